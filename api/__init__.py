@@ -1,0 +1,1 @@
+"""The REST service: imported as xdpwall.api, never as api."""

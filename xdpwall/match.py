@@ -1,0 +1,53 @@
+"""A rule's match fields in numbers: what the compiler and the reference classifier consume.
+
+The model keeps fields as a person reads them; this is the same thing parsed once. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+VLAN_NONE = -1
+"""The value of `vlan: none` in Match.vlan."""
+
+Ranges = tuple[tuple[int, int], ...]
+"""Sorted, disjoint, non-adjacent inclusive ranges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """An address prefix: host bits are zero."""
+
+    family: Literal[4, 6]
+    address: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Absent (None) means any. Each (negated, value) pair is what `!` stands for in the field.
+
+    A negated prefix is about its own family only. `iface` is matched by the compiler against the
+    attachments' names.
+    """
+
+    iface: tuple[bool, str] | None = None
+    egress: bool | None = None
+    ethertype: int | Literal["any"] | None = None
+    family: Literal[4, 6] | None = None
+    """Given, or implied by icmp, icmpv6 or an address."""
+    proto: int | None = None
+    src: tuple[bool, Prefix] | None = None
+    dst: tuple[bool, Prefix] | None = None
+    sport: tuple[bool, Ranges] | None = None
+    dport: tuple[bool, Ranges] | None = None
+    icmp_type: int | None = None
+    icmp_code: int | None = None
+    tcp_flags: tuple[int, int] | None = None
+    """(want, mask) over the flag byte: fin 1, syn 2, rst 4, psh 8, ack 16, urg 32, ece 64, cwr 128."""
+    vlan: tuple[bool, int] | None = None
+    length: tuple[int, int] | None = None
+    ttl: tuple[int, int] | None = None
+    fragment: Literal["any", "first", "later", "none"] | None = None
+    """`true` is any, `false` is none."""

@@ -1,0 +1,68 @@
+"""Where an instance lives: flag over environment over /etc/xdpwall/config.toml over default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import InvalidInput
+
+CONFIG_FILE = Path("/etc/xdpwall/config.toml")
+_DEFAULTS = {
+    "state_dir": ("XDPWALL_STATE_DIR", "/var/lib/xdpwall"),
+    "bpffs": ("XDPWALL_BPFFS", "/sys/fs/bpf/xdpwall"),
+    "socket": ("XDPWALL_SOCKET", "/run/xdpwall/xdpwall.sock"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The three paths that name an instance."""
+
+    state_dir: Path = Path("/var/lib/xdpwall")
+    bpffs: Path = Path("/sys/fs/bpf/xdpwall")
+    socket: Path = Path("/run/xdpwall/xdpwall.sock")
+
+    @classmethod
+    def load(
+        cls,
+        flags: Mapping[str, str | None] | None = None,
+        environ: Mapping[str, str] = os.environ,
+        config: Path = CONFIG_FILE,
+    ) -> Settings:
+        """Merge the sources; InvalidInput names the key of config.toml that is wrong."""
+        flags = flags or {}
+        from_file = _read_config(config)
+        values = {}
+        for key, (variable, default) in _DEFAULTS.items():
+            text = flags.get(key) or environ.get(variable) or from_file.get(key) or default
+            path = Path(text)
+            if not path.is_absolute():
+                raise InvalidInput(
+                    f"{key} must be an absolute path, got {text!r}", field=key, value=text
+                )
+            values[key] = path
+        return cls(**values)
+
+
+def _read_config(path: Path) -> dict[str, str]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path}: not TOML: {error}", field=str(path)) from error
+    for key, value in data.items():
+        if key not in _DEFAULTS:
+            known = ", ".join(_DEFAULTS)
+            raise InvalidInput(
+                f"{path}: unknown key {key!r}", field=key, value=value, hint=f"known keys: {known}"
+            )
+        if not isinstance(value, str):
+            raise InvalidInput(
+                f"{path}: {key} must be a string, got {value!r}", field=key, value=value
+            )
+    return data
