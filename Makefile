@@ -1,0 +1,77 @@
+# make run     install what is missing, build, start the service and print the page's address
+# make test    install what is missing, build, lint, run every test (root: it makes namespaces)
+# make demo    block pings on a bridge in a namespace of its own, and show that it works
+# make build   leave a ready .venv/bin/xdpwall       make bpf     compile the kernel programs only
+# make lint    what CI lints                         make format  let the formatters write
+# make bench   measure                               make clean   remove everything that was built
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Debian's own Python first: what runs at boot should not hang on a toolchain in someone's home.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3.1[1-9] /usr/bin/python3) python3)
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+export PYTHONDONTWRITEBYTECODE =
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+.PHONY: build bpf run test unit demo lint format bench clean packages packages-test dev
+
+build: packages bpf $(VENV)/.installed
+
+packages:
+	@scripts/install-system-packages build
+
+packages-test:
+	@scripts/install-system-packages build test
+
+$(BIN)/python: | packages
+	$(PYTHON) -m venv $(VENV)
+
+# An editable install: a changed file is live at once, and this runs again only for metadata.
+$(VENV)/.installed: pyproject.toml setup.py | bpf $(BIN)/python
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+dev: packages-test bpf $(VENV)/.installed-dev
+
+bpf: | packages
+	@$(MAKE) --no-print-directory -C bpf
+
+run: build
+	$(SUDO) $(BIN)/xdpwall serve
+
+test: lint
+	$(BIN)/python -m pytest
+
+# A part of the tests: make unit TESTS="tests/api -k token"
+TESTS ?= tests/unit
+unit: dev
+	$(BIN)/python -m pytest $(TESTS)
+
+demo: build
+	$(SUDO) $(BIN)/python scripts/demo.py
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	clang-format --dry-run --Werror $(wildcard bpf/*.[ch])
+	$(BIN)/mypy
+
+format: dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	clang-format -i $(wildcard bpf/*.[ch])
+
+bench: dev
+	$(BIN)/python -m bench
+
+clean:
+	$(MAKE) --no-print-directory -C bpf clean
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
