@@ -1,0 +1,94 @@
+"""The wheel: what it holds, and that it works where there is no compiler and no checkout."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OBJECTS = {"xdpwall/bpf/xdp.bpf.o", "xdpwall/bpf/tc.bpf.o"}
+
+
+def tracked() -> list[str]:
+    """Every file that a commit of the present state would hold, relative to the root."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return [name for name in done.stdout.split("\0") if name and os.path.lexists(ROOT / name)]
+
+
+def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """Standard output; the whole output is in the failure."""
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution, and the wheel that was built from it, of a clean copy."""
+    copy = tmp_path_factory.mktemp("copy")
+    for name in tracked():
+        target = copy / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target, follow_symlinks=False)
+    run(sys.executable, "-m", "build", cwd=copy)
+    return copy / "dist"
+
+
+def wheel_names(dist: Path) -> set[str]:
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return {name for name in archive.namelist() if ".dist-info/" not in name}
+
+
+def test_the_wheel_holds_the_tracked_files_and_the_objects_and_nothing_else(dist: Path) -> None:
+    expected = set(OBJECTS)
+    for name in tracked():
+        top, _, rest = name.partition("/")
+        if not rest or (top == "xdpwall" and (ROOT / name).is_symlink()):
+            continue
+        if top == "xdpwall":
+            expected.add(name)
+        elif top in {"api", "bpf", "web"}:
+            expected.add(f"xdpwall/{name}")
+    assert wheel_names(dist) == expected
+
+
+def test_the_source_distribution_holds_no_objects(dist: Path) -> None:
+    (sdist,) = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"xdpwall/bpf/xdp.bpf.c", "setup.py", "LICENSES/GPL-2.0-only.txt"} <= names
+    assert not {name for name in names if name.endswith(".o")}
+
+
+@pytest.fixture(scope="module")
+def bare(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment that knows only the wheel and what it asks for."""
+    (wheel,) = dist.glob("*.whl")
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, with_pip=True)
+    run(folder / "bin/python", "-m", "pip", "install", "--quiet", str(wheel), cwd=folder)
+    return folder
+
+
+def test_the_wheel_runs_without_a_compiler(bare: Path) -> None:
+    env = {"PATH": str(bare / "bin"), "HOME": str(bare)}
+    said = run(bare / "bin/xdpwall", "version", cwd=bare, env=env)
+    assert said.split()[:2] == ["xdpwall", "0.1.0"]
+    code = "import xdpwall.bpf, importlib.resources as r; f = r.files('xdpwall') / 'bpf';"
+    code += "print((f / 'xdp.bpf.o').read_bytes()[:4] == b'\\x7fELF')"
+    assert run(bare / "bin/python", "-c", code, cwd=bare, env=env).strip() == "True"
+
+
+def test_there_is_no_module_called_api(bare: Path) -> None:
+    code = "import importlib.util as u; import xdpwall.api; print(u.find_spec('api'))"
+    assert run(bare / "bin/python", "-c", code, cwd=bare).strip() == "None"
