@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+
+from tests.support.netns import Lab
 
 
 def pytest_report_header() -> list[str]:
@@ -32,3 +34,12 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _refuse_skip(report)
     return report
+
+
+@pytest.fixture
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Namespaces and a bpffs folder of this test's own, cleaned before and after."""
+    made = Lab(request.node.nodeid)
+    made.clean()
+    yield made
+    made.clean()

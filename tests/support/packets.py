@@ -1,0 +1,90 @@
+"""Raw frames into and out of a namespace's interface by AF_PACKET."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from .netns import Namespace
+
+ETH_P_ALL = 3
+BROADCAST = b"\xff" * 6
+TEST_ETHERTYPE = 0x88B5  # IEEE 802: local experiments; nothing answers it
+
+
+def ethernet(
+    payload: bytes = b"",
+    *,
+    ethertype: int = TEST_ETHERTYPE,
+    dst: bytes = BROADCAST,
+    src: bytes = b"\x02\0\0\0\0\x01",
+) -> bytes:
+    """An Ethernet frame, padded to 60 bytes."""
+    return (dst + src + struct.pack("!H", ethertype) + payload).ljust(60, b"\0")
+
+
+class Wire:
+    """A packet socket on one interface. It stays in the namespace where it was opened."""
+
+    def __init__(self, space: Namespace, iface: str, *, buffer: int = 16 << 20) -> None:
+        with space.inside():
+            self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        # FORCE: a flood of a test must not overflow the default 208 KiB.
+        self.socket.setsockopt(socket.SOL_SOCKET, 33, buffer)
+        self.socket.bind((iface, ETH_P_ALL))
+        self.socket.setblocking(False)
+
+    def send(self, frame: bytes) -> None:
+        """Put one frame on the interface, waiting for room in its queue."""
+        while True:
+            try:
+                self.socket.send(frame)
+                return
+            except (BlockingIOError, OSError) as error:
+                if not isinstance(error, BlockingIOError) and error.errno != 105:  # ENOBUFS
+                    raise
+                select.select([], [self.socket], [], 1)
+
+    def receive(
+        self, wanted: Callable[[bytes], bool] = lambda frame: True, *, timeout: float = 2.0
+    ) -> bytes | None:
+        """The next incoming frame that is wanted; None when none came within `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            if not select.select([self.socket], [], [], left)[0]:
+                return None
+            frame, address = self.socket.recvfrom(70000)
+            if address[2] != socket.PACKET_OUTGOING and wanted(frame):
+                return frame
+        return None
+
+    def drain(self, wanted: Callable[[bytes], bool] = lambda frame: True) -> list[bytes]:
+        """Every wanted frame that has come in until now."""
+        frames: list[bytes] = []
+        while True:
+            try:
+                frame, address = self.socket.recvfrom(70000)
+            except BlockingIOError:
+                return frames
+            if address[2] != socket.PACKET_OUTGOING and wanted(frame):
+                frames.append(frame)
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
