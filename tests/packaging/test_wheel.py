@@ -26,7 +26,7 @@ def tracked() -> list[str]:
 
 def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
     """Standard output; the whole output is in the failure."""
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, cwd=cwd, env=env, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
