@@ -1,0 +1,65 @@
+"""An owned descriptor of a map or a program: closed by `with`, by close() or by the collector."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+from typing import ClassVar, Self
+
+from ..errors import Failed
+from . import bpffs
+from .libbpf import check, lib
+
+
+class Handle:
+    """Owns `fd`. Whoever holds the object holds the kernel's map or program alive."""
+
+    kind: ClassVar[str]  # "map" or "prog", as in the descriptor's link anon_inode:bpf-map
+
+    def __init__(self, fd: int) -> None:
+        """Takes `fd` over: it is closed with this object, also when this refuses it."""
+        self._fd = fd
+        self._closer = weakref.finalize(self, os.close, fd)
+        try:
+            link = os.readlink(f"/proc/self/fd/{fd}")
+        except OSError:
+            link = ""  # no /proc: nothing to compare with
+        if link and not link.endswith(f"bpf-{self.kind}"):
+            self._closer()
+            raise Failed(f"not a BPF {self.kind}: {link.removeprefix('anon_inode:')}")
+
+    @classmethod
+    def open_pinned(cls, path: str | os.PathLike[str]) -> Self:
+        """Open what is pinned at `path`: NotFound when nothing is, Failed when of another kind."""
+        name = os.fspath(path)
+        return cls(check(lib().bpf_obj_get(os.fsencode(name)), f"{name}: cannot be opened"))
+
+    def fileno(self) -> int:
+        """The descriptor, still owned by this object. Failed when closed."""
+        if not self._closer.alive:
+            raise Failed(f"this BPF {self.kind} is closed")
+        return self._fd
+
+    @property
+    def closed(self) -> bool:
+        return not self._closer.alive
+
+    def pin(self, path: str | os.PathLike[str]) -> None:
+        """Pin at `path` in a bpffs: Conflict when the name is taken, InvalidInput for a dot."""
+        target = Path(path)
+        bpffs.check_name(target)
+        result = lib().bpf_obj_pin(self.fileno(), os.fsencode(target))
+        if result < 0 and not bpffs.is_bpffs(target.parent):
+            raise bpffs.not_a_bpffs(target.parent)
+        check(result, f"{target}: cannot be pinned")
+
+    def close(self) -> None:
+        """Give the descriptor back; again is harmless."""
+        self._closer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
