@@ -1,0 +1,39 @@
+"""xdpwall doctor"""
+
+from __future__ import annotations
+
+import click
+
+from .options import common, invocation
+from .output import Cell, Column, Printer
+
+_COLORS = {"pass": "green", "warn": "yellow", "fail": "red"}
+
+
+@click.command()
+@common()
+def doctor() -> int:
+    """Check kernel, privileges and interfaces; say what to do about each.
+
+    Each line is pass, warn or fail. Ends with 1 when something fails.
+
+    \b
+    Examples:
+      sudo xdpwall doctor
+      xdpwall doctor -j
+    """
+    from ..doctor import run
+
+    asked = invocation.get()
+    printer = Printer(asked)
+    report = run(asked.settings())
+    rows = [
+        [Cell(c.status, _COLORS[c.status]), c.name, c.found + (f": {c.todo}" if c.todo else "")]
+        for c in report.checks
+    ]
+    printer.show(
+        report.to_json,
+        lambda: [check.name for check in report.checks],
+        lambda: printer.table([Column("RESULT"), Column("CHECK"), Column("FOUND")], rows),
+    )
+    return 1 if report.worst == "fail" else 0

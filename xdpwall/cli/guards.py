@@ -1,0 +1,176 @@
+"""Guards: what would cut the caller's own SSH session needs --force.
+
+Which interface carries it is read from the session's addresses (SSH_CONNECTION of this process or,
+since sudo drops it, of a parent) and the routing tables of this network namespace.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import Refused
+from .options import invocation
+
+if TYPE_CHECKING:
+    from ..facade import Facade
+    from ..views import Direction, Hook, Policy
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_PROC = Path("/proc")
+
+
+def session_client() -> str | None:
+    """The address of the SSH client whose session this command runs in."""
+    own = os.environ.get("SSH_CONNECTION")
+    if own:
+        return own.split()[0]
+    process = os.getppid()
+    for _ in range(64):
+        if process <= 1:
+            return None
+        found = _environment(process).get("SSH_CONNECTION")
+        if found:
+            return found.split()[0]
+        process = _parent(process)
+    return None
+
+
+def carriers(client: str, firewall: Facade) -> set[str]:
+    """The interface by which packets go to `client`, and the ports of it when it is a bridge."""
+    name = route_interface(client)
+    if name is None:
+        return set()
+    links = firewall.interfaces().interfaces
+    return {name} | {link.name for link in links if link.master == name}
+
+
+def route_interface(client: str) -> str | None:
+    """The interface of the longest route to an address; None when there is none."""
+    try:
+        address = ipaddress.ip_address(client.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if address.is_loopback:
+        return "lo"
+    scope = client.partition("%")[2]
+    if scope:
+        return scope
+    routes = _routes4() if address.version == 4 else _routes6()
+    best = max(
+        ((net.prefixlen, -metric, name) for net, metric, name in routes if address in net),
+        default=None,
+    )
+    return best[2] if best else None
+
+
+def guard_detach(
+    firewall: Facade, iface: str | None, hook: Hook | None, direction: Direction | None
+) -> None:
+    """Refused when an attachment goes from the interface of the caller's session."""
+    client = _guarded()
+    if client is None:
+        return
+    going = [
+        a.iface
+        for a in firewall.status().attachments
+        if iface in (None, a.iface) and hook in (None, a.hook) and direction in (None, a.direction)
+    ]
+    if not going:
+        return
+    mine = sorted(carriers(client, firewall) & set(going))
+    if mine:
+        raise _refused(f"{mine[0]} carries your SSH session from {client}: detach leaves it bare")
+
+
+def guard_policy(
+    firewall: Facade, policy: Policy, *, attaching: tuple[str, Direction] | None = None
+) -> None:
+    """Refused when a default drop would be in force on the interface of the caller's session.
+
+    `policy` is the one to come; `attaching` an interface and direction about to get the filter.
+    With `attaching`, only that interface is looked at: the others have the policy already.
+    """
+    if "drop" not in (policy.ingress, policy.egress):
+        return
+    client = _guarded()
+    if client is None:
+        return
+    if attaching is not None:
+        judged = {attaching[0]} if _drops(policy, attaching[1]) else set()
+    else:
+        there = firewall.status().attachments
+        judged = {a.iface for a in there if _drops(policy, a.direction)}
+    mine = sorted(carriers(client, firewall) & judged)
+    if mine:
+        raise _refused(
+            f"{mine[0]} carries your SSH session from {client}: a default drop may cut it"
+        )
+
+
+def _drops(policy: Policy, direction: Direction) -> bool:
+    return (policy.ingress if direction == "ingress" else policy.egress) == "drop"
+
+
+def _guarded() -> str | None:
+    return None if invocation.get().force else session_client()
+
+
+def _refused(message: str) -> Refused:
+    return Refused(
+        message,
+        code="ssh-session",
+        hint="see that a rule accepts the session in both directions, then add --force",
+    )
+
+
+def _environment(process: int) -> dict[str, str]:
+    try:
+        raw = (_PROC / str(process) / "environ").read_bytes()
+    except OSError:
+        return {}
+    pairs = (item.partition(b"=") for item in raw.split(b"\0") if b"=" in item)
+    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
+
+
+def _parent(process: int) -> int:
+    try:
+        stat = (_PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    # The name in parentheses may hold blanks and parentheses of its own.
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def _routes4() -> list[tuple[ipaddress.IPv4Network, int, str]]:
+    routes = []
+    for line in _lines("net/route")[1:]:
+        name, target, _, flags, _, _, metric, mask, *_ = line.split()
+        if int(flags, 16) & 0x200:  # RTF_REJECT
+            continue
+        address = int.from_bytes(bytes.fromhex(target), "little")
+        length = int.from_bytes(bytes.fromhex(mask), "little").bit_count()
+        routes.append((ipaddress.IPv4Network((address, length)), int(metric), name))
+    return routes
+
+
+def _routes6() -> list[tuple[ipaddress.IPv6Network, int, str]]:
+    routes = []
+    for line in _lines("net/ipv6_route"):
+        target, length, _, _, _, metric, _, _, flags, name = line.split()
+        if int(flags, 16) & 0x200:
+            continue
+        network = ipaddress.IPv6Network((int(target, 16), int(length, 16)))
+        routes.append((network, int(metric, 16), name))
+    return routes
+
+
+def _lines(name: str) -> list[str]:
+    try:
+        return (_PROC / "thread-self" / name).read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []

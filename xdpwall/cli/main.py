@@ -1,0 +1,122 @@
+"""The root command, and the one place where errors become words and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from ..errors import XdpwallError
+from .lazy import Lazy, LazyGroup
+from .options import common, invocation
+from .problems import show_error, show_usage_error
+
+TABLE = {
+    "attach": Lazy("attach:attach", "Attach the filter to an interface"),
+    "detach": Lazy("attach:detach", "Take the filter off an interface"),
+    "status": Lazy("status:status", "What is attached, in force and counted"),
+    "off": Lazy("status:off", "Let everything pass, at once, on every interface"),
+    "on": Lazy("status:on", "Filter again"),
+    "rule": Lazy("rule:rule", "Add, list, change, move and delete rules"),
+    "policy": Lazy("policy:policy", "What happens to packets that no rule decides"),
+    "apply": Lazy("ruleset:apply", "Make the kernel hold exactly this ruleset"),
+    "export": Lazy("ruleset:export", "Write the ruleset as apply reads it"),
+    "doctor": Lazy("doctor:doctor", "Check kernel, privileges and interfaces"),
+    "restore": Lazy("service:restore", "Put everything back in force, after a reboot"),
+    "serve": Lazy("service:serve", "Run the REST service and the page"),
+    "completion": Lazy("completion:completion", "Print a completion script for a shell"),
+    "version": Lazy("version:version", "Print the version"),
+}
+LATER = (
+    "confirm",
+    "rollback",
+    "history",
+    "diff",
+    "check",
+    "block",
+    "unblock",
+    "explain",
+    "events",
+    "top",
+    "trace",
+    "set",
+)
+EPILOG = """\b
+Examples:
+  xdpwall attach docker0
+  xdpwall rule add drop icmp on docker0
+  xdpwall rule list -w
+
+\b
+Exit status:
+  0 done   1 failed   2 usage   3 not found   4 needs privileges
+  5 conflict   6 kernel, driver or interface cannot
+  7 service unreachable   8 refused by a guard   130 interrupted
+"""
+INTERRUPTED = 130
+
+
+class Root(LazyGroup):
+    """The root group: `main` prints errors our way and always ends in SystemExit."""
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> NoReturn:
+        """Run one command line; SystemExit carries the code of contracts section 4."""
+        extra.pop("standalone_mode", None)
+        arguments = sys.argv[1:] if args is None else list(args)
+        code = self._run(arguments, prog_name or "xdpwall", extra)
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _silence_stdout()
+        sys.exit(code)
+
+    def _run(self, args: list[str], prog_name: str, extra: dict[str, Any]) -> int:
+        asked = invocation.set_new()
+        try:
+            result = super().main(args, prog_name, standalone_mode=False, **extra)
+        except XdpwallError as error:
+            show_error(error, asked)
+            return error.exit_code
+        except click.ClickException as error:
+            show_usage_error(error, asked)
+            return error.exit_code
+        except (click.Abort, KeyboardInterrupt):
+            return INTERRUPTED
+        except BrokenPipeError:
+            _silence_stdout()
+            return 0
+        return result if isinstance(result, int) else 0
+
+
+def _silence_stdout() -> None:
+    # The interpreter flushes stdout once more on its way out and would complain.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+@click.group(
+    name="xdpwall",
+    cls=Root,
+    table=TABLE,
+    later=LATER,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@common(locate="shown")
+def cli() -> None:
+    """A packet-filter firewall whose data plane is XDP and tc.
+
+    Rules are sentences: `drop icmp on docker0`, `accept tcp/22 from 10.0.0.0/8`. The first enabled
+    rule that matches decides; the policy decides the rest. Changes are in force when the command
+    returns, and stay when it ends.
+    """
+
+
+def main() -> NoReturn:
+    """The `xdpwall` entry point."""
+    cli.main(prog_name="xdpwall")

@@ -1,0 +1,149 @@
+"""xdpwall apply, export"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import Failed, InvalidInput, NeedsPrivileges, NotFound
+from .connect import firewall
+from .guards import guard_detach, guard_policy
+from .lazy import not_in_this_version
+from .options import change, common, invocation
+from .output import Printer
+from .problems import note, warn
+
+if TYPE_CHECKING:
+    from ..facade import Facade
+    from ..model import Ruleset
+    from ..views import ApplyOutcome
+
+LIMIT = 16 * 1024 * 1024
+"""Bytes of a ruleset file, as the parser states it too; read no further."""
+
+
+@click.command()
+@click.argument("file", metavar="FILE|-")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--confirm", "seconds", metavar="SECONDS", hidden=True)
+@change(guarded=True)
+@common()
+def apply(file: str, dry_run: bool, seconds: str | None) -> None:
+    """Make the kernel hold exactly this ruleset, in one switch.
+
+    The file is YAML or JSON, as export writes it; - is standard input. Rules that stay the same
+    keep id and counters. Without `attachments` in the file those in place stay; with it they
+    become exactly these.
+
+    \b
+    Examples:
+      xdpwall apply office.yaml --dry-run
+      xdpwall apply office.yaml --message 'ticket 4711'
+      xdpwall export | sed s/eth0/eth1/ | xdpwall apply -
+    """
+    if seconds is not None:
+        raise not_in_this_version("apply --confirm", "confirm")
+    from ..rulesetfile import load
+
+    asked = invocation.get()
+    name = "standard input" if file == "-" else file
+    ruleset = load(_read(file), name=name)
+    with firewall() as fw:
+        if not (dry_run or asked.force):
+            _guard(fw, ruleset)
+        outcome = fw.apply(ruleset, dry_run=dry_run, by=asked.author())
+    warn(outcome.warnings, asked)
+    names = [*outcome.added, *outcome.changed, *outcome.moved, *outcome.removed]
+    Printer(asked).show(
+        outcome.to_json, lambda: dict.fromkeys(names), lambda: note(_words(outcome), asked)
+    )
+
+
+@click.command()
+@common()
+def export() -> None:
+    """Write the ruleset as apply reads it: policy, rules and attachments.
+
+    YAML, or JSON with -j.
+
+    \b
+    Examples:
+      xdpwall export > office.yaml
+      xdpwall export -j | jq '.rules | length'
+    """
+    asked = invocation.get()
+    with firewall() as fw:
+        _, ruleset = fw.ruleset()
+    if asked.output == "json":
+        Printer(asked).json(ruleset.to_json())
+        return
+    if asked.output == "name":
+        raise InvalidInput("export has no names to print", field="output", hint="-o yaml or json")
+    from ..rulesetfile import dump
+
+    sys.stdout.write(dump(ruleset, format="yaml"))
+
+
+def _read(file: str) -> str:
+    try:
+        if file == "-":
+            raw = sys.stdin.buffer.read(LIMIT + 1)
+        else:
+            with Path(file).open("rb") as stream:
+                raw = stream.read(LIMIT + 1)
+    except FileNotFoundError as error:
+        raise NotFound(f"{file}: no such file", field="file", value=file) from error
+    except PermissionError as error:
+        raise NeedsPrivileges(f"{file}: permission denied", field="file", value=file) from error
+    except IsADirectoryError as error:
+        raise InvalidInput(f"{file}: is a folder, not a file", field="file", value=file) from error
+    except (OSError, ValueError) as error:
+        raise Failed(f"{file}: cannot be read: {error}", field="file", value=file) from error
+    if len(raw) > LIMIT:
+        raise InvalidInput(
+            f"{file}: larger than {LIMIT >> 20} MiB", field="file", value=file, code="too-large"
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"{file}: not UTF-8 at byte {error.start}", field="file", value=file
+        ) from error
+
+
+def _guard(fw: Facade, ruleset: Ruleset) -> None:
+    """What detach and policy set would refuse, apply refuses too."""
+    there = fw.status().attachments
+    guard_policy(fw, ruleset.policy)
+    if ruleset.attachments is None:
+        return
+    kept = {(spec.iface, spec.place) for spec in ruleset.attachments}
+    for one in there:
+        if (one.iface, one.place) not in kept:
+            guard_detach(fw, one.iface, one.hook, one.direction)
+    had = {(one.iface, one.place) for one in there}
+    for spec in ruleset.attachments:
+        if (spec.iface, spec.place) not in had:
+            guard_policy(fw, ruleset.policy, attaching=(spec.iface, spec.direction))
+
+
+def _words(outcome: ApplyOutcome) -> str:
+    counts = [
+        f"{len(names)} {what}"
+        for what, names in (
+            ("added", outcome.added),
+            ("changed", outcome.changed),
+            ("moved", outcome.moved),
+            ("removed", outcome.removed),
+        )
+        if names
+    ]
+    parts = [*counts, f"{outcome.kept} kept"]
+    parts += ["policy changed"] if outcome.policy_changed else []
+    parts += [f"attached {name}" for name in outcome.attached]
+    parts += [f"detached {name}" for name in outcome.detached]
+    head = "would be applied" if outcome.dry_run else f"applied as revision {outcome.revision}"
+    return f"{head}: {', '.join(parts)}"

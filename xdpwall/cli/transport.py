@@ -1,0 +1,181 @@
+"""HTTP over the service's unix socket, and problem details back into our errors."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from .. import errors
+
+PREFIX = "/api/v1"
+PROBE_TIMEOUT = 5.0
+"""Seconds for the service to say who it is."""
+CALL_TIMEOUT = 120.0
+"""Seconds for one change: attaching loads a program, and the lock may be waited for."""
+
+_BY_STATUS: dict[int, type[errors.XdpwallError]] = {
+    401: errors.NeedsPrivileges,
+    403: errors.NeedsPrivileges,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    412: errors.Conflict,
+    503: errors.ServiceUnreachable,
+    507: errors.Full,
+}
+_UNSUPPORTED = ("unsupported", "not-ethernet", "no-native")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response: its JSON and the revision out of the ETag, where it has one."""
+
+    status: int
+    body: Any
+    revision: int | None = None
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(str(self._path))
+        except BaseException:
+            self.sock.close()
+            raise
+
+
+class Transport:
+    """Requests to one service. Each raises only XdpwallError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def probe(self) -> Any | None:
+        """GET /healthz; None when nobody listens there."""
+        try:
+            return self._request("GET", "/healthz", timeout=PROBE_TIMEOUT).body
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+            return None
+        except PermissionError as error:
+            raise errors.NeedsPrivileges(
+                f"{self._path}: permission denied",
+                hint="run as root (sudo), or join the group xdpwall",
+                detail=str(error),
+            ) from error
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        message: str | None = None,
+    ) -> Answer:
+        """One request below /api/v1; an answer of 400 and above becomes its XdpwallError."""
+        target = path + (f"?{urlencode(query)}" if query else "")
+        try:
+            return self._request(method, target, body, message=message)
+        except OSError as error:
+            raise self._unreachable("went away", error) from error
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        timeout: float = CALL_TIMEOUT,
+        message: str | None = None,
+    ) -> Answer:
+        connection = _UnixConnection(self._path, timeout)
+        headers = {"Accept": "application/json"}
+        payload = None
+        if body is not None:
+            payload = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        if message is not None:
+            headers["X-Xdpwall-Message"] = quote(message, safe=" ")
+        try:
+            connection.connect()
+            try:
+                connection.request(method, PREFIX + path, payload, headers)
+                response = connection.getresponse()
+                text = response.read()
+            except TimeoutError as error:
+                raise self._unreachable(f"did not answer within {timeout:g} s", error) from error
+            except (OSError, http.client.HTTPException) as error:
+                raise self._unreachable("broke the connection", error) from error
+        finally:
+            connection.close()
+        return self._answer(response, text)
+
+    def _answer(self, response: http.client.HTTPResponse, text: bytes) -> Answer:
+        try:
+            body = json.loads(text) if text else None
+        except ValueError as error:
+            raise self._unreachable("answered something other than JSON", error) from error
+        if response.status >= 400:
+            raise problem(response.status, body)
+        tag = (response.getheader("ETag") or "").removeprefix("W/").strip('"')
+        return Answer(response.status, body, int(tag) if tag.isdecimal() else None)
+
+    def _unreachable(self, what: str, error: Exception) -> errors.ServiceUnreachable:
+        return errors.ServiceUnreachable(
+            f"the service at {self._path} {what}",
+            hint="see whether it runs (systemctl status xdpwall) and what it logged; "
+            "filtering goes on without it",
+            detail=f"{type(error).__name__}: {error}",
+        )
+
+
+def problem(status: int, body: Any) -> errors.XdpwallError:
+    """The error that the service raised, out of its problem details (RFC 9457)."""
+    if not isinstance(body, dict):
+        return errors.Failed(f"the service answered HTTP {status}")
+    code = _text(body.get("code"))
+    span = body.get("span")
+    message = _text(body.get("detail")) or _text(body.get("title")) or f"HTTP {status}"
+    return _kind(status, body, code)(
+        message,
+        hint=_text(body.get("hint")),
+        code=code,
+        field=_text(body.get("field")),
+        value=body.get("value"),
+        detail=_text(body.get("debug")),
+        span=(span[0], span[1]) if isinstance(span, list) and len(span) == 2 else None,
+    )
+
+
+def _kind(status: int, body: dict[str, Any], code: str | None) -> type[errors.XdpwallError]:
+    """The class by name where the problem's type tells it, else by status and code."""
+    name = str(body.get("type", "")).rpartition("/")[2].rpartition(":")[2]
+    for kind in _kinds(errors.XdpwallError):
+        if name and name.lower() in (kind.__name__.lower(), kind.default_code):
+            return kind
+    if status == 409 and code in (errors.Refused.default_code, "guard"):
+        return errors.Refused
+    if status == 422 and code in _UNSUPPORTED:
+        return errors.Unsupported
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    return errors.InvalidInput if status < 500 else errors.Failed
+
+
+def _kinds(base: type[errors.XdpwallError]) -> list[type[errors.XdpwallError]]:
+    return [base, *(deep for kind in base.__subclasses__() for deep in _kinds(kind))]
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
