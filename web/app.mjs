@@ -1,0 +1,73 @@
+// The page: one screen, drawn from the state.
+
+import { Gate } from "./gate.mjs";
+import { Header } from "./header.mjs";
+import { html, render, useEffect, useState } from "./html.mjs";
+import { Interfaces } from "./interfaces.mjs";
+import { listen } from "./keys.mjs";
+import { Bar, Question, Voice } from "./notices.mjs";
+import { QuickAdd } from "./quickadd.mjs";
+import { Rules } from "./rules.mjs";
+import { connected, start, state, subscribe } from "./state.mjs";
+
+function App() {
+  const [, redraw] = useState(0);
+  const [suggestion, setSuggestion] = useState(null);
+  useEffect(() => subscribe(() => redraw((n) => n + 1)), []);
+  useClock(state.lost || state.ghosts.length > 0, redraw);
+  useTitle(state.status, state.lost);
+
+  if (state.gate) return html`<${Gate} why=${state.gate} /><${Voice} said=${state.said} />`;
+  const { status, rules, interfaces, meters, ghosts, lost } = state;
+  const held = !connected();
+  const iface = interfaces.find((i) => i.attachments.length)?.name;
+  return html`
+    <div class=${lost ? "page stale" : "page"}>
+      ${state.loaded
+        ? html`
+          <${Header} status=${status} rules=${rules} meters=${meters} held=${held} />
+          <main>
+            <${Warnings} warnings=${status.warnings} />
+            <${Interfaces} interfaces=${interfaces} meters=${meters} held=${held} />
+            <${QuickAdd} held=${held} suggestion=${suggestion} />
+            <${Rules} rules=${rules} ghosts=${ghosts} meters=${meters} status=${status} held=${held}
+              iface=${iface} suggest=${(text) => setSuggestion({ text })} />
+          </main>
+          <${Foot} status=${status} />`
+        : html`<header class="head"><h1>xdpwall</h1></header>`}
+    </div>
+    <${Bar} lost=${lost} notice=${state.notice} />
+    <${Question} question=${state.question} />
+    <${Voice} said=${state.said} />`;
+}
+
+const Warnings = ({ warnings }) =>
+  warnings.length > 0 &&
+  html`<ul class="warnings" aria-label="Warnings">
+    ${warnings.map((words) => html`<li key=${words}><strong>Mind:</strong> ${words}</li>`)}
+  </ul>`;
+
+const Foot = ({ status }) => html`<footer>
+  <p><kbd>/</kbd> add <kbd>j</kbd> <kbd>k</kbd> move <kbd>Backspace</kbd> delete <kbd>u</kbd> undo</p>
+  <p>xdpwall ${status.version}</p>
+</footer>`;
+
+/** Draw each second while something counts down or up. */
+function useClock(wanted, redraw) {
+  useEffect(() => {
+    if (!wanted) return undefined;
+    const timer = setInterval(() => redraw((n) => n + 1), 1000);
+    return () => clearInterval(timer);
+  }, [Boolean(wanted)]);
+}
+
+function useTitle(status, lost) {
+  useEffect(() => {
+    const state = lost ? "no connection · " : status && !status.on ? "OFF · " : "";
+    document.title = `${state}xdpwall${status ? ` ${status.host}` : ""}`;
+  }, [status?.on, status?.host, Boolean(lost)]);
+}
+
+listen();
+start();
+render(html`<${App} />`, document.getElementById("app"));

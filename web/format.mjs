@@ -1,0 +1,69 @@
+// Numbers and words as people read them. Pure; no DOM.
+
+const whole = new Intl.NumberFormat("en");
+
+/** 48112009 -> "48,112,009" */
+export const exact = (n) => whole.format(n);
+
+function scaled(value, units, base) {
+  let unit = 0;
+  while (value >= base && unit < units.length - 1) {
+    value /= base;
+    unit += 1;
+  }
+  // What rounds up to the next unit belongs to the next unit: 999,999 is 1.0M, not 1000k.
+  if (unit < units.length - 1 && Math.round(value) >= base) {
+    value /= base;
+    unit += 1;
+  }
+  const digits = unit > 0 && value < 9.95 ? 1 : 0;
+  return value.toFixed(digits) + units[unit];
+}
+
+/** Packets a second: 240 -> "240", 91200 -> "91k"; null (not known yet) and 0 -> "". */
+export function rate(perSecond) {
+  if (!perSecond) return "";
+  return perSecond < 0.95 ? "<1" : scaled(perSecond, ["", "k", "M", "G", "T"], 1000);
+}
+
+/** Bytes in SI units: 1100000 -> "1.1 MB". */
+export const size = (bytes) => scaled(bytes, [" B", " kB", " MB", " GB", " TB", " PB"], 1000);
+
+/** "tc-ingress" -> "tc ingress" */
+export const place = (name) => name.replace("-", " ");
+
+/** plural(1, "rule") -> "1 rule" */
+export const plural = (n, word) => `${exact(n)} ${word}${n === 1 ? "" : "s"}`;
+
+/** Seconds as a clock: 47 -> "0:47", 3725 -> "1:02:05". */
+export function clock(seconds) {
+  const s = Math.max(0, Math.floor(seconds));
+  const two = (n) => String(n).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(s / 3600), Math.floor(s / 60) % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
+}
+
+/** A sentence in three parts: its verdict, its match, and the comment (drawn quietly). */
+export function sentence(text) {
+  const space = text.indexOf(" ");
+  if (space < 0) return { verdict: text, match: "", comment: "" };
+  const quote = text.indexOf(' comment "');
+  const end = quote < 0 ? text.length : quote;
+  return {
+    verdict: text.slice(0, space),
+    match: text.slice(space, end),
+    comment: quote < 0 ? "" : text.slice(quote),
+  };
+}
+
+/** The policy in words: "accept", or "drop in, accept out" where they differ. */
+export function policyWords(policy) {
+  const ip =
+    policy.ingress === policy.egress
+      ? `${policy.ingress} in and out`
+      : `${policy.ingress} in, ${policy.egress} out`;
+  const more = [];
+  if (policy.non_ip === "drop") more.push("drop non-IP");
+  if (policy.neighbor_discovery === "judge") more.push("judge neighbour discovery");
+  return [ip, ...more].join(", ");
+}

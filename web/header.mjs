@@ -1,0 +1,36 @@
+// The frame's top line: who, which revision, what is in force, how much passes; OFF is shouted.
+
+import { turnOff, turnOn } from "./actions.mjs";
+import { exact, plural, policyWords, rate } from "./format.mjs";
+import { html } from "./html.mjs";
+import { total } from "./meters.mjs";
+
+export function Header({ status, rules, meters, held }) {
+  const enabled = rules.filter((rule) => rule.enabled).length;
+  const count = plural(rules.length, "rule");
+  return html`<header class=${status.on ? "head" : "head off"}>
+    <h1>xdpwall</h1>
+    <span class="host">${status.host}</span>
+    ${status.on
+      ? html`<p class="facts">
+          <span>revision <b>${exact(status.revision)}</b></span>
+          <span><b>${count}</b>${enabled < rules.length && `, ${exact(enabled)} enabled`}</span>
+          <span>otherwise <b>${policyWords(status.policy)}</b></span>
+        </p>
+        <${Load} meters=${meters} />
+        <p class="switch"><span class="on">Filtering is on</span></p>
+        <button disabled=${held} onClick=${turnOff}>Turn off…</button>`
+      : html`<p class="shout"><strong>OFF</strong> Every packet passes. No rule is judged.</p>
+        <button disabled=${held} onClick=${turnOn}>Turn on</button>`}
+  </header>`;
+}
+
+function Load({ meters }) {
+  const [seen, dropped] = [total(meters, "seen"), total(meters, "dropped")];
+  return html`<p class="load">
+    <span title="${exact(seen.packets)} packets seen">
+      <b>${rate(seen.rate) || 0}</b>/s seen</span>
+    <span class=${dropped.rate ? "drop" : ""} title="${exact(dropped.packets)} packets dropped">
+      <b>${rate(dropped.rate) || 0}</b>/s dropped</span>
+  </p>`;
+}

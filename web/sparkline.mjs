@@ -1,0 +1,35 @@
+// The last minute of a rate, as one area in an SVG. Newest at the right.
+
+import { rate as rateWords } from "./format.mjs";
+import { html } from "./html.mjs";
+import { SAMPLES } from "./meters.mjs";
+
+const [WIDTH, HEIGHT] = [120, 20];
+
+/** `history` holds up to 60 rates; `tone` is drop, accept, count or seen. */
+export function Sparkline({ history, tone, of }) {
+  const peak = Math.max(0, ...history);
+  const label = peak
+    ? `${of}: up to ${rateWords(peak)} packets a second in the last minute`
+    : `${of}: nothing in the last minute`;
+  return html`<svg class="spark ${tone}" role="img" aria-label=${label}
+    viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">
+    <title>${label}</title>
+    ${peak > 0 && html`<path d=${area(history, peak)} /><polyline points=${line(history, peak)} />`}
+  </svg>`;
+}
+
+const step = WIDTH / (SAMPLES - 1);
+
+function points(history, peak) {
+  const left = WIDTH - (history.length - 1) * step;
+  return history.map((value, i) => [left + i * step, HEIGHT - 1 - (value / peak) * (HEIGHT - 3)]);
+}
+
+const line = (history, peak) => points(history, peak).map(xy).join(" ");
+const xy = ([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`;
+
+function area(history, peak) {
+  const tops = points(history, peak);
+  return `M${tops[0][0].toFixed(1)},${HEIGHT}L${tops.map(xy).join("L")}L${WIDTH},${HEIGHT}Z`;
+}

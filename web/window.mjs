@@ -1,0 +1,26 @@
+// Which rows of a long table stand in the window: the rest is two empty rows of the right height.
+
+import { useEffect, useState } from "./html.mjs";
+
+const ROW_PX = 29; // .many tr in style.css
+const MARGIN = 20; // rows drawn beyond each edge
+
+/** {from, to, above, below}: the slice to draw and the heights in px of what is left out. */
+export function useWindow(body, count, many) {
+  const [top, setTop] = useState(0);
+  useEffect(() => {
+    if (!many) return undefined;
+    const look = () => {
+      const hidden = -body.current.getBoundingClientRect().top;
+      setTop(Math.max(0, Math.floor(hidden / ROW_PX / MARGIN) * MARGIN));
+    };
+    look();
+    addEventListener("scroll", look, { passive: true });
+    return () => removeEventListener("scroll", look);
+  }, [many]);
+  if (!many) return { from: 0, to: count, above: 0, below: 0 };
+  const shown = Math.ceil(innerHeight / ROW_PX) + 3 * MARGIN;
+  const from = Math.max(0, Math.min(top, count - shown) - MARGIN);
+  const to = Math.min(count, from + shown);
+  return { from, to, above: from * ROW_PX, below: (count - to) * ROW_PX };
+}
