@@ -6,7 +6,11 @@ The model keeps fields as a person reads them; this is the same thing parsed onc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .rule import Rule
 
 VLAN_NONE = -1
 """The value of `vlan: none` in Match.vlan."""
@@ -45,9 +49,17 @@ class Match:
     icmp_type: int | None = None
     icmp_code: int | None = None
     tcp_flags: tuple[int, int] | None = None
-    """(want, mask) over the flag byte: fin 1, syn 2, rst 4, psh 8, ack 16, urg 32, ece 64, cwr 128."""
+    """(want, mask) of the flag byte: fin 1, syn 2, rst 4, psh 8, ack 16, urg 32, ece 64, cwr 128."""
     vlan: tuple[bool, int] | None = None
     length: tuple[int, int] | None = None
     ttl: tuple[int, int] | None = None
     fragment: Literal["any", "first", "later", "none"] | None = None
     """`true` is any, `false` is none."""
+
+
+@lru_cache(maxsize=32768)
+def match_of(rule: Rule) -> Match:
+    """What a canonical rule matches, in numbers. Remembered, since a ruleset is compiled often."""
+    from .matching import numbers_of
+
+    return numbers_of(rule)

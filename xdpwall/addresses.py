@@ -1,0 +1,138 @@
+"""Addresses and prefixes: one spelling in, one spelling out. Pure.
+
+Only what cannot be misread is taken: four decimal octets without leading zeros, or RFC 4291 text,
+with an optional /LENGTH. Everything else is refused with the spelling that was probably meant.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET, AF_INET6, inet_pton
+from typing import Any, Literal
+
+from .inputs import bad, later, negation, text
+from .match import Prefix
+
+_WANTED = "an address or a prefix: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32"
+_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
+_DOTTED = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
+_MAPPED = 0xFFFF << 32
+
+
+def parse_prefix(field: str, value: Any) -> tuple[bool, Prefix]:
+    """(negated, prefix) of a `src` or `dst`."""
+    negated, body = negation(text(field, value, _WANTED))
+    if body.startswith("@"):
+        raise later(field, value, f"a set ({body[:40]})")
+    address, slash, length_text = body.partition("/")
+    family, number = _address(field, value, address, slash + length_text)
+    bits = 32 if family == 4 else 128
+    length = _length(field, value, address, length_text, bits) if slash else bits
+    host = number & ((1 << (bits - length)) - 1)
+    if host:
+        network = prefix_text(Prefix(family, number - host, length))
+        alone = f"{_spell(family, number)}/{bits}"
+        raise bad(
+            field,
+            value,
+            "has host bits set",
+            f"{network} (the network) or {alone} (the one address)",
+        )
+    if family == 6 and length >= 96 and number >> 32 == _MAPPED >> 32:
+        inner = prefix_text(Prefix(4, number & 0xFFFFFFFF, length - 96))
+        raise bad(
+            field,
+            value,
+            "is an IPv4 address mapped into IPv6, which no packet carries",
+            f"the IPv4 spelling, {inner}",
+        )
+    return negated, Prefix(family, number, length)
+
+
+def prefix_text(prefix: Prefix) -> str:
+    """The canonical spelling: RFC 5952, /32 and /128 left out."""
+    spelled = _spell(prefix.family, prefix.address)
+    full = 32 if prefix.family == 4 else 128
+    return spelled if prefix.length == full else f"{spelled}/{prefix.length}"
+
+
+def canonical_prefix(field: str, value: Any) -> tuple[str, int]:
+    """The canonical text of a `src` or `dst`, and its family (4 or 6)."""
+    negated, prefix = parse_prefix(field, value)
+    spelled = prefix_text(prefix)
+    return (f"!{spelled}" if negated else spelled), prefix.family
+
+
+def _spell(family: int, number: int) -> str:
+    if family == 6:
+        return str(IPv6Address(number))
+    return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def _address(field: str, value: str, address: str, rest: str) -> tuple[Literal[4, 6], int]:
+    try:
+        if ":" in address:
+            return 6, int.from_bytes(inet_pton(AF_INET6, address), "big")
+        return 4, int.from_bytes(inet_pton(AF_INET, address), "big")
+    except (OSError, ValueError):
+        raise _why_no_address(field, value, address, rest) from None
+
+
+def _why_no_address(field: str, value: str, address: str, rest: str) -> Exception:
+    """What is wrong with text that is not an address, and what to write instead."""
+    if "%" in address:
+        bare = address.partition("%")[0]
+        return bad(
+            field,
+            value,
+            "has a zone id, which is not in packets",
+            f"the address alone ({bare}{rest}), with the interface in iface",
+        )
+    if address.startswith("["):
+        return bad(field, value, "has brackets", f"{address.strip('[]')}{rest}")
+    if "," in value:
+        return bad(field, value, "is a list", "one address or prefix a rule")
+    if "*" in value or "-" in address and address[:1].isdigit():
+        return bad(field, value, "is a range or a wildcard", _WANTED)
+    if address in ("any", "all", ""):
+        return bad(field, value, "is not an address", f"{_WANTED}; leave {field} out for any")
+    if _DOTTED.fullmatch(address):
+        return _why_no_ipv4(field, value, address.split("."), rest)
+    if ":" in address:
+        return bad(field, value, "is not an IPv6 address", _WANTED)
+    return bad(field, value, "is not an address", _WANTED, hint="names of hosts are not looked up")
+
+
+def _why_no_ipv4(field: str, value: str, octets: list[str], rest: str) -> Exception:
+    if len(octets) != 4:
+        return bad(
+            field, value, f"has {len(octets)} of an IPv4 address's 4 numbers", "10.0.0.0/8 in full"
+        )
+    if any(len(octet) > 3 or int(octet) > 255 for octet in octets):
+        return bad(field, value, "has a number over 255", _WANTED)
+    plain = ".".join(str(int(octet)) for octet in octets)
+    return bad(
+        field,
+        value,
+        "has a leading zero, which some programs read as octal",
+        f"{plain}{rest} if the numbers are decimal",
+    )
+
+
+def _length(field: str, value: str, address: str, length: str, bits: int) -> int:
+    if _LENGTH.fullmatch(length) and int(length) <= bits:
+        return int(length)
+    if "." in length:
+        problem, wanted = "has a netmask", f"a prefix length, {address}/8 for example"
+        try:
+            mask = int(IPv4Address(length))
+        except ValueError:
+            mask = 1
+        inverse = mask ^ 0xFFFFFFFF
+        if inverse & (inverse + 1) == 0:
+            wanted = f"{address}/{mask.bit_count()}"
+        elif mask & (mask + 1) == 0:
+            problem, wanted = "has a wildcard mask", f"{address}/{32 - mask.bit_count()}"
+        raise bad(field, value, problem, wanted)
+    raise bad(field, value, "has a bad prefix length", f"a length from 0 to {bits}")

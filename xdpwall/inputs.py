@@ -1,0 +1,105 @@
+"""How bad input is told: the field, the value, and what would be right. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from .errors import InvalidInput
+
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
+_SHOWN = 80
+
+
+def show(value: object) -> str:
+    """The value as it stands in a message: short, whatever it is.
+
+    Bounded for every input, also for what a file's anchors make endless or exponentially long.
+    """
+    if isinstance(value, str):
+        return repr(value if len(value) <= _SHOWN else value[: _SHOWN - 3] + "...")
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 64:
+        return "a number of more than 64 bits"
+    if value is None or isinstance(value, (bool, int, float)):
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    kind = {"dict": "an object", "list": "a list", "tuple": "a list", "bytes": "bytes"}
+    return kind.get(type(value).__name__, f"a {type(value).__name__}")
+
+
+def bad(
+    field: str,
+    value: object,
+    problem: str,
+    wanted: str | None = None,
+    *,
+    hint: str | None = None,
+    code: str | None = None,
+) -> InvalidInput:
+    """An error that reads "FIELD: VALUE PROBLEM; wanted WANTED"."""
+    shown = show(value)
+    message = f"{field}: {shown} {problem}" + (f"; wanted {wanted}" if wanted else "")
+    keep = isinstance(value, (str, bool, int)) and len(str(shown)) < 2 * _SHOWN
+    return InvalidInput(message, field=field, value=value if keep else shown, hint=hint, code=code)
+
+
+def later(field: str, value: object, what: str) -> InvalidInput:
+    """The answer to a part of the language that a later version brings."""
+    return InvalidInput(
+        f"{field}: {what} is not in this version",
+        field=field,
+        value=show(value) if not isinstance(value, (str, bool)) else value,
+        code="not-in-this-version",
+    )
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """A hint "did you mean ...?", or None."""
+    near = get_close_matches(word[:_SHOWN], list(known), n=1, cutoff=0.7)
+    return f"did you mean {near[0]!r}?" if near else None
+
+
+def text(field: str, value: Any, wanted: str) -> str:
+    """A string, or InvalidInput."""
+    if not isinstance(value, str):
+        raise bad(field, value, "is not text", f"{wanted}, in quotes" if wanted else None)
+    return value
+
+
+def number(field: str, value: Any, low: int, high: int, wanted: str) -> int:
+    """An integer from `low` to `high`, given as a number or as decimal digits."""
+    if isinstance(value, str):
+        if not _DECIMAL.fullmatch(value):
+            raise bad(field, value, "is not a number", wanted)
+        result = int(value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        result = value
+    else:
+        raise bad(field, value, "is not a number", wanted)
+    if not low <= result <= high:
+        raise bad(field, value, "is out of range", wanted)
+    return result
+
+
+def choice(field: str, value: Any, known: tuple[str, ...]) -> str:
+    """One of a few words."""
+    if isinstance(value, str) and value in known:
+        return value
+    hint = closest(value, known) if isinstance(value, str) else None
+    raise bad(field, value, "is not known here", " or ".join(known), hint=hint)
+
+
+def boolean(field: str, value: Any) -> bool:
+    """true or false, also as words (that is how a command line gives them)."""
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    raise bad(field, value, "is neither", "true or false")
+
+
+def negation(value: str) -> tuple[bool, str]:
+    """Split a leading `!` off."""
+    value = value.strip()
+    return (True, value[1:].lstrip()) if value.startswith("!") else (False, value)

@@ -1,0 +1,149 @@
+"""One rule: frozen, validated, canonical; no I/O. Import it from xdpwall.model.
+
+Whatever spelling comes in, one comes out: `Rule.parse` takes an object or a sentence, `to_json`
+and `text` give the canonical forms, and each reads back to the same rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from . import views
+from .checks import FIELDS, canonical
+from .fields import parse_id
+from .inputs import bad
+
+MATCH_FIELDS = tuple(f for f in FIELDS if f not in ("id", "expires", "enabled", "comment"))
+"""The fields, `action` among them, whose change starts a rule's counters anew."""
+
+_BESIDE_TEXT = ("text", "id", "comment", "enabled", "expires", "log")
+
+
+class Rule(BaseModel):
+    """One rule in canonical form. Absent fields are None and match anything."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str | None = None
+    action: Literal["drop", "accept", "count"]
+    iface: str | None = None
+    direction: views.Direction | None = None
+    ethertype: str | None = None
+    family: Literal["ipv4", "ipv6"] | None = None
+    proto: str | int | None = None
+    src: str | None = None
+    dst: str | None = None
+    sport: str | None = None
+    dport: str | None = None
+    icmp_type: str | int | None = None
+    icmp_code: int | None = None
+    tcp_flags: str | None = None
+    vlan: int | str | None = None
+    length: int | str | None = None
+    ttl: int | str | None = None
+    fragment: bool | Literal["first", "later"] | None = None
+    expires: str | None = None
+    enabled: bool = True
+    comment: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _canonical(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise bad("rule", data, "is not a rule", "an object or a sentence")
+        return canonical({name: value for name, value in data.items() if value is not None})
+
+    @classmethod
+    def parse(cls, obj: object) -> Self:
+        """A rule from an object, a sentence, or {"text": sentence, "id": ..., ...}."""
+        if isinstance(obj, str):
+            return cls._build(_from_sentence(obj))
+        if not isinstance(obj, Mapping):
+            raise bad("rule", obj, "is not a rule", "an object or a sentence")
+        if "text" in obj:
+            return cls._build(_from_text(obj))
+        return cls._build(canonical(obj))
+
+    @classmethod
+    def _build(cls, fields: dict[str, Any]) -> Self:
+        # The fields are canonical already: validating once more would double the cost of a load.
+        return cls.model_construct(**fields)
+
+    @property
+    def text(self) -> str:
+        """The canonical sentence."""
+        from .sentence import write_sentence
+
+        return write_sentence(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """The canonical object: what is absent, and `enabled: true`, is left out."""
+        mine = self.__dict__
+        found = {name: mine[name] for name in FIELDS if mine[name] is not None}
+        if self.enabled:
+            del found["enabled"]
+        return found
+
+    def match_key(self) -> Hashable:
+        """Equal for rules that match the same fields and do the same: counters may go on."""
+        mine = self.__dict__
+        return tuple(mine[name] for name in MATCH_FIELDS)
+
+    def with_id(self, rule_id: str) -> Self:
+        """The same rule under an id."""
+        return self.model_copy(update={"id": parse_id(rule_id)})
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """The rule with some fields changed; None takes one away.
+
+        `text` replaces everything but the id. The id itself stays.
+        """
+        if not isinstance(changes, Mapping):
+            raise bad("rule", changes, "is not a change", "an object of fields")
+        wanted = changes.get("id", self.id)
+        if self.id is not None and wanted != self.id:
+            raise bad("id", wanted, f"differs from the rule's id {self.id!r}, which stays")
+        if "text" in changes:
+            given = {name: value for name, value in changes.items() if value is not None}
+            result = self.parse(given)
+            return result if self.id is None else result.with_id(self.id)
+        fields = self.to_json()
+        for name, value in changes.items():
+            if value is not None:
+                fields[name] = value
+            elif name in FIELDS or name == "log":
+                fields.pop(name, None)
+            else:
+                canonical({"action": self.action, name: None})
+        return self._build(canonical(fields))
+
+
+def _from_sentence(sentence: str) -> dict[str, Any]:
+    from .sentence import read_sentence
+
+    return read_sentence(sentence)
+
+
+def _from_text(obj: Mapping[str, Any]) -> dict[str, Any]:
+    for name in obj:
+        if name not in _BESIDE_TEXT:
+            raise bad(
+                str(name)[:40],
+                obj[name],
+                "cannot stand beside text, which says the whole rule",
+                "text (with id, comment, enabled, expires) or fields",
+            )
+    sentence = obj["text"]
+    if not isinstance(sentence, str):
+        raise bad("text", sentence, "is not a sentence", "text like 'drop icmp on docker0'")
+    fields = _from_sentence(sentence)
+    for name, value in obj.items():
+        if name == "text":
+            continue
+        if name in fields:
+            raise bad(name, value, "is said by text too", f"{name} in one of the two places")
+        fields[name] = value
+    return canonical(fields)
