@@ -1,0 +1,32 @@
+"""Sort keys with gaps."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+from xdpwall import ranks
+
+
+def test_longest_increasing_finds_one_of_the_longest() -> None:
+    values = [5, 1, 2, 9, 3, 4]
+    found = ranks.longest_increasing(values)
+    assert [values[i] for i in found] == [1, 2, 3, 4]
+
+
+def test_appending_and_prepending_keep_all_former_ranks() -> None:
+    assert ranks.assign([None, 10, 20, None])[1:3] == [10, 20]
+
+
+def test_an_insert_into_a_used_up_gap_gives_all_ranks_anew() -> None:
+    assert ranks.assign([1, None, 2]) == [ranks.GAP, 2 * ranks.GAP, 3 * ranks.GAP]
+
+
+def test_a_move_changes_one_rank() -> None:
+    order = [40, 10, 20, 30]
+    assert ranks.assign(order)[1:] == [10, 20, 30]
+
+
+@given(st.lists(st.one_of(st.none(), st.integers(-(2**40), 2**40)), max_size=60))
+def test_ranks_always_increase(old: list[int | None]) -> None:
+    seen: set[int] = set()
+    unique = [None if rank in seen or seen.add(rank) else rank for rank in old if rank is not None]
+    result = ranks.assign([*unique, *[None for rank in old if rank is None]])
+    assert all(a < b for a, b in zip(result, result[1:], strict=False))

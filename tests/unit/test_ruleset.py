@@ -1,0 +1,177 @@
+"""Edits of the ordered rules: ids, places, slots, and what counts as the same rule."""
+
+import re
+from pathlib import Path
+
+import pytest
+from xdpwall import ruleset
+from xdpwall.errors import Conflict, Full, InvalidInput, NotFound
+from xdpwall.model import Rule
+from xdpwall.ruleset import State
+from xdpwall.views import Policy
+
+NOW = "2026-11-21T10:00:00Z"
+
+
+def state_of(*texts: str) -> State:
+    return ruleset.insert(State(), [Rule.parse(text) for text in texts], at=None, now=NOW)
+
+
+def ids(state: State) -> list[str]:
+    return [entry.id for entry in state.entries]
+
+
+def slots(state: State) -> dict[str, int]:
+    return {entry.id: entry.slot for entry in state.entries}
+
+
+def test_the_slots_are_those_of_the_abi() -> None:
+    header = Path(__file__).parents[2] / "bpf" / "xdpwall.h"
+    found = re.search(r"#define XW_SLOTS (\d+)", header.read_text())
+    assert found and int(found[1]) == ruleset.SLOTS
+
+
+def test_made_ids_pass_every_number_ever_seen() -> None:
+    state = state_of("drop icmp", "drop tcp")
+    assert ids(state) == ["r1", "r2"]
+    state = ruleset.insert(state, [Rule.parse({"text": "drop udp", "id": "r7"})], at=None, now=NOW)
+    state = ruleset.delete(state, ["r7"])
+    state = ruleset.insert(state, [Rule.parse("drop udp")], at=None, now=NOW)
+    assert ids(state) == ["r1", "r2", "r8"]
+
+
+def test_a_made_id_skips_one_given_in_the_same_call() -> None:
+    rules = [Rule.parse("drop icmp"), Rule.parse({"text": "drop tcp", "id": "r1"})]
+    assert ids(ruleset.insert(State(), rules, at=None, now=NOW)) == ["r2", "r1"]
+
+
+def test_insert_at_a_place() -> None:
+    state = ruleset.insert(
+        state_of("drop icmp", "drop tcp"), [Rule.parse("drop udp")], at=1, now=NOW
+    )
+    assert ids(state) == ["r3", "r1", "r2"]
+
+
+@pytest.mark.parametrize("at", [0, -1, 4])
+def test_insert_outside_is_refused(at: int) -> None:
+    with pytest.raises(InvalidInput, match="1 to 3") as caught:
+        ruleset.insert(state_of("drop icmp", "drop tcp"), [Rule.parse("drop")], at=at, now=NOW)
+    assert (caught.value.field, caught.value.value) == ("position", at)
+
+
+def test_a_taken_id_is_a_conflict() -> None:
+    with pytest.raises(Conflict) as caught:
+        ruleset.insert(
+            state_of("drop icmp"), [Rule.parse({"action": "drop", "id": "r1"})], at=None, now=NOW
+        )
+    assert caught.value.code == "id-taken"
+
+
+def test_no_rule_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        ruleset.insert(State(), [], at=None, now=NOW)
+
+
+def test_move_is_the_place_after_the_move() -> None:
+    state = state_of("drop icmp", "drop tcp", "drop udp")
+    assert ids(ruleset.move(state, "r1", 3)) == ["r2", "r3", "r1"]
+    assert ids(ruleset.move(state, "r3", 1)) == ["r3", "r1", "r2"]
+    assert ruleset.move(state, "r2", 2).same_as(state)
+    with pytest.raises(InvalidInput, match="1 to 3"):
+        ruleset.move(state, "r1", 4)
+
+
+def test_slots_stay_over_move_enable_and_comment_and_change_with_the_match() -> None:
+    state = state_of("drop icmp", "drop tcp/22")
+    before = slots(state)
+    state = ruleset.move(state, "r1", 2)
+    state = ruleset.enable(state, ["r1"], False)
+    state = ruleset.change_rule(state, "r1", {"comment": "no pings"})
+    assert slots(state) == before
+    changed = ruleset.change_rule(state, "r2", {"dport": "23"})
+    assert slots(changed)["r2"] not in before.values()
+    assert ruleset.new_slots(state, changed) == [slots(changed)["r2"]]
+
+
+def test_a_change_of_match_forgets_the_baseline() -> None:
+    state = state_of("drop icmp")
+    entry = state.entries[0].__class__(
+        state.entries[0].rule, 3, NOW, rank=5, base_packets=10, base_bytes=20
+    )
+    state = State(1, Policy(), (entry,), 2)
+    assert ruleset.change_rule(state, "r1", {"comment": "x"}).entries[0].base_packets == 10
+    assert ruleset.change_rule(state, "r1", {"action": "accept"}).entries[0].base_packets == 0
+
+
+def test_a_rule_keeps_its_id() -> None:
+    state = state_of("drop icmp")
+    with pytest.raises(InvalidInput) as caught:
+        ruleset.replace_rule(state, "r1", Rule.parse({"action": "drop", "id": "other"}))
+    assert caught.value.field == "id"
+
+
+def test_text_replaces_the_whole_rule() -> None:
+    state = ruleset.change_rule(state_of("drop tcp/22 from 10.0.0.1"), "r1", {"text": "drop udp"})
+    assert state.entries[0].rule.text == "drop udp"
+    assert ids(state) == ["r1"]
+
+
+def test_unknown_ids_are_named_and_nothing_goes() -> None:
+    state = state_of("drop icmp")
+    with pytest.raises(NotFound, match="'a', 'b'"):
+        ruleset.delete(state, ["r1", "a", "b"])
+    with pytest.raises(NotFound, match="'zz'"):
+        ruleset.move(state, "zz", 1)
+
+
+def test_apply_keeps_what_stays_the_same() -> None:
+    state = state_of("drop icmp", "drop tcp/22", "accept udp", "drop icmp")
+    before = slots(state)
+    wanted = [
+        Rule.parse("accept udp"),
+        Rule.parse("drop icmp"),
+        Rule.parse({"text": "drop tcp/23", "id": "r2"}),
+        Rule.parse("drop sctp"),
+    ]
+    after = ruleset.matched(state, wanted, Policy(ingress="drop"), now=NOW)
+    assert ids(after) == ["r3", "r1", "r2", "r5"]
+    assert slots(after)["r3"] == before["r3"] and slots(after)["r1"] == before["r1"]
+    change = ruleset.diff(state, after)
+    assert (change.added, change.removed, change.changed) == (["r5"], ["r4"], ["r2"])
+    assert change.moved == ["r3"] and change.policy_changed
+    assert change.kept == 1
+
+
+def test_apply_keeps_counters_over_a_new_comment() -> None:
+    state = state_of("drop icmp")
+    rule = Rule.parse({"text": "drop icmp", "comment": "now with a comment"})
+    after = ruleset.matched(state, [rule], Policy(), now=NOW)
+    assert slots(after) == slots(state)
+    assert ruleset.diff(state, after).changed == ["r1"]
+
+
+def test_applying_the_same_again_is_no_change() -> None:
+    state = state_of("drop icmp", "drop icmp", 'accept tcp/80,443 comment "web"')
+    rules = [entry.rule for entry in state.entries]
+    assert ruleset.matched(state, rules, Policy(), now="later").same_as(state)
+
+
+def test_apply_refuses_an_id_that_stands_twice() -> None:
+    rules = [Rule.parse({"action": "drop", "id": "a"}), Rule.parse({"action": "accept", "id": "a"})]
+    with pytest.raises(InvalidInput) as caught:
+        ruleset.matched(State(), rules, Policy(), now=NOW)
+    assert caught.value.field == "rules[1].id"
+
+
+def test_too_many_rules_are_refused() -> None:
+    rule = Rule.parse("drop icmp")
+    full = ruleset.insert(State(), [rule] * ruleset.MAX_RULES, at=None, now=NOW)
+    assert len(set(slots(full).values())) == ruleset.MAX_RULES
+    with pytest.raises(Full) as caught:
+        ruleset.insert(full, [rule], at=None, now=NOW)
+    assert caught.value.code == "too-many-rules"
+
+
+def test_kernel_rules_are_the_enabled_ones() -> None:
+    state = ruleset.enable(state_of("drop icmp", "drop tcp"), ["r1"], False)
+    assert [rule.id for rule, _ in state.kernel_rules()] == ["r2"]

@@ -1,0 +1,222 @@
+"""The SQLite store: order of a change, what survives, and the errors of a bad disk."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from xdpwall import ruleset
+from xdpwall.errors import Conflict, Failed, Full
+from xdpwall.facade import Author
+from xdpwall.model import Rule
+from xdpwall.ruleset import State
+from xdpwall.store import AttachmentRow, Binding, Store
+from xdpwall.store.store import KEEP_REVISIONS
+from xdpwall.views import Policy
+
+NOW = "2026-11-21T10:00:00Z"
+BY = Author("uid 0", "socket", "because")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = Store(tmp_path / "state")
+    yield opened
+    opened.close()
+
+
+def change(store: Store, new: State, action: str = "test") -> None:
+    store.record(store.read().state, new, by=BY, action=action, now=NOW)
+    store.commit(new.revision)
+
+
+def added(state: State, *texts: str) -> State:
+    return ruleset.insert(state, [Rule.parse(text) for text in texts], at=None, now=NOW)
+
+
+def test_a_new_store_is_empty_and_private(store: Store, tmp_path: Path) -> None:
+    snapshot = store.read()
+    assert snapshot.state == State() and snapshot.on and snapshot.binding is None
+    added_files = sorted(path.name for path in (tmp_path / "state").iterdir())
+    assert "xdpwall.db" in added_files
+    for path in (tmp_path / "state").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o700
+
+
+def test_an_open_mode_is_tightened(tmp_path: Path) -> None:
+    path = tmp_path / "xdpwall.db"
+    path.touch(mode=0o644)
+    Store(tmp_path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_committed_change_is_read_back_whole(store: Store, tmp_path: Path) -> None:
+    new = added(State(), "drop icmp on docker0", 'accept tcp/80 comment "wéb"')
+    new = ruleset.with_policy(new, Policy(ingress="drop"))
+    new = State(1, new.policy, new.entries, new.next_number)
+    change(store, new)
+    again = Store(tmp_path / "state")
+    assert again.read().state == new
+    again.close()
+
+
+def test_a_pending_change_is_not_in_force_until_committed(store: Store) -> None:
+    new = added(State(), "drop icmp")
+    store.record(State(), new, by=BY, action="add", now=NOW)
+    assert store.read().state == State()
+    pending = store.read().pending
+    assert pending is not None and (pending.revision, pending.action) == (1, "add")
+    assert store.read().unfinished
+    store.drop_pending()
+    assert store.read().pending is None and store.read().state == State()
+
+
+def test_commit_without_pending_is_refused(store: Store) -> None:
+    with pytest.raises(Failed, match="revision 5 is not pending"):
+        store.commit(5)
+
+
+def test_deletion_and_order(store: Store) -> None:
+    change(store, added(State(), "drop icmp", "drop tcp", "drop udp"))
+    change(store, ruleset.move(store.read().state, "r3", 1))
+    change(store, ruleset.delete(store.read().state, ["r1"]))
+    assert [entry.id for entry in store.read().state.entries] == ["r3", "r2"]
+
+
+def test_another_process_writes_are_seen(store: Store, tmp_path: Path) -> None:
+    assert store.read().state.revision == 0
+    other = Store(tmp_path / "state")
+    change(other, added(State(), "drop icmp"))
+    other.close()
+    assert store.read().state.revision == 1
+
+
+def test_unchanged_rules_are_the_same_objects_after_a_re_read(store: Store) -> None:
+    change(store, added(State(), "drop icmp"))
+    first = store.read().state.entries[0]
+    change(store, added(store.read().state, "drop tcp"))
+    assert store.read().state.entries[0] is first
+
+
+def test_baselines_are_kept_and_cleared(store: Store) -> None:
+    change(store, added(State(), "drop icmp"))
+    store.set_baselines({"r1": (2**62, 99)}, by=BY, action="reset-counters", now=NOW)
+    entry = store.read().state.entries[0]
+    assert (entry.base_packets, entry.base_bytes) == (2**62, 99)
+    store.clear_baselines()
+    assert store.read().state.entries[0].base_packets == 0
+
+
+def test_attachments_switch_and_binding(store: Store) -> None:
+    row = AttachmentRow("docker0", "tc-egress", 4, None, 2, NOW, kind="bridge")
+    store.put_attachment(row, by=BY, action="attach docker0 tc-egress", now=NOW)
+    store.set_switch(False, by=BY, action="off", now=NOW)
+    store.bind(Binding(4026531840, "abc"))
+    snapshot = store.read()
+    assert snapshot.attachments == (row,) and not snapshot.on
+    assert snapshot.binding == Binding(4026531840, "abc")
+    assert (row.hook, row.direction, row.words) == ("tc", "egress", "docker0 tc-egress")
+    store.delete_attachment(row)
+    assert store.read().attachments == ()
+
+
+def test_the_audit_trail_says_who_did_what(store: Store) -> None:
+    change(store, added(State(), "drop icmp"), "add r1")
+    store.set_switch(False, by=BY, action="off", now=NOW)
+    newest, before = store.audit_trail()
+    assert newest["action"] == "off"
+    assert before == {
+        "time": NOW,
+        "author": "uid 0",
+        "via": "socket",
+        "action": "add r1",
+        "message": "because",
+        "revision": 1,
+    }
+
+
+def test_old_revisions_go(store: Store, tmp_path: Path) -> None:
+    change(store, added(State(), "drop icmp"))
+    for turn in range(KEEP_REVISIONS + 5):
+        change(store, ruleset.enable(store.read().state, ["r1"], bool(turn % 2)))
+    with sqlite3.connect(tmp_path / "state" / "xdpwall.db") as raw:
+        assert raw.execute("SELECT count(*) FROM revisions").fetchone()[0] == KEEP_REVISIONS
+
+
+def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "xdpwall.db"
+    path.write_bytes(b"this is no database, " * 500)
+    with pytest.raises(Failed, match="damaged") as caught:
+        Store(tmp_path)
+    assert caught.value.code == "corrupt" and caught.value.hint
+    assert path.read_bytes().startswith(b"this is no")
+
+
+def test_damaged_pages_are_said(store: Store, tmp_path: Path) -> None:
+    change(store, added(State(), *[f"drop tcp/{port}" for port in range(1, 2000)]))
+    store.close()
+    path = tmp_path / "state" / "xdpwall.db"
+    content = bytearray(path.read_bytes())
+    content[8192 : len(content)] = b"\xa5" * (len(content) - 8192)
+    path.write_bytes(content)
+    with pytest.raises(Failed) as caught:
+        Store(tmp_path / "state").read()
+    assert caught.value.code == "corrupt"
+
+
+def test_a_newer_schema_is_refused(store: Store, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "state" / "xdpwall.db") as raw:
+        raw.execute("PRAGMA user_version = 99")
+    with pytest.raises(Failed) as caught:
+        Store(tmp_path / "state")
+    assert caught.value.code == "newer-store"
+
+
+def test_a_locked_database_is_a_conflict(tmp_path: Path) -> None:
+    store = Store(tmp_path, busy_seconds=0.05)
+    blocker = sqlite3.connect(tmp_path / "xdpwall.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Conflict) as caught:
+        change(store, added(State(), "drop icmp"))
+    assert caught.value.code == "busy"
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert store.read().state == State()
+    store.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "xwt-small", str(folder)]
+    subprocess.run(mount, check=True)
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_keeps_the_old_state(small_disk: Path) -> None:
+    store = Store(small_disk)
+    change(store, added(State(), "drop icmp"))
+    before = store.read().state
+    filler = os.open(small_disk / "filler", os.O_WRONLY | os.O_CREAT)
+    try:
+        with pytest.raises(OSError):
+            while True:
+                os.write(filler, b"x" * 4096)
+    finally:
+        os.close(filler)
+    with pytest.raises(Full) as caught:
+        change(store, added(before, *[f"drop tcp/{port}" for port in range(1, 3000)]))
+    assert caught.value.code == "disk-full"
+    store.close()
+    (small_disk / "filler").unlink()
+    again = Store(small_disk)
+    assert again.read().state == before
+    change(again, added(before, "drop udp"))
+    assert [entry.id for entry in again.read().state.entries] == ["r1", "r2"]
+    again.close()

@@ -1,0 +1,32 @@
+"""Places where a test may kill this process, so that recovery is tried for real.
+
+XDPWALL_TEST_CRASH_AT names one of the points below; reaching it is `kill -9` on ourselves. Without
+the variable a point costs one dictionary lookup.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+POINTS = (
+    "after-record",
+    "after-switch",
+    "after-commit",
+    "attach-recorded",
+    "attach-loaded",
+    "attach-attached",
+    "detach-recorded",
+    "detach-detached",
+    "restore-cleared",
+    "restore-created",
+    "restore-loaded",
+    "switch-set",
+)
+"""Those of the facade; the data plane adds its own between writing a copy and switching to it."""
+
+
+def crash_point(name: str) -> None:
+    """Die here when the environment asks for it."""
+    if os.environ.get("XDPWALL_TEST_CRASH_AT") == name:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,322 @@
+"""Ordered rules with their slots, and the edits that lead from one ruleset to the next. Pure.
+
+An edit takes a State and gives the next one: ids made, ranks and slots given out, the revision one
+higher. Nothing here knows the disk or the kernel; an edit that changes nothing gives back an equal
+ruleset, which `State.same_as` tells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from . import ranks
+from .errors import Conflict, Full, InvalidInput, NotFound
+from .model import MAX_RULES, Rule
+from .views import Policy
+
+SLOTS = 20480
+"""How many rules the kernel can count at once: the full ruleset and those that leave."""
+NO_SLOT = -1
+_MADE_ID = re.compile(r"r([1-9][0-9]{0,14})\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One rule in force: `rule.id` is set."""
+
+    rule: Rule
+    slot: int
+    created: str
+    rank: int = 0
+    base_packets: int = 0
+    """What the kernel's counter said when it was last reset: views subtract it."""
+    base_bytes: int = 0
+
+    @property
+    def id(self) -> str:
+        """The rule's id."""
+        assert self.rule.id is not None
+        return self.rule.id
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A committed ruleset: `entries` in the order of judgement."""
+
+    revision: int = 0
+    policy: Policy = field(default_factory=Policy)
+    entries: tuple[Entry, ...] = ()
+    next_number: int = 1
+
+    def by_id(self) -> dict[str, Entry]:
+        """The entries by rule id."""
+        return {entry.id: entry for entry in self.entries}
+
+    def same_as(self, other: State) -> bool:
+        """Whether both judge and read alike (revision and made numbers apart)."""
+        return self.policy == other.policy and self.entries == other.entries
+
+    def kernel_rules(self) -> list[tuple[Rule, int]]:
+        """What the compiler takes: (rule, slot) of the enabled rules in order."""
+        return [(entry.rule, entry.slot) for entry in self.entries if entry.rule.enabled]
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """Ids by what happens to them; a rule that changes and moves is in both."""
+
+    added: list[str]
+    removed: list[str]
+    changed: list[str]
+    moved: list[str]
+    kept: int
+    policy_changed: bool
+
+
+def insert(state: State, rules: Sequence[Rule], *, at: int | None, now: str) -> State:
+    """New rules together at place `at` (from 1), at the end when None."""
+    if not rules:
+        raise InvalidInput("no rule was given", field="rules")
+    count = len(state.entries)
+    if at is None:
+        at = count + 1
+    if not 1 <= at <= count + 1:
+        raise InvalidInput(
+            f"position must be 1 to {count + 1}, got {at}", field="position", value=at
+        )
+    taken = {entry.id for entry in state.entries}
+    for rule in rules:
+        if rule.id is not None:
+            if rule.id in taken:
+                raise Conflict(
+                    f"a rule with the id {rule.id!r} is there already",
+                    code="id-taken",
+                    field="id",
+                    value=rule.id,
+                    hint=f"give another id, or change that rule: xdpwall rule set {rule.id} ...",
+                )
+            taken.add(rule.id)
+    named, number = _give_ids(rules, taken, state.next_number)
+    fresh = [Entry(rule, NO_SLOT, now) for rule in named]
+    entries = [*state.entries[: at - 1], *fresh, *state.entries[at - 1 :]]
+    return _finish(state, entries, next_number=number)
+
+
+def replace_rule(state: State, rule_id: str, rule: Rule) -> State:
+    """Another rule under the same id at the same place."""
+    if rule.id not in (None, rule_id):
+        raise InvalidInput(
+            f"a rule keeps its id: {rule_id!r} cannot become {rule.id!r}",
+            field="id",
+            value=rule.id,
+            hint="delete the rule and add it under the new id",
+        )
+    find(state, rule_id)
+    return _finish(state, [_carry(e, rule) if e.id == rule_id else e for e in state.entries])
+
+
+def change_rule(state: State, rule_id: str, changes: Mapping[str, Any]) -> State:
+    """Only the named fields; None takes a field away; `text` replaces the whole rule."""
+    return replace_rule(state, rule_id, find(state, rule_id).rule.changed(changes))
+
+
+def delete(state: State, rule_ids: Collection[str]) -> State:
+    """Without these rules; NotFound when one of them is not there, and then all stay."""
+    _must_know(state, rule_ids)
+    gone = set(rule_ids)
+    return _finish(state, [entry for entry in state.entries if entry.id not in gone])
+
+
+def move(state: State, rule_id: str, position: int) -> State:
+    """The rule at `position` (from 1) after the move."""
+    entry = find(state, rule_id)
+    count = len(state.entries)
+    if not 1 <= position <= count:
+        raise InvalidInput(
+            f"position must be 1 to {count}, got {position}", field="position", value=position
+        )
+    rest = [other for other in state.entries if other is not entry]
+    rest.insert(position - 1, entry)
+    return _finish(state, rest)
+
+
+def enable(state: State, rule_ids: Collection[str], enabled: bool) -> State:
+    """These rules switched on or off; counters stay."""
+    _must_know(state, rule_ids)
+    wanted = set(rule_ids)
+    entries = [
+        replace(entry, rule=entry.rule.model_copy(update={"enabled": enabled}))
+        if entry.id in wanted and entry.rule.enabled != enabled
+        else entry
+        for entry in state.entries
+    ]
+    return _finish(state, entries)
+
+
+def with_policy(state: State, policy: Policy) -> State:
+    """The same rules under another policy."""
+    return _finish(state, list(state.entries), policy=policy)
+
+
+def matched(state: State, rules: Sequence[Rule], policy: Policy, *, now: str) -> State:
+    """Exactly `rules` in this order; those that stay the same keep id and counters.
+
+    The same is: the same id; or, for a rule without id, the same sentence, else the same match and
+    action (so that a new comment costs no counters), each in order.
+    """
+    current = state.by_id()
+    given: set[str] = set()
+    for index, rule in enumerate(rules):
+        if rule.id is not None:
+            if rule.id in given:
+                raise InvalidInput(
+                    f"rules[{index}]: the id {rule.id!r} stands twice",
+                    field=f"rules[{index}].id",
+                    value=rule.id,
+                )
+            given.add(rule.id)
+    partner: list[Entry | None] = [
+        current.get(rule.id) if rule.id is not None else None for rule in rules
+    ]
+    free = [entry for entry in state.entries if entry.id not in given]
+    nameless = [index for index, rule in enumerate(rules) if rule.id is None]
+    for key in (lambda rule: rule.text, lambda rule: rule.match_key()):
+        waiting: dict[Any, list[Entry]] = {}
+        for entry in reversed(free):
+            waiting.setdefault(key(entry.rule), []).append(entry)
+        for index in nameless:
+            found = waiting.get(key(rules[index])) if partner[index] is None else None
+            if found:
+                partner[index] = found.pop()
+        taken = {id(entry) for entry in partner if entry is not None}
+        free = [entry for entry in free if id(entry) not in taken]
+    old_ids = [entry.id for entry in partner if entry is not None]
+    named, number = _give_ids(
+        [
+            rule if rule.id is not None or entry is None else _named(rule, entry.id)
+            for rule, entry in zip(rules, partner, strict=True)
+        ],
+        given | set(old_ids),
+        state.next_number,
+    )
+    entries = [
+        Entry(rule, NO_SLOT, now) if entry is None else _carry(entry, rule)
+        for rule, entry in zip(named, partner, strict=True)
+    ]
+    return _finish(state, entries, policy=policy, next_number=number)
+
+
+def find(state: State, rule_id: str) -> Entry:
+    """The rule's entry; NotFound."""
+    for entry in state.entries:
+        if entry.id == rule_id:
+            return entry
+    raise _unknown([rule_id])
+
+
+def diff(old: State, new: State) -> Diff:
+    """What leads from one to the other. Moved are the fewest rules that explain the new order."""
+    before, after = old.by_id(), new.by_id()
+    place = {entry.id: index for index, entry in enumerate(old.entries)}
+    common = [entry.id for entry in new.entries if entry.id in before]
+    still = {common[i] for i in ranks.longest_increasing([place[rule_id] for rule_id in common])}
+    changed = [rule_id for rule_id in common if before[rule_id].rule != after[rule_id].rule]
+    return Diff(
+        added=[entry.id for entry in new.entries if entry.id not in before],
+        removed=[entry.id for entry in old.entries if entry.id not in after],
+        changed=changed,
+        moved=[rule_id for rule_id in common if rule_id not in still],
+        kept=len(still.difference(changed)),
+        policy_changed=old.policy != new.policy,
+    )
+
+
+def new_slots(old: State, new: State) -> list[int]:
+    """Slots that `new` uses and `old` does not: the ones to zero before the switch."""
+    used = {entry.slot for entry in old.entries}
+    return [entry.slot for entry in new.entries if entry.slot not in used]
+
+
+def _must_know(state: State, rule_ids: Collection[str]) -> None:
+    known = {entry.id for entry in state.entries}
+    if missing := [rule_id for rule_id in rule_ids if rule_id not in known]:
+        raise _unknown(missing)
+
+
+def _unknown(missing: Sequence[str]) -> NotFound:
+    names = ", ".join(repr(rule_id) for rule_id in missing)
+    return NotFound(
+        f"no rule with the id {names}" if len(missing) == 1 else f"no rules with the ids {names}",
+        field="id",
+        value=missing[0] if len(missing) == 1 else list(missing),
+        hint="see the ids with: xdpwall rule list",
+    )
+
+
+def _carry(entry: Entry, rule: Rule) -> Entry:
+    """`rule` under the entry's id: the slot stays with the match, or a fresh one will be given."""
+    rule = _named(rule, entry.id)
+    if rule.match_key() == entry.rule.match_key():
+        return entry if rule == entry.rule else replace(entry, rule=rule)
+    return replace(entry, rule=rule, slot=NO_SLOT, base_packets=0, base_bytes=0)
+
+
+def _named(rule: Rule, rule_id: str) -> Rule:
+    return rule if rule.id == rule_id else rule.model_copy(update={"id": rule_id})
+
+
+def _give_ids(
+    rules: Iterable[Rule], taken: Collection[str], next_number: int
+) -> tuple[list[Rule], int]:
+    """Ids for the rules without one, past every rN ever seen."""
+    taken = set(taken)
+    for rule_id in taken:
+        if found := _MADE_ID.match(rule_id):
+            next_number = max(next_number, int(found[1]) + 1)
+    named = []
+    for rule in rules:
+        if rule.id is None:
+            rule = _named(rule, f"r{next_number}")
+            next_number += 1
+        named.append(rule)
+    return named, next_number
+
+
+def _finish(
+    old: State,
+    entries: Sequence[Entry],
+    *,
+    policy: Policy | None = None,
+    next_number: int | None = None,
+) -> State:
+    """Give out ranks and slots. A new slot is never one that the old state still uses."""
+    if len(entries) > MAX_RULES:
+        raise Full(
+            f"{len(entries)} rules are more than the {MAX_RULES} that fit",
+            code="too-many-rules",
+            hint="join rules by prefixes and port lists, or delete some",
+        )
+    former = {entry.id: entry.rank for entry in old.entries}
+    places = ranks.assign([former.get(entry.id) for entry in entries])
+    used = {entry.slot for entry in old.entries}
+    free = iter([slot for slot in range(SLOTS) if slot not in used])
+    finished = []
+    for entry, rank in zip(entries, places, strict=True):
+        slot = entry.slot if entry.slot != NO_SLOT else next(free, NO_SLOT)
+        if slot == NO_SLOT:
+            raise Full(
+                "too many rules change at once: their counters do not fit beside the old ones",
+                code="too-many-changes",
+                hint=f"change at most {SLOTS - MAX_RULES} rules in one step",
+            )
+        same = slot == entry.slot and rank == entry.rank
+        finished.append(entry if same else replace(entry, slot=slot, rank=rank))
+    return State(
+        revision=old.revision + 1,
+        policy=old.policy if policy is None else policy,
+        entries=tuple(finished),
+        next_number=old.next_number if next_number is None else next_number,
+    )

@@ -1,0 +1,177 @@
+"""The SQLite file: opened with safe modes, its errors in our words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import Conflict, Failed, Full, NeedsPrivileges, XdpwallError
+
+SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE rules (
+    id TEXT PRIMARY KEY, rank INTEGER NOT NULL, rule TEXT NOT NULL, slot INTEGER NOT NULL,
+    created TEXT NOT NULL, base_packets INTEGER NOT NULL, base_bytes INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE revisions (
+    number INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('pending', 'committed')),
+    time TEXT NOT NULL, author TEXT NOT NULL, via TEXT NOT NULL, action TEXT NOT NULL, message TEXT,
+    delta BLOB NOT NULL
+);
+CREATE TABLE attachments (
+    iface TEXT NOT NULL, place TEXT NOT NULL, ifindex INTEGER NOT NULL, wanted TEXT,
+    number INTEGER NOT NULL UNIQUE, since TEXT NOT NULL, mode TEXT, kind TEXT,
+    intent TEXT NOT NULL, PRIMARY KEY (iface, place)
+) WITHOUT ROWID;
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY, time TEXT NOT NULL, author TEXT NOT NULL, via TEXT NOT NULL,
+    action TEXT NOT NULL, message TEXT, revision INTEGER
+);
+"""
+
+
+class Database:
+    """One connection. Statements run in `transaction` or `read`; both raise only XdpwallError."""
+
+    def __init__(self, path: Path, *, busy_seconds: float = 5.0) -> None:
+        """Open or make the file (0600, its folder 0700 when it has to be made)."""
+        self.path = path
+        with self._mapped("open"):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                # SQLite gives its -wal and -shm files the mode of the database.
+                if os.fstat(fd).st_mode & 0o077:
+                    os.fchmod(fd, 0o600)
+            finally:
+                os.close(fd)
+            self._connection = sqlite3.connect(
+                path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+            )
+        try:
+            with self._mapped("open"):
+                self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        execute = self._connection.execute
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = FULL")
+        version = execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise Failed(
+                f"{self.path} was written by a newer xdpwall (schema {version}, this one reads "
+                f"{SCHEMA_VERSION})",
+                code="newer-store",
+                hint="upgrade xdpwall, or give another --state-dir",
+            )
+        if version == 0:
+            execute("BEGIN IMMEDIATE")
+            try:
+                # Two first commands may come here at once: look again under the lock.
+                if execute("PRAGMA user_version").fetchone()[0] == 0:
+                    for statement in _SCHEMA.split(";\n"):
+                        execute(statement)
+                    execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                execute("COMMIT")
+            except BaseException:
+                self._rollback()
+                raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, on disk when it ends."""
+        with self._mapped("write"):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._rollback()
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """One consistent view for several queries."""
+        with self._mapped("read"):
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                self._rollback()
+
+    def data_version(self) -> int:
+        """Changes when another connection has committed."""
+        with self._mapped("read"):
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the connection; twice is once."""
+        self._connection.close()
+
+    def _rollback(self) -> None:
+        # A full disk makes SQLite roll back by itself; the second time is an error.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    @contextmanager
+    def _mapped(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._explain(error, verb) from error
+        except PermissionError as error:
+            raise NeedsPrivileges(
+                f"{self.path}: permission denied", hint="run as root (sudo)", detail=str(error)
+            ) from error
+        except OSError as error:
+            raise Failed(
+                f"{self.path}: cannot {verb}: {error.strerror}",
+                code="store",
+                hint="check the folder given by --state-dir (XDPWALL_STATE_DIR)",
+                detail=str(error),
+            ) from error
+
+    def _explain(self, error: sqlite3.Error, verb: str) -> XdpwallError:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        detail = f"{getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}: {error}"
+        if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self._no_space()):
+            return Full(
+                f"{self.path}: the disk is full; nothing was changed",
+                code="disk-full",
+                hint=f"make room on the file system of {self.path.parent}",
+                detail=detail,
+            )
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return Conflict(
+                f"{self.path}: the database is locked by another process",
+                code="busy",
+                hint=f"see who has it open (fuser -v {self.path}), or try again",
+                detail=detail,
+            )
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            return Failed(
+                f"{self.path} is damaged; what the kernel filters now goes on",
+                code="corrupt",
+                hint=f"put back a copy of the file, or move it away and apply an exported ruleset: "
+                f"mv {self.path} {self.path}.damaged",
+                detail=detail,
+            )
+        readonly = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN)
+        if code in readonly and os.geteuid() != 0:
+            return NeedsPrivileges(
+                f"{self.path}: cannot {verb}", hint="run as root (sudo)", detail=detail
+            )
+        return Failed(f"{self.path}: cannot {verb}: {error}", code="store", detail=detail)
+
+    def _no_space(self) -> bool:
+        try:
+            return os.statvfs(self.path.parent).f_bavail == 0
+        except OSError:
+            return False

@@ -1,0 +1,254 @@
+"""The store's operations, each one transaction.
+
+A change is recorded as pending with its delta; the rows of the rules move only when it is
+committed, so that a pending change that never reached the kernel is dropped by deleting one row.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import Failed, XdpwallError
+from ..facade import Author
+from ..model import Rule
+from ..ruleset import Entry, State
+from ..views import Policy
+from .database import Database
+from .delta import Delta, RuleRow, between
+from .records import AttachmentRow, Binding, Pending, Snapshot
+
+FILE = "xdpwall.db"
+KEEP_REVISIONS = 200
+KEEP_AUDIT = 10_000
+_ATTACHMENT = "iface, place, ifindex, wanted, number, since, mode, kind, intent"
+
+
+class Store:
+    """One instance's state folder. Callers hold the instance's lock while they write."""
+
+    def __init__(self, state_dir: Path, *, busy_seconds: float = 5.0) -> None:
+        self._database = Database(state_dir / FILE, busy_seconds=busy_seconds)
+        self._own_changes = 0
+        self._cached: tuple[tuple[int, int], Snapshot] | None = None
+        self._entries: dict[str, tuple[RuleRow, Entry]] = {}
+
+    def version(self) -> int:
+        """Changes when another process has written."""
+        return self._database.data_version()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def read(self) -> Snapshot:
+        """The committed state now; from memory when nobody has written since."""
+        token = (self._database.data_version(), self._own_changes)
+        if self._cached is None or self._cached[0] != token:
+            with self._database.read() as connection:
+                self._cached = (token, self._load(connection))
+        return self._cached[1]
+
+    # -- a change of the ruleset -----------------------------------------------------------------
+    def record(self, old: State, new: State, *, by: Author, action: str, now: str) -> None:
+        """Step 2: the revision is on disk, pending."""
+        blob = between(old, new).pack()
+        with self._write() as connection:
+            connection.execute("DELETE FROM revisions WHERE state = 'pending'")
+            connection.execute(
+                "INSERT OR REPLACE INTO revisions VALUES (?, 'pending', ?, ?, ?, ?, ?, ?)",
+                (new.revision, now, by.name, by.via, action, by.message, blob),
+            )
+
+    def commit(self, revision: int) -> None:
+        """Step 4: the pending revision becomes the committed one; Failed when there is none."""
+        with self._write() as connection:
+            row = connection.execute(
+                "SELECT delta, time, author, via, action, message FROM revisions"
+                " WHERE number = ? AND state = 'pending'",
+                (revision,),
+            ).fetchone()
+            if row is None:
+                raise Failed(f"revision {revision} is not pending", code="corrupt")
+            delta = Delta.unpack(row[0])
+            connection.executemany(
+                "DELETE FROM rules WHERE id = ?",
+                [(before.id,) for before, after in delta.rules if before and not after],
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO rules VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [after for _, after in delta.rules if after],
+            )
+            _set(connection, "policy", json.dumps(delta.policy[1].to_json()))
+            _set(connection, "next_number", str(delta.next_number))
+            _set(connection, "revision", str(revision))
+            connection.execute(
+                "UPDATE revisions SET state = 'committed' WHERE number = ?", (revision,)
+            )
+            connection.execute(
+                "DELETE FROM revisions WHERE number <= ?", (revision - KEEP_REVISIONS,)
+            )
+            _audit(connection, *row[1:], revision)
+
+    def drop_pending(self) -> None:
+        """The pending revision never came into force."""
+        with self._write() as connection:
+            connection.execute("DELETE FROM revisions WHERE state = 'pending'")
+
+    # -- counters --------------------------------------------------------------------------------
+    def set_baselines(
+        self, baselines: Mapping[str, tuple[int, int]], *, by: Author, action: str, now: str
+    ) -> None:
+        """What the counters of these rules said at their reset: id -> (packets, bytes)."""
+        with self._write() as connection:
+            connection.executemany(
+                "UPDATE rules SET base_packets = ?, base_bytes = ? WHERE id = ?",
+                [(packets, size, rule_id) for rule_id, (packets, size) in baselines.items()],
+            )
+            _audit(connection, now, by.name, by.via, action, by.message, None)
+
+    def clear_baselines(self) -> None:
+        """The kernel's counters are gone, so are their baselines."""
+        with self._write() as connection:
+            connection.execute(
+                "UPDATE rules SET base_packets = 0, base_bytes = 0"
+                " WHERE base_packets != 0 OR base_bytes != 0"
+            )
+
+    # -- attachments, switch, binding ------------------------------------------------------------
+    def put_attachment(
+        self, row: AttachmentRow, *, by: Author | None = None, action: str = "", now: str = ""
+    ) -> None:
+        """Insert or replace; with `by` the audit trail says so."""
+        with self._write() as connection:
+            connection.execute(
+                f"INSERT OR REPLACE INTO attachments ({_ATTACHMENT})"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(row.iface, row.place, row.index, row.wanted, row.number, row.since),
+                    *(row.mode, row.kind, row.intent),
+                ),
+            )
+            if by is not None:
+                _audit(connection, now, by.name, by.via, action, by.message, None)
+
+    def delete_attachment(
+        self, row: AttachmentRow, *, by: Author | None = None, action: str = "", now: str = ""
+    ) -> None:
+        """Forget it; with `by` the audit trail says so."""
+        with self._write() as connection:
+            connection.execute(
+                "DELETE FROM attachments WHERE iface = ? AND place = ?", (row.iface, row.place)
+            )
+            if by is not None:
+                _audit(connection, now, by.name, by.via, action, by.message, None)
+
+    def set_switch(self, on: bool, *, by: Author, action: str, now: str) -> None:
+        """Whether the firewall judges at all."""
+        with self._write() as connection:
+            _set(connection, "on", "1" if on else "0")
+            _audit(connection, now, by.name, by.via, action, by.message, None)
+
+    def bind(self, binding: Binding) -> None:
+        """From now on the instance belongs to this namespace and boot."""
+        with self._write() as connection:
+            _set(connection, "netns", str(binding.netns))
+            _set(connection, "boot_id", binding.boot_id)
+
+    def audit_trail(self, limit: int = 100) -> list[dict[str, object]]:
+        """The newest entries first: time, author, via, action, message, revision."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT time, author, via, action, message, revision FROM audit"
+                " ORDER BY id DESC LIMIT ?",
+                (limit,),
+            ).fetchall()
+        names = ("time", "author", "via", "action", "message", "revision")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+    # -- inside ----------------------------------------------------------------------------------
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._database.transaction() as connection:
+            yield connection
+        self._own_changes += 1
+
+    def _load(self, connection: sqlite3.Connection) -> Snapshot:
+        meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        rows = connection.execute("SELECT * FROM rules ORDER BY rank").fetchall()
+        attachments = connection.execute(
+            f"SELECT {_ATTACHMENT} FROM attachments ORDER BY number"
+        ).fetchall()
+        pending = connection.execute(
+            "SELECT number, action FROM revisions WHERE state = 'pending'"
+        ).fetchone()
+        try:
+            state = State(
+                revision=int(meta.get("revision", "0")),
+                policy=Policy(**json.loads(meta.get("policy", "{}"))),
+                entries=self._entries_of(RuleRow(*row) for row in rows),
+                next_number=int(meta.get("next_number", "1")),
+            )
+        except (ValueError, XdpwallError) as error:
+            raise Failed(
+                "the recorded rules cannot be read", code="corrupt", detail=str(error)
+            ) from error
+        binding = Binding(int(meta["netns"]), meta["boot_id"]) if "netns" in meta else None
+        return Snapshot(
+            state=state,
+            attachments=tuple(_attachment(row) for row in attachments),
+            on=meta.get("on", "1") == "1",
+            binding=binding,
+            pending=Pending(*pending) if pending else None,
+        )
+
+    def _entries_of(self, rows: Iterable[RuleRow]) -> tuple[Entry, ...]:
+        """Entries of rows; those that have not changed since the last time are the same objects."""
+        fresh: dict[str, tuple[RuleRow, Entry]] = {}
+        for row in rows:
+            known = self._entries.get(row.id)
+            fresh[row.id] = known if known and known[0] == row else (row, _entry(row))
+        self._entries = fresh
+        return tuple(entry for _, entry in fresh.values())
+
+
+def _entry(row: RuleRow) -> Entry:
+    return Entry(
+        rule=Rule.parse(json.loads(row.rule)),
+        slot=row.slot,
+        created=row.created,
+        rank=row.rank,
+        base_packets=row.base_packets,
+        base_bytes=row.base_bytes,
+    )
+
+
+def _attachment(row: Sequence[Any]) -> AttachmentRow:
+    return AttachmentRow(*row)
+
+
+def _set(connection: sqlite3.Connection, key: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def _audit(
+    connection: sqlite3.Connection,
+    time: str,
+    author: str,
+    via: str,
+    action: str,
+    message: str | None,
+    revision: int | None,
+) -> None:
+    connection.execute(
+        "INSERT INTO audit (time, author, via, action, message, revision)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (time, author, via, action, message, revision),
+    )
+    connection.execute(
+        "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", (KEEP_AUDIT,)
+    )
