@@ -52,18 +52,9 @@ def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, repla
       xdpwall attach docker0
       xdpwall attach docker0 --hook tc --direction egress
     """
-    need(
-        hook == "tc" or direction == "ingress",
-        "direction: XDP sees ingress only",
-        field="direction",
-        hint="add --hook tc",
-    )
-    need(
-        hook == "xdp" or mode == "auto",
-        f"mode: {mode} is XDP's, and the hook is tc",
-        field="mode",
-        hint="leave --mode out",
-    )
+    from ..model import AttachmentSpec
+
+    AttachmentSpec(iface, hook, direction, mode)  # refuses what no kernel needs to be asked for
     asked = invocation.get()
     with firewall() as fw:
         if not asked.force:

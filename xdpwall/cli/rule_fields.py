@@ -36,8 +36,6 @@ FIELDS = {
     "expires": "RFC 3339 time, or a duration such as 10m.",
     "comment": "Up to 256 characters.",
 }
-UNSETTABLE = (*FIELDS, "log")
-_WORDS = {"true": True, "false": False}
 
 
 def rule_flags(function: F) -> F:
@@ -67,11 +65,8 @@ def _log(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
 
 
 def chosen_fields() -> dict[str, Any]:
-    """What the flags said, as the model takes it: text, but for fragment's true and false."""
-    fields: dict[str, Any] = dict(click.get_current_context().meta.get("xdpwall.fields", {}))
-    if fields.get("fragment") in _WORDS:
-        fields["fragment"] = _WORDS[fields["fragment"]]
-    return fields
+    """What the flags said, as text; the model reads numbers and true and false out of it."""
+    return dict(click.get_current_context().meta.get("xdpwall.fields", {}))
 
 
 def sentences(words: Sequence[str]) -> list[str]:
@@ -79,20 +74,11 @@ def sentences(words: Sequence[str]) -> list[str]:
 
     The shell has eaten the quotes around a comment of several words; they are put back.
     """
-    if len(words) > 1 and all(_is_whole(word) for word in words):
+    from ..sentence import join_words
+
+    if len(words) == 1 or all(_is_whole(word) for word in words):
         return list(words)
-    if len(words) == 1:
-        return [words[0]]
-    out: list[str] = []
-    for word in words:
-        bare = bool(out) and out[-1] == "comment" and not word.startswith('"')
-        out.append(quoted(word) if bare else word)
-    return [" ".join(out)]
-
-
-def quoted(text: str) -> str:
-    """A comment as a sentence holds it."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return [join_words(words)]
 
 
 def _is_whole(word: str) -> bool:
@@ -102,6 +88,8 @@ def _is_whole(word: str) -> bool:
 
 def read_rules(words: Sequence[str], fields: dict[str, Any], rule_id: str | None) -> list[Rule]:
     """The rules that `rule add` names; InvalidInput points at the wrong word or field."""
+    from ..model import Rule
+
     texts = sentences(words)
     need(
         len(texts) == 1 or not (fields or rule_id),
@@ -109,27 +97,13 @@ def read_rules(words: Sequence[str], fields: dict[str, Any], rule_id: str | None
         field=next(iter(fields), "id"),
         hint="put the clauses into the sentences",
     )
-    rules = [read_sentence(text) for text in texts]
+    said = [_said(text) for text in texts]
     if not fields and rule_id is None:
-        return rules
-    from ..model import Rule
-
-    named = rules[0].to_json()
-    refuse_twice(named, fields)
+        return [Rule.parse(one) for one in said]
+    _refuse_twice(said[0], fields)
     if rule_id is not None:
-        fields = {**fields, "id": rule_id}
-    invocation.get().sentence = None
-    return [Rule.parse({**_given(named), **fields})]
-
-
-def read_sentence(text: str) -> Rule:
-    """One sentence; while it is read, errors can point into it."""
-    from ..model import Rule
-
-    invocation.get().sentence = text
-    rule = Rule.parse({"text": text})
-    invocation.get().sentence = None
-    return rule
+        fields = {"id": rule_id, **fields}
+    return [Rule.parse({**said[0], **fields})]
 
 
 def read_changes(
@@ -139,14 +113,14 @@ def read_changes(
 
     The action may be left out of the sentence: `rule set r1 on eth1`.
     """
-    changes = _named_in(words) if words else {}
-    refuse_twice(changes, fields)
+    changes = _said_without_action(words) if words else {}
+    _refuse_twice(changes, fields)
     changes.update(fields)
     for name in unset:
         key = name.replace("-", "_")
         need(
-            key in UNSETTABLE,
-            f"{name!r} is not a field that can be taken away",
+            key in FIELDS,
+            f"unset: {name!r} is not a field that can be taken away",
             field="unset",
             hint=f"one of {', '.join(FIELDS)}",
         )
@@ -155,48 +129,53 @@ def read_changes(
     need(
         changes,
         "nothing to change",
-        field="words",
+        field="rule",
         hint="name what changes: a sentence, --FIELD VALUE or --unset FIELD",
     )
     return changes
 
 
-def _named_in(words: Sequence[str]) -> dict[str, Any]:
-    need(
-        len(texts := sentences(words)) == 1,
-        "one rule takes one sentence",
-        field="words",
-        hint="leave out the quotes, or give one sentence",
-    )
-    text = texts[0]
-    borrowed = "" if text.split(maxsplit=1)[:1] and text.split()[0] in ACTIONS else "drop "
+def _said(text: str) -> dict[str, Any]:
+    """The fields that one sentence says; while it is read, errors can point into it."""
+    from ..sentence import read_sentence
+
     asked = invocation.get()
+    asked.sentence = text
+    said = read_sentence(text)
+    asked.sentence = None
+    return said
+
+
+def _said_without_action(words: Sequence[str]) -> dict[str, Any]:
+    texts = sentences(words)
+    need(len(texts) == 1, "rule: one rule takes one sentence", field="rule", hint="give one")
+    if texts[0].split()[:1] and texts[0].split()[0] in ACTIONS:
+        return _said(texts[0])
     try:
-        changes = _given(read_sentence(borrowed + text).to_json())
+        said = _said(f"{ACTIONS[0]} {texts[0]}")
     except InvalidInput as error:
-        asked.sentence = text
-        if error.span is not None:
-            start, end = (max(0, place - len(borrowed)) for place in error.span)
-            error.span = (start, end)
-        raise
-    if borrowed:
-        del changes["action"]
-    if "disabled" in text.split():
-        changes["enabled"] = False
-    return changes
+        # Its words count from the borrowed action; said again without, they count right.
+        raise _without_action(error, texts[0], len(ACTIONS[0]) + 1) from None
+    del said["action"]
+    return said
 
 
-def _given(rule: dict[str, Any]) -> dict[str, Any]:
-    """A rule's JSON without what nobody said: the defaults that every rule reads back."""
-    silent = {"enabled": True, "log": False}
-    return {k: v for k, v in rule.items() if k != "text" and (k, v) not in silent.items()}
+def _without_action(error: InvalidInput, text: str, borrowed: int) -> InvalidInput:
+    invocation.get().sentence = text
+    if error.span is not None:
+        start, end = (max(0, place - borrowed) for place in error.span)
+        error.message = error.message.replace(
+            f"at character {error.span[0] + 1}", f"at character {start + 1}"
+        )
+        error.span = (start, end)
+    return error
 
 
-def refuse_twice(sentence: dict[str, Any], fields: dict[str, Any]) -> None:
+def _refuse_twice(said: dict[str, Any], fields: dict[str, Any]) -> None:
     """InvalidInput for a field that both the sentence and a flag name."""
     for name in fields:
         need(
-            name not in _given(sentence),
+            name not in said,
             f"{name} is given twice: in the sentence and by --{name.replace('_', '-')}",
             field=name,
             hint="give it once",

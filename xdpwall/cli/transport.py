@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from .. import errors
 
@@ -19,6 +19,19 @@ PROBE_TIMEOUT = 5.0
 CALL_TIMEOUT = 120.0
 """Seconds for one change: attaching loads a program, and the lock may be waited for."""
 
+_KINDS: dict[str, type[errors.XdpwallError]] = {
+    "failed": errors.Failed,
+    "full": errors.Full,
+    "invalid-input": errors.InvalidInput,
+    "not-found": errors.NotFound,
+    "needs-privileges": errors.NeedsPrivileges,
+    "conflict": errors.Conflict,
+    "unsupported": errors.Unsupported,
+    "service-unreachable": errors.ServiceUnreachable,
+    "refused": errors.Refused,
+}
+"""A problem's type, after urn:xdpwall:, and what it was before it went over the socket."""
+
 _BY_STATUS: dict[int, type[errors.XdpwallError]] = {
     401: errors.NeedsPrivileges,
     403: errors.NeedsPrivileges,
@@ -26,9 +39,8 @@ _BY_STATUS: dict[int, type[errors.XdpwallError]] = {
     409: errors.Conflict,
     412: errors.Conflict,
     503: errors.ServiceUnreachable,
-    507: errors.Full,
 }
-_UNSUPPORTED = ("unsupported", "not-ethernet", "no-native")
+"""For what HTTP alone refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +92,16 @@ class Transport:
         path: str,
         body: Any = None,
         *,
-        query: Mapping[str, str] | None = None,
-        message: str | None = None,
+        query: Mapping[str, str | None] | None = None,
     ) -> Answer:
-        """One request below /api/v1; an answer of 400 and above becomes its XdpwallError."""
-        target = path + (f"?{urlencode(query)}" if query else "")
+        """One request below /api/v1; an answer of 400 and above becomes its XdpwallError.
+
+        Of `query` only what is not None is sent.
+        """
+        sent = {name: value for name, value in (query or {}).items() if value is not None}
+        target = path + (f"?{urlencode(sent)}" if sent else "")
         try:
-            return self._request(method, target, body, message=message)
+            return self._request(method, target, body)
         except OSError as error:
             raise self._unreachable("went away", error) from error
 
@@ -97,7 +112,6 @@ class Transport:
         body: Any = None,
         *,
         timeout: float = CALL_TIMEOUT,
-        message: str | None = None,
     ) -> Answer:
         connection = _UnixConnection(self._path, timeout)
         headers = {"Accept": "application/json"}
@@ -105,8 +119,6 @@ class Transport:
         if body is not None:
             payload = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
-        if message is not None:
-            headers["X-Xdpwall-Message"] = quote(message, safe=" ")
         try:
             connection.connect()
             try:
@@ -144,37 +156,22 @@ def problem(status: int, body: Any) -> errors.XdpwallError:
     """The error that the service raised, out of its problem details (RFC 9457)."""
     if not isinstance(body, dict):
         return errors.Failed(f"the service answered HTTP {status}")
-    code = _text(body.get("code"))
     span = body.get("span")
     message = _text(body.get("detail")) or _text(body.get("title")) or f"HTTP {status}"
-    return _kind(status, body, code)(
+    return _kind(status, body.get("type"))(
         message,
         hint=_text(body.get("hint")),
-        code=code,
+        code=_text(body.get("code")),
         field=_text(body.get("field")),
         value=body.get("value"),
-        detail=_text(body.get("debug")),
+        detail=_text(body.get("cause")),
         span=(span[0], span[1]) if isinstance(span, list) and len(span) == 2 else None,
     )
 
 
-def _kind(status: int, body: dict[str, Any], code: str | None) -> type[errors.XdpwallError]:
-    """The class by name where the problem's type tells it, else by status and code."""
-    name = str(body.get("type", "")).rpartition("/")[2].rpartition(":")[2]
-    for kind in _kinds(errors.XdpwallError):
-        if name and name.lower() in (kind.__name__.lower(), kind.default_code):
-            return kind
-    if status == 409 and code in (errors.Refused.default_code, "guard"):
-        return errors.Refused
-    if status == 422 and code in _UNSUPPORTED:
-        return errors.Unsupported
-    if status in _BY_STATUS:
-        return _BY_STATUS[status]
-    return errors.InvalidInput if status < 500 else errors.Failed
-
-
-def _kinds(base: type[errors.XdpwallError]) -> list[type[errors.XdpwallError]]:
-    return [base, *(deep for kind in base.__subclasses__() for deep in _kinds(kind))]
+def _kind(status: int, told: object) -> type[errors.XdpwallError]:
+    own = _KINDS.get(str(told).rpartition(":")[2])
+    return own or _BY_STATUS.get(status) or (errors.InvalidInput if status < 500 else errors.Failed)
 
 
 def _text(value: Any) -> str | None:

@@ -1,0 +1,202 @@
+"""The firewall behind the service's socket: what Firewall does in this process, done there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import ValidationError
+
+from .. import views
+from ..errors import Failed
+from ..facade import Author
+from .transport import Answer, Transport
+
+if TYPE_CHECKING:
+    from ..model import Rule, Ruleset
+
+V = TypeVar("V", bound=views.View)
+ANYBODY = Author()
+
+
+class RemoteFirewall:
+    """Keeps facade.Facade. The service notes the peer's uid; of `by` only the message goes over."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    # -- reading ---------------------------------------------------------------------------------
+    def status(self) -> views.Status:
+        return self._get(views.Status, "/status")
+
+    def interfaces(self) -> views.InterfaceList:
+        return self._get(views.InterfaceList, "/interfaces")
+
+    def rules(self) -> views.RuleList:
+        return self._get(views.RuleList, "/rules")
+
+    def rule(self, rule_id: str) -> views.RuleView:
+        return self._get(views.RuleView, _rule(rule_id))
+
+    def policy(self) -> views.Policy:
+        return self._get(views.Policy, "/policy")
+
+    def stats(self) -> views.Stats:
+        return self._get(views.Stats, "/stats")
+
+    def health(self) -> views.Health:
+        return self._get(views.Health, "/healthz")
+
+    def ruleset(self) -> tuple[int, Ruleset]:
+        from ..model import Ruleset
+
+        answer = self._transport.call("GET", "/ruleset")
+        if answer.revision is None:
+            raise _unreadable("/ruleset has no revision")
+        return answer.revision, Ruleset.parse(answer.body)
+
+    # -- rules -----------------------------------------------------------------------------------
+    def add_rules(
+        self, rules: Sequence[Rule], *, at: int | None = None, by: Author = ANYBODY
+    ) -> views.RuleOutcome:
+        bodies = [rule.to_json() for rule in rules]
+        if at is not None:
+            bodies[0]["position"] = at
+        if len(bodies) == 1:
+            return _one(self._change("POST", "/rules", bodies[0], by))
+        return _read(views.RuleOutcome, self._change("POST", "/rules", bodies, by).body)
+
+    def set_rule(
+        self, rule_id: str, changes: Mapping[str, Any], *, by: Author = ANYBODY
+    ) -> views.RuleOutcome:
+        return _one(self._change("PATCH", _rule(rule_id), dict(changes), by))
+
+    def replace_rule(self, rule_id: str, rule: Rule, *, by: Author = ANYBODY) -> views.RuleOutcome:
+        return _one(self._change("PUT", _rule(rule_id), rule.to_json(), by))
+
+    def delete_rules(self, rule_ids: Sequence[str], *, by: Author = ANYBODY) -> views.DeleteOutcome:
+        if len(rule_ids) == 1:
+            answer = self._change("DELETE", _rule(rule_ids[0]), None, by)
+        else:
+            answer = self._change("POST", "/rules/delete", {"ids": list(rule_ids)}, by)
+        return _read(views.DeleteOutcome, answer.body)
+
+    def flush(self, *, by: Author = ANYBODY) -> views.DeleteOutcome:
+        return _read(views.DeleteOutcome, self._change("DELETE", "/rules", None, by).body)
+
+    def move_rule(self, rule_id: str, position: int, *, by: Author = ANYBODY) -> views.RuleOutcome:
+        body = {"position": position}
+        return _one(self._change("POST", f"{_rule(rule_id)}/move", body, by))
+
+    def enable_rules(
+        self, rule_ids: Sequence[str], enabled: bool, *, by: Author = ANYBODY
+    ) -> views.RuleOutcome:
+        if len(rule_ids) == 1:
+            return _one(self._change("PATCH", _rule(rule_ids[0]), {"enabled": enabled}, by))
+        body = {"ids": list(rule_ids), "enabled": enabled}
+        return _read(views.RuleOutcome, self._change("POST", "/rules/enable", body, by).body)
+
+    def reset_counters(
+        self, rule_ids: Sequence[str] | None = None, *, by: Author = ANYBODY
+    ) -> views.RuleOutcome:
+        if rule_ids is not None and len(rule_ids) == 1:
+            return _one(self._change("POST", f"{_rule(rule_ids[0])}/reset-counters", None, by))
+        body = {} if rule_ids is None else {"ids": list(rule_ids)}
+        answer = self._change("POST", "/rules/reset-counters", body, by)
+        return _read(views.RuleOutcome, answer.body)
+
+    # -- everything else -------------------------------------------------------------------------
+    def set_policy(
+        self, changes: Mapping[str, str], *, by: Author = ANYBODY
+    ) -> views.PolicyOutcome:
+        answer = self._change("PUT", "/policy", dict(changes), by)
+        return _read(views.PolicyOutcome, answer.body)
+
+    def set_switch(self, on: bool, *, by: Author = ANYBODY) -> views.SwitchOutcome:
+        return _read(views.SwitchOutcome, self._change("PUT", "/switch", {"on": on}, by).body)
+
+    def apply(
+        self, ruleset: Ruleset, *, dry_run: bool = False, by: Author = ANYBODY
+    ) -> views.ApplyOutcome:
+        query = {"dry_run": "true"} if dry_run else {}
+        answer = self._change("PUT", "/ruleset", ruleset.to_json(), by, query)
+        return _read(views.ApplyOutcome, answer.body)
+
+    def attach(
+        self,
+        iface: str,
+        *,
+        hook: views.Hook = "xdp",
+        direction: views.Direction = "ingress",
+        mode: views.WantedMode = "auto",
+        replace: bool = False,
+        by: Author = ANYBODY,
+    ) -> views.AttachOutcome:
+        body = {"mode": mode, "replace": replace} if hook == "xdp" else {"replace": replace}
+        answer = self._change("PUT", _place(iface, hook, direction), body, by)
+        return _read(views.AttachOutcome, answer.body)
+
+    def detach(
+        self,
+        iface: str | None,
+        *,
+        hook: views.Hook | None = None,
+        direction: views.Direction | None = None,
+        by: Author = ANYBODY,
+    ) -> views.DetachOutcome:
+        raise NotImplementedError
+
+    def restore(self, *, by: Author = ANYBODY) -> views.RestoreOutcome:
+        return _read(views.RestoreOutcome, self._change("POST", "/restore", None, by).body)
+
+    # -- requests --------------------------------------------------------------------------------
+    def _get(self, kind: type[V], path: str) -> V:
+        return _read(kind, self._transport.call("GET", path).body)
+
+    def _change(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        by: Author,
+        query: Mapping[str, str] | None = None,
+    ) -> Answer:
+        return self._transport.call(
+            method, path, body, query={**(query or {}), "message": by.message}
+        )
+
+
+def _rule(rule_id: str) -> str:
+    return f"/rules/{quote(rule_id, safe='')}"
+
+
+def _place(iface: str, hook: str, direction: str) -> str:
+    place = "xdp" if hook == "xdp" else f"tc-{direction}"
+    return f"/interfaces/{quote(iface, safe='')}/attachments/{place}"
+
+
+def _read(kind: type[V], body: Any) -> V:
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        raise _unreadable(f"{kind.__name__}: {error}") from error
+
+
+def _one(answer: Answer) -> views.RuleOutcome:
+    """The answer about a single rule: the rule's fields with revision and warnings among them."""
+    body = answer.body
+    if not isinstance(body, dict):
+        raise _unreadable("a rule is no object")
+    rule = {k: v for k, v in body.items() if k not in ("revision", "warnings")}
+    rest = {k: v for k, v in body.items() if k in ("revision", "warnings")}
+    return _read(views.RuleOutcome, {**rest, "rules": [rule]})
+
+
+def _unreadable(detail: str) -> Failed:
+    return Failed(
+        "the service answered what this version does not understand",
+        code="version-skew",
+        hint="restart the service after an upgrade (systemctl restart xdpwall)",
+        detail=detail,
+    )
