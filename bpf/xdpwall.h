@@ -6,41 +6,97 @@
 
 #include <linux/types.h>
 
-#define XW_SLOTS 20480	    /* counters: 16,384 rules and those that leave */
+#define XW_SLOTS 20480	    /* counters: 16,384 rules and those that are leaving */
 #define XW_ATTACHMENTS 64   /* numbers of attachments */
 #define XW_LENGTHS 65576    /* IP lengths: 40 + 65,535 is IPv6's longest */
-#define XW_VLAN_NONE 4096   /* index of "untagged" */
-#define XW_VLAN_HIDDEN 4097 /* index of "cannot be read" */
 #define XW_FRAGMENTS 65536  /* datagrams remembered */
 #define XW_FRAGMENT_NS 60000000000ULL
 #define XW_EXTENSIONS 8 /* IPv6 extension headers stepped over */
-#define XW_TAGS 2
+#define XW_TAGS 2	/* VLAN tags stepped over */
+
+/* Indexes past a field's values that mean "cannot be read". */
+#define XW_BYTE_HIDDEN 256
+#define XW_ICMP_HIDDEN 65536
+#define XW_LENGTH_HIDDEN XW_LENGTHS
+#define XW_VLAN_NONE 4096 /* untagged */
+#define XW_VLAN_HIDDEN 4097
 
 /* The control word, one u64 that a packet reads once. */
 #define XW_CONTROL_COPY 1ULL
 #define XW_CONTROL_OFF 2ULL
 #define XW_CONTROL_REVISION_SHIFT 8
 
-/* Which of a generation's fields are used (struct xw_tables.used). */
+enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
+
+enum xw_fragment { XW_FRAG_NONE = 0, XW_FRAG_FIRST, XW_FRAG_LATER, XW_FRAG_HIDDEN };
+
+/* What a frame turned out to be. OPAQUE: a VLAN tag was cut off, or there were too many. */
+enum xw_kind { XW_KIND_IP4 = 0, XW_KIND_IP6, XW_KIND_ETHER, XW_KIND_LLC, XW_KIND_OPAQUE };
+
+/* Fields that some rule of the generation uses (struct xw_tables.used). */
 enum xw_used {
-	XW_USED_SMALL2 = 1 << 0, /* iface, direction, vlan */
-	XW_USED_SMALL3 = 1 << 1, /* length, ttl */
+	XW_USED_WHERE = 1 << 0,	 /* iface, direction, vlan */
+	XW_USED_HEADER = 1 << 1, /* length, ttl */
 	XW_USED_SRC = 1 << 2,
 	XW_USED_DST = 1 << 3,
 	XW_USED_SPORT = 1 << 4,
 	XW_USED_DPORT = 1 << 5,
 };
 
-enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
-
-enum xw_fragment { XW_FRAG_NONE = 0, XW_FRAG_FIRST, XW_FRAG_LATER, XW_FRAG_HIDDEN };
-
-/* Policy bits (struct xw_tables.policy). */
 enum xw_policy {
 	XW_POLICY_DROP_INGRESS = 1 << 0,
 	XW_POLICY_DROP_EGRESS = 1 << 1,
 	XW_POLICY_DROP_NON_IP = 1 << 2,
 	XW_POLICY_JUDGE_ND = 1 << 3,
+};
+
+/* An entry of src4, dst4 or a block: a row, or with this bit a block of the next 8 bits. */
+#define XW_BLOCK 0x80000000U
+
+/* One generation's first-level tables. Every value ends in a row number; a composed field is a sum:
+ *   what   = proto4|proto6[proto] (+ flags[] or icmp4|icmp6[]) + fragment * fragment_stride
+ *   where  = attachment[number] + vlan[]
+ *   header = header_row + length[] + ttl[]
+ */
+struct xw_tables {
+	__u32 used;
+	__u32 policy;
+	__u32 fragment_stride;
+	__u32 header_row;
+	__u32 sport_row;
+	__u32 dport_row;
+	__u32 ether_row;
+	__u32 llc_row;
+	__u32 opaque_row;
+	__u32 src6_row; /* no prefix matches */
+	__u32 dst6_row;
+	__u32 src4_hidden;
+	__u32 dst4_hidden;
+	__u32 src6_hidden;
+	__u32 dst6_hidden;
+	__u32 sport_hidden;
+	__u32 dport_hidden;
+	__u32 pad;
+	__u32 attachment[XW_ATTACHMENTS];
+	__u32 proto4[XW_BYTE_HIDDEN + 1];
+	__u32 proto6[XW_BYTE_HIDDEN + 1];
+	__u16 flags[XW_BYTE_HIDDEN + 1];
+	__u16 ttl[XW_BYTE_HIDDEN + 1];
+	__u16 vlan[XW_VLAN_HIDDEN + 1];
+	__u16 icmp4[XW_ICMP_HIDDEN + 2];
+	__u16 icmp6[XW_ICMP_HIDDEN + 2];
+	__u16 length[XW_LENGTHS + 2];
+	__u16 ether[65536];
+	__u16 sport[65536];
+	__u16 dport[65536];
+	__u32 src4[65536];
+	__u32 dst4[65536];
+};
+
+/* Key of the IPv6 prefix tries; the value is a row, __u32. */
+struct xw_prefix6 {
+	__u32 bits;
+	__u8 address[16];
 };
 
 struct xw_count {
@@ -57,7 +113,7 @@ struct xw_totals {
 	struct xw_count errors;
 };
 
-/* A rule in the kernel, indexed by position. */
+/* A rule in the kernel, indexed by generation and position. */
 struct xw_rule {
 	__u32 slot;
 	__u32 action;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Counters: per CPU, so no atomics; softirqs of one CPU do not interrupt each other. */
+#ifndef XDPWALL_ACCOUNT_H
+#define XDPWALL_ACCOUNT_H
+
+#include "maps.h"
+#include "packet.h"
+
+static __always_inline void add(struct xw_count *count, const struct packet *p)
+{
+	count->packets += p->packets;
+	count->bytes += p->bytes;
+}
+
+static __always_inline void count_rule(__u32 slot, const struct packet *p)
+{
+	struct xw_count *count = bpf_map_lookup_elem(&counters, &slot);
+
+	if (count)
+		add(count, p);
+}
+
+/* What became of the packet; `decision` is decide()'s. */
+static __always_inline void count_packet(const struct packet *p, int decision)
+{
+	__u32 key = number;
+	struct xw_totals *t = bpf_map_lookup_elem(&totals, &key);
+
+	if (!t)
+		return;
+	if (decision & DECISION_DROP) {
+		add(&t->dropped, p);
+		if (decision & DECISION_BY_POLICY)
+			add(&t->policy_dropped, p);
+	} else {
+		add(&t->passed, p);
+	}
+	if (p->malformed)
+		add(&t->malformed, p);
+	if (decision & DECISION_ERROR)
+		add(&t->errors, p);
+}
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maps, and what is fixed when a program is loaded. Sizes of 1 are set by the loader. */
+#ifndef XDPWALL_MAPS_H
+#define XDPWALL_MAPS_H
+
+#include "xdpwall.h"
+
+/* Rows are [aggregates | words]: bit i of aggregate j says that word 64 * j + i is not zero. */
+const volatile __u32 number;	  /* of this attachment */
+const volatile __u32 egress;	  /* its direction */
+const volatile __u32 positions;	  /* rules per generation, a power of two from 64 */
+const volatile __u32 aggregates;  /* u64s, positions / 4096, at least 1 */
+const volatile __u32 row_mask;	  /* rows per generation - 1, a power of two - 1 */
+const volatile __u32 row_bytes;	  /* 8 * (aggregates + positions / 64) */
+const volatile __u32 block_mask;  /* blocks per generation - 1, likewise */
+
+/* Shared by every program of the instance for as long as it lives. */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} control SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XW_SLOTS);
+	__type(key, __u32);
+	__type(value, struct xw_count);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XW_ATTACHMENTS);
+	__type(key, __u32);
+	__type(value, struct xw_totals);
+} totals SEC(".maps");
+
+/* What the first fragment of a datagram said, for the later ones. */
+struct datagram {
+	__u32 src[4];
+	__u32 dst[4];
+	__u32 id;
+	__u32 proto; /* IPv4's; 256 for IPv6, whose key has none */
+};
+
+struct first_fragment {
+	__u64 seen;
+	__u32 icmp;
+	__u16 proto;
+	__u16 flags;
+	__u16 sport;
+	__u16 dport;
+	__u32 ports;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, XW_FRAGMENTS);
+	__type(key, struct datagram);
+	__type(value, struct first_fragment);
+} fragments SEC(".maps");
+
+/* Two generations each; replaced by bigger ones when a ruleset outgrows them. */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct xw_tables);
+} tables SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, 1024); /* (block_mask + 1) * 256 * u32 */
+} blocks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, 16); /* (row_mask + 1) * row_bytes */
+} rows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2); /* 2 * positions */
+	__type(key, __u32);
+	__type(value, struct xw_rule);
+} rules SEC(".maps");
+
+struct prefix_trie {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct xw_prefix6);
+	__type(value, __u32);
+};
+
+/* One a generation: a byte of the key for the generation would cost every lookup a trie node. */
+struct prefix_trie src6_0 SEC(".maps");
+struct prefix_trie src6_1 SEC(".maps");
+struct prefix_trie dst6_0 SEC(".maps");
+struct prefix_trie dst6_1 SEC(".maps");
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* struct packet -> the first rule that decides: aggregated bit vectors (Baboescu and Varghese,
+ * "Scalable Packet Classification", SIGCOMM 2001).
+ *
+ * Each group of fields maps the packet to a row: the set of rules that it satisfies, one bit a
+ * position, with one bit a word in front. The lowest bit set in all rows is the first rule.
+ * Rows are looked up once; the same code serves IPv4, IPv6 and frames without IP.
+ */
+#ifndef XDPWALL_MATCH_H
+#define XDPWALL_MATCH_H
+
+#include "maps.h"
+#include "packet.h"
+
+enum decision {
+	DECISION_DROP = 1 << 0,
+	DECISION_BY_POLICY = 1 << 1,
+	DECISION_ERROR = 1 << 2,
+};
+
+#include "account.h"
+
+enum group { G_WHAT = 0, G_WHERE, G_HEADER, G_SRC, G_DST, G_SPORT, G_DPORT, GROUPS };
+
+/* 16,384 positions: 256 words, 4 aggregates. */
+#define MAX_AGGREGATES 4
+
+/* A walk over the rules that match; row numbers, since pointers cannot be handed to rest(). */
+struct walk {
+	__u32 rows[GROUPS];
+	__u32 copy;
+	__u32 position; /* the first rule found, which does not decide */
+};
+
+static __always_inline __u32 what_row(const struct xw_tables *t, const struct packet *p)
+{
+	__u32 row;
+
+	if (p->proto > XW_BYTE_HIDDEN || p->flags > XW_BYTE_HIDDEN || p->icmp > XW_ICMP_HIDDEN)
+		return 0;
+	if (p->kind == XW_KIND_IP4) {
+		row = t->proto4[p->proto];
+		if (p->proto == 6)
+			row += t->flags[p->flags];
+		else if (p->proto == 1)
+			row += t->icmp4[p->icmp];
+	} else if (p->kind == XW_KIND_IP6) {
+		row = t->proto6[p->proto];
+		if (p->proto == 6)
+			row += t->flags[p->flags];
+		else if (p->proto == 58)
+			row += t->icmp6[p->icmp];
+	} else if (p->kind == XW_KIND_ETHER) {
+		return t->ether_row + t->ether[p->ethertype];
+	} else {
+		return p->kind == XW_KIND_LLC ? t->llc_row : t->opaque_row;
+	}
+	return row + (p->fragment & 3) * t->fragment_stride;
+}
+
+static __always_inline __u32 where_row(const struct xw_tables *t, const struct packet *p)
+{
+	if (p->vlan > XW_VLAN_HIDDEN)
+		return 0;
+	return t->attachment[number & (XW_ATTACHMENTS - 1)] + t->vlan[p->vlan];
+}
+
+static __always_inline __u32 header_row(const struct xw_tables *t, const struct packet *p)
+{
+	if (p->length > XW_LENGTH_HIDDEN || p->ttl > XW_BYTE_HIDDEN)
+		return 0;
+	return t->header_row + t->length[p->length] + t->ttl[p->ttl];
+}
+
+/* 16-8-8 bits; `address` as it stands in the packet. */
+static __always_inline __u32 row4(const __u32 *first, const __u32 *block, __u32 address)
+{
+	__u32 a = bpf_ntohl(address), entry = first[a >> 16];
+
+	if (entry & XW_BLOCK)
+		entry = block[(entry & block_mask) << 8 | ((a >> 8) & 0xff)];
+	if (entry & XW_BLOCK)
+		entry = block[(entry & block_mask) << 8 | (a & 0xff)];
+	return entry;
+}
+
+static __always_inline __u32 row6(void *trie, const __u32 *address, __u32 otherwise)
+{
+	struct xw_prefix6 key = {.bits = 128};
+	__u32 *row;
+
+	__builtin_memcpy(key.address, address, 16);
+	row = bpf_map_lookup_elem(trie, &key);
+	return row ? *row : otherwise;
+}
+
+static __always_inline __u32 src_row(const struct xw_tables *t, const __u32 *block,
+				     const struct packet *p, __u32 copy)
+{
+	if (p->kind == XW_KIND_IP4)
+		return p->addresses_hidden ? t->src4_hidden : row4(t->src4, block, p->src[0]);
+	if (p->addresses_hidden)
+		return t->src6_hidden;
+	return copy ? row6(&src6_1, p->src, t->src6_row) : row6(&src6_0, p->src, t->src6_row);
+}
+
+static __always_inline __u32 dst_row(const struct xw_tables *t, const __u32 *block,
+				     const struct packet *p, __u32 copy)
+{
+	if (p->kind == XW_KIND_IP4)
+		return p->addresses_hidden ? t->dst4_hidden : row4(t->dst4, block, p->dst[0]);
+	if (p->addresses_hidden)
+		return t->dst6_hidden;
+	return copy ? row6(&dst6_1, p->dst, t->dst6_row) : row6(&dst6_0, p->dst, t->dst6_row);
+}
+
+/* A group that no rule uses, or that this packet does not have, repeats the first row. */
+static __always_inline void find_rows(const struct xw_tables *t, const __u32 *block,
+				      const struct packet *p, struct walk *w)
+{
+	__u32 used = t->used, what = what_row(t, p);
+
+	for (int g = 0; g < GROUPS; g++)
+		w->rows[g] = what;
+	if (used & XW_USED_WHERE)
+		w->rows[G_WHERE] = where_row(t, p);
+	if (p->kind > XW_KIND_IP6)
+		return;
+	if (used & XW_USED_HEADER)
+		w->rows[G_HEADER] = header_row(t, p);
+	if (used & XW_USED_SRC)
+		w->rows[G_SRC] = src_row(t, block, p, w->copy);
+	if (used & XW_USED_DST)
+		w->rows[G_DST] = dst_row(t, block, p, w->copy);
+	if (p->ports == PORTS_NONE)
+		return;
+	if (used & XW_USED_SPORT)
+		w->rows[G_SPORT] = p->ports == PORTS_READ ? t->sport_row + t->sport[p->sport]
+							  : t->sport_hidden;
+	if (used & XW_USED_DPORT)
+		w->rows[G_DPORT] = p->ports == PORTS_READ ? t->dport_row + t->dport[p->dport]
+							  : t->dport_hidden;
+}
+
+static __always_inline void point(const void *rows_of_copy, const struct walk *w,
+				  const __u64 *row[GROUPS])
+{
+	for (int g = 0; g < GROUPS; g++)
+		row[g] = rows_of_copy + (w->rows[g] & row_mask) * row_bytes;
+}
+
+/* u64 number `i` of all rows together. */
+static __always_inline __u64 all_of(const __u64 *row[GROUPS], __u32 i)
+{
+	__u64 word = ~0ULL;
+
+	for (int g = 0; g < GROUPS; g++)
+		word &= row[g][i];
+	return word;
+}
+
+/* clang 14 has no count of trailing zeros for BPF: Leiserson, Prokop and Randall, "Using de Bruijn
+ * Sequences to Index a 1 in a Computer Word", 1998. */
+static const __u8 bit_of_product[64] = {
+	0,  1,	2,  53, 3,  7,	54, 27, 4,  38, 41, 8,	34, 55, 48, 28, 62, 5,	39, 46, 44, 42,
+	22, 9,	24, 35, 59, 56, 49, 18, 29, 11, 63, 52, 6,  26, 37, 40, 33, 47, 61, 45, 43, 21,
+	23, 58, 17, 10, 51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12,
+};
+
+static __always_inline __u32 lowest(__u64 word)
+{
+	return bit_of_product[((word & -word) * 0x022fdd63cc95386dULL) >> 58];
+}
+
+/* -1: the rule does not decide. */
+static __always_inline int judge(__u32 copy, __u32 position, const struct packet *p)
+{
+	__u32 key = copy * positions + position;
+	struct xw_rule *rule = bpf_map_lookup_elem(&rules, &key);
+
+	if (!rule)
+		return DECISION_ERROR;
+	if (rule->expires && bpf_ktime_get_boot_ns() >= rule->expires)
+		return -1;
+	count_rule(rule->slot, p);
+	if (rule->action == XW_COUNT)
+		return -1;
+	return rule->action == XW_DROP ? DECISION_DROP : 0;
+}
+
+#include "rest.h"
+
+static __always_inline int by_policy(const struct xw_tables *t, const struct packet *p)
+{
+	__u32 bit = egress ? XW_POLICY_DROP_EGRESS : XW_POLICY_DROP_INGRESS;
+
+	if (p->kind == XW_KIND_ETHER || p->kind == XW_KIND_LLC)
+		bit = XW_POLICY_DROP_NON_IP;
+	if (!(t->policy & bit))
+		return 0;
+	if (p->neighbor_discovery && !(t->policy & XW_POLICY_JUDGE_ND))
+		return 0;
+	return DECISION_DROP | DECISION_BY_POLICY;
+}
+
+/* Global: verified once, apart from the parser. `control_word` was read once by the entry, so
+ * everything here is of one generation. */
+__noinline int decide(struct packet *p, __u64 control_word)
+{
+	__u32 copy = control_word & XW_CONTROL_COPY, word_mask = positions / 64 - 1;
+	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
+	const __u32 *block = bpf_map_lookup_elem(&blocks, &copy);
+	const void *base = bpf_map_lookup_elem(&rows, &copy);
+	const __u64 *row[GROUPS];
+	struct walk w = {.copy = copy};
+	int decision;
+
+	if (!p || !t || !block || !base)
+		return DECISION_ERROR;
+	find_rows(t, block, p, &w);
+	point(base, &w, row);
+	for (__u32 a = 0; a < MAX_AGGREGATES && a < aggregates; a++) {
+		__u64 left = all_of(row, a);
+
+		for (int n = 0; n < 64 && left; n++, left &= left - 1) {
+			__u32 i = a * 64 + lowest(left);
+			__u64 word = all_of(row, aggregates + (i & word_mask));
+
+			if (!word)
+				continue;
+			w.position = i * 64 + lowest(word);
+			decision = judge(copy, w.position, p);
+			if (decision < 0)
+				decision = rest(p, &w);
+			return decision < 0 ? by_policy(t, p) : decision;
+		}
+	}
+	return by_policy(t, p);
+}
+
+#endif

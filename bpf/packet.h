@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A packet as the classifier sees it. */
+#ifndef XDPWALL_PACKET_H
+#define XDPWALL_PACKET_H
+
+#include "xdpwall.h"
+
+enum ports { PORTS_NONE = 0, PORTS_READ, PORTS_HIDDEN };
+
+/* Addresses in network order (IPv4 in the first word), everything else in host order. A field
+ * that cannot be read holds its HIDDEN index. Zeroed by the entry. */
+struct packet {
+	__u32 src[4];
+	__u32 dst[4];
+	__u32 length;
+	__u32 icmp; /* type << 8 | code */
+	__u16 sport;
+	__u16 dport;
+	__u16 proto;
+	__u16 flags;
+	__u16 ttl;
+	__u16 vlan;
+	__u16 ethertype;
+	__u8 kind;
+	__u8 fragment;
+	__u8 ports;
+	__u8 addresses_hidden;
+	__u8 malformed;
+	__u8 neighbor_discovery;
+	__u32 packets; /* what it counts for */
+	__u32 bytes;
+};
+
+#endif

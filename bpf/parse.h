@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A frame -> struct packet. What cannot be read is said so, field by field; nothing is guessed.
+ *
+ * Included by xdp.bpf.c and tc.bpf.c, which give `struct xw_ctx`, frame_length(), load_bytes() and
+ * stripped_vlan(). A field can be read when its bytes lie inside the frame and inside the IP
+ * packet's own length.
+ */
+#ifndef XDPWALL_PARSE_H
+#define XDPWALL_PARSE_H
+
+#include "maps.h"
+#include "packet.h"
+
+#define ETH_HEADER 14
+#define ETHERTYPE_IP4 0x0800
+#define ETHERTYPE_IP6 0x86dd
+#define ETHERTYPE_FIRST 0x0600 /* below it is the length of an LLC frame */
+
+#define ICMP 1
+#define TCP 6
+#define UDP 17
+#define ICMPV6 58
+#define SCTP 132
+
+#define IP6_HOP_BY_HOP 0
+#define IP6_ROUTING 43
+#define IP6_FRAGMENT 44
+#define IP6_AH 51
+#define IP6_DESTINATION 60
+#define IP6_MOBILITY 135
+#define IP6_HIP 139
+#define IP6_SHIM6 140
+
+/* n bytes at off: in place where the packet is linear, else copied to buf; NULL past the end. */
+static __always_inline void *at(struct xw_ctx *ctx, __u32 off, const __u32 n, void *buf)
+{
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+
+	/* Farther than eight of the longest extension headers; the verifier wants a bound. */
+	if (off > 0x7fff)
+		return NULL;
+	if (data + off + n <= end)
+		return data + off;
+	if (load_bytes(ctx, off, buf, n))
+		return NULL;
+	return buf;
+}
+
+static __always_inline void hide_l4(struct packet *p)
+{
+	p->ports = PORTS_HIDDEN;
+	p->flags = XW_BYTE_HIDDEN;
+	p->icmp = XW_ICMP_HIDDEN;
+	p->malformed = 1;
+}
+
+static __always_inline void hide_proto(struct packet *p)
+{
+	p->proto = XW_BYTE_HIDDEN;
+	hide_l4(p);
+}
+
+/* Nothing behind the ethertype can be read. */
+static __always_inline void hide_ip(struct packet *p)
+{
+	p->addresses_hidden = 1;
+	p->length = XW_LENGTH_HIDDEN;
+	p->ttl = XW_BYTE_HIDDEN;
+	p->fragment = XW_FRAG_HIDDEN;
+	hide_proto(p);
+}
+
+/* Ports are 4 bytes, TCP's flags need 14, ICMP's type and code 2. */
+static __always_inline void parse_l4(struct xw_ctx *ctx, struct packet *p, __u32 off, __u32 limit)
+{
+	__u8 buf[4], flag_buf[2], *l4;
+
+	if (p->proto == TCP || p->proto == UDP || p->proto == SCTP) {
+		l4 = off + 4 <= limit ? at(ctx, off, 4, buf) : NULL;
+		if (!l4) {
+			hide_l4(p);
+			return;
+		}
+		p->ports = PORTS_READ;
+		p->sport = l4[0] << 8 | l4[1];
+		p->dport = l4[2] << 8 | l4[3];
+		if (p->proto != TCP)
+			return;
+		l4 = off + 14 <= limit ? at(ctx, off + 12, 2, flag_buf) : NULL;
+		if (l4) {
+			p->flags = l4[1];
+		} else {
+			p->flags = XW_BYTE_HIDDEN;
+			p->malformed = 1;
+		}
+	} else if ((p->kind == XW_KIND_IP4 && p->proto == ICMP) ||
+		   (p->kind == XW_KIND_IP6 && p->proto == ICMPV6)) {
+		l4 = off + 2 <= limit ? at(ctx, off, 2, buf) : NULL;
+		if (l4) {
+			p->icmp = l4[0] << 8 | l4[1];
+		} else {
+			hide_l4(p);
+		}
+	}
+}
+
+/* Writes down what a first fragment says; whatever its verdict will be. */
+static __always_inline void remember(const struct packet *p, __u32 id, __u32 key_proto)
+{
+	struct datagram key = {.id = id, .proto = key_proto};
+	struct first_fragment said = {
+		.seen = bpf_ktime_get_ns(),
+		.icmp = p->icmp,
+		.proto = p->proto,
+		.flags = p->flags,
+		.sport = p->sport,
+		.dport = p->dport,
+		.ports = p->ports,
+	};
+
+	__builtin_memcpy(key.src, p->src, sizeof(key.src));
+	__builtin_memcpy(key.dst, p->dst, sizeof(key.dst));
+	bpf_map_update_elem(&fragments, &key, &said, BPF_ANY);
+}
+
+/* Fills in a later fragment from its first one. False: the first was not seen in time. */
+static __always_inline bool recall(struct packet *p, __u32 id, __u32 key_proto)
+{
+	struct datagram key = {.id = id, .proto = key_proto};
+	struct first_fragment *said;
+
+	__builtin_memcpy(key.src, p->src, sizeof(key.src));
+	__builtin_memcpy(key.dst, p->dst, sizeof(key.dst));
+	said = bpf_map_lookup_elem(&fragments, &key);
+	if (!said || bpf_ktime_get_ns() - said->seen > XW_FRAGMENT_NS)
+		return false;
+	p->icmp = said->icmp;
+	p->proto = said->proto;
+	p->flags = said->flags;
+	p->sport = said->sport;
+	p->dport = said->dport;
+	p->ports = said->ports;
+	if (p->ports == PORTS_HIDDEN || p->proto == XW_BYTE_HIDDEN)
+		p->malformed = 1;
+	return true;
+}
+
+/* A later fragment at `units` * 8 bytes. False: its first one is not known.
+ * RFC 1858 and 3128: a TCP fragment 8 bytes in can overwrite the flags that were judged. */
+static __always_inline bool later_fragment(struct packet *p, __u32 id, __u32 key_proto, __u32 units)
+{
+	bool known = recall(p, id, key_proto);
+
+	if (!known || (p->proto == TCP && units == 1))
+		hide_l4(p);
+	return known;
+}
+
+#include "parse_ip.h"
+
+static __always_inline bool is_tag(__u16 ethertype)
+{
+	return ethertype == 0x8100 || ethertype == 0x88a8 || ethertype == 0x9100;
+}
+
+/* Global, so that the verifier walks it once and not once more in every caller's state. */
+__noinline int parse(struct xw_ctx *ctx, struct packet *p)
+{
+	__u8 buf[ETH_HEADER], *eth, *tag;
+	__u32 off = ETH_HEADER, tags = 0;
+	__u16 ethertype;
+
+	if (!ctx || !p)
+		return -1;
+	p->vlan = XW_VLAN_NONE;
+	eth = at(ctx, 0, ETH_HEADER, buf);
+	if (!eth)
+		return -1;
+	ethertype = eth[12] << 8 | eth[13];
+	if (stripped_vlan(ctx, &p->vlan))
+		tags = 1;
+#pragma unroll
+	for (int i = 0; i <= XW_TAGS; i++) {
+		if (!is_tag(ethertype))
+			break;
+		if (tags == XW_TAGS) {
+			p->kind = XW_KIND_OPAQUE;
+			p->malformed = 1;
+			return 0;
+		}
+		tag = at(ctx, off, 4, buf);
+		if (!tag) {
+			p->vlan = XW_VLAN_HIDDEN;
+			p->kind = XW_KIND_OPAQUE;
+			p->malformed = 1;
+			return 0;
+		}
+		if (!tags)
+			p->vlan = (tag[0] << 8 | tag[1]) & 0xfff;
+		ethertype = tag[2] << 8 | tag[3];
+		off += 4;
+		tags++;
+	}
+	p->ethertype = ethertype;
+	if (ethertype == ETHERTYPE_IP4) {
+		p->kind = XW_KIND_IP4;
+		parse_ip4(ctx, p, off);
+	} else if (ethertype == ETHERTYPE_IP6) {
+		p->kind = XW_KIND_IP6;
+		parse_ip6(ctx, p, off);
+	} else if (ethertype < ETHERTYPE_FIRST) {
+		p->kind = XW_KIND_LLC;
+	} else {
+		p->kind = XW_KIND_ETHER;
+	}
+	return 0;
+}
+
+#endif

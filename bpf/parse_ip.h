@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* IPv4 and IPv6 headers -> struct packet. Part of parse.h. */
+#ifndef XDPWALL_PARSE_IP_H
+#define XDPWALL_PARSE_IP_H
+
+static __always_inline void parse_ip4(struct xw_ctx *ctx, struct packet *p, __u32 off)
+{
+	__u32 frame = frame_length(ctx), header, total, limit, units, id;
+	__u8 buf[20], *ip = at(ctx, off, 20, buf);
+	__u16 fragment;
+
+	if (!ip || ip[0] >> 4 != 4) {
+		hide_ip(p);
+		return;
+	}
+	header = (ip[0] & 0xf) * 4;
+	total = ip[2] << 8 | ip[3];
+	if (header < 20 || total < header || off + header > frame) {
+		hide_ip(p);
+		return;
+	}
+	__builtin_memcpy(p->src, ip + 12, 4);
+	__builtin_memcpy(p->dst, ip + 16, 4);
+	p->length = total;
+	p->ttl = ip[8];
+	p->proto = ip[9];
+	id = ip[4] << 8 | ip[5];
+	fragment = ip[6] << 8 | ip[7];
+	units = fragment & 0x1fff;
+	limit = off + total < frame ? off + total : frame;
+	if (units) {
+		p->fragment = XW_FRAG_LATER;
+		later_fragment(p, id, p->proto, units);
+		return;
+	}
+	parse_l4(ctx, p, off + header, limit);
+	if (fragment & 0x2000) {
+		p->fragment = XW_FRAG_FIRST;
+		remember(p, id, p->proto);
+	}
+}
+
+static __always_inline bool is_extension(__u8 next)
+{
+	return next == IP6_HOP_BY_HOP || next == IP6_ROUTING || next == IP6_FRAGMENT ||
+	       next == IP6_AH || next == IP6_DESTINATION || next == IP6_MOBILITY ||
+	       next == IP6_HIP || next == IP6_SHIM6;
+}
+
+struct chain {
+	__u32 off;
+	__u32 limit;
+	__u32 id;
+	__u32 units; /* fragment offset, in 8 bytes */
+	__u8 next;
+	__u8 fragment_headers;
+};
+
+/* One extension header. False: the walk ends here with what p says. */
+static __always_inline bool step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
+{
+	__u8 buf[8], *h = c->off + 8 <= c->limit ? at(ctx, c->off, 8, buf) : NULL;
+	__u32 size;
+	__u16 fragment;
+
+	if (!h)
+		return false;
+	if (c->next == IP6_FRAGMENT) {
+		if (c->fragment_headers++)
+			return false;
+		fragment = h[2] << 8 | h[3];
+		c->id = h[4] << 24 | h[5] << 16 | h[6] << 8 | h[7];
+		c->units = fragment >> 3;
+		c->next = h[0];
+		c->off += 8;
+		if (c->units)
+			p->fragment = XW_FRAG_LATER;
+		else if (fragment & 1)
+			p->fragment = XW_FRAG_FIRST;
+		return true;
+	}
+	size = c->next == IP6_AH ? (h[1] + 2) * 4 : (h[1] + 1) * 8;
+	if (size < 12 && c->next == IP6_AH)
+		return false;
+	if (c->off + size > c->limit)
+		return false;
+	c->next = h[0];
+	c->off += size;
+	return true;
+}
+
+/* RFC 4861 messages that never leave a link: types 133-137, hop limit 255, no extension header. */
+static __always_inline bool is_neighbor_discovery(const struct packet *p, __u8 first_next)
+{
+	__u32 type = p->icmp >> 8;
+
+	return first_next == ICMPV6 && p->ttl == 255 && type >= 133 && type <= 137;
+}
+
+static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u32 off)
+{
+	__u32 frame = frame_length(ctx), payload;
+	__u8 buf[40], *ip = at(ctx, off, 40, buf), first_next;
+	struct chain c = {};
+	bool broken = false;
+
+	if (!ip || ip[0] >> 4 != 6) {
+		hide_ip(p);
+		return;
+	}
+	__builtin_memcpy(p->src, ip + 8, 16);
+	__builtin_memcpy(p->dst, ip + 24, 16);
+	p->ttl = ip[7];
+	payload = ip[4] << 8 | ip[5];
+	first_next = c.next = ip[6];
+	c.off = off + 40;
+	p->length = 40 + payload;
+	c.limit = c.off + payload < frame ? c.off + payload : frame;
+	if (!payload && first_next == IP6_HOP_BY_HOP) { /* RFC 2675: a jumbogram */
+		c.limit = frame;
+		p->length = XW_LENGTH_HIDDEN;
+		p->malformed = 1;
+	}
+	for (int i = 0; i < XW_EXTENSIONS; i++) {
+		if (!is_extension(c.next))
+			break;
+		broken = !step(ctx, p, &c);
+		if (broken || p->fragment == XW_FRAG_LATER)
+			break;
+	}
+	p->proto = c.next;
+	if (p->fragment == XW_FRAG_LATER) {
+		if (!later_fragment(p, c.id, XW_BYTE_HIDDEN, c.units) && is_extension(c.next))
+			hide_proto(p);
+		return;
+	}
+	if (broken || is_extension(c.next)) {
+		if (!c.fragment_headers)
+			p->fragment = XW_FRAG_HIDDEN;
+		hide_proto(p);
+	} else {
+		parse_l4(ctx, p, c.off, c.limit);
+		p->neighbor_discovery = is_neighbor_discovery(p, first_next);
+	}
+	if (p->fragment == XW_FRAG_FIRST)
+		remember(p, c.id, XW_BYTE_HIDDEN);
+}
+
+#endif

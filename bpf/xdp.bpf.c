@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The XDP entry. */
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define xw_ctx xdp_md
+
+const volatile __u32 fragmented; /* loaded with BPF_F_XDP_HAS_FRAGS */
+
+static __always_inline __u32 frame_length(struct xdp_md *ctx)
+{
+	return fragmented ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data;
+}
+
+static __always_inline int load_bytes(struct xdp_md *ctx, __u32 off, void *buf, __u32 n)
+{
+	return fragmented ? bpf_xdp_load_bytes(ctx, off, buf, n) : -1;
+}
+
+/* A tag that the NIC or a veth's sender took off is beside the frame, out of XDP's sight. */
+static __always_inline bool stripped_vlan(struct xdp_md *ctx, __u16 *vlan)
+{
+	return false;
+}
+
+#include "parse.h"
+#include "match.h"
+
+SEC("xdp")
+int xdpwall_xdp(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	__u64 *word = bpf_map_lookup_elem(&control, &zero);
+	struct packet p = {};
+	__u64 control_word;
+	int decision;
+
+	if (!word)
+		return XDP_PASS;
+	control_word = *(volatile __u64 *)word;
+	if (control_word & XW_CONTROL_OFF)
+		return XDP_PASS;
+	p.packets = 1;
+	p.bytes = frame_length(ctx);
+	decision = parse(ctx, &p) ? DECISION_ERROR : decide(&p, control_word);
+	count_packet(&p, decision);
+	return decision & DECISION_DROP ? XDP_DROP : XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

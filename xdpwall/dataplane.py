@@ -1,0 +1,270 @@
+"""The instance in the kernel: its maps, pinned, and the programs that are loaded on them.
+
+    BPFFS/maps/      control, counters, totals, fragments: one set for as long as the instance lives
+    BPFFS/maps-N/    one map set: two generations of the classifier; replaced when outgrown
+    BPFFS/progs/     programs, pinned by attach.py
+
+A change writes the copy that no packet is judged by and switches with one store. The copy left
+behind is written again only after a grace period.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import layout
+from .errors import Conflict, Failed
+from .generation import Compiled
+from .kernel import bpffs, mmio
+from .kernel.maps import Map
+from .kernel.objects import load_object
+from .kernel.programs import BPF_F_XDP_HAS_FRAGS, Program
+from .layout import Control, Sizes
+from .mapset import MapSet
+from .views import Count, Place, Totals
+
+SHARED = ("control", "counters", "totals", "fragments")
+
+
+class Dataplane:
+    """One instance's maps. Not thread-safe: the firewall holds its lock around every call."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._shared: dict[str, Map] = {}
+        self._sets: MapSet | None = None
+        self._control: memoryview | None = None
+        self._settled = False
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def alive(self) -> bool:
+        """Are the instance's maps in the kernel?"""
+        return (self.folder / "maps" / "control").exists() and self._newest() is not None
+
+    def create(self) -> None:
+        """Fresh maps: switched on, revision 0, accepting everything. Conflict when there are some."""
+        if self.alive():
+            raise Conflict(f"{self.folder} holds maps already", code="maps-exist")
+        bpffs.ensure_mounted(self.folder)
+        for name in bpffs.names(self.folder):
+            if name == "maps" or name.startswith("maps-"):
+                bpffs.remove_tree(self.folder / name)  # left by a start that did not finish
+        sets, shared = MapSet.create(Sizes(), {})
+        sets.write(0, _accept_everything())
+        sets.write(1, _accept_everything())
+        sets.pin(self.folder, 1)
+        bpffs.ensure_mounted(self.folder / "maps")
+        for name in reversed(SHARED):  # control last: with it, the instance is alive
+            shared[name].pin(self.folder / "maps" / name)
+        self._adopt(shared, sets)
+
+    def open(self) -> None:
+        """Open the pinned maps. Failed when there are none, or they are of another version."""
+        number = self._newest()
+        if number is None or not self.alive():
+            raise Failed(f"no maps are pinned in {self.folder}", code="no-maps")
+        shared = {name: Map.open_pinned(self.folder / "maps" / name) for name in SHARED}
+        counters, totals = shared["counters"].info, shared["totals"].info
+        if (counters.max_entries, counters.value_size, totals.max_entries, totals.value_size) != (
+            layout.SLOTS,
+            layout.COUNT.itemsize,
+            layout.ATTACHMENTS,
+            layout.TOTALS.itemsize,
+        ):
+            raise Failed(
+                f"the maps in {self.folder} are of another version of xdpwall",
+                code="other-version",
+                hint="`xdpwall detach --all`, remove that folder, then `xdpwall restore`",
+            )
+        self._adopt(shared, MapSet.open(self.folder, number))
+
+    def _adopt(self, shared: dict[str, Map], sets: MapSet) -> None:
+        self.close()
+        self._shared, self._sets = shared, sets
+        self._control = shared["control"].mmap()
+
+    def close(self) -> None:
+        """Let go of descriptors and mappings; the pins stay."""
+        self._control = None
+        for m in self._shared.values():
+            m.close()
+        self._shared = {}
+        if self._sets is not None:
+            self._sets.close()
+            self._sets = None
+        self._settled = False
+
+    def _newest(self) -> int | None:
+        numbers = [
+            int(name.removeprefix("maps-"))
+            for name in bpffs.names(self.folder)
+            if name.removeprefix("maps-").isdigit()
+        ]
+        return max(numbers, default=None)
+
+    @property
+    def sets(self) -> MapSet:
+        """The map set in use."""
+        if self._sets is None:
+            raise Failed("the data plane is not open", code="no-maps")
+        return self._sets
+
+    # -- the control word ------------------------------------------------------------------------
+
+    @property
+    def control(self) -> Control:
+        """What packets are judged by at this moment."""
+        return Control.unpack(mmio.load_u64(self._word(), 0))
+
+    def _word(self) -> memoryview:
+        if self._control is None:
+            raise Failed("the data plane is not open", code="no-maps")
+        return self._control
+
+    def _store(self, control: Control) -> None:
+        mmio.store_u64(self._word(), 0, control.pack())
+
+    def set_switch(self, on: bool) -> None:
+        """Off: everything passes, by one word."""
+        now = self.control
+        self._store(Control(now.copy, on, now.revision))
+
+    # -- a change --------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Wait until no packet can be judged by the copy left behind (8 to 30 ms, or nothing)."""
+        if not self._settled:
+            bpffs.grace()
+            self._settled = True
+
+    def write(self, compiled: Compiled, swap: Callable[[], None]) -> None:
+        """Write a generation into the idle copy. Packets go on by the active one.
+
+        When it does not fit, the active ruleset is first copied into bigger maps and `swap()` must
+        load every attachment's program anew, on them; no verdict changes. Raises Full.
+        """
+        self.settle()
+        if not self.sets.sizes.holds(compiled.need):
+            self._grow(self.sets.sizes.grown_to(compiled.need), swap)
+        self.sets.write(1 - self.control.copy, compiled)
+
+    def switch(self, revision: int) -> None:
+        """Judge by the copy that write() filled: one store, every attachment at once."""
+        now = self.control
+        self._store(Control(1 - now.copy, now.on, revision))
+        self._settled = False
+
+    def commit(self, compiled: Compiled, revision: int, swap: Callable[[], None]) -> None:
+        """write() and switch()."""
+        self.write(compiled, swap)
+        self.switch(revision)
+
+    def _grow(self, sizes: Sizes, swap: Callable[[], None]) -> None:
+        old, copy = self.sets, self.control.copy
+        number = (self._newest() or 0) + 1
+        bigger, _ = MapSet.create(sizes, self._shared)
+        bigger.copy_from(old, copy)
+        bigger.pin(self.folder, number)
+        self._sets = bigger
+        swap()
+        old.close()
+        self.retire()
+
+    def retire(self) -> None:
+        """Unpin map sets that were outgrown; to be called when no program of ours uses them."""
+        newest = self._newest()
+        for name in bpffs.names(self.folder):
+            if name.startswith("maps-") and name != f"maps-{newest}":
+                bpffs.remove_tree(self.folder / name)
+
+    # -- programs --------------------------------------------------------------------------------
+
+    def load_program(self, place: Place, number: int, *, frags: bool = False) -> Program:
+        """A program for one attachment on the present maps. Unsupported when the kernel refuses."""
+        name = "xdpwall_xdp" if place == "xdp" else "xdpwall_tc"
+        rodata: dict[str, int | bytes] = {
+            **self.sets.constants,
+            "number": number,
+            "egress": int(place == "tc-egress"),
+        }
+        if place == "xdp":
+            rodata["fragmented"] = int(frags)
+        loaded = load_object(
+            object_path("xdp" if place == "xdp" else "tc"),
+            rodata=rodata,
+            sizes=self.sets.map_sizes,
+            reuse={**self._shared, **self.sets.maps},
+            flags={name: BPF_F_XDP_HAS_FRAGS} if frags else {},
+        )
+        program = loaded.programs.pop(name)
+        loaded.close()
+        return program
+
+    def is_current(self, program: Program) -> bool:
+        """Was it loaded on the present maps? False after growth was cut short."""
+        wanted = {self.sets.maps["rows"].info.id, self._shared["control"].info.id}
+        return wanted <= set(program.map_ids)
+
+    # -- counters --------------------------------------------------------------------------------
+
+    def read_counters(self, slots: Sequence[int]) -> list[tuple[int, int]]:
+        """(packets, bytes) of each slot, summed over CPUs."""
+        if not slots:
+            return []
+        sums = _sum(self._shared["counters"], slots)
+        return [(int(packets), int(size)) for packets, size in sums]
+
+    def read_totals(self, numbers: Sequence[int]) -> list[Totals]:
+        """The totals of each attachment number."""
+        if not numbers:
+            return []
+        answer = []
+        for row in _sum(self._shared["totals"], numbers):
+            c = [Count(packets=int(row[i]), bytes=int(row[i + 1])) for i in range(0, 10, 2)]
+            seen = Count(packets=c[0].packets + c[1].packets, bytes=c[0].bytes + c[1].bytes)
+            answer.append(
+                Totals(
+                    seen=seen,
+                    passed=c[0],
+                    dropped=c[1],
+                    policy_dropped=c[2],
+                    malformed=c[3],
+                    errors=c[4],
+                )
+            )
+        return answer
+
+    def zero_slot(self, slots: Sequence[int]) -> None:
+        """Zero counters that no generation in use counts on; settle() comes first."""
+        for slot in slots:
+            self._shared["counters"].zero_percpu(slot)
+
+    def zero_totals(self, number: int) -> None:
+        """Zero an attachment's totals before its number is used again."""
+        self._shared["totals"].zero_percpu(number)
+
+
+def object_path(name: str) -> Path:
+    """The compiled object `xdp` or `tc` inside the package."""
+    return Path(str(files("xdpwall") / "bpf" / f"{name}.bpf.o"))
+
+
+def _sum(counters: Map, indices: Sequence[int]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    raw = counters.read_percpu(indices)
+    sums: np.ndarray[Any, np.dtype[np.uint64]] = (
+        np.ascontiguousarray(raw).view("<u8").sum(axis=1, dtype="<u8")
+    )
+    return sums
+
+
+def _accept_everything() -> Compiled:
+    from .compiler import compile_ruleset
+    from .views import Policy
+
+    return compile_ruleset([], Policy(), [])

@@ -1,0 +1,199 @@
+"""The Python mirror of bpf/xdpwall.h: limits, struct layouts, the control word.
+
+tests/bpf/test_abi.py compares every dtype and constant here with the object's BTF.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+SLOTS = 20480
+ATTACHMENTS = 64
+LENGTHS = 65576
+BYTE_HIDDEN = 256
+ICMP_HIDDEN = 65536
+LENGTH_HIDDEN = LENGTHS
+VLAN_NONE = 4096
+VLAN_HIDDEN = 4097
+BLOCK = 0x80000000
+
+MAX_POSITIONS = 16384
+MIN_POSITIONS = 1024
+
+
+class Action(IntEnum):
+    """enum xw_action."""
+
+    COUNT = 0
+    ACCEPT = 1
+    DROP = 2
+
+
+class Used(IntFlag):
+    """enum xw_used: which groups of fields some rule uses."""
+
+    WHERE = 1
+    HEADER = 2
+    SRC = 4
+    DST = 8
+    SPORT = 16
+    DPORT = 32
+
+
+class PolicyBit(IntFlag):
+    """enum xw_policy."""
+
+    DROP_INGRESS = 1
+    DROP_EGRESS = 2
+    DROP_NON_IP = 4
+    JUDGE_ND = 8
+
+
+FRAGMENT_CLASSES = ("none", "first", "later", "hidden")
+"""enum xw_fragment, in order."""
+
+TABLES = np.dtype(
+    [
+        ("used", "<u4"),
+        ("policy", "<u4"),
+        ("fragment_stride", "<u4"),
+        ("header_row", "<u4"),
+        ("sport_row", "<u4"),
+        ("dport_row", "<u4"),
+        ("ether_row", "<u4"),
+        ("llc_row", "<u4"),
+        ("opaque_row", "<u4"),
+        ("src6_row", "<u4"),
+        ("dst6_row", "<u4"),
+        ("src4_hidden", "<u4"),
+        ("dst4_hidden", "<u4"),
+        ("src6_hidden", "<u4"),
+        ("dst6_hidden", "<u4"),
+        ("sport_hidden", "<u4"),
+        ("dport_hidden", "<u4"),
+        ("pad", "<u4"),
+        ("attachment", "<u4", (ATTACHMENTS,)),
+        ("proto4", "<u4", (BYTE_HIDDEN + 1,)),
+        ("proto6", "<u4", (BYTE_HIDDEN + 1,)),
+        ("flags", "<u2", (BYTE_HIDDEN + 1,)),
+        ("ttl", "<u2", (BYTE_HIDDEN + 1,)),
+        ("vlan", "<u2", (VLAN_HIDDEN + 1,)),
+        ("icmp4", "<u2", (ICMP_HIDDEN + 2,)),
+        ("icmp6", "<u2", (ICMP_HIDDEN + 2,)),
+        ("length", "<u2", (LENGTHS + 2,)),
+        ("ether", "<u2", (65536,)),
+        ("sport", "<u2", (65536,)),
+        ("dport", "<u2", (65536,)),
+        ("src4", "<u4", (65536,)),
+        ("dst4", "<u4", (65536,)),
+    ]
+)
+"""struct xw_tables."""
+
+RULE = np.dtype([("slot", "<u4"), ("action", "<u4"), ("expires", "<u8")])
+"""struct xw_rule."""
+
+COUNT = np.dtype([("packets", "<u8"), ("bytes", "<u8")])
+"""struct xw_count."""
+
+TOTALS = np.dtype(
+    [
+        ("passed", COUNT),
+        ("dropped", COUNT),
+        ("policy_dropped", COUNT),
+        ("malformed", COUNT),
+        ("errors", COUNT),
+    ]
+)
+"""struct xw_totals."""
+
+PREFIX6 = np.dtype([("bits", "<u4"), ("address", "u1", (16,))])
+"""struct xw_prefix6."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The control word: what every packet reads once."""
+
+    copy: int
+    on: bool
+    revision: int
+
+    @classmethod
+    def unpack(cls, word: int) -> Control:
+        """From the u64."""
+        return cls(copy=word & 1, on=not word & 2, revision=word >> 8)
+
+    def pack(self) -> int:
+        """The u64."""
+        return self.copy | (0 if self.on else 2) | self.revision << 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How big one generation's maps are; every number a power of two."""
+
+    positions: int = MIN_POSITIONS
+    rows: int = 1024
+    blocks: int = 64
+    prefixes6: int = 1024
+
+    @property
+    def aggregates(self) -> int:
+        """u64s in front of a row: one bit a word."""
+        return max(1, self.positions // 4096)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row, aggregates and words."""
+        return 8 * (self.aggregates + self.positions // 64)
+
+    def holds(self, other: Sizes) -> bool:
+        """Does a ruleset of the other's size fit?"""
+        return (
+            self.positions >= other.positions
+            and self.rows >= other.rows
+            and self.blocks >= other.blocks
+            and self.prefixes6 >= other.prefixes6
+        )
+
+    def grown_to(self, other: Sizes) -> Sizes:
+        """The smallest sizes that hold both; sizes never shrink while maps live."""
+        return Sizes(
+            positions=max(self.positions, _power_of_two(other.positions)),
+            rows=max(self.rows, _power_of_two(other.rows)),
+            blocks=max(self.blocks, _power_of_two(other.blocks)),
+            prefixes6=max(self.prefixes6, _power_of_two(other.prefixes6)),
+        )
+
+
+def _power_of_two(n: int) -> int:
+    return 1 << max(0, n - 1).bit_length()
+
+
+def pack_rows(vectors: list[int], sizes: Sizes) -> Array:
+    """Bit vectors over positions -> rows as the kernel wants them.
+
+    Returns a (len(vectors), row_bytes / 8) array of u64: aggregates, then words.
+    """
+    words = sizes.positions // 64
+    out = np.zeros((len(vectors), sizes.aggregates + words), dtype="<u8")
+    raw = b"".join(v.to_bytes(words * 8, "little") for v in vectors)
+    body = np.frombuffer(raw, dtype="<u8").reshape(len(vectors), words)
+    out[:, sizes.aggregates :] = body
+    out[:, : sizes.aggregates] = aggregates(body, sizes)
+    return out
+
+
+def aggregates(words: Array, sizes: Sizes) -> Array:
+    """The aggregates, (n, sizes.aggregates) u64, of (n, positions / 64) words."""
+    out = np.zeros((len(words), sizes.aggregates * 8), dtype=np.uint8)
+    bits = np.packbits(words != 0, axis=1, bitorder="little")
+    out[:, : bits.shape[1]] = bits
+    return out.view("<u8")

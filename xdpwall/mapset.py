@@ -1,0 +1,163 @@
+"""One map set: the maps that hold two generations of the classifier, written in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import layout
+from .generation import Compiled, Trie
+from .kernel import bpffs
+from .kernel.maps import Map
+from .kernel.objects import MapSize, load_object
+from .layout import Sizes
+
+MAP_SET = ("tables", "blocks", "rows", "rules", "src6_0", "src6_1", "dst6_0", "dst6_1")
+TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
+
+Array = np.ndarray[Any, Any]
+
+
+class MapSet:
+    """Maps of one size. Arrays are mapped into this process; `write` fills one copy."""
+
+    def __init__(self, maps: Mapping[str, Map], sizes: Sizes) -> None:
+        self.maps = dict(maps)
+        self.sizes = sizes
+        self._memory: dict[str, memoryview] = {}
+
+    @classmethod
+    def create(cls, sizes: Sizes, shared: Mapping[str, Map]) -> tuple[MapSet, dict[str, Map]]:
+        """New maps, and the shared ones (made too when `shared` is empty). Raises Full."""
+        path = Path(str(files("xdpwall") / "bpf" / "tc.bpf.o"))
+        loaded = load_object(path, sizes=map_sizes(sizes), reuse=shared, programs=())
+        own = {name: loaded.maps.pop(name) for name in MAP_SET}
+        rest = dict(shared)
+        if not shared:
+            for name in ("control", "counters", "totals", "fragments"):
+                rest[name] = loaded.maps.pop(name)
+        loaded.close()
+        return cls(own, sizes), rest
+
+    @classmethod
+    def open(cls, folder: Path, number: int) -> MapSet:
+        """The set pinned as maps-<number>."""
+        maps = {name: Map.open_pinned(folder / f"maps-{number}" / name) for name in MAP_SET}
+        positions = maps["rules"].info.max_entries // 2
+        row_bytes = Sizes(positions=positions).row_bytes
+        sizes = Sizes(
+            positions=positions,
+            rows=maps["rows"].info.value_size // row_bytes,
+            blocks=maps["blocks"].info.value_size // 1024,
+            prefixes6=maps["src6_0"].info.max_entries,
+        )
+        return cls(maps, sizes)
+
+    def pin(self, folder: Path, number: int) -> None:
+        """Pin as maps-<number>, whole or not at all: under another name first, then renamed."""
+        target = folder / f"maps-{number}"
+        making = folder / "maps-new"
+        bpffs.remove_tree(making)
+        bpffs.ensure_mounted(making)
+        for name, m in self.maps.items():
+            m.pin(making / name)
+        bpffs.rename(making, target)
+
+    def close(self) -> None:
+        """Let go of descriptors and mappings."""
+        self._memory.clear()
+        for m in self.maps.values():
+            m.close()
+
+    @property
+    def constants(self) -> dict[str, int]:
+        """What a program on these maps is loaded with (bpf/maps.h)."""
+        s = self.sizes
+        return {
+            "positions": s.positions,
+            "aggregates": s.aggregates,
+            "row_mask": s.rows - 1,
+            "row_bytes": s.row_bytes,
+            "block_mask": s.blocks - 1,
+        }
+
+    @property
+    def map_sizes(self) -> dict[str, MapSize]:
+        """The sizes of these maps, for an object that reuses them."""
+        return map_sizes(self.sizes)
+
+    def write(self, copy: int, compiled: Compiled) -> None:
+        """Fill one copy. The caller knows that no packet is judged by it."""
+        rows = layout.pack_rows(compiled.vectors, self.sizes)
+        self._array("rows", copy, "<u8")[: rows.size] = rows.ravel()
+        self._array("blocks", copy, "<u4")[: compiled.blocks.size] = compiled.blocks.ravel()
+        self._array("tables", copy, layout.TABLES)[0] = compiled.tables
+        rules = self._rules(copy)
+        rules[: len(compiled.rules)] = compiled.rules
+        for name, trie in (("src6", compiled.src6), ("dst6", compiled.dst6)):
+            self._write_trie(self.maps[f"{name}_{copy}"], trie)
+
+    def copy_from(self, other: MapSet, copy: int) -> None:
+        """Take over one copy of a smaller set, into the copy of the same number."""
+        old, new = other.sizes, self.sizes
+        source = other._array("rows", copy, "<u8")[: old.rows * old.row_bytes // 8]
+        words = source.reshape(old.rows, -1)[:, old.aggregates :]
+        rows = np.zeros((old.rows, new.row_bytes // 8), dtype="<u8")
+        rows[:, new.aggregates : new.aggregates + words.shape[1]] = words
+        rows[:, : new.aggregates] = layout.aggregates(rows[:, new.aggregates :], new)
+        self._array("rows", copy, "<u8")[: rows.size] = rows.ravel()
+        blocks = other._array("blocks", copy, "<u4")[: old.blocks * 256]
+        self._array("blocks", copy, "<u4")[: blocks.size] = blocks
+        self._array("tables", copy, layout.TABLES)[0] = other._array("tables", copy, layout.TABLES)[
+            0
+        ]
+        self._rules(copy)[: old.positions] = other._rules(copy)
+        for name in (f"src6_{copy}", f"dst6_{copy}"):
+            keys, values = other.maps[name].lookup_batch()
+            if len(keys):
+                self.maps[name].update_batch(keys, values, len(keys))
+
+    def _array(self, name: str, copy: int, dtype: Any) -> Array:
+        """One copy of an array map, as numpy sees it: whole elements of `dtype`."""
+        stride = self.maps[name].stride
+        part = self._mapped(name)[copy * stride : (copy + 1) * stride]
+        size = np.dtype(dtype).itemsize
+        return np.frombuffer(part[: len(part) // size * size], dtype=dtype)
+
+    def _rules(self, copy: int) -> Array:
+        both = np.frombuffer(self._mapped("rules"), dtype=layout.RULE)
+        return both[copy * self.sizes.positions : (copy + 1) * self.sizes.positions]
+
+    def _mapped(self, name: str) -> memoryview:
+        if name not in self._memory:
+            self._memory[name] = self.maps[name].mmap()
+        return self._memory[name]
+
+    @staticmethod
+    def _write_trie(m: Map, trie: Trie) -> None:
+        wanted = {
+            bits.to_bytes(4, "little") + address: row.to_bytes(4, "little")
+            for (bits, address), row in trie.items()
+        }
+        keys, values = m.lookup_batch()
+        present = {k.tobytes(): v.tobytes() for k, v in zip(keys, values, strict=True)}
+        stale = [k for k in present if k not in wanted]
+        if stale:
+            m.delete_batch(b"".join(stale), len(stale))
+        fresh = [(k, v) for k, v in wanted.items() if present.get(k) != v]
+        if fresh:
+            m.update_batch(b"".join(k for k, _ in fresh), b"".join(v for _, v in fresh), len(fresh))
+
+
+def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
+    """Each map's size in libbpf's terms."""
+    return {
+        "rows": MapSize(value_size=sizes.rows * sizes.row_bytes),
+        "blocks": MapSize(value_size=sizes.blocks * 1024),
+        "rules": MapSize(max_entries=2 * sizes.positions),
+        **{name: MapSize(max_entries=sizes.prefixes6) for name in TRIES},
+    }
