@@ -109,9 +109,6 @@ def lookup_all(table: Map) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         keys = np.empty((chunk, table.info.key_size), np.uint8)
         values = np.empty((chunk, table.value_bytes), np.uint8)
         result, count = _lookup(table, after, cursor, keys, values)
-        if result == -errno.ENOSPC:  # a bucket with more elements than fit: none of them were read
-            chunk *= 2
-            continue
         if result == -errno.EINTR and attempts < _ATTEMPTS:  # a trie that changes: once more
             attempts, after, parts = attempts + 1, None, []
             continue
@@ -151,7 +148,7 @@ def _read_run(table: Map, first: int, count: int) -> NDArray[np.uint8]:
     cursor = ctypes.create_string_buffer(4)
     # The kernel starts after the index that it is given, and at 0 when given none.
     after = ctypes.c_uint32(first - 1) if first else None
-    result, done = _lookup(table, ctypes.byref(after) if after else None, cursor, keys, values)
+    result, done = _lookup(table, ctypes.byref(after) if after is not None else None, cursor, keys, values)
     if (result < 0 and result != -errno.ENOENT) or done != count:
         raise table.failure(-result, "read", f"{done} of {count} elements read")
     return values
