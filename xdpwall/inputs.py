@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 from .errors import InvalidInput
@@ -56,6 +55,8 @@ def later(field: str, value: object, what: str) -> InvalidInput:
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """A hint "did you mean ...?", or None."""
+    from difflib import get_close_matches  # only an error needs it, and every command imports us
+
     near = get_close_matches(word[:_SHOWN], list(known), n=1, cutoff=0.7)
     return f"did you mean {near[0]!r}?" if near else None
 

@@ -98,7 +98,7 @@ class Ruleset:
         if not isinstance(obj, Mapping):
             raise bad("ruleset", obj, "is not a ruleset", "an object with version and rules")
         if "sets" in obj:
-            raise later("sets", obj["sets"], "sets")
+            raise later("sets", obj["sets"], "a ruleset with sets")
         _known(obj, ("version", "policy", "rules", "attachments"), "a ruleset")
         for name, wanted in (("version", "version: 1"), ("rules", "a list ([] for none)")):
             if name not in obj:

@@ -22,7 +22,7 @@ Place = Literal["xdp", "tc-ingress", "tc-egress"]
 class View(BaseModel):
     """Base of everything read back."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object: absent fields left out."""
@@ -80,12 +80,12 @@ class RuleList(View):
 class Totals(View):
     """One attachment's totals; seen = passed + dropped; the others are parts of those two."""
 
-    seen: Count = Count()
-    passed: Count = Count()
-    dropped: Count = Count()
-    policy_dropped: Count = Count()
-    malformed: Count = Count()
-    errors: Count = Count()
+    seen: Count = Field(default_factory=Count)
+    passed: Count = Field(default_factory=Count)
+    dropped: Count = Field(default_factory=Count)
+    policy_dropped: Count = Field(default_factory=Count)
+    malformed: Count = Field(default_factory=Count)
+    errors: Count = Field(default_factory=Count)
 
 
 class AttachmentView(View):
@@ -109,7 +109,7 @@ class AttachmentView(View):
     """In words, what passes this attachment: "from containers", "everything in", ..."""
     blind: list[str] = []
     """In words, what it cannot see, and which attachment would."""
-    totals: Totals = Totals()
+    totals: Totals = Field(default_factory=Totals)
 
 
 class Occupant(View):
