@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Failed, InvalidInput, Unsupported, XdpwallError
+from ..errors import InvalidInput, Unsupported, XdpwallError
 from .oserrors import os_error
 
 if TYPE_CHECKING:
@@ -76,7 +76,9 @@ def ensure_mounted(path: str | os.PathLike[str]) -> Path:
         if not os.path.exists(part):
             check_name(part)
             _make(part)
-    if not is_bpffs(folder):
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder} is not a folder", field="bpffs", value=str(folder))
+    if not is_bpffs(folder):  # something else is mounted below
         raise not_a_bpffs(folder)
     return folder
 
@@ -150,8 +152,6 @@ def remove_tree(folder: str | os.PathLike[str]) -> None:
 
 
 def _failed(error: OSError, message: str) -> XdpwallError:
-    if error.errno == errno.ENOTDIR:
-        return Failed(message, detail=str(error))
     return os_error(error.errno or errno.EIO, message)
 
 

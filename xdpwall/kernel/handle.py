@@ -32,8 +32,10 @@ class Handle:
     @classmethod
     def open_pinned(cls, path: str | os.PathLike[str]) -> Self:
         """Open what is pinned at `path`: NotFound when nothing is, Failed when of another kind."""
-        name = os.fspath(path)
-        return cls(check(lib().bpf_obj_get(os.fsencode(name)), f"{name}: cannot be opened"))
+        result = lib().bpf_obj_get(os.fsencode(path))
+        if result < 0 and os.path.exists(path) and not bpffs.is_bpffs(path):
+            raise bpffs.not_a_bpffs(Path(path))
+        return cls(check(result, f"{os.fspath(path)}: cannot be opened"))
 
     def fileno(self) -> int:
         """The descriptor, still owned by this object. Failed when closed."""
@@ -50,7 +52,7 @@ class Handle:
         target = Path(path)
         bpffs.check_name(target)
         result = lib().bpf_obj_pin(self.fileno(), os.fsencode(target))
-        if result < 0 and not bpffs.is_bpffs(target.parent):
+        if result < 0 and target.parent.exists() and not bpffs.is_bpffs(target.parent):
             raise bpffs.not_a_bpffs(target.parent)
         check(result, f"{target}: cannot be pinned")
 

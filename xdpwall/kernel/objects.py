@@ -27,16 +27,12 @@ class MapSize:
 
 
 class LoadedObject:
-    """Maps and programs of one load, by their names in the object; close() or `with` gives back
-    all that was not taken out by take()."""
+    """Maps and programs of one load, by their names in the object. close() or `with` gives them
+    all back; pop from the dictionaries what should live longer."""
 
     def __init__(self, maps: dict[str, Map], programs: dict[str, Program]) -> None:
         self.maps = maps
         self.programs = programs
-
-    def take(self, program: str) -> Program:
-        """Hand a program over: it survives close()."""
-        return self.programs.pop(program)
 
     def close(self) -> None:
         for handle in (*self.maps.values(), *self.programs.values()):
