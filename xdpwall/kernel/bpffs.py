@@ -8,50 +8,32 @@ import functools
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InvalidInput, Unsupported, XdpwallError
+from .bpfpath import USUAL, check_name, is_bpffs, not_a_bpffs
+from .maps import Map, MapType, create_map
 from .oserrors import os_error
 
-if TYPE_CHECKING:
-    from .maps import Map
+__all__ = [
+    "USUAL",
+    "ensure_mounted",
+    "grace",
+    "is_bpffs",
+    "names",
+    "remove_tree",
+    "rename",
+    "unlink",
+]
 
-USUAL = Path("/sys/fs/bpf")
-_MAGIC = 0xCAFE4A11
 _MOUNT_FLAGS = 2 | 4 | 8  # nosuid, nodev, noexec
 
 
 @functools.cache
 def _libc() -> Any:
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.statfs.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
     libc.mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
     return libc
-
-
-def is_bpffs(path: str | os.PathLike[str]) -> bool:
-    """Whether `path` exists and lies on a BPF file system."""
-    buffer = (ctypes.c_long * 32)()  # struct statfs: f_type is its first long
-    if _libc().statfs(os.fsencode(path), buffer) != 0:
-        return False
-    return (buffer[0] & 0xFFFFFFFF) == _MAGIC
-
-
-def not_a_bpffs(path: Path) -> InvalidInput:
-    return InvalidInput(
-        f"{path} is not on a BPF file system",
-        field="bpffs",
-        value=str(path),
-        hint=f"choose a folder under {USUAL}, or mount -t bpf bpf FOLDER",
-    )
-
-
-def check_name(path: Path) -> None:
-    """A bpffs refuses names with a dot (with EPERM, which would look like missing privileges)."""
-    if "." in path.name:
-        raise InvalidInput(
-            f"{path}: a name in a BPF file system has no dot", field="bpffs", value=str(path)
-        )
 
 
 def ensure_mounted(path: str | os.PathLike[str]) -> Path:
@@ -166,8 +148,6 @@ def grace() -> None:
     documented way to ask for one from user space that holds on any number of CPUs.
     """
     global _grace_maps
-    from .maps import MapType, create_map
-
     with _grace_lock:
         if _grace_maps is None:
             inner = create_map(MapType.ARRAY, "xw_grace_in", 4, 4, 1)

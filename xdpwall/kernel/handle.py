@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from ..errors import Failed
-from . import bpffs
+from .bpfpath import check_name, is_bpffs, not_a_bpffs
 from .libbpf import check, lib
 
 
@@ -33,8 +33,8 @@ class Handle:
     def open_pinned(cls, path: str | os.PathLike[str]) -> Self:
         """Open what is pinned at `path`: NotFound when nothing is, Failed when of another kind."""
         result = lib().bpf_obj_get(os.fsencode(path))
-        if result < 0 and os.path.exists(path) and not bpffs.is_bpffs(path):
-            raise bpffs.not_a_bpffs(Path(path))
+        if result < 0 and os.path.exists(path) and not is_bpffs(path):
+            raise not_a_bpffs(Path(path))
         return cls(check(result, f"{os.fspath(path)}: cannot be opened"))
 
     def fileno(self) -> int:
@@ -50,10 +50,10 @@ class Handle:
     def pin(self, path: str | os.PathLike[str]) -> None:
         """Pin at `path` in a bpffs: Conflict when the name is taken, InvalidInput for a dot."""
         target = Path(path)
-        bpffs.check_name(target)
+        check_name(target)
         result = lib().bpf_obj_pin(self.fileno(), os.fsencode(target))
-        if result < 0 and target.parent.exists() and not bpffs.is_bpffs(target.parent):
-            raise bpffs.not_a_bpffs(target.parent)
+        if result < 0 and target.parent.exists() and not is_bpffs(target.parent):
+            raise not_a_bpffs(target.parent)
         check(result, f"{target}: cannot be pinned")
 
     def close(self) -> None:
