@@ -1,0 +1,55 @@
+"""The app: routers, errors and the guard around them."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from xdpwall import __version__
+from xdpwall.api import (
+    docs,
+    errors,
+    health,
+    interfaces,
+    later,
+    policy,
+    rule,
+    rules,
+    ruleset,
+    stats,
+    switch,
+)
+from xdpwall.api.page import page_beside
+from xdpwall.api.security import Guard
+from xdpwall.api.work import Workers
+from xdpwall.facade import Facade
+
+PREFIX = "/api/v1"
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+def create_app(firewall: Facade, *, token: str, hosts: frozenset[str] = LOOPBACK_NAMES) -> FastAPI:
+    """The service over one firewall.
+
+    `token` is what TCP clients must show, `hosts` the names they may call us by.
+    """
+    app = FastAPI(
+        title="xdpwall",
+        version=__version__,
+        openapi_url=f"{PREFIX}/openapi.json",
+        # They would load scripts from a CDN.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.workers = Workers(firewall)
+    for noun in (health, stats, interfaces, rules, rule, policy, switch, ruleset):
+        app.include_router(noun.router, prefix=PREFIX, responses=docs.PROBLEMS)
+    app.include_router(later.router, prefix=PREFIX)
+    app.include_router(health.router, responses=docs.PROBLEMS)
+    app.add_api_route("/metrics", later.refuse, methods=["GET"], include_in_schema=False)
+    # Not a mount: at the root it would take GET /api/v1/switch, which is a 405, for a page.
+    app.router.default = page_beside(app.router.not_found)
+    errors.install(app)
+    docs.install(app)
+    app.add_middleware(Guard, token=token, hosts=hosts)
+    return app

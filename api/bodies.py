@@ -1,0 +1,155 @@
+"""The bodies of requests. A rule's own fields are judged by model.Rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from xdpwall import views
+from xdpwall.api.checks import Body
+from xdpwall.model import Rule
+
+NOTES = {
+    "id": "[a-z0-9][a-z0-9_-]{0,31}; made when absent",
+    "iface": "an interface's name, with ! in front every other one",
+    "ethertype": "arp, any, or 0x0600 to 0xffff",
+    "proto": "a name (tcp, icmp, ...) or 0 to 255",
+    "src": "an address or a prefix, with ! in front every other one",
+    "dst": "as src",
+    "sport": "a port, a range or a list: 80,443,8000-8100; ! in front: every other one",
+    "dport": "as sport",
+    "icmp_type": "a name (echo-request) or 0 to 255",
+    "icmp_code": "a name or 0 to 255",
+    "tcp_flags": "WANT/MASK: syn/syn,ack",
+    "vlan": "0 to 4095, none, or either with ! in front",
+    "length": "the IP packet's bytes: a number or a range",
+    "ttl": "TTL or hop limit: a number or a range",
+    "fragment": "true, false, first or later",
+    "expires": "RFC 3339 time, or a duration from now (10m)",
+    "comment": "up to 256 characters",
+}
+
+
+class RuleText(Body):
+    """A rule as a sentence."""
+
+    text: str
+    id: str | None = None
+    comment: str | None = None
+    enabled: bool | None = None
+    expires: str | None = None
+    position: int | None = Field(None, description="its place from 1; POST only")
+
+
+class Sentence(Body):
+    """POST /rules/parse."""
+
+    text: str
+
+
+class Parsed(views.View):
+    """The answer of POST /rules/parse."""
+
+    rule: dict[str, Any]
+    text: str
+
+
+class AttachBody(Body):
+    """PUT .../attachments/{place}."""
+
+    mode: views.WantedMode = Field("auto", description="xdp only")
+    replace: bool = Field(False, description="displace another owner's program")
+
+
+class MoveBody(Body):
+    """POST /rules/{id}/move."""
+
+    position: int | str = Field(description="the place after the move, from 1")
+
+
+class IdsBody(Body):
+    """The rules that a change of many is about."""
+
+    ids: list[str]
+
+
+class SomeIdsBody(Body):
+    """As IdsBody; absent means all."""
+
+    ids: list[str] | None = None
+
+
+class SwitchBody(Body):
+    """PUT /switch."""
+
+    on: bool
+
+
+class PolicyBody(Body):
+    """PUT /policy: the named fields change."""
+
+    ingress: views.Verdict | None = None
+    egress: views.Verdict | None = None
+    non_ip: views.Verdict | None = None
+    neighbor_discovery: str | None = Field(None, description="accept or judge")
+
+
+class AttachmentBody(Body):
+    """One attachment of a ruleset."""
+
+    iface: str
+    hook: views.Hook = "xdp"
+    direction: views.Direction = "ingress"
+    mode: views.WantedMode = "auto"
+
+
+class RulesetBody(Body):
+    """PUT /ruleset: exactly this, in one switch."""
+
+    version: int = Field(1, description="1")
+    policy: views.Policy = views.Policy()
+    rules: list[dict[str, Any] | str] = Field(description="objects (Rule) and sentences, in order")
+    attachments: list[AttachmentBody] | None = Field(
+        None, description="absent: they stay as they are"
+    )
+
+
+BODIES: list[type[BaseModel]] = [
+    RuleText,
+    Sentence,
+    Parsed,
+    AttachBody,
+    MoveBody,
+    IdsBody,
+    SomeIdsBody,
+    SwitchBody,
+    PolicyBody,
+    RulesetBody,
+]
+"""What OpenAPI describes besides views.py and the rule."""
+
+
+def change_schema() -> dict[str, Any]:
+    """The schema of PATCH: any fields of a rule, null takes one away; or a sentence."""
+    schema = rule_schema()
+    for name in ("id", "position"):
+        del schema["properties"][name]
+    schema["properties"]["text"] = {"type": "string", "description": "replaces all"}
+    del schema["required"]
+    schema["title"] = "RuleChange"
+    schema["description"] = "The fields to change; null takes one away."
+    return schema
+
+
+def rule_schema() -> dict[str, Any]:
+    """The schema of a rule as POST and PUT take it."""
+    schema = Rule.model_json_schema()
+    for name, note in NOTES.items():
+        schema["properties"][name]["description"] = note
+    schema["properties"]["position"] = {
+        "anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}],
+        "description": "its place from 1; POST only, absent appends",
+    }
+    schema["description"] = "A rule. Numbers may be given as numbers or strings."
+    return schema

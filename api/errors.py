@@ -1,0 +1,201 @@
+"""Every error as one shape: problem details (RFC 9457).
+
+    {"type": "urn:xdpwall:invalid", "title": "A value is wrong", "status": 422,
+     "detail": "...", "code": "invalid", "field"?, "value"?, "hint"?, "span"?, "debug"?}
+
+`type` is the kind of error (the tree in xdpwall/errors.py), or about:blank when HTTP itself was
+used wrongly; `code` is stable and says exactly which; `debug` is errno or the verifier's last
+lines, what `-v` shows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from xdpwall import errors as own
+from xdpwall.api.checks import as_invalid_input
+
+MEDIA_TYPE = "application/problem+json"
+LONGEST_VALUE = 300
+"""Characters of an offending value that are repeated back."""
+
+log = logging.getLogger("xdpwall.api")
+
+TITLES: dict[type[own.XdpwallError], str] = {
+    own.XdpwallError: "The operation broke; what was in force still is",
+    own.Failed: "The operation broke; what was in force still is",
+    own.Full: "There is no room",
+    own.InvalidInput: "A value is wrong",
+    own.NotFound: "There is no such thing",
+    own.NeedsPrivileges: "A privilege is missing",
+    own.Conflict: "The state of the world is another one",
+    own.Unsupported: "The interface, its driver or the kernel cannot",
+    own.ServiceUnreachable: "The service does not answer",
+    own.Refused: "A guard holds it back",
+}
+"""`title` of each class; its default code, after urn:xdpwall:, is `type`. Subclasses share both."""
+
+CODES = {
+    404: "no-such-route",
+    405: "method-not-allowed",
+    413: "too-large",
+}
+"""The stable code of what the framework refuses by itself."""
+
+
+class Problem(BaseModel):
+    """What every error answers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: str = Field(description="urn:xdpwall:KIND, or about:blank when HTTP was used wrongly")
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="stable; says exactly what is wrong")
+    field: str | None = Field(None, description="the offending field")
+    value: Any = Field(None, description="what stood there")
+    hint: str | None = Field(None, description="the next step")
+    span: tuple[int, int] | None = Field(
+        None, description="first and last+1 character of the wrong word in a sentence"
+    )
+    debug: str | None = Field(None, description="errno, or the verifier's last lines")
+
+
+class HttpError(HTTPException):
+    """HTTP itself was used wrongly: no token, another media type, a stale If-Match, ..."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        hint: str | None = None,
+        field: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.code = code
+        self.hint = hint
+        self.field = field
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    type: str = "about:blank",
+    title: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
+    """The answer; `more` are field, value, hint, span and debug, left out when None."""
+    body = {
+        "type": type,
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        **{name: value for name, value in more.items() if value is not None},
+    }
+    # ASCII: an offending value may hold what UTF-8 cannot carry, such as half a surrogate pair.
+    content = json.dumps(body).encode()
+    return Response(content, status, dict(headers or {}), MEDIA_TYPE)
+
+
+def of(error: own.XdpwallError) -> Response:
+    """The problem that an error of the firewall becomes."""
+    kind = next(c for c in type(error).__mro__ if c in TITLES)
+    return problem(
+        error.http_status,
+        error.code,
+        error.message,
+        type=f"urn:xdpwall:{kind.default_code}",
+        title=TITLES[kind],
+        field=error.field,
+        value=_showable(error.value),
+        hint=error.hint,
+        span=list(error.span) if error.span else None,
+        debug=error.detail,
+    )
+
+
+def of_http(error: HTTPException) -> Response:
+    """The problem for what HTTP alone refuses."""
+    code = getattr(error, "code", None) or CODES.get(error.status_code, "bad-request")
+    detail = str(error.detail)
+    if not isinstance(error, HttpError) and error.status_code == 404:
+        detail = "there is nothing at this address"
+    return problem(
+        error.status_code,
+        code,
+        detail,
+        headers=error.headers,
+        hint=getattr(error, "hint", None),
+        field=getattr(error, "field", None),
+    )
+
+
+def unexpected(error: Exception) -> Response:
+    """A defect of ours: logged here in full, told outside without its inside."""
+    log.error("unexpected error", exc_info=error)
+    return problem(
+        500,
+        "internal",
+        f"unexpected {type(error).__name__}",
+        hint="this is a defect of xdpwall; the service's log says more",
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the app a problem."""
+
+    async def on_own(_: Request, error: Exception) -> Response:
+        assert isinstance(error, own.XdpwallError)
+        return of(error)
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 405:
+            error.detail = f"{request.method} is not allowed here"
+        return of_http(error)
+
+    async def on_parameter(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        # The first part of a place is "query" or "path": the reader knows the parameter's name.
+        return of(as_invalid_input(error.errors()[0], skip=1))
+
+    app.add_exception_handler(own.XdpwallError, on_own)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_parameter)
+
+
+def _showable(value: object) -> object:
+    """The value as JSON, cut when long; what is not JSON as text."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        # 1e999 is JSON, what Python makes of it is not.
+        return value if abs(value) < 2**63 else str(value)[:LONGEST_VALUE]
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}..."
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):
+        text = repr(value)
+    else:
+        if len(text) <= LONGEST_VALUE:
+            return value
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

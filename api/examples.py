@@ -1,0 +1,155 @@
+"""Examples of OpenAPI; the tests send each body and hold each answer against its model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BLOCK_PING: dict[str, Any] = {"action": "drop", "iface": "docker0", "proto": "icmp"}
+BLOCK_SSH: dict[str, Any] = {"text": "drop tcp/22 from not 10.0.0.0/8 on eth0 in"}
+PLACED: dict[str, Any] = {
+    "id": "web",
+    "action": "accept",
+    "proto": "tcp",
+    "dport": "80,443",
+    "position": 1,
+    "comment": "the web server",
+}
+RULE: dict[str, Any] = {
+    "id": "r1",
+    **BLOCK_PING,
+    "enabled": True,
+    "log": False,
+    "text": "drop icmp on docker0",
+    "position": 1,
+    "packets": 12,
+    "bytes": 1176,
+    "created": "2026-11-21T10:00:00Z",
+    "expired": False,
+}
+RULES = {"revision": 7, "rules": [RULE]}
+RULES_CHANGED = {**RULES, "warnings": []}
+RULE_CHANGED = {**RULE, "warnings": [], "revision": 7}
+PARSED = {"rule": BLOCK_PING, "text": "drop icmp on docker0"}
+DELETED = {"revision": 8, "deleted": ["r1"]}
+POLICY = {
+    "ingress": "accept",
+    "egress": "accept",
+    "non_ip": "accept",
+    "neighbor_discovery": "accept",
+}
+POLICY_CHANGED = {"revision": 9, "policy": {**POLICY, "ingress": "drop"}, "warnings": []}
+SWITCHED = {"on": False, "changed": True}
+SEEN = {"packets": 120, "bytes": 11760}
+NONE = {"packets": 0, "bytes": 0}
+TOTALS = {
+    "seen": SEEN,
+    "passed": {"packets": 108, "bytes": 10584},
+    "dropped": {"packets": 12, "bytes": 1176},
+    "policy_dropped": NONE,
+    "malformed": NONE,
+    "errors": NONE,
+}
+ATTACHMENT: dict[str, Any] = {
+    "iface": "docker0",
+    "index": 4,
+    "hook": "xdp",
+    "direction": "ingress",
+    "place": "xdp",
+    "wanted_mode": "auto",
+    "mode": "generic",
+    "program_id": 61,
+    "number": 0,
+    "since": "2026-11-21T10:00:00Z",
+    "state": "attached",
+    "sees": ["from containers"],
+    "blind": ["to containers: tc egress sees it"],
+    "totals": TOTALS,
+}
+ATTACHED = {"attachment": ATTACHMENT, "changed": True, "warnings": []}
+DETACHED = {"detached": ["docker0 xdp"]}
+INTERFACES = {
+    "interfaces": [
+        {
+            "name": "docker0",
+            "index": 4,
+            "state": "up",
+            "kind": "bridge",
+            "driver": "bridge",
+            "link_type": "ether",
+            "mtu": 1500,
+            "address": "02:42:5e:11:a0:01",
+            "attachments": [ATTACHMENT],
+            "others": [],
+            "attachable": True,
+            "suggestions": ["tc egress on docker0 sees what goes to the containers"],
+        }
+    ]
+}
+STATS = {
+    "revision": 7,
+    "on": True,
+    "time": 5120.25,
+    "rules": [{"id": "r1", "packets": 12, "bytes": 1176}],
+    "attachments": [{"iface": "docker0", "place": "xdp", "totals": TOTALS}],
+}
+STATUS = {
+    "version": "0.1.0",
+    "host": "gate",
+    "revision": 7,
+    "on": True,
+    "rules": 1,
+    "enabled_rules": 1,
+    "policy": POLICY,
+    "attachments": [ATTACHMENT],
+    "others": [],
+    "warnings": [],
+    "state_dir": "/var/lib/xdpwall",
+    "bpffs": "/sys/fs/bpf/xdpwall",
+    "netns": 4026531840,
+    "service": True,
+}
+HEALTH = {
+    "status": "ok",
+    "version": "0.1.0",
+    "revision": 7,
+    "state_dir_id": "5f1c0b7a92d3e864",
+    "netns": 4026531840,
+    "problems": [],
+}
+RULESET = {
+    "version": 1,
+    "policy": POLICY,
+    "rules": [{"id": "noping", **BLOCK_PING}, "accept tcp/80,443"],
+    "attachments": [{"iface": "docker0", "hook": "xdp", "direction": "ingress", "mode": "auto"}],
+}
+APPLIED = {
+    "revision": 10,
+    "dry_run": False,
+    "added": ["noping"],
+    "removed": [],
+    "changed": [],
+    "moved": [],
+    "kept": 1,
+    "policy_changed": False,
+    "attached": ["docker0 xdp"],
+    "detached": [],
+    "warnings": [],
+}
+RESTORED = {
+    "revision": 7,
+    "rules": 1,
+    "attached": ["docker0 xdp"],
+    "already": [],
+    "failed": [],
+    "warnings": [],
+}
+PROBLEM = {
+    "type": "urn:xdpwall:invalid",
+    "title": "A value is wrong",
+    "status": 422,
+    "detail": "src: '10.0.0.1/8' has bits set behind its prefix",
+    "code": "invalid",
+    "field": "src",
+    "value": "10.0.0.1/8",
+    "hint": "10.0.0.0/8 or 10.0.0.1",
+}

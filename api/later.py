@@ -1,0 +1,34 @@
+"""Routes that a later version brings: named, and refused as such."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from xdpwall.api.errors import HttpError
+
+LATER = [
+    ("/sets", ["GET"]),
+    ("/sets/{name}", ["GET", "PUT", "DELETE"]),
+    ("/sets/{name}/entries", ["POST"]),
+    ("/sets/{name}/test", ["GET"]),
+    ("/ruleset/confirm", ["POST"]),
+    ("/ruleset/rollback", ["POST"]),
+    ("/ruleset/history", ["GET"]),
+    ("/block", ["POST"]),
+    ("/explain", ["POST"]),
+    ("/events", ["GET"]),
+    ("/top", ["GET"]),
+    ("/metrics", ["GET"]),
+]
+
+
+async def refuse(request: Request) -> Response:
+    """501: known, not here yet."""
+    what = request.url.path.removeprefix("/api/v1")
+    raise HttpError(501, "not-in-this-version", f"{what} is not in this version")
+
+
+router = APIRouter(include_in_schema=False)
+for path, methods in LATER:
+    router.add_api_route(path, refuse, methods=methods)

@@ -1,0 +1,148 @@
+"""The two listening sockets: a unix socket for this host's administrators, loopback TCP."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import grp
+import ipaddress
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xdpwall.errors import Conflict, Failed, InvalidInput, NeedsPrivileges, XdpwallError
+
+GROUP = "xdpwall"
+LONGEST_PATH = 107
+"""Bytes of a unix socket's path that the kernel takes."""
+
+
+@contextmanager
+def unix_socket(path: Path) -> Iterator[socket.socket]:
+    """A bound socket, 0660, of root and the group `xdpwall` where it exists; removed at the end.
+
+    What a killed service left is cleared away; a socket that answers is another service's.
+    """
+    if len(os.fsencode(path)) > LONGEST_PATH:
+        raise InvalidInput(
+            f"socket: {str(path)!r} is too long; wanted at most {LONGEST_PATH} bytes",
+            field="socket",
+            value=str(path),
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        try:
+            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            _clear_stale(path)
+            _bind_private(listener, path)
+            mine = os.lstat(path)
+        except OSError as error:
+            raise _refused(error, str(path)) from error
+        try:
+            _open_to_group(path)
+            yield listener
+        finally:
+            _remove(path, mine)
+
+
+@contextmanager
+def tcp_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound TCP socket on a loopback address; port 0 takes a free one."""
+    family, address = loopback(host)
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address, port))
+        except OSError as error:
+            raise _refused(error, f"{host}:{port}") from error
+        yield listener
+
+
+def loopback(host: str) -> tuple[socket.AddressFamily, str]:
+    """Family and address; the token would cross a network in clear text, so loopback only."""
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+        if address.is_loopback:
+            family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+            return family, str(address)
+    raise InvalidInput(
+        f"host: {host!r} is not a loopback address; wanted 127.0.0.1, ::1 or localhost",
+        field="host",
+        value=host,
+        hint="from elsewhere: ssh -L 8480:127.0.0.1:8480 HOST",
+    )
+
+
+def host_names(host: str) -> frozenset[str]:
+    """The names by which clients may call a service that listens there."""
+    family, address = loopback(host)
+    return frozenset({"localhost", address if family == socket.AF_INET else f"[{address}]"})
+
+
+def page_url(listener: socket.socket) -> str:
+    """The page's address, without the token."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+def _clear_stale(path: Path) -> None:
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise Conflict(
+            f"{path} is there and is not a socket",
+            code="not-a-socket",
+            hint="give another --socket",
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except TimeoutError:
+            pass  # Its queue is full: somebody listens, however slowly.
+    raise Conflict(
+        f"a service listens on {path} already",
+        code="already-running",
+        hint="stop it, or give this one --state-dir, --bpffs and --socket of its own",
+    )
+
+
+def _bind_private(listener: socket.socket, path: Path) -> None:
+    # Nobody may connect between bind and chown; the mode is opened only then.
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+
+
+def _open_to_group(path: Path) -> None:
+    with contextlib.suppress(KeyError, PermissionError):
+        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+    os.chmod(path, 0o660)
+
+
+def _remove(path: Path, mine: os.stat_result) -> None:
+    with contextlib.suppress(OSError):
+        found = os.lstat(path)
+        if (found.st_dev, found.st_ino) == (mine.st_dev, mine.st_ino):
+            os.unlink(path)
+
+
+def _refused(error: OSError, where: str) -> XdpwallError:
+    if error.errno == errno.EADDRINUSE:
+        return Conflict(
+            f"{where} is in use", code="address-in-use", hint="give another --port, or 0 for any"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return NeedsPrivileges(
+            f"{where}: permission denied", hint="run as root (sudo)", detail=str(error)
+        )
+    return Failed(f"{where}: {error.strerror}", detail=str(error))

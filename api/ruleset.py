@@ -1,0 +1,60 @@
+"""/ruleset: the whole of it, as a ruleset file has it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from xdpwall import views
+from xdpwall.api import examples
+from xdpwall.api.bodies import RulesetBody
+from xdpwall.api.checks import parse_json
+from xdpwall.api.deps import NOTHING, Changing, Raw, Reading, answer, only, revision_etag
+from xdpwall.api.docs import answers, takes
+from xdpwall.facade import Facade
+from xdpwall.inputs import later
+from xdpwall.model import Ruleset
+
+router = APIRouter(tags=["ruleset"])
+
+
+@router.get(
+    "/ruleset",
+    responses=answers(None, examples.RULESET, what="The ruleset; PUT takes it back unchanged"),
+    dependencies=NOTHING,
+)
+async def show_ruleset(call: Reading) -> Response:
+    """Policy, rules and attachments, as `apply` takes them."""
+
+    def work(firewall: Facade) -> Response:
+        revision, ruleset = firewall.ruleset()
+        return answer(ruleset.to_json(), etag=revision_etag(revision))
+
+    return await call.read(work)
+
+
+@router.put(
+    "/ruleset",
+    responses=answers(views.ApplyOutcome, examples.APPLIED),
+    dependencies=[only("message", "dry_run", "confirm")],
+    openapi_extra=takes(RulesetBody, examples.RULESET),
+)
+async def apply(
+    call: Changing,
+    raw: Raw,
+    dry_run: Annotated[bool, Query(description="say what would change, change nothing")] = False,
+    confirm: Annotated[str | None, Query(include_in_schema=False)] = None,
+) -> Response:
+    """Make the kernel hold exactly this in one switch; rules that stay keep id and counters."""
+    if confirm is not None:
+        raise later("confirm", confirm, "confirmation")
+
+    def work(firewall: Facade) -> Response:
+        ruleset = Ruleset.parse(parse_json(raw))
+        call.expect(lambda: revision_etag(firewall.ruleset()[0]))
+        outcome = firewall.apply(ruleset, dry_run=dry_run, by=call.by)
+        return answer(outcome, etag=None if dry_run else revision_etag(outcome.revision))
+
+    return await call.write(work)

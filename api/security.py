@@ -1,0 +1,194 @@
+"""What stands before the app: Host, Origin, token, size and kind of the body, strict headers.
+
+A plain ASGI wrapper. Whether a request came by the unix socket is decided by the listening socket
+(server.py notes it in the scope, where no header can); what is not noted counts as TCP.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+
+from xdpwall.api.errors import HttpError, of_http, unexpected
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PEER = "xdpwall.peer"
+"""The scope's key under which server.py notes the Peer."""
+
+LARGE_BODY = 16 << 20
+SMALL_BODY = 64 << 10
+LARGE = {"/api/v1/rules", "/api/v1/ruleset"}
+"""Paths that take a whole ruleset; 16 MiB is the ruleset file's limit too."""
+
+OPEN = {"/healthz", "/api/v1/healthz"}
+"""Paths of the API that need no token."""
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'"
+)
+HEADERS = {
+    "content-security-policy": CSP,
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
+_PORT = re.compile(r":[0-9]{1,5}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of a connection."""
+
+    via: str = "tcp"
+    """socket or tcp"""
+    uid: int | None = None
+    """The peer's user id; only the unix socket knows it."""
+
+
+class Guard:
+    """Refuses what must not reach the app, and seals every answer."""
+
+    def __init__(self, app: ASGIApp, *, token: str, hosts: frozenset[str]) -> None:
+        """`hosts`: the names that TCP clients may call us by; any port, for those who tunnel."""
+        self.app = app
+        self._token = token.encode()
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+        is_api = in_api(scope["path"])
+
+        async def sealed(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("cache-control", "no-store" if is_api else "no-cache")
+            await send(message)
+
+        try:
+            self._admit(scope)
+            await self.app(scope, _measured(scope, receive), sealed)
+        except HttpError as error:
+            await _answer(of_http(error), scope, receive, sealed, started)
+        except Exception as error:  # noqa: BLE001  # a defect answers as a problem too
+            await _answer(unexpected(error), scope, receive, sealed, started)
+
+    def _admit(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        peer = scope.get(PEER, Peer())
+        if peer.via != "socket":
+            self._check_host(headers)
+            if in_api(scope["path"]) and scope["path"] not in OPEN:
+                self._check_token(headers)
+        if in_api(scope["path"]):
+            _check_body(scope, headers)
+
+    def _check_host(self, headers: Headers) -> None:
+        # A page of a foreign name that resolves to 127.0.0.1 sends that name (DNS rebinding).
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or _PORT.sub("", hosts[0].lower()) not in self._hosts:
+            raise HttpError(
+                421,
+                "wrong-host",
+                "the Host header is none of the names that the service listens on",
+                hint=f"the names are {', '.join(sorted(self._hosts))}",
+                field="host",
+            )
+        ours = f"http://{hosts[0].lower()}"
+        if any(origin.lower() != ours for origin in headers.getlist("origin")):
+            raise HttpError(
+                403, "wrong-origin", "requests from other sites' pages are refused", field="origin"
+            )
+
+    def _check_token(self, headers: Headers) -> None:
+        given = headers.getlist("authorization")
+        hint = "send `Authorization: Bearer TOKEN`; the token is in the state folder's file `token`"
+        challenge = {"www-authenticate": 'Bearer realm="xdpwall"'}
+        if not given:
+            raise HttpError(401, "no-token", "a token is needed", hint=hint, headers=challenge)
+        scheme, _, credentials = given[0].partition(" ")
+        sent = credentials.strip().encode("latin-1")
+        right = hmac.compare_digest(sent, self._token)
+        if len(given) != 1 or scheme.lower() != "bearer" or not right:
+            challenge = {"www-authenticate": 'Bearer realm="xdpwall", error="invalid_token"'}
+            raise HttpError(401, "wrong-token", "the token is wrong", hint=hint, headers=challenge)
+
+
+def in_api(path: str) -> bool:
+    """Whether the path belongs to the API rather than to the page."""
+    return path == "/api" or path.startswith("/api/") or path in {"/metrics", "/healthz"}
+
+
+def limit_of(scope: Scope) -> int:
+    """Bytes that the request's body may have."""
+    return LARGE_BODY if scope["path"] in LARGE else SMALL_BODY
+
+
+def _too_large(scope: Scope) -> HttpError:
+    limit = limit_of(scope)
+    return HttpError(
+        413, "too-large", f"the body is larger than {limit} bytes", headers={"connection": "close"}
+    )
+
+
+def _check_body(scope: Scope, headers: Headers) -> None:
+    length = headers.get("content-length", "0")
+    chunked = "transfer-encoding" in headers
+    if not chunked and (not length.isdecimal() or int(length) == 0):
+        return
+    if not chunked and int(length) > limit_of(scope):
+        raise _too_large(scope)
+    kind, _, parameters = headers.get("content-type", "").lower().partition(";")
+    charset = parameters.strip().removeprefix("charset=").strip('"')
+    if kind.strip() != "application/json" or charset not in {"", "utf-8"}:
+        raise HttpError(
+            415,
+            "not-json",
+            "the body must be application/json in UTF-8",
+            hint="send `Content-Type: application/json`",
+            field="content-type",
+        )
+    if "content-encoding" in headers:
+        raise HttpError(415, "encoded", "the body must not be compressed", field="content-encoding")
+
+
+def _measured(scope: Scope, receive: Receive) -> Receive:
+    """`receive` that refuses a chunked body once it is larger than may be."""
+    seen = 0
+    limit = limit_of(scope)
+
+    async def measured() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise _too_large(scope)
+        return message
+
+    return measured
+
+
+async def _answer(
+    response: Response, scope: Scope, receive: Receive, send: Send, started: bool
+) -> None:
+    # Half an answer cannot be taken back; the connection ends there and the client sees that.
+    if not started:
+        await response(scope, receive, send)

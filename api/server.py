@@ -1,0 +1,177 @@
+"""`xdpwall serve`: one app, two listening sockets, one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from xdpwall.api.app import create_app
+from xdpwall.api.listen import host_names, page_url, tcp_socket, unix_socket
+from xdpwall.api.security import PEER, Peer
+from xdpwall.api.tokens import load_token
+from xdpwall.errors import Conflict
+from xdpwall.facade import Author
+from xdpwall.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+log = logging.getLogger("xdpwall.api")
+
+MOST_TCP_CONNECTIONS = 128
+"""Any local user may connect to TCP; this keeps descriptors for the unix socket and the kernel."""
+GRACE = 10
+"""Seconds that running requests have when the service is told to stop."""
+_UCRED = struct.Struct("3i")
+
+
+def serve(
+    settings: Settings,
+    host: str = "127.0.0.1",
+    port: int = 8480,
+    *,
+    say: Callable[[str], None] = lambda line: print(line, flush=True),
+) -> None:
+    """Restore what should be in force, then answer until SIGTERM or SIGINT.
+
+    `say` gets the page's address once both sockets answer. Filtering goes on after the end.
+    """
+    from xdpwall.firewall import Firewall
+
+    logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    names = host_names(host)
+    with (
+        Firewall.open(settings) as firewall,
+        _only_one(settings),
+        unix_socket(settings.socket) as local,
+        tcp_socket(host, port) as tcp,
+    ):
+        token = load_token(settings.state_dir)
+        restored = firewall.restore(by=Author(name="service", via="serve"))
+        for line in (*restored.failed, *restored.warnings):
+            log.warning("restore: %s", line)
+        app = create_app(firewall, token=token, hosts=names)
+        address = page_url(tcp) + f"#token={token}"
+        if _is_journal(sys.stdout):
+            address = f"{page_url(tcp)} (token: {settings.state_dir / 'token'})"
+        server = _Server(_config(app))
+        server.on_started = lambda: say(f"xdpwall: page at {address}")
+        asyncio.run(server.serve(sockets=[local, tcp]))
+
+
+def _config(app: ASGIApp) -> Config:
+    return Config(
+        app,
+        http=_Protocol,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE,
+    )
+
+
+class _Server(Server):
+    """uvicorn's, told to end on a signal without dying of it: the sockets are cleared away."""
+
+    on_started: Callable[[], None]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.on_started()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        wanted = (signal.SIGINT, signal.SIGTERM)
+        for one in wanted:
+            loop.add_signal_handler(one, self.handle_exit, one, None)
+        try:
+            yield
+        finally:
+            for one in wanted:
+                loop.remove_signal_handler(one)
+
+
+class _Protocol(H11Protocol):
+    """One connection; what the app learns about its peer comes from the socket alone."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        peer = peer_of(transport.get_extra_info("socket"))
+        self.app = _Noted(self.app, peer)
+        if peer.via == "tcp" and _tcp_count(self.connections) > MOST_TCP_CONNECTIONS:
+            transport.abort()
+
+
+class _Noted:
+    """The app as one connection sees it: its peer noted in each request's scope."""
+
+    def __init__(self, app: Any, peer: Peer) -> None:
+        self.app = app
+        self.peer = peer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[PEER] = self.peer
+        await self.app(scope, receive, send)
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """Who is there: an accepted socket has the family of the socket that listened."""
+    if connection.family != socket.AF_UNIX:
+        return Peer("tcp")
+    size = _UCRED.size
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    _, uid, _ = _UCRED.unpack(credentials)
+    return Peer("socket", uid)
+
+
+def _tcp_count(connections: Any) -> int:
+    return sum(
+        1 for one in connections if isinstance(one.app, _Noted) and one.app.peer.via == "tcp"
+    )
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """Hold the state folder's serve.lock: one service for one instance."""
+    fd = os.open(settings.state_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(
+                f"a service works on {settings.state_dir} already",
+                code="already-running",
+                hint="stop it, or give this one --state-dir, --bpffs and --socket of its own",
+            ) from None
+        yield
+    finally:
+        os.close(fd)
+
+
+def _is_journal(stream: Any) -> bool:
+    """Whether systemd keeps what is printed: the token must not stay there."""
+    told = os.environ.get("JOURNAL_STREAM", "")
+    try:
+        state = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return told == f"{state.st_dev}:{state.st_ino}"
