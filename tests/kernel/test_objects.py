@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -246,6 +249,43 @@ def test_unprivileged(built: Path) -> None:
     assert isinstance(error, NeedsPrivileges)
     assert "CAP_BPF" in (error.hint or "")
     assert (error.detail or "").startswith("EPERM (1)")
+
+
+def test_three_capabilities_are_enough(built: Path) -> None:
+    """What the hint of NeedsPrivileges asks for: root with nothing but these loads and runs."""
+    script = f"""
+from xdpwall.kernel.maps import MapType, create_map
+from xdpwall.kernel.objects import load_object
+create_map(MapType.LPM_TRIE, "t", 8, 4, 1, 1).update(bytes(8), bytes(4))
+with load_object({str(built)!r}) as loaded:
+    print(loaded.programs["get_number"].test_run(bytes(64)).retval)
+"""
+    only = "-all,+bpf,+net_admin,+perfmon"
+    done = subprocess.run(
+        ["setpriv", f"--bounding-set={only}", "--inh-caps=-all", sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("7\n", "")
+
+
+def test_loads_at_once_keep_their_logs_apart(tmp_path: Path) -> None:
+    objects = []
+    for number in range(4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        objects.append(compile_bpf(folder, BAD.replace("[20]", f"[{number + 50}]")))
+
+    def reason(built: Path) -> str:
+        with pytest.raises(Unsupported) as caught:
+            load_object(built)
+        return caught.value.message
+
+    with ThreadPoolExecutor(4) as pool:
+        reasons = list(pool.map(reason, objects * 10))
+    for at, message in enumerate(reasons):
+        assert f"off={at % 4 + 50} " in message
 
 
 def test_a_map_that_does_not_fit_the_kernel(built: Path) -> None:

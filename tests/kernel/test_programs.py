@@ -87,7 +87,9 @@ def test_open_by_id(loaded: LoadedObject) -> None:
 
 def test_open_by_id_wants_privileges(loaded: LoadedObject) -> None:
     number = loaded.programs["unspec"].id
-    assert isinstance(as_nobody(lambda: Program.open_id(number).info), NeedsPrivileges)
+    error = as_nobody(lambda: Program.open_id(number).info)
+    assert isinstance(error, NeedsPrivileges)
+    assert error.hint == "opening by id needs CAP_SYS_ADMIN"
 
 
 def test_a_pin_keeps_the_program(loaded: LoadedObject, lab: Lab) -> None:

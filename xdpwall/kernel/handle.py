@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import weakref
 from pathlib import Path
@@ -36,6 +37,14 @@ class Handle:
         if result < 0 and os.path.exists(path) and not is_bpffs(path):
             raise not_a_bpffs(Path(path))
         return cls(check(result, f"{os.fspath(path)}: cannot be opened"))
+
+    @classmethod
+    def open_id(cls, number: int) -> Self:
+        """Open by the kernel's id: NotFound when it is gone, NeedsPrivileges without
+        CAP_SYS_ADMIN (the other capabilities do not allow it)."""
+        result = getattr(lib(), f"bpf_{cls.kind}_get_fd_by_id")(number)
+        hint = "opening by id needs CAP_SYS_ADMIN" if result == -errno.EPERM else None
+        return cls(check(result, f"BPF {cls.kind} {number} cannot be opened", hint=hint))
 
     def fileno(self) -> int:
         """The descriptor, still owned by this object. Failed when closed."""

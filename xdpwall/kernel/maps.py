@@ -71,11 +71,6 @@ class Map(Handle):
 
     kind: ClassVar[str] = "map"
 
-    @classmethod
-    def open_id(cls, number: int) -> Map:
-        """Open by id; the kernel wants CAP_SYS_ADMIN for it."""
-        return cls(check(lib().bpf_map_get_fd_by_id(number), f"map {number} cannot be opened"))
-
     @functools.cached_property
     def info(self) -> MapDescription:
         """Asked once: none of it changes in a map's life."""

@@ -49,12 +49,6 @@ class Program(Handle):
 
     kind: ClassVar[str] = "prog"
 
-    @classmethod
-    def open_id(cls, number: int) -> Program:
-        """Open by id; the kernel wants CAP_SYS_ADMIN for it. NotFound when it is gone."""
-        result = lib().bpf_prog_get_fd_by_id(number)
-        return cls(check(result, f"program {number} cannot be opened"))
-
     @functools.cached_property
     def info(self) -> ProgramDescription:
         """Asked once: none of it changes in a program's life."""
