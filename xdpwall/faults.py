@@ -11,6 +11,7 @@ import signal
 
 POINTS = (
     "after-record",
+    "after-write",
     "after-switch",
     "after-commit",
     "attach-recorded",
@@ -23,7 +24,7 @@ POINTS = (
     "restore-loaded",
     "switch-set",
 )
-"""Those of the facade; the data plane adds its own between writing a copy and switching to it."""
+"""In the order in which a change, an attachment, a detachment or a restore passes them."""
 
 
 def crash_point(name: str) -> None:

@@ -8,7 +8,7 @@ ruleset, which `State.same_as` tells.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -183,7 +183,7 @@ def matched(state: State, rules: Sequence[Rule], policy: Policy, *, now: str) ->
     ]
     free = [entry for entry in state.entries if entry.id not in given]
     nameless = [index for index, rule in enumerate(rules) if rule.id is None]
-    for key in (lambda rule: rule.text, lambda rule: rule.match_key()):
+    for key in (_by_text, Rule.match_key):
         waiting: dict[Any, list[Entry]] = {}
         for entry in reversed(free):
             waiting.setdefault(key(entry.rule), []).append(entry)
@@ -254,6 +254,10 @@ def _unknown(missing: Sequence[str]) -> NotFound:
         value=missing[0] if len(missing) == 1 else list(missing),
         hint="see the ids with: xdpwall rule list",
     )
+
+
+def _by_text(rule: Rule) -> Hashable:
+    return rule.text
 
 
 def _carry(entry: Entry, rule: Rule) -> Entry:

@@ -1,7 +1,10 @@
 """Sort keys with gaps."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
+
 from xdpwall import ranks
 
 
@@ -29,4 +32,4 @@ def test_ranks_always_increase(old: list[int | None]) -> None:
     seen: set[int] = set()
     unique = [None if rank in seen or seen.add(rank) else rank for rank in old if rank is not None]
     result = ranks.assign([*unique, *[None for rank in old if rank is None]])
-    assert all(a < b for a, b in zip(result, result[1:], strict=False))
+    assert all(a < b for a, b in pairwise(result))

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from xdpwall import ruleset
 from xdpwall.errors import Conflict, Full, InvalidInput, NotFound
 from xdpwall.model import Rule

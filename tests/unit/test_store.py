@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from xdpwall import ruleset
 from xdpwall.errors import Conflict, Failed, Full
 from xdpwall.facade import Author

@@ -92,7 +92,8 @@ class Store:
             connection.execute(
                 "DELETE FROM revisions WHERE number <= ?", (revision - KEEP_REVISIONS,)
             )
-            _audit(connection, *row[1:], revision)
+            _, time, author, via, action, message = row
+            _audit(connection, time, author, via, action, message, revision)
 
     def drop_pending(self) -> None:
         """The pending revision never came into force."""

@@ -1,0 +1,123 @@
+"""`apply`: from what is in force to exactly a given ruleset.
+
+New attachments come first, under the old rules, since attaching is what may be refused; then one
+switch to the new rules; then the attachments that are not wanted go.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from . import advice, ruleset
+from .attachments import attach, detach, index_of, interface_names
+from .changes import commit, compiled_for
+from .errors import InvalidInput, XdpwallError
+from .facade import Author
+from .instance import Instance, now_text
+from .model import AttachmentSpec, Ruleset
+from .store import AttachmentRow
+from .views import ApplyOutcome
+
+
+def apply_ruleset(
+    instance: Instance, wanted: Ruleset, *, dry_run: bool, by: Author
+) -> ApplyOutcome:
+    """All or nothing, up to the attachments that leave. Called with the lock held."""
+    old = instance.state
+    rows = instance.attachments
+    new = ruleset.matched(old, wanted.rules, wanted.policy, now=now_text())
+    change = ruleset.diff(old, new)
+    coming, leaving = _places(rows, wanted.attachments)
+    for spec in coming:
+        index_of(spec.iface)
+    if dry_run:
+        compiled_for(new, rows)
+        revision = old.revision
+    else:
+        for row in [row for row in leaving if _changes_mode(row, coming)]:
+            detach(instance, row, by=by)
+        made = _attach_all(instance, coming, by)
+        try:
+            revision = commit(instance, new, by=by, action="apply").revision
+        except BaseException:
+            _detach_all(instance, made, by)
+            raise
+        for row in [row for row in leaving if not _changes_mode(row, coming)]:
+            detach(instance, row, by=by)
+    staying = [row for row in instance.attachments if not dry_run or row not in leaving]
+    rules = [entry.rule for entry in new.entries if entry.rule.enabled]
+    return ApplyOutcome(
+        revision=revision,
+        dry_run=dry_run,
+        added=change.added,
+        removed=change.removed,
+        changed=change.changed,
+        moved=change.moved,
+        kept=change.kept,
+        policy_changed=change.policy_changed,
+        attached=[f"{spec.iface} {spec.place}" for spec in coming],
+        detached=[row.words for row in leaving if not _changes_mode(row, coming)],
+        warnings=[
+            *advice.about_rules(rules, _as_planned(staying, coming), interface_names()),
+            *advice.about_places(_as_planned(staying, coming)),
+            *(advice.about_policy(new.policy) if change.policy_changed else []),
+        ],
+    )
+
+
+def _places(
+    rows: tuple[AttachmentRow, ...], wanted: tuple[AttachmentSpec, ...] | None
+) -> tuple[list[AttachmentSpec], list[AttachmentRow]]:
+    """(attachments to make, attachments to take away); absent leaves all as they are."""
+    if wanted is None:
+        return [], []
+    specs: dict[tuple[str, str], AttachmentSpec] = {}
+    for index, spec in enumerate(wanted):
+        if (spec.iface, spec.place) in specs:
+            raise InvalidInput(
+                f"attachments[{index}]: {spec.iface} {spec.place} stands twice",
+                field=f"attachments[{index}]",
+                value=spec.to_json(),
+            )
+        specs[spec.iface, spec.place] = spec
+    coming, leaving = dict(specs), []
+    for row in rows:
+        same = specs.get((row.iface, row.place))
+        if same is None or same.mode not in ("auto", row.mode):
+            leaving.append(row)
+        else:
+            del coming[row.iface, row.place]
+    return list(coming.values()), leaving
+
+
+def _changes_mode(row: AttachmentRow, coming: list[AttachmentSpec]) -> bool:
+    """XDP cannot go from one mode to the other in one step: such a row leaves first."""
+    return any((spec.iface, spec.place) == (row.iface, row.place) for spec in coming)
+
+
+def _attach_all(instance: Instance, specs: list[AttachmentSpec], by: Author) -> list[AttachmentRow]:
+    made: list[AttachmentRow] = []
+    for spec in specs:
+        try:
+            made.append(attach(instance, spec, by=by)[0])
+        except BaseException:
+            _detach_all(instance, made, by)
+            raise
+    return made
+
+
+def _detach_all(instance: Instance, rows: list[AttachmentRow], by: Author) -> None:
+    for row in rows:
+        with suppress(XdpwallError):
+            detach(instance, row, by=by)
+
+
+def _as_planned(staying: list[AttachmentRow], coming: list[AttachmentSpec]) -> list[AttachmentRow]:
+    """The rows as they are after the change, for its warnings."""
+    there = {(row.iface, row.place) for row in staying}
+    planned = [
+        AttachmentRow(spec.iface, spec.place, 0, spec.mode, -1, "")
+        for spec in coming
+        if (spec.iface, spec.place) not in there
+    ]
+    return [*staying, *planned]

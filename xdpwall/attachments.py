@@ -1,0 +1,163 @@
+"""Attach and detach: the program on an interface, the row on disk, the number in the tables.
+
+An attachment is recorded as being made before it is, and as leaving before it goes, so that a
+crash between the two is seen and ended by recovery.py. Called with the instance's lock held.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from .changes import loaded, loader, regenerate, spec_of
+from .errors import Full, NotFound, XdpwallError
+from .facade import Author
+from .faults import crash_point
+from .instance import Instance, now_text
+from .model import AttachmentSpec
+from .recovery import finish
+from .store import AttachmentRow
+from .views import Direction, Hook
+
+NUMBERS = 64
+"""How many attachments the kernel's totals have room for."""
+
+
+def interface_names() -> dict[str, int]:
+    """Name -> index of every interface in this thread's namespace; no netlink library needed."""
+    return {name: index for index, name in socket.if_nameindex()}
+
+
+def index_of(iface: str) -> int:
+    """The interface's index; NotFound names those that exist."""
+    names = interface_names()
+    if iface not in names:
+        raise NotFound(
+            f"no interface called {iface}",
+            code="no-interface",
+            field="iface",
+            value=iface,
+            hint=f"these exist: {', '.join(sorted(names)[:20])}",
+        )
+    return names[iface]
+
+
+def attach(
+    instance: Instance, spec: AttachmentSpec, *, replace_other: bool = False, by: Author
+) -> tuple[AttachmentRow, bool]:
+    """The attachment's row, and whether anything changed. Raises what attach.py raises."""
+    index = index_of(spec.iface)
+    for row in instance.attachments:
+        if (row.iface, row.place) == (spec.iface, spec.place):
+            return _attach_again(instance, spec, row, index, replace_other, by)
+    dataplane = loaded(instance)
+    row = AttachmentRow(
+        iface=spec.iface,
+        place=spec.place,
+        index=index,
+        wanted=spec.mode if spec.hook == "xdp" else None,
+        number=_free_number(instance.attachments),
+        since=now_text(),
+        kind=_kind(index),
+        intent="attaching",
+    )
+    instance.store.put_attachment(row)
+    crash_point("attach-recorded")
+    try:
+        dataplane.settle()
+        dataplane.zero_totals(row.number)
+        regenerate(instance, dataplane)
+        crash_point("attach-loaded")
+        done = instance.attacher.attach(spec, index, loader(dataplane, row), replace=replace_other)
+    except BaseException:
+        with suppress(XdpwallError):
+            instance.store.delete_attachment(row)
+        raise
+    crash_point("attach-attached")
+    return finish(instance, replace(row, mode=done.mode), by), True
+
+
+def _attach_again(
+    instance: Instance,
+    spec: AttachmentSpec,
+    row: AttachmentRow,
+    index: int,
+    replace_other: bool,
+    by: Author,
+) -> tuple[AttachmentRow, bool]:
+    """One that is known: nothing to do, or it was lost (reboot, interface made anew, displaced)."""
+    dataplane = loaded(instance)
+    done = instance.attacher.attach(spec, index, loader(dataplane, row), replace=replace_other)
+    if index != row.index:
+        with suppress(XdpwallError):
+            instance.attacher.detach(spec, row.index)
+    wanted = spec.mode if spec.hook == "xdp" else None
+    now = replace(row, index=index, mode=done.mode, wanted=wanted, kind=_kind(index))
+    if done.changed:
+        return finish(instance, replace(now, since=now_text()), by), True
+    if now != row:
+        instance.store.put_attachment(now)
+    return now, False
+
+
+def detach(instance: Instance, row: AttachmentRow, *, by: Author) -> None:
+    """Take the program and the row away; another owner's program stays."""
+    with suppress(Full):
+        instance.store.put_attachment(replace(row, intent="leaving"))
+    crash_point("detach-recorded")
+    instance.attacher.detach(spec_of(row), row.index)
+    crash_point("detach-detached")
+    instance.store.delete_attachment(row, by=by, action=f"detach {row.words}", now=now_text())
+
+
+def chosen(
+    rows: Iterable[AttachmentRow],
+    iface: str | None,
+    hook: Hook | None,
+    direction: Direction | None,
+) -> list[AttachmentRow]:
+    """The attachments that a detach is about; None is any."""
+    return [
+        row
+        for row in rows
+        if iface in (None, row.iface)
+        and hook in (None, row.hook)
+        and direction in (None, row.direction)
+    ]
+
+
+def detach_unknown(
+    instance: Instance, iface: str | None, hook: Hook | None, direction: Direction | None
+) -> list[str]:
+    """Programs of ours that no row knows (the state folder was lost): take them away too."""
+    names = {index: name for name, index in interface_names().items()}
+    known = {(row.index, row.place) for row in instance.attachments}
+    gone = []
+    for index, place in instance.attacher.pins.entries():
+        spec = AttachmentSpec.at(names.get(index, f"index{index}"), place)
+        wanted = hook in (None, spec.hook) and direction in (None, spec.direction)
+        if (index, place) in known or iface not in (None, spec.iface) or not wanted:
+            continue
+        if instance.attacher.detach(spec, index):
+            gone.append(f"{spec.iface} {place}")
+    return gone
+
+
+def _free_number(rows: Iterable[AttachmentRow]) -> int:
+    used = {row.number for row in rows}
+    for number in range(NUMBERS):
+        if number not in used:
+            return number
+    raise Full(
+        f"all {NUMBERS} attachments are in use",
+        code="too-many-attachments",
+        hint="detach one that is not needed: xdpwall status",
+    )
+
+
+def _kind(index: int) -> str | None:
+    from .kernel.netlink import links
+
+    return next((link.kind for link in links() if link.index == index), None)

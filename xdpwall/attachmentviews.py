@@ -1,0 +1,97 @@
+"""Attachments and interfaces as read back: the rows beside what the kernel says now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from .attachments import interface_names
+from .instance import Instance
+from .store import AttachmentRow
+from .views import AttachmentView, InterfaceView, Totals
+
+AttachmentState = Literal["attached", "no interface", "displaced"]
+
+
+def totals_of(instance: Instance, rows: Sequence[AttachmentRow]) -> list[Totals]:
+    """One per row; zeros while the kernel has no maps of ours."""
+    dataplane = instance.dataplane() if rows else None
+    if dataplane is None:
+        return [Totals() for _ in rows]
+    return dataplane.read_totals([row.number for row in rows])
+
+
+def attachment_views(instance: Instance, rows: Sequence[AttachmentRow]) -> list[AttachmentView]:
+    """Each attachment with its totals and what passes it."""
+    if not rows:
+        return []
+    from .interfaces import coverage
+
+    names = interface_names()
+    found = []
+    for row, totals in zip(rows, totals_of(instance, rows), strict=True):
+        there = instance.attacher.find(row.index, row.place)
+        ours = there is not None and there.ours
+        sees, blind, _ = coverage(row.kind, [row])
+        found.append(
+            AttachmentView(
+                iface=row.iface,
+                index=row.index,
+                hook=row.hook,
+                direction=row.direction,
+                place=row.place,
+                wanted_mode=row.wanted,
+                mode=there.mode if ours and there else None,
+                program_id=there.program_id if ours and there else None,
+                number=row.number,
+                since=row.since,
+                state=_state(row, ours, names),
+                sees=sees,
+                blind=blind,
+                totals=totals,
+            )
+        )
+    return found
+
+
+def interface_views(instance: Instance, rows: Sequence[AttachmentRow]) -> list[InterfaceView]:
+    """Every interface with our attachments, others' programs and what would cover the rest."""
+    from .interfaces import coverage, list_interfaces
+
+    ours = attachment_views(instance, rows)
+    found = []
+    for view in list_interfaces():
+        mine = [one for one in ours if one.index == view.index and one.state == "attached"]
+        found.append(
+            view.model_copy(
+                update={
+                    "attachments": mine,
+                    "others": instance.attacher.occupants(view.index),
+                    "suggestions": coverage(view.kind, mine)[2] if mine else [],
+                }
+            )
+        )
+    return found
+
+
+def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
+    """Attachments that do not filter at this moment."""
+    found = []
+    for view in views:
+        if view.state == "no interface":
+            found.append(
+                f"{view.iface} {view.place}: the interface does not exist; when it comes back: "
+                "xdpwall restore"
+            )
+        elif view.state == "displaced":
+            found.append(
+                f"{view.iface} {view.place}: our program is not attached (any more); put it back "
+                "with: xdpwall restore"
+            )
+    return found
+
+
+def _state(row: AttachmentRow, ours: bool, names: dict[str, int]) -> AttachmentState:
+    if ours:
+        return "attached"
+    return "displaced" if row.iface in names else "no interface"

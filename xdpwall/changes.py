@@ -1,0 +1,155 @@
+"""A change of the ruleset in its fixed order: compile, record, write, switch, commit.
+
+Called with the instance's lock held. Whatever fails, kernel and disk are left with the ruleset
+that was in force before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING
+
+from . import ruleset
+from .errors import Failed, XdpwallError
+from .facade import Author
+from .faults import crash_point
+from .instance import Instance, now_text
+from .model import AttachmentSpec
+from .ruleset import State
+from .store import AttachmentRow
+from .times import seconds_of
+
+if TYPE_CHECKING:
+    from .dataplane import Dataplane
+    from .generation import Compiled
+    from .kernel.programs import Program
+
+
+def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
+    """Put `new` into force; gives the state that is in force then (the old when nothing differs).
+
+    `action` is for the audit trail. Raises Full when it does not fit, Failed when it broke.
+    """
+    old = instance.state
+    if new.same_as(old):
+        return old
+    compiled = compiled_for(new, instance.attachments)
+    dataplane = loaded(instance)
+    if slots := ruleset.new_slots(old, new):
+        # Whoever used such a slot left in an earlier change; no packet may count there any more.
+        dataplane.settle()
+        dataplane.zero_slot(slots)
+    instance.store.record(old, new, by=by, action=action, now=now_text())
+    crash_point("after-record")
+    try:
+        dataplane.write(compiled, lambda: reload_programs(instance, dataplane))
+        crash_point("after-write")
+        dataplane.switch(new.revision)
+        crash_point("after-switch")
+        instance.store.commit(new.revision)
+    except BaseException as error:
+        _undo(instance, dataplane, old, new.revision, error)
+        raise
+    crash_point("after-commit")
+    return instance.state
+
+
+def compiled_for(state: State, rows: Sequence[AttachmentRow]) -> Compiled:
+    """The tables of a ruleset for these attachments."""
+    from .compiler import compile_ruleset
+    from .generation import Entry, Place
+    from .layout import Action
+    from .match import match_of
+
+    entries = [
+        Entry(match_of(rule), Action[rule.action.upper()], slot, _expiry(rule.expires))
+        for rule, slot in state.kernel_rules()
+    ]
+    places = [Place(row.number, row.iface, row.place == "tc-egress") for row in rows]
+    return compile_ruleset(entries, state.policy, places)
+
+
+def _expiry(moment: str | None) -> int:
+    """The moment by CLOCK_BOOTTIME, which the kernel compares with; 0 is never."""
+    if moment is None:
+        return 0
+    left = seconds_of(moment) * 10**9 - time.time_ns()
+    return max(1, time.clock_gettime_ns(time.CLOCK_BOOTTIME) + left)
+
+
+def loaded(instance: Instance) -> Dataplane:
+    """The maps, holding the committed ruleset: made when a reboot (or nobody yet) left none."""
+    found = instance.dataplane()
+    if found is not None:
+        return found
+    from .dataplane import Dataplane
+
+    # The baselines belong to counters that are gone. First this, then the maps: a crash between
+    # the two does no harm.
+    instance.store.clear_baselines()
+    crash_point("restore-cleared")
+    made = Dataplane(instance.settings.bpffs)
+    made.create()
+    instance.use_dataplane(made)
+    crash_point("restore-created")
+    if not instance.store.read().on:
+        made.set_switch(False)
+    if instance.state.revision:
+        regenerate(instance, made)
+    crash_point("restore-loaded")
+    return made
+
+
+def regenerate(instance: Instance, dataplane: Dataplane) -> None:
+    """Load the committed ruleset again, for the attachments as they are now."""
+    state = instance.state
+    compiled = compiled_for(state, instance.attachments)
+    dataplane.commit(compiled, state.revision, lambda: reload_programs(instance, dataplane))
+
+
+def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
+    """Give every attachment a program on the current maps, without a moment unfiltered.
+
+    A program on outgrown maps must be gone before the next switch: the control word is common to
+    all map sets, and the outgrown one's other copy is stale.
+    """
+    attacher = instance.attacher
+    for row in instance.attachments:
+        found = attacher.find(row.index, row.place)
+        if found is None or not found.ours:
+            continue
+        with attacher.pins.open(found.program_id) or nullcontext() as program:
+            if program is not None and dataplane.is_current(program):
+                continue
+        attacher.swap(spec_of(row), row.index, found.mode, loader(dataplane, row))
+
+
+def loader(dataplane: Dataplane, row: AttachmentRow) -> Callable[[bool], Program]:
+    """What attach.py calls for a program: `load(frags)`."""
+    return lambda frags: dataplane.load_program(row.place, row.number, frags=frags)
+
+
+def spec_of(row: AttachmentRow) -> AttachmentSpec:
+    """What was asked for."""
+    return AttachmentSpec(row.iface, row.hook, row.direction, row.wanted or "auto")
+
+
+def _undo(
+    instance: Instance, dataplane: Dataplane, old: State, revision: int, error: BaseException
+) -> None:
+    """Back to `old` in the kernel and on disk; what cannot be undone is said on the error."""
+    try:
+        if dataplane.control.revision == revision:
+            compiled = compiled_for(old, instance.attachments)
+            dataplane.commit(compiled, old.revision, lambda: reload_programs(instance, dataplane))
+    except XdpwallError as second:
+        raise Failed(
+            f"revision {revision} is in force in the kernel but could not be recorded: {error}",
+            hint="the next command records it; make room on the disk if it is full",
+            detail=str(second),
+        ) from error
+    # On a full disk even this may fail; the next writer drops it, since the kernel says so.
+    with suppress(XdpwallError):
+        instance.store.drop_pending()

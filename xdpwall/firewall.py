@@ -1,0 +1,271 @@
+"""The facade: what the command line and the service call, and the one writer of an instance.
+
+Each method takes the lock, plans the next state (ruleset.py), puts it into force (changes.py) and
+answers with what is in force then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from . import advice, attachments, namespace, ruleset, views
+from .applying import apply_ruleset
+from .changes import commit
+from .facade import Author
+from .faults import crash_point
+from .instance import Instance, now_text
+from .model import AttachmentSpec, Rule, Ruleset, check_direction, parse_policy
+from .reader import Reader
+from .restoring import restore
+from .ruleset import State
+from .settings import Settings
+from .settling import Settler
+from .store import Snapshot
+
+_ANYONE = Author()
+
+
+class Firewall(Reader):
+    """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
+
+    def __init__(self, settings: Settings, *, service: bool = False) -> None:
+        """`service`: settle in the background after each change, and say so in status()."""
+        super().__init__(Instance(settings), service=service)
+        self._settler = Settler(self._instance) if service else None
+
+    @classmethod
+    def open(cls, settings: Settings, *, service: bool = False) -> Self:
+        """Open the instance, making its state folder when there is none.
+
+        NeedsPrivileges, Conflict "other-namespace" (at the first call), Failed "corrupt".
+        """
+        return cls(settings, service=service)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give files and maps back; filtering goes on."""
+        if self._settler is not None:
+            self._settler.close()
+        self._instance.close()
+
+    # -- rules -----------------------------------------------------------------------------------
+    def add_rules(
+        self, rules: Sequence[Rule], *, at: int | None = None, by: Author = _ANYONE
+    ) -> views.RuleOutcome:
+        """One commit."""
+        with self._instance.writing() as now:
+            self._check_directions(rules, now)
+            new = ruleset.insert(now.state, rules, at=at, now=now_text())
+            before = now.state.by_id()
+            ids = [entry.id for entry in new.entries if entry.id not in before]
+            return self._commit(new, ids, by, f"add {_some(ids)}")
+
+    def set_rule(
+        self, rule_id: str, changes: Mapping[str, Any], *, by: Author = _ANYONE
+    ) -> views.RuleOutcome:
+        """Only the named fields change."""
+        with self._instance.writing() as now:
+            new = ruleset.change_rule(now.state, rule_id, changes)
+            self._check_directions([ruleset.find(new, rule_id).rule], now)
+            return self._commit(new, [rule_id], by, f"set {rule_id}")
+
+    def replace_rule(self, rule_id: str, rule: Rule, *, by: Author = _ANYONE) -> views.RuleOutcome:
+        """Another rule under the same id at the same place."""
+        with self._instance.writing() as now:
+            self._check_directions([rule], now)
+            new = ruleset.replace_rule(now.state, rule_id, rule)
+            return self._commit(new, [rule_id], by, f"replace {rule_id}")
+
+    def delete_rules(self, rule_ids: Sequence[str], *, by: Author = _ANYONE) -> views.DeleteOutcome:
+        """All of them or none."""
+        ids = list(dict.fromkeys(rule_ids))
+        with self._instance.writing() as now:
+            new = ruleset.delete(now.state, ids)
+            state = commit(self._instance, new, by=by, action=f"delete {_some(ids)}")
+            self._changed()
+            return views.DeleteOutcome(revision=state.revision, deleted=ids)
+
+    def flush(self, *, by: Author = _ANYONE) -> views.DeleteOutcome:
+        """No rule is left; the policy stays."""
+        with self._instance.writing() as now:
+            ids = [entry.id for entry in now.state.entries]
+            state = commit(self._instance, ruleset.delete(now.state, ids), by=by, action="flush")
+            self._changed()
+            return views.DeleteOutcome(revision=state.revision, deleted=ids)
+
+    def move_rule(self, rule_id: str, position: int, *, by: Author = _ANYONE) -> views.RuleOutcome:
+        """The place after the move, from 1."""
+        with self._instance.writing() as now:
+            new = ruleset.move(now.state, rule_id, position)
+            return self._commit(new, [rule_id], by, f"move {rule_id} to {position}")
+
+    def enable_rules(
+        self, rule_ids: Sequence[str], enabled: bool, *, by: Author = _ANYONE
+    ) -> views.RuleOutcome:
+        """Counters stay."""
+        ids = list(dict.fromkeys(rule_ids))
+        with self._instance.writing() as now:
+            new = ruleset.enable(now.state, ids, enabled)
+            verb = "enable" if enabled else "disable"
+            return self._commit(new, ids, by, f"{verb} {_some(ids)}")
+
+    def reset_counters(
+        self, rule_ids: Sequence[str] | None = None, *, by: Author = _ANYONE
+    ) -> views.RuleOutcome:
+        """These rules count from 0 again, all of them for None. No revision."""
+        with self._instance.writing() as now:
+            known = now.state.by_id()
+            ids = list(known) if rule_ids is None else list(dict.fromkeys(rule_ids))
+            entries = [known.get(i) or ruleset.find(now.state, i) for i in ids]
+            dataplane = self._instance.dataplane()
+            if dataplane is not None and entries:
+                raw = dataplane.read_counters([entry.slot for entry in entries])
+                self._instance.store.set_baselines(
+                    dict(zip(ids, raw, strict=True)),
+                    by=by,
+                    action=f"reset-counters {_some(ids)}",
+                    now=now_text(),
+                )
+            state = self._instance.state
+            return views.RuleOutcome(revision=state.revision, rules=self._views(state, ids))
+
+    # -- everything else -------------------------------------------------------------------------
+    def set_policy(
+        self, changes: Mapping[str, str], *, by: Author = _ANYONE
+    ) -> views.PolicyOutcome:
+        """Only the named parts change."""
+        with self._instance.writing() as now:
+            policy = parse_policy({**now.state.policy.to_json(), **changes})
+            words = ", ".join(f"{name} {value}" for name, value in changes.items())
+            new = ruleset.with_policy(now.state, policy)
+            state = commit(self._instance, new, by=by, action=f"policy {words}")
+            self._changed()
+            return views.PolicyOutcome(
+                revision=state.revision,
+                policy=state.policy,
+                warnings=advice.about_policy(state.policy),
+            )
+
+    def set_switch(self, on: bool, *, by: Author = _ANYONE) -> views.SwitchOutcome:
+        """Off: everything passes. Works also when the disk is full."""
+        with self._instance.writing(in_need=not on) as now:
+            dataplane = self._instance.dataplane()
+            was = now.on if dataplane is None else dataplane.control.on
+            if dataplane is not None and was != on:
+                dataplane.set_switch(on)
+            crash_point("switch-set")
+            if was != on or now.on != on:
+                action = "on" if on else "off"
+                self._instance.store.set_switch(on, by=by, action=action, now=now_text())
+            return views.SwitchOutcome(on=on, changed=was != on)
+
+    def apply(
+        self, wanted: Ruleset, *, dry_run: bool = False, by: Author = _ANYONE
+    ) -> views.ApplyOutcome:
+        """Make the kernel hold exactly this ruleset, in one switch."""
+        with self._instance.writing():
+            outcome = apply_ruleset(self._instance, wanted, dry_run=dry_run, by=by)
+            self._changed()
+            return outcome
+
+    def attach(
+        self,
+        iface: str,
+        *,
+        hook: views.Hook = "xdp",
+        direction: views.Direction = "ingress",
+        mode: views.WantedMode = "auto",
+        replace: bool = False,
+        by: Author = _ANYONE,
+    ) -> views.AttachOutcome:
+        """Attach, read back, and say which mode it got."""
+        from .attachmentviews import attachment_views
+
+        spec = AttachmentSpec(iface, hook, direction, mode)
+        with self._instance.writing():
+            row, changed = attachments.attach(self._instance, spec, replace_other=replace, by=by)
+            self._changed()
+            now = self._instance.store.read()
+            beside = [other for other in now.attachments if other.iface == iface]
+            rules = [entry.rule for entry in now.state.entries if entry.rule.enabled]
+            return views.AttachOutcome(
+                attachment=attachment_views(self._instance, [row])[0],
+                changed=changed,
+                warnings=advice.about_places(beside) + advice.blind_vlans(rules, [row]),
+            )
+
+    def detach(
+        self,
+        iface: str | None,
+        *,
+        hook: views.Hook | None = None,
+        direction: views.Direction | None = None,
+        by: Author = _ANYONE,
+    ) -> views.DetachOutcome:
+        """Only ours; an attachment that is not there is no error, an unknown interface is."""
+        with self._instance.writing(in_need=True) as now:
+            rows = attachments.chosen(now.attachments, iface, hook, direction)
+            if iface is not None and not rows:
+                attachments.index_of(iface)
+            for row in rows:
+                attachments.detach(self._instance, row, by=by)
+            unknown = attachments.detach_unknown(self._instance, iface, hook, direction)
+            return views.DetachOutcome(detached=[row.words for row in rows] + unknown)
+
+    def restore(self, *, by: Author = _ANYONE) -> views.RestoreOutcome:
+        """After a reboot: rules, policy and attachments as they were."""
+        with self._instance.writing():
+            return restore(self._instance, by=by)
+
+    def wait_settled(self) -> None:
+        """Wait until no packet is judged by the ruleset that was left behind last."""
+        with self._instance.lock.threads:
+            dataplane = self._instance.dataplane()
+            if dataplane is not None:
+                dataplane.settle()
+
+    # -- inside ----------------------------------------------------------------------------------
+    def _commit(self, new: State, ids: Sequence[str], by: Author, action: str) -> views.RuleOutcome:
+        state = commit(self._instance, new, by=by, action=action)
+        self._changed()
+        known = state.by_id()
+        rules = [known[rule_id].rule for rule_id in ids if known[rule_id].rule.enabled]
+        return views.RuleOutcome(
+            revision=state.revision,
+            rules=self._views(state, ids),
+            warnings=advice.about_rules(
+                rules, self._instance.attachments, attachments.interface_names()
+            ),
+        )
+
+    def _changed(self) -> None:
+        if self._settler is not None:
+            self._settler.wake()
+
+    def _check_directions(self, rules: Sequence[Rule], now: Snapshot) -> None:
+        specs = [AttachmentSpec(row.iface, row.hook, row.direction) for row in now.attachments]
+        for rule in rules:
+            check_direction(rule, specs)
+
+
+def instance_id(settings: Settings) -> tuple[str, int]:
+    """(digest, namespace inode) of the instance that these settings name from here: what
+    GET /healthz of its service answers as state_dir_id and netns."""
+    netns = namespace.netns_inode()
+    return namespace.instance_digest(settings.state_dir, netns), netns
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")

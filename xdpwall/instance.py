@@ -1,0 +1,151 @@
+"""One instance: a state folder, a bpffs folder and a network namespace, opened in this process.
+
+It holds what every change needs (store, lock, data plane, attacher) and sees to it that nobody
+reads or writes half a change: `reading` and `writing` first make disk and kernel agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from . import namespace
+from .errors import Conflict, XdpwallError
+from .lock import InstanceLock
+from .ruleset import State
+from .settings import Settings
+from .store import AttachmentRow, Binding, Snapshot, Store
+
+if TYPE_CHECKING:
+    from .attach import Attacher
+    from .dataplane import Dataplane
+
+
+class Instance:
+    """Not a firewall yet: what the parts of one share."""
+
+    def __init__(self, settings: Settings, *, lock_seconds: float = 30.0) -> None:
+        self.settings = settings
+        self.store = Store(settings.state_dir)
+        self.lock = InstanceLock(settings.state_dir / "lock", timeout=lock_seconds)
+        self._dataplane: Dataplane | None = None
+        self._attacher: Attacher | None = None
+        self._version = 0
+
+    def close(self) -> None:
+        """Give files and maps back; filtering goes on."""
+        with self.lock.threads:
+            self.drop_dataplane()
+            self.store.close()
+            self.lock.close()
+
+    # -- reading and writing ---------------------------------------------------------------------
+    @contextmanager
+    def reading(self) -> Iterator[Snapshot]:
+        """The committed state; a change that a dead process left is ended first."""
+        with self.lock.threads:
+            snapshot = self.store.read()
+            self._check_namespace(snapshot.binding)
+            if snapshot.unfinished:
+                # Somebody is in the middle of a change, or died there: the lock tells which.
+                with self.lock.attempt() as got, suppress(XdpwallError):
+                    if got:
+                        self._recover()
+                snapshot = self.store.read()
+            yield snapshot
+
+    @contextmanager
+    def writing(self, *, in_need: bool = False) -> Iterator[Snapshot]:
+        """The only writer of this instance; disk and kernel agree inside.
+
+        `in_need` is for the ways out (off, detach): they go on when nothing can be mended.
+        """
+        with self.lock.hold():
+            self._check_namespace(self.store.read().binding)
+            try:
+                self._bind()
+                self._recover()
+            except XdpwallError:
+                if not in_need:
+                    raise
+            yield self.store.read()
+
+    def _recover(self) -> None:
+        from .recovery import recover
+
+        recover(self)
+
+    @property
+    def state(self) -> State:
+        """The committed ruleset."""
+        return self.store.read().state
+
+    @property
+    def attachments(self) -> tuple[AttachmentRow, ...]:
+        """The attachments by number."""
+        return self.store.read().attachments
+
+    # -- the kernel's side -----------------------------------------------------------------------
+    def dataplane(self) -> Dataplane | None:
+        """The maps when they are there; opened anew after another process wrote."""
+        version = self.store.version()
+        if self._dataplane is not None and version != self._version:
+            self.drop_dataplane()
+        if self._dataplane is None:
+            from .dataplane import Dataplane
+
+            found = Dataplane(self.settings.bpffs)
+            if not found.alive():
+                found.close()
+                return None
+            found.open()
+            self.use_dataplane(found)
+        return self._dataplane
+
+    def use_dataplane(self, dataplane: Dataplane) -> None:
+        """These maps from now on."""
+        self._dataplane = dataplane
+        self._version = self.store.version()
+
+    def drop_dataplane(self) -> None:
+        """Close the maps; the next use opens them again."""
+        if self._dataplane is not None:
+            self._dataplane.close()
+            self._dataplane = None
+
+    @property
+    def attacher(self) -> Attacher:
+        """Who attaches and detaches, made when first needed."""
+        if self._attacher is None:
+            from .attach import Attacher
+
+            self._attacher = Attacher(self.settings.bpffs)
+        return self._attacher
+
+    # -- which namespace -------------------------------------------------------------------------
+    def _bind(self) -> None:
+        here = Binding(namespace.netns_inode(), namespace.boot_id())
+        if self.store.read().binding != here:
+            self.store.bind(here)
+
+    def _check_namespace(self, binding: Binding | None) -> None:
+        here = namespace.netns_inode()
+        if binding is None or binding.netns == here or binding.boot_id != namespace.boot_id():
+            return
+        if not namespace.netns_exists(binding.netns):
+            return
+        settings = self.settings
+        raise Conflict(
+            f"this instance ({settings.state_dir}) belongs to the network namespace "
+            f"{binding.netns}, and this is {here}",
+            code="other-namespace",
+            hint="run the command in that namespace (nsenter --net=...), or give this one an "
+            "instance of its own: --state-dir DIR --bpffs DIR --socket PATH",
+        )
+
+
+def now_text() -> str:
+    """This moment as the canonical time of rules: 2026-11-21T10:00:00Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

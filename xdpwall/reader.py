@@ -1,0 +1,150 @@
+"""The reading half of the facade: nothing here changes anything."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+
+from . import __version__, advice, counters, namespace, ruleset, views
+from .errors import XdpwallError
+from .instance import Instance, now_text
+from .model import AttachmentSpec, Ruleset
+from .ruleset import State
+from .store import Snapshot
+
+
+class Reader:
+    """What an instance says about itself. Works without maps in the kernel: counters are 0 then."""
+
+    def __init__(self, instance: Instance, *, service: bool) -> None:
+        self._instance = instance
+        self._settings = instance.settings
+        self._service = service
+
+    def status(self) -> views.Status:
+        """The head of everything; looks at each attachment in the kernel."""
+        from .attachmentviews import attachment_views, attachment_warnings, interface_views
+
+        with self._instance.reading() as now:
+            state = now.state
+            mine = attachment_views(self._instance, now.attachments)
+            others = [
+                view for view in interface_views(self._instance, now.attachments) if view.others
+            ]
+            on, warnings = self._on(now)
+            warnings += attachment_warnings(mine)
+            warnings += advice.about_places(now.attachments)
+            warnings += advice.about_bypasses(others)
+            rules = [entry.rule for entry in state.entries if entry.rule.enabled]
+            warnings += advice.blind_vlans(rules, now.attachments)
+            warnings += advice.about_policy(state.policy)
+            return views.Status(
+                version=__version__,
+                host=socket.gethostname(),
+                revision=state.revision,
+                on=on,
+                rules=len(state.entries),
+                enabled_rules=len(rules),
+                policy=state.policy,
+                attachments=mine,
+                others=others,
+                warnings=warnings,
+                state_dir=str(self._settings.state_dir),
+                bpffs=str(self._settings.bpffs),
+                netns=namespace.netns_inode(),
+                service=self._service,
+            )
+
+    def interfaces(self) -> views.InterfaceList:
+        """Every interface of the namespace."""
+        from .attachmentviews import interface_views
+
+        with self._instance.reading() as now:
+            return views.InterfaceList(interfaces=interface_views(self._instance, now.attachments))
+
+    def rules(self) -> views.RuleList:
+        """All rules in order, with counters."""
+        with self._instance.reading() as now:
+            return views.RuleList(revision=now.state.revision, rules=self._views(now.state))
+
+    def rule(self, rule_id: str) -> views.RuleView:
+        """One rule; NotFound."""
+        with self._instance.reading() as now:
+            ruleset.find(now.state, rule_id)
+            return self._views(now.state, [rule_id])[0]
+
+    def policy(self) -> views.Policy:
+        """What happens to packets that no rule decides."""
+        with self._instance.reading() as now:
+            return now.state.policy
+
+    def stats(self) -> views.Stats:
+        """Every counter at one moment."""
+        from .attachmentviews import totals_of
+
+        with self._instance.reading() as now:
+            totals = totals_of(self._instance, now.attachments)
+            return views.Stats(
+                revision=now.state.revision,
+                on=self._on(now)[0],
+                time=time.monotonic(),
+                rules=counters.rule_counts(now.state, self._raw(now.state)),
+                attachments=[
+                    views.AttachmentTotals(iface=row.iface, place=row.place, totals=one)
+                    for row, one in zip(now.attachments, totals, strict=True)
+                ],
+            )
+
+    def health(self) -> views.Health:
+        """Never raises for what it can say as a problem."""
+        revision, problems = 0, []
+        try:
+            with self._instance.reading() as now:
+                revision = now.state.revision
+                problems = self._on(now)[1]
+        except XdpwallError as error:
+            problems = [error.message]
+        netns = namespace.netns_inode()
+        return views.Health(
+            status="degraded" if problems else "ok",
+            version=__version__,
+            revision=revision,
+            state_dir_id=namespace.instance_digest(self._settings.state_dir, netns),
+            netns=netns,
+            problems=problems,
+        )
+
+    def ruleset(self) -> tuple[int, Ruleset]:
+        """The revision, and what `apply` takes back."""
+        with self._instance.reading() as now:
+            specs = tuple(
+                AttachmentSpec(row.iface, row.hook, row.direction, row.wanted or "auto")
+                for row in now.attachments
+            )
+            rules = tuple(entry.rule for entry in now.state.entries)
+            return now.state.revision, Ruleset(rules, now.state.policy, specs)
+
+    # -- inside ----------------------------------------------------------------------------------
+    def _views(self, state: State, ids: Sequence[str] | None = None) -> list[views.RuleView]:
+        return counters.rule_views(state, self._raw(state), now=now_text(), only=ids)
+
+    def _raw(self, state: State) -> list[tuple[int, int]]:
+        dataplane = self._instance.dataplane() if state.entries else None
+        if dataplane is None:
+            return [(0, 0)] * len(state.entries)
+        return dataplane.read_counters([entry.slot for entry in state.entries])
+
+    def _on(self, now: Snapshot) -> tuple[bool, list[str]]:
+        """Whether packets are judged, and what is wrong with the kernel's side."""
+        dataplane = self._instance.dataplane()
+        on = now.on if dataplane is None else dataplane.control.on
+        problems = [] if on else ["the firewall is switched off: everything passes (xdpwall on)"]
+        if dataplane is None and (now.state.revision or now.attachments):
+            problems.append("nothing is loaded in the kernel: xdpwall restore")
+        elif dataplane is not None and dataplane.control.revision != now.state.revision:
+            problems.append(
+                f"the kernel holds revision {dataplane.control.revision}, the disk "
+                f"{now.state.revision}: xdpwall restore"
+            )
+        return on, problems

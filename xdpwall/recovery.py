@@ -1,0 +1,83 @@
+"""After a crash or a reboot: make disk and kernel agree. Called with the instance's lock held.
+
+While the maps are alive the kernel's revision wins: a pending change that reached it is marked
+committed, one that did not is dropped. When they are gone, the last committed ruleset counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .changes import regenerate, reload_programs, spec_of
+from .facade import Author
+from .instance import Instance, now_text
+from .kernel import bpffs
+
+if TYPE_CHECKING:
+    from .store import AttachmentRow
+
+RECOVERY = Author("recovery", "recovery")
+
+
+def recover(instance: Instance) -> None:
+    """End what a dead process left; costs two small reads when there is nothing to do."""
+    dataplane = instance.dataplane()
+    snapshot = instance.store.read()
+    if dataplane is None:
+        if snapshot.pending:
+            instance.store.drop_pending()
+        _end_attachments(instance)
+        return
+    if _outgrown(instance):
+        reload_programs(instance, dataplane)
+        dataplane.retire()
+    control = dataplane.control
+    if snapshot.pending:
+        if control.revision == snapshot.pending.revision:
+            instance.store.commit(control.revision)
+        else:
+            instance.store.drop_pending()
+    if control.revision != instance.state.revision:
+        # Fresh maps of a restore that died, or a state folder from elsewhere: the disk's rules.
+        dataplane.set_switch(snapshot.on)
+        regenerate(instance, dataplane)
+    elif control.on != snapshot.on:
+        _follow_switch(instance, control.on)
+    if snapshot.unfinished:
+        _end_attachments(instance)
+        regenerate(instance, dataplane)
+
+
+def _follow_switch(instance: Instance, on: bool) -> None:
+    action = f"found switched {'on' if on else 'off'}"
+    instance.store.set_switch(on, by=RECOVERY, action=action, now=now_text())
+
+
+def _end_attachments(instance: Instance) -> None:
+    """Attachments that were being made exist or not; those being taken away go."""
+    for row in instance.attachments:
+        if row.intent == "attaching":
+            found = instance.attacher.find(row.index, row.place)
+            if found is not None and found.ours:
+                finish(instance, replace(row, mode=found.mode), RECOVERY)
+            else:
+                instance.store.delete_attachment(row)
+        elif row.intent == "leaving":
+            instance.attacher.detach(spec_of(row), row.index)
+            instance.store.delete_attachment(
+                row, by=RECOVERY, action=f"detach {row.words}", now=now_text()
+            )
+
+
+def finish(instance: Instance, row: AttachmentRow, by: Author) -> AttachmentRow:
+    """The row of an attachment that is in place."""
+    done = replace(row, intent="attached")
+    instance.store.put_attachment(done, by=by, action=f"attach {row.words}", now=now_text())
+    return done
+
+
+def _outgrown(instance: Instance) -> bool:
+    """Whether a growth of the maps was cut short: then two sets of them are pinned."""
+    names = bpffs.names(instance.settings.bpffs)
+    return sum(name.startswith("maps-") for name in names) > 1

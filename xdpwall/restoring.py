@@ -1,0 +1,31 @@
+"""`xdpwall restore`: what a reboot, or an interface made anew, took away comes back."""
+
+from __future__ import annotations
+
+from .attachments import attach
+from .changes import loaded, spec_of
+from .errors import XdpwallError
+from .facade import Author
+from .instance import Instance
+from .views import RestoreOutcome
+
+
+def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
+    """Load the committed ruleset and attach what was attached; goes on past one that fails."""
+    loaded(instance)
+    outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": []}
+    for row in instance.attachments:
+        try:
+            _, changed = attach(instance, spec_of(row), by=by)
+        except XdpwallError as error:
+            outcome["failed"].append(f"{row.words}: {error.message}")
+        else:
+            outcome["attached" if changed else "already"].append(row.words)
+    instance.attacher.prune()
+    state, on = instance.state, instance.store.read().on
+    return RestoreOutcome(
+        revision=state.revision,
+        rules=len(state.entries),
+        warnings=[] if on else ["the firewall is switched off: everything passes (xdpwall on)"],
+        **outcome,
+    )
