@@ -29,4 +29,4 @@ def completion(shell: str) -> None:
     script = kind(cli, {}, "xdpwall", "_XDPWALL_COMPLETE")
     # Not .source(): for bash that would start a bash to learn its version.
     text = script.source_template % script.source_vars()
-    Printer(invocation.get()).stream.write(text)
+    Printer(invocation.get()).text(text)

@@ -9,9 +9,10 @@ from typing import Any, NoReturn
 
 import click
 
-from ..errors import XdpwallError
+from ..errors import Failed, XdpwallError
 from .lazy import Lazy, LazyGroup
 from .options import common, invocation
+from .output import cannot_write
 from .problems import show_error, show_usage_error
 
 TABLE = {
@@ -57,6 +58,8 @@ Exit status:
   7 service unreachable   8 refused by a guard   130 interrupted
 """
 INTERRUPTED = 130
+COMPLETE = "_XDPWALL_COMPLETE"
+"""The environment variable by which the shell asks for completions."""
 
 
 class Root(LazyGroup):
@@ -73,12 +76,24 @@ class Root(LazyGroup):
             sys.stdout.flush()
         except BrokenPipeError:
             _silence_stdout()
+        except OSError as error:  # /dev/full
+            show_error(cannot_write(error), invocation.get())
+            _silence_stdout()
+            code = Failed.exit_code
         sys.exit(code)
 
     def _run(self, args: list[str], prog_name: str, extra: dict[str, Any]) -> int:
+        # Not click's own main: that one ends a closed pipe with 1, and Ctrl-C with a blank line.
         asked = invocation.set_new()
         try:
-            result = super().main(args, prog_name, standalone_mode=False, **extra)
+            if COMPLETE in os.environ:
+                from click.shell_completion import shell_complete
+
+                return shell_complete(self, extra, prog_name, COMPLETE, os.environ[COMPLETE])
+            with self.make_context(prog_name, args, **extra) as context:
+                result = self.invoke(context)
+        except click.exceptions.Exit as end:
+            return end.exit_code
         except XdpwallError as error:
             show_error(error, asked)
             return error.exit_code

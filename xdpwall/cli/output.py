@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from ..errors import Failed
 from .options import Invocation
 from .text import clean, human, width
 
@@ -50,6 +51,11 @@ def wants_color(asked: Invocation, stream: TextIO) -> bool:
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return stream.isatty()
+
+
+def cannot_write(error: OSError) -> Failed:
+    """stdout takes no more: a full disk behind `>`."""
+    return Failed(f"cannot write the output: {error.strerror}", detail=str(error))
 
 
 def paint(text: str, color: str | None) -> str:
@@ -116,6 +122,10 @@ class Printer:
         """One line of words."""
         self._write(self._painted(clean(text), color) + "\n")
 
+    def text(self, text: str) -> None:
+        """Text that is a file or a script: as it is."""
+        self._write(text)
+
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str | Cell]]) -> None:
         """Aligned columns, two blanks apart, headings in capitals; no trailing blanks."""
         wide = self.asked.output == "wide"
@@ -156,6 +166,10 @@ class Printer:
         except UnicodeEncodeError:
             # A C locale: better an escape than no answer.
             self.stream.write(text.encode("ascii", "backslashreplace").decode())
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise cannot_write(error) from error
 
 
 def _cell(value: str | Cell) -> Cell:

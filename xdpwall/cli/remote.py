@@ -83,7 +83,7 @@ class RemoteFirewall:
         return _read(views.DeleteOutcome, answer.body)
 
     def flush(self, *, by: Author = ANYBODY) -> views.DeleteOutcome:
-        return _read(views.DeleteOutcome, self._change("DELETE", "/rules", None, by).body)
+        return _read(views.DeleteOutcome, self._change("POST", "/rules/flush", None, by).body)
 
     def move_rule(self, rule_id: str, position: int, *, by: Author = ANYBODY) -> views.RuleOutcome:
         body = {"position": position}
@@ -92,17 +92,16 @@ class RemoteFirewall:
     def enable_rules(
         self, rule_ids: Sequence[str], enabled: bool, *, by: Author = ANYBODY
     ) -> views.RuleOutcome:
-        if len(rule_ids) == 1:
-            return _one(self._change("PATCH", _rule(rule_ids[0]), {"enabled": enabled}, by))
-        body = {"ids": list(rule_ids), "enabled": enabled}
-        return _read(views.RuleOutcome, self._change("POST", "/rules/enable", body, by).body)
+        path = f"/rules/{'enable' if enabled else 'disable'}"
+        answer = self._change("POST", path, {"ids": list(rule_ids)}, by)
+        return _read(views.RuleOutcome, answer.body)
 
     def reset_counters(
         self, rule_ids: Sequence[str] | None = None, *, by: Author = ANYBODY
     ) -> views.RuleOutcome:
         if rule_ids is not None and len(rule_ids) == 1:
             return _one(self._change("POST", f"{_rule(rule_ids[0])}/reset-counters", None, by))
-        body = {} if rule_ids is None else {"ids": list(rule_ids)}
+        body = None if rule_ids is None else {"ids": list(rule_ids)}
         answer = self._change("POST", "/rules/reset-counters", body, by)
         return _read(views.RuleOutcome, answer.body)
 
@@ -145,7 +144,9 @@ class RemoteFirewall:
         direction: views.Direction | None = None,
         by: Author = ANYBODY,
     ) -> views.DetachOutcome:
-        raise NotImplementedError
+        path = "/attachments" if iface is None else f"{_iface(iface)}/attachments"
+        query = {"hook": hook, "direction": direction}
+        return _read(views.DetachOutcome, self._change("DELETE", path, None, by, query).body)
 
     def restore(self, *, by: Author = ANYBODY) -> views.RestoreOutcome:
         return _read(views.RestoreOutcome, self._change("POST", "/restore", None, by).body)
@@ -160,7 +161,7 @@ class RemoteFirewall:
         path: str,
         body: Any,
         by: Author,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str | None] | None = None,
     ) -> Answer:
         return self._transport.call(
             method, path, body, query={**(query or {}), "message": by.message}
@@ -171,9 +172,13 @@ def _rule(rule_id: str) -> str:
     return f"/rules/{quote(rule_id, safe='')}"
 
 
+def _iface(name: str) -> str:
+    return f"/interfaces/{quote(name, safe='')}"
+
+
 def _place(iface: str, hook: str, direction: str) -> str:
     place = "xdp" if hook == "xdp" else f"tc-{direction}"
-    return f"/interfaces/{quote(iface, safe='')}/attachments/{place}"
+    return f"{_iface(iface)}/attachments/{place}"
 
 
 def _read(kind: type[V], body: Any) -> V:

@@ -84,7 +84,7 @@ def export() -> None:
         raise InvalidInput("export has no names to print", field="output", hint="-o yaml or json")
     from ..rulesetfile import dump
 
-    sys.stdout.write(dump(ruleset, format="yaml"))
+    Printer(asked).text(dump(ruleset, format="yaml"))
 
 
 def _read(file: str) -> str:

@@ -164,7 +164,7 @@ def problem(status: int, body: Any) -> errors.XdpwallError:
         code=_text(body.get("code")),
         field=_text(body.get("field")),
         value=body.get("value"),
-        detail=_text(body.get("cause")),
+        detail=_text(body.get("debug")),
         span=(span[0], span[1]) if isinstance(span, list) and len(span) == 2 else None,
     )
 

@@ -1,0 +1,87 @@
+"""Running the command line in tests: in this process for tables, as a process for the real thing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from tests.support.netns import Namespace
+from xdpwall.cli.main import cli
+
+ROOT = Path(__file__).parents[2]
+UNWANTED = ("SSH_CONNECTION", "NO_COLOR", "SUDO_UID", "XDPWALL_TEST_CRASH_AT")
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """This process's environment without what changes the command line's answers."""
+    kept = {k: v for k, v in os.environ.items() if k not in UNWANTED}
+    return {**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", **more}
+
+
+def invoke(
+    *args: str, env: dict[str, str | None] | None = None, stdin: str | None = None
+) -> Result:
+    """One command line in this process, as `xdpwall ARGS`."""
+    wiped: dict[str, str | None] = dict.fromkeys(UNWANTED)
+    return CliRunner().invoke(cli, list(args), env={**wiped, **(env or {})}, input=stdin)
+
+
+@dataclass
+class Instance:
+    """One instance's places, and the command line for it, in a namespace when there is one."""
+
+    state_dir: Path
+    bpffs: Path
+    socket: Path
+    space: Namespace | None = None
+    more: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment that names the instance."""
+        return {
+            "XDPWALL_STATE_DIR": str(self.state_dir),
+            "XDPWALL_BPFFS": str(self.bpffs),
+            "XDPWALL_SOCKET": str(self.socket),
+            **self.more,
+        }
+
+    def argv(self, *args: str, wrap: Sequence[str] = ()) -> list[str]:
+        """The command line; `wrap` goes in front of the interpreter."""
+        inside = [*wrap, sys.executable, "-m", "xdpwall", *args]
+        return self.space.argv(*inside) if self.space else inside
+
+    def run(
+        self,
+        *args: str,
+        stdin: str = "",
+        wrap: Sequence[str] = (),
+        env: dict[str, str] | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run to the end, as a process of its own."""
+        return subprocess.run(
+            self.argv(*args, wrap=wrap),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            cwd=ROOT,
+            env=clean_environment(**self.env, **(env or {})),
+        )
+
+    def ok(self, *args: str, stdin: str = "", env: dict[str, str] | None = None) -> str:
+        """Run, expect 0, and return stdout."""
+        done = self.run(*args, stdin=stdin, env=env)
+        assert done.returncode == 0, f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def here(self, *args: str, stdin: str | None = None, **env: str | None) -> Result:
+        """Run in this process (and this thread's namespace): quick, for tables of input."""
+        return invoke(*args, env={**self.env, **env}, stdin=stdin)

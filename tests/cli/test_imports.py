@@ -1,0 +1,71 @@
+"""What a command may import: pinned, since that is what its start costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.support import ROOT, Instance, clean_environment
+
+HEAVY = {"fastapi", "uvicorn", "starlette", "pyroute2", "numpy", "pydantic", "ruamel", "anyio"}
+_PROBE = """
+import sys
+from xdpwall.cli.main import cli
+try:
+    cli.main(sys.argv[1:])
+finally:
+    names = {name.partition(".")[0] for name in sys.modules}
+    names |= {name for name in sys.modules if name.startswith("xdpwall.")}
+    print("MODULES", *sorted(names), file=sys.stderr)
+"""
+
+
+def modules(instance: Instance, *args: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE, *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=clean_environment(**instance.env),
+    )
+    line = next(line for line in done.stderr.splitlines() if line.startswith("MODULES "))
+    return set(line.split()[1:])
+
+
+@pytest.fixture
+def away(tmp_path: Path) -> Instance:
+    return Instance(tmp_path / "state", tmp_path / "bpffs", tmp_path / "socket")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--help",),
+        ("version",),
+        ("rule", "--help"),
+        ("attach", "--help"),
+        ("completion", "bash"),
+        ("block", "x"),
+        ("rule", "lst"),
+    ],
+    ids=" ".join,
+)
+def test_words_alone_import_nothing_heavy(away: Instance, args: tuple[str, ...]) -> None:
+    loaded = modules(away, *args)
+    assert not loaded & HEAVY
+    assert "xdpwall.model" not in loaded
+
+
+def test_help_imports_no_command(away: Instance) -> None:
+    loaded = modules(away, "--help")
+    assert not {"xdpwall.cli.rule_change", "xdpwall.cli.status", "xdpwall.cli.attach"} & loaded
+
+
+def test_a_sentence_is_read_without_service_kernel_or_yaml(away: Instance) -> None:
+    loaded = modules(away, "rule", "add", "drop", "icmp", "form", "x")
+    assert "xdpwall.sentence" in loaded
+    assert not loaded & (HEAVY - {"pydantic"})
