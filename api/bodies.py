@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from xdpwall import views
 from xdpwall.api.checks import Body
@@ -65,7 +65,9 @@ class AttachBody(Body):
 class MoveBody(Body):
     """POST /rules/{id}/move."""
 
-    position: int | str = Field(description="the place after the move, from 1")
+    position: Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 1})] = Field(
+        description="the place after the move, from 1"
+    )
 
 
 class IdsBody(Body):

@@ -76,7 +76,8 @@ def as_invalid_input(
     error: Mapping[str, Any], *, skip: int = 0, known: tuple[str, ...] = ()
 ) -> InvalidInput:
     """One of pydantic's errors in our words; `skip` drops leading parts of its place."""
-    field = ".".join(str(part) for part in error["loc"][skip:]) or "body"
+    parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"][skip:]]
+    field = "".join(parts).removeprefix(".") or "body"
     value = error.get("input")
     kind = error["type"]
     if kind == "extra_forbidden":

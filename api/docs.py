@@ -77,7 +77,8 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     )
     asked: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = []
     asked += [(view, "serialization") for view in _views()]
-    asked += [(body, "validation") for body in [*BODIES, Problem]]
+    asked += [(body, "validation") for body in BODIES]
+    asked.append((Problem, "validation"))
     _, found = models_json_schema(asked, ref_template=REF + "{model}")
     components = schema.setdefault("components", {})
     components["schemas"] = {**found["$defs"], "Rule": rule_schema(), "RuleChange": change_schema()}

@@ -54,7 +54,7 @@ def serve(
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     names = host_names(host)
     with (
-        Firewall.open(settings) as firewall,
+        Firewall.open(settings, service=True) as firewall,
         _only_one(settings),
         unix_socket(settings.socket) as local,
         tcp_socket(host, port) as tcp,
