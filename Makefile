@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test unit demo lint format bench clean packages packages-test dev
+.PHONY: build bpf run test unit demo lint format bench vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -67,6 +67,10 @@ format: dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	clang-format -i $(wildcard bpf/*.[ch])
+
+# The page's third-party files, fetched anew as pinned (needs npm; the result is committed).
+vendor:
+	scripts/vendor.sh
 
 bench: dev
 	$(BIN)/python -m bench
