@@ -7,7 +7,7 @@ from typing import Any
 
 from .errors import InvalidInput
 from .fields import PARSERS, parse_icmp_code, parse_icmp_type
-from .inputs import bad, closest
+from .inputs import bad, closest, label
 from .names import ICMP_PROTOCOLS, PORT_PROTOCOLS, icmp_type_number
 
 FIELDS = (
@@ -50,13 +50,14 @@ def canonical(values: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _unknown(name: object, value: object) -> InvalidInput:
     known = [*FIELDS, "log"]
+    shown = label(name)
     if not isinstance(name, str):
-        return bad(str(name)[:40], value, "stands under a name that is not text", "a known field")
+        return bad(shown, value, "stands under a name that is not text", "a known field")
     if name in READ_ONLY:
         return bad(name, value, "is only read back", f"the rule without {name}")
     return InvalidInput(
-        f"{name[:40]}: a rule has no such field; known: {', '.join(known)}",
-        field=name[:40],
+        f"{shown}: a rule has no such field; known: {', '.join(known)}",
+        field=shown,
         code="unknown-field",
         hint=closest(name, known),
     )

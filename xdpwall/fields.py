@@ -24,6 +24,7 @@ MAX_LENGTH = 65575
 """40 bytes of IPv6 header and 65,535 of payload."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+_VLAN = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
 _HEX = re.compile(r"0[xX][0-9a-fA-F]{1,4}", re.ASCII)
 _RANGE = re.compile(r"(0|[1-9][0-9]{0,4})(?:-(0|[1-9][0-9]{0,4}))?", re.ASCII)
 # Bidirectional controls would make a comment read as another text than it is.
@@ -52,7 +53,10 @@ def parse_action(value: Any) -> str:
 
 def parse_iface_name(field: str, value: Any) -> str:
     """The name of one interface, as the kernel takes names."""
-    name = text(field, value, "the name of an interface")
+    return _checked_name(field, value, text(field, value, "the name of an interface"))
+
+
+def _checked_name(field: str, value: str, name: str) -> str:
     size = len(name.encode("utf-8", "replace"))
     if not 1 <= size <= MAX_IFACE:
         raise bad(field, value, "is not an interface's name", f"1 to {MAX_IFACE} bytes")
@@ -66,11 +70,7 @@ def parse_iface_name(field: str, value: Any) -> str:
 def parse_iface(value: Any) -> str:
     """`docker0` or `!docker0`."""
     negated, name = negation(text("iface", value, "the name of an interface"))
-    try:
-        parse_iface_name("iface", name)
-    except Exception as error:
-        error.__setattr__("value", value)
-        raise
+    _checked_name("iface", value, name)
     return f"!{name}" if negated else name
 
 
@@ -246,11 +246,9 @@ def parse_vlan(value: Any) -> int | str:
         if body == "none":
             return "!none" if negated else "none"
         if negated:
-            try:
-                return f"!{number('vlan', body, 0, 4095, wanted)}"
-            except Exception as error:
-                error.__setattr__("value", value)
-                raise
+            if not _VLAN.fullmatch(body) or int(body) > 4095:
+                raise bad("vlan", value, "is not a VLAN's id", wanted)
+            return f"!{body}"
         value = body
     return number("vlan", value, 0, 4095, wanted)
 

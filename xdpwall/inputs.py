@@ -27,6 +27,27 @@ def show(value: object) -> str:
     return kind.get(type(value).__name__, f"a {type(value).__name__}")
 
 
+def plain(text: str) -> str:
+    """The text with escapes for what a terminal, a log or UTF-8 would not take."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def kept(value: object) -> object:
+    """The value as an error carries it: fit for JSON, never large."""
+    if isinstance(value, str):
+        return plain(value[:1000])
+    if isinstance(value, int) and (isinstance(value, bool) or value.bit_length() <= 64):
+        return value
+    return show(value)
+
+
+def label(name: object) -> str:
+    """A field's name that came from outside, as an error gives it."""
+    return plain(name[:40]) if isinstance(name, str) and name else show(name)
+
+
 def bad(
     field: str,
     value: object,
@@ -37,18 +58,16 @@ def bad(
     code: str | None = None,
 ) -> InvalidInput:
     """An error that reads "FIELD: VALUE PROBLEM; wanted WANTED"."""
-    shown = show(value)
-    message = f"{field}: {shown} {problem}" + (f"; wanted {wanted}" if wanted else "")
-    keep = isinstance(value, (str, bool, int)) and len(str(shown)) < 2 * _SHOWN
-    return InvalidInput(message, field=field, value=value if keep else shown, hint=hint, code=code)
+    message = f"{field}: {show(value)} {problem}" + (f"; wanted {wanted}" if wanted else "")
+    return InvalidInput(plain(message), field=field, value=kept(value), hint=hint, code=code)
 
 
 def later(field: str, value: object, what: str) -> InvalidInput:
     """The answer to a part of the language that a later version brings."""
     return InvalidInput(
-        f"{field}: {what} is not in this version",
+        plain(f"{field}: {what} is not in this version"),
         field=field,
-        value=show(value) if not isinstance(value, (str, bool)) else value,
+        value=kept(value),
         code="not-in-this-version",
     )
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, cast
 from . import views
 from .errors import InvalidInput
 from .fields import parse_iface_name
-from .inputs import bad, choice, closest, later
+from .inputs import bad, choice, closest, label, later
 from .rule import MATCH_FIELDS, Rule
 
 __all__ = [
@@ -131,7 +131,7 @@ def parse_policy(obj: object) -> views.Policy:
         raise bad("policy", obj, "is not a policy", "an object like {ingress: drop}")
     _known(obj, tuple(views.Policy.model_fields), "a policy", "policy.")
     for name, value in obj.items():
-        check_policy(str(name), value, f"policy.{name}")
+        check_policy(name, value, f"policy.{name}")
     return views.Policy(**{str(name): value for name, value in obj.items()})
 
 
@@ -212,7 +212,7 @@ def in_list(name: str, index: int, parse: Callable[..., _T], *args: object) -> _
 def _known(obj: Mapping[Any, Any], known: tuple[str, ...], what: str, prefix: str = "") -> None:
     for name in obj:
         if name not in known:
-            shown = str(name)[:40]
+            shown = label(name)
             raise InvalidInput(
                 f"{prefix}{shown}: {what} has no such field; known: {', '.join(known)}",
                 field=prefix + shown,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from . import views
 from .checks import FIELDS, canonical
 from .fields import parse_id
-from .inputs import bad
+from .inputs import bad, label
 
 MATCH_FIELDS = tuple(f for f in FIELDS if f not in ("id", "expires", "enabled", "comment"))
 """The fields, `action` among them, whose change starts a rule's counters anew."""
@@ -140,7 +140,7 @@ def _from_text(obj: Mapping[str, Any]) -> dict[str, Any]:
     for name in obj:
         if name not in _BESIDE_TEXT:
             raise bad(
-                str(name)[:40],
+                label(name),
                 obj[name],
                 "cannot stand beside text, which says the whole rule",
                 "text (with id, comment, enabled, expires) or fields",

@@ -16,7 +16,7 @@ from typing import Any
 
 from .checks import canonical
 from .errors import InvalidInput
-from .inputs import closest, show
+from .inputs import closest, kept, plain, show
 from .names import ICMP_PROTOCOLS, PORT_PROTOCOLS, PROTOCOLS
 from .rule import Rule
 from .times import in_seconds, parse_duration, parse_moment
@@ -100,10 +100,14 @@ def words_of(text: str) -> list[Word]:
 
 def join_words(words: Sequence[str]) -> str:
     """One sentence of a command line's arguments, whose quotes the shell has taken away."""
-    return " ".join(
-        quote(word) if index and words[index - 1] == "comment" else word
-        for index, word in enumerate(words)
-    )
+    joined: list[str] = []
+    clause = ""
+    for word in words:
+        joined.append(quote(word) if clause == "comment" else word)
+        # What a clause word takes is not a clause word itself: `on comment` is an interface.
+        takes = clause not in VALUED and word in VALUED
+        clause = word if takes else clause if word == "not" and clause in NEGATABLE else ""
+    return " ".join(joined)
 
 
 def quote(text: str) -> str:
@@ -118,9 +122,9 @@ def _wrong(
     return InvalidInput(
         f"{show(word)} at character {span[0] + 1}: expected {expected}",
         field=field,
-        value=word,
+        value=kept(word),
         span=span,
-        hint=hint,
+        hint=hint and plain(hint),
     )
 
 
@@ -177,7 +181,7 @@ class _Reader:
             raise InvalidInput(
                 "an empty sentence: expected drop, accept or count",
                 field="action",
-                value=self.text[:80],
+                value="",
                 span=(end, end),
             )
         word = self._take()
@@ -194,7 +198,7 @@ class _Reader:
         if word == "proto":
             start = self._take().span[0]
             value = self._value("proto", "proto", "a number from 0 to 255", start)
-            self._put("proto", value.text, (start, value.span[1]))
+            self._put("proto", value.text, value.span)
         elif name in PROTOCOLS:
             span = self._take().span
             self._put("proto", name, (span[0], span[0] + len(name)))

@@ -10,41 +10,21 @@ import re
 from typing import Any
 
 from .errors import InvalidInput
+from .inputs import plain, show
+from .yamlflat import read_flat, scalar
 
-_INT = re.compile(r"[-+]?[0-9]{1,20}", re.ASCII)
-_HEX = re.compile(r"0x[0-9a-fA-F]{1,16}", re.ASCII)
-_OCTAL = re.compile(r"0o[0-7]{1,20}", re.ASCII)
-_FLOAT = re.compile(
-    r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
-    re.ASCII,
-)
-_WORDS = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
 _PLAIN = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./,:-]*(?<!:)", re.ASCII)
 _STANDARD = "tag:yaml.org,2002:"
-_DEPTH = 8
-
-
-def scalar(text: str) -> object:
-    """What a plain scalar means in YAML 1.2's core schema."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INT.fullmatch(text):
-        return int(text)
-    if _HEX.fullmatch(text):
-        return int(text, 16)
-    if _OCTAL.fullmatch(text):
-        return int(text, 0)
-    if _FLOAT.fullmatch(text):
-        return float(text.replace(".inf", "inf").replace(".nan", "nan").lower().lstrip("+"))
-    return text
+_DEPTH = 4
 
 
 def read_yaml(text: str, name: str) -> tuple[object, dict[str, int]]:
     """The data, and the line of each field."""
+    return read_flat(text) or compose_yaml(text, name)
+
+
+def compose_yaml(text: str, name: str) -> tuple[object, dict[str, int]]:
+    """The same for any YAML at all, by ruamel.yaml."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -61,7 +41,9 @@ def read_yaml(text: str, name: str) -> tuple[object, dict[str, int]]:
             hint="values that begin with @, !, * or & or hold ': ' or ' #' need quotes",
         ) from None
     except (YAMLError, ValueError, RecursionError) as error:
-        words = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+        words = (
+            "nested too deeply" if isinstance(error, RecursionError) else plain(str(error)[:200])
+        )
         raise InvalidInput(f"{name}: not YAML: {words}", field="file", value=name) from None
     builder = _Builder(name)
     return (None if node is None else builder.build(node, "", 0)), builder.lines
@@ -109,7 +91,7 @@ class _Builder:
         if not tag.startswith(_STANDARD):
             raise self._refuse(
                 line,
-                f"{tag[:40]!r} is a YAML tag here",
+                f"{show(tag)} is a YAML tag here",
                 path,
                 "a value that begins with ! needs quotes",
             )
@@ -119,14 +101,14 @@ class _Builder:
 
     def _standard(self, node: Any, kind: str, path: str, line: int) -> None:
         if str(node.tag) != _STANDARD + kind:
-            raise self._refuse(line, f"{str(node.tag)[:40]!r} is a YAML tag here", path)
+            raise self._refuse(line, f"{show(str(node.tag))} is a YAML tag here", path)
 
     def _refuse(
         self, line: int, problem: str, path: str | None, hint: str | None = None
     ) -> InvalidInput:
         return InvalidInput(
-            f"{self.name}: line {line}: {path + ': ' if path else ''}{problem}",
-            field=path or "file",
+            plain(f"{self.name}: line {line}: {path + ': ' if path else ''}{problem}"),
+            field=plain(path or "file"),
             hint=hint,
         )
 
@@ -173,7 +155,7 @@ def _quoted(text: str) -> str:
     for char in text:
         if char in '"\\':
             escaped.append("\\" + char)
-        elif char.isprintable() and ord(char) not in (0xFEFF,):
+        elif char.isprintable():
             escaped.append(char)
         else:
             code = ord(char)
