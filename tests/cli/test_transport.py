@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def speaker(path: Path, *answers: bytes | None) -> Iterator[list[bytes]]:
             except OSError:
                 return
             with connection:
-                came.append(connection.recv(65536))
+                came.append(_request(connection))
                 if answer is not None:
                     connection.sendall(answer)
 
@@ -51,6 +52,20 @@ def speaker(path: Path, *answers: bytes | None) -> Iterator[list[bytes]]:
         listener.close()
         thread.join(timeout=5)
         assert not thread.is_alive()
+
+
+def _request(connection: socket.socket) -> bytes:
+    """One whole request: http.client sends head and body apart."""
+    got = b""
+    while True:
+        head, end, body = got.partition(b"\r\n\r\n")
+        length = re.search(rb"Content-Length: (\d+)", head)
+        if end and len(body) >= (int(length[1]) if length else 0):
+            return got
+        more = connection.recv(65536)
+        if not more:
+            return got
+        got += more
 
 
 def http(status: int, body: Any, **headers: str) -> bytes:

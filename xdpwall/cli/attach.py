@@ -57,8 +57,7 @@ def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, repla
     AttachmentSpec(iface, hook, direction, mode)  # refuses what no kernel needs to be asked for
     asked = invocation.get()
     with firewall() as fw:
-        if not asked.force:
-            guard_policy(fw, fw.policy(), attaching=(iface, direction))
+        guard_policy(fw, fw.policy(), attaching=(iface, direction))
         outcome = fw.attach(
             iface, hook=hook, direction=direction, mode=mode, replace=replace, by=asked.author()
         )

@@ -38,6 +38,11 @@ def session_client() -> str | None:
     return None
 
 
+def guarded_client() -> str | None:
+    """The client whose session the guards protect; None with --force or without a session."""
+    return None if invocation.get().force else session_client()
+
+
 def carriers(client: str, firewall: Facade) -> set[str]:
     """The interface by which packets go to `client`, and the ports of it when it is a bridge."""
     name = route_interface(client)
@@ -72,7 +77,7 @@ def guard_detach(
     firewall: Facade, iface: str | None, hook: Hook | None, direction: Direction | None
 ) -> None:
     """Refused when an attachment goes from the interface of the caller's session."""
-    client = _guarded()
+    client = guarded_client()
     if client is None:
         return
     going = [
@@ -97,7 +102,7 @@ def guard_policy(
     """
     if "drop" not in (policy.ingress, policy.egress):
         return
-    client = _guarded()
+    client = guarded_client()
     if client is None:
         return
     if attaching is not None:
@@ -114,10 +119,6 @@ def guard_policy(
 
 def _drops(policy: Policy, direction: Direction) -> bool:
     return (policy.ingress if direction == "ingress" else policy.egress) == "drop"
-
-
-def _guarded() -> str | None:
-    return None if invocation.get().force else session_client()
 
 
 def _refused(message: str) -> Refused:

@@ -120,7 +120,7 @@ def _table(
     columns = [Column("#", right=True), Column("ID")]
     columns += [Column("PACKETS", right=True), Column("BYTES", right=True)]
     if before is not None:
-        columns += [Column("PPS", right=True), Column("BPS", right=True)]
+        columns += [Column("PKT/S", right=True), Column("BIT/S", right=True)]
     columns += [Column("LAST HIT", wide=True), Column("CREATED", wide=True), Column("RULE")]
     rows: list[list[str | Cell]] = []
     for rule in found.rules:

@@ -10,7 +10,7 @@ import click
 
 from ..errors import Failed, InvalidInput, NeedsPrivileges, NotFound
 from .connect import firewall
-from .guards import guard_detach, guard_policy
+from .guards import guard_detach, guard_policy, guarded_client
 from .lazy import not_in_this_version
 from .options import change, common, invocation
 from .output import Printer
@@ -52,7 +52,7 @@ def apply(file: str, dry_run: bool, seconds: str | None) -> None:
     name = "standard input" if file == "-" else file
     ruleset = load(_read(file), name=name)
     with firewall() as fw:
-        if not (dry_run or asked.force):
+        if not dry_run and guarded_client() is not None:
             _guard(fw, ruleset)
         outcome = fw.apply(ruleset, dry_run=dry_run, by=asked.author())
     warn(outcome.warnings, asked)

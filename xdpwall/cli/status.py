@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .connect import firewall
-from .guards import guard_policy
+from .guards import guard_policy, guarded_client
 from .options import change, common, exact, invocation
 from .output import Cell, Column, Printer
 from .problems import note, warn
@@ -73,7 +73,7 @@ def on() -> None:
     """
     asked = invocation.get()
     with firewall() as fw:
-        if not asked.force and not fw.status().on:
+        if guarded_client() is not None and not fw.status().on:
             guard_policy(fw, fw.policy())
         outcome = fw.set_switch(True, by=asked.author())
     note("on: filtering" if outcome.changed else "already on", asked)

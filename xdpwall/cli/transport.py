@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 from .. import errors
 
@@ -52,21 +50,6 @@ class Answer:
     revision: int | None = None
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self.sock.settimeout(self.timeout)
-            self.sock.connect(str(self._path))
-        except BaseException:
-            self.sock.close()
-            raise
-
-
 class Transport:
     """Requests to one service. Each raises only XdpwallError."""
 
@@ -98,6 +81,8 @@ class Transport:
 
         Of `query` only what is not None is sent.
         """
+        from urllib.parse import urlencode
+
         sent = {name: value for name, value in (query or {}).items() if value is not None}
         target = path + (f"?{urlencode(sent)}" if sent else "")
         try:
@@ -106,42 +91,38 @@ class Transport:
             raise self._unreachable("went away", error) from error
 
     def _request(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        timeout: float = CALL_TIMEOUT,
+        self, method: str, path: str, body: Any = None, *, timeout: float = CALL_TIMEOUT
     ) -> Answer:
-        connection = _UnixConnection(self._path, timeout)
-        headers = {"Accept": "application/json"}
-        payload = None
-        if body is not None:
-            payload = json.dumps(body).encode()
+        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connected.settimeout(timeout)
+            connected.connect(str(self._path))
+        except BaseException:
+            connected.close()
+            raise
+        from .unixhttp import HttpError, exchange
+
+        payload = None if body is None else json.dumps(body).encode()
+        headers = {"Accept": "application/json", "Connection": "close"}
+        if payload is not None:
             headers["Content-Type"] = "application/json"
         try:
-            connection.connect()
-            try:
-                connection.request(method, PREFIX + path, payload, headers)
-                response = connection.getresponse()
-                text = response.read()
-            except TimeoutError as error:
-                raise self._unreachable(f"did not answer within {timeout:g} s", error) from error
-            except (OSError, http.client.HTTPException) as error:
-                raise self._unreachable("broke the connection", error) from error
-        finally:
-            connection.close()
-        return self._answer(response, text)
+            status, tag, text = exchange(connected, method, PREFIX + path, payload, headers)
+        except TimeoutError as error:
+            raise self._unreachable(f"did not answer within {timeout:g} s", error) from error
+        except (OSError, HttpError) as error:
+            raise self._unreachable("broke the connection", error) from error
+        return self._answer(status, tag, text)
 
-    def _answer(self, response: http.client.HTTPResponse, text: bytes) -> Answer:
+    def _answer(self, status: int, tag: str, text: bytes) -> Answer:
         try:
             body = json.loads(text) if text else None
         except ValueError as error:
             raise self._unreachable("answered something other than JSON", error) from error
-        if response.status >= 400:
-            raise problem(response.status, body)
-        tag = (response.getheader("ETag") or "").removeprefix("W/").strip('"')
-        return Answer(response.status, body, int(tag) if tag.isdecimal() else None)
+        if status >= 400:
+            raise problem(status, body)
+        tag = tag.removeprefix("W/").strip('"')
+        return Answer(status, body, int(tag) if tag.isdecimal() else None)
 
     def _unreachable(self, what: str, error: Exception) -> errors.ServiceUnreachable:
         return errors.ServiceUnreachable(
