@@ -68,7 +68,11 @@ def check(model: type[BodyT], data: Mapping[str, Any]) -> BodyT:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A misspelt name before the name that it should have been and is now missing.
+        found = sorted(
+            error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden"
+        )
+        first = found[0]
         raise as_invalid_input(first, known=tuple(model.model_fields)) from error
 
 

@@ -1,0 +1,90 @@
+"""The routes of contracts: those of this version exist, the others say that they are not here."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.service import Service
+
+HERE = [
+    "",
+    "GET /interfaces",
+    "PUT /interfaces/{name}/attachments/{place}",
+    "DELETE /interfaces/{name}/attachments/{place}",
+    "GET /rules",
+    "POST /rules",
+    "POST /rules/parse",
+    "GET /rules/{id}",
+    "PUT /rules/{id}",
+    "PATCH /rules/{id}",
+    "DELETE /rules/{id}",
+    "POST /rules/{id}/move",
+    "POST /rules/{id}/reset-counters",
+    "GET /policy",
+    "PUT /policy",
+    "PUT /switch",
+    "GET /ruleset",
+    "PUT /ruleset",
+    "GET /stats",
+    "GET /healthz",
+    "",
+][1:-1]
+
+BESIDE = [
+    "",
+    "GET /status",
+    "POST /restore",
+    "POST /rules/delete",
+    "POST /rules/enable",
+    "POST /rules/disable",
+    "POST /rules/reset-counters",
+    "POST /rules/flush",
+    "DELETE /interfaces/{name}/attachments",
+    "DELETE /attachments",
+    "",
+][1:-1]
+
+LATER = [
+    "",
+    "GET /sets",
+    "GET /sets/bad",
+    "PUT /sets/bad",
+    "DELETE /sets/bad",
+    "POST /sets/bad/entries",
+    "GET /sets/bad/test?address=10.0.0.1",
+    "POST /ruleset/confirm",
+    "POST /ruleset/rollback",
+    "GET /ruleset/history",
+    "POST /block",
+    "POST /explain",
+    "GET /events",
+    "GET /top",
+    "GET /metrics",
+    "",
+][1:-1]
+
+
+def test_openapi_lists_what_is_here_and_nothing_else(service: Service) -> None:
+    paths = service.call("GET", "/openapi.json").json["paths"]
+    assert paths.pop("/healthz").keys() == {"get"}
+    listed = {
+        f"{method.upper()} {path.removeprefix('/api/v1')}"
+        for path, methods in paths.items()
+        for method in methods
+    }
+    assert listed == {*HERE, *BESIDE}
+
+
+@pytest.mark.parametrize("route", LATER)
+def test_a_later_route_says_so(service: Service, route: str) -> None:
+    method, path = route.split()
+    body = {} if method in ("PUT", "POST") else None
+    refused = service.call(method, path, body)
+    assert refused.status == 501
+    assert refused.json["code"] == "not-in-this-version"
+    assert refused.json["detail"].endswith("is not in this version")
+
+
+def test_metrics_at_the_root_is_later_too(service: Service) -> None:
+    refused = service.raw("GET", "/metrics", {})
+    assert (refused.status, refused.json["code"]) == (501, "not-in-this-version")
