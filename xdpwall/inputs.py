@@ -21,8 +21,10 @@ def show(value: object) -> str:
         return repr(value if len(value) <= _SHOWN else value[: _SHOWN - 3] + "...")
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 64:
         return "a number of more than 64 bits"
-    if value is None or isinstance(value, (bool, int, float)):
-        return str(value).lower() if isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (int, float)):
+        return str(value)
     kind = {"dict": "an object", "list": "a list", "tuple": "a list", "bytes": "bytes"}
     return kind.get(type(value).__name__, f"a {type(value).__name__}")
 
