@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from . import advice, attachments, namespace, ruleset, views
+from . import advice, attachments, ruleset, views
 from .applying import apply_ruleset
 from .changes import commit
 from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
-from .model import AttachmentSpec, Rule, Ruleset, check_direction, parse_policy
+from .model import AttachmentSpec, Rule, Ruleset, check_direction, check_policy
 from .reader import Reader
 from .restoring import restore
 from .ruleset import State
@@ -147,7 +147,9 @@ class Firewall(Reader):
     ) -> views.PolicyOutcome:
         """Only the named parts change."""
         with self._instance.writing() as now:
-            policy = parse_policy({**now.state.policy.to_json(), **changes})
+            for name, value in changes.items():
+                check_policy(name, value)
+            policy = now.state.policy.model_copy(update=dict(changes))
             words = ", ".join(f"{name} {value}" for name, value in changes.items())
             new = ruleset.with_policy(now.state, policy)
             state = commit(self._instance, new, by=by, action=f"policy {words}")
@@ -258,13 +260,6 @@ class Firewall(Reader):
         specs = [AttachmentSpec(row.iface, row.hook, row.direction) for row in now.attachments]
         for rule in rules:
             check_direction(rule, specs)
-
-
-def instance_id(settings: Settings) -> tuple[str, int]:
-    """(digest, namespace inode) of the instance that these settings name from here: what
-    GET /healthz of its service answers as state_dir_id and netns."""
-    netns = namespace.netns_inode()
-    return namespace.instance_digest(settings.state_dir, netns), netns
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -1,0 +1,125 @@
+"""What the tests of the facade share."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.support.netns import Lab, Namespace
+from xdpwall.dataplane import Dataplane
+from xdpwall.firewall import Firewall
+from xdpwall.model import Rule
+from xdpwall.settings import Settings
+from xdpwall.store import Store
+
+ROOT = Path(__file__).parents[2]
+_CHILD = """
+import json, sys
+from pathlib import Path
+from xdpwall.firewall import Firewall
+from xdpwall.model import Rule, Ruleset
+from xdpwall.settings import Settings
+steps = json.loads(sys.argv[1])
+with Firewall.open(Settings(*map(Path, sys.argv[2:5]))) as firewall:
+    for method, args, named in steps:
+        if method == "add_rules":
+            args = [[Rule.parse(rule) for rule in args[0]]]
+        if method == "apply":
+            args = [Ruleset.parse(args[0])]
+        getattr(firewall, method)(*args, **named)
+"""
+Step = tuple[str, list[Any], dict[str, Any]]
+
+
+def step(method: str, *args: Any, **named: Any) -> Step:
+    """One call on the facade, for another process; rules as text or objects."""
+    return method, list(args), named
+
+
+class Site:
+    """Two namespaces on a cable, and the instance of the host."""
+
+    def __init__(self, lab: Lab, host: Namespace, box: Namespace, folder: Path) -> None:
+        self.lab, self.host, self.box = lab, host, box
+        self.settings = Settings(folder / "state", lab.bpffs / "fw", folder / "socket")
+
+    def open(self, *, service: bool = False) -> Firewall:
+        """The firewall, in this process."""
+        return Firewall.open(self.settings, service=service)
+
+    def prepare(self, *texts: str) -> None:
+        """veth0 attached, and these rules."""
+        with self.open() as firewall:
+            firewall.attach("veth0")
+            firewall.add_rules(rules(*texts))
+
+    def start(
+        self, *steps: Step, crash_at: str | None = None, space: Namespace | None = None
+    ) -> subprocess.Popen[str]:
+        """Another process makes these calls, and may die at a point of xdpwall.faults."""
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+        if crash_at:
+            environ["XDPWALL_TEST_CRASH_AT"] = crash_at
+        paths = [str(getattr(self.settings, name)) for name in ("state_dir", "bpffs", "socket")]
+        argv = [sys.executable, "-c", _CHILD, json.dumps(steps), *paths]
+        return subprocess.Popen(
+            (space or self.host).argv(*argv), env=environ, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, *steps: Step, crash_at: str | None = None) -> int:
+        """The exit code of such a process; -9 when it died at the point."""
+        process = self.start(*steps, crash_at=crash_at)
+        _, words = process.communicate(timeout=30)
+        if process.returncode not in (0, -9):
+            raise AssertionError(words)
+        return process.returncode
+
+    def ping(self, count: int = 3) -> int:
+        """Answers that the box gets to `count` pings of the host."""
+        argv = self.box.argv("ping", "-q", "-c", str(count), "-i", "0.01", "-W", "0.2", "10.9.0.1")
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        found = re.search(r"(\d+) received", done.stdout)
+        assert found, done.stdout + done.stderr
+        return int(found[1])
+
+    def kernel_revision(self) -> int:
+        """What the control word says."""
+        dataplane = Dataplane(self.settings.bpffs)
+        dataplane.open()
+        try:
+            return dataplane.control.revision
+        finally:
+            dataplane.close()
+
+    def disk_revision(self) -> int:
+        """What the store says."""
+        store = Store(self.settings.state_dir)
+        try:
+            return store.read().state.revision
+        finally:
+            store.close()
+
+    def forget_kernel(self) -> None:
+        """What a reboot does to the kernel's side: no program, no map, another boot."""
+        self.host.ip("link set veth0 xdp off")
+        self.host.status("tc", "qdisc", "del", "dev", "veth0", "clsact")
+        from xdpwall.kernel import bpffs
+
+        bpffs.remove_tree(self.settings.bpffs / "progs")
+        for folder in sorted(self.settings.bpffs.iterdir()):
+            bpffs.remove_tree(folder)
+        store = Store(self.settings.state_dir)
+        binding = store.read().binding
+        assert binding is not None
+        store.bind(type(binding)(binding.netns + 1, "the boot before"))
+        store.close()
+
+
+def rules(*texts: str) -> list[Rule]:
+    """Rules from sentences."""
+    return [Rule.parse(text) for text in texts]

@@ -1,0 +1,61 @@
+"""What the answers warn of."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.firewall.support import Site, rules
+from xdpwall.errors import InvalidInput
+
+
+def test_an_interface_that_does_not_exist(site: Site) -> None:
+    with site.open() as firewall:
+        (words,) = firewall.add_rules(rules("drop icmp on nosuch0")).warnings
+    assert "nosuch0 does not exist" in words
+
+
+def test_nothing_attached_names_the_call(site: Site) -> None:
+    with site.open() as firewall:
+        (words,) = firewall.add_rules(rules("drop icmp on veth0")).warnings
+        assert "xdpwall attach veth0" in words
+        assert "PUT /api/v1/interfaces/veth0/attachments/xdp" in words
+        (words,) = firewall.add_rules(rules("drop icmp out")).warnings
+        assert "--hook tc --direction egress" in words
+
+
+def test_egress_where_only_xdp_is(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        (words,) = firewall.add_rules(rules("drop icmp out")).warnings
+        assert "egress" in words and "--hook tc --direction egress" in words
+        with pytest.raises(InvalidInput) as caught:
+            firewall.add_rules(rules("drop icmp on veth0 out"))
+        assert caught.value.field == "direction"
+
+
+def test_vlan_at_xdp_may_be_blind(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        (words,) = firewall.add_rules(rules("drop icmp vlan 100")).warnings
+        assert "vlan" in words and "--hook tc" in words
+        assert any("vlan" in line for line in firewall.status().warnings)
+
+
+def test_xdp_and_tc_ingress_both_count(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        (words,) = firewall.attach("veth0", hook="tc").warnings
+        assert "both" in words
+
+
+def test_a_bridge_says_what_is_not_seen(site: Site) -> None:
+    site.lab.bridge(site.host, "br0", "10.8.0.1/24")
+    with site.open() as firewall:
+        firewall.attach("br0")
+        outcome = firewall.add_rules(rules("drop icmp on br0"))
+        assert len(outcome.warnings) == 1 and "br0" in outcome.warnings[0]
+
+
+def test_a_disabled_rule_is_not_warned_of(site: Site) -> None:
+    with site.open() as firewall:
+        assert firewall.add_rules(rules("drop icmp on nosuch0 disabled")).warnings == []
