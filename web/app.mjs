@@ -44,7 +44,7 @@ function App() {
 const Warnings = ({ warnings }) =>
   warnings.length > 0 &&
   html`<ul class="warnings" aria-label="Warnings">
-    ${warnings.map((words) => html`<li key=${words}><strong>Mind:</strong> ${words}</li>`)}
+    ${warnings.map((words) => html`<li key=${words}><strong>Warning:</strong> ${words}</li>`)}
   </ul>`;
 
 const Foot = ({ status }) => html`<footer>

@@ -18,12 +18,14 @@ const WAYS = [
 
 export function Interfaces({ interfaces, meters, held }) {
   const [all, setAll] = useState(false);
-  const used = interfaces.filter((i) => i.attachments.length || i.others.length);
-  const free = interfaces.filter((i) => !used.includes(i)).sort(byPromise);
-  const shown = all ? free : free.slice(0, FEW);
-  const none = !interfaces.some((i) => i.attachments.length);
+  const used = interfaces.filter(occupied).sort((a, b) => ours(b) - ours(a) || a.index - b.index);
+  const rest = interfaces.filter((i) => !occupied(i)).sort(byPromise);
+  const shown = all ? rest : rest.slice(0, FEW);
   return html`<section aria-labelledby="interfaces-title">
     <h2 id="interfaces-title" class="unseen">Interfaces</h2>
+    ${!interfaces.some(ours) && html`<p class="teach">
+      Nothing is filtered yet: rules act only where a program is attached. Attach one here.
+    </p>`}
     <table class="interfaces">
       <caption class="unseen">Interfaces and what is attached to them</caption>
       <thead>
@@ -32,50 +34,66 @@ export function Interfaces({ interfaces, meters, held }) {
           <th scope="col">Attached, and what it sees</th>
           <th scope="col" class="n rate">Seen <abbr title="packets a second">/s</abbr></th>
           <th scope="col" class="n rate">Dropped <abbr title="packets a second">/s</abbr></th>
-          <th scope="col" class="minute">Dropped, last 60 s</th>
+          <th scope="col" class="minute">Last 60 s</th>
           <th scope="col" class="do"><span class="unseen">Actions</span></th>
         </tr>
       </thead>
-      ${none && html`<tbody class="teach"><tr><td colspan="6">
-        Nothing is filtered yet: rules act only where a program is attached. Attach one below.
-      </td></tr></tbody>`}
       ${[...used, ...shown].map((iface) =>
         html`<${Interface} key=${iface.name} iface=${iface} meters=${meters} held=${held} />`)}
     </table>
-    ${free.length > FEW && html`<button class="more" onClick=${() => setAll(!all)}
+    ${rest.length > FEW && html`<button class="more" onClick=${() => setAll(!all)}
       aria-expanded=${all}>
-      ${all ? "Show fewer interfaces" : `Show ${free.length - FEW} more interfaces`}
+      ${all ? "Show fewer interfaces" : `Show ${rest.length - FEW} more interfaces`}
     </button>`}
   </section>`;
 }
+
+const ours = (i) => i.attachments.length > 0;
+const occupied = (i) => ours(i) || i.others.length > 0;
 
 /** Bridges and cards before the ports of bridges, loopback and what cannot be attached. */
 const weight = (i) => (i.attachable ? 0 : 4) + (i.link_type === "loopback" ? 2 : 0) + (i.master ? 1 : 0);
 const byPromise = (a, b) => weight(a) - weight(b) || a.index - b.index;
 
+/** The ways that are still open: one program of ours a place. */
+function waysLeft(iface) {
+  const taken = new Set(iface.attachments.map((a) => a.place));
+  return iface.attachable ? WAYS.filter(([place]) => !taken.has(place)) : [];
+}
+
 function Interface({ iface, meters, held }) {
+  const [more, setMore] = useState(false);
+  const ways = waysLeft(iface);
+  const form = html`<${Attach} iface=${iface} ways=${ways} held=${held} />`;
   const rows = [
     ...iface.attachments.map((a) => html`<${Attached} key=${a.place} a=${a} meters=${meters} held=${held} />`),
-    ...iface.others.map((o) => html`<${Other} key=${`other ${o.program_id}`} other=${o} />`),
+    ...iface.others.map((o) => html`<${Plain} key="${o.place} ${o.program_id}"><${Other} other=${o} /><//>`),
   ];
-  if (!rows.length) rows.push(html`<${Nothing} key="nothing" iface=${iface} />`);
-  if (iface.attachable && free(iface).length) {
-    rows.push(html`<${Attach} key="attach" iface=${iface} held=${held} />`);
-  }
+  if (!ours(iface)) rows.push(html`<${Plain} key="none">${ways.length ? form : whyNot(iface)}<//>`);
+  else if (more && ways.length) rows.push(html`<${Plain} key="more">${form}<//>`);
+  const kind = [iface.kind ?? iface.driver, iface.state, iface.master && `in ${iface.master}`];
   return html`<tbody data-iface=${iface.name}>${rows.map((row, i) => html`<tr key=${row.key}>
     ${i === 0 && html`<th scope="rowgroup" rowspan=${rows.length} class="name">
-      <span class="iface">${iface.name}</span>
-      <small>${[iface.kind ?? iface.driver, iface.state, iface.master && `in ${iface.master}`]
-        .filter(Boolean).join(" · ")}</small>
+      <b>${iface.name}</b> <small>${kind.filter(Boolean).join(" · ")}</small>
+      ${ours(iface) && ways.length > 0 && html` <button class="plus" aria-expanded=${more}
+        onClick=${() => setMore(!more)}
+        aria-label="Attach more to ${iface.name}" title="Attach more">${more ? "−" : "+"}</button>`}
     </th>`}
     ${row}
   </tr>`)}</tbody>`;
 }
 
+const whyNot = (iface) =>
+  html`<span class="quiet">cannot be attached: ${iface.why_not ?? iface.link_type}</span>`;
+
+/** A row that has words and no numbers. Cells are not spanned: narrow windows hide some columns. */
+const Plain = ({ children }) => html`
+  <td class="what">${children}</td>
+  <td class="rate"></td><td class="rate"></td><td class="minute"></td><td class="do"></td>`;
+
 function Attached({ a, meters, held }) {
   const meter = (part) => meters.seats.get(seatKey(a.iface, a.place, part));
   const [seen, dropped] = [meter("seen"), meter("dropped")];
-  const fell = a.wanted_mode === "auto" && a.mode === "generic";
   const title = (m) => m && `${exact(m.packets)} packets`;
   return html`
     <td class="what">
@@ -83,10 +101,9 @@ function Attached({ a, meters, held }) {
       ${a.state !== "attached" && html`<span class="mark drop">${a.state}</span>`}
       <span class="sees">sees ${a.sees.join(", ") || "nothing"}</span>
       ${a.blind.length > 0 && html`<span class="blind">not ${a.blind.join("; ")}</span>`}
-      ${fell && html`<span class="blind">native is not possible here</span>`}
     </td>
-    <td class="n rate" title=${title(seen)}>${rate(seen?.rate)}</td>
-    <td class="n rate ${dropped?.rate ? "drop" : ""}" title=${title(dropped)}>${rate(dropped?.rate)}</td>
+    <td class="n rate" title=${title(seen)}>${rate(seen?.rate) || 0}</td>
+    <td class="n rate ${dropped?.rate ? "drop" : ""}" title=${title(dropped)}>${rate(dropped?.rate) || 0}</td>
     <td class="minute">
       <${Sparkline} history=${dropped?.history ?? []} tone="drop" of="${a.iface} dropped" /></td>
     <td class="do"><button disabled=${held} onClick=${() => detach(a.iface, a.place, a.sees)}
@@ -96,39 +113,24 @@ function Attached({ a, meters, held }) {
 function Other({ other }) {
   const what = [placeWords(other.place), other.mode].filter(Boolean).join(" ");
   const name = other.name ? `“${other.name}”` : "without a name";
-  return html`<td class="what" colspan="5">
-    <b class="place">${what}</b>
+  return html`<b class="place">${what}</b>
     <span class="sees">another owner’s program ${name}, id ${other.program_id}</span>
-    ${other.bypasses_us && html`<span class="mark">runs first and may bypass these rules</span>`}
-  </td>`;
+    ${other.bypasses_us && html`<span class="mark">runs first, may bypass these rules</span>`}`;
 }
 
-const Nothing = ({ iface }) => html`<td class="what quiet" colspan="5">
-  ${iface.attachable ? "nothing attached" : `cannot be attached: ${iface.why_not ?? iface.link_type}`}
-</td>`;
-
-/** The ways that are still open: one program of ours a place. */
-function free(iface) {
-  const taken = new Set(iface.attachments.map((a) => a.place));
-  return WAYS.filter(([place]) => !taken.has(place));
-}
-
-function Attach({ iface, held }) {
+function Attach({ iface, ways, held }) {
   const [chosen, choose] = useState(null);
-  const ways = free(iface);
   const [place, mode] = ways.find(([p, m]) => `${p} ${m}` === chosen) ?? ways[0];
   const submit = (event) => {
     event.preventDefault();
     attach(iface.name, place, mode ? { mode } : {});
   };
-  return html`<td class="what" colspan="5">
-    <form class="attach" onSubmit=${submit}>
-      <select aria-label="How to attach to ${iface.name}" value="${place} ${mode}" disabled=${held}
-        onChange=${(e) => choose(e.target.value)}>
-        ${ways.map(([p, m, words]) => html`<option key=${words} value="${p} ${m}">${words}</option>`)}
-      </select>
-      <button disabled=${held} aria-label="Attach to ${iface.name}">Attach</button>
-      ${iface.suggestions.length > 0 && html`<span class="quiet">${iface.suggestions.join("; ")}</span>`}
-    </form>
-  </td>`;
+  return html`<form class="attach" onSubmit=${submit}>
+    <select aria-label="How to attach to ${iface.name}" value="${place} ${mode}" disabled=${held}
+      onChange=${(e) => choose(e.target.value)}>
+      ${ways.map(([p, m, words]) => html`<option key=${words} value="${p} ${m}">${words}</option>`)}
+    </select>
+    <button disabled=${held} aria-label="Attach to ${iface.name}">Attach</button>
+    ${iface.suggestions.length > 0 && html`<span class="quiet">${iface.suggestions.join("; ")}</span>`}
+  </form>`;
 }

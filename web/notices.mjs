@@ -6,7 +6,7 @@ import { html, useEffect, useRef } from "./html.mjs";
 import { set, state } from "./state.mjs";
 
 const DONE_MS = 6000;
-const SIGNS = { error: "Failed:", warning: "Mind:", done: "Done:" };
+const SIGNS = { error: "Failed:", warning: "Warning:", done: "Done:" };
 
 /** One bar at the foot of the window: it covers, and so never moves what is above. */
 export function Bar({ lost, notice }) {

@@ -113,5 +113,5 @@ function Says({ text, current, added }) {
 function Added({ rule }) {
   const warnings = rule.warnings ?? [];
   return html`<p>Added at ${rule.position}: ${rule.text}
-    ${warnings.map((words) => html` <span class="warning" key=${words}>Mind: ${words}</span>`)}</p>`;
+    ${warnings.map((words) => html` <span class="warning" key=${words}>Warning: ${words}</span>`)}</p>`;
 }

@@ -38,15 +38,15 @@ export function Rules({ rules, ghosts, meters, status, held, suggest, iface }) {
           html`<${Row} key=${rule.id} rule=${rule} ghost=${ghost} held=${held}
             meter=${meters.rules.get(rule.id)} index=${from + i + 2} />`)}
         ${below > 0 && html`<${Space} key="below" height=${below} />`}
-        ${rows.length === 0 && html`<${NoRules} key="none" suggest=${suggest} iface=${iface} />`}
       </tbody>
       <tfoot><${PolicyRow} policy=${status.policy} meters=${meters} index=${rows.length + 2} /></tfoot>
     </table>
+    ${rows.length === 0 && html`<${NoRules} suggest=${suggest} iface=${iface} />`}
   </section>`;
 }
 
 const Space = ({ height }) =>
-  html`<tr aria-hidden="true"><td colspan="8" style=${{ height: `${height}px`, padding: 0 }}></td></tr>`;
+  html`<tr aria-hidden="true"><td style=${{ height: `${height}px`, padding: 0 }}></td></tr>`;
 
 function Row({ rule, ghost, meter, held, index }) {
   const { verdict, match, comment } = sentence(rule.text);
@@ -103,9 +103,9 @@ function NoRules({ suggest, iface }) {
     "drop tcp/22 from not 10.0.0.0/8 in",
     "count udp/53",
   ];
-  return html`<tr class="none"><td colspan="8">
-    <p>No rule yet: every packet meets the policy below. Type a sentence above, or begin with one:</p>
+  return html`<div class="none">
+    <p>No rule yet: every packet meets the policy. Type a sentence above, or begin with one:</p>
     <p class="examples">${examples.map((text) =>
       html`<button key=${text} onClick=${() => suggest(text)}>${text}</button>`)}</p>
-  </td></tr>`;
+  </div>`;
 }

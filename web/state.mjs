@@ -61,9 +61,10 @@ function outdated(stats) {
 }
 
 async function beat() {
-  if (!state.loaded || state.lost || beats++ % SLOW_BEATS === 0) await refresh();
-  const stats = await api.stats();
   const back = state.lost !== null;
+  if (!back && (!state.loaded || beats++ % SLOW_BEATS === 0)) await refresh();
+  const stats = await api.stats();
+  if (back) await refresh();
   set({
     meters: advance(state.meters, stats),
     lost: null,
