@@ -55,6 +55,7 @@ unit: dev
 	$(BIN)/python -m pytest $(TESTS)
 
 demo: build
+	@scripts/install-system-packages demo
 	$(SUDO) $(BIN)/python scripts/demo.py
 
 lint: dev

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "xdpwall"
 
 ACTING = {
-    "advice", "applying", "attach", "attachments", "attachmentviews", "changes", "dataplane", "doctor",
-    "instance", "interfaces", "lock", "mapset", "namespace", "pins", "places", "reader",
+    "advice", "applying", "attach", "attachments", "attachmentviews", "changes", "dataplane",
+    "doctor", "instance", "interfaces", "lock", "mapset", "namespace", "pins", "places", "reader",
     "recovery", "restoring", "settling", "store",
 }  # fmt: skip
 """Between the facade and the kernel: these touch the disk or the kernel. What is named nowhere
