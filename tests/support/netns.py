@@ -81,6 +81,10 @@ class Namespace:
         """`ip LINE` in here."""
         return command("ip", "-n", self.name, *line.split())
 
+    def tc(self, line: str) -> str:
+        """`tc LINE` in here."""
+        return command("tc", "-n", self.name, *line.split())
+
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
         """This thread's network is this namespace's; sockets opened meanwhile stay in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import select
 import socket
 import struct
@@ -39,16 +40,21 @@ class Wire:
         self.socket.bind((iface, ETH_P_ALL))
         self.socket.setblocking(False)
 
-    def send(self, frame: bytes) -> None:
-        """Put one frame on the interface, waiting for room in its queue."""
+    def send(self, frame: bytes) -> bool:
+        """Put one frame on the interface, waiting for room in the socket's buffer.
+
+        False when the kernel dropped it on its way out, as tc egress does.
+        """
         while True:
             try:
                 self.socket.send(frame)
-                return
-            except (BlockingIOError, OSError) as error:
-                if not isinstance(error, BlockingIOError) and error.errno != 105:  # ENOBUFS
-                    raise
+                return True
+            except BlockingIOError:
                 select.select([], [self.socket], [], 1)
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                return False
 
     def receive(
         self, wanted: Callable[[bytes], bool] = lambda frame: True, *, timeout: float = 2.0

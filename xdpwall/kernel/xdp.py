@@ -1,0 +1,59 @@
+"""Attach, swap, detach and ask for XDP programs by netlink.
+
+A program attached so outlives the process. Another way, bpf_link, ties it to a pinned file, and
+netlink gets EBUSY while a link of somebody's holds the hook.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .links import XdpState, xdp_state
+from .rtnl import conversation, named
+
+Mode = Literal["native", "generic"]
+
+_IF_NOEXIST = 1
+_MODES = {"generic": 2, "native": 4}
+_REPLACE = 16
+
+
+def xdp_query(index: int) -> XdpState:
+    """What is attached; NotFound when no interface has that index."""
+    with conversation(f"ask {named(index)} for its XDP program") as ip:
+        return xdp_state(ip.link("get", index=index)[0])
+
+
+def xdp_attach(
+    index: int,
+    fd: int,
+    mode: Mode,
+    *,
+    expected_fd: int | None = None,
+    if_noexist: bool = True,
+) -> None:
+    """Attach the program behind `fd`, or swap it in atomically for that behind `expected_fd`.
+
+    Without `expected_fd` and with `if_noexist` an occupied hook is a Conflict; without both,
+    whatever is there in this mode is replaced. An Unsupported carries the driver's own words.
+    """
+    flags = _MODES[mode]
+    if expected_fd is not None:
+        flags |= _REPLACE
+    elif if_noexist:
+        flags |= _IF_NOEXIST
+    _set(f"attach XDP ({mode}) to {named(index)}", index, fd, flags, expected_fd)
+
+
+def xdp_detach(index: int, mode: Mode, expected_fd: int | None = None) -> None:
+    """Detach: only the program behind `expected_fd` when given, else whatever is there."""
+    flags = _MODES[mode] | (0 if expected_fd is None else _REPLACE)
+    _set(f"detach XDP ({mode}) from {named(index)}", index, -1, flags, expected_fd)
+
+
+def _set(doing: str, index: int, fd: int, flags: int, expected_fd: int | None) -> None:
+    attributes = [("IFLA_XDP_FD", fd), ("IFLA_XDP_FLAGS", flags)]
+    if expected_fd is not None:
+        attributes.append(("IFLA_XDP_EXPECTED_FD", expected_fd))
+    with conversation(doing) as ip:
+        ip.link("set", index=index, xdp={"attrs": attributes})
