@@ -15,6 +15,7 @@ from xdpwall.errors import Conflict, NotFound, Unsupported
 from xdpwall.kernel import netlink
 from xdpwall.kernel.programs import Program
 from xdpwall.model import AttachmentSpec
+from xdpwall.views import WantedMode
 
 
 def loader(name: str, asked: list[bool] | None = None) -> Callable[[bool], Program]:
@@ -52,9 +53,9 @@ def pair(lab: Lab) -> tuple[Namespace, Namespace]:
 @pytest.mark.parametrize(
     ("wanted", "got"), [("auto", "native"), ("native", "native"), ("generic", "generic")]
 )
-def test_attach_drops_and_detach_lets_pass(lab: Lab, wanted: str, got: str) -> None:
+def test_attach_drops_and_detach_lets_pass(lab: Lab, wanted: WantedMode, got: str) -> None:
     host, box = pair(lab)
-    spec = AttachmentSpec.at("v0", "xdp", wanted)  # type: ignore[arg-type]
+    spec = AttachmentSpec.at("v0", "xdp", wanted)
     attacher = Attacher(lab.bpffs)
     with host.inside(), Wire(box, "eth0") as sender, Wire(host, "v0") as receiver:
         index = host.index("v0")
@@ -120,7 +121,7 @@ def test_the_other_mode_of_ours_is_a_conflict(lab: Lab) -> None:
 
 @pytest.mark.parametrize("theirs", ["native", "generic"])
 @pytest.mark.parametrize("wanted", ["native", "generic", "auto"])
-def test_another_owners_program(lab: Lab, theirs: netlink.Mode, wanted: netlink.Mode) -> None:
+def test_another_owners_program(lab: Lab, theirs: netlink.Mode, wanted: WantedMode) -> None:
     host, _ = pair(lab)
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
