@@ -39,7 +39,7 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
             _bind_private(listener, path)
             mine = os.lstat(path)
         except OSError as error:
-            raise _refused(error, str(path)) from error
+            raise refused(error, str(path)) from error
         try:
             _open_to_group(path)
             yield listener
@@ -56,7 +56,7 @@ def tcp_socket(host: str, port: int) -> Iterator[socket.socket]:
         try:
             listener.bind((address, port))
         except OSError as error:
-            raise _refused(error, f"{host}:{port}") from error
+            raise refused(error, f"{host}:{port}") from error
         yield listener
 
 
@@ -136,7 +136,8 @@ def _remove(path: Path, mine: os.stat_result) -> None:
             os.unlink(path)
 
 
-def _refused(error: OSError, where: str) -> XdpwallError:
+def refused(error: OSError, where: str) -> XdpwallError:
+    """What the system's refusal to make or bind something means to the user."""
     if error.errno == errno.EADDRINUSE:
         return Conflict(
             f"{where} is in use", code="address-in-use", hint="give another --port, or 0 for any"

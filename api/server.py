@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import fcntl
 import logging
 import os
@@ -11,6 +10,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from xdpwall.api.app import create_app
-from xdpwall.api.listen import host_names, page_url, tcp_socket, unix_socket
+from xdpwall.api.listen import host_names, page_url, refused, tcp_socket, unix_socket
 from xdpwall.api.security import PEER, Peer
 from xdpwall.api.tokens import load_token
 from xdpwall.errors import Conflict
@@ -54,6 +54,7 @@ def serve(
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     names = host_names(host)
     with (
+        _Stop() as stop,
         Firewall.open(settings, service=True) as firewall,
         _only_one(settings),
         unix_socket(settings.socket) as local,
@@ -69,7 +70,7 @@ def serve(
             address = f"{page_url(tcp)} (token: {settings.state_dir / 'token'})"
         server = _Server(_config(app))
         server.on_started = lambda: say(f"xdpwall: page at {address}")
-        asyncio.run(server.serve(sockets=[local, tcp]))
+        stop.run(server, [local, tcp])
 
 
 def _config(app: ASGIApp) -> Config:
@@ -89,7 +90,7 @@ def _config(app: ASGIApp) -> Config:
 
 
 class _Server(Server):
-    """uvicorn's, told to end on a signal without dying of it: the sockets are cleared away."""
+    """uvicorn's, which says when it answers and leaves signals to `_Stop`."""
 
     on_started: Callable[[], None]
 
@@ -97,17 +98,39 @@ class _Server(Server):
         await super().startup(sockets)
         self.on_started()
 
-    @contextlib.contextmanager
+    @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        wanted = (signal.SIGINT, signal.SIGTERM)
-        for one in wanted:
-            loop.add_signal_handler(one, self.handle_exit, one, None)
-        try:
-            yield
-        finally:
-            for one in wanted:
-                loop.remove_signal_handler(one)
+        yield  # `_Stop` has them from before the start until after the end.
+
+
+class _Stop:
+    """SIGTERM and SIGINT ask the server to end; a second one does not cut the clearing-up short."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._server: Server | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> _Stop:
+        if threading.current_thread() is threading.main_thread():
+            for one in (signal.SIGINT, signal.SIGTERM):
+                self._before[one] = signal.signal(one, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one, handler in self._before.items():
+            signal.signal(one, handler)
+
+    def run(self, server: Server, sockets: list[socket.socket]) -> None:
+        """Serve until asked to stop, also when that was before."""
+        self._server = server
+        server.should_exit = self.asked
+        asyncio.run(server.serve(sockets=sockets))
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+        if self._server is not None:
+            self._server.should_exit = True
 
 
 class _Protocol(H11Protocol):
@@ -152,7 +175,11 @@ def _tcp_count(connections: Any) -> int:
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
     """Hold the state folder's serve.lock: one service for one instance."""
-    fd = os.open(settings.state_dir / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path = settings.state_dir / "serve.lock"
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise refused(error, str(path)) from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
+import tempfile
 from pathlib import Path
 
 from xdpwall.errors import Failed, NeedsPrivileges, Refused
@@ -29,18 +31,15 @@ def load_token(state_dir: Path) -> str:
 def _make(path: Path) -> None:
     if os.path.lexists(path):
         return
-    # Linked into place when it is whole: a crash leaves no half token, a second service no other.
-    half = path.with_name(f"token.{os.getpid()}")
-    fd = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    # Linked into place when it is whole: a crash leaves no half token, a second start no other.
+    fd, half = tempfile.mkstemp(prefix="token.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(fd, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(32) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        if not os.path.lexists(path):
+        with contextlib.suppress(FileExistsError):
             os.link(half, path)
-    except FileExistsError:
-        pass
     finally:
         os.unlink(half)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import sqlite3
 import stat
 from typing import Any
 
@@ -174,13 +173,11 @@ def test_the_docs_of_a_cdn_are_off(service: Service) -> None:
 
 
 def test_who_changed_it_is_noted(service: Service) -> None:
+    who = ("author", "via", "message")
     service.call("POST", "/rules?message=by%20socket", {"action": "count"})
+    assert service.audit(*who) == ("uid 0", "socket", "by socket")
     service.tcp(
         "POST", f"{RULES}?message=by%20tcp", {"content-type": "application/json"},
         b'{"action": "count"}', token=service.token,
     )  # fmt: skip
-    path = service.settings.state_dir / "xdpwall.db"
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as store:
-        found = store.execute("SELECT author, via, message FROM audit ORDER BY rowid DESC LIMIT 2")
-        assert found.fetchall() == [("token", "tcp", "by tcp"), ("uid 0", "socket", "by socket")]
-    store.close()
+    assert service.audit(*who) == ("token", "tcp", "by tcp")

@@ -12,73 +12,46 @@ from xdpwall.model import Rule
 TCP = {"action": "drop", "proto": "tcp"}
 PING = {"action": "drop", "proto": "icmp"}
 
+
+def each(field: str, *values: Any, base: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """A rule with each of the values in that field."""
+    return [{**(base or {"action": "drop"}), field: value} for value in values]
+
+
 RULES: dict[str, list[dict[str, Any]]] = {
-    "id": [
-        {"action": "drop", "id": value}
-        for value in ("", "UPPER", "-x", "x" * 33, "a b", "a\x00", 5, ["a"], "é")
-    ],
-    "action": [{}, *({"action": value} for value in ("deny", "", 1, None, ["drop"], "DROP "))],
-    "iface": [
-        {"action": "drop", "iface": value}
-        for value in ("", "a" * 16, "a/b", "a b", "..", "!", "!!eth0", 7, "e\nth0")
-    ],
-    "direction": [{"action": "drop", "direction": value} for value in ("both", "in", 1, "")],
-    "ethertype": [
-        {"action": "drop", "ethertype": value}
-        for value in ("ipv4", "ipv6", "0x0800", "0x86dd", "0x05ff", "0x10000", "x", -1, 1.5)
-    ],
-    "family": [
-        *({"action": "drop", "family": value} for value in ("ip", 4, "", "IPv5")),
-        {"action": "drop", "family": "ipv6", "src": "10.0.0.0/8"},
-    ],
-    "proto": [{"action": "drop", "proto": value} for value in ("tpc", 256, -1, "", 6.5, True)],
-    "src": [
-        {"action": "drop", "src": value}
-        for value in ("10.0.0.1/8", "10.0.0.0/33", "host", "", "@set", "1.2.3", "fe80::1%eth0", 5)
-    ],
-    "dst": [
-        *({"action": "drop", "dst": value} for value in ("::1/129", "2001:db8::1/32", "!", "x")),
-        {"action": "drop", "proto": "icmp", "dst": "2001:db8::1"},
-    ],
-    "sport": [
-        *({**TCP, "sport": value} for value in ("65536", "-1", "9-1", "", "a", "1,", "1-2-3")),
-        {"action": "drop", "sport": 53},
-    ],
-    "dport": [
-        *({**TCP, "dport": value} for value in (65536, -1, "80;443", [80], "!", True, 1.5)),
-        {"action": "drop", "proto": "gre", "dport": 1},
-    ],
-    "icmp_type": [
-        *({**PING, "icmp_type": value} for value in ("ping", 256, -1, "", 1.5)),
-        {**TCP, "icmp_type": 8},
-    ],
-    "icmp_code": [
-        *({**PING, "icmp_type": 3, "icmp_code": value} for value in ("nope", 256, -1, "")),
-        {**PING, "icmp_code": 0},
-    ],
-    "tcp_flags": [
-        *({**TCP, "tcp_flags": value} for value in ("syn/", "foo", "syn/ack", "", 2, "/")),
-        {**PING, "tcp_flags": "syn"},
-    ],
-    "vlan": [{"action": "drop", "vlan": value} for value in (4096, -1, "any", "", "1-2", True)],
-    "length": [{"action": "drop", "length": value} for value in (65_576, "9-1", "a", -1, "", "1-")],
-    "ttl": [{"action": "drop", "ttl": value} for value in (256, "9-1", "x", -1, "", 1.5)],
-    "fragment": [{"action": "drop", "fragment": value} for value in ("middle", 1, "", [])],
-    "expires": [
-        {"action": "drop", "expires": value}
-        for value in ("soon", "2030-13-01T00:00:00Z", "", 5.5, "-1h")
-    ],
-    "enabled": [{"action": "drop", "enabled": value} for value in ("yes", 1, "", [])],
-    "comment": [
-        {"action": "drop", "comment": value}
-        for value in ("x" * 257, "a\nb", "\x1b[31m", 5, ["x"], "\x00")
-    ],
-    "log": [{"action": "drop", "log": True}],
-    "position": [
-        {"action": "drop", "position": value} for value in (0, -1, 3, 99_999, "x", 1.5, True, [1])
-    ],
-    "color": [{"action": "drop", "color": "red"}],
-    "packets": [{"action": "drop", "packets": 0}],
+    "id": each("id", "", "UPPER", "-x", "x" * 33, "a b", "a\x00", 5, ["a"], "é"),
+    "action": [{}, *each("action", "deny", "", 1, None, ["drop"], "DROP ")],
+    "iface": each("iface", "", "a" * 16, "a/b", "a b", "..", "!", "!!eth0", 7, "e\nth0"),
+    "direction": each("direction", "both", "in", 1, ""),
+    "ethertype": each("ethertype", "ipv4", "ipv6", "0x0800", "0x86dd", "0x05ff", "0x10000", "x", -1)
+    + each("ethertype", 1.5, True, ""),
+    "family": each("family", "ip", 4, "", "IPv5")
+    + each("family", "ipv6", base={"action": "drop", "src": "10.0.0.0/8"}),
+    "proto": each("proto", "tpc", 256, -1, "", 6.5, True),
+    "src": each("src", "10.0.0.1/8", "10.0.0.0/33", "host", "", "@set", "1.2.3", "fe80::1%eth0", 5),
+    "dst": each("dst", "::1/129", "2001:db8::1/32", "!", "x")
+    + each("dst", "2001:db8::1", base=PING),
+    "sport": each("sport", "65536", "-1", "9-1", "", "a", "1,", "1-2-3", base=TCP)
+    + each("sport", 53),
+    "dport": each("dport", 65536, -1, "80;443", [80], "!", True, 1.5, base=TCP)
+    + each("dport", 1, base={"action": "drop", "proto": "gre"}),
+    "icmp_type": each("icmp_type", "ping", 256, -1, "", 1.5, base=PING)
+    + each("icmp_type", 8, base=TCP),
+    "icmp_code": each("icmp_code", "nope", 256, -1, "", base={**PING, "icmp_type": 3})
+    + each("icmp_code", 0, base=PING),
+    "tcp_flags": each("tcp_flags", "syn/", "foo", "syn/ack", "", 2, "/", base=TCP)
+    + each("tcp_flags", "syn", base=PING),
+    "vlan": each("vlan", 4096, -1, "any", "", "1-2", True),
+    "length": each("length", 65_576, "9-1", "a", -1, "", "1-"),
+    "ttl": each("ttl", 256, "9-1", "x", -1, "", 1.5),
+    "fragment": each("fragment", "middle", 1, "", []),
+    "expires": each("expires", "soon", "2030-13-01T00:00:00Z", "", 5.5, "-1h"),
+    "enabled": each("enabled", "yes", 1, "", []),
+    "comment": each("comment", "x" * 257, "a\nb", "\x1b[31m", 5, ["x"], "\x00"),
+    "log": each("log", True),
+    "position": each("position", 0, -1, 3, 99_999, "x", 1.5, True, [1]),
+    "color": each("color", "red"),
+    "packets": each("packets", 0),
     "text": [{"text": value} for value in ("", "block it", 5, "drop tcp/99999", "x" * 10_000)],
 }
 

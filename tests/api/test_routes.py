@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.service import Service
@@ -78,7 +80,7 @@ def test_openapi_lists_what_is_here_and_nothing_else(service: Service) -> None:
 @pytest.mark.parametrize("route", LATER)
 def test_a_later_route_says_so(service: Service, route: str) -> None:
     method, path = route.split()
-    body = {} if method in ("PUT", "POST") else None
+    body: Any = {} if method in ("PUT", "POST") else None
     refused = service.call(method, path, body)
     assert refused.status == 501
     assert refused.json["code"] == "not-in-this-version"

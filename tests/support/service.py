@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ import sys
 from pathlib import Path
 from xdpwall.api.server import serve
 from xdpwall.settings import Settings
-serve(Settings(*map(Path, sys.argv[1:4])), port=0)
+serve(Settings(*map(Path, sys.argv[1:4])), port=int(sys.argv[4]))
 """
 
 
@@ -54,8 +55,10 @@ class Reply:
 class Service:
     """One service process; `stop` is SIGTERM, `kill` is SIGKILL."""
 
-    def __init__(self, space: Namespace, folder: Path, bpffs: Path) -> None:
+    def __init__(self, space: Namespace, folder: Path, bpffs: Path, *, port: int = 0) -> None:
+        """Port 0 is any free one, another one at each start."""
         self.space = space
+        self._port = port
         self.settings = Settings(folder / "state", bpffs / "xdpwall", folder / "xdpwall.sock")
         self.address = ""
         self._log = folder / "service.log"
@@ -66,7 +69,7 @@ class Service:
         paths = (self.settings.state_dir, self.settings.bpffs, self.settings.socket)
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                self.space.argv(sys.executable, "-c", _MAIN, *map(str, paths)),
+                self.space.argv(sys.executable, "-c", _MAIN, *map(str, paths), str(self._port)),
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE,
@@ -107,6 +110,15 @@ class Service:
     def token(self) -> str:
         """The bearer token."""
         return self.address.partition("#token=")[2]
+
+    def audit(self, *columns: str) -> tuple[Any, ...]:
+        """The columns of the latest entry of the audit trail."""
+        path = self.settings.state_dir / "xdpwall.db"
+        wanted = ", ".join(columns)
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+            found = store.execute(f"SELECT {wanted} FROM audit ORDER BY id DESC LIMIT 1")
+            row: tuple[Any, ...] = found.fetchone()
+            return row
 
     def log(self) -> str:
         """What it wrote to stderr."""

@@ -1,0 +1,322 @@
+"""The service as a process: start, stop, kill, stale sockets, tokens; and it never stalls."""
+
+from __future__ import annotations
+
+import fcntl
+import grp
+import os
+import re
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.netns import Lab, wait_for
+from tests.support.service import ROOT, Service
+from xdpwall.api import listen
+from xdpwall.api.listen import tcp_socket, unix_socket
+from xdpwall.api.server import serve
+from xdpwall.api.tokens import load_token
+from xdpwall.errors import Conflict, Failed, InvalidInput, NeedsPrivileges, Refused
+from xdpwall.settings import Settings
+
+
+@pytest.fixture
+def own(lab: Lab, tmp_path: Path) -> Iterator[Service]:
+    """A service of this test's own, not yet started."""
+    service = Service(lab.namespace(), tmp_path, lab.bpffs)
+    yield service
+    service.kill()
+
+
+def test_stop_and_start_again(own: Service) -> None:
+    with own:
+        first = own.token
+        own.call("POST", "/rules", {"action": "count", "id": "kept"})
+        assert own.stop() == 0, own.log()
+        assert not own.settings.socket.exists()
+        own.start()
+        assert own.token == first
+        assert own.call("GET", "/rules/kept").status == 200
+        assert "Traceback" not in own.log()
+
+
+def test_a_killed_service_leaves_no_obstacle(own: Service) -> None:
+    with own:
+        own.call("POST", "/rules", {"action": "count", "id": "kept"})
+        own.kill()
+        assert own.settings.socket.exists()
+        own.start()
+        assert own.call("GET", "/rules/kept").status == 200
+        assert own.call("GET", "/healthz").json["status"] == "ok"
+
+
+def test_stop_waits_for_a_change_in_progress(own: Service) -> None:
+    with own:
+        answers: list[int] = []
+        with _locked(own.settings):
+            asking = threading.Thread(
+                target=lambda: answers.append(own.call("POST", "/rules", {"action": "drop"}).status)
+            )
+            asking.start()
+            wait_for(lambda: _busy(own), "the change waits for the lock")
+            os.kill(own.pid, 15)
+            wait_for(lambda: not _accepts(own), "the service has stopped to listen")
+        asking.join(20)
+        assert answers == [201]
+        assert own.stop() == 0
+
+
+def test_a_slow_change_does_not_stall_the_service(own: Service) -> None:
+    with own:
+        answers: list[int] = []
+        with _locked(own.settings):
+            asking = threading.Thread(
+                target=lambda: answers.append(own.call("POST", "/rules", {"action": "drop"}).status)
+            )
+            asking.start()
+            wait_for(lambda: _busy(own), "the change waits for the lock")
+            for _ in range(3):
+                begun = time.monotonic()
+                health = own.tcp("GET", "/healthz")
+                assert health.status == 200
+                assert health.json["status"] == "degraded"
+                assert own.tcp("GET", "/").status == 200
+                assert own.tcp("GET", "/api/v1/openapi.json", token=own.token).status == 200
+                assert time.monotonic() - begun < 3
+            assert not answers
+        asking.join(20)
+        assert answers == [201]
+        assert own.call("GET", "/healthz").json["status"] == "ok"
+
+
+def test_one_service_for_one_instance(own: Service, lab: Lab, tmp_path: Path) -> None:
+    with own:
+        elsewhere = tmp_path / "other.sock"
+        settings = own.settings
+        same_state = Settings(settings.state_dir, settings.bpffs, elsewhere)
+        for wanted in (same_state, settings):
+            with pytest.raises(Conflict) as caught:
+                own.space.call(_serve, wanted)
+            assert caught.value.code == "already-running"
+        assert not elsewhere.exists()
+        assert own.call("GET", "/healthz").status == 200
+
+
+def _serve(settings: Settings) -> None:
+    try:
+        serve(settings, port=0)
+    except Conflict as error:
+        # Exceptions with keywords do not pickle.
+        raise _plain(error) from None
+
+
+def _plain(error: Conflict) -> Conflict:
+    plain = Conflict(error.message)
+    plain.code = error.code
+    return plain
+
+
+def test_the_service_is_small(own: Service) -> None:
+    with own:
+        own.call("POST", "/rules", ["drop icmp", "count udp"])
+        for path in ("/interfaces", "/status", "/stats", "/rules"):
+            assert own.call("GET", path).status == 200
+        text = Path(f"/proc/{own.pid}/status").read_text()
+        resident = int(re.findall(r"VmRSS:\s+(\d+) kB", text)[0]) / 1024
+        assert resident < 100, f"{resident:.0f} MB"
+
+
+def test_the_peers_uid_is_the_author(own: Service) -> None:
+    with own:
+        own.settings.socket.parent.chmod(0o711)
+        own.settings.socket.chmod(0o666)
+        ask = (
+            "import socket; s = socket.socket(socket.AF_UNIX); s.connect('xdpwall.sock');"
+            "s.sendall(b'PUT /api/v1/switch HTTP/1.1\\r\\nhost: x\\r\\nconnection: close\\r\\n'"
+            "b'content-type: application/json\\r\\ncontent-length: 13\\r\\n\\r\\n{\"on\": false}');"
+            "print(s.recv(12).decode())"
+        )
+        done = subprocess.run(
+            ["/usr/bin/python3", "-c", ask], cwd=own.settings.socket.parent, user=65534,
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout == "HTTP/1.1 200\n"
+        assert own.audit("author", "via") == ("uid 65534", "socket")
+
+
+def test_under_systemd_the_token_is_not_printed(own: Service, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    main = (
+        "import os, sys\nfrom pathlib import Path\nfrom xdpwall.settings import Settings\n"
+        "from xdpwall.api.server import serve\n"
+        "state = os.fstat(1)\n"
+        "os.environ['JOURNAL_STREAM'] = f'{state.st_dev}:{state.st_ino}'\n"
+        "serve(Settings(*map(Path, sys.argv[1:])), port=0)\n"
+    )
+    paths = [str(p) for p in (own.settings.state_dir, own.settings.bpffs, own.settings.socket)]
+    with journal.open("w") as out:
+        process = subprocess.Popen(
+            own.space.argv(sys.executable, "-c", main, *paths), stdout=out, cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        try:
+            wait_for(lambda: "page at" in journal.read_text(), "the address", timeout=30)
+        finally:
+            process.terminate()
+            assert process.wait(30) == 0
+    token = (own.settings.state_dir / "token").read_text().strip()
+    assert token not in journal.read_text()
+    assert str(own.settings.state_dir / "token") in journal.read_text()
+
+
+# -- the unix socket and the port, without a service ----------------------------------------------
+
+
+def test_something_else_at_the_sockets_path_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("precious")
+    with pytest.raises(Conflict) as caught, unix_socket(path):
+        pass
+    assert caught.value.code == "not-a-socket"
+    assert path.read_text() == "precious"
+
+
+def test_a_socket_that_answers_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        with pytest.raises(Conflict) as caught, unix_socket(path):
+            pass
+        assert caught.value.code == "already-running"
+    assert path.exists()
+
+
+def test_the_group_may_use_the_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run" / "s"
+    monkeypatch.setattr(listen, "GROUP", "daemon")
+    with unix_socket(path):
+        state = path.stat()
+        assert stat.S_IMODE(state.st_mode) == 0o660
+        assert state.st_gid == grp.getgrnam("daemon").gr_gid
+    assert not path.exists()
+
+
+def test_a_socket_of_a_successor_is_not_removed(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with unix_socket(path):
+        path.unlink()
+        path.write_text("the next one's")
+    assert path.exists()
+
+
+def test_a_path_too_long_for_a_socket(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as caught, unix_socket(tmp_path / ("x" * 108)):
+        pass
+    assert caught.value.field == "socket"
+
+
+def test_a_port_in_use() -> None:
+    with tcp_socket("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Conflict) as caught, tcp_socket("127.0.0.1", port):
+            pass
+    assert caught.value.code == "address-in-use"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org", "", "127.1"])
+def test_only_loopback_is_listened_on(host: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        serve(Settings(tmp_path / "state", tmp_path / "bpf", tmp_path / "s"), host)
+    assert caught.value.field == "host"
+    assert not list(tmp_path.iterdir())
+
+
+# -- the token ------------------------------------------------------------------------------------
+
+
+def test_the_token_is_made_once_and_is_private(tmp_path: Path) -> None:
+    token = load_token(tmp_path)
+    assert len(token) >= 43
+    assert load_token(tmp_path) == token
+    assert [path.name for path in tmp_path.iterdir()] == ["token"]
+    assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+
+
+def test_two_first_starts_agree(tmp_path: Path) -> None:
+    found: list[str] = []
+    ready = threading.Barrier(8)
+
+    def first_start() -> None:
+        ready.wait()
+        found.append(load_token(tmp_path))
+
+    threads = [threading.Thread(target=first_start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+
+
+def test_an_exposed_token_is_refused(tmp_path: Path) -> None:
+    load_token(tmp_path)
+    (tmp_path / "token").chmod(0o644)
+    with pytest.raises(Refused) as caught:
+        load_token(tmp_path)
+    assert caught.value.code == "token-exposed"
+
+
+@pytest.mark.parametrize("text", ["", "short", "x" * 31, "with blanks " * 5, "é" * 40])
+def test_a_file_that_holds_no_token(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "token"
+    path.write_text(text)
+    path.chmod(0o600)
+    with pytest.raises(Failed) as caught:
+        load_token(tmp_path)
+    assert "rm " in (caught.value.hint or "")
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises((Failed, NeedsPrivileges)):
+        load_token(tmp_path / "nowhere")
+
+
+# -- help -----------------------------------------------------------------------------------------
+
+
+class _locked:
+    """The instance's lock, held by this process as another command would hold it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.state_dir / "lock"
+
+    def __enter__(self) -> None:
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+
+def _busy(service: Service) -> bool:
+    problems = service.call("GET", "/healthz").json["problems"]
+    return any("a change is being made" in problem for problem in problems)
+
+
+def _accepts(service: Service) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(service.settings.socket))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        return True
