@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner, Result
 
 from tests.support.netns import Namespace
+from tests.support.service import Service
 from xdpwall.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +43,8 @@ class Instance:
     bpffs: Path
     socket: Path
     space: Namespace | None = None
-    more: dict[str, str] = field(default_factory=dict)
+    box: Namespace | None = None
+    service: Service | None = None
 
     @property
     def env(self) -> dict[str, str]:
@@ -49,7 +53,6 @@ class Instance:
             "XDPWALL_STATE_DIR": str(self.state_dir),
             "XDPWALL_BPFFS": str(self.bpffs),
             "XDPWALL_SOCKET": str(self.socket),
-            **self.more,
         }
 
     def argv(self, *args: str, wrap: Sequence[str] = ()) -> list[str]:
@@ -81,6 +84,18 @@ class Instance:
         done = self.run(*args, stdin=stdin, env=env)
         assert done.returncode == 0, f"{args}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def json(self, *args: str) -> Any:
+        """What `-j` prints, here in this process."""
+        done = self.here(*args, "-j")
+        assert done.exit_code == 0, f"{args}: {done.exit_code}\n{done.output}"
+        return json.loads(done.stdout)
+
+    def done(self, *args: str, stdin: str | None = None) -> str:
+        """The words on stderr of a command that ends with 0, here in this process."""
+        result = self.here(*args, stdin=stdin)
+        assert result.exit_code == 0, f"{args}: {result.exit_code}\n{result.output}"
+        return result.stderr
 
     def here(self, *args: str, stdin: str | None = None, **env: str | None) -> Result:
         """Run in this process (and this thread's namespace): quick, for tables of input."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cli.support import ROOT, Instance, clean_environment
 from tests.support.netns import Lab, Namespace
 from xdpwall.cli import guards
 
@@ -64,5 +65,51 @@ def test_the_session_is_found_behind_sudo() -> None:
         capture_output=True,
         text=True,
         check=True,
+        cwd=ROOT,
+        env=clean_environment(),
     )
     assert done.stdout == "10.0.0.2\n"
+
+
+def test_detach_and_default_drop_on_the_sessions_interface_are_refused(direct: Instance) -> None:
+    session = {"SSH_CONNECTION": "10.9.0.2 50000 10.9.0.1 22"}
+    direct.done("attach", "veth0")
+    direct.done("rule", "add", "drop", "icmp")
+    ruleset = direct.here("export").stdout
+    dropping = ruleset.replace("ingress: accept", "ingress: drop", 1)
+    bare = ruleset.partition("attachments:")[0] + "attachments: []\n"
+    before = direct.json("status")["revision"]
+    for args, stdin in (
+        (("detach", "veth0"), None),
+        (("detach", "--all"), None),
+        (("detach", "veth0", "-y"), None),
+        (("policy", "set", "ingress", "drop"), None),
+        (("apply", "-"), dropping),
+        (("apply", "-"), bare),
+    ):
+        done = direct.here(*args, stdin=stdin, **session)
+        assert done.exit_code == 8, (args, done.output)
+        assert "veth0 carries your SSH session from 10.9.0.2" in done.stderr
+        assert "add --force" in done.stderr
+    assert direct.json("status")["revision"] == before
+    assert direct.json("status")["attachments"]
+
+    # What does not concern the session is not held back.
+    for args, stdin in (
+        (("policy", "set", "egress", "drop"), None),
+        (("apply", "-", "--dry-run"), dropping),
+        (("detach", "veth0", "--hook", "tc"), None),
+        (("attach", "lo", "--mode", "generic"), None),
+        (("detach", "lo"), None),
+    ):
+        assert direct.here(*args, stdin=stdin, **session).exit_code == 0, args
+
+    assert direct.here("policy", "set", "ingress", "drop", "--force", **session).exit_code == 0
+    assert direct.here("off", **session).exit_code == 0
+    assert direct.here("on", **session).exit_code == 8
+    assert direct.here("on", "--force", **session).exit_code == 0
+    assert direct.here("on", **session).exit_code == 0, "it is on already"
+    assert direct.here("detach", "veth0", "--force", **session).exit_code == 0
+    assert direct.here("attach", "veth0", **session).exit_code == 8
+    assert direct.json("status")["attachments"] == []
+    assert direct.here("attach", "veth0", "--force", **session).exit_code == 0

@@ -128,7 +128,7 @@ def read_changes(
         changes[key] = None
     need(
         changes,
-        "nothing to change",
+        "rule: nothing to change",
         field="rule",
         hint="name what changes: a sentence, --FIELD VALUE or --unset FIELD",
     )
@@ -148,7 +148,7 @@ def _said(text: str) -> dict[str, Any]:
 
 def _said_without_action(words: Sequence[str]) -> dict[str, Any]:
     texts = sentences(words)
-    need(len(texts) == 1, "rule: one rule takes one sentence", field="rule", hint="give one")
+    need(len(texts) == 1, "rule: takes one sentence", field="rule", hint="give one")
     if texts[0].split()[:1] and texts[0].split()[0] in ACTIONS:
         return _said(texts[0])
     try:

@@ -1,0 +1,229 @@
+"""Every command on real interfaces and maps, with the service and without."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.cli.support import Instance
+
+
+def ids(wall: Instance) -> list[str]:
+    return wall.here("rule", "list", "-o", "name").stdout.split()
+
+
+def test_attach_says_what_it_got_and_that_it_was_so_already(wall: Instance) -> None:
+    assert "veth0: xdp native attached" in wall.done("attach", "veth0")
+    assert "veth0: xdp native already attached" in wall.done("attach", "veth0")
+    assert "tc-egress attached" in wall.done(
+        "attach", "veth0", "--hook", "tc", "--direction", "egress"
+    )
+    assert wall.here("status", "-o", "name").stdout.split() == ["veth0/xdp", "veth0/tc-egress"]
+    answer = wall.json("attach", "veth0")
+    assert (answer["changed"], answer["attachment"]["mode"]) == (False, "native")
+    done = wall.here("attach", "veth0", "--mode", "generic")
+    assert done.exit_code == 5
+    assert "hint: " in done.stderr
+
+
+def test_detach_takes_what_is_named_and_is_quiet_about_nothing(wall: Instance) -> None:
+    wall.done("attach", "veth0")
+    wall.done("attach", "veth0", "--hook", "tc")
+    wall.done("attach", "lo", "--mode", "generic")
+    assert wall.json("detach", "veth0", "--hook", "tc") == {"detached": ["veth0 tc-ingress"]}
+    assert "nothing was attached" in wall.done("detach", "veth0", "--hook", "tc")
+    assert sorted(wall.json("detach", "--all")["detached"]) == ["lo xdp", "veth0 xdp"]
+    assert wall.json("status")["attachments"] == []
+
+
+CANNOT = {
+    "attach nosuch": 3,
+    "detach nosuch": 3,
+    "attach lo --mode native": 6,
+    "rule show nosuch": 3,
+    "rule delete nosuch": 3,
+    "rule delete one nosuch": 3,
+    "rule enable two nosuch": 3,
+    "rule disable nosuch one": 3,
+    "rule set nosuch on lo": 3,
+    "rule move nosuch --at 1": 3,
+    "rule move one --at 0": 2,
+    "rule move one --at 3": 2,
+    "rule move one --at -1": 2,
+    "rule reset-counters nosuch": 3,
+    "rule add drop --at 0": 2,
+    "rule add drop --at 4": 2,
+    "rule add drop --id one": 5,
+    "rule set one --dport 80": 2,
+    "rule set one --unset proto": 2,
+}
+"""Well-formed, but not possible here: the exit code of each."""
+
+
+def test_what_cannot_be_done_changes_nothing(wall: Instance) -> None:
+    wall.done("rule", "add", "drop", "icmp/echo-request", "--id", "one")
+    wall.done("rule", "add", "accept", "tcp/22", "--id", "two")
+    before = wall.json("rule", "list"), wall.json("status")["attachments"]
+    wrong = {}
+    for line, code in CANNOT.items():
+        done = wall.here(*line.split())
+        quiet = done.stdout == "" and done.stderr.startswith("error: ")
+        if done.exit_code != code or not quiet:
+            wrong[line] = (done.exit_code, done.output)
+    assert not wrong
+    assert (wall.json("rule", "list"), wall.json("status")["attachments"]) == before
+
+
+def test_a_rules_life(wall: Instance) -> None:
+    assert wall.done("rule", "add", "drop", "icmp", "on", "veth0", "--id", "noping").startswith(
+        "warning: "
+    ), "nothing is attached there"
+    wall.done("attach", "veth0")
+    said = wall.done("rule", "add", "accept", "tcp/22", "comment", "two words")
+    assert said == 'added: 2 r1: accept tcp/22 comment "two words"\n'
+    added = wall.json("rule", "add", "drop udp", "drop sctp", "--at", "1")
+    assert [rule["id"] for rule in added["rules"]] == ["r2", "r3"]
+    assert ids(wall) == ["r2", "r3", "noping", "r1"]
+    assert wall.here("rule", "add", "drop", "gre", "-q").stdout == "r4\n"
+
+    assert wall.json("rule", "set", "noping", "in")["text"] == "drop icmp on veth0 in"
+    assert wall.json("rule", "set", "r1", "accept", "tcp/443")["comment"] == "two words"
+    assert "comment" not in wall.json("rule", "set", "r1", "--unset", "comment")
+    assert wall.json("rule", "set", "r1", "--action", "count")["text"] == "count tcp/443"
+
+    assert wall.json("rule", "move", "r1", "--at", "1")["position"] == 1
+    assert ids(wall) == ["r1", "r2", "r3", "noping", "r4"]
+    assert wall.json("rule", "disable", "r2", "r3")["rules"][1]["enabled"] is False
+    assert wall.json("status")["enabled_rules"] == 3
+    assert wall.json("rule", "enable", "r2")["text"] == "drop udp"
+
+    assert wall.json("rule", "delete", "r2", "r3")["deleted"] == ["r2", "r3"]
+    assert wall.json("rule", "rm", "r4", "gone", "--ignore-missing")["deleted"] == ["r4"]
+    assert "nothing to delete" in wall.done("rule", "rm", "gone", "--ignore-missing")
+    assert ids(wall) == ["r1", "noping"]
+
+    done = wall.here("rule", "flush", stdin="y\n")
+    assert done.exit_code == 2, "never a question off a terminal"
+    assert "hint: add -y" in done.stderr
+    assert ids(wall) == ["r1", "noping"]
+    assert wall.json("rule", "flush", "-y")["deleted"] == ["r1", "noping"]
+    assert wall.here("rule", "list").stderr == "no rules\n"
+
+
+def test_packets_are_counted_exactly_and_shown(wall: Instance) -> None:
+    assert wall.box is not None
+    wall.done("attach", "veth0")
+    wall.done("rule", "add", "drop", "icmp", "on", "veth0", "--id", "noping")
+    assert wall.box.status("ping", "-c3", "-i0.01", "-W1", "-q", "10.9.0.1") == 1
+    assert wall.json("rule", "show", "noping")["packets"] == 3
+    shown = wall.here("rule", "list", "--exact").stdout.splitlines()
+    assert shown[0].split() == ["#", "ID", "PACKETS", "BYTES", "RULE"]
+    assert shown[1].split()[:4] == ["1", "noping", "3", f"{3 * 98}"]
+    totals = wall.json("status")["attachments"][0]["totals"]
+    assert totals["dropped"]["packets"] == 3
+
+    wall.done("off")
+    assert "OFF" in wall.here("status").stdout
+    assert wall.box.status("ping", "-c1", "-W1", "-q", "10.9.0.1") == 0
+    assert "already OFF" in wall.done("off")
+    wall.done("on")
+    assert wall.box.status("ping", "-c1", "-W1", "-q", "10.9.0.1") == 1
+    wall.done("rule", "reset-counters", "noping")
+    assert wall.json("rule", "show", "noping")["packets"] == 0
+    assert "counts from 0" in wall.done("rule", "reset-counters")
+
+
+def test_watching_prints_one_object_a_line_with_fresh_counters(wall: Instance) -> None:
+    assert wall.box is not None
+    wall.done("attach", "veth0")
+    wall.done("rule", "add", "count", "icmp", "--id", "ping")
+    wall.box.run("ping", "-c2", "-i0.01", "-q", "10.9.0.1")
+    done = wall.here("rule", "ls", "-w", "-j", "--times", "2", "--interval", "0.05")
+    looks: list[Any] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [look["rules"][0]["packets"] for look in looks] == [2, 2]
+    table = wall.here("rule", "ls", "-w", "--times", "2", "--interval", "0.05").stdout
+    assert table.count("PKT/S") == 2
+    assert "\x1b" not in table
+
+
+def test_policy(wall: Instance) -> None:
+    wall.done("policy", "set", "ingress", "drop", "neighbor-discovery", "judge")
+    assert wall.json("policy", "show") == {
+        "ingress": "drop",
+        "egress": "accept",
+        "non_ip": "accept",
+        "neighbor_discovery": "judge",
+    }
+    answer = wall.json("policy", "set", "ingress", "accept")
+    assert answer["policy"]["neighbor_discovery"] == "judge", "only what is named changes"
+
+
+@pytest.mark.parametrize("flag", ["-oyaml", "-ojson"])
+def test_export_is_taken_back_unchanged(wall: Instance, flag: str) -> None:
+    wall.done("attach", "veth0")
+    wall.done("policy", "set", "non_ip", "drop")
+    wall.done("rule", "add", "drop", "icmp", "comment", 'no: "0123" #', "--id", "a")
+    wall.done("rule", "add", "accept", "tcp/22,80", "from", "not", "10.0.0.0/8", "disabled")
+    text = wall.here("export", flag).stdout
+    before = wall.json("rule", "list")["rules"]
+    done = wall.here("apply", "-", "-j", stdin=text)
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["kept"] == 2
+    assert not any(answer[k] for k in ("added", "removed", "changed", "moved", "policy_changed"))
+    assert wall.json("rule", "list")["rules"] == before
+    assert wall.here("export", flag).stdout == text
+
+
+def test_apply_makes_it_exactly_the_file_and_dry_run_changes_nothing(wall: Instance) -> None:
+    wall.done("rule", "add", "drop", "icmp", "--id", "old")
+    file = wall.state_dir.parent / "rules.yaml"
+    file.write_text("version: 1\npolicy: {egress: drop}\nrules:\n  - drop udp/53\n")
+    said = wall.done("apply", str(file), "--dry-run")
+    assert "would be applied: 1 added, 1 removed, 0 kept, policy changed" in said
+    assert ids(wall) == ["old"]
+    assert "applied as revision" in wall.done("apply", str(file), "--message", "ticket 4711")
+    (rule,) = wall.json("rule", "list")["rules"]
+    assert rule["text"] == "drop udp/53"
+    assert wall.json("policy", "show")["egress"] == "drop"
+
+
+def test_restore_says_what_is_in_place(wall: Instance) -> None:
+    wall.done("attach", "veth0")
+    said = wall.done("restore")
+    assert "already attached: veth0 xdp" in said
+
+
+def test_json_is_what_the_api_answers(served: Instance) -> None:
+    assert served.service is not None
+    served.done("attach", "veth0")
+    served.done("rule", "add", "drop", "tcp/22", "--id", "one")
+    for args, path in (
+        (("rule", "list"), "/rules"),
+        (("rule", "show", "one"), "/rules/one"),
+        (("policy", "show"), "/policy"),
+        (("status",), "/status"),
+        (("export",), "/ruleset"),
+    ):
+        assert served.json(*args) == served.service.call("GET", path).json, args
+    body = {"action": "drop", "proto": "udp"}
+    told = served.service.call("POST", "/rules", body).json
+    printed = served.json("rule", "add", "drop", "udp")
+    assert set(printed) == set(told)
+
+
+def test_both_ways_work_on_one_instance_and_filtering_outlives_the_service(
+    served: Instance,
+) -> None:
+    assert served.service is not None and served.box is not None
+    served.done("attach", "veth0")
+    served.done("rule", "add", "drop", "icmp", "--id", "noping")
+    assert served.json("status")["service"] is True
+    served.service.kill()
+    assert served.box.status("ping", "-c1", "-W1", "-q", "10.9.0.1") == 1
+    assert served.json("status")["service"] is False
+    assert served.json("rule", "show", "noping")["packets"] == 1
+    served.done("rule", "delete", "noping")
+    assert served.box.status("ping", "-c1", "-W1", "-q", "10.9.0.1") == 0
