@@ -6,13 +6,13 @@
 #include "xdpwall.h"
 
 /* Rows are [aggregates | words]: bit i of aggregate j says that word 64 * j + i is not zero. */
-const volatile __u32 number;	  /* of this attachment */
-const volatile __u32 egress;	  /* its direction */
-const volatile __u32 positions;	  /* rules per generation, a power of two from 64 */
-const volatile __u32 aggregates;  /* u64s, positions / 4096, at least 1 */
-const volatile __u32 row_mask;	  /* rows per generation - 1, a power of two - 1 */
-const volatile __u32 row_bytes;	  /* 8 * (aggregates + positions / 64) */
-const volatile __u32 block_mask;  /* blocks per generation - 1, likewise */
+const volatile __u32 number;	 /* of this attachment */
+const volatile __u32 egress;	 /* its direction */
+const volatile __u32 positions;	 /* rules per generation, a power of two from 64 */
+const volatile __u32 aggregates; /* u64s, positions / 4096, at least 1 */
+const volatile __u32 row_mask;	 /* rows per generation - 1, a power of two - 1 */
+const volatile __u32 row_bytes;	 /* 8 * (aggregates + positions / 64) */
+const volatile __u32 block_mask; /* blocks per generation - 1, likewise */
 
 /* Shared by every program of the instance for as long as it lives. */
 

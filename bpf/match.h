@@ -25,11 +25,17 @@ enum group { G_WHAT = 0, G_WHERE, G_HEADER, G_SRC, G_DST, G_SPORT, G_DPORT, GROU
 /* 16,384 positions: 256 words, 4 aggregates. */
 #define MAX_AGGREGATES 4
 
-/* A walk over the rules that match; row numbers, since pointers cannot be handed to rest(). */
+/* A walk over the rules that match. Row numbers, since pointers cannot be handed to rest(), whose
+ * state stands here too: the verifier knows nothing of what is in this memory, so that a step of
+ * the loop looks like any other. */
 struct walk {
 	__u32 rows[GROUPS];
 	__u32 copy;
-	__u32 position; /* the first rule found, which does not decide */
+	__u64 word; /* rules left in word `index`, bits from the lowest */
+	__u64 left; /* words left in aggregate `aggregate` */
+	__u32 index;
+	__u32 aggregate;
+	__s32 decision;
 };
 
 static __always_inline __u32 what_row(const struct xw_tables *t, const struct packet *p)
@@ -135,11 +141,11 @@ static __always_inline void find_rows(const struct xw_tables *t, const __u32 *bl
 	if (p->ports == PORTS_NONE)
 		return;
 	if (used & XW_USED_SPORT)
-		w->rows[G_SPORT] = p->ports == PORTS_READ ? t->sport_row + t->sport[p->sport]
-							  : t->sport_hidden;
+		w->rows[G_SPORT] =
+		    p->ports == PORTS_READ ? t->sport_row + t->sport[p->sport] : t->sport_hidden;
 	if (used & XW_USED_DPORT)
-		w->rows[G_DPORT] = p->ports == PORTS_READ ? t->dport_row + t->dport[p->dport]
-							  : t->dport_hidden;
+		w->rows[G_DPORT] =
+		    p->ports == PORTS_READ ? t->dport_row + t->dport[p->dport] : t->dport_hidden;
 }
 
 static __always_inline void point(const void *rows_of_copy, const struct walk *w,
@@ -162,9 +168,9 @@ static __always_inline __u64 all_of(const __u64 *row[GROUPS], __u32 i)
 /* clang 14 has no count of trailing zeros for BPF: Leiserson, Prokop and Randall, "Using de Bruijn
  * Sequences to Index a 1 in a Computer Word", 1998. */
 static const __u8 bit_of_product[64] = {
-	0,  1,	2,  53, 3,  7,	54, 27, 4,  38, 41, 8,	34, 55, 48, 28, 62, 5,	39, 46, 44, 42,
-	22, 9,	24, 35, 59, 56, 49, 18, 29, 11, 63, 52, 6,  26, 37, 40, 33, 47, 61, 45, 43, 21,
-	23, 58, 17, 10, 51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12,
+    0,	1,  2,	53, 3,	7,  54, 27, 4,	38, 41, 8,  34, 55, 48, 28, 62, 5,  39, 46, 44, 42,
+    22, 9,  24, 35, 59, 56, 49, 18, 29, 11, 63, 52, 6,	26, 37, 40, 33, 47, 61, 45, 43, 21,
+    23, 58, 17, 10, 51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12,
 };
 
 static __always_inline __u32 lowest(__u64 word)
@@ -228,10 +234,14 @@ __noinline int decide(struct packet *p, __u64 control_word)
 
 			if (!word)
 				continue;
-			w.position = i * 64 + lowest(word);
-			decision = judge(copy, w.position, p);
-			if (decision < 0)
+			decision = judge(copy, i * 64 + lowest(word), p);
+			if (decision < 0) {
+				w.index = i;
+				w.word = word & (word - 1);
+				w.aggregate = a;
+				w.left = left & (left - 1);
 				decision = rest(p, &w);
+			}
 			return decision < 0 ? by_policy(t, p) : decision;
 		}
 	}

@@ -11,25 +11,25 @@
 #include "maps.h"
 #include "packet.h"
 
-#define ETH_HEADER 14
-#define ETHERTYPE_IP4 0x0800
-#define ETHERTYPE_IP6 0x86dd
+#define ETH_HEADER	14
+#define ETHERTYPE_IP4	0x0800
+#define ETHERTYPE_IP6	0x86dd
 #define ETHERTYPE_FIRST 0x0600 /* below it is the length of an LLC frame */
 
-#define ICMP 1
-#define TCP 6
-#define UDP 17
+#define ICMP   1
+#define TCP    6
+#define UDP    17
 #define ICMPV6 58
-#define SCTP 132
+#define SCTP   132
 
-#define IP6_HOP_BY_HOP 0
-#define IP6_ROUTING 43
-#define IP6_FRAGMENT 44
-#define IP6_AH 51
+#define IP6_HOP_BY_HOP	0
+#define IP6_ROUTING	43
+#define IP6_FRAGMENT	44
+#define IP6_AH		51
 #define IP6_DESTINATION 60
-#define IP6_MOBILITY 135
-#define IP6_HIP 139
-#define IP6_SHIM6 140
+#define IP6_MOBILITY	135
+#define IP6_HIP		139
+#define IP6_SHIM6	140
 
 /* n bytes at off: in place where the packet is linear, else copied to buf; NULL past the end. */
 static __always_inline void *at(struct xw_ctx *ctx, __u32 off, const __u32 n, void *buf)
@@ -110,13 +110,13 @@ static __always_inline void remember(const struct packet *p, __u32 id, __u32 key
 {
 	struct datagram key = {.id = id, .proto = key_proto};
 	struct first_fragment said = {
-		.seen = bpf_ktime_get_ns(),
-		.icmp = p->icmp,
-		.proto = p->proto,
-		.flags = p->flags,
-		.sport = p->sport,
-		.dport = p->dport,
-		.ports = p->ports,
+	    .seen = bpf_ktime_get_ns(),
+	    .icmp = p->icmp,
+	    .proto = p->proto,
+	    .flags = p->flags,
+	    .sport = p->sport,
+	    .dport = p->dport,
+	    .ports = p->ports,
 	};
 
 	__builtin_memcpy(key.src, p->src, sizeof(key.src));

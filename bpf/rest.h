@@ -4,65 +4,57 @@
 #define XDPWALL_REST_H
 
 struct rest {
-	struct packet *p;
-	const struct walk *w;
-	__u64 word;	  /* rules left in word i */
-	__u64 left;	  /* words left in aggregate a */
-	__u32 a;
-	__u32 i;
-	int decision;
+	const struct packet *p;
+	struct walk *w;
 };
 
-/* One rule, or one word without any. 1 ends the loop. */
+/* One rule, or one word; 1 ends the loop. */
 static long rest_step(__u32 n, struct rest *r)
 {
-	__u32 copy = r->w->copy, word_mask = positions / 64 - 1;
-	const void *base = bpf_map_lookup_elem(&rows, &copy);
-	const __u64 *row[GROUPS];
-
-	if (!base)
-		return 1;
-	if (r->word) {
-		r->decision = judge(copy, r->i * 64 + lowest(r->word), r->p);
-		r->word &= r->word - 1;
-		return r->decision >= 0;
-	}
-	point(base, r->w, row);
-	if (r->left) {
-		r->i = r->a * 64 + lowest(r->left);
-		r->left &= r->left - 1;
-		r->word = all_of(row, aggregates + (r->i & word_mask));
-		return 0;
-	}
-	if (++r->a >= aggregates || r->a >= MAX_AGGREGATES)
-		return 1;
-	r->left = all_of(row, r->a);
-	return 0;
-}
-
-/* From the rule after w->position. -1: none of the rest decides. */
-__noinline int rest(struct packet *p, struct walk *w)
-{
-	struct rest r = {.p = p, .w = w, .decision = -1};
-	__u32 copy, word_mask = positions / 64 - 1;
+	__u32 word_mask = positions / 64 - 1, copy;
+	struct walk *w = r->w;
 	const __u64 *row[GROUPS];
 	const void *base;
+	__u64 bits;
+	int decision;
 
-	if (!p || !w)
-		return DECISION_ERROR;
+	bits = w->word;
+	if (bits) {
+		w->word = bits & (bits - 1);
+		decision = judge(w->copy, (w->index & word_mask) * 64 + lowest(bits), r->p);
+		w->decision = decision;
+		return decision >= 0;
+	}
 	copy = w->copy;
 	base = bpf_map_lookup_elem(&rows, &copy);
 	if (!base)
-		return DECISION_ERROR;
+		return 1;
 	point(base, w, row);
-	r.i = w->position / 64;
-	r.a = r.i / 64 & (aggregates - 1);
-	r.word = all_of(row, aggregates + (r.i & word_mask));
-	r.word &= ~1ULL << (w->position & 63);
-	r.left = all_of(row, r.a);
-	r.left &= ~1ULL << (r.i & 63);
+	bits = w->left;
+	if (bits) {
+		w->left = bits & (bits - 1);
+		w->index = w->aggregate * 64 + lowest(bits);
+		w->word = all_of(row, aggregates + (w->index & word_mask));
+		return 0;
+	}
+	if (w->aggregate + 1 >= aggregates)
+		return 1;
+	w->aggregate++;
+	w->left = all_of(row, w->aggregate & (aggregates - 1));
+	return 0;
+}
+
+/* From where *w stands. -1: none of the rest decides. bpf_loop, since the rules left to judge can
+ * be thousands, each of them a helper call away anyway. */
+__noinline int rest(struct packet *p, struct walk *w)
+{
+	struct rest r = {.p = p, .w = w};
+
+	if (!p || !w)
+		return DECISION_ERROR;
+	w->decision = -1;
 	bpf_loop(positions + positions / 64 + MAX_AGGREGATES, rest_step, &r, 0);
-	return r.decision;
+	return w->decision;
 }
 
 #endif

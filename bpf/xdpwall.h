@@ -6,24 +6,24 @@
 
 #include <linux/types.h>
 
-#define XW_SLOTS 20480	    /* counters: 16,384 rules and those that are leaving */
-#define XW_ATTACHMENTS 64   /* numbers of attachments */
-#define XW_LENGTHS 65576    /* IP lengths: 40 + 65,535 is IPv6's longest */
-#define XW_FRAGMENTS 65536  /* datagrams remembered */
+#define XW_SLOTS       20480 /* counters: 16,384 rules and those that are leaving */
+#define XW_ATTACHMENTS 64    /* numbers of attachments */
+#define XW_LENGTHS     65576 /* IP lengths: 40 + 65,535 is IPv6's longest */
+#define XW_FRAGMENTS   65536 /* datagrams remembered */
 #define XW_FRAGMENT_NS 60000000000ULL
-#define XW_EXTENSIONS 8 /* IPv6 extension headers stepped over */
-#define XW_TAGS 2	/* VLAN tags stepped over */
+#define XW_EXTENSIONS  8 /* IPv6 extension headers stepped over */
+#define XW_TAGS	       2 /* VLAN tags stepped over */
 
 /* Indexes past a field's values that mean "cannot be read". */
-#define XW_BYTE_HIDDEN 256
-#define XW_ICMP_HIDDEN 65536
+#define XW_BYTE_HIDDEN	 256
+#define XW_ICMP_HIDDEN	 65536
 #define XW_LENGTH_HIDDEN XW_LENGTHS
-#define XW_VLAN_NONE 4096 /* untagged */
-#define XW_VLAN_HIDDEN 4097
+#define XW_VLAN_NONE	 4096 /* untagged */
+#define XW_VLAN_HIDDEN	 4097
 
 /* The control word, one u64 that a packet reads once. */
-#define XW_CONTROL_COPY 1ULL
-#define XW_CONTROL_OFF 2ULL
+#define XW_CONTROL_COPY		  1ULL
+#define XW_CONTROL_OFF		  2ULL
 #define XW_CONTROL_REVISION_SHIFT 8
 
 enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
