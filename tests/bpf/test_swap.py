@@ -6,6 +6,7 @@ each, the other position holds a rule that cannot match it. Had a judgement take
 from A and any from B, their intersection would be empty and the packet would pass; had it taken its
 rows from one and the rule's slot from the other, a rule that cannot match would have counted. So
 "nothing passed, and the impossible rules counted nothing" means that no judgement saw a mix.
+Written into the active copy instead of the idle one, all four cases fail.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def test_no_judgement_sees_a_mix(bench: KernelBench, place: Place, frame: bytes)
 
 
 def test_a_reused_copy_waits_for_its_readers(bench: KernelBench) -> None:
-    """Without the grace period the test above fails; this shows that it is waited for."""
+    """A judgement takes 100 ns and a change some ms, so that the test above cannot catch a copy
+    written too early; this one shows that the grace period is waited for, while nothing changes."""
     bench.load(["drop udp"])
     bench.load(["drop tcp"])
     plane = bench.dataplane
