@@ -124,7 +124,8 @@ export function detach(iface, place, sees) {
 
 async function turn(on) {
   const done = await change(() => api.turn(on));
-  if (done) tell(on ? "Filtering is on." : "Filtering is OFF: every packet passes.");
+  // The head shouts it; no notice besides.
+  if (done) set({ notice: null, said: on ? "Filtering is on." : "Filtering is off." });
 }
 
 export function turnOff() {

@@ -16,7 +16,7 @@ export function Gate({ why }) {
     <h1>xdpwall</h1>
     <form onSubmit=${submit}>
       <label for="token">Token</label>
-      <input id="token" ref=${input} type="password" autocomplete="off" spellcheck="false"
+      <input id="token" ref=${input} type="password" autocomplete="off" spellcheck=${false}
         value=${token} onInput=${(e) => setToken(e.target.value)}
         aria-invalid=${wrong} aria-describedby="token-help token-error" />
       <button class="primary" disabled=${!token.trim()}>Open</button>

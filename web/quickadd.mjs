@@ -65,8 +65,8 @@ export function QuickAdd({ held, suggestion }) {
       <div class="field">
         <input id="quick" ref=${input} type="text" value=${text} onInput=${type} onKeyDown=${add}
           onScroll=${(e) => { echo.current.scrollLeft = e.target.scrollLeft; }}
-          placeholder="drop icmp on docker0" autocomplete="off" autocapitalize="off" autocorrect="off"
-          spellcheck="false" enterkeyhint="done" disabled=${held}
+          placeholder="drop icmp on docker0" autocomplete="off" autocapitalize="off" autocorrect=${false}
+          spellcheck=${false} enterkeyhint="done" disabled=${held}
           aria-invalid=${Boolean(problem)} aria-describedby="quick-says" />
         <div class="echo" ref=${echo} aria-hidden="true"><${Marked} text=${text} problem=${problem} /></div>
       </div>

@@ -1,0 +1,155 @@
+"""A real service, a bridge with a box behind it, and a Chromium in the same namespace."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.support.netns import Lab, Namespace
+from tests.support.service import Service
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-proxy-server",
+]
+EMPTY = {"version": 1, "policy": {}, "rules": [], "attachments": []}
+BRIDGE, BOX = "172.17.0.1", "172.17.0.2"
+
+# Told by the browser itself whenever the policy forbids something.
+_WATCH = """
+addEventListener("securitypolicyviolation", (event) => {
+  console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
+});
+"""
+# Chromium logs each refused or failed request by itself; a test names those that it provokes.
+_NETWORK = re.compile(r"Failed to load resource: (.+)")
+
+
+@dataclass
+class Host:
+    """The machine whose page is tested: docker0, a box on it, the service."""
+
+    space: Namespace
+    box: Namespace
+    service: Service
+
+    def ping(self, count: int = 1) -> bool:
+        """True when every ping from the host to the box is answered."""
+        wait = ["-i", "0.01", "-W", "0.3", "-c", str(count)]
+        return self.space.status("ping", "-q", *wait, BOX) == 0
+
+    def add(self, text: str) -> str:
+        """A rule at the end, by REST; its id."""
+        answer = self.service.call("POST", "/rules", {"text": text})
+        assert answer.status == 201, answer.content
+        rule_id: str = answer.json["id"]
+        return rule_id
+
+    def attach(self) -> None:
+        """XDP on docker0, by REST."""
+        path = "/interfaces/docker0/attachments/xdp"
+        assert self.service.call("PUT", path, {}).status == 201
+
+    def texts(self) -> list[str]:
+        """The rules' sentences as the service has them, in order."""
+        return [rule["text"] for rule in self.service.call("GET", "/rules").json["rules"]]
+
+
+@dataclass
+class Faults:
+    """What the browser complained about. `expected` lists failed requests that a test provokes."""
+
+    found: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning"):
+            return
+        network = _NETWORK.match(message.text)
+        if network and any(known in network[1] for known in self.expected):
+            return
+        self.found.append(f"{message.type}: {message.text} {message.location.get('url', '')}")
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    lab = Lab("tests/web")
+    lab.clean()
+    space, box = lab.namespace("host"), lab.namespace("box")
+    lab.bridge(space, "docker0", f"{BRIDGE}/16")
+    lab.veth(space, "veth0", box, "eth0", master="docker0", peer_address=f"{BOX}/16")
+    folder: Path = tmp_path_factory.mktemp("service")
+    try:
+        with Service(space, folder, lab.bpffs, port=8480) as service:
+            yield Host(space, box, service)
+    finally:
+        lab.clean()
+
+
+@pytest.fixture
+def host(running: Host) -> Host:
+    """The service with nothing attached, no rule, every packet accepted and filtering on."""
+    assert running.service.call("PUT", "/switch", {"on": True}).status == 200
+    emptied = running.service.call("PUT", "/ruleset", EMPTY)
+    assert emptied.status == 200, emptied.content
+    return running
+
+
+@pytest.fixture(scope="session")
+def browser(running: Host) -> Iterator[Browser]:
+    with running.space.inside():  # Whatever the browser starts stays in this namespace.
+        playwright = sync_playwright().start()
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    yield browser
+    browser.close()
+    playwright.stop()
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture
+def blank(browser: Browser, host: Host, faults: Faults) -> Iterator[Page]:
+    """A browser window that has not gone anywhere; no complaint may come from it."""
+    expect.set_options(timeout=8000)
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
+    context.add_init_script(_WATCH)
+    page = context.new_page()
+    page.on("console", faults.hear)
+    page.on("pageerror", lambda error: faults.found.append(f"uncaught: {error}"))
+    yield page
+    context.close()
+    assert faults.found == []
+
+
+@pytest.fixture
+def page(blank: Page, host: Host) -> Page:
+    """The page, opened at the address that the service prints."""
+    blank.goto(host.service.address)
+    blank.get_by_role("table", name="Rules in order").wait_for()
+    return blank
+
+
+@pytest.fixture
+def traffic(host: Host) -> Iterator[None]:
+    """A ping every 10 ms while the test runs."""
+    flood = subprocess.Popen(
+        host.space.argv("ping", "-q", "-i", "0.01", BOX), stdout=subprocess.DEVNULL
+    )
+    yield
+    flood.kill()
+    flood.wait()

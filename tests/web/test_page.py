@@ -1,0 +1,166 @@
+"""A person at the page, with real packets: attach, block, watch, delete, undo."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.netns import wait_for
+from tests.web.conftest import Faults, Host
+
+PINGS = 5
+
+
+def row(page: Page, text: str) -> Locator:
+    return page.locator("tr[data-rule]").filter(has=page.get_by_text(text))
+
+
+def quick_add(page: Page, text: str, key: str = "Enter") -> None:
+    bar = page.get_by_role("textbox", name="Add a rule")
+    bar.fill(text)
+    bar.press(key)
+
+
+def test_blocks_ping_on_docker0(page: Page, host: Host) -> None:
+    assert host.ping()
+    expect(page.get_by_text("Nothing is filtered yet")).to_be_visible()
+    page.get_by_role("button", name="Attach to docker0").click()
+    docker0 = page.locator("tbody[data-iface=docker0]")
+    expect(docker0).to_contain_text("xdp generic")
+    expect(docker0).to_contain_text("from containers")
+    expect(page.get_by_text("Nothing is filtered yet")).to_be_hidden()
+
+    quick_add(page, "drop icmp on docker0")
+    rule = row(page, "icmp on docker0")
+    expect(rule.locator(".packets")).to_have_text("0")
+    assert not host.ping(PINGS)
+    expect(rule.locator(".packets")).to_contain_text(str(PINGS))
+    expect(rule.locator(".bytes")).to_have_text(f"{PINGS * 98} B")
+    expect(docker0.get_by_role("img", name="docker0 dropped: up to")).to_be_visible()
+
+    rule.get_by_role("button", name="Delete").click()
+    expect(rule.get_by_role("button", name="Undo")).to_be_focused()
+    assert host.ping(PINGS)
+    rule.get_by_role("button", name="Undo").click()
+    expect(rule.get_by_role("button", name="Delete")).to_be_visible()
+    assert not host.ping()
+
+
+def test_detach_asks_first(page: Page, host: Host) -> None:
+    host.attach()
+    host.add("drop icmp on docker0")
+    page.get_by_role("button", name="Detach xdp from docker0").click()
+    expect(page.get_by_role("dialog")).to_contain_text("from containers")
+    page.get_by_role("button", name="Cancel").click()
+    assert not host.ping()
+    page.get_by_role("button", name="Detach xdp from docker0").click()
+    page.get_by_role("dialog").get_by_role("button", name="Detach").click()
+    expect(page.get_by_text("Nothing is filtered yet")).to_be_visible()
+    assert host.ping()
+
+
+def test_mode_is_chosen_and_a_refusal_is_explained(
+    page: Page, host: Host, faults: Faults
+) -> None:
+    faults.expected = ["422"]
+    page.get_by_label("How to attach to docker0").select_option("xdp native")
+    page.get_by_role("button", name="Attach to docker0").click()
+    expect(page.get_by_label("Message")).to_contain_text("native")
+    page.get_by_label("How to attach to docker0").select_option("tc egress")
+    page.get_by_role("button", name="Attach to docker0").click()
+    docker0 = page.locator("tbody[data-iface=docker0]")
+    expect(docker0).to_contain_text("to containers")
+    docker0.get_by_role("button", name="Attach more to docker0").click()
+    page.get_by_label("How to attach to docker0").select_option("xdp generic")
+    page.get_by_role("button", name="Attach to docker0").click()
+    expect(docker0.get_by_role("button", name="Detach")).to_have_count(2)
+    expect(docker0).to_contain_text("xdp generic")
+
+
+def test_a_sentence_is_judged_while_it_is_typed(page: Page, faults: Faults) -> None:
+    faults.expected = ["422"]
+    bar = page.get_by_role("textbox", name="Add a rule")
+    bar.fill("drop icpm on docker0")
+    expect(page.locator("mark")).to_have_text("icpm")
+    expect(bar).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#quick-says")).to_contain_text("icpm")
+    bar.press("Enter")
+    expect(page.locator("mark")).to_have_text("icpm")
+    bar.fill("drop on docker0 icmp")
+    expect(page.locator("#quick-says")).to_contain_text("drop icmp on docker0")
+    expect(bar).to_have_attribute("aria-invalid", "false")
+
+
+def test_enter_adds_first_and_shift_enter_last(page: Page, host: Host) -> None:
+    host.add("count udp")
+    expect(row(page, "udp")).to_be_visible()
+    quick_add(page, "drop tcp/23")
+    expect(row(page, "tcp/23")).to_be_visible()
+    quick_add(page, "accept tcp/443", "Shift+Enter")
+    expect(row(page, "tcp/443")).to_be_visible()
+    assert host.texts() == ["drop tcp/23", "count udp", "accept tcp/443"]
+    expect(page.locator("tr[data-rule] .sentence")).to_have_text(host.texts())
+
+
+def test_an_added_rule_warns_where_nothing_is_attached(page: Page) -> None:
+    quick_add(page, "drop icmp on docker0")
+    expect(page.locator("#quick-says .warning")).to_contain_text("docker0")
+
+
+def test_undo_puts_the_rule_back_in_its_place(page: Page, host: Host) -> None:
+    for port in (1, 2, 3):
+        host.add(f"drop tcp/{port}")
+    before = host.texts()
+    expect(page.locator("tr[data-rule]")).to_have_count(3)
+    for _ in range(2):  # The rule in the middle by keys alone.
+        page.keyboard.press("j")
+    page.keyboard.press("Backspace")
+    expect(row(page, "tcp/2").get_by_role("button", name="Undo")).to_be_visible()
+    assert host.texts() == [before[0], before[2]]
+    page.keyboard.press("u")
+    expect(row(page, "tcp/2").get_by_role("button", name="Delete")).to_be_visible()
+    assert host.texts() == before
+
+
+def test_a_deleted_row_leaves_after_ten_seconds(page: Page, host: Host) -> None:
+    host.add("drop tcp/1")
+    row(page, "tcp/1").get_by_role("button", name="Delete").click()
+    expect(row(page, "tcp/1").get_by_role("button", name="Undo")).to_be_visible()
+    expect(row(page, "tcp/1")).to_have_count(0, timeout=12_000)
+    expect(page.get_by_text("No rule yet")).to_be_visible()
+
+
+def test_a_rule_of_somebody_else_appears(page: Page, host: Host) -> None:
+    expect(page.get_by_text("No rule yet")).to_be_visible()
+    rule_id = host.add("drop tcp/25")
+    expect(row(page, "tcp/25")).to_be_visible(timeout=2500)
+    assert host.service.call("DELETE", f"/rules/{rule_id}").status == 200
+    expect(row(page, "tcp/25")).to_have_count(0, timeout=2500)
+
+
+def test_off_is_shouted(page: Page, host: Host) -> None:
+    host.attach()
+    host.add("drop icmp on docker0")
+    page.get_by_role("button", name="Turn off").click()
+    page.get_by_role("dialog").get_by_role("button", name="Turn off").click()
+    expect(page.get_by_role("banner")).to_contain_text("Every packet passes")
+    expect(page).to_have_title(re.compile("^OFF"))
+    assert host.ping()
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("Filtering is on", exact=True).first).to_be_visible()
+    assert not host.ping()
+
+
+def test_numbers_do_not_move_the_page(page: Page, host: Host, traffic: None) -> None:
+    host.attach()
+    host.add("count icmp on docker0")
+    host.add("accept tcp/443")
+    rule = row(page, "icmp on docker0")
+    expect(rule.locator(".rate")).not_to_have_text("")
+    before = [page.locator(at).bounding_box() for at in ("#quick", "tr.policy", "tr[data-rule] .bytes")]
+    count = rule.locator(".packets")
+    first = count.inner_text()
+    wait_for(lambda: len(count.inner_text()) > len(first) or None, "one more digit", timeout=20)
+    after = [page.locator(at).bounding_box() for at in ("#quick", "tr.policy", "tr[data-rule] .bytes")]
+    assert after == before
