@@ -90,7 +90,7 @@ def _attach_again(
     """One that is known: nothing to do, or it was lost (reboot, interface made anew, displaced)."""
     dataplane = loaded(instance)
     done = instance.attacher.attach(spec, index, loader(dataplane, row), replace=replace_other)
-    if index != row.index:
+    if index != row.index and not _shared(instance, row):
         with suppress(XdpwallError):
             instance.attacher.detach(spec, row.index)
     wanted = spec.mode if spec.hook == "xdp" else None
@@ -107,9 +107,18 @@ def detach(instance: Instance, row: AttachmentRow, *, by: Author) -> None:
     with suppress(Full):
         instance.store.put_attachment(replace(row, intent="leaving"))
     crash_point("detach-recorded")
-    instance.attacher.detach(spec_of(row), row.index)
+    if not _shared(instance, row):
+        instance.attacher.detach(spec_of(row), row.index)
     crash_point("detach-detached")
     instance.store.delete_attachment(row, by=by, action=f"detach {row.words}", now=now_text())
+
+
+def _shared(instance: Instance, row: AttachmentRow) -> bool:
+    """Whether the index, of an interface that has gone, is another attachment's by now."""
+    return any(
+        (other.index, other.place) == (row.index, row.place) and other.iface != row.iface
+        for other in instance.attachments
+    )
 
 
 def chosen(

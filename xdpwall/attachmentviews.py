@@ -31,7 +31,8 @@ def attachment_views(instance: Instance, rows: Sequence[AttachmentRow]) -> list[
     found = []
     for row, totals in zip(rows, totals_of(instance, rows), strict=True):
         there = instance.attacher.find(row.index, row.place)
-        ours = there is not None and there.ours
+        here = names.get(row.iface, row.index) == row.index
+        ours = there is not None and there.ours and here
         sees, blind, _ = coverage(row.kind, [row])
         found.append(
             AttachmentView(
@@ -54,11 +55,10 @@ def attachment_views(instance: Instance, rows: Sequence[AttachmentRow]) -> list[
     return found
 
 
-def interface_views(instance: Instance, rows: Sequence[AttachmentRow]) -> list[InterfaceView]:
+def interface_views(instance: Instance, ours: Sequence[AttachmentView]) -> list[InterfaceView]:
     """Every interface with our attachments, others' programs and what would cover the rest."""
     from .interfaces import coverage, list_interfaces
 
-    ours = attachment_views(instance, rows)
     found = []
     for view in list_interfaces():
         mine = [one for one in ours if one.index == view.index and one.state == "attached"]

@@ -104,6 +104,10 @@ class Instance:
             self.use_dataplane(found)
         return self._dataplane
 
+    def alive(self) -> bool:
+        """Whether the maps that this process has open are still pinned; True when it has none."""
+        return self._dataplane is None or self._dataplane.alive()
+
     def use_dataplane(self, dataplane: Dataplane) -> None:
         """These maps from now on."""
         self._dataplane = dataplane

@@ -29,9 +29,7 @@ class Reader:
         with self._instance.reading() as now:
             state = now.state
             mine = attachment_views(self._instance, now.attachments)
-            others = [
-                view for view in interface_views(self._instance, now.attachments) if view.others
-            ]
+            others = [view for view in interface_views(self._instance, mine) if view.others]
             on, warnings = self._on(now)
             warnings += attachment_warnings(mine)
             warnings += advice.about_places(now.attachments)
@@ -58,10 +56,11 @@ class Reader:
 
     def interfaces(self) -> views.InterfaceList:
         """Every interface of the namespace."""
-        from .attachmentviews import interface_views
+        from .attachmentviews import attachment_views, interface_views
 
         with self._instance.reading() as now:
-            return views.InterfaceList(interfaces=interface_views(self._instance, now.attachments))
+            mine = attachment_views(self._instance, now.attachments)
+            return views.InterfaceList(interfaces=interface_views(self._instance, mine))
 
     def rules(self) -> views.RuleList:
         """All rules in order, with counters."""

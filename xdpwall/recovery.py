@@ -22,6 +22,10 @@ RECOVERY = Author("recovery", "recovery")
 
 def recover(instance: Instance) -> None:
     """End what a dead process left; costs two small reads when there is nothing to do."""
+    outgrown = _outgrown(instance)
+    if outgrown or not instance.alive():
+        # What this process has open may not be what is pinned by now.
+        instance.drop_dataplane()
     dataplane = instance.dataplane()
     snapshot = instance.store.read()
     if dataplane is None:
@@ -29,7 +33,7 @@ def recover(instance: Instance) -> None:
             instance.store.drop_pending()
         _end_attachments(instance)
         return
-    if _outgrown(instance):
+    if outgrown:
         reload_programs(instance, dataplane)
         dataplane.retire()
     control = dataplane.control

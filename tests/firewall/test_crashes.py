@@ -38,7 +38,7 @@ def test_a_change_of_rules(site: Site, point: str) -> None:
     assert site.ping() == answers
 
 
-@pytest.mark.parametrize("point", CHANGE)
+@pytest.mark.parametrize("point", ["after-write", "after-switch"])
 def test_a_change_that_outgrows_the_maps(site: Site, point: str) -> None:
     many = [f"drop tcp/{port}" for port in range(1, 1501)]
     site.prepare("drop icmp")

@@ -27,9 +27,14 @@ def test_a_move_changes_one_rank() -> None:
     assert ranks.assign(order)[1:] == [10, 20, 30]
 
 
-@given(st.lists(st.one_of(st.none(), st.integers(-(2**40), 2**40)), max_size=60))
-def test_ranks_always_increase(old: list[int | None]) -> None:
-    seen: set[int] = set()
-    unique = [None if rank in seen or seen.add(rank) else rank for rank in old if rank is not None]
-    result = ranks.assign([*unique, *[None for rank in old if rank is None]])
+RANKS = st.lists(st.integers(-(2**40), 2**40), unique=True, max_size=40)
+GAPS = st.lists(st.integers(0, 40), max_size=20)
+
+
+@given(RANKS, GAPS)
+def test_ranks_always_increase(former: list[int], gaps: list[int]) -> None:
+    old: list[int | None] = [*former]
+    for gap in gaps:
+        old.insert(gap, None)
+    result = ranks.assign(old)
     assert all(a < b for a, b in pairwise(result))

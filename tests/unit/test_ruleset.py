@@ -7,7 +7,7 @@ import pytest
 
 from xdpwall import ruleset
 from xdpwall.errors import Conflict, Full, InvalidInput, NotFound
-from xdpwall.model import Rule
+from xdpwall.model import MAX_RULES, Rule
 from xdpwall.ruleset import State
 from xdpwall.views import Policy
 
@@ -166,8 +166,8 @@ def test_apply_refuses_an_id_that_stands_twice() -> None:
 
 def test_too_many_rules_are_refused() -> None:
     rule = Rule.parse("drop icmp")
-    full = ruleset.insert(State(), [rule] * ruleset.MAX_RULES, at=None, now=NOW)
-    assert len(set(slots(full).values())) == ruleset.MAX_RULES
+    full = ruleset.insert(State(), [rule] * MAX_RULES, at=None, now=NOW)
+    assert len(set(slots(full).values())) == MAX_RULES
     with pytest.raises(Full) as caught:
         ruleset.insert(full, [rule], at=None, now=NOW)
     assert caught.value.code == "too-many-rules"

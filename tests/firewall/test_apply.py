@@ -1,0 +1,101 @@
+"""`apply` and `export`: exactly that ruleset, in one switch."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.firewall.support import Site, rules
+from xdpwall import rulesetfile
+from xdpwall.errors import InvalidInput, NotFound
+from xdpwall.model import Ruleset
+
+VETH = {"iface": "veth0", "hook": "xdp"}
+
+
+def ruleset(*texts: str, **others: object) -> Ruleset:
+    return Ruleset.parse({"version": 1, "rules": list(texts), **others})
+
+
+def test_rules_that_stay_the_same_keep_id_and_counters(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        firewall.add_rules(rules("drop icmp", "drop tcp/22", "count udp"))
+        site.ping(3)
+        outcome = firewall.apply(
+            ruleset("count udp", "drop icmp", "drop sctp", policy={"egress": "drop"})
+        )
+        assert (outcome.added, outcome.removed, outcome.changed) == (["r4"], ["r2"], [])
+        assert (outcome.moved, outcome.kept, outcome.policy_changed) == (["r3"], 1, True)
+        assert outcome.revision == 2
+        listed = firewall.rules().rules
+        assert [rule.id for rule in listed] == ["r3", "r1", "r4"]
+        assert [rule.packets for rule in listed] == [0, 3, 0]
+        assert firewall.policy().egress == "drop"
+
+
+def test_dry_run_changes_nothing(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.add_rules(rules("drop icmp"))
+        outcome = firewall.apply(ruleset("drop udp", attachments=[VETH]), dry_run=True)
+        assert outcome.dry_run and outcome.revision == 1
+        assert (outcome.added, outcome.removed) == (["r2"], ["r1"])
+        assert outcome.attached == ["veth0 xdp"]
+        assert [rule.text for rule in firewall.rules().rules] == ["drop icmp"]
+        assert firewall.status().attachments == []
+
+
+@pytest.mark.parametrize("format", ["yaml", "json"])
+def test_what_export_writes_apply_takes_back_unchanged(site: Site, format: str) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0", mode="generic")
+        firewall.attach("veth0", hook="tc", direction="egress")
+        firewall.add_rules(rules('drop icmp comment "no: pings"', "accept tcp/80,443 out disabled"))
+        revision, exported = firewall.ruleset()
+        text = rulesetfile.dump(exported, format=format)  # type: ignore[arg-type]
+        outcome = firewall.apply(rulesetfile.load(text, name="export"))
+        assert outcome.revision == revision
+        assert (outcome.added, outcome.removed, outcome.changed, outcome.moved) == ([], [], [], [])
+        assert (outcome.attached, outcome.detached, outcome.kept) == ([], [], 2)
+
+
+def test_attachments_become_exactly_these(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0", hook="tc")
+        outcome = firewall.apply(ruleset("drop icmp", attachments=[VETH]))
+        assert (outcome.attached, outcome.detached) == (["veth0 xdp"], ["veth0 tc-ingress"])
+        assert [view.place for view in firewall.status().attachments] == ["xdp"]
+        assert site.ping() == 0
+        outcome = firewall.apply(ruleset("drop icmp"))
+        assert (outcome.attached, outcome.detached) == ([], [])
+        outcome = firewall.apply(ruleset("drop icmp", attachments=[]))
+        assert outcome.detached == ["veth0 xdp"]
+        assert site.ping() == 3
+
+
+def test_another_mode_is_taken_by_detaching_first(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0", mode="native")
+        firewall.apply(ruleset("drop icmp", attachments=[{**VETH, "mode": "generic"}]))
+        (view,) = firewall.status().attachments
+        assert (view.mode, view.state) == ("generic", "attached")
+
+
+def test_a_refused_attachment_leaves_all_as_it_was(site: Site) -> None:
+    site.lab.bridge(site.host, "br0")
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        firewall.add_rules(rules("drop icmp"))
+        before = firewall.ruleset()
+        with pytest.raises(NotFound):
+            firewall.apply(ruleset("drop udp", attachments=[VETH, {"iface": "nosuch0"}]))
+        wanted = [VETH, {"iface": "br0", "hook": "tc"}, {"iface": "br0", "mode": "native"}]
+        with pytest.raises(Exception, match="br0"):
+            firewall.apply(ruleset("drop udp", attachments=wanted))
+        assert firewall.ruleset() == before
+        assert [view.iface for view in firewall.status().attachments] == ["veth0"]
+        assert site.ping() == 0
+
+
+def test_a_place_that_stands_twice_is_refused(site: Site) -> None:
+    with site.open() as firewall, pytest.raises(InvalidInput, match="twice"):
+        firewall.apply(ruleset(attachments=[VETH, VETH]))

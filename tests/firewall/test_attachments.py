@@ -1,0 +1,133 @@
+"""Attachments through the facade."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.firewall.support import Site, rules
+from xdpwall.errors import Conflict, InvalidInput, NotFound
+
+
+def test_attach_twice_is_success(site: Site) -> None:
+    with site.open() as firewall:
+        first = firewall.attach("veth0")
+        assert first.changed and first.attachment.state == "attached"
+        assert (first.attachment.mode, first.attachment.wanted_mode) == ("native", "auto")
+        again = firewall.attach("veth0")
+        assert not again.changed
+        assert again.attachment.program_id == first.attachment.program_id
+
+
+def test_an_interface_that_is_not_there(site: Site) -> None:
+    with site.open() as firewall:
+        with pytest.raises(NotFound) as caught:
+            firewall.attach("nosuch0")
+        assert "veth0" in (caught.value.hint or "")
+        with pytest.raises(NotFound):
+            firewall.detach("nosuch0")
+        assert firewall.status().attachments == []
+
+
+def test_detach_is_success_also_when_nothing_is_there(site: Site) -> None:
+    with site.open() as firewall:
+        assert firewall.detach("veth0").detached == []
+        firewall.attach("veth0")
+        firewall.attach("veth0", hook="tc")
+        firewall.attach("veth0", hook="tc", direction="egress")
+        assert firewall.detach("veth0", hook="tc", direction="egress").detached == [
+            "veth0 tc-egress"
+        ]
+        assert firewall.detach(None).detached == ["veth0 xdp", "veth0 tc-ingress"]
+        assert firewall.detach(None).detached == []
+
+
+def test_a_refused_attachment_leaves_no_row(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0", mode="generic")
+        with pytest.raises(Conflict) as caught:
+            firewall.attach("veth0", mode="native")
+        assert caught.value.code == "other-mode"
+        (view,) = firewall.status().attachments
+        assert (view.mode, view.wanted_mode) == ("generic", "generic")
+        with pytest.raises(InvalidInput):
+            firewall.attach("veth0", direction="egress")
+
+
+def test_each_place_has_totals_of_its_own(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        firewall.attach("veth0", hook="tc", direction="egress")
+        firewall.add_rules(rules("drop icmp out"))
+        assert site.ping(4) == 0
+        by_place = {one.place: one.totals for one in firewall.stats().attachments}
+        assert by_place["xdp"].passed.packets >= 4
+        assert by_place["tc-egress"].dropped.packets == 4
+        assert firewall.rule("r1").packets == 4
+
+
+def test_rules_of_an_interface_do_not_touch_another(site: Site) -> None:
+    site.lab.veth(site.host, "veth1", site.box, "eth1")
+    with site.open() as firewall:
+        firewall.add_rules(rules("drop icmp on veth1"))
+        firewall.attach("veth0")
+        assert site.ping() == 3
+        firewall.attach("veth1")
+        assert site.ping() == 3
+        firewall.set_rule("r1", {"iface": "!veth1"})
+        assert site.ping() == 0
+
+
+def test_an_interface_made_anew_is_said_and_restored(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        firewall.add_rules(rules("drop icmp"))
+        site.host.ip("link del veth0")
+        assert firewall.status().attachments[0].state == "no interface"
+        assert firewall.restore().failed == ["veth0 xdp: no interface called veth0"]
+        site.lab.veth(
+            site.host, "veth0", site.box, "eth0", address="10.9.0.1/24", peer_address="10.9.0.2/24"
+        )
+        status = firewall.status()
+        assert status.attachments[0].state == "displaced"
+        assert any("xdpwall restore" in words for words in status.warnings)
+        assert site.ping() == 3
+        assert firewall.restore().attached == ["veth0 xdp"]
+        assert site.ping() == 0
+        assert firewall.restore().already == ["veth0 xdp"]
+
+
+def test_interfaces_show_what_is_attached(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        found = {view.name: view for view in firewall.interfaces().interfaces}
+        assert [one.place for one in found["veth0"].attachments] == ["xdp"]
+        assert found["veth0"].attachable
+        assert found["lo"].attachments == []
+
+
+def test_anothers_program_is_shown_and_not_displaced(site: Site, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from xdpwall.firewall import Firewall
+    from xdpwall.settings import Settings
+
+    other = Settings(tmp_path / "other", site.lab.bpffs / "other", tmp_path / "socket")
+    with site.open() as firewall, Firewall.open(other) as stranger:
+        stranger.attach("veth0")
+        with pytest.raises(Conflict) as caught:
+            firewall.attach("veth0")
+        assert caught.value.code == "occupied"
+        status = firewall.status()
+        assert status.attachments == []
+        assert [view.name for view in status.others] == ["veth0"]
+        firewall.detach(None)
+        assert stranger.status().attachments[0].state == "attached"
+        firewall.attach("veth0", replace=True)
+        assert stranger.status().attachments[0].state == "displaced"
+
+
+def test_programs_of_ours_are_found_without_the_state_folder(site: Site) -> None:
+    site.prepare("drop icmp")
+    for path in site.settings.state_dir.iterdir():
+        path.unlink()
+    with site.open() as firewall:
+        assert firewall.detach(None).detached == ["veth0 xdp"]
+        assert site.ping() == 3
