@@ -97,7 +97,7 @@ function Marked({ text, problem }) {
 function Says({ text, current, added }) {
   const { rule, problem } = current;
   if (problem) {
-    return html`<p class="error">${problem.message}${problem.hint && html` <i>${problem.hint}</i>`}</p>`;
+    return html`<div class="error"><p>${problem.message}</p><p><i>${problem.hint}</i></p></div>`;
   }
   if (rule) {
     const { verdict, match, comment } = sentence(rule);

@@ -1,0 +1,92 @@
+"""The page drawn wide and narrow, light and dark, under traffic; nothing overflows.
+
+    XDPWALL_PICTURES=docs/images pytest tests/web/test_pictures.py
+
+draws the pictures of the README: that run waits until the sparklines are full.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.netns import wait_for
+from tests.web.conftest import BRIDGE, Faults, Host
+
+FOLDER = os.environ.get("XDPWALL_PICTURES")
+SAMPLES = 60 if FOLDER else 2
+SIZES = {"": (1400, 900), "-narrow": (400, 860)}
+RULES = [
+    "drop icmp on docker0",
+    'drop udp/11211 on docker0 in comment "memcached reflection"',
+    "accept udp/53,123 from 172.17.0.0/16 on docker0",
+    "count tcp flags syn/syn,ack",
+    "accept tcp/80,443 in",
+    "drop tcp/22 from not 10.0.0.0/8 on eth1 in",
+    "drop udp sport 19,53,123,1900 on eth1 in",
+    'drop ipv6 from 2001:db8:bad::/48 comment "ticket 4711"',
+    "drop tcp flags syn,fin/syn,fin",
+    "accept icmpv6/echo-request ipv6",
+    "drop tcp/25 out disabled",
+    "drop ethertype 0x88cc",
+]
+
+# Waves of datagrams at four ports, each at its own pace.
+_WAVES = """
+import math, socket, sys, time
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+began = time.monotonic()
+while True:
+    now = time.monotonic() - began
+    for port, most, period in ((11211, 60, 23), (53, 6, 11), (123, 1, 31), (9, 9, 17)):
+        for _ in range(round(most * (1.2 + math.sin(6.28 * now / period)))):
+            try:
+                sender.sendto(b"x" * (port % 900), (sys.argv[1], port))
+            except ConnectionRefusedError:
+                pass
+    time.sleep(0.02)
+"""
+
+
+@pytest.fixture
+def waves(host: Host, traffic: None) -> Iterator[None]:
+    sender = subprocess.Popen(host.box.argv(sys.executable, "-c", _WAVES, BRIDGE))
+    yield
+    sender.kill()
+    sender.wait()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pictures(
+    browser: Browser, host: Host, faults: Faults, waves: None, scheme: str, tmp_path: Path
+) -> None:
+    host.attach()
+    for text in RULES:
+        host.add(text)
+    folder = Path(FOLDER) if FOLDER else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    context = browser.new_context(color_scheme="light" if scheme == "light" else "dark")
+    page = context.new_page()
+    page.on("console", faults.hear)
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto(host.service.address)
+    wait_for(lambda: samples(page) >= SAMPLES, "a history", timeout=90, every=0.1)
+    for size, (width, height) in SIZES.items():
+        page.set_viewport_size({"width": width, "height": height})
+        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        page.screenshot(path=folder / f"page-{scheme}{size}.png", animations="disabled")
+        assert wide <= 0, f"{wide} px too wide at {width}"
+    context.close()
+    assert faults.found == []
+
+
+def samples(page: Page) -> int:
+    """How many samples the first rule's sparkline shows."""
+    line = page.locator("tr[data-rule] polyline")
+    return len((line.first.get_attribute("points") or "").split()) if line.count() else 0
