@@ -1,0 +1,90 @@
+"""xdpwall/layout.py against what the compiled objects say of bpf/xdpwall.h."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from xdpwall import layout
+from xdpwall.dataplane import object_path
+from xdpwall.kernel.objects import read_btf
+
+HEADER = (Path(__file__).parents[2] / "bpf" / "xdpwall.h").read_text()
+STRUCTS = {
+    "xw_tables": layout.TABLES,
+    "xw_rule": layout.RULE,
+    "xw_count": layout.COUNT,
+    "xw_totals": layout.TOTALS,
+    "xw_prefix6": layout.PREFIX6,
+}
+CONSTANTS = {
+    "XW_SLOTS": layout.SLOTS,
+    "XW_ATTACHMENTS": layout.ATTACHMENTS,
+    "XW_LENGTHS": layout.LENGTHS,
+    "XW_BYTE_HIDDEN": layout.BYTE_HIDDEN,
+    "XW_ICMP_HIDDEN": layout.ICMP_HIDDEN,
+    "XW_VLAN_NONE": layout.VLAN_NONE,
+    "XW_VLAN_HIDDEN": layout.VLAN_HIDDEN,
+    "XW_BLOCK": layout.BLOCK,
+}
+ENUMS = {"xw_action": layout.Action, "xw_used": layout.Used, "xw_policy": layout.PolicyBit}
+
+
+@pytest.mark.parametrize("name", STRUCTS)
+@pytest.mark.parametrize("program", ["xdp", "tc"])
+def test_struct(program: str, name: str) -> None:
+    dtype = STRUCTS[name]
+    size, found = read_btf(object_path(program)).struct(name)
+    assert size == dtype.itemsize
+    assert dtype.fields is not None
+    mine = {field: (info[1], info[0].itemsize) for field, info in dtype.fields.items()}
+    assert mine == {field: (place.offset, place.size) for field, place in found.items()}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constant(name: str) -> None:
+    defined = re.search(rf"^#define {name}\s+(\w+)", HEADER, re.MULTILINE)
+    assert defined is not None
+    assert int(defined[1].rstrip("UL"), 0) == CONSTANTS[name]
+
+
+@pytest.mark.parametrize("name", ENUMS)
+def test_enum(name: str) -> None:
+    body = re.search(rf"enum {name} \{{(.*?)\}};", HEADER, re.DOTALL)
+    assert body is not None
+    prefix = "XW_USED_" if name == "xw_used" else "XW_POLICY_" if name == "xw_policy" else "XW_"
+    text = re.sub(r"/\*.*?\*/", "", body[1], flags=re.DOTALL)
+    pairs = re.findall(rf"{prefix}(\w+) = ([^,]+)", text)
+    theirs = {key: eval(value) for key, value in pairs}
+    assert theirs == {member.name: int(member) for member in ENUMS[name]}
+
+
+def test_fragment_classes() -> None:
+    body = re.search(r"enum xw_fragment { (.*?) };", HEADER)
+    assert body is not None
+    names = [word.split()[0].removeprefix("XW_FRAG_").lower() for word in body[1].split(",")]
+    assert tuple(names) == layout.FRAGMENT_CLASSES
+
+
+def test_control_word() -> None:
+    control = layout.Control(copy=1, on=False, revision=1234)
+    assert control.pack() == 1 | 2 | 1234 << 8
+    assert layout.Control.unpack(control.pack()) == control
+
+
+@pytest.mark.parametrize("positions", [1024, 4096, 16384])
+def test_packed_rows(positions: int) -> None:
+    sizes = layout.Sizes(positions=positions)
+    vectors = [0, 1, 1 << (positions - 1), (1 << positions) - 1, 1 << 64 | 1 << 700]
+    rows = layout.pack_rows(vectors, sizes)
+    assert rows.shape == (len(vectors), sizes.row_bytes // 8)
+    for vector, row in zip(vectors, rows, strict=True):
+        words = row[sizes.aggregates :]
+        assert int.from_bytes(words.tobytes(), "little") == vector
+        for i, word in enumerate(words):
+            bit = int(row[i // 64]) >> (i % 64) & 1
+            assert bit == (word != 0)
+    assert rows.dtype == np.dtype("<u8")

@@ -1,0 +1,87 @@
+"""What the compiler refuses, and what it writes for the smallest rulesets."""
+
+from __future__ import annotations
+
+import pytest
+
+from xdpwall import compiler, layout
+from xdpwall.errors import Full
+from xdpwall.layout import PolicyBit, Used
+from xdpwall.model import Rule
+from xdpwall.views import Policy
+
+PLACES = [(3, "eth0", "ingress"), (5, "eth1", "egress")]
+
+
+def compile_(rules: list[str], policy: Policy | None = None) -> compiler.Compiled:
+    parsed = [(Rule.parse(r), i) for i, r in enumerate(rules)]
+    return compiler.compile(parsed, policy or Policy(), PLACES, now_boot_ns=10**9)
+
+
+def test_nothing_is_used_by_nothing() -> None:
+    compiled = compile_([])
+    assert compiled.tables["used"] == 0
+    assert compiled.vectors[0] == 0
+    assert set(compiled.vectors) == {0}
+    assert len(compiled.rules) == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "used"),
+    [
+        ("drop icmp", Used(0)),
+        ("drop on eth0", Used.WHERE),
+        ("drop in", Used.WHERE),
+        ("drop vlan 5", Used.WHERE),
+        ("drop ttl 5", Used.HEADER),
+        ("drop length 100-200", Used.HEADER),
+        ("drop from 10.0.0.1", Used.SRC),
+        ("drop to ::1", Used.DST),
+        ("drop udp sport 5", Used.SPORT),
+        ("drop tcp/5", Used.DPORT),
+    ],
+)
+def test_only_what_a_rule_names_is_used(rule: str, used: Used) -> None:
+    assert compile_([rule]).tables["used"] == used
+
+
+def test_policy() -> None:
+    drop = Policy(ingress="drop", egress="drop", non_ip="drop", neighbor_discovery="judge")
+    assert compile_([], drop).tables["policy"] == sum(PolicyBit)
+    assert compile_([]).tables["policy"] == 0
+
+
+def test_interfaces_have_rows_by_number() -> None:
+    compiled = compile_(["drop on eth0", "drop on not eth0", "drop out"])
+    vlan = int(compiled.tables["vlan"][layout.VLAN_NONE])
+    attachment = compiled.tables["attachment"]
+    assert compiled.vectors[int(attachment[3]) + vlan] == 0b001
+    assert compiled.vectors[int(attachment[5]) + vlan] == 0b110
+    assert compiled.vectors[int(attachment[4])] == 0
+
+
+def test_rules_carry_slot_action_and_expiry() -> None:
+    rules = [
+        (Rule.parse("count icmp"), 7),
+        (Rule.parse({"action": "drop", "expires": "1970-01-01T00:00:01Z"}), 9),
+        (Rule.parse({"action": "accept", "expires": "2100-01-01T00:00:00Z"}), 8),
+    ]
+    compiled = compiler.compile(rules, Policy(), PLACES, now_boot_ns=10**9)
+    assert compiled.rules["slot"].tolist() == [7, 9, 8]
+    assert compiled.rules["action"].tolist() == [0, 2, 1]
+    never, long_ago, later = compiled.rules["expires"].tolist()
+    assert (never, long_ago) == (0, 1)
+    assert later > 10**9
+
+
+def test_too_many_rules() -> None:
+    rule = Rule.parse("drop icmp")
+    with pytest.raises(Full, match="16385 enabled rules; at most 16384"):
+        compiler.compile([(rule, 0)] * 16385, Policy(), PLACES, now_boot_ns=0)
+
+
+def test_too_many_combinations() -> None:
+    rules = [f"drop length {100 + i}" for i in range(400)]
+    rules += [f"drop ttl {i}" for i in range(200)]
+    with pytest.raises(Full, match="different lengths times"):
+        compile_(rules)
