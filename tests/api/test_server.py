@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import grp
+import http.client
 import os
 import re
 import socket
@@ -21,7 +23,7 @@ from tests.support.netns import Lab, wait_for
 from tests.support.service import ROOT, Service
 from xdpwall.api import listen
 from xdpwall.api.listen import tcp_socket, unix_socket
-from xdpwall.api.server import serve
+from xdpwall.api.server import MOST_TCP_CONNECTIONS, serve
 from xdpwall.api.tokens import load_token
 from xdpwall.errors import Conflict, Failed, InvalidInput, NeedsPrivileges, Refused
 from xdpwall.settings import Settings
@@ -123,6 +125,30 @@ def _plain(error: Conflict) -> Conflict:
     return plain
 
 
+def test_crowding_tcp_leaves_the_socket_free(own: Service) -> None:
+    with own, contextlib.ExitStack() as crowd:
+        with own.space.inside():
+            idle = [
+                crowd.enter_context(socket.create_connection(("127.0.0.1", own.port)))
+                for _ in range(MOST_TCP_CONNECTIONS + 1)
+            ]
+        idle[-1].settimeout(10)
+        try:
+            assert idle[-1].recv(1) == b""
+        except ConnectionResetError:
+            pass
+        assert own.call("GET", "/rules").status == 200
+        idle[0].close()
+        wait_for(lambda: _tcp_answers(own), "a place that was given back is taken")
+
+
+def _tcp_answers(service: Service) -> bool:
+    try:
+        return service.tcp("GET", "/healthz").status == 200
+    except (ConnectionResetError, http.client.RemoteDisconnected):
+        return False
+
+
 def test_the_service_is_small(own: Service) -> None:
     with own:
         own.call("POST", "/rules", ["drop icmp", "count udp"])
@@ -155,7 +181,7 @@ def test_under_systemd_the_token_is_not_printed(own: Service, tmp_path: Path) ->
     journal = tmp_path / "journal"
     main = (
         "import os, sys\nfrom pathlib import Path\nfrom xdpwall.settings import Settings\n"
-        "from xdpwall.api.server import serve\n"
+        "from xdpwall.api.server import MOST_TCP_CONNECTIONS, serve\n"
         "state = os.fstat(1)\n"
         "os.environ['JOURNAL_STREAM'] = f'{state.st_dev}:{state.st_ino}'\n"
         "serve(Settings(*map(Path, sys.argv[1:])), port=0)\n"
