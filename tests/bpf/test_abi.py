@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import IntEnum, IntFlag
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ CONSTANTS = {
     "XW_VLAN_HIDDEN": layout.VLAN_HIDDEN,
     "XW_BLOCK": layout.BLOCK,
 }
-ENUMS = {"xw_action": layout.Action, "xw_used": layout.Used, "xw_policy": layout.PolicyBit}
+ENUMS: dict[str, type[IntEnum] | type[IntFlag]] = {"xw_action": layout.Action, "xw_used": layout.Used, "xw_policy": layout.PolicyBit}
 
 
 @pytest.mark.parametrize("name", STRUCTS)
