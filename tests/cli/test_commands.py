@@ -196,6 +196,22 @@ def test_restore_says_what_is_in_place(wall: Instance) -> None:
     assert "already attached: veth0 xdp" in said
 
 
+def test_doctor_has_a_line_for_each_check_and_ends_with_1_when_one_fails(direct: Instance) -> None:
+    report = direct.json("doctor")
+    checks = {check["name"]: check for check in report["checks"]}
+    assert {"kernel", "bpffs", "JIT", "BTF", "capabilities", "interface veth0"} <= set(checks)
+    assert {check["status"] for check in checks.values()} <= {"pass", "warn", "fail"}
+    lines = direct.here("doctor", "--no-headers").stdout.splitlines()
+    assert [line.split()[0] for line in lines if not line.lstrip().startswith("->")] == [
+        check["status"] for check in report["checks"]
+    ]
+    wrap = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"]
+    done = direct.run("doctor", wrap=wrap)
+    assert done.returncode == 1, done.stderr
+    assert any(line.startswith("fail") for line in done.stdout.splitlines())
+    assert "-> " in done.stdout
+
+
 def test_json_is_what_the_api_answers(served: Instance) -> None:
     assert served.service is not None
     served.done("attach", "veth0")

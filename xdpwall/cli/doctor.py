@@ -27,10 +27,11 @@ def doctor() -> int:
     asked = invocation.get()
     printer = Printer(asked)
     report = run(asked.settings())
-    rows = [
-        [Cell(c.status, _COLORS[c.status]), c.name, c.found + (f": {c.todo}" if c.todo else "")]
-        for c in report.checks
-    ]
+    rows: list[list[str | Cell]] = []
+    for check in report.checks:
+        rows.append([Cell(check.status, _COLORS[check.status]), check.name, check.found])
+        if check.todo:
+            rows.append(["", "", f"-> {check.todo}"])
     printer.show(
         report.to_json,
         lambda: [check.name for check in report.checks],

@@ -1,0 +1,131 @@
+"""What only a terminal sees: questions, colour, the watched table, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cli.support import ROOT, Instance, clean_environment
+
+
+class Terminal:
+    """A process whose stdin, stdout and stderr are one terminal."""
+
+    def __init__(self, process: subprocess.Popen[bytes], fd: int) -> None:
+        self.process = process
+        self.fd = fd
+        self.seen = ""
+
+    def until(self, words: str, *, times: int = 1, timeout: float = 30.0) -> str:
+        """Everything seen once `words` have come so often."""
+        deadline = time.monotonic() + timeout
+        while self.seen.count(words) < times:
+            left = deadline - time.monotonic()
+            ready, _, _ = select.select([self.fd], [], [], max(0.0, left))
+            assert ready, f"no {words!r} in {self.seen!r}"
+            try:
+                self.seen += os.read(self.fd, 65536).decode()
+            except OSError as error:  # EIO: the other side is gone
+                raise AssertionError(f"it ended before {words!r}: {self.seen!r}") from error
+        return self.seen
+
+    def type(self, text: str) -> None:
+        os.write(self.fd, text.encode())
+
+    def end(self) -> int:
+        """The exit code; what it still says is read."""
+        while True:
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self.seen += data.decode()
+        return self.process.wait(timeout=30)
+
+
+@contextmanager
+def terminal(instance: Instance, *args: str, **env: str) -> Iterator[Terminal]:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", *instance.argv(*args)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=ROOT,
+        env=clean_environment(**instance.env, **env),
+    )
+    os.close(theirs)
+    try:
+        yield Terminal(process, ours)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        os.close(ours)
+
+
+def test_flush_asks_and_does_what_is_answered(direct: Instance) -> None:
+    direct.done("rule", "add", "drop", "icmp")
+    with terminal(direct, "rule", "flush") as screen:
+        screen.until("Delete every rule? [y/N]")
+        screen.type("n\n")
+        assert screen.end() == 130
+    assert len(direct.json("rule", "list")["rules"]) == 1
+    with terminal(direct, "rule", "flush") as screen:
+        screen.until("Delete every rule? [y/N]")
+        screen.type("y\n")
+        assert screen.end() == 0
+    assert direct.json("rule", "list")["rules"] == []
+
+
+def test_a_guard_does_not_ask(direct: Instance) -> None:
+    direct.done("attach", "lo", "--mode", "generic")
+    with terminal(direct, "detach", "lo", SSH_CONNECTION="127.0.0.1 1 127.0.0.1 22") as screen:
+        assert screen.end() == 8
+    assert "error:" in screen.seen
+    assert "--force" in screen.seen
+
+
+def test_colour_comes_on_a_terminal_and_no_color_stops_it(direct: Instance) -> None:
+    direct.done("rule", "add", "drop", "icmp")
+    with terminal(direct, "rule", "list") as screen:
+        assert screen.end() == 0
+    assert "\x1b[31mdrop icmp\x1b[0m" in screen.seen
+    for more in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        with terminal(direct, "rule", "list", **more) as screen:
+            assert screen.end() == 0
+        assert "\x1b" not in screen.seen
+        assert "drop icmp" in screen.seen
+
+
+def test_the_watched_table_is_drawn_over_itself_until_ctrl_c(direct: Instance) -> None:
+    direct.done("rule", "add", "drop", "icmp")
+    with terminal(direct, "rule", "ls", "-w", "--interval", "0.05") as screen:
+        screen.until("drop icmp", times=3)
+        screen.type("\x03")
+        assert screen.end() == 130
+    assert screen.seen.startswith("\x1b[H\x1b[J")
+    assert "Traceback" not in screen.seen
+
+
+def test_serve_says_where_the_page_is_and_ends_on_ctrl_c(direct: Instance) -> None:
+    with terminal(direct, "serve", "--port", "0") as screen:
+        seen = screen.until("#token=")
+        assert re.search(r"http://127\.0\.0\.1:\d+/#token=", seen)
+        assert direct.json("status")["service"] is True
+        second = direct.run("serve", "--port", "0")
+        assert second.returncode == 5, second.stderr
+        assert "hint: " in second.stderr
+        screen.type("\x03")
+        assert screen.end() in (0, 130)
+    assert "Traceback" not in screen.seen
+    assert direct.json("status")["service"] is False
