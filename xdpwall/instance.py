@@ -104,6 +104,11 @@ class Instance:
             self.use_dataplane(found)
         return self._dataplane
 
+    @property
+    def has_dataplane(self) -> bool:
+        """Whether this process has the maps open already."""
+        return self._dataplane is not None
+
     def alive(self) -> bool:
         """Whether the maps that this process has open are still pinned; True when it has none."""
         return self._dataplane is None or self._dataplane.alive()

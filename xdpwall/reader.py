@@ -10,8 +10,12 @@ from . import __version__, advice, counters, namespace, ruleset, views
 from .errors import XdpwallError
 from .instance import Instance, now_text
 from .model import AttachmentSpec, Ruleset
+from .pinnedcounters import read_pinned
 from .ruleset import State
 from .store import Snapshot
+
+_FEW = 500
+"""Rules whose counters are read one by one rather than by opening the whole data plane."""
 
 
 class Reader:
@@ -128,11 +132,13 @@ class Reader:
     def _views(self, state: State, ids: Sequence[str] | None = None) -> list[views.RuleView]:
         return counters.rule_views(state, self._raw(state), now=now_text(), only=ids)
 
-    def _raw(self, state: State) -> list[tuple[int, int]]:
-        dataplane = self._instance.dataplane() if state.entries else None
-        if dataplane is None:
-            return [(0, 0)] * len(state.entries)
-        return dataplane.read_counters([entry.slot for entry in state.entries])
+    def _raw(self, state: State) -> list[counters.Counts]:
+        """(packets, bytes) of every entry, as the kernel counts."""
+        slots = [entry.slot for entry in state.entries]
+        if len(slots) <= _FEW and not self._instance.has_dataplane:
+            return read_pinned(self._settings.bpffs, slots)
+        dataplane = self._instance.dataplane()
+        return [(0, 0)] * len(slots) if dataplane is None else dataplane.read_counters(slots)
 
     def _on(self, now: Snapshot) -> tuple[bool, list[str]]:
         """Whether packets are judged, and what is wrong with the kernel's side."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
-from tests.firewall.support import Site, rules
+from tests.firewall.support import ROOT, Site, rules
 from xdpwall.errors import Conflict, InvalidInput, NotFound
 from xdpwall.facade import Author
 from xdpwall.model import Rule
@@ -165,3 +169,20 @@ def test_many_rules_outgrow_the_maps_without_a_gap(site: Site) -> None:
         assert not set(programs) & set(after)
         firewall.delete_rules(["r1"])
         assert site.ping() == 3
+
+
+def test_listing_a_few_rules_takes_neither_numpy_nor_netlink(site: Site) -> None:
+    site.prepare("drop icmp", "count udp")
+    site.ping(3)
+    code = (
+        "import sys; from pathlib import Path; from xdpwall.firewall import Firewall;"
+        "from xdpwall.settings import Settings;"
+        "firewall = Firewall.open(Settings(*map(Path, sys.argv[1:])));"
+        "print([rule.packets for rule in firewall.rules().rules]);"
+        "print(sorted({'numpy', 'pyroute2', 'fastapi'} & set(sys.modules)))"
+    )
+    paths = (site.settings.state_dir, site.settings.bpffs, site.settings.socket)
+    argv = site.host.argv(sys.executable, "-c", code, *map(str, paths))
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["[3, 0]", "[]"], done.stderr
