@@ -17,7 +17,7 @@ PACKAGE = ROOT / "xdpwall"
 ACTING = {
     "advice", "applying", "attach", "attachments", "attachmentviews", "changes", "dataplane",
     "doctor", "doctorlinks", "instance", "interfaces", "lock", "mapset", "namespace", "pins",
-    "places", "reader", "recovery", "restoring", "settling", "store",
+    "pinnedcounters", "places", "reader", "recovery", "restoring", "settling", "store",
 }  # fmt: skip
 """Between the facade and the kernel: these touch the disk or the kernel. What is named nowhere
 here is pure: it imports nothing of ours that is not pure too."""
