@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.kernel.test_attach_xdp import loader, never, pair
 from tests.support.netns import Lab
 from tests.support.tcx import attached_tcx
-from tests.support.tinybpf import tiny
+from tests.support.tinybpf import loader, never, tiny
 from xdpwall.attach import Attacher, Found
 from xdpwall.errors import Conflict
 from xdpwall.kernel import netlink
@@ -16,7 +15,7 @@ from xdpwall.model import AttachmentSpec
 
 
 def test_pinned_lists_every_attachment(lab: Lab) -> None:
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index, loopback = host.index("v0"), host.index("lo")
     attacher = Attacher(lab.bpffs)
     with host.inside():
@@ -35,7 +34,7 @@ def test_pinned_lists_every_attachment(lab: Lab) -> None:
 
 
 def test_a_deleted_interface_that_comes_back(lab: Lab) -> None:
-    host, box = pair(lab)
+    host, box = lab.pair()
     old = host.index("v0")
     attacher = Attacher(lab.bpffs)
     spec = AttachmentSpec("v0")
@@ -56,7 +55,7 @@ def test_a_deleted_interface_that_comes_back(lab: Lab) -> None:
 
 
 def test_an_index_that_another_interface_took(lab: Lab) -> None:
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     with host.inside():
@@ -78,7 +77,7 @@ def test_a_crash_between_attach_and_the_pin_is_settled_by_the_kernel(
 ) -> None:
     """What a death in the middle of a swap leaves: the old pin, the coming pin, and one of the
     two programs attached."""
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     spec = AttachmentSpec("v0")
@@ -98,7 +97,7 @@ def test_a_crash_between_attach_and_the_pin_is_settled_by_the_kernel(
 
 
 def test_two_instances_do_not_touch_each_other(lab: Lab) -> None:
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     one, two = Attacher(lab.bpffs / "one"), Attacher(lab.bpffs / "two")
     spec = AttachmentSpec.at("v0", "tc-ingress")
@@ -115,7 +114,7 @@ def test_two_instances_do_not_touch_each_other(lab: Lab) -> None:
 
 
 def test_a_program_held_by_a_link_is_not_replaced(lab: Lab) -> None:
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     with host.inside(), tiny("xdp_other") as theirs, attached_tcx(index, "xdp", theirs):
@@ -129,7 +128,7 @@ def test_a_program_held_by_a_link_is_not_replaced(lab: Lab) -> None:
 def test_no_descriptor_is_left_open(lab: Lab) -> None:
     import os
 
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     with host.inside():

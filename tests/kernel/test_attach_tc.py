@@ -6,10 +6,9 @@ import threading
 
 import pytest
 
-from tests.kernel.test_attach_xdp import arrives, loader, never, ours, pair
 from tests.support.netns import Lab, wait_for
-from tests.support.packets import Wire, ethernet
-from tests.support.tinybpf import tiny
+from tests.support.packets import Wire, arrives, ethernet, is_test_frame
+from tests.support.tinybpf import loader, never, tiny
 from xdpwall.attach import Attacher, Found
 from xdpwall.errors import Conflict, Unsupported
 from xdpwall.kernel import netlink
@@ -17,7 +16,7 @@ from xdpwall.model import AttachmentSpec
 
 
 def test_egress_drops_and_detach_lets_pass(lab: Lab) -> None:
-    host, box = pair(lab)
+    host, box = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     spec = AttachmentSpec.at("v0", "tc-egress")
@@ -54,7 +53,7 @@ def test_ingress_drops_and_detach_lets_pass(lab: Lab) -> None:
 
 
 def test_others_are_left_alone_and_told(lab: Lab) -> None:
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     spec = AttachmentSpec.at("v0", "tc-ingress")
@@ -81,7 +80,7 @@ def test_others_are_left_alone_and_told(lab: Lab) -> None:
 
 
 def test_filters_of_another_kind_do_not_stand_in_the_way(lab: Lab) -> None:
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     spec = AttachmentSpec.at("v0", "tc-egress")
@@ -96,7 +95,7 @@ def test_filters_of_another_kind_do_not_stand_in_the_way(lab: Lab) -> None:
 
 
 def test_an_ingress_qdisc_of_others(lab: Lab) -> None:
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     host.tc("qdisc add dev v0 ingress")
@@ -113,7 +112,7 @@ def test_an_ingress_qdisc_of_others(lab: Lab) -> None:
 def test_tcx_programs_are_told_as_bypassing(lab: Lab) -> None:
     from tests.support.tcx import attached_tcx
 
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     with host.inside(), tiny("tc_ok") as theirs, attached_tcx(index, "ingress", theirs):
@@ -136,7 +135,7 @@ def test_no_ethernet_header(lab: Lab) -> None:
 
 def test_a_swap_leaves_no_moment_without_a_filter(lab: Lab) -> None:
     """As at XDP: no frame of a flood arrives while dropping programs change places."""
-    host, box = pair(lab)
+    host, box = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     spec = AttachmentSpec.at("v0", "tc-egress")
@@ -163,6 +162,6 @@ def test_a_swap_leaves_no_moment_without_a_filter(lab: Lab) -> None:
         finally:
             stop.set()
             thread.join()
-        assert receiver.drain(ours) == []
+        assert receiver.drain(is_test_frame) == []
         attacher.detach(spec, index)
         assert arrives(sender, receiver)

@@ -3,58 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import pytest
 
-from tests.support.netns import Lab, Namespace, wait_for
-from tests.support.packets import TEST_ETHERTYPE, Wire, ethernet
-from tests.support.tinybpf import tiny
+from tests.support.netns import Lab, wait_for
+from tests.support.packets import Wire, arrives, ethernet, is_test_frame
+from tests.support.tinybpf import loader, never, tiny
 from xdpwall.attach import Attacher, Found
 from xdpwall.errors import Conflict, NotFound, Unsupported
 from xdpwall.kernel import netlink
-from xdpwall.kernel.programs import Program
 from xdpwall.model import AttachmentSpec
 from xdpwall.views import WantedMode
-
-
-def loader(name: str, asked: list[bool] | None = None) -> Callable[[bool], Program]:
-    """A load callback for the tiny program `name`; it notes what it was asked for."""
-
-    def load(frags: bool) -> Program:
-        if asked is not None:
-            asked.append(frags)
-        return tiny(name, frags=frags)
-
-    return load
-
-
-def never(frags: bool) -> Program:
-    raise AssertionError("nothing had to be loaded")
-
-
-def ours(frame: bytes) -> bool:
-    return frame[12:14] == TEST_ETHERTYPE.to_bytes(2, "big")
-
-
-def arrives(sender: Wire, receiver: Wire) -> bool:
-    """Whether a frame gets through; a second sentence from the kernel is not waited for long."""
-    receiver.drain()
-    sender.send(ethernet(b"probe"))
-    return receiver.receive(ours, timeout=0.3) is not None
-
-
-def pair(lab: Lab) -> tuple[Namespace, Namespace]:
-    host, box = lab.namespace("host"), lab.namespace("box")
-    lab.veth(host, "v0", box, "eth0")
-    return host, box
 
 
 @pytest.mark.parametrize(
     ("wanted", "got"), [("auto", "native"), ("native", "native"), ("generic", "generic")]
 )
 def test_attach_drops_and_detach_lets_pass(lab: Lab, wanted: WantedMode, got: str) -> None:
-    host, box = pair(lab)
+    host, box = lab.pair()
     spec = AttachmentSpec.at("v0", "xdp", wanted)
     attacher = Attacher(lab.bpffs)
     with host.inside(), Wire(box, "eth0") as sender, Wire(host, "v0") as receiver:
@@ -105,7 +71,7 @@ def test_native_on_a_bridge_is_refused_with_the_way_out(lab: Lab) -> None:
 
 
 def test_the_other_mode_of_ours_is_a_conflict(lab: Lab) -> None:
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     with host.inside():
         attacher = Attacher(lab.bpffs)
@@ -122,7 +88,7 @@ def test_the_other_mode_of_ours_is_a_conflict(lab: Lab) -> None:
 @pytest.mark.parametrize("theirs", ["native", "generic"])
 @pytest.mark.parametrize("wanted", ["native", "generic", "auto"])
 def test_another_owners_program(lab: Lab, theirs: netlink.Mode, wanted: WantedMode) -> None:
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     spec = AttachmentSpec("v0", mode=wanted)
@@ -165,7 +131,7 @@ def test_a_failed_replace_puts_the_other_owner_back(lab: Lab) -> None:
 
 
 def test_a_program_of_the_same_name_is_not_ours(lab: Lab) -> None:
-    host, _ = pair(lab)
+    host, _ = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     spec = AttachmentSpec("v0")
@@ -181,7 +147,7 @@ def test_a_program_of_the_same_name_is_not_ours(lab: Lab) -> None:
 
 
 def test_a_jumbo_mtu_gets_a_program_for_fragments(lab: Lab) -> None:
-    host, box = pair(lab)
+    host, box = lab.pair()
     host.set_mtu("v0", 9000)
     box.set_mtu("eth0", 9000)
     asked: list[bool] = []
@@ -231,7 +197,7 @@ def test_an_interface_that_has_gone(lab: Lab) -> None:
 def test_a_swap_leaves_no_moment_without_a_filter(lab: Lab) -> None:
     """A sender floods while one dropping program takes the place of another, 30 times: a single
     frame that arrives would show a gap. The flood is seen to run during every swap."""
-    host, box = pair(lab)
+    host, box = lab.pair()
     index = host.index("v0")
     attacher = Attacher(lab.bpffs)
     spec = AttachmentSpec("v0")
@@ -261,6 +227,6 @@ def test_a_swap_leaves_no_moment_without_a_filter(lab: Lab) -> None:
             stop.set()
             thread.join()
         assert len(ids) == 31
-        assert receiver.drain(ours) == []
+        assert receiver.drain(is_test_frame) == []
         attacher.detach(spec, index)
         assert arrives(sender, receiver)

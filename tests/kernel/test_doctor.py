@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel.test_attach_xdp import loader
 from tests.support.netns import Lab
 from tests.support.tcx import attached_tcx
-from tests.support.tinybpf import tiny
+from tests.support.tinybpf import loader, tiny
 from xdpwall.attach import Attacher
 from xdpwall.doctor import bcc_check, clang_check, run
 from xdpwall.doctorlinks import interface_check

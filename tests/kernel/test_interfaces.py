@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.kernel.test_attach_xdp import loader
 from tests.support.netns import Lab
+from tests.support.tinybpf import loader
 from xdpwall.attach import Attacher
 from xdpwall.interfaces import coverage, list_interfaces
 from xdpwall.model import AttachmentSpec

@@ -187,6 +187,12 @@ class Lab:
         wait_for(lambda: "state UP" in space.ip(f"link show {name}"), f"{name} up")
         wait_for(lambda: "state UP" in peer_space.ip(f"link show {peer}"), f"{peer} up")
 
+    def pair(self) -> tuple[Namespace, Namespace]:
+        """Two namespaces, host and box, on one cable: v0 in host, eth0 in box; no addresses."""
+        host, box = self.namespace("host"), self.namespace("box")
+        self.veth(host, "v0", box, "eth0")
+        return host, box
+
     def bridge(self, space: Namespace, name: str, *addresses: str) -> None:
         """A bridge without STP delay, up."""
         space.ip(f"link add {name} type bridge forward_delay 0 mcast_snooping 0")

@@ -94,3 +94,15 @@ class Wire:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def is_test_frame(frame: bytes) -> bool:
+    """Whether `ethernet()` made it, with its usual ethertype."""
+    return frame[12:14] == TEST_ETHERTYPE.to_bytes(2, "big")
+
+
+def arrives(sender: Wire, receiver: Wire) -> bool:
+    """Whether a frame gets through; a lost one is waited for 0.3 s."""
+    receiver.drain()
+    sender.send(ethernet(b"probe"))
+    return receiver.receive(is_test_frame, timeout=0.3) is not None

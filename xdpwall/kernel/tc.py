@@ -72,7 +72,7 @@ def tc_ensure_clsact(index: int, direction: Direction) -> None:
 def tc_filters(index: int, direction: Direction) -> list[TcFilter]:
     """The filters of one hook, first to run first; empty without a qdisc or an interface."""
     # A filter of a plain ingress qdisc answers to either parent.
-    if tc_qdisc(index) != "clsact" and direction == "egress":
+    if direction == "egress" and tc_qdisc(index) != "clsact":
         return []
     with conversation(f"list the {direction} filters of {named(index)}") as ip:
         messages = list(ip.get_filters(index=index, parent=_PARENTS[direction]))
