@@ -1,0 +1,29 @@
+"""Every case that once failed, found by `python -m tests.fuzz`, run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support import frames as f
+from tests.support.duel import kept
+from tests.support.duel.case import Case, Step
+from tests.support.duel.duel import Duel
+from tests.support.kernelbench import KernelBench
+from xdpwall.model import Rule
+from xdpwall.views import Policy
+
+
+def test_kept_cases(bench: KernelBench) -> None:
+    duel = Duel(bench)
+    found = {path.name: duel.run(kept.load(path)) for path in kept.kept()}
+    wrong = [f"{name}: {difference}" for name, difference in found.items() if difference]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_is_kept_is_what_failed(tmp_path: Path) -> None:
+    rules = (Rule.parse("drop udp/53 from 10.0.0.0/8 on eth0"), Rule.parse("count disabled"))
+    case = Case(rules, Policy(egress="drop"), (Step("tc-egress", f.ether(f.ipv4(f.udp()))),))
+    path = kept.keep(case, "why\nit failed", tmp_path)
+    assert kept.keep(case, "again", tmp_path) == path
+    assert kept.kept(tmp_path) == [path]
+    assert kept.load(path) == case
