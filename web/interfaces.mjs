@@ -100,7 +100,7 @@ function Attached({ a, meters, held }) {
       <b class="place">${placeWords(a.place)}${a.mode && ` ${a.mode}`}</b>
       ${a.state !== "attached" && html`<span class="mark drop">${a.state}</span>`}
       <span class="sees">sees ${a.sees.join(", ") || "nothing"}</span>
-      ${a.blind.length > 0 && html`<span class="blind">not ${a.blind.join("; ")}</span>`}
+      ${a.blind.length > 0 && html`<span class="blind">not ${a.blind.map(aside).join(", ")}</span>`}
     </td>
     <td class="n rate" title=${title(seen)}>${rate(seen?.rate) || 0}</td>
     <td class="n rate ${dropped?.rate ? "drop" : ""}" title=${title(dropped)}>${rate(dropped?.rate) || 0}</td>
@@ -109,6 +109,9 @@ function Attached({ a, meters, held }) {
     <td class="do"><button disabled=${held} onClick=${() => detach(a.iface, a.place, a.sees)}
       aria-label="Detach ${placeWords(a.place)} from ${a.iface}">Detach</button></td>`;
 }
+
+/** "to containers: tc egress sees it" -> "to containers (tc egress sees it)" */
+const aside = (words) => words.replace(/: (.*)/, " ($1)");
 
 function Other({ other }) {
   const what = [placeWords(other.place), other.mode].filter(Boolean).join(" ");

@@ -26,6 +26,7 @@ FLAGS = [
 ]
 EMPTY = {"version": 1, "policy": {}, "rules": [], "attachments": []}
 BRIDGE, BOX = "172.17.0.1", "172.17.0.2"
+CARD = "198.51.100.1"
 
 # Told by the browser itself whenever the policy forbids something.
 _WATCH = """
@@ -39,7 +40,7 @@ _NETWORK = re.compile(r"Failed to load resource: (.+)")
 
 @dataclass
 class Host:
-    """The machine whose page is tested: docker0, a box on it, the service."""
+    """The machine whose page is tested: docker0, eth1, one box behind both, the service."""
 
     space: Namespace
     box: Namespace
@@ -57,9 +58,9 @@ class Host:
         rule_id: str = answer.json["id"]
         return rule_id
 
-    def attach(self) -> None:
-        """XDP on docker0, by REST."""
-        path = "/interfaces/docker0/attachments/xdp"
+    def attach(self, iface: str = "docker0", place: str = "xdp") -> None:
+        """By REST."""
+        path = f"/interfaces/{iface}/attachments/{place}"
         assert self.service.call("PUT", path, {}).status == 201
 
     def texts(self) -> list[str]:
@@ -90,6 +91,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     space, box = lab.namespace("host"), lab.namespace("box")
     lab.bridge(space, "docker0", f"{BRIDGE}/16")
     lab.veth(space, "veth0", box, "eth0", master="docker0", peer_address=f"{BOX}/16")
+    outside = "198.51.100.2/24"
+    lab.veth(space, "eth1", box, "eth1", address=f"{CARD}/24", peer_address=outside)
     folder: Path = tmp_path_factory.mktemp("service")
     try:
         with Service(space, folder, lab.bpffs, port=8480) as service:

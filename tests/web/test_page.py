@@ -7,7 +7,9 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.netns import wait_for
+from tests.support.tinybpf import tiny
 from tests.web.conftest import Faults, Host
+from xdpwall.kernel import netlink
 
 PINGS = 5
 
@@ -106,6 +108,12 @@ def test_an_added_rule_warns_where_nothing_is_attached(page: Page) -> None:
     expect(page.locator("#quick-says .warning")).to_contain_text("docker0")
 
 
+def test_standing_warnings_are_listed(page: Page, host: Host) -> None:
+    host.attach()
+    host.attach("docker0", "tc-ingress")
+    expect(page.get_by_role("list", name="Warnings")).to_contain_text("docker0")
+
+
 def test_undo_puts_the_rule_back_in_its_place(page: Page, host: Host) -> None:
     for port in (1, 2, 3):
         host.add(f"drop tcp/{port}")
@@ -139,6 +147,29 @@ def test_a_rule_of_somebody_else_appears(page: Page, host: Host) -> None:
     expect(row(page, "tcp/25")).to_be_visible(timeout=2500)
     assert host.service.call("DELETE", f"/rules/{rule_id}").status == 200
     expect(row(page, "tcp/25")).to_have_count(0, timeout=2500)
+
+
+def occupy(index: int) -> None:
+    """Somebody else's XDP program on an interface."""
+    with tiny("xdp_other") as other:
+        netlink.xdp_attach(index, other.fileno(), "native")
+
+
+def test_another_owners_program_is_named_and_not_replaced_unasked(
+    page: Page, host: Host, faults: Faults
+) -> None:
+    faults.expected = ["409"]
+    host.space.call(occupy, host.space.index("eth1"))
+    eth1 = page.locator("tbody[data-iface=eth1]")
+    expect(eth1).to_contain_text("another owner’s program “xdp_other”")
+    page.get_by_role("button", name="Attach to eth1").click()
+    expect(page.get_by_role("dialog")).to_contain_text("xdp_other")
+    page.get_by_role("button", name="Cancel").click()
+    expect(eth1).to_contain_text("xdp_other")
+    page.get_by_role("button", name="Attach to eth1").click()
+    page.get_by_role("button", name="Replace it").click()
+    expect(eth1.get_by_role("button", name="Detach")).to_be_visible()
+    expect(eth1).not_to_contain_text("xdp_other")
 
 
 def test_off_is_shouted(page: Page, host: Host) -> None:

@@ -17,11 +17,11 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.netns import wait_for
-from tests.web.conftest import BRIDGE, Faults, Host
+from tests.web.conftest import BRIDGE, CARD, Faults, Host
 
 FOLDER = os.environ.get("XDPWALL_PICTURES")
 SAMPLES = 60 if FOLDER else 2
-SIZES = {"": (1400, 900), "-narrow": (400, 860)}
+SIZES = {"": (1400, 860), "-narrow": (400, 860)}
 RULES = [
     "drop icmp on docker0",
     'drop udp/11211 on docker0 in comment "memcached reflection"',
@@ -37,26 +37,33 @@ RULES = [
     "drop ethertype 0x88cc",
 ]
 
-# Waves of datagrams at four ports, each at its own pace.
+# Datagrams to the bridge and the card in waves, and a connection to the card now and then.
 _WAVES = """
-import math, socket, sys, time
-sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+import contextlib, math, socket, sys, time
+bridge, card = sys.argv[1:]
+near = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+far = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+far.bind(("", 53))
+WAVES = [(near, bridge, 11211, 60, 23), (near, bridge, 53, 6, 11), (near, bridge, 9, 9, 17),
+         (far, card, 40000, 90, 41), (far, card, 123, 4, 29)]
 began = time.monotonic()
 while True:
     now = time.monotonic() - began
-    for port, most, period in ((11211, 60, 23), (53, 6, 11), (123, 1, 31), (9, 9, 17)):
+    for sender, address, port, most, period in WAVES:
         for _ in range(round(most * (1.2 + math.sin(6.28 * now / period)))):
-            try:
-                sender.sendto(b"x" * (port % 900), (sys.argv[1], port))
-            except ConnectionRefusedError:
-                pass
+            with contextlib.suppress(ConnectionRefusedError):
+                sender.sendto(b"x" * (port % 900), (address, port))
+    for _ in range(1 + round(math.sin(now))):
+        with socket.socket() as caller:
+            caller.settimeout(0.1)
+            caller.connect_ex((card, 443))
     time.sleep(0.02)
 """
 
 
 @pytest.fixture
 def waves(host: Host, traffic: None) -> Iterator[None]:
-    sender = subprocess.Popen(host.box.argv(sys.executable, "-c", _WAVES, BRIDGE))
+    sender = subprocess.Popen(host.box.argv(sys.executable, "-c", _WAVES, BRIDGE, CARD))
     yield
     sender.kill()
     sender.wait()
@@ -66,7 +73,8 @@ def waves(host: Host, traffic: None) -> Iterator[None]:
 def test_pictures(
     browser: Browser, host: Host, faults: Faults, waves: None, scheme: str, tmp_path: Path
 ) -> None:
-    host.attach()
+    host.attach("docker0")
+    host.attach("eth1")
     for text in RULES:
         host.add(text)
     folder = Path(FOLDER) if FOLDER else tmp_path
@@ -77,6 +85,10 @@ def test_pictures(
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(host.service.address)
     wait_for(lambda: samples(page) >= SAMPLES, "a history", timeout=90, every=0.1)
+    page.get_by_role("textbox", name="Add a rule").fill(
+        "drop udp/1900 from 198.51.100.0/24 on eth1"
+    )
+    page.locator("#quick-says b").wait_for()
     for size, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
