@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test unit demo lint format bench vendor clean packages packages-test dev
+.PHONY: build bpf run test unit demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -72,6 +72,10 @@ format: dev
 # The page's third-party files, fetched anew as pinned (needs npm; the result is committed).
 vendor:
 	scripts/vendor.sh
+
+# The pictures of the README, drawn from the running page under traffic.
+pictures: dev
+	XDPWALL_PICTURES=docs/images $(BIN)/python -m pytest -q tests/web/test_pictures.py
 
 bench: dev
 	$(BIN)/python -m bench
