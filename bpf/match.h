@@ -78,15 +78,25 @@ static __always_inline __u32 header_row(const struct xw_tables *t, const struct 
 	return t->header_row + t->length[p->length] + t->ttl[p->ttl];
 }
 
+/* Entry `low` of a block. Added and not or-ed, behind a barrier since clang knows that it is the
+ * same: Linux 6.1's verifier loses the bounds of an or. */
+static __always_inline __u32 in_block(const __u32 *block, __u32 entry, __u32 low)
+{
+	__u64 first = (__u64)(entry & block_mask) << 8;
+
+	barrier_var(first);
+	return block[first + (low & 0xff)];
+}
+
 /* 16-8-8 bits; `address` as it stands in the packet. */
 static __always_inline __u32 row4(const __u32 *first, const __u32 *block, __u32 address)
 {
 	__u32 a = bpf_ntohl(address), entry = first[a >> 16];
 
 	if (entry & XW_BLOCK)
-		entry = block[(entry & block_mask) << 8 | ((a >> 8) & 0xff)];
+		entry = in_block(block, entry, a >> 8);
 	if (entry & XW_BLOCK)
-		entry = block[(entry & block_mask) << 8 | (a & 0xff)];
+		entry = in_block(block, entry, a);
 	return entry;
 }
 
