@@ -12,8 +12,6 @@ PYTHON ?= $(firstword $(wildcard /usr/bin/python3.1[1-9] /usr/bin/python3) pytho
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-export PYTHONDONTWRITEBYTECODE =
-
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 .PHONY: build bpf run test unit demo lint format bench pictures vendor clean packages packages-test dev
