@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 
 from tests.support import frames as f
@@ -15,43 +15,12 @@ from xdpwall.views import Place
 from . import ruledraw as pool
 from .case import Step
 from .duel import runnable
-from .mangle import mangle
+from .mangle import mangle, put
+from .recipe import AH_OF, Recipe, build
 
 PLACES: tuple[Place, ...] = ("xdp", "tc-ingress", "tc-egress")
 TAG_TYPES = (0x8100, 0x8100, 0x88A8, 0x9100)
-EXTENSIONS = (0, 43, 60, 135, 139, 140, 51)
-WHOLE = (0, False)
-"""(offset, more) of a packet that is not a fragment."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a frame is made from."""
-
-    family: int = 4
-    src: str = "10.0.0.1"
-    dst: str = "10.0.1.1"
-    proto: int = 17
-    sport: int = 1024
-    dport: int = 53
-    kind: int = 8
-    code: int = 0
-    flags: int = 2
-    ttl: int = 64
-    payload: bytes = b""
-    tags: tuple[tuple[int, int], ...] = ()
-    """(ethertype, TCI), outermost first."""
-    ident: int = 1
-    before: tuple[int, ...] = ()
-    """IPv6 extension headers before the fragment header."""
-    behind: tuple[int, ...] = ()
-    """And behind it."""
-    options: bytes = b""
-    fragment: tuple[int, bool] = WHOLE
-    atomic: bool = False
-    """IPv6: a fragment header on a packet that is no fragment."""
-    opaque: bytes | None = field(default=None, compare=False)
-    """What stands for the upper layer of a later fragment."""
+EXTENSIONS = (0, 43, 60, 135, 139, 140, AH_OF + 4, AH_OF + 4, AH_OF + 1)
 
 
 def draw_steps(random: Random, rules: Sequence[Rule], count: int) -> tuple[Step, ...]:
@@ -77,9 +46,45 @@ def draw_frames(random: Random, rules: Sequence[Rule]) -> list[bytes]:
     if roll < 0.11:
         return [mangle(random, build(_neighbor_discovery(random)), 0.25)]
     recipe = aim(random, draw_recipe(random), match_of(random.choice(rules)))
-    if random.random() < 0.65:
+    roll = random.random()
+    if roll < 0.1:
+        return [_hiding(random, recipe)]
+    if roll < 0.15:
+        return [_ending_with_the_headers(random, recipe)]
+    if recipe.family == 6 and roll < 0.2:
+        return [_jumbogram(random, recipe)]
+    if roll < 0.7:
         return [mangle(random, build(recipe), 0.25)]
     return _train(random, recipe)
+
+
+def _hiding(random: Random, recipe: Recipe) -> bytes:
+    """An upper layer so short that it hides something, or just does not: by the packet's length,
+    with or without bytes behind the packet, or by the frame's end."""
+    icmp = {4: 1, 6: 58}[recipe.family]
+    recipe = replace(recipe, proto=random.choice((6, 17, 132, icmp, icmp, recipe.proto)))
+    edges = {6: (0, 3, 4, 5, 13, 14), icmp: (0, 1, 2)}.get(recipe.proto, (0, 1, 2, 3, 4))
+    short = build(replace(recipe, keep=random.choice(edges)))
+    whole = build(recipe)
+    return random.choice((short, short + random.randbytes(20), whole[: len(short)]))
+
+
+def _ending_with_the_headers(random: Random, recipe: Recipe) -> bytes:
+    """A frame or an IP packet that ends about where its headers do."""
+    whole = build(recipe)
+    end = len(build(replace(recipe, keep=0))) + random.choice((-9, -8, -7, -2, -1, 0, 1, 2))
+    if random.random() < 0.5:
+        return whole[:end]
+    before_ip = 14 + 4 * len(recipe.tags)
+    at, size = (2, end - before_ip) if recipe.family == 4 else (4, end - before_ip - 40)
+    return put(whole, before_ip + at, (size & 0xFFFF).to_bytes(2, "big"))
+
+
+def _jumbogram(random: Random, recipe: Recipe) -> bytes:
+    """Payload length 0, and a hop-by-hop header that should say more."""
+    before = random.choice(((0,), (0,), (0, 60), (60,), ()))
+    recipe = replace(recipe, before=before, behind=(), tags=recipe.tags[:2])
+    return mangle(random, put(build(recipe), 14 + 4 * len(recipe.tags) + 4, bytes(2)), 0.2)
 
 
 def _neighbor_discovery(random: Random) -> Recipe:
@@ -90,7 +95,7 @@ def _neighbor_discovery(random: Random) -> Recipe:
         src=random.choice(pool.V6),
         dst=random.choice(pool.V6),
         proto=58,
-        kind=random.choice((132, 133, 134, 135, 136, 137, 138)),
+        kind=random.choice((132, 132, 133, 134, 135, 136, 137, 138)),
         ttl=random.choice((255, 255, 255, 254)),
         before=random.choice(((), (), (), (60,))),
         behind=(),
@@ -100,8 +105,8 @@ def _neighbor_discovery(random: Random) -> Recipe:
 def _train(random: Random, recipe: Recipe) -> list[bytes]:
     """Fragments of one datagram: missing, twice, out of order, overlapping, contradicting."""
     made = [build(replace(recipe, fragment=(0, True)))]
-    if random.random() < 0.2:  # so short that it hides something
-        made = [made[0][: -random.randint(1, 24)]]
+    if random.random() < 0.2:
+        made = [_hiding(random, replace(recipe, fragment=(0, True)))]
     for _ in range(random.randint(1, 4)):
         roll = random.random()
         if roll < 0.15:  # another first fragment, which takes the place of the one before
@@ -110,7 +115,7 @@ def _train(random: Random, recipe: Recipe) -> list[bytes]:
             )
             made.append(build(other))
             continue
-        offset = random.choice((1, 1, 2, 3, 185, 8191))
+        offset = random.choice((1, 1, 2, 3, 185, 4096, 8191))
         later = replace(recipe, fragment=(offset, random.random() < 0.5), opaque=_bytes(random, 24))
         if roll < 0.25:
             later = replace(later, proto=random.choice(pool.NUMBERS), behind=())
@@ -150,8 +155,8 @@ def draw_recipe(random: Random) -> Recipe:
         return replace(recipe, options=random.choice((b"", b"", b"", bytes(4), bytes(40))))
     many = random.choice((0, 0, 0, 1, 1, 2, 4, 7, 8, 9))
     chain = [random.choice(EXTENSIONS) for _ in range(many)]
-    if random.random() < 0.05:
-        chain.append(44)
+    if random.random() < 0.08:
+        chain.append(random.choice((44, 44, AH_OF)))
     cut = random.choice((0, len(chain), random.randint(0, len(chain))))
     atomic = random.random() < 0.1
     return replace(recipe, before=tuple(chain[:cut]), behind=tuple(chain[cut:]), atomic=atomic)
@@ -230,61 +235,6 @@ def _of_length(recipe: Recipe, length: int) -> Recipe:
     """Padded with payload until the IP packet has this length, when it can be reached."""
     now = len(build(replace(recipe, payload=b"", tags=()))) - 14
     return replace(recipe, payload=bytes(min(max(0, length - now), 1600)))
-
-
-def build(recipe: Recipe) -> bytes:
-    """The frame, nothing wrong with it but what the recipe says."""
-    offset, more = recipe.fragment
-    if recipe.opaque is not None and offset:
-        inner = f.raw(recipe.proto, recipe.opaque)
-    else:
-        inner = _upper_layer(recipe)
-    if recipe.family == 4:
-        packet = f.ipv4(
-            inner,
-            src=recipe.src,
-            dst=recipe.dst,
-            ttl=recipe.ttl,
-            ident=recipe.ident,
-            offset=offset,
-            more=more,
-            options=recipe.options,
-        )
-    else:
-        inner = _chain(recipe.behind, inner)
-        if recipe.fragment != WHOLE or recipe.atomic:
-            inner = f.fragment6(inner, offset=offset, more=more, ident=recipe.ident)
-        packet = f.ipv6(
-            _chain(recipe.before, inner), src=recipe.src, dst=recipe.dst, hops=recipe.ttl
-        )
-    for ethertype, tci in reversed(recipe.tags):
-        packet = f.tag(packet, tci, ethertype=ethertype)
-        packet = replace(packet, number=ethertype)
-    return f.ether(packet)
-
-
-def _chain(numbers: Sequence[int], inner: f.Layer) -> f.Layer:
-    for number in reversed(numbers):
-        if number == 51:
-            inner = f.ah(inner)
-        elif number == 44:
-            inner = f.fragment6(inner, ident=9)
-        else:
-            inner = f.option(number, inner, units=len(inner.data) % 3)
-    return inner
-
-
-def _upper_layer(recipe: Recipe) -> f.Layer:
-    if recipe.proto == 6:
-        tcp = f.tcp(recipe.payload, sport=recipe.sport, dport=recipe.dport).data
-        return f.Layer(6, tcp[:13] + bytes([recipe.flags]) + tcp[14:])
-    if recipe.proto == 17:
-        return f.udp(recipe.payload, sport=recipe.sport, dport=recipe.dport)
-    if recipe.proto == 132:
-        return f.sctp(sport=recipe.sport, dport=recipe.dport)
-    if recipe.proto in (1, 58):
-        return f.raw(recipe.proto, f.icmp(recipe.kind, recipe.code, recipe.payload).data)
-    return f.raw(recipe.proto, recipe.payload)
 
 
 def _not_ip(random: Random) -> bytes:
