@@ -6,7 +6,7 @@
 
 #include <linux/types.h>
 
-#define XW_SLOTS       20480 /* counters: 16,384 rules and those that are leaving */
+#define XW_SLOTS       32768 /* counters: 16,384 rules and those that are leaving */
 #define XW_ATTACHMENTS 64    /* numbers of attachments */
 #define XW_LENGTHS     65576 /* IP lengths: 40 + 65,535 is IPv6's longest */
 #define XW_FRAGMENTS   65536 /* datagrams remembered */

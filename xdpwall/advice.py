@@ -25,6 +25,13 @@ def about_rules(
     return list(found)
 
 
+def some(warnings: list[str], about: str, most: int = 20) -> list[str]:
+    """No more than a person reads."""
+    if len(warnings) <= most:
+        return warnings
+    return [*warnings[:most], f"... and {len(warnings) - most} more warnings about {about}"]
+
+
 def about_policy(policy: Policy) -> list[str]:
     """A drop policy forgets the answers."""
     return [STATELESS] if "drop" in (policy.ingress, policy.egress) else []

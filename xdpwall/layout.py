@@ -13,7 +13,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-SLOTS = 20480
+SLOTS = 32768
 ATTACHMENTS = 64
 LENGTHS = 65576
 BYTE_HIDDEN = 256

@@ -109,8 +109,6 @@ class Ruleset:
         if "attachments" in obj:
             attachments = parse_attachments(obj["attachments"])
         rules = parse_rules(obj["rules"])
-        for index, rule in enumerate(rules):
-            in_list("rules", index, check_direction, rule, attachments or ())
         return cls(rules, parse_policy(obj.get("policy", {})), attachments)
 
     def to_json(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Reader:
 
     def status(self) -> views.Status:
         """The head of everything; looks at each attachment in the kernel."""
+        from .attachments import interface_names
         from .attachmentviews import attachment_views, attachment_warnings, interface_views
 
         with self._instance.reading() as now:
@@ -39,7 +40,9 @@ class Reader:
             warnings += advice.about_places(now.attachments)
             warnings += advice.about_bypasses(others)
             rules = [entry.rule for entry in state.entries if entry.rule.enabled]
-            warnings += advice.blind_vlans(rules, now.attachments)
+            warnings += advice.some(
+                advice.about_rules(rules, now.attachments, interface_names()), "rules"
+            )
             warnings += advice.about_policy(state.policy)
             return views.Status(
                 version=__version__,
