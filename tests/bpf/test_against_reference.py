@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.support import frames as f
 from tests.support.duel.case import Case, Step
 from tests.support.duel.draw import draw_case
 from tests.support.duel.duel import Duel, rulings
@@ -43,12 +45,31 @@ HIDERS = (
 )
 
 
+# The programs do not count a later fragment as malformed when its first one hid the TCP flags
+# alone (the verdict is right). Once they do, the xfail below is reported as passing: take it away
+# and `_but_for_hidden_flags` with it.
+def _but_for_hidden_flags(*what: Any) -> Ruling:
+    ruling = judge(*what)
+    packet = ruling.packet
+    if packet.fragment == "later" and packet.hidden == {"tcp_flags": "the TCP flags are cut off"}:
+        return replace(ruling, packet=replace(packet, tcp_flags=None))
+    return ruling
+
+
+@pytest.mark.xfail(reason="a later fragment's hidden flags are not counted as malformed")
+def test_flags_that_the_first_fragment_hid_are_counted_as_malformed(bench: KernelBench) -> None:
+    first = f.ether(f.ipv4(f.raw(6, b"\x04\0\0\x50"), more=True))
+    later = f.ether(f.ipv4(f.raw(6, bytes(24)), offset=3))
+    case = Case((), Policy(), (Step("xdp", first), Step("xdp", later)))
+    assert Duel(bench).run(case) is None
+
+
 def test_programs_and_reference_agree(bench: KernelBench) -> None:
-    duel = Duel(bench)
+    duel = Duel(bench, _but_for_hidden_flags)
     reached: Counter[str] = Counter()
     for seed in range(SEED, SEED + CASES):
         case = draw_case(seed)
-        wanted = rulings(case, bench.iface)
+        wanted = rulings(case, bench.iface, duel.by)
         if duel.run(case, wanted) is not None:
             least = Shrinker(lambda smaller: duel.run(smaller) is not None).shrink(case)
             pytest.fail(f"seed {seed}: {duel.run(least)}\n{least.as_code()}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -21,11 +22,20 @@ LENGTHS = (20, 28, 36, 40, 44, 48, 56, 60, 64, 84, 1500, 65535)
 NUMBERS = (6, 17, 132, 1, 58, 6, 17, 1, 58, 47, 50, 51, 59, 4, 41, 99, 0, 44, 60, 255)
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
 
+ANY = (0.1, 0.2, 0.35, 0.6)
+NARROW = (0.6, 0.8)
+
 
 def draw_rules(random: Random) -> tuple[Rule, ...]:
-    """Mostly a handful; sometimes more than one or several words of a bit vector hold."""
+    """Mostly a handful; sometimes more than one or many words of a bit vector hold.
+
+    The many are narrow, so that frames get deep into them.
+    """
+    if random.random() < 0.015:
+        return tuple(draw_rule(random, NARROW) for _ in range(random.randint(200, 2500)))
     count = random.choice((1, 2, 3, 5, 8, 8, 12, 12, 20, 40, 70, 150))
-    return tuple(draw_rule(random) for _ in range(count))
+    eagerness = random.choice((ANY, ANY, NARROW)) if count > 8 else ANY
+    return tuple(draw_rule(random, eagerness) for _ in range(count))
 
 
 def draw_policy(random: Random) -> Policy:
@@ -38,9 +48,9 @@ def draw_policy(random: Random) -> Policy:
     )
 
 
-def draw_rule(random: Random) -> Rule:
-    """A rule of one to many fields, of few more often."""
-    eager = random.choice((0.1, 0.2, 0.35, 0.6))
+def draw_rule(random: Random, eagerness: Sequence[float] = ANY) -> Rule:
+    """A rule of no, some or many fields; `eagerness`: the chances of an ordinary field."""
+    eager = random.choice(eagerness)
 
     def maybe(chance: float = 1.0) -> bool:
         return random.random() < eager * chance
