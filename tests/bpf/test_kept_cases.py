@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.fuzz import fuzz
 from tests.support import frames as f
 from tests.support.duel import kept
 from tests.support.duel.case import Case, Step
 from tests.support.duel.duel import Duel
 from tests.support.kernelbench import KernelBench
+from tests.support.reference.judge import Ruling, judge
 from xdpwall.model import Rule
 from xdpwall.views import Policy
 
@@ -18,6 +25,21 @@ def test_kept_cases(bench: KernelBench) -> None:
     found = {path.name: duel.run(kept.load(path)) for path in kept.kept()}
     wrong = [f"{name}: {difference}" for name, difference in found.items() if difference]
     assert not wrong, "\n".join(wrong)
+
+
+def _contrary(*what: Any) -> Ruling:
+    ruling = judge(*what)
+    return replace(ruling, dropped=not ruling.dropped)
+
+
+def test_fuzzing_keeps_what_fails(
+    bench: KernelBench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fuzz(Duel(bench, _contrary), 1, time.monotonic() + 0.1, tmp_path) == 1
+    case = kept.load(kept.kept(tmp_path)[0])
+    assert (case.rules, len(case.steps)) == ((), 1)
+    assert case.as_code() in capsys.readouterr().out
+    assert Duel(bench).run(case) is None
 
 
 def test_what_is_kept_is_what_failed(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 Written from the description of a rule's meaning, not from the kernel programs, so that the two
 can be held against each other.
 
-    decode.decode(frame) -> Packet          every field a rule may name, or why it can't be read
-    memory.FragmentMemory().meet(packet)    later fragments learn what their first one said
-    judge.Judge(...).judge(frame)           verdict, rules counted, and why in words
+    packet    what is known about a frame: each field's value, or why it can't be read
+    decode    bytes to Packet
+    memory    later fragments learn what their first one said
+    judge     rules and policy: verdict, rules counted, and why in words
 """
