@@ -1,0 +1,120 @@
+"""The instance that changes and commands are timed on: its namespace, its paths, its service."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.support.netns import Namespace
+from xdpwall.settings import Settings
+
+PATIENCE = 60.0
+"""Seconds that the service may take for anything."""
+
+
+class BenchFailed(Exception):
+    """Something that was to be timed did not work."""
+
+
+class Instance:
+    """State folder, bpffs folder and socket of the bench's own, in the namespace `space`."""
+
+    def __init__(self, space: Namespace, folder: Path, pins: Path) -> None:
+        self.space = space
+        self.folder = folder
+        self.settings = Settings(folder / "state", pins / "instance", folder / "xdpwall.sock")
+        self._environ = {
+            **os.environ,
+            "XDPWALL_STATE_DIR": str(self.settings.state_dir),
+            "XDPWALL_BPFFS": str(self.settings.bpffs),
+            "XDPWALL_SOCKET": str(self.settings.socket),
+        }
+
+    def command(self, *arguments: str) -> float:
+        """Seconds that one `xdpwall` command takes, from fork to end; its output is thrown away."""
+        argv = self.space.argv(*program(), *arguments)
+        start = time.perf_counter()
+        done = subprocess.run(argv, env=self._environ, capture_output=True, text=True, check=False)
+        seconds = time.perf_counter() - start
+        if done.returncode:
+            raise BenchFailed(f"xdpwall {' '.join(arguments)}: {done.stderr}")
+        return seconds
+
+    @contextmanager
+    def service(self) -> Iterator[Service]:
+        """`xdpwall serve` from its first answer to SIGTERM."""
+        log = self.folder / "serve.log"
+        argv = self.space.argv(*program(), "serve", "--port", "0")
+        start = time.perf_counter()
+        with log.open("wb") as out:
+            process = subprocess.Popen(argv, env=self._environ, stdout=out, stderr=out)
+        try:
+            service = Service(self.settings.socket, process.pid)
+            while not service.answers():
+                if process.poll() is not None or time.perf_counter() - start > PATIENCE:
+                    raise BenchFailed(f"xdpwall serve: {log.read_text(errors='replace')}")
+                time.sleep(0.005)
+            service.started = time.perf_counter() - start
+            yield service
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+class Service:
+    """A running service, by its unix socket. `started`: seconds until it answered."""
+
+    def __init__(self, path: Path, pid: int) -> None:
+        self._path = path
+        self._pid = pid
+        self.started = 0.0
+
+    def answers(self) -> bool:
+        """Whether somebody listens."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self._path)) == 0
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[float, Any]:
+        """(seconds, JSON answer) of one request, the connection to the socket included."""
+        data = None if body is None else json.dumps(body)
+        headers = {"content-type": "application/json"} if data else {}
+        connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
+        start = time.perf_counter()
+        with closing(connection):
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.settimeout(PATIENCE)
+            connection.sock.connect(str(self._path))
+            connection.request(method, f"/api/v1{path}", data, headers)
+            answer = connection.getresponse()
+            text = answer.read()
+        seconds = time.perf_counter() - start
+        if answer.status >= 400:
+            raise BenchFailed(f"{method} {path}: {answer.status} {text.decode()}")
+        return seconds, json.loads(text) if text else None
+
+    def resident(self) -> int:
+        """Bytes of memory that the process holds now."""
+        with open(f"/proc/{self._pid}/status", encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1]) * 1024
+        raise BenchFailed("the service has ended")
+
+
+def program() -> list[str]:
+    """`xdpwall` as it is installed beside this Python, or its module where it is not."""
+    script = Path(sys.executable).with_name("xdpwall")
+    return [str(script)] if script.exists() else [sys.executable, "-m", "xdpwall"]
