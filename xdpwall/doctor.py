@@ -6,6 +6,7 @@ xdpwall can filter. Needs no instance and changes nothing.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -130,7 +131,7 @@ def _memlock() -> Check:
 def _bpffs(folder: Path) -> Check:
     if not probes.knows_bpffs():
         return _fail("bpffs", "the kernel has none", "use a kernel with CONFIG_BPF_SYSCALL")
-    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
     if bpffs.is_bpffs(existing):
         there = str(folder) if existing == folder else f"{folder} (not made yet)"
         return _ok("bpffs", there)
@@ -149,9 +150,9 @@ def _bpffs(folder: Path) -> Check:
 
 def _tools() -> Iterator[Check]:
     folder = Path(__file__).parent / "bpf"
-    missing = [name for name in OBJECTS if not (folder / name).exists()]
+    missing = [name for name in OBJECTS if not os.access(folder / name, os.R_OK)]
     if missing:
-        yield _fail("BPF objects", f"missing: {', '.join(missing)}", "make bpf")
+        yield _fail("BPF objects", f"missing or unreadable: {', '.join(missing)}", "make bpf")
     else:
         yield _ok("BPF objects", ", ".join(OBJECTS))
     yield clang_check(shutil.which("clang"))

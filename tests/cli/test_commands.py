@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.support import Instance
+from tests.support.nobody import as_nobody
 
 
 def ids(wall: Instance) -> list[str]:
@@ -205,8 +206,7 @@ def test_doctor_has_a_line_for_each_check_and_ends_with_1_when_one_fails(direct:
     assert [line.split()[0] for line in lines if not line.lstrip().startswith("->")] == [
         check["status"] for check in report["checks"]
     ]
-    wrap = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"]
-    done = direct.run("doctor", wrap=wrap)
+    done = direct.run("doctor", wrap=as_nobody())
     assert done.returncode == 1, done.stderr
     assert any(line.startswith("fail") for line in done.stdout.splitlines())
     assert "-> " in done.stdout

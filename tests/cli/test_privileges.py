@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from tests.cli.support import Instance
+from tests.support.nobody import as_nobody
 
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"]
+NOBODY = as_nobody()
 COMMANDS = [
     "status",
     "rule list",

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.support import Instance
+from tests.support.nobody import as_nobody
 from xdpwall import errors
 from xdpwall.cli import transport as subject
 from xdpwall.cli.transport import Transport, problem
@@ -235,10 +236,9 @@ def test_a_socket_that_one_may_not_open_is_exit_4(instance: Instance) -> None:
     for folder in instance.socket.parents:
         if folder.stat().st_uid == os.getuid() and folder.name.startswith("pytest"):
             folder.chmod(0o755)
-    wrap = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     with speaker(instance.socket):
         instance.socket.chmod(0o600)
-        done = instance.run("rule", "list", wrap=wrap)
+        done = instance.run("rule", "list", wrap=as_nobody())
     assert done.returncode == 4, done.stderr
     assert "permission denied" in done.stderr
     assert "hint: run as root (sudo)" in done.stderr

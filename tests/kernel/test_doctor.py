@@ -113,6 +113,15 @@ def test_without_privileges_it_says_so_and_goes_on(lab: Lab) -> None:
     assert "root" in str(found["JIT"].todo)
 
 
+def test_a_bpffs_closed_to_others_is_no_accident(lab: Lab) -> None:
+    lab.bpffs.chmod(0o700)  # systemd mounts it so
+    found = by_name(lab.namespace().call(_unprivileged, lab.bpffs / "xdpwall"))
+    assert (found["bpffs"].status, found["bpffs"].found) == (
+        "pass",
+        f"{lab.bpffs / 'xdpwall'} (not made yet)",
+    )
+
+
 def test_the_jit_and_the_features_are_really_tried() -> None:
     tried = {feature.name: feature.works for feature in probes.features()}
     assert all(tried.values()), tried
