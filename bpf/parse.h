@@ -141,7 +141,8 @@ static __always_inline bool recall(struct packet *p, __u32 id, __u32 key_proto)
 	p->sport = said->sport;
 	p->dport = said->dport;
 	p->ports = said->ports;
-	if (p->ports == PORTS_HIDDEN || p->proto == XW_BYTE_HIDDEN)
+	/* What the first one hid stays hidden; flags alone when 4 to 13 bytes of TCP were there. */
+	if (p->ports == PORTS_HIDDEN || p->flags == XW_BYTE_HIDDEN || p->proto == XW_BYTE_HIDDEN)
 		p->malformed = 1;
 	return true;
 }

@@ -31,7 +31,11 @@ CONSTANTS = {
     "XW_VLAN_HIDDEN": layout.VLAN_HIDDEN,
     "XW_BLOCK": layout.BLOCK,
 }
-ENUMS: dict[str, type[IntEnum] | type[IntFlag]] = {"xw_action": layout.Action, "xw_used": layout.Used, "xw_policy": layout.PolicyBit}
+ENUMS: dict[str, type[IntEnum] | type[IntFlag]] = {
+    "xw_action": layout.Action,
+    "xw_used": layout.Used,
+    "xw_policy": layout.PolicyBit,
+}
 
 
 @pytest.mark.parametrize("name", STRUCTS)

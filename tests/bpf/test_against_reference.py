@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,18 +44,6 @@ HIDERS = (
 )
 
 
-# The programs do not count a later fragment as malformed when its first one hid the TCP flags
-# alone (the verdict is right). Once they do, the xfail below is reported as passing: take it away
-# and `_but_for_hidden_flags` with it.
-def _but_for_hidden_flags(*what: Any) -> Ruling:
-    ruling = judge(*what)
-    packet = ruling.packet
-    if packet.fragment == "later" and packet.hidden == {"tcp_flags": "the TCP flags are cut off"}:
-        return replace(ruling, packet=replace(packet, tcp_flags=None))
-    return ruling
-
-
-@pytest.mark.xfail(reason="a later fragment's hidden flags are not counted as malformed")
 def test_flags_that_the_first_fragment_hid_are_counted_as_malformed(bench: KernelBench) -> None:
     first = f.ether(f.ipv4(f.raw(6, b"\x04\0\0\x50"), more=True))
     later = f.ether(f.ipv4(f.raw(6, bytes(24)), offset=3))
@@ -65,7 +52,7 @@ def test_flags_that_the_first_fragment_hid_are_counted_as_malformed(bench: Kerne
 
 
 def test_programs_and_reference_agree(bench: KernelBench) -> None:
-    duel = Duel(bench, _but_for_hidden_flags)
+    duel = Duel(bench)
     reached: Counter[str] = Counter()
     for seed in range(SEED, SEED + CASES):
         case = draw_case(seed)

@@ -48,7 +48,9 @@ CASES = {
     "out at ingress": Case("out", [], [HIT4], ("xdp", "tc-ingress")),
     "family 4": Case("ipv4", [HIT4, TAGGED], [HIT6, ARP]),
     "family 6": Case("ipv6", [HIT6], [HIT4, ARP]),
-    "proto icmp": Case("icmp", [v4(f.icmp())], [v6(f.icmpv6()), v4(f.udp()), v6(f.raw(1, b"x" * 8))]),
+    "proto icmp": Case(
+        "icmp", [v4(f.icmp())], [v6(f.icmpv6()), v4(f.udp()), v6(f.raw(1, b"x" * 8))]
+    ),
     "proto icmpv6": Case("icmpv6", [v6(f.icmpv6())], [v4(f.icmp()), v4(f.raw(58, b"x" * 8))]),
     "proto tcp": Case("tcp", [v4(f.tcp()), v6(f.tcp())], [HIT4, HIT6]),
     "proto udp": Case("udp", [HIT4, HIT6], [v4(f.tcp()), v6(f.tcp())]),
@@ -98,7 +100,9 @@ CASES = {
     "dport range": Case(
         "tcp/80-90", [v4(f.tcp()), v6(f.tcp(dport=90))], [v4(f.tcp(dport=79)), v6(f.tcp(dport=91))]
     ),
-    "dport sctp": Case("sctp/80", [v4(f.sctp()), v6(f.sctp())], [v4(f.sctp(dport=81)), v4(f.tcp())]),
+    "dport sctp": Case(
+        "sctp/80", [v4(f.sctp()), v6(f.sctp())], [v4(f.sctp(dport=81)), v4(f.tcp())]
+    ),
     "icmp type": Case(
         "icmp/echo-request", [v4(f.icmp()), v4(f.icmp(8, 7))], [v4(f.icmp(0)), v6(f.icmpv6(8))]
     ),
@@ -123,13 +127,15 @@ CASES = {
     "vlan": Case(
         "vlan 100",
         [TAGGED, f.ether(f.tag(f.tag(f.ipv6(f.udp()), 7), 100, ethertype=0x88A8))],
-        [HIT4, f.ether(f.tag(f.ipv4(f.udp()), 101)), f.ether(f.tag(f.tag(f.ipv4(f.udp()), 100), 7))],
+        [
+            HIT4,
+            f.ether(f.tag(f.ipv4(f.udp()), 101)),
+            f.ether(f.tag(f.tag(f.ipv4(f.udp()), 100), 7)),
+        ],
     ),
     "vlan none": Case("vlan none", [HIT4, HIT6], [TAGGED]),
     "vlan not": Case("vlan not 100", [HIT4, f.ether(f.tag(f.ipv6(f.udp()), 0))], [TAGGED]),
-    "length": Case(
-        "length 36", [HIT4], [v4(f.udp(b"")), v6(f.udp(b"")), f.ether(f.ipv6(f.udp()))]
-    ),
+    "length": Case("length 36", [HIT4], [v4(f.udp(b"")), v6(f.udp(b"")), f.ether(f.ipv6(f.udp()))]),
     "length range": Case(
         "length 36-56", [HIT4, HIT6], [v4(f.udp(b"x" * 29)), v4(f.udp(b"")), v6(f.udp(b"x" * 9))]
     ),
