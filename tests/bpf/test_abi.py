@@ -31,7 +31,7 @@ CONSTANTS = {
     "XW_VLAN_HIDDEN": layout.VLAN_HIDDEN,
     "XW_BLOCK": layout.BLOCK,
 }
-ENUMS: dict[str, type[IntEnum] | type[IntFlag]] = {
+ENUMS: dict[str, type[IntEnum | IntFlag]] = {
     "xw_action": layout.Action,
     "xw_used": layout.Used,
     "xw_policy": layout.PolicyBit,
