@@ -28,9 +28,7 @@ def udp(payload: bytes = b"payload.", *, sport: int = 1024, dport: int = 53) -> 
     return Layer(17, struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload)
 
 
-def tcp(
-    payload: bytes = b"", *, sport: int = 1024, dport: int = 80, flags: str = "syn"
-) -> Layer:
+def tcp(payload: bytes = b"", *, sport: int = 1024, dport: int = 80, flags: str = "syn") -> Layer:
     """A TCP segment; `flags` are names joined by commas, or empty."""
     bits = sum(FLAGS[name] for name in flags.split(",") if name)
     head = struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 5 << 4, bits, 1024, 0, 0)
@@ -123,7 +121,9 @@ def option(number: int, inner: Layer, *, units: int = 0, claimed: int | None = N
 def ah(inner: Layer, *, words: int = 4) -> Layer:
     """An authentication header of 4 * (words + 2) bytes."""
     size = max(8, 4 * (words + 2))
-    return Layer(51, (struct.pack("!BBH", inner.number, words, 0) + bytes(size))[:size] + inner.data)
+    return Layer(
+        51, (struct.pack("!BBH", inner.number, words, 0) + bytes(size))[:size] + inner.data
+    )
 
 
 def fragment6(inner: Layer, *, offset: int = 0, more: bool = False, ident: int = 1) -> Layer:
@@ -157,7 +157,7 @@ def ether(inner: Layer, *, dst: bytes = MAC_B, src: bytes = MAC_A, pad: int = 0)
 def checksum(data: bytes) -> int:
     """RFC 1071."""
     padded = data + b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

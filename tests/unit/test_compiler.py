@@ -6,6 +6,7 @@ import pytest
 
 from xdpwall import compiler, layout
 from xdpwall.errors import Full
+from xdpwall.generation import Compiled
 from xdpwall.layout import PolicyBit, Used
 from xdpwall.model import Rule
 from xdpwall.views import Policy
@@ -13,7 +14,7 @@ from xdpwall.views import Policy
 PLACES = [(3, "eth0", "ingress"), (5, "eth1", "egress")]
 
 
-def compile_(rules: list[str], policy: Policy | None = None) -> compiler.Compiled:
+def compile_(rules: list[str], policy: Policy | None = None) -> Compiled:
     parsed = [(Rule.parse(r), i) for i, r in enumerate(rules)]
     return compiler.compile(parsed, policy or Policy(), PLACES, now_boot_ns=10**9)
 

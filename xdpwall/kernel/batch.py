@@ -148,7 +148,9 @@ def _read_run(table: Map, first: int, count: int) -> NDArray[np.uint8]:
     cursor = ctypes.create_string_buffer(4)
     # The kernel starts after the index that it is given, and at 0 when given none.
     after = ctypes.c_uint32(first - 1) if first else None
-    result, done = _lookup(table, ctypes.byref(after) if after is not None else None, cursor, keys, values)
+    result, done = _lookup(
+        table, ctypes.byref(after) if after is not None else None, cursor, keys, values
+    )
     if (result < 0 and result != -errno.ENOENT) or done != count:
         raise table.failure(-result, "read", f"{done} of {count} elements read")
     return values
