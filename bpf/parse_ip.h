@@ -56,13 +56,17 @@ struct chain {
 	__u8 fragment_headers;
 };
 
-/* One extension header. False: the walk ends here with what p says. */
-static __always_inline bool step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
+/* One extension header. False: the walk ends here with what p says. Global, so that the verifier
+ * walks it once and not eight times for every way of getting there. */
+__noinline int step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
 {
-	__u8 buf[8], *h = c->off + 8 <= c->limit ? at(ctx, c->off, 8, buf) : NULL;
+	__u8 buf[8], *h;
 	__u32 size;
 	__u16 fragment;
 
+	if (!ctx || !p || !c)
+		return false;
+	h = c->off + 8 <= c->limit ? at(ctx, c->off, 8, buf) : NULL;
 	if (!h)
 		return false;
 	if (c->next == IP6_FRAGMENT) {
