@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from . import advice, ruleset
 from .attachments import attach, detach, index_of, interface_names
-from .changes import commit, compiled_for
+from .changes import commit, compiled_for, spec_of
 from .errors import InvalidInput, XdpwallError
 from .facade import Author
 from .instance import Instance, now_text
@@ -28,6 +28,7 @@ def apply_ruleset(
     new = ruleset.matched(old, wanted.rules, wanted.policy, now=now_text())
     change = ruleset.diff(old, new)
     coming, leaving = _places(rows, wanted.attachments)
+    lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
     for spec in coming:
         index_of(spec.iface)
     if dry_run:
@@ -38,6 +39,8 @@ def apply_ruleset(
             detach(instance, row, by=by)
         made = _attach_all(instance, coming, by)
         try:
+            for spec in lost:
+                attach(instance, spec, by=by)
             revision = commit(instance, new, by=by, action="apply").revision
         except BaseException:
             _detach_all(instance, made, by)
@@ -55,7 +58,7 @@ def apply_ruleset(
         moved=change.moved,
         kept=change.kept,
         policy_changed=change.policy_changed,
-        attached=[f"{spec.iface} {spec.place}" for spec in coming],
+        attached=[f"{spec.iface} {spec.place}" for spec in (*coming, *lost)],
         detached=[row.words for row in leaving if not _changes_mode(row, coming)],
         warnings=[
             *advice.about_rules(rules, _as_planned(staying, coming), interface_names()),
@@ -88,6 +91,22 @@ def _places(
         else:
             del coming[row.iface, row.place]
     return list(coming.values()), leaving
+
+
+def _lost(
+    instance: Instance, rows: tuple[AttachmentRow, ...], leaving: list[AttachmentRow]
+) -> list[AttachmentSpec]:
+    """Attachments that stay but whose program somebody took off, or whose interface is new. One
+    whose interface has gone stays recorded, for when it is back."""
+    names = interface_names()
+    lost = []
+    for row in rows:
+        if row in leaving or row.iface not in names:
+            continue
+        found = instance.attacher.find(names[row.iface], row.place)
+        if found is None or not found.ours:
+            lost.append(spec_of(row))
+    return lost
 
 
 def _changes_mode(row: AttachmentRow, coming: list[AttachmentSpec]) -> bool:

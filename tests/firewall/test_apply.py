@@ -72,6 +72,20 @@ def test_attachments_become_exactly_these(site: Site) -> None:
         assert site.ping() == 3
 
 
+def test_an_attachment_that_somebody_took_off_is_put_back(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        firewall.add_rules(rules("drop icmp"))
+        site.host.ip("link set veth0 xdp off")
+        assert site.ping() == 3
+        outcome = firewall.apply(ruleset("drop icmp", attachments=[VETH]), dry_run=True)
+        assert outcome.attached == ["veth0 xdp"]
+        assert site.ping() == 3
+        outcome = firewall.apply(ruleset("drop icmp", attachments=[VETH]))
+        assert outcome.attached == ["veth0 xdp"]
+        assert site.ping() == 0
+
+
 def test_another_mode_is_taken_by_detaching_first(site: Site) -> None:
     with site.open() as firewall:
         firewall.attach("veth0", mode="native")
