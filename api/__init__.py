@@ -6,6 +6,7 @@ views.py with absent fields left out.
     GET    /healthz (also at the root; no token)   Health
     GET    /status                                 Status
     GET    /stats                                  Stats
+    GET    /events                                 server-sent events: views_events.py
     GET    /interfaces                             InterfaceList
     PUT    /interfaces/{name}/attachments/{place}  {"mode", "replace"} -> AttachOutcome, 201 when new
     DELETE /interfaces/{name}/attachments/{place}  DetachOutcome

@@ -8,6 +8,7 @@ from xdpwall import __version__
 from xdpwall.api import (
     docs,
     errors,
+    events,
     health,
     interfaces,
     later,
@@ -18,16 +19,17 @@ from xdpwall.api import (
     stats,
     switch,
 )
+from xdpwall.api.eventhub import Hub
 from xdpwall.api.page import page_beside
 from xdpwall.api.security import Guard
 from xdpwall.api.work import Workers
-from xdpwall.facade import Facade
+from xdpwall.observing import Watched
 
 PREFIX = "/api/v1"
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
-def create_app(firewall: Facade, *, token: str, hosts: frozenset[str] = LOOPBACK_NAMES) -> FastAPI:
+def create_app(firewall: Watched, *, token: str, hosts: frozenset[str] = LOOPBACK_NAMES) -> FastAPI:
     """The service over one firewall.
 
     `token` is what TCP clients must show, `hosts` the names they may call us by.
@@ -41,8 +43,10 @@ def create_app(firewall: Facade, *, token: str, hosts: frozenset[str] = LOOPBACK
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.workers = Workers(firewall)
-    for noun in (health, stats, interfaces, rules, rule, policy, switch, ruleset):
+    hub = Hub(firewall)
+    app.state.events = hub
+    app.state.workers = Workers(firewall, changed=hub.wake)
+    for noun in (health, stats, events, interfaces, rules, rule, policy, switch, ruleset):
         app.include_router(noun.router, prefix=PREFIX, responses=docs.PROBLEMS)
     app.include_router(later.router, prefix=PREFIX)
     app.include_router(health.router, responses=docs.PROBLEMS)

@@ -9,10 +9,11 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from xdpwall import __version__, views
+from xdpwall import __version__, views, views_events
 from xdpwall.api import examples
 from xdpwall.api.bodies import BODIES, change_schema, rule_schema
 from xdpwall.api.errors import MEDIA_TYPE, Problem
+from xdpwall.views_events import EVENTS
 
 REF = "#/components/schemas/"
 
@@ -45,6 +46,13 @@ def answers(
     if model is not None:
         content["schema"] = {"$ref": REF + model.__name__}
     return {status: {"description": what, "content": {"application/json": content}}}
+
+
+def streams(example: str) -> dict[int | str, dict[str, Any]]:
+    """`responses` of the route that sends events; what each event's data is stands by its name."""
+    data = {name: {"$ref": REF + model.__name__} for name, model in EVENTS.items()}
+    content = {"schema": {"type": "string"}, "example": example, "x-events": data}
+    return {200: {"description": "The stream", "content": {"text/event-stream": content}}}
 
 
 def takes(schema: dict[str, Any] | type[BaseModel], *given: Any) -> dict[str, Any]:
@@ -92,7 +100,9 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 
 def _views() -> list[type[BaseModel]]:
     found: list[type[BaseModel]] = []
-    for view in vars(views).values():
+    for view in (*vars(views).values(), *vars(views_events).values()):
         if isinstance(view, type) and issubclass(view, views.View) and view is not views.View:
+            if view in found:
+                continue
             found.append(view)
     return found

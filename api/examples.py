@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 BLOCK_PING: dict[str, Any] = {"action": "drop", "iface": "docker0", "proto": "icmp"}
@@ -153,3 +154,43 @@ PROBLEM = {
     "value": "10.0.0.1/8",
     "hint": "10.0.0.0/8 or 10.0.0.1",
 }
+COUNTERS = {
+    "revision": 7,
+    "time": 5120.25,
+    "rules": [
+        {"id": "r1", "packets": 12, "bytes": 1176, "last_hit": "2026-11-21T10:05:07Z"},
+    ],
+    "attachments": [{"iface": "docker0", "place": "xdp", "totals": TOTALS}],
+    "policy_dropped": NONE,
+}
+EVENTS_SNAPSHOT = {
+    "status": STATUS,
+    "rules": [RULE],
+    "interfaces": INTERFACES["interfaces"],
+    "counters": {**COUNTERS, "rules": []},
+}
+CHANGE = {
+    "time": "2026-11-21T10:05:09Z",
+    "author": "uid 0",
+    "via": "cli",
+    "action": "delete r1",
+    "revision": 8,
+}
+EVENTS_OF = {
+    "snapshot": EVENTS_SNAPSHOT,
+    "counters": COUNTERS,
+    "rules": {
+        "revision": 8,
+        "added": [],
+        "removed": ["r1"],
+        "changed": [],
+        "moved": [],
+        "rules": [],
+        "by": [CHANGE],
+    },
+    "end": {"reason": "stopping", "detail": "the service stops; filtering goes on"},
+}
+EVENTS = "".join(
+    f"id: 4be1c07a-{number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
+    for number, (name, data) in enumerate(EVENTS_OF.items(), 41)
+)

@@ -17,7 +17,6 @@ LATER = [
     ("/ruleset/history", ["GET"]),
     ("/block", ["POST"]),
     ("/explain", ["POST"]),
-    ("/events", ["GET"]),
     ("/top", ["GET"]),
     ("/metrics", ["GET"]),
 ]

@@ -19,6 +19,7 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from xdpwall.api.app import create_app
+from xdpwall.api.eventstream import ABORT
 from xdpwall.api.listen import host_names, page_url, refused, tcp_socket, unix_socket
 from xdpwall.api.security import PEER, Peer
 from xdpwall.api.tokens import load_token
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("xdpwall.api")
 
-MOST_TCP_CONNECTIONS = 128
+MOST_TCP_CONNECTIONS = 512
 """Any local user may connect to TCP; this keeps descriptors for the unix socket and the kernel."""
 GRACE = 10
 """Seconds that running requests have when the service is told to stop."""
@@ -69,7 +70,13 @@ def serve(
         if _is_journal(sys.stdout):
             address = f"{page_url(tcp)} (token: {settings.state_dir / 'token'})"
         server = _Server(_config(app))
-        server.on_started = lambda: say(f"xdpwall: page at {address}")
+
+        def started() -> None:
+            app.state.events.start()
+            say(f"xdpwall: page at {address}")
+
+        server.on_started = started
+        server.on_stopping = app.state.events.close
         stop.run(server, [local, tcp])
 
 
@@ -93,10 +100,15 @@ class _Server(Server):
     """uvicorn's, which says when it answers and leaves signals to `_Stop`."""
 
     on_started: Callable[[], None]
+    on_stopping: Callable[[], None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.on_stopping()  # Streams never end by themselves, and running requests are waited for.
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -139,20 +151,22 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         peer = peer_of(transport.get_extra_info("socket"))
-        self.app = _Noted(self.app, peer)
+        self.app = _Noted(self.app, peer, transport.abort)
         if peer.via == "tcp" and _tcp_count(self.connections) > MOST_TCP_CONNECTIONS:
             transport.abort()
 
 
 class _Noted:
-    """The app as one connection sees it: its peer noted in each request's scope."""
+    """The app as one connection sees it: each request's scope says who is there and how to cut."""
 
-    def __init__(self, app: Any, peer: Peer) -> None:
+    def __init__(self, app: Any, peer: Peer, abort: Callable[[], None]) -> None:
         self.app = app
         self.peer = peer
+        self.abort = abort
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[PEER] = self.peer
+        scope[ABORT] = self.abort
         await self.app(scope, receive, send)
 
 

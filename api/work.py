@@ -26,8 +26,10 @@ class Workers:
     leaves every thread but its own to those who read.
     """
 
-    def __init__(self, firewall: Facade) -> None:
+    def __init__(self, firewall: Facade, *, changed: Callable[[], None] = lambda: None) -> None:
+        """`changed` is called in the event loop after each change, also one that failed."""
         self.firewall = firewall
+        self._changed = changed
         self._writer = CapacityLimiter(1)
         self._readers = CapacityLimiter(READERS)
         self._health: asyncio.Future[views.Health] | None = None
@@ -52,7 +54,10 @@ class Workers:
             finally:
                 self._writing_since = None
 
-        return await to_thread.run_sync(timed, limiter=self._writer)
+        try:
+            return await to_thread.run_sync(timed, limiter=self._writer)
+        finally:
+            self._changed()
 
     async def health(self) -> views.Health:
         """The firewall's health, or, when a change keeps it busy, the last known one and that."""

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from . import __version__, advice, counters, namespace, ruleset, views
 from .errors import XdpwallError
 from .instance import Instance, now_text
+from .lasthits import LastHits
 from .model import AttachmentSpec, Ruleset
+from .observing import Observation
 from .pinnedcounters import read_pinned
 from .ruleset import State
 from .store import Snapshot
@@ -25,6 +27,7 @@ class Reader:
         self._instance = instance
         self._settings = instance.settings
         self._service = service
+        self._hits = LastHits()
 
     def status(self) -> views.Status:
         """The head of everything; looks at each attachment in the kernel."""
@@ -87,19 +90,46 @@ class Reader:
 
     def stats(self) -> views.Stats:
         """Every counter at one moment."""
-        from .attachmentviews import totals_of
-
         with self._instance.reading() as now:
-            totals = totals_of(self._instance, now.attachments)
             return views.Stats(
                 revision=now.state.revision,
                 on=self._on(now)[0],
                 time=time.monotonic(),
                 rules=counters.rule_counts(now.state, self._raw(now.state)),
-                attachments=[
-                    views.AttachmentTotals(iface=row.iface, place=row.place, totals=one)
-                    for row, one in zip(now.attachments, totals, strict=True)
-                ],
+                attachments=self._totals(now),
+            )
+
+    def observe(self, before: Observation | None = None) -> Observation:
+        """One look, for the service's events; `before` is the last one."""
+        with self._instance.reading() as now:
+            state = now.state
+            raw = self._raw(state)
+            mark, trail = self._instance.store.trail(
+                None if before is None else before.mark, state.revision
+            )
+            if before is not None and before.state is state and before.raw == raw:
+                counts, hits = before.counts, before.hits
+            else:
+                counts = {
+                    entry.id: counters.since_reset(entry, pair)
+                    for entry, pair in zip(state.entries, raw, strict=True)
+                }
+                hits = self._hits.known(state.entries)
+            moment = now_text()
+            return Observation(
+                state=state,
+                on=self._on(now)[0],
+                time=time.monotonic(),
+                now=moment,
+                raw=raw,
+                counts=counts,
+                hits=hits,
+                attachments=tuple(self._totals(now)),
+                expired=frozenset(
+                    entry.id for entry in state.entries if counters.has_expired(entry, moment)
+                ),
+                mark=mark,
+                trail=trail,
             )
 
     def health(self) -> views.Health:
@@ -133,7 +163,19 @@ class Reader:
 
     # -- inside ----------------------------------------------------------------------------------
     def _views(self, state: State, ids: Sequence[str] | None = None) -> list[views.RuleView]:
-        return counters.rule_views(state, self._raw(state), now=now_text(), only=ids)
+        raw = self._raw(state)
+        hits = self._hits.known(state.entries)
+        return counters.rule_views(state, raw, now=now_text(), hits=hits, only=ids)
+
+    def _totals(self, now: Snapshot) -> list[views.AttachmentTotals]:
+        from .attachmentviews import totals_of
+
+        return [
+            views.AttachmentTotals(iface=row.iface, place=row.place, totals=one)
+            for row, one in zip(
+                now.attachments, totals_of(self._instance, now.attachments), strict=True
+            )
+        ]
 
     def _raw(self, state: State) -> list[counters.Counts]:
         """(packets, bytes) of every entry, as the kernel counts."""
@@ -141,7 +183,10 @@ class Reader:
         if len(slots) <= _FEW and not self._instance.has_dataplane:
             return read_pinned(self._settings.bpffs, slots)
         dataplane = self._instance.dataplane()
-        return [(0, 0)] * len(slots) if dataplane is None else dataplane.read_counters(slots)
+        raw = [(0, 0)] * len(slots) if dataplane is None else dataplane.read_counters(slots)
+        if self._service:
+            self._hits.note(state.entries, raw, now_text())
+        return raw
 
     def _on(self, now: Snapshot) -> tuple[bool, list[str]]:
         """Whether packets are judged, and what is wrong with the kernel's side."""

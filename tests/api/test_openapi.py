@@ -10,6 +10,7 @@ import pytest
 from tests.support.service import Service
 from xdpwall import views
 from xdpwall.api import bodies
+from xdpwall.views_events import EVENTS
 
 Operation = dict[str, Any]
 
@@ -51,7 +52,8 @@ def test_every_operation_says_its_problem_and_has_an_example(document: dict[str,
         good = [answer for status, answer in answers.items() if status != "default"]
         assert good, where
         for answer in good:
-            assert answer["content"]["application/json"]["example"], where
+            (media,) = answer["content"].values()
+            assert media["example"], where
 
 
 def test_every_example_of_an_answer_has_its_schema(document: dict[str, Any]) -> None:
@@ -59,6 +61,8 @@ def test_every_example_of_an_answer_has_its_schema(document: dict[str, Any]) -> 
     for method, path, operation in operations(document):
         for status, answer in operation["responses"].items():
             if status == "default":
+                continue
+            if "application/json" not in answer["content"]:
                 continue
             media = answer["content"]["application/json"]
             name = media.get("schema", {}).get("$ref", "").rpartition("/")[2]
@@ -81,6 +85,17 @@ def _check_special(where: str, example: Any) -> None:
         assert isinstance(rule.pop("revision"), int), where
         assert rule.pop("warnings") == [], where
         views.RuleView.model_validate(rule)
+
+
+def test_the_events_are_said_and_their_examples_are_true(document: dict[str, Any]) -> None:
+    content = document["paths"]["/api/v1/events"]["get"]["responses"]["200"]["content"]
+    media = content["text/event-stream"]
+    said = {name: schema["$ref"].rpartition("/")[2] for name, schema in media["x-events"].items()}
+    assert said == {name: model.__name__ for name, model in EVENTS.items()}
+    assert set(said.values()) <= set(document["components"]["schemas"])
+    for block in media["example"].strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n"))
+        EVENTS[fields["event"]].model_validate_json(fields["data"])
 
 
 def test_every_example_of_a_body_is_taken(service: Service, document: dict[str, Any]) -> None:

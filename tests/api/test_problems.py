@@ -11,7 +11,7 @@ import pytest
 
 from xdpwall import errors, views
 from xdpwall.api.app import create_app
-from xdpwall.facade import Facade
+from xdpwall.observing import Watched
 
 TOKEN = "t" * 43
 
@@ -30,7 +30,7 @@ class Raising:
 
 
 def answer_to(error: Exception) -> httpx.Response:
-    app = create_app(cast(Facade, Raising(error)), token=TOKEN)
+    app = create_app(cast(Watched, Raising(error)), token=TOKEN)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app)

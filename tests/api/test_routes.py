@@ -28,6 +28,7 @@ HERE = [
     "GET /ruleset",
     "PUT /ruleset",
     "GET /stats",
+    "GET /events",
     "GET /healthz",
     "",
 ][1:-1]
@@ -59,7 +60,6 @@ LATER = [
     "GET /ruleset/history",
     "POST /block",
     "POST /explain",
-    "GET /events",
     "GET /top",
     "GET /metrics",
     "",

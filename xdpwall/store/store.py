@@ -18,6 +18,7 @@ from ..facade import Author
 from ..model import Rule
 from ..ruleset import Entry, State
 from ..views import Policy
+from ..views_events import Change
 from .database import Database
 from .delta import Delta, RuleRow, between
 from .records import AttachmentRow, Binding, Pending, Snapshot
@@ -170,6 +171,26 @@ class Store:
             ).fetchall()
         names = ("time", "author", "via", "action", "message", "revision")
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+    def trail(self, after: int | None, revision: int) -> tuple[int, tuple[Change, ...]]:
+        """The audit trail's entries past the mark `after`, and the next mark.
+
+        Those of revisions past `revision` wait for the next call. With None: only the mark.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT id, time, author, via, action, message, revision FROM audit"
+                " WHERE id > coalesce(?, (SELECT max(id) - 1 FROM audit), 0) ORDER BY id",
+                (after,),
+            ).fetchall()
+        mark, found = after or 0, []
+        for number, *rest in rows:
+            if rest[-1] is not None and rest[-1] > revision:
+                mark = number - 1
+                break
+            mark = number
+            found.append(Change(**dict(zip(Change.model_fields, rest, strict=True))))
+        return mark, () if after is None else tuple(found)
 
     # -- inside ----------------------------------------------------------------------------------
     @contextmanager

@@ -1,0 +1,128 @@
+"""A firewall at one moment, and what became another between two of them. Pure.
+
+The reader of GET /events looks once a second; what it sends is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from . import counters, ruleset, views
+from .facade import Facade
+from .ruleset import State
+from .views_events import (
+    Change,
+    Counters,
+    PolicyChanged,
+    RuleDelta,
+    RulesChanged,
+    SwitchChanged,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one look sees; compare two."""
+
+    state: State
+    on: bool
+    time: float
+    """Seconds, monotonic clock of the host."""
+    now: str
+    """The same moment as a canonical time."""
+    raw: Sequence[counters.Counts]
+    """One pair per entry of the state, as the kernel counts."""
+    counts: Mapping[str, counters.Counts]
+    """By rule id, since the last reset."""
+    hits: Mapping[str, str]
+    """By rule id, where known."""
+    attachments: tuple[views.AttachmentTotals, ...]
+    expired: frozenset[str]
+    mark: int
+    """How far the audit trail was read."""
+    trail: tuple[Change, ...]
+    """What the audit trail says since the look before."""
+
+
+class Watched(Facade, Protocol):
+    """A facade that can be looked at, too: only the service needs it."""
+
+    def observe(self, before: Observation | None) -> Observation:
+        """One look; `before` is the last one, from which the audit trail goes on."""
+        ...
+
+
+def rule_views(seen: Observation, only: Iterable[str] | None = None) -> list[views.RuleView]:
+    """The rules as they were then."""
+    return counters.rule_views(seen.state, seen.raw, now=seen.now, hits=seen.hits, only=only)
+
+
+def rules_changed(old: Observation, new: Observation) -> RulesChanged | None:
+    """The `rules` event; None when nothing about the rules is another."""
+    expired = new.expired - old.expired
+    if new.state is old.state and not expired:
+        return None
+    diff = ruleset.diff(old.state, new.state)
+    late = set(expired).difference(diff.added, diff.changed)
+    changed = [*diff.changed, *(entry.id for entry in new.state.entries if entry.id in late)]
+    if not (diff.added or diff.removed or changed or diff.moved):
+        return None
+    touched = {*diff.added, *changed, *diff.moved}
+    return RulesChanged(
+        revision=new.state.revision,
+        added=diff.added,
+        removed=diff.removed,
+        changed=changed,
+        moved=diff.moved,
+        rules=rule_views(new, [entry.id for entry in new.state.entries if entry.id in touched]),
+        by=[change for change in new.trail if change.revision is not None],
+    )
+
+
+def policy_changed(old: Observation, new: Observation) -> PolicyChanged | None:
+    """The `policy` event, or None."""
+    if new.state.policy == old.state.policy:
+        return None
+    return PolicyChanged(
+        revision=new.state.revision,
+        policy=new.state.policy,
+        by=[change for change in new.trail if change.revision is not None],
+    )
+
+
+def switch_changed(old: Observation, new: Observation) -> SwitchChanged | None:
+    """The `switch` event, or None."""
+    if new.on == old.on:
+        return None
+    words = ("on", "off", "found switched on", "found switched off")
+    return SwitchChanged(on=new.on, by=[one for one in new.trail if one.action in words])
+
+
+def counters_now(old: Observation | None, new: Observation) -> Counters:
+    """The `counters` event, with the rules that changed since `old`; with none of them for None."""
+    moved: list[RuleDelta] = []
+    if old is not None and new.counts is not old.counts:
+        for rule_id, pair in new.counts.items():
+            if old.counts.get(rule_id, (0, 0)) != pair:
+                packets, size = pair
+                hit = new.hits.get(rule_id)
+                moved.append(
+                    RuleDelta.model_construct(id=rule_id, packets=packets, bytes=size, last_hit=hit)
+                )
+    totals = [one.totals.policy_dropped for one in new.attachments]
+    return Counters.model_construct(
+        revision=new.state.revision,
+        time=new.time,
+        rules=moved,
+        attachments=list(new.attachments),
+        policy_dropped=views.Count(
+            packets=sum(one.packets for one in totals), bytes=sum(one.bytes for one in totals)
+        ),
+    )
+
+
+def attachment_changes(trail: Iterable[Change]) -> list[Change]:
+    """Those about attachments."""
+    return [one for one in trail if one.action.split(" ")[0] in ("attach", "detach")]
