@@ -13,6 +13,7 @@ const volatile __u32 aggregates; /* u64s, positions / 4096, at least 1 */
 const volatile __u32 row_mask;	 /* rows per generation - 1, a power of two - 1 */
 const volatile __u32 row_bytes;	 /* 8 * (aggregates + positions / 64) */
 const volatile __u32 block_mask; /* blocks per generation - 1, likewise */
+const volatile __u32 leaf_mask;	 /* leaves per generation - 1, likewise */
 
 /* Shared by every program of the instance for as long as it lives. */
 
@@ -96,6 +97,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct xw_rule);
 } rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2); /* 2 * (leaf_mask + 1) */
+	__type(key, __u32);
+	__type(value, struct xw_leaf);
+} leaves SEC(".maps");
 
 struct prefix_trie {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

@@ -19,6 +19,7 @@ enum decision {
 };
 
 #include "account.h"
+#include "address.h"
 
 enum group { G_WHAT = 0, G_WHERE, G_HEADER, G_SRC, G_DST, G_SPORT, G_DPORT, GROUPS };
 
@@ -78,62 +79,11 @@ static __always_inline __u32 header_row(const struct xw_tables *t, const struct 
 	return t->header_row + t->length[p->length] + t->ttl[p->ttl];
 }
 
-/* Entry `low` of a block. Added and not or-ed, behind a barrier since clang knows that it is the
- * same: Linux 6.1's verifier loses the bounds of an or. */
-static __always_inline __u32 in_block(const __u32 *block, __u32 entry, __u32 low)
-{
-	__u64 first = (__u64)(entry & block_mask) << 8;
-
-	barrier_var(first);
-	return block[first + (low & 0xff)];
-}
-
-/* 16-8-8 bits; `address` as it stands in the packet. */
-static __always_inline __u32 row4(const __u32 *first, const __u32 *block, __u32 address)
-{
-	__u32 a = bpf_ntohl(address), entry = first[a >> 16];
-
-	if (entry & XW_BLOCK)
-		entry = in_block(block, entry, a >> 8);
-	if (entry & XW_BLOCK)
-		entry = in_block(block, entry, a);
-	return entry;
-}
-
-static __always_inline __u32 row6(void *trie, const __u32 *address, __u32 otherwise)
-{
-	struct xw_prefix6 key = {.bits = 128};
-	__u32 *row;
-
-	__builtin_memcpy(key.address, address, 16);
-	row = bpf_map_lookup_elem(trie, &key);
-	return row ? *row : otherwise;
-}
-
-static __always_inline __u32 src_row(const struct xw_tables *t, const __u32 *block,
-				     const struct packet *p, __u32 copy)
-{
-	if (p->kind == XW_KIND_IP4)
-		return p->addresses_hidden ? t->src4_hidden : row4(t->src4, block, p->src[0]);
-	if (p->addresses_hidden)
-		return t->src6_hidden;
-	return copy ? row6(&src6_1, p->src, t->src6_row) : row6(&src6_0, p->src, t->src6_row);
-}
-
-static __always_inline __u32 dst_row(const struct xw_tables *t, const __u32 *block,
-				     const struct packet *p, __u32 copy)
-{
-	if (p->kind == XW_KIND_IP4)
-		return p->addresses_hidden ? t->dst4_hidden : row4(t->dst4, block, p->dst[0]);
-	if (p->addresses_hidden)
-		return t->dst6_hidden;
-	return copy ? row6(&dst6_1, p->dst, t->dst6_row) : row6(&dst6_0, p->dst, t->dst6_row);
-}
-
 /* A group that no rule uses, or that this packet does not have, repeats the first row. */
-static __always_inline void find_rows(const struct xw_tables *t, const __u32 *block,
-				      const struct packet *p, struct walk *w)
+static __always_inline void find_rows(const struct levels *l, const struct packet *p,
+				      struct walk *w)
 {
+	const struct xw_tables *t = l->t;
 	__u32 used = t->used, what = what_row(t, p);
 
 	for (int g = 0; g < GROUPS; g++)
@@ -145,9 +95,9 @@ static __always_inline void find_rows(const struct xw_tables *t, const __u32 *bl
 	if (used & XW_USED_HEADER)
 		w->rows[G_HEADER] = header_row(t, p);
 	if (used & XW_USED_SRC)
-		w->rows[G_SRC] = src_row(t, block, p, w->copy);
+		w->rows[G_SRC] = src_row(l, p);
 	if (used & XW_USED_DST)
-		w->rows[G_DST] = dst_row(t, block, p, w->copy);
+		w->rows[G_DST] = dst_row(l, p);
 	if (p->ports == PORTS_NONE)
 		return;
 	if (used & XW_USED_SPORT)
@@ -225,15 +175,19 @@ __noinline int decide(struct packet *p, __u64 control_word)
 {
 	__u32 copy = control_word & XW_CONTROL_COPY, word_mask = positions / 64 - 1;
 	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
-	const __u32 *block = bpf_map_lookup_elem(&blocks, &copy);
+	struct levels l = {
+	    .t = t,
+	    .block = bpf_map_lookup_elem(&blocks, &copy),
+	    .copy = copy,
+	};
 	const void *base = bpf_map_lookup_elem(&rows, &copy);
 	const __u64 *row[GROUPS];
 	struct walk w = {.copy = copy};
 	int decision;
 
-	if (!p || !t || !block || !base)
+	if (!p || !t || !l.block || !base)
 		return DECISION_ERROR;
-	find_rows(t, block, p, &w);
+	find_rows(&l, p, &w);
 	point(base, &w, row);
 	for (__u32 a = 0; a < MAX_AGGREGATES && a < aggregates; a++) {
 		__u64 left = all_of(row, a);

@@ -29,6 +29,6 @@ struct packet {
 	__u8 neighbor_discovery;
 	__u32 packets; /* what it counts for */
 	__u32 bytes;
-};
+} __attribute__((aligned(8))); /* an IPv6 address is compared as two u64 */
 
 #endif

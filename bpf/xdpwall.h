@@ -9,7 +9,7 @@
 #define XW_SLOTS       32768 /* counters: 16,384 rules and those that are leaving */
 #define XW_ATTACHMENTS 64    /* numbers of attachments */
 #define XW_LENGTHS     65576 /* IP lengths: 40 + 65,535 is IPv6's longest */
-#define XW_FRAGMENTS   65536 /* datagrams remembered */
+#define XW_FRAGMENTS   16384 /* datagrams remembered */
 #define XW_FRAGMENT_NS 60000000000ULL
 #define XW_EXTENSIONS  8 /* IPv6 extension headers stepped over */
 #define XW_TAGS	       2 /* VLAN tags stepped over */
@@ -41,6 +41,9 @@ enum xw_used {
 	XW_USED_DST = 1 << 3,
 	XW_USED_SPORT = 1 << 4,
 	XW_USED_DPORT = 1 << 5,
+	/* IPv6 prefixes are in the tries: their blocks would have passed the compiler's cap. */
+	XW_USED_SRC6_TRIE = 1 << 6,
+	XW_USED_DST6_TRIE = 1 << 7,
 };
 
 enum xw_policy {
@@ -50,8 +53,10 @@ enum xw_policy {
 	XW_POLICY_JUDGE_ND = 1 << 3,
 };
 
-/* An entry of src4, dst4 or a block: a row, or with this bit a block of the next 8 bits. */
+/* An entry of src4, dst4, src6, dst6 or a block: a row; with XW_BLOCK the block of the next 8 bits;
+ * with XW_LEAF (IPv6) the one prefix that is left to compare. */
 #define XW_BLOCK 0x80000000U
+#define XW_LEAF	 0x40000000U
 
 /* One generation's first-level tables. Every value ends in a row number; a composed field is a sum:
  *   what   = proto4|proto6[proto] (+ flags[] or icmp4|icmp6[]) + fragment * fragment_stride
@@ -91,6 +96,16 @@ struct xw_tables {
 	__u16 dport[65536];
 	__u32 src4[65536];
 	__u32 dst4[65536];
+	__u32 src6[65536];
+	__u32 dst6[65536];
+};
+
+/* An IPv6 prefix, in network order, and the rows of addresses inside and outside. */
+struct xw_leaf {
+	__u64 address[2];
+	__u64 mask[2];
+	__u32 inside;
+	__u32 outside;
 };
 
 /* Key of the IPv6 prefix tries; the value is a row, __u32. */

@@ -1,7 +1,9 @@
-"""Source and destination addresses: 16-8-8 tables for IPv4, longest-prefix tries for IPv6.
+"""Source and destination addresses: tables of 16 bits, then 8 at a time.
 
-16-8-8 is DIR-24-8's idea (Gupta, Lin and McKeown, "Routing Lookups in Hardware at Memory Access
+That is DIR-24-8's idea (Gupta, Lin and McKeown, "Routing Lookups in Hardware at Memory Access
 Speeds", INFOCOM 1998) with a smaller first level, so that an empty one costs 256 kB and not 64 MB.
+For IPv6 a table ends as soon as one prefix is left below it, in a leaf that is compared whole; a
+ruleset whose prefixes still need too many blocks has them in longest-prefix tries instead.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from . import layout
+from .address6 import TooManyBlocks, table6
 from .generation import Draft
 from .layout import Used
 from .match import Prefix
@@ -42,10 +45,23 @@ def _address(d: Draft, name: Literal["src", "dst"], used: Used) -> None:
         if family == 4:
             _table4(d, d.tables[f"{name}4"], prefixes, outside)
         else:
-            d.tables[f"{name}6_row"] = d.rows.add(outside)
-            trie = d.src6 if name == "src" else d.dst6
-            for prefix, vector in prefixes.vectors(outside, 128):
-                trie[prefix.length, prefix.address.to_bytes(16, "big")] = d.rows.add(vector)
+            _address6(d, name, prefixes, outside)
+
+
+def _address6(d: Draft, name: str, prefixes: Prefixes, outside: int) -> None:
+    row = d.rows.add(outside)
+    d.tables[f"{name}6_row"] = row
+    placed = [(p, d.rows.add(vector)) for p, vector in prefixes.vectors(outside, 128)]
+    blocks, leaves = len(d.blocks), len(d.leaves)
+    try:
+        table6(d, d.tables[f"{name}6"], placed, row)
+    except TooManyBlocks:
+        del d.blocks[blocks:], d.leaves[leaves:]
+        d.tables[f"{name}6"] = 0
+        d.used |= Used.SRC6_TRIE if name == "src" else Used.DST6_TRIE
+        trie = d.src6 if name == "src" else d.dst6
+        for prefix, row in placed:
+            trie[prefix.length, prefix.address.to_bytes(16, "big")] = row
 
 
 def _table4(d: Draft, first: np.ndarray, prefixes: Prefixes, outside: int) -> None:

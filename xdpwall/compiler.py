@@ -75,6 +75,7 @@ def compile_ruleset(entries: Sequence[Entry], policy: Policy, places: Sequence[P
     compiled = Compiled(
         tables=draft.tables,
         blocks=np.array(draft.blocks, dtype="<u4").reshape(-1, 256),
+        leaves=_leaves(draft.leaves),
         vectors=draft.rows.vectors,
         rules=np.array([(e.slot, int(e.action), e.expires) for e in entries], dtype=layout.RULE),
         src6=draft.src6,
@@ -82,6 +83,13 @@ def compile_ruleset(entries: Sequence[Entry], policy: Policy, places: Sequence[P
     )
     _check_memory(compiled)
     return compiled
+
+
+def _leaves(found: list[tuple[bytes, bytes, int, int]]) -> np.ndarray:
+    leaves = np.zeros(len(found), dtype=layout.LEAVES)
+    for i, (address, mask, inside, outside) in enumerate(found):
+        leaves[i] = (np.frombuffer(address, "u1"), np.frombuffer(mask, "u1"), inside, outside)
+    return leaves
 
 
 def _policy_bits(policy: Policy) -> PolicyBit:

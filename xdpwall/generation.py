@@ -39,13 +39,14 @@ class Place:
 class Compiled:
     """One generation, ready to be written.
 
-    `tables` is one layout.TABLES; `blocks` has shape (n, 256), u32; `vectors` are the rows as bit
-    vectors (layout.pack_rows packs them once the maps' size is known); `rules` is layout.RULE by
+    `tables` is one layout.TABLES; `blocks` has shape (n, 256), u32; `leaves` is layout.LEAVES;
+    `vectors` are the rows as bit vectors (layout.pack_rows packs them once the maps' size is known); `rules` is layout.RULE by
     position.
     """
 
     tables: np.ndarray
     blocks: np.ndarray
+    leaves: np.ndarray
     vectors: list[int]
     rules: np.ndarray
     src6: Trie
@@ -58,6 +59,7 @@ class Compiled:
             positions=max(len(self.rules), 1),
             rows=len(self.vectors),
             blocks=max(len(self.blocks), 1),
+            leaves=max(len(self.leaves), 1),
             prefixes6=max(len(self.src6), len(self.dst6), 1),
         )
 
@@ -95,6 +97,7 @@ class Draft:
     drops: int
     used: layout.Used = field(default=layout.Used(0))
     blocks: list[np.ndarray] = field(default_factory=list)
+    leaves: list[tuple[bytes, bytes, int, int]] = field(default_factory=list)
     src6: Trie = field(default_factory=dict)
     dst6: Trie = field(default_factory=dict)
 

@@ -22,6 +22,7 @@ LENGTH_HIDDEN = LENGTHS
 VLAN_NONE = 4096
 VLAN_HIDDEN = 4097
 BLOCK = 0x80000000
+LEAF = 0x40000000
 
 MAX_POSITIONS = 16384
 MIN_POSITIONS = 1024
@@ -44,6 +45,8 @@ class Used(IntFlag):
     DST = 8
     SPORT = 16
     DPORT = 32
+    SRC6_TRIE = 64
+    DST6_TRIE = 128
 
 
 class PolicyBit(IntFlag):
@@ -92,6 +95,8 @@ TABLES = np.dtype(
         ("dport", "<u2", (65536,)),
         ("src4", "<u4", (65536,)),
         ("dst4", "<u4", (65536,)),
+        ("src6", "<u4", (65536,)),
+        ("dst6", "<u4", (65536,)),
     ]
 )
 """struct xw_tables."""
@@ -112,6 +117,11 @@ TOTALS = np.dtype(
     ]
 )
 """struct xw_totals."""
+
+LEAVES = np.dtype(
+    [("address", "u1", (16,)), ("mask", "u1", (16,)), ("inside", "<u4"), ("outside", "<u4")]
+)
+"""struct xw_leaf."""
 
 PREFIX6 = np.dtype([("bits", "<u4"), ("address", "u1", (16,))])
 """struct xw_prefix6."""
@@ -142,6 +152,7 @@ class Sizes:
     positions: int = MIN_POSITIONS
     rows: int = 1024
     blocks: int = 64
+    leaves: int = 64
     prefixes6: int = 1024
 
     @property
@@ -160,6 +171,7 @@ class Sizes:
             self.positions >= other.positions
             and self.rows >= other.rows
             and self.blocks >= other.blocks
+            and self.leaves >= other.leaves
             and self.prefixes6 >= other.prefixes6
         )
 
@@ -169,6 +181,7 @@ class Sizes:
             positions=max(self.positions, _power_of_two(other.positions)),
             rows=max(self.rows, _power_of_two(other.rows)),
             blocks=max(self.blocks, _power_of_two(other.blocks)),
+            leaves=max(self.leaves, _power_of_two(other.leaves)),
             prefixes6=max(self.prefixes6, _power_of_two(other.prefixes6)),
         )
 

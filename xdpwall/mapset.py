@@ -16,8 +16,8 @@ from .kernel.maps import Map
 from .kernel.objects import MapSize, load_object
 from .layout import Sizes
 
-MAP_SET = ("tables", "blocks", "rows", "rules", "src6_0", "src6_1", "dst6_0", "dst6_1")
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
+MAP_SET = ("tables", "blocks", "leaves", "rows", "rules", *TRIES)
 
 Array = np.ndarray[Any, Any]
 
@@ -53,6 +53,7 @@ class MapSet:
             positions=positions,
             rows=maps["rows"].info.value_size // row_bytes,
             blocks=maps["blocks"].info.value_size // 1024,
+            leaves=maps["leaves"].info.max_entries // 2,
             prefixes6=maps["src6_0"].info.max_entries,
         )
         return cls(maps, sizes)
@@ -83,6 +84,7 @@ class MapSet:
             "row_mask": s.rows - 1,
             "row_bytes": s.row_bytes,
             "block_mask": s.blocks - 1,
+            "leaf_mask": s.leaves - 1,
         }
 
     @property
@@ -95,6 +97,7 @@ class MapSet:
         rows = layout.pack_rows(compiled.vectors, self.sizes)
         self._array("rows", copy, "<u8")[: rows.size] = rows.ravel()
         self._array("blocks", copy, "<u4")[: compiled.blocks.size] = compiled.blocks.ravel()
+        self._leaves(copy)[: len(compiled.leaves)] = compiled.leaves
         self._array("tables", copy, layout.TABLES)[0] = compiled.tables
         rules = self._rules(copy)
         rules[: len(compiled.rules)] = compiled.rules
@@ -112,6 +115,7 @@ class MapSet:
         self._array("rows", copy, "<u8")[: rows.size] = rows.ravel()
         blocks = other._array("blocks", copy, "<u4")[: old.blocks * 256]
         self._array("blocks", copy, "<u4")[: blocks.size] = blocks
+        self._leaves(copy)[: old.leaves] = other._leaves(copy)
         self._array("tables", copy, layout.TABLES)[0] = other._array("tables", copy, layout.TABLES)[
             0
         ]
@@ -129,8 +133,14 @@ class MapSet:
         return np.frombuffer(part[: len(part) // size * size], dtype=dtype)
 
     def _rules(self, copy: int) -> Array:
-        both = np.frombuffer(self._mapped("rules"), dtype=layout.RULE)
-        return both[copy * self.sizes.positions : (copy + 1) * self.sizes.positions]
+        return self._half("rules", copy, layout.RULE, self.sizes.positions)
+
+    def _leaves(self, copy: int) -> Array:
+        return self._half("leaves", copy, layout.LEAVES, self.sizes.leaves)
+
+    def _half(self, name: str, copy: int, dtype: Any, count: int) -> Array:
+        """One copy of a map that has an element for each thing in it."""
+        return np.frombuffer(self._mapped(name), dtype=dtype)[copy * count : (copy + 1) * count]
 
     def _mapped(self, name: str) -> memoryview:
         if name not in self._memory:
@@ -158,6 +168,7 @@ def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
     return {
         "rows": MapSize(value_size=sizes.rows * sizes.row_bytes),
         "blocks": MapSize(value_size=sizes.blocks * 1024),
+        "leaves": MapSize(max_entries=2 * sizes.leaves),
         "rules": MapSize(max_entries=2 * sizes.positions),
         **{name: MapSize(max_entries=sizes.prefixes6) for name in TRIES},
     }

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.kernelbench import KernelBench
+from tests.support.netns import Lab
+from tests.support.wire.bench import WireBench
 from xdpwall.kernel import bpffs
 
 
@@ -20,3 +22,13 @@ def bench(request: pytest.FixtureRequest) -> Iterator[KernelBench]:
     with KernelBench(folder) as made:
         yield made
     bpffs.remove_tree(folder)
+
+
+@pytest.fixture(scope="module")
+def wire(request: pytest.FixtureRequest) -> Iterator[WireBench]:
+    """The module's programs on real cables."""
+    lab = Lab(request.module.__name__)
+    lab.clean()
+    with WireBench(lab, lab.bpffs / "wire") as made:
+        yield made
+    lab.clean()

@@ -20,6 +20,7 @@ STRUCTS = {
     "xw_count": layout.COUNT,
     "xw_totals": layout.TOTALS,
     "xw_prefix6": layout.PREFIX6,
+    "xw_leaf": layout.LEAVES,
 }
 CONSTANTS = {
     "XW_SLOTS": layout.SLOTS,
@@ -30,6 +31,7 @@ CONSTANTS = {
     "XW_VLAN_NONE": layout.VLAN_NONE,
     "XW_VLAN_HIDDEN": layout.VLAN_HIDDEN,
     "XW_BLOCK": layout.BLOCK,
+    "XW_LEAF": layout.LEAF,
 }
 ENUMS: dict[str, type[IntEnum | IntFlag]] = {
     "xw_action": layout.Action,

@@ -16,6 +16,8 @@ from tests.support.duel.shrink import Shrinker
 from tests.support.kernelbench import KernelBench
 from tests.support.reference.judge import Ruling, judge
 from tests.support.reference.memory import FragmentMemory
+from xdpwall import address6
+from xdpwall.mapset import TRIES
 from xdpwall.model import MATCH_FIELDS, Rule
 from xdpwall.views import Policy
 
@@ -64,6 +66,18 @@ def test_programs_and_reference_agree(bench: KernelBench) -> None:
     assert reached["frames"] >= FRAMES
     rare = {name: reached[name] for name in _wanted() if reached[name] < 5}
     assert not rare, f"the random cases hardly reach these any more: {rare}"
+
+
+def test_tries_agree_too(bench: KernelBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """IPv6 prefixes that would need too many blocks stand in longest-prefix tries."""
+    monkeypatch.setattr(address6, "MAX_BLOCKS", 0)
+    duel, tries = Duel(bench), 0
+    for seed in range(SEED + CASES, SEED + CASES + 25):
+        case = draw_case(seed)
+        assert duel.run(case) is None, f"seed {seed}"
+        maps = bench.dataplane.sets.maps
+        tries += any(next(iter(maps[name].keys()), None) is not None for name in TRIES)
+    assert tries > 5
 
 
 def _note(reached: Counter[str], case: Case, wanted: Sequence[Ruling]) -> None:

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* An address -> its row: tables of 16 bits, then 8 at a time (xdpwall/addressgroups.py). */
+#ifndef XDPWALL_ADDRESS_H
+#define XDPWALL_ADDRESS_H
+
+#include "maps.h"
+#include "packet.h"
+
+/* Entry `low` of a block. Added and not or-ed, behind a barrier since clang knows that it is the
+ * same: Linux 6.1's verifier loses the bounds of an or. */
+static __always_inline __u32 in_block(const __u32 *block, __u32 entry, __u32 low)
+{
+	__u64 first = (__u64)(entry & block_mask) << 8;
+
+	barrier_var(first);
+	return block[first + (low & 0xff)];
+}
+
+/* 16-8-8 bits; `address` as it stands in the packet. */
+static __always_inline __u32 row4(const __u32 *first, const __u32 *block, __u32 address)
+{
+	__u32 a = bpf_ntohl(address), entry = first[a >> 16];
+
+	if (entry & XW_BLOCK)
+		entry = in_block(block, entry, a >> 8);
+	if (entry & XW_BLOCK)
+		entry = in_block(block, entry, a);
+	return entry;
+}
+
+/* What the address tables of a generation consist of. */
+struct levels {
+	const struct xw_tables *t;
+	const __u32 *block;
+	__u32 copy;
+};
+
+static __always_inline __u32 leaf_row(__u32 copy, __u32 entry, const __u64 *a)
+{
+	__u32 key = copy * (leaf_mask + 1) + (entry & leaf_mask);
+	const struct xw_leaf *leaf = bpf_map_lookup_elem(&leaves, &key);
+	__u64 differs;
+
+	if (!leaf)
+		return 0;
+	differs = ((a[0] ^ leaf->address[0]) & leaf->mask[0]) |
+		  ((a[1] ^ leaf->address[1]) & leaf->mask[1]);
+	return differs ? leaf->outside : leaf->inside;
+}
+
+/* 16 bits, then 8 at a time, down to where one prefix or none is left. */
+static __always_inline __u32 row6(const __u32 *first, const struct levels *l, const __u32 *address)
+{
+	__u32 entry = first[bpf_ntohl(address[0]) >> 16];
+
+	for (int i = 2; i < 16 && entry & XW_BLOCK; i++)
+		entry = in_block(l->block, entry, ((const __u8 *)address)[i]);
+	if (entry & XW_LEAF)
+		return leaf_row(l->copy, entry, (const __u64 *)address);
+	return entry;
+}
+
+static __always_inline __u32 trie_row6(void *trie, const __u32 *address, __u32 otherwise)
+{
+	struct xw_prefix6 key = {.bits = 128};
+	__u32 *row;
+
+	__builtin_memcpy(key.address, address, 16);
+	row = bpf_map_lookup_elem(trie, &key);
+	return row ? *row : otherwise;
+}
+
+static __always_inline __u32 src_row(const struct levels *l, const struct packet *p)
+{
+	const struct xw_tables *t = l->t;
+
+	if (p->kind == XW_KIND_IP4)
+		return p->addresses_hidden ? t->src4_hidden : row4(t->src4, l->block, p->src[0]);
+	if (p->addresses_hidden)
+		return t->src6_hidden;
+	if (!(t->used & XW_USED_SRC6_TRIE))
+		return row6(t->src6, l, p->src);
+	return l->copy ? trie_row6(&src6_1, p->src, t->src6_row)
+		       : trie_row6(&src6_0, p->src, t->src6_row);
+}
+
+static __always_inline __u32 dst_row(const struct levels *l, const struct packet *p)
+{
+	const struct xw_tables *t = l->t;
+
+	if (p->kind == XW_KIND_IP4)
+		return p->addresses_hidden ? t->dst4_hidden : row4(t->dst4, l->block, p->dst[0]);
+	if (p->addresses_hidden)
+		return t->dst6_hidden;
+	if (!(t->used & XW_USED_DST6_TRIE))
+		return row6(t->dst6, l, p->dst);
+	return l->copy ? trie_row6(&dst6_1, p->dst, t->dst6_row)
+		       : trie_row6(&dst6_0, p->dst, t->dst6_row);
+}
+
+#endif
