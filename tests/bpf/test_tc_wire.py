@@ -1,0 +1,84 @@
+"""Random frames over real cables: what a test-run refuses, and packets that are not linear."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.support import frames as f
+from tests.support.duel.case import Case, Step
+from tests.support.duel.duel import runnable
+from tests.support.duel.framedraw import draw_frames
+from tests.support.duel.ruledraw import VLANS, draw_policy, draw_rules
+from tests.support.reference.judge import Ruling, judge
+from tests.support.wire.bench import WireBench
+from tests.support.wire.match import WireMatch
+from tests.support.wire.taps import stamped
+from xdpwall.model import Rule
+from xdpwall.views import Place, Policy
+
+SEED = 20_261_121
+FRAMES = 100
+"""Of a case."""
+
+
+def draw_wire_case(seed: int, place: Place, frames: int = FRAMES) -> Case:
+    """Frames of the duel's recipes, many cut among their headers, some with a tag beside."""
+    random = Random(seed)
+    rules = draw_rules(random)
+    policy = draw_policy(random)
+    steps: list[Step] = []
+    waiting: list[bytes] = []
+    while len(steps) < frames:
+        if not waiting:
+            waiting = draw_frames(random, rules)
+        frame = waiting.pop(0)
+        if random.random() < 0.4:
+            frame = frame[: random.randint(14, min(len(frame), 14 + random.choice((8, 44, 60))))]
+        tci = random.choice((None, None, random.choice(VLANS) | random.choice((0, 0x2000, 0x1000))))
+        steps.append(Step(place, stamped(frame, len(steps), tci)))
+    return Case(rules, policy, tuple(steps))
+
+
+@pytest.mark.parametrize("paged", [False, True], ids=["linear", "paged"])
+@pytest.mark.parametrize(("place", "cases"), [("tc-ingress", 8), ("tc-egress", 8), ("xdp", 4)])
+def test_random_frames(wire: WireBench, place: Place, cases: int, paged: bool) -> None:
+    match = WireMatch(wire)
+    reached: Counter[str] = Counter()
+    for seed in range(SEED, SEED + cases):
+        case = draw_wire_case(seed, place)
+        for number, ruling in enumerate(match.run(case, paged=paged)):
+            if ruling is None:
+                reached["dropped by the kernel"] += 1
+                continue
+            reached["refused by a test-run"] += not runnable(case.steps[number])
+            reached["malformed"] += ruling.malformed
+            reached["dropped" if ruling.dropped else "passed"] += 1
+            linear = wire.taps[number].linear
+            reached["headers beyond the linear part"] += linear == 14 < ruling.packet.size
+    wanted = ["dropped", "passed", "malformed"]
+    if place != "xdp":
+        wanted += ["refused by a test-run"] + ["headers beyond the linear part"] * paged
+    assert {name: reached[name] for name in wanted if reached[name] < 10 * cases} == {}
+
+
+def test_the_kernel_takes_no_frame_without_an_ethernet_header(wire: WireBench) -> None:
+    """Which is why nothing here is about frames of under 14 bytes."""
+    with pytest.raises(OSError, match="Invalid argument"):
+        wire.wires["tc-ingress"].send(f.ether(f.arp())[:13])
+
+
+def test_a_planted_fault_is_found(wire: WireBench) -> None:
+    """Were the tag beside the frame overlooked, the comparison would tell."""
+
+    def blind(*args: Any, **named: Any) -> Ruling:
+        return judge(*args, **{**named, "stripped": None})
+
+    rule = Rule.parse("drop udp vlan 100")
+    case = Case((rule,), Policy(), (Step("tc-egress", stamped(f.ether(f.ipv4(f.udp())), 0, 100)),))
+    WireMatch(wire).run(case)
+    with pytest.raises(AssertionError, match="went on 0 times and not 1"):
+        WireMatch(wire, blind).run(case)
