@@ -1,10 +1,11 @@
 #!/bin/sh
-# Fetch the page's third-party files from npm, as web/vendor/manifest.json pins them.
+# Fetch the page's third-party files from npm, as pinned here, and write web/vendor/manifest.json.
 # The result is committed: neither a build nor a user needs npm. A test checks the hashes offline.
 set -eu
 
 HTM=3.1.1
 PREACT=10.5.15 # only for its licence text: htm carries a Preact 10 inside its standalone module
+UPLOT=1.6.32
 
 cd "$(dirname "$0")/../web/vendor"
 work=$(mktemp -d)
@@ -16,41 +17,31 @@ fetch() { # PACKAGE VERSION: unpack it into $work/PACKAGE
     tar -xzf "$work/$tarball" -C "$work/$1" --strip-components=1
 }
 
+entries=""
+keep() { # PACKAGE VERSION SOURCE PATH LICENSE: copy the file and note it for the manifest
+    cp "$work/$1/$3" "$4"
+    hash=$(sha256sum "$4" | cut -d' ' -f1)
+    entries="$entries${entries:+,}
+  {
+    \"package\": \"$1\",
+    \"version\": \"$2\",
+    \"source\": \"$3\",
+    \"path\": \"$4\",
+    \"sha256\": \"$hash\",
+    \"license\": \"$5\"
+  }"
+}
+
 fetch htm "$HTM"
 fetch preact "$PREACT"
+fetch uplot "$UPLOT"
 rm -f ./*
-cp "$work/htm/preact/standalone.module.js" "htm-preact-$HTM.mjs"
-cp "$work/htm/LICENSE" LICENSE.htm
-cp "$work/preact/LICENSE" LICENSE.preact
-
-hash() { sha256sum "$1" | cut -d' ' -f1; }
-cat >manifest.json <<END
-[
-  {
-    "package": "htm",
-    "version": "$HTM",
-    "source": "preact/standalone.module.js",
-    "path": "htm-preact-$HTM.mjs",
-    "sha256": "$(hash "htm-preact-$HTM.mjs")",
-    "license": "Apache-2.0 (htm), MIT (Preact inside)"
-  },
-  {
-    "package": "htm",
-    "version": "$HTM",
-    "source": "LICENSE",
-    "path": "LICENSE.htm",
-    "sha256": "$(hash LICENSE.htm)",
-    "license": "Apache-2.0"
-  },
-  {
-    "package": "preact",
-    "version": "$PREACT",
-    "source": "LICENSE",
-    "path": "LICENSE.preact",
-    "sha256": "$(hash LICENSE.preact)",
-    "license": "MIT"
-  }
-]
-END
+keep htm "$HTM" preact/standalone.module.js "htm-preact-$HTM.mjs" "Apache-2.0 (htm), MIT (Preact inside)"
+keep htm "$HTM" LICENSE LICENSE.htm Apache-2.0
+keep preact "$PREACT" LICENSE LICENSE.preact MIT
+keep uplot "$UPLOT" dist/uPlot.iife.min.js "uplot-$UPLOT.js" MIT
+keep uplot "$UPLOT" dist/uPlot.min.css "uplot-$UPLOT.css" MIT
+keep uplot "$UPLOT" LICENSE LICENSE.uplot MIT
+printf '[%s\n]\n' "$entries" >manifest.json
 echo "vendored into $(pwd):"
 ls -l

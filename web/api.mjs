@@ -1,6 +1,6 @@
 // The service, over fetch: the bearer token, JSON, problem details, and "nobody answers".
 
-const BASE = "/api/v1";
+export const BASE = "/api/v1";
 const KEY = "xdpwall-token";
 const PATIENCE_MS = 8000;
 
@@ -29,8 +29,13 @@ export function takeToken() {
 export const keepToken = (token) => sessionStorage.setItem(KEY, encodeURIComponent(token.trim()));
 export const hasToken = () => Boolean(sessionStorage.getItem(KEY));
 
-async function request(method, path, body) {
-  const headers = { Authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ""}` };
+/** How far the service's clock is ahead of the browser's, in ms: "12 s ago" is told by its clock. */
+export let skew = 0;
+
+export const bearer = () => ({ Authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ""}` });
+
+async function request(method, path, body, etag) {
+  const headers = { ...bearer(), ...(etag && { "If-Match": etag }) };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response, text;
   try {
@@ -46,6 +51,8 @@ async function request(method, path, body) {
     throw new Unreachable(error.name === "TimeoutError" ? "no answer in time" : "no answer");
   }
   const answer = parsed(text);
+  skew = (Date.parse(response.headers.get("date")) || Date.now()) - Date.now();
+  if (response.ok && etag === null) return { answer, etag: response.headers.get("etag") };
   if (response.ok && answer !== undefined) return answer;
   if (response.ok || answer === undefined) throw new Unreachable(`answered ${response.status}`);
   throw new Problem(response.status, answer);
@@ -70,7 +77,13 @@ export const api = {
   interfaces: () => request("GET", "/interfaces"),
   parse: (text) => request("POST", "/rules/parse", { text }),
   add: (rule) => request("POST", "/rules", rule),
+  edit: (id, changes, etag) => request("PATCH", `/rules/${name(id)}`, changes, etag),
+  move: (id, position) => request("POST", `/rules/${name(id)}/move`, { position }),
+  reset: (id) => request("POST", `/rules/${name(id)}/reset-counters`),
+  /** {answer, etag}: the etag makes a later edit fail when somebody else was faster. */
+  rule: (id) => request("GET", `/rules/${name(id)}`, undefined, null),
   remove: (id) => request("DELETE", `/rules/${name(id)}`),
+  policy: (changes) => request("PUT", "/policy", changes),
   turn: (on) => request("PUT", "/switch", { on }),
   attach: (iface, place, options) => request("PUT", seat(iface, place), options),
   detach: (iface, place) => request("DELETE", seat(iface, place)),

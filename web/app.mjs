@@ -1,24 +1,27 @@
 // The page: one screen, drawn from the state.
 
+import { Drawer } from "./drawer.mjs";
 import { Gate } from "./gate.mjs";
 import { Header } from "./header.mjs";
+import { Help } from "./help.mjs";
 import { html, render, useEffect, useState } from "./html.mjs";
 import { Interfaces } from "./interfaces.mjs";
 import { listen } from "./keys.mjs";
+import { start } from "./live.mjs";
 import { Bar, Question, Voice } from "./notices.mjs";
 import { QuickAdd } from "./quickadd.mjs";
 import { Rules } from "./rules.mjs";
-import { connected, start, state, subscribe } from "./state.mjs";
+import { connected, set, state, subscribe } from "./store.mjs";
 
 function App() {
   const [, redraw] = useState(0);
   const [suggestion, setSuggestion] = useState(null);
   useEffect(() => subscribe(() => redraw((n) => n + 1)), []);
-  useClock(state.lost || state.ghosts.length > 0, redraw);
+  useClock(state.lost || state.undos.length > 0, redraw);
   useTitle(state.status, state.lost);
 
   if (state.gate) return html`<${Gate} why=${state.gate} /><${Voice} said=${state.said} />`;
-  const { status, rules, interfaces, meters, ghosts, lost } = state;
+  const { status, rules, interfaces, meters, lost } = state;
   const held = !connected();
   const iface = interfaces.find((i) => i.attachments.length)?.name;
   return html`
@@ -30,13 +33,14 @@ function App() {
             <${Warnings} warnings=${status.warnings} />
             <${Interfaces} interfaces=${interfaces} meters=${meters} held=${held} />
             <${QuickAdd} held=${held} suggestion=${suggestion} />
-            <${Rules} rules=${rules} ghosts=${ghosts} meters=${meters} status=${status} held=${held}
-              iface=${iface} suggest=${(text) => setSuggestion({ text })} />
+            <${Rules} state=${state} held=${held} iface=${iface} suggest=${(text) => setSuggestion({ text })} />
           </main>
-          <${Foot} status=${status} />`
+          <${Foot} status=${status} />
+          <${Drawer} ...${state} held=${held} />`
         : html`<header class="head"><h1>xdpwall</h1></header>`}
     </div>
     <${Bar} lost=${lost} notice=${state.notice} />
+    <${Help} open=${state.help} />
     <${Question} question=${state.question} />
     <${Voice} said=${state.said} />`;
 }
@@ -48,7 +52,7 @@ const Warnings = ({ warnings }) =>
   </ul>`;
 
 const Foot = ({ status }) => html`<footer>
-  <p><kbd>/</kbd> add <kbd>j</kbd> <kbd>k</kbd> move <kbd>Backspace</kbd> delete <kbd>u</kbd> undo</p>
+  <button class="plain" onClick=${() => set({ help: true })}>All keys <kbd>?</kbd></button>
   <p>xdpwall ${status.version}</p>
 </footer>`;
 

@@ -1,4 +1,6 @@
-// Numbers and words as people read them. Pure; no DOM.
+// Numbers and words as people read them.
+
+import { skew } from "./api.mjs";
 
 const whole = new Intl.NumberFormat("en");
 
@@ -26,6 +28,16 @@ export function rate(perSecond) {
   return perSecond < 0.95 ? "<1" : scaled(perSecond, ["", "k", "M", "G", "T"], 1000);
 }
 
+/** The same with its unit: 12400000 -> "12 Mpps". */
+export function packetRate(perSecond) {
+  const words = rate(perSecond) || "0";
+  return words.replace(/([kMGT]?)$/, " $1pps");
+}
+
+/** Bytes a second as bits: 1500000 -> "12 Mbit/s". */
+export const bits = (bytesPerSecond) =>
+  scaled(bytesPerSecond * 8, [" bit/s", " kbit/s", " Mbit/s", " Gbit/s", " Tbit/s"], 1000);
+
 /** Bytes in SI units: 1100000 -> "1.1 MB". */
 export const size = (bytes) => scaled(bytes, [" B", " kB", " MB", " GB", " TB", " PB"], 1000);
 
@@ -42,6 +54,26 @@ export function clock(seconds) {
   const [hours, minutes] = [Math.floor(s / 3600), Math.floor(s / 60) % 60];
   return hours ? `${hours}:${two(minutes)}:${two(s % 60)}` : `${minutes}:${two(s % 60)}`;
 }
+
+/** How long ago a moment of the service's clock (in ms) was; "" for 0, which is never. */
+export function ago(moment) {
+  if (!moment) return "";
+  const s = (Date.now() + skew - moment) / 1000;
+  if (s < 2) return "now";
+  if (s < 60) return `${Math.floor(s)} s ago`;
+  if (s < 3600) return `${Math.floor(s / 60)} min ago`;
+  if (s < 172_800) return `${Math.floor(s / 3600)} h ago`;
+  return `${Math.floor(s / 86_400)} d ago`;
+}
+
+const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+const time = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
+/** An RFC 3339 time in the reader's zone: "21 Nov 2026, 10:00:00". */
+export const when = (text) => (Number.isNaN(Date.parse(text)) ? text : moment.format(Date.parse(text)));
+
+/** Seconds since 1970 as the reader's time of day. */
+export const clockTime = (seconds) => time.format(seconds * 1000);
 
 /** A sentence in three parts: its verdict, its match, and the comment (drawn quietly). */
 export function sentence(text) {

@@ -1,7 +1,7 @@
 // The frame's top line: who, which revision, what is in force, how much passes; OFF is shouted.
 
-import { turnOff, turnOn } from "./actions.mjs";
-import { exact, plural, policyWords, rate } from "./format.mjs";
+import { turnOff, turnOn } from "./seats.mjs";
+import { exact, packetRate, plural, policyWords } from "./format.mjs";
 import { html } from "./html.mjs";
 import { total } from "./meters.mjs";
 
@@ -29,8 +29,8 @@ function Load({ meters }) {
   const [seen, dropped] = [total(meters, "seen"), total(meters, "dropped")];
   return html`<p class="load">
     <span title="${exact(seen.packets)} packets seen">
-      <b>${rate(seen.rate) || 0}</b>/s seen</span>
+      <b>${packetRate(seen.rate)}</b> seen</span>
     <span class=${dropped.rate ? "drop" : ""} title="${exact(dropped.packets)} packets dropped">
-      <b>${rate(dropped.rate) || 0}</b>/s dropped</span>
+      <b>${packetRate(dropped.rate)}</b> dropped</span>
   </p>`;
 }

@@ -1,6 +1,6 @@
 // The interfaces: what of ours is attached and what it sees, whose programs else, attach, detach.
 
-import { attach, detach } from "./actions.mjs";
+import { attach, detach } from "./seats.mjs";
 import { exact, place as placeWords, rate } from "./format.mjs";
 import { html, useState } from "./html.mjs";
 import { seatKey } from "./meters.mjs";
@@ -100,18 +100,27 @@ function Attached({ a, meters, held }) {
       <b class="place">${placeWords(a.place)}${a.mode && ` ${a.mode}`}</b>
       ${a.state !== "attached" && html`<span class="mark drop">${a.state}</span>`}
       <span class="sees">sees ${a.sees.join(", ") || "nothing"}</span>
-      ${a.blind.length > 0 && html`<span class="blind">not ${a.blind.map(aside).join(", ")}</span>`}
+      ${a.blind.length > 0 && html`<span class="blind">not ${a.blind.map((words, i) => html`${i > 0 && ", "}<${Blind}
+        key=${words} words=${words} iface=${a.iface} held=${held} />`)}</span>`}
     </td>
     <td class="n rate" title=${title(seen)}>${rate(seen?.rate) || 0}</td>
     <td class="n rate ${dropped?.rate ? "drop" : ""}" title=${title(dropped)}>${rate(dropped?.rate) || 0}</td>
     <td class="minute">
-      <${Sparkline} history=${dropped?.history ?? []} tone="drop" of="${a.iface} dropped" /></td>
+      <${Sparkline} meter=${dropped} tone="drop" of="${a.iface} dropped" /></td>
     <td class="do"><button disabled=${held} onClick=${() => detach(a.iface, a.place, a.sees)}
       aria-label="Detach ${placeWords(a.place)} from ${a.iface}">Detach</button></td>`;
 }
 
-/** "to containers: tc egress sees it" -> "to containers (tc egress sees it)" */
-const aside = (words) => words.replace(/: (.*)/, " ($1)");
+const COVER = [["tc egress", "tc-egress", {}], ["xdp", "xdp", { mode: "auto" }]];
+
+/** "to containers: tc egress sees it", with the attachment that would see it one click away. */
+function Blind({ words, iface, held }) {
+  const [what, by = ""] = words.split(": ");
+  const [name, place, options] = COVER.find(([start]) => by.startsWith(start)) ?? [];
+  if (!name) return html`${what}${by && ` (${by})`}`;
+  return html`${what} <button class="cover" disabled=${held} title=${by}
+    onClick=${() => attach(iface, place, options)} aria-label="Attach ${name} to ${iface}: ${what}">+ ${name}</button>`;
+}
 
 function Other({ other }) {
   const what = [placeWords(other.place), other.mode].filter(Boolean).join(" ");

@@ -1,48 +1,71 @@
 // One key for what is done often. Nothing happens while typing, and everything is a button too.
 
-import { deleteRule, undoDelete } from "./actions.mjs";
-import { connected, state } from "./state.mjs";
+import { deleteRule, enableRule, moveRule } from "./changes.mjs";
+import { duplicate, editNew, editRule, openPolicy, openRule } from "./panels.mjs";
+import { current, neighbour, reveal } from "./rows.mjs";
+import { connected, ruleOf, set, state } from "./store.mjs";
+import { undo } from "./undo.mjs";
 
-const TYPING = "input, textarea, select, dialog";
+const TYPING = "input, textarea, select, dialog, [role=menu]";
+const PRESSED = "button, a, summary"; // what Enter and Space press by themselves
 
-const focused = () => document.activeElement?.closest?.("tr[data-rule]");
-
-function move(by) {
-  const rows = [...document.querySelectorAll("tr[data-rule]")];
-  if (!rows.length) return;
-  const at = rows.indexOf(focused());
-  const next = at < 0 ? (by > 0 ? 0 : rows.length - 1) : at + by;
-  const row = rows[Math.min(rows.length - 1, Math.max(0, next))];
-  row.focus();
-  row.scrollIntoView({ block: "nearest" });
+/** Go to the next or previous rule; an open drawer goes along. */
+function go(by) {
+  const id = neighbour(by);
+  if (!id) return;
+  const along = state.panel?.kind === "rule";
+  if (along) set({ panel: { kind: "rule", id } });
+  reveal(id, { focus: !along });
 }
 
-function deleteFocused() {
-  const id = focused()?.dataset.rule;
-  const rule = state.rules.find((r) => r.id === id);
-  if (rule && connected()) deleteRule(rule);
+const withRule = (act) => () => {
+  const rule = ruleOf(current());
+  if (rule && connected()) act(rule);
+};
+
+async function carry(rule, by) {
+  const along = state.panel?.kind === "rule";
+  await moveRule(rule.id, rule.position + by);
+  reveal(rule.id, { focus: !along });
 }
 
-function quickAdd() {
-  document.getElementById("quick")?.focus();
-}
+const quickAdd = () => document.getElementById("quick")?.focus();
 
 const KEYS = {
   "/": quickAdd,
   n: quickAdd,
-  j: () => move(1),
-  k: () => move(-1),
-  u: () => connected() && undoDelete(),
-  Backspace: deleteFocused,
-  Delete: deleteFocused,
+  f: () => connected() && editNew(),
+  p: openPolicy,
+  j: () => go(1),
+  k: () => go(-1),
+  ArrowDown: () => go(1),
+  ArrowUp: () => go(-1),
+  Enter: withRule((rule) => openRule(rule.id)),
+  " ": withRule((rule) => enableRule(rule)),
+  e: withRule(editRule),
+  d: withRule(duplicate),
+  J: withRule((rule) => carry(rule, 1)),
+  K: withRule((rule) => carry(rule, -1)),
+  Backspace: withRule(deleteRule),
+  Delete: withRule(deleteRule),
+  u: () => connected() && undo(),
+  "?": () => set({ help: true }),
 };
+
+/** Arrows, Space and Enter have a meaning of their own where no row has the focus. */
+function meant(event) {
+  const { key, target } = event;
+  if (key === " " || key === "Enter") return !target.closest?.(PRESSED) && Boolean(current());
+  if (key.startsWith("Arrow")) return Boolean(target.closest?.("tr[data-rule]"));
+  return true;
+}
 
 export function listen() {
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target.id === "quick") event.target.blur();
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;
     const act = KEYS[event.key];
-    if (!act) return;
+    if (!act || !state.loaded || !meant(event)) return;
     event.preventDefault();
     act();
   });

@@ -1,31 +1,44 @@
-// Rates and their last minute, from the service's counters. Pure; no DOM.
+// Rates and their last minutes, from the service's counters. Pure; no DOM.
 
-export const SAMPLES = 60;
+const KEPT = 300; // samples a meter keeps for the chart; sparklines show the last minute
 
-/** One counter over time: {packets, bytes, rate, history}; rate is packets a second or null. */
-function step(meter, packets, bytes, seconds) {
-  if (!meter) return { packets, bytes, rate: null, history: [] };
+const still = (packets, bytes) => ({ packets, bytes, rate: null, byteRate: 0, history: NONE, moved: 0 });
+const NONE = Object.freeze([]);
+
+/**
+ * One counter over time: {packets, bytes, rate, byteRate, history, moved}; rates are per second, null
+ * while unknown; `moved` is when it last grew, in ms, 0 while unknown. A counter that does not move
+ * stays the same object, so that its row need not be drawn again.
+ */
+function step(meter, packets, bytes, seconds, at) {
+  if (!meter) return still(packets, bytes);
   // A counter that went down was reset: there is no rate to tell, and no negative one.
-  const rate = packets < meter.packets ? null : (packets - meter.packets) / seconds;
+  if (packets < meter.packets) return still(packets, bytes);
+  const rate = (packets - meter.packets) / seconds;
   // Most of a long ruleset never moves: it shares its empty minute.
-  if (!rate && !meter.history.length) return { packets, bytes, rate, history: meter.history };
-  const history = [...meter.history, rate ?? 0];
-  if (history.length > SAMPLES) history.shift();
-  return { packets, bytes, rate, history };
+  if (!rate && !meter.history.length) return meter;
+  // Nor does a minute stay that has passed without a packet.
+  if (!rate && at - meter.moved > KEPT * 1000) return still(packets, bytes);
+  const history = meter.history.length ? meter.history : [];
+  history.push(rate);
+  if (history.length > KEPT) history.shift();
+  const byteRate = (bytes - meter.bytes) / seconds;
+  return { packets, bytes, rate, byteRate, history, moved: rate ? at : meter.moved };
 }
 
 /** The names under which an attachment's totals are kept. */
 export const seatKey = (iface, place, part) => `${iface} ${place} ${part}`;
 
-export const EMPTY = { time: null, rules: new Map(), seats: new Map() };
+/** `time` is the host's monotonic clock in seconds; `at` the wall clock of the same moment in ms. */
+export const EMPTY = { time: null, at: 0, rules: new Map(), seats: new Map() };
 
 /** The next meters, from the last ones and GET /stats. What is gone is forgotten. */
-export function advance(last, stats) {
+export function advance(last, stats, at) {
   const seconds = last.time === null ? 0 : stats.time - last.time;
   // The host's clock went back (a reboot), or the same answer came twice.
   const fresh = seconds <= 0;
   const take = (map, key, { packets, bytes }) =>
-    step(fresh ? undefined : map.get(key), packets, bytes, seconds);
+    step(fresh ? undefined : map.get(key), packets, bytes, seconds, at);
   const rules = new Map();
   for (const rule of stats.rules) rules.set(rule.id, take(last.rules, rule.id, rule));
   const seats = new Map();
@@ -35,8 +48,11 @@ export function advance(last, stats) {
       seats.set(key, take(last.seats, key, totals[part]));
     }
   }
-  return { time: stats.time, rules, seats };
+  return { time: stats.time, at, rules, seats };
 }
+
+/** When a rule was last hit, in ms; 0 when never, or not known. */
+export const hitOf = (rule, meter) => Math.max(meter?.moved ?? 0, Date.parse(rule.last_hit ?? 0) || 0);
 
 /** Sum one part over all attachments: {packets, bytes, rate}. */
 export function total(meters, part) {

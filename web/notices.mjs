@@ -1,9 +1,8 @@
 // What is said over the page: the bar at its foot, questions, and the voice for screen readers.
 
-import { dismiss } from "./actions.mjs";
 import { clock } from "./format.mjs";
 import { html, useEffect, useRef } from "./html.mjs";
-import { set, state } from "./state.mjs";
+import { dismiss, set, state } from "./store.mjs";
 
 const DONE_MS = 6000;
 const SIGNS = { error: "Failed:", warning: "Warning:", done: "Done:" };
@@ -45,8 +44,13 @@ export function Question({ question }) {
   if (!question) return null;
   // Closing by close() gives the focus back to where it was; Escape does the same.
   const close = () => dialog.current.close();
-  const closed = () => state.question === question && set({ question: null });
+  let answered = false;
+  const closed = () => {
+    if (state.question === question) set({ question: null });
+    if (!answered) question.no?.();
+  };
   const yes = () => {
+    answered = true;
     close();
     question.act();
   };

@@ -1,21 +1,30 @@
-// The table of rules: a sentence a row, its live counters, delete and undo in place.
+// The table of rules, of which a long one draws only the rows in the window, and the policy at its end.
 
-import { deleteRule, undoDelete, withGhosts } from "./actions.mjs";
-import { exact, policyWords, rate, sentence, size } from "./format.mjs";
+import { exact, policyWords, rate, size } from "./format.mjs";
 import { html, useRef } from "./html.mjs";
 import { total } from "./meters.mjs";
-import { Sparkline } from "./sparkline.mjs";
+import { openPolicy } from "./panels.mjs";
+import { hitWords, Row } from "./row.mjs";
+import { rowsToDraw, secondsLeft, undo as takeBack } from "./undo.mjs";
 import { useWindow } from "./window.mjs";
 
 /** Past this many only the visible rows are drawn, each one line high. */
-const MANY = 300;
+const MANY = 200;
 
-export function Rules({ rules, ghosts, meters, status, held, suggest, iface }) {
-  const rows = withGhosts(rules, ghosts);
+export function Rules({ state, held, suggest, iface }) {
+  const { meters, marks, undos, panel, status } = state;
+  const rows = rowsToDraw(state);
   const many = rows.length > MANY;
   const body = useRef();
   const { from, to, above, below } = useWindow(body, rows.length, many);
+  const undoes = new Map(undos.map((undo) => [undo.key, undo]));
   const kinds = ["rules", many && "many"].filter(Boolean).join(" ");
+  const draw = (row, i) => {
+    const { id } = row.rule;
+    const [meter, undo] = [meters.rules.get(id), undoes.get(id)];
+    return html`<${Row} key=${id} ...${row} undo=${undo} left=${undo && secondsLeft(undo)} mark=${marks.get(id)}
+      meter=${meter} hit=${hitWords(row.rule, meter)} held=${held} index=${from + i + 2} open=${panel?.id === id} />`;
+  };
   return html`<section aria-labelledby="rules-title">
     <h2 id="rules-title" class="unseen">Rules</h2>
     <table class=${kinds} aria-rowcount=${rows.length + 2}>
@@ -25,79 +34,50 @@ export function Rules({ rules, ghosts, meters, status, held, suggest, iface }) {
           <th scope="col" class="at">#</th>
           <th scope="col">Rule</th>
           <th scope="col" class="id">Id</th>
-          <th scope="col" class="n">Packets</th>
+          <th scope="col" class="n packets">Packets</th>
           <th scope="col" class="n bytes">Bytes</th>
           <th scope="col" class="n rate"><abbr title="packets a second">/s</abbr></th>
           <th scope="col" class="minute">Last 60 s</th>
+          <th scope="col" class="hit">Last hit</th>
           <th scope="col" class="do"><span class="unseen">Actions</span></th>
         </tr>
       </thead>
       <tbody ref=${body}>
         ${above > 0 && html`<${Space} key="above" height=${above} />`}
-        ${rows.slice(from, to).map(({ rule, ghost }, i) =>
-          html`<${Row} key=${rule.id} rule=${rule} ghost=${ghost} held=${held}
-            meter=${meters.rules.get(rule.id)} index=${from + i + 2} />`)}
+        ${rows.slice(from, to).map(draw)}
         ${below > 0 && html`<${Space} key="below" height=${below} />`}
       </tbody>
-      <tfoot><${PolicyRow} policy=${status.policy} meters=${meters} index=${rows.length + 2} /></tfoot>
+      <tfoot><${PolicyRow} policy=${status.policy} meters=${meters} index=${rows.length + 2} held=${held}
+        undo=${undoes.get("policy")} /></tfoot>
     </table>
-    ${rows.length === 0 && html`<${NoRules} suggest=${suggest} iface=${iface} />`}
+    ${rows.length === 0 && html`<${NoRules} suggest=${suggest} iface=${iface} held=${held} />`}
   </section>`;
 }
 
 const Space = ({ height }) =>
   html`<tr aria-hidden="true"><td style=${{ height: `${height}px`, padding: 0 }}></td></tr>`;
 
-function Row({ rule, ghost, meter, held, index }) {
-  const { verdict, match, comment } = sentence(rule.text);
-  const { packets, bytes } = meter ?? rule;
-  const now = (!ghost && meter?.rate) || 0;
-  const quiet = !rule.enabled || rule.expired;
-  const look = [ghost && "ghost", quiet && "quiet-row", now && `hot ${rule.action}`, !packets && "dormant"];
-  return html`<tr class=${look.filter(Boolean).join(" ")} tabindex="-1" aria-rowindex=${index}
-    data-rule=${rule.id}>
-    <td class="at">${ghost ? "–" : rule.position}</td>
-    <th scope="row" class="text" title=${rule.text}>
-      <span class="sentence"><b class=${rule.action}>${verdict}</b>${match}<i>${comment}</i></span>
-      ${rule.expired && !ghost && html` <span class="mark">expired</span>`}
-    </th>
-    <td class="id">${rule.id}</td>
-    <td class="n packets" title="${exact(packets)} packets">
-      ${exact(packets)}<small>${now ? `${rate(now)}/s` : ""}</small></td>
-    <td class="n bytes" title="${exact(bytes)} bytes">${size(bytes)}</td>
-    <td class="n rate">${rate(now)}</td>
-    <td class="minute">${!ghost &&
-      html`<${Sparkline} history=${meter?.history ?? []} tone=${rule.action} of=${rule.id} />`}</td>
-    <td class="do"><${Act} rule=${rule} ghost=${ghost} held=${held} /></td>
-  </tr>`;
-}
-
-/** One button that becomes Undo in its place: the focus stays on it. */
-function Act({ rule, ghost, held }) {
-  const act = () => (ghost ? undoDelete(ghost) : deleteRule(rule));
-  const left = ghost && Math.max(0, Math.ceil((ghost.until - Date.now()) / 1000));
-  return html`<button class=${ghost ? "undo" : "delete"} disabled=${held} onClick=${act}
-    aria-label="${ghost ? "Undo: put back" : "Delete"} ${rule.text}">
-    ${ghost ? `Undo ${left}` : "Delete"}
-  </button>`;
-}
-
-function PolicyRow({ policy, meters, index }) {
+function PolicyRow({ policy, meters, index, held, undo }) {
   const dropped = total(meters, "policy_dropped");
   const drops = [policy.ingress, policy.egress, policy.non_ip].includes("drop");
-  return html`<tr class="policy" aria-rowindex=${index}>
+  return html`<tr class="policy ${drops && dropped.rate ? "hot drop" : ""}" aria-rowindex=${index}>
     <td class="at">–</td>
-    <th scope="row" class="text">otherwise: ${policyWords(policy)}</th>
+    <th scope="row" class="text">otherwise: <b class=${drops ? "drop" : "accept"}>${policyWords(policy)}</b></th>
     <td class="id">policy</td>
     <td class="n packets">${drops ? exact(dropped.packets) : ""}</td>
     <td class="n bytes">${drops ? size(dropped.bytes) : ""}</td>
     <td class="n rate">${drops ? rate(dropped.rate) : ""}</td>
     <td class="minute">${drops ? "dropped by policy" : ""}</td>
-    <td class="do"></td>
+    <td class="hit"></td>
+    <td class="do">
+      ${undo && html`<button class="undo" disabled=${held} onClick=${() => takeBack(undo)}
+        aria-label="Undo: policy changed">Undo ${secondsLeft(undo)}</button>`}
+      ${!undo && html`<button class="policy-edit" disabled=${held} onClick=${openPolicy} aria-label="Edit policy">Edit</button>`}
+    </td>
   </tr>`;
 }
 
-function NoRules({ suggest, iface }) {
+function NoRules({ suggest, iface, held }) {
   const examples = [
     `drop icmp on ${iface ?? "docker0"}`,
     "drop tcp/22 from not 10.0.0.0/8 in",
@@ -106,6 +86,6 @@ function NoRules({ suggest, iface }) {
   return html`<div class="none">
     <p>No rule yet: every packet meets the policy. Type a sentence above, or begin with one:</p>
     <p class="examples">${examples.map((text) =>
-      html`<button key=${text} onClick=${() => suggest(text)}>${text}</button>`)}</p>
+      html`<button key=${text} disabled=${held} onClick=${() => suggest(text)}>${text}</button>`)}</p>
   </div>`;
 }

@@ -2,12 +2,13 @@
 
 import { rate as rateWords } from "./format.mjs";
 import { html } from "./html.mjs";
-import { SAMPLES } from "./meters.mjs";
 
+const SAMPLES = 60;
 const [WIDTH, HEIGHT] = [120, 20];
 
-/** `history` holds up to 60 rates; `tone` is drop, accept, count or seen. */
-export function Sparkline({ history, tone, of }) {
+/** `meter` may be missing; `tone` is drop, accept, count or seen. */
+export function Sparkline({ meter, tone, of }) {
+  const history = meter ? meter.history.slice(-SAMPLES) : [];
   const peak = Math.max(0, ...history);
   const label = peak
     ? `${of}: up to ${rateWords(peak)} packets a second in the last minute`

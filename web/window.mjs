@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "./html.mjs";
 
-const ROW_PX = 31; // .many tr in style.css
+export const ROW_PX = 31; // .many tr in rules.css
 const MARGIN = 20; // rows drawn beyond each edge
 
 /** {from, to, above, below}: the slice to draw and the heights in px of what is left out. */

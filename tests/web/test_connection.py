@@ -54,7 +54,7 @@ def test_a_killed_service_is_noticed_and_its_return(page: Page, host: Host, faul
         re.compile(r"since \d\d:\d\d:\d\d")
     )
     expect(rule.get_by_role("button", name="Delete")).to_be_disabled()
-    expect(page.get_by_role("textbox", name="Add a rule")).to_be_disabled()
+    expect(page.get_by_role("combobox", name="Add a rule")).to_be_disabled()
     assert not host.ping(3)  # Filtering does not depend on the service.
 
     host.service.start()

@@ -85,7 +85,7 @@ def test_pictures(
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto(host.service.address)
     wait_for(lambda: samples(page) >= SAMPLES, "a history", timeout=90, every=0.1)
-    page.get_by_role("textbox", name="Add a rule").fill(
+    page.get_by_role("combobox", name="Add a rule").fill(
         "drop udp/1900 from 198.51.100.0/24 on eth1"
     )
     page.locator("#quick-says b").wait_for()

@@ -1,43 +1,16 @@
-// What the page knows, who is told when it changes, and the beat that keeps it current.
+// Keeping the page true: reading the service, noticing when it goes away and comes back.
 
-import { api, hasToken, keepToken, Problem, takeToken } from "./api.mjs";
-import { advance, EMPTY } from "./meters.mjs";
+import { api, hasToken, keepToken, Problem, skew, takeToken } from "./api.mjs";
+import { advance } from "./meters.mjs";
+import { takeRules } from "./others.mjs";
+import { complain, set, state } from "./store.mjs";
 
 const BEAT_MS = 1000;
 const SLOW_BEATS = 5; // interfaces come and go without a revision; rules expire without one
 
-export const state = {
-  gate: null, // "missing" or "wrong": no token that the service takes
-  loaded: false,
-  status: null,
-  rules: [],
-  interfaces: [],
-  meters: EMPTY,
-  lost: null, // {since, why} while nobody answers
-  ghosts: [], // deleted rules that can still be put back
-  notice: null, // {kind: "error" | "done" | "warning", text, hint}
-  question: null, // {title, text, yes, act}: what must be confirmed first
-  said: "", // the last change of state, for screen readers
-};
-
-const listeners = new Set();
-
-/** Call `listener` after every change; returns the way to stop it. */
-export function subscribe(listener) {
-  listeners.add(listener);
-  return () => listeners.delete(listener);
-}
-
-export function set(changes) {
-  Object.assign(state, changes);
-  for (const listener of listeners) listener();
-}
-
-/** Whether actions make sense now. */
-export const connected = () => state.loaded && !state.lost;
-
 let sequence = 0;
 let beats = 0;
+let changing = Promise.resolve();
 let seen = { revision: null, on: null, seats: "" };
 
 /** Read everything but the counters. A slower, older answer never overwrites a newer one. */
@@ -50,6 +23,7 @@ export async function refresh() {
   ]);
   if (mine !== sequence) return;
   seen = { revision: list.revision, on: status.on, seats: seatsOf(status.attachments) };
+  if (state.loaded) takeRules(list.rules);
   set({ status, rules: list.rules, interfaces: interfaces.interfaces, loaded: true });
 }
 
@@ -60,17 +34,40 @@ function outdated(stats) {
   return stats.revision !== revision || stats.on !== on || seatsOf(stats.attachments) !== seats;
 }
 
+/**
+ * Run a change after those before it, then read back. What was read meanwhile is not believed.
+ * Problems become a notice, unless `wanted` says that the caller shows them: then they are thrown.
+ */
+export function change(work, wanted = () => false) {
+  const run = changing.then(() => attempt(work, wanted));
+  changing = run.catch(() => {});
+  return run;
+}
+
+async function attempt(work, wanted) {
+  try {
+    sequence += 1;
+    const answer = await work();
+    refresh().catch(connectionFailed);
+    return answer;
+  } catch (error) {
+    if (wanted(error)) throw error;
+    if (!connectionFailed(error)) complain(error);
+    return undefined;
+  }
+}
+
 async function beat() {
   const back = state.lost !== null;
   if (!back && (!state.loaded || beats++ % SLOW_BEATS === 0)) await refresh();
   const stats = await api.stats();
   if (back) await refresh();
   set({
-    meters: advance(state.meters, stats),
+    meters: advance(state.meters, stats, Date.now() + skew),
     lost: null,
     ...(back && { said: "The service answers again." }),
   });
-  if (outdated(stats)) await refresh();
+  if (outdated(stats)) await changing.then(refresh);
 }
 
 /** Note why a request failed; true when that was about the connection and not the request. */

@@ -1,0 +1,20 @@
+// What can be done to one rule, with its words and its key: the row's menu and the drawer share it.
+
+import { deleteRule, enableRule, moveRule, resetCounters } from "./changes.mjs";
+import { duplicate, editRule, insert, openRule } from "./panels.mjs";
+
+/** [{name, key?, act, off?, danger?}]; `off` is true where it cannot be done. */
+export function deedsOf(rule, count) {
+  return [
+    { name: "Open", key: "Enter", act: () => openRule(rule.id) },
+    { name: "Edit", key: "e", act: () => editRule(rule) },
+    { name: rule.enabled ? "Disable" : "Enable", key: "Space", act: () => enableRule(rule) },
+    { name: "Move up", key: "K", act: () => moveRule(rule.id, rule.position - 1), off: rule.position === 1 },
+    { name: "Move down", key: "J", act: () => moveRule(rule.id, rule.position + 1), off: rule.position === count },
+    { name: "Duplicate", key: "d", act: () => duplicate(rule) },
+    { name: "Insert above", act: () => insert(rule, false) },
+    { name: "Insert below", act: () => insert(rule, true) },
+    { name: "Counters to 0", act: () => resetCounters(rule) },
+    { name: "Delete", key: "⌫", act: () => deleteRule(rule), danger: true },
+  ];
+}

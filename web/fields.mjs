@@ -1,0 +1,96 @@
+// The form's fields and the sentence that they make. Pure; no DOM.
+
+/** Every field of a rule: its name in JSON, label, how to write it, and choices where they are few. */
+export const GROUPS = [
+  ["What happens", [
+    { name: "action", label: "Action", choices: [["drop"], ["accept"], ["count"]] },
+    { name: "enabled", label: "State", choices: [["true", "enabled"], ["false", "disabled"]] },
+    { name: "expires", label: "Ends", example: "10m, 2h or 2030-01-31T10:00:00Z" },
+  ]],
+  ["Where", [
+    { name: "iface", label: "Interface", example: "docker0, or !docker0", list: "interfaces" },
+    { name: "direction", label: "Direction", choices: [["", "in and out"], ["ingress", "in"], ["egress", "out"]] },
+    { name: "vlan", label: "VLAN", example: "100, none or !100" },
+  ]],
+  ["Who", [
+    { name: "src", label: "From", example: "10.0.0.0/8, or !10.0.0.0/8" },
+    { name: "dst", label: "To", example: "192.0.2.1" },
+    { name: "family", label: "IP version", choices: [["", "both"], ["ipv4", "IPv4"], ["ipv6", "IPv6"]] },
+  ]],
+  ["What", [
+    { name: "proto", label: "Protocol", example: "tcp, udp, icmp, 47", list: "protocols" },
+    { name: "dport", label: "To port", example: "80,443,8000-8100" },
+    { name: "sport", label: "From port", example: "53, or !53" },
+    { name: "icmp_type", label: "ICMP type", example: "echo-request or 8" },
+    { name: "icmp_code", label: "ICMP code", example: "0-255" },
+    { name: "tcp_flags", label: "TCP flags", example: "syn/syn,ack" },
+    { name: "length", label: "Length", example: "1000-1500" },
+    { name: "ttl", label: "TTL", example: "0-5" },
+    { name: "fragment", label: "Fragments", choices: [
+      ["", "any"], ["true", "only fragments"], ["false", "no fragments"], ["first", "first ones"], ["later", "later ones"],
+    ] },
+    { name: "ethertype", label: "Ethertype", example: "arp, any or 0x88cc" },
+  ]],
+  ["Note", [{ name: "comment", label: "Comment", example: "why this rule is here" }]],
+];
+
+export const FIELDS = GROUPS.flatMap(([, fields]) => fields);
+export const PROTOCOLS = ["tcp", "udp", "icmp", "icmpv6", "sctp", "gre", "esp", "ah", "ipip"];
+const SLASHED = ["tcp", "udp", "sctp"];
+const CLAUSES = [
+  ["from", "src"], ["to", "dst"], ["sport", "sport"], ["dport", "dport"], ["on", "iface"],
+];
+const LATER = [["vlan", "vlan"], ["flags", "tcp_flags"], ["length", "length"], ["ttl", "ttl"]];
+const FRAGMENT = { true: "fragment", false: "unfragmented", first: "fragment first", later: "fragment later" };
+
+/** The form's values, all text, of a rule as JSON. */
+export function valuesOf(rule) {
+  const values = Object.fromEntries(FIELDS.map(({ name }) => [name, rule[name] === undefined ? "" : String(rule[name])]));
+  return { ...values, action: values.action || "drop", enabled: values.enabled || "true" };
+}
+
+/** The sentence of the form's values, and where each field stands in it: {text, spans}. */
+export function compose(values) {
+  const given = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim()]));
+  let text = given.action;
+  const spans = { action: [0, text.length] };
+  const put = (name, words, before = " ") => {
+    if (!words) return;
+    const start = text.length + before.length;
+    text += before + words;
+    spans[name] = [start, text.length];
+  };
+  const clause = (word, name) => given[name] && put(name, `${word} ${negated(given[name])}`);
+
+  const { proto, dport, icmp_type: type, icmp_code: code } = given;
+  put("proto", /^\d+$/.test(proto) ? `proto ${proto}` : plain(proto));
+  const slashed = SLASHED.includes(proto) && dport && !dport.startsWith("!");
+  if (slashed) put("dport", plain(dport).replace(/\s+/g, ""), "/");
+  // A type or code without its protocol is told by the service, in its words.
+  if (type) put("icmp_type", plain(type), "/");
+  if (code) put("icmp_code", plain(code), "/");
+  put("family", given.family);
+  for (const [word, name] of CLAUSES) if (!(name === "dport" && slashed)) clause(word, name);
+  put("direction", { ingress: "in", egress: "out" }[given.direction]);
+  for (const [word, name] of LATER) clause(word, name);
+  put("fragment", FRAGMENT[given.fragment]);
+  clause("ethertype", "ethertype");
+  if (given.enabled === "false") put("enabled", "disabled");
+  if (given.expires) put("expires", `${/^\d{4}-/.test(given.expires) ? "until" : "for"} ${plain(given.expires)}`);
+  if (given.comment) put("comment", `comment ${quote(given.comment)}`);
+  return { text, spans };
+}
+
+/** The field at which a problem of the composed sentence stands. */
+export function fieldAt(problem, spans) {
+  if (!problem) return null;
+  if (problem.field in spans) return problem.field;
+  const at = problem.span?.[0];
+  const found = Object.entries(spans).find(([, [from, to]]) => at >= from && at < to);
+  return found?.[0] ?? null;
+}
+
+const quote = (text) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
+/** One word: what holds a space or a quote is quoted, and refused with the right place. */
+const plain = (text) => (/[\s"]/.test(text) ? quote(text) : text);
+const negated = (text) => (text.startsWith("!") ? `not ${plain(text.slice(1).trim())}` : plain(text));

@@ -1,0 +1,66 @@
+// Ordered lists of rules: putting one in its place, and what changed between two. Pure; no DOM.
+
+/** The same rules with `position` counted anew; a rule that stands where it stood is the same object. */
+const numbered = (rules) =>
+  rules.map((rule, i) => (rule.position === i + 1 ? rule : { ...rule, position: i + 1 }));
+
+/** The rules without one of them. */
+export const without = (rules, id) => numbered(rules.filter((rule) => rule.id !== id));
+
+/** The rules with this one, by id, at its `position`. */
+export function placed(rules, rule) {
+  const rest = rules.filter((other) => other.id !== rule.id);
+  rest.splice(rule.position - 1, 0, rule);
+  return numbered(rest);
+}
+
+/** The ids of the rules above this one, nearest last: where to put it back when the list changes. */
+export const above = (rules, id) => {
+  const ids = rules.map((rule) => rule.id);
+  return ids.slice(0, ids.indexOf(id));
+};
+
+/** The index after the nearest of `ids` that still stands in `rows` ({rule}, ...). */
+export function indexAfter(ids, rows) {
+  const at = new Map(rows.map(({ rule }, index) => [rule.id, index]));
+  for (let i = ids.length - 1; i >= 0; i -= 1) {
+    if (at.has(ids[i])) return at.get(ids[i]) + 1;
+  }
+  return 0;
+}
+
+/** What turned `before` into `after`: {added, changed, moved: [rule after], deleted: [rule before]}. */
+export function difference(before, after) {
+  const old = new Map(before.map((rule) => [rule.id, rule]));
+  const now = new Set(after.map((rule) => rule.id));
+  const kept = after.filter((rule) => old.has(rule.id));
+  const stood = before.filter((rule) => now.has(rule.id));
+  return {
+    added: after.filter((rule) => !old.has(rule.id)),
+    changed: kept.filter((rule) => rule.text !== old.get(rule.id).text),
+    moved: moves(stood, kept),
+    deleted: before.filter((rule) => !now.has(rule.id)),
+  };
+}
+
+/** The rules of `after` that left their place among the others; both hold the same ids. */
+function moves(before, after) {
+  const found = new Map();
+  const skip = (list, i) => {
+    while (i < list.length && found.has(list[i].id)) i += 1;
+    return i;
+  };
+  let [i, j] = [0, 0];
+  while ((i = skip(before, i)) < before.length && (j = skip(after, j)) < after.length) {
+    if (before[i].id === after[j].id) {
+      i += 1;
+      j += 1;
+      continue;
+    }
+    // Whichever side's rule is missing at once on the other side is the one that moved.
+    const next = before[skip(before, i + 1)]?.id;
+    const leaves = next === after[j].id ? before[i] : after[j];
+    found.set(leaves.id, leaves);
+  }
+  return after.filter((rule) => found.has(rule.id));
+}

@@ -1,0 +1,31 @@
+// The policy in the drawer: what happens to packets that no rule decides.
+
+import { html } from "./html.mjs";
+import { setPolicy } from "./seats.mjs";
+
+const PARTS = [
+  ["ingress", "IP packets that come in", ["accept", "drop"], "To drop them is a firewall that lets in only what it names."],
+  ["egress", "IP packets that go out", ["accept", "drop"], "Only where tc egress is attached."],
+  ["non_ip", "What is not IP", ["accept", "drop"], "ARP is among it: without it neighbours do not find this host."],
+  ["neighbor_discovery", "IPv6 neighbour discovery", ["accept", "judge"], "Accepted whatever the rules say, or judged by them."],
+];
+
+export function PolicyForm({ status, held }) {
+  const { policy } = status;
+  return html`
+    <h2 tabindex="-1">Policy</h2>
+    <p class="quiet">What no rule accepts or drops meets the policy. A change acts at once; to drop by default asks first.</p>
+    ${PARTS.map(([name, label, choices, note]) => html`<fieldset key=${name} class="part">
+      <legend>${label}</legend>
+      <div class="either">${choices.map((choice) => html`<label key=${choice}>
+        <input type="radio" name=${name} value=${choice} checked=${policy[name] === choice} disabled=${held}
+          onClick=${(event) => {
+            // What is chosen is what is in force: the answer moves the dot.
+            event.preventDefault();
+            if (policy[name] !== choice) setPolicy({ [name]: choice });
+          }} />
+        <span class=${policy[name] === choice ? choice : ""}>${choice}</span>
+      </label>`)}</div>
+      <p class="quiet">${note}</p>
+    </fieldset>`)}`;
+}

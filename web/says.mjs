@@ -1,0 +1,18 @@
+// The line under a sentence: the rule that it becomes, or what is wrong with it and what would be right.
+
+import { sentence } from "./format.mjs";
+import { html } from "./html.mjs";
+
+export function Verdict({ judged, children }) {
+  const { text, problem } = judged;
+  if (problem) {
+    return html`<div class="error"><p>${problem.message}</p>${problem.hint && html`<p class="hint">${problem.hint}</p>`}</div>`;
+  }
+  return text && html`<p><${Sentence} text=${text} /></p>${children}`;
+}
+
+/** A sentence as it is drawn everywhere: its verdict in colour, its comment quiet. */
+export function Sentence({ text }) {
+  const { verdict, match, comment } = sentence(text);
+  return html`<span class="sentence"><b class=${verdict}>${verdict}</b>${match}<i>${comment}</i></span>`;
+}
