@@ -1,0 +1,88 @@
+"""Every attack of the table on a real veth: the rule holds, or the frames are harmless by
+themselves, which Linux's own counters show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support import frames as f
+from tests.support.netns import Lab
+from tests.support.wall import HOOKS, NUMBER, Wall
+
+from .attacks import NOT_IP, REACHES, UNDELIVERED, ping6, tcp, udp, v4, v6
+from .attacks_fragments import FRAGMENTS
+from .attacks_headers import HEADERS
+from .victim import Victim, one_cpu
+
+ATTACKS = {attack.name: attack for attack in (*FRAGMENTS, *HEADERS)}
+ORDINARY: dict[str, Callable[[int], list[bytes]]] = {
+    "udp": lambda n: [v4(udp(), n)],
+    "tcp": lambda n: [v4(tcp(n), n)],
+    "icmp": lambda n: [v4(f.icmp(), n)],
+    "icmpv6": lambda n: [v6(ping6())],
+}
+
+
+@pytest.fixture(scope="module", params=HOOKS)
+def place(request: pytest.FixtureRequest) -> Iterator[tuple[Victim, Wall]]:
+    """The victim, and the firewall in front of it."""
+    lab = Lab(f"{__name__} {request.param}")
+    lab.clean()
+    with one_cpu():
+        victim = Victim(lab)
+        with Wall(victim.host, "v0", request.param, lab.bpffs / "wall") as wall:
+            yield victim, wall
+    victim.close()
+    lab.clean()
+
+
+_attempts = iter(range(100, 20000))
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_the_rule_holds(place: tuple[Victim, Wall], name: str) -> None:
+    victim, wall = place
+    attack = ATTACKS[name]
+    frames = attack.frames(next(_attempts))
+    wall.load([attack.rule], attack.policy)
+    before = wall.dataplane.read_totals([NUMBER])[0].dropped.packets
+    assert victim.suffer(frames) == set()
+    dropped = wall.dataplane.read_totals([NUMBER])[0].dropped.packets - before
+    assert dropped == attack.dropped_of(len(frames), wall.hook)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_what_linux_does_alone(place: tuple[Victim, Wall], name: str) -> None:
+    """A drop where the frames do get through otherwise; what passes must be harmless."""
+    victim, wall = place
+    attack = ATTACKS[name]
+    wall.switch(False)
+    try:
+        before = victim.statistics()
+        reached = victim.suffer(attack.frames(next(_attempts)))
+        rose = Counter(victim.statistics()) - Counter(before)
+    finally:
+        wall.switch(True)
+    if attack.alone == REACHES:
+        assert len(reached) == 1 and attack.dropped != 0, rose
+        return
+    assert reached == set()
+    received = rose["IpInReceives"] + rose["Ip6InReceives"]
+    if attack.alone == NOT_IP:
+        assert received == 0, rose
+    elif attack.alone == UNDELIVERED:
+        delivered = ("IpInDelivers", "Ip6InDelivers", "IpForwDatagrams", "Ip6OutForwDatagrams")
+        assert received and not any(rose[name] for name in delivered), rose
+    else:
+        assert rose[attack.alone], rose
+
+
+def test_the_victim_answers(place: tuple[Victim, Wall]) -> None:
+    """Else nothing above would mean anything: each kind of packet gets through when allowed."""
+    victim, wall = place
+    wall.load(["drop udp/54"])
+    for kind, frames in ORDINARY.items():
+        assert victim.suffer(frames(next(_attempts))) == {kind}

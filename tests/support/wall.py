@@ -1,0 +1,99 @@
+"""A data plane on one real interface: rules in, frames through the attached program."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from xdpwall import compiler
+from xdpwall.attach import Attacher
+from xdpwall.dataplane import Dataplane
+from xdpwall.kernel.maps import Map
+from xdpwall.kernel.programs import Program
+from xdpwall.model import AttachmentSpec, Rule
+from xdpwall.views import Place, Policy, WantedMode
+
+from .netns import Namespace
+
+Hook = Literal["xdp native", "xdp generic", "tc ingress"]
+HOOKS: tuple[Hook, ...] = ("xdp native", "xdp generic", "tc ingress")
+NUMBER = 1
+_PLACES: dict[Hook, tuple[Place, WantedMode]] = {
+    "xdp native": ("xdp", "native"),
+    "xdp generic": ("xdp", "generic"),
+    "tc ingress": ("tc-ingress", "auto"),
+}
+
+
+class Wall:
+    """One attachment in a namespace; slots are the rules' positions. Rules stay when closed."""
+
+    def __init__(self, space: Namespace, iface: str, hook: Hook, folder: Path) -> None:
+        self.iface = iface
+        self.hook = hook
+        self.folder = folder
+        self.rules: tuple[Rule, ...] = ()
+        self._revision = 0
+        self._place, mode = _PLACES[hook]
+        self._space = space
+        self._spec = AttachmentSpec.at(iface, self._place, mode)
+        self._index = space.index(iface)
+        self._attacher = Attacher(folder)
+        self.dataplane = Dataplane(folder)
+        self.dataplane.create()
+        with space.inside():
+            attached = self._attacher.attach(self._spec, self._index, self._load)
+        self.mode = attached.mode
+
+    def _load(self, frags: bool) -> Program:
+        return self.dataplane.load_program(self._place, NUMBER, frags=frags)
+
+    def _swap(self) -> None:
+        with self._space.inside():
+            self._attacher.swap(self._spec, self._index, self.mode, self._load)
+
+    def load(self, rules: Iterable[Rule | str], policy: Policy | None = None) -> None:
+        """Make these the rules in force, with counters at 0 and no fragment remembered."""
+        self.rules = tuple(r if isinstance(r, Rule) else Rule.parse(r) for r in rules)
+        self._revision += 1
+        compiled = compiler.compile(
+            [(rule, slot) for slot, rule in enumerate(self.rules)],
+            policy or Policy(),
+            [(NUMBER, self.iface, "ingress")],
+            now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+        )
+        self.dataplane.commit(compiled, self._revision, self._swap)
+        self.dataplane.zero_slot(range(len(self.rules)))
+        self.forget_fragments()
+
+    def switch(self, on: bool) -> None:
+        """Off: everything passes."""
+        self.dataplane.set_switch(on)
+
+    def counters(self) -> Sequence[int]:
+        """Packets of every rule."""
+        return [packets for packets, _ in self.dataplane.read_counters(range(len(self.rules)))]
+
+    def forget_fragments(self) -> None:
+        """As if 60 s had passed."""
+        with Map.open_pinned(self.folder / "maps" / "fragments") as fragments:
+            for key in list(fragments.keys()):
+                fragments.delete(key)
+
+    def close(self) -> None:
+        """Let go; pins and attachments go with the lab."""
+        self.dataplane.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
