@@ -13,8 +13,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tests.support.kernelbench import NUMBERS, KernelBench
-from tests.support.netns import Lab
+from tests.support.kernelbench import NUMBERS, PLACES, KernelBench
+from tests.support.netns import Lab, Namespace
 from tests.support.packets import Wire
 from xdpwall.kernel import netlink
 from xdpwall.kernel.programs import Program
@@ -22,8 +22,6 @@ from xdpwall.views import Place
 
 from .ring import Ring
 from .taps import AFTER, BEFORE, OURS, PUSH, Taps, attach_tc
-
-IFACES: dict[Place, str] = {"xdp": "eth1", "tc-ingress": "eth0", "tc-egress": "eth0"}
 
 
 class WireBench(KernelBench):
@@ -47,7 +45,7 @@ class WireBench(KernelBench):
             self.box.ip(f"link set peer{number} up")
             self.host.ip(f"link set eth{number} up")
         self.taps = Taps()
-        for space, iface, direction, name, prio in (
+        witnesses: tuple[tuple[Namespace, str, netlink.Direction, str, int], ...] = (
             (self.box, "peer0", "egress", "push", PUSH),
             (self.host, "eth0", "ingress", "before", BEFORE),
             (self.host, "eth0", "ingress", "after", AFTER),
@@ -56,9 +54,10 @@ class WireBench(KernelBench):
             (self.host, "eth0", "egress", "after", AFTER),
             (self.box, "peer1", "egress", "push", PUSH),
             (self.host, "eth1", "ingress", "after", AFTER),
-        ):
+        )
+        for space, iface, direction, name, prio in witnesses:
             self.taps.attach(space, iface, direction, name, prio)
-        ends = {
+        ends: dict[Place, tuple[Namespace, str]] = {
             "xdp": (self.box, "peer1"),
             "tc-ingress": (self.box, "peer0"),
             "tc-egress": (self.host, "eth0"),
@@ -97,8 +96,10 @@ class WireBench(KernelBench):
     def close(self) -> None:
         """Give everything back; the lab removes the namespaces."""
         os.sched_setaffinity(0, self._cpus)
-        for end in (*self.wires.values(), *self.rings.values(), self.taps):
-            end.close()
+        for place in PLACES:
+            self.wires[place].close()
+            self.rings[place].close()
+        self.taps.close()
         super()._forget_programs()
         self.dataplane.close()
 
