@@ -14,7 +14,7 @@ views.py with absent fields left out.
     DELETE /attachments                            the same on every interface
     GET    /rules                                  RuleList
     POST   /rules                                  a rule, a sentence, {"text"}, or a list of them
-    POST   /rules/parse                            {"text"} -> {"rule", "text"}; changes nothing
+    POST   /rules/parse                            {"text", "partial"} -> Parsed; changes nothing
     POST   /rules/delete                           {"ids"} -> DeleteOutcome, one commit
     POST   /rules/enable, /rules/disable           {"ids"} -> RuleOutcome, one commit
     POST   /rules/reset-counters                   {"ids"} or nothing for all -> RuleOutcome

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field, WithJsonSchema
 
 from xdpwall import views
 from xdpwall.api.checks import Body
+from xdpwall.api.errors import Problem
+from xdpwall.completion import Kind
 from xdpwall.model import Rule
 
 NOTES = {
@@ -46,13 +48,32 @@ class Sentence(Body):
     """POST /rules/parse."""
 
     text: str
+    partial: bool = Field(False, description="it is being typed: answer completions too")
+
+
+class CompletionView(views.View):
+    """What the word at the end may become."""
+
+    text: str
+    kind: Kind
+    insert: str
+    """Goes where `word` is."""
+    hint: str | None = None
 
 
 class Parsed(views.View):
-    """The answer of POST /rules/parse."""
+    """The answer of POST /rules/parse: the rule, or the problem that adding it would answer."""
 
-    rule: dict[str, Any]
-    text: str
+    rule: dict[str, Any] | None = None
+    text: str | None = None
+    """The canonical sentence."""
+    warnings: list[str] | None = None
+    """What to know about it with the attachments in place."""
+    problem: Problem | None = None
+    completions: list[CompletionView] | None = None
+    """Only when they were asked for."""
+    word: tuple[int, int] | None = None
+    """First and last+1 character of what a completion replaces."""
 
 
 class AttachBody(Body):
@@ -120,6 +141,7 @@ class RulesetBody(Body):
 BODIES: list[type[BaseModel]] = [
     RuleText,
     Sentence,
+    CompletionView,
     Parsed,
     AttachBody,
     MoveBody,

@@ -17,6 +17,7 @@ from xdpwall.api.work import Workers
 from xdpwall.errors import InvalidInput
 from xdpwall.facade import Author, Facade
 from xdpwall.inputs import bad
+from xdpwall.observing import Watched
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class Call:
         self.workers: Workers = request.app.state.workers
         self.by = author_of(request.scope.get(PEER, Peer()), message)
 
-    async def read(self, work: Callable[[Facade], T]) -> T:
+    async def read(self, work: Callable[[Watched], T]) -> T:
         """Run `work` in a reader's thread."""
         return await self.workers.read(work)
 

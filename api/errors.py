@@ -102,7 +102,16 @@ def problem(
     **more: Any,
 ) -> Response:
     """The answer; `more` are field, value, hint, span and debug, left out when None."""
-    body = {
+    body = _body(status, code, detail, type=type, title=title, **more)
+    # ASCII: an offending value may hold what UTF-8 cannot carry, such as half a surrogate pair.
+    content = json.dumps(body).encode()
+    return Response(content, status, dict(headers or {}), MEDIA_TYPE)
+
+
+def _body(
+    status: int, code: str, detail: str, *, type: str, title: str | None, **more: Any
+) -> dict[str, Any]:
+    return {
         "type": type,
         "title": title or HTTPStatus(status).phrase,
         "status": status,
@@ -110,15 +119,17 @@ def problem(
         "code": code,
         **{name: value for name, value in more.items() if value is not None},
     }
-    # ASCII: an offending value may hold what UTF-8 cannot carry, such as half a surrogate pair.
-    content = json.dumps(body).encode()
-    return Response(content, status, dict(headers or {}), MEDIA_TYPE)
 
 
 def of(error: own.XdpwallError) -> Response:
     """The problem that an error of the firewall becomes."""
+    return Response(json.dumps(body_of(error)).encode(), error.http_status, {}, MEDIA_TYPE)
+
+
+def body_of(error: own.XdpwallError) -> dict[str, Any]:
+    """The problem as an object."""
     kind = next(c for c in type(error).__mro__ if c in TITLES)
-    return problem(
+    return _body(
         error.http_status,
         error.code,
         error.message,

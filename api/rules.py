@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
@@ -24,11 +26,14 @@ from xdpwall.api.deps import (
     revision_etag,
 )
 from xdpwall.api.docs import ANY_RULE, answers, takes
+from xdpwall.api.errors import body_of
 from xdpwall.api.rule import one
+from xdpwall.completion import complete
 from xdpwall.errors import InvalidInput
 from xdpwall.facade import Facade
 from xdpwall.inputs import bad, number
 from xdpwall.model import MAX_RULES, Rule, parse_rules
+from xdpwall.observing import Watched
 
 router = APIRouter(tags=["rules"])
 
@@ -80,16 +85,34 @@ async def add_rules(call: Changing, raw: Raw) -> Response:
 
 @router.post(
     "/rules/parse",
-    responses=answers(None, examples.PARSED, what="The sentence read; nothing is changed"),
+    responses=answers(Parsed, examples.PARSED, what="The sentence read; nothing is changed"),
     dependencies=[only()],
-    openapi_extra=takes(Sentence, {"text": "drop icmp on docker0"}),
+    openapi_extra=takes(
+        Sentence,
+        {"text": "drop icmp on docker0"},
+        {"text": "drop icmp onn docker0"},
+        {"text": "drop icmp on d", "partial": True},
+    ),
 )
 async def parse_rule(call: Reading, raw: Raw) -> Response:
-    """Read a sentence; an error's `span` says where its wrong word stands."""
+    """Read a sentence. A wrong one is a good question too: 200, with `problem`.
 
-    def work(_: Facade) -> Response:
-        rule = Rule.parse(parse_body(Sentence, raw).text)
-        return answer(Parsed(rule=rule.to_json(), text=rule.text))
+    The problem's `span` says where the wrong word stands. With `partial` also what the word at
+    the end may become.
+    """
+
+    def work(firewall: Watched) -> Response:
+        asked = parse_body(Sentence, raw)
+        found: dict[str, Any] = {}
+        try:
+            rule = Rule.parse(asked.text)
+            warnings = firewall.advise(rule)
+            found = {"rule": rule.to_json(), "text": rule.text, "warnings": warnings}
+        except InvalidInput as error:
+            found = {"problem": body_of(error)}
+        if asked.partial:
+            found |= asdict(complete(asked.text, [name for _, name in socket.if_nameindex()]))
+        return answer(Parsed(**found))
 
     return await call.read(work)
 

@@ -69,7 +69,7 @@ def blind_vlans(rules: Iterable[Rule], rows: Sequence[AttachmentRow]) -> list[st
         for row in rows:
             if row.place == "xdp" and _concerns(rule, row.iface):
                 found.append(
-                    f"rule {rule.id} names vlan: XDP on {row.iface} cannot see a tag that the "
+                    f"{_name(rule)} names vlan: XDP on {row.iface} cannot see a tag that the "
                     f"driver stripped; tc can: xdpwall attach {row.iface} --hook tc"
                 )
     return found
@@ -87,7 +87,7 @@ def attach_command(iface: str, place: Place) -> str:
 def _about_rule(
     rule: Rule, rows: Sequence[AttachmentRow], interfaces: Collection[str]
 ) -> list[str]:
-    name = f"rule {rule.id}"
+    name = _name(rule)
     iface = rule.iface if rule.iface and not rule.iface.startswith("!") else None
     where = [row for row in rows if _concerns(rule, row.iface)]
     wanted: Place = "tc-egress" if rule.direction == "egress" else "xdp"
@@ -116,6 +116,10 @@ def _about_bridge(name: str, rule: Rule, rows: Sequence[AttachmentRow]) -> list[
     if rule.direction or not blind:
         return []
     return [f"{name} on the bridge {rows[0].iface} does not see: {'; '.join(blind)}"]
+
+
+def _name(rule: Rule) -> str:
+    return "the rule" if rule.id is None else f"rule {rule.id}"
 
 
 def _concerns(rule: Rule, iface: str) -> bool:

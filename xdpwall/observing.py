@@ -11,6 +11,7 @@ from typing import Protocol
 
 from . import counters, ruleset, views
 from .facade import Facade
+from .model import Rule
 from .ruleset import State
 from .views_events import (
     Change,
@@ -47,7 +48,11 @@ class Observation:
 
 
 class Watched(Facade, Protocol):
-    """A facade that can be looked at, too: only the service needs it."""
+    """A facade with what only the service needs."""
+
+    def advise(self, rule: Rule) -> list[str]:
+        """What to know about a rule that is not added yet."""
+        ...
 
     def observe(self, before: Observation | None) -> Observation:
         """One look; `before` is the last one, from which the audit trail goes on."""

@@ -10,7 +10,7 @@ from . import __version__, advice, counters, namespace, ruleset, views
 from .errors import XdpwallError
 from .instance import Instance, now_text
 from .lasthits import LastHits
-from .model import AttachmentSpec, Ruleset
+from .model import AttachmentSpec, Rule, Ruleset
 from .observing import Observation
 from .pinnedcounters import read_pinned
 from .ruleset import State
@@ -98,6 +98,13 @@ class Reader:
                 rules=counters.rule_counts(now.state, self._raw(now.state)),
                 attachments=self._totals(now),
             )
+
+    def advise(self, rule: Rule) -> list[str]:
+        """What to know about a rule that is not added yet, with the attachments in place."""
+        from .attachments import interface_names
+
+        with self._instance.reading() as now:
+            return advice.about_rules([rule], now.attachments, interface_names())
 
     def observe(self, before: Observation | None = None) -> Observation:
         """One look, for the service's events; `before` is the last one."""

@@ -129,6 +129,7 @@ OTHERS: list[tuple[str, str, Any, str]] = [
     ("POST", "/rules", {"text": "drop tcp", "proto": "tcp"}, "proto"),
     ("POST", "/rules/parse", {"text": 5}, "text"),
     ("POST", "/rules/parse", {"sentence": "drop"}, "sentence"),
+    ("POST", "/rules/parse", {"text": "drop", "partial": "yes"}, "partial"),
     ("PUT", "/rules/kept", {"id": "other", "action": "drop"}, "id"),
     ("PATCH", "/rules/kept", {"id": "other"}, "id"),
     ("PUT", "/ruleset", {"version": 2, "rules": []}, "version"),

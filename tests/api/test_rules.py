@@ -150,15 +150,41 @@ def test_a_taken_id_is_a_conflict(service: Service) -> None:
     assert ids(service) == ["p"]
 
 
-def test_parse_reads_a_sentence_and_points_at_the_wrong_word(service: Service) -> None:
-    read = service.call("POST", "/rules/parse", {"text": "drop   icmp on  docker0"})
-    assert read.json == {"rule": PING, "text": "drop icmp on docker0"}
-    text = "drop icmp onn docker0"
-    wrong = service.call("POST", "/rules/parse", {"text": text})
-    assert wrong.status == 422
-    start, end = wrong.json["span"]
-    assert text[start:end] == "onn"
+def test_parse_reads_a_sentence_and_says_what_it_would_not_do(service: Service) -> None:
+    read = service.call("POST", "/rules/parse", {"text": "drop   icmp on  docker0"}).json
+    assert (read["rule"], read["text"]) == (PING, "drop icmp on docker0")
+    assert ["nothing is attached to docker0" in words for words in read["warnings"]] == [True]
+    assert service.call("PUT", "/interfaces/docker0/attachments/xdp", {}).status == 201
+    read = service.call("POST", "/rules/parse", {"text": "drop icmp on docker0 in"}).json
+    assert read["warnings"] == []
     assert ids(service) == []
+
+
+def test_parse_answers_a_wrong_sentence_with_its_problem(service: Service) -> None:
+    text = "drop icmp onn docker0"
+    asked = service.call("POST", "/rules/parse", {"text": text})
+    assert asked.status == 200
+    assert asked.json.keys() == {"problem"}
+    problem = asked.json["problem"]
+    start, end = problem["span"]
+    assert text[start:end] == problem["value"] == "onn"
+    assert problem == service.call("POST", "/rules", {"text": text}).json
+    field = service.call("POST", "/rules/parse", {"text": "drop icmp from 10.0.0.1/8"}).json
+    assert (field["problem"]["field"], field["problem"]["span"]) == ("src", [15, 25])
+    action = service.call("POST", "/rules/parse", {"text": "dorp icmp"}).json
+    assert action["problem"]["hint"] == "did you mean 'drop'?"
+
+
+def test_parse_completes_the_word_at_the_end(service: Service) -> None:
+    asked = {"text": "drop icmp on dock", "partial": True}
+    found = service.call("POST", "/rules/parse", asked).json
+    assert found["word"] == [13, 17]
+    wanted = {"text": "docker0", "kind": "interface", "insert": "docker0 "}
+    assert found["completions"] == [wanted]
+    assert found["text"] == "drop icmp on dock"
+    half = service.call("POST", "/rules/parse", {"text": "drop icmp o", "partial": True}).json
+    assert half["problem"]["span"] == half["word"] == [10, 11]
+    assert [one["text"] for one in half["completions"]] == ["on", "out"]
 
 
 def test_reset_counters_answers_the_rule(service: Service) -> None:
