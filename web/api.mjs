@@ -30,7 +30,14 @@ export const keepToken = (token) => sessionStorage.setItem(KEY, encodeURICompone
 export const hasToken = () => Boolean(sessionStorage.getItem(KEY));
 
 /** How far the service's clock is ahead of the browser's, in ms: "12 s ago" is told by its clock. */
-export let skew = 0;
+let skew = 0;
+
+/** Now, by the service's clock, in ms. */
+export const serviceTime = () => Date.now() + skew;
+
+export function noteClock(response) {
+  skew = (Date.parse(response.headers.get("date")) || Date.now()) - Date.now();
+}
 
 export const bearer = () => ({ Authorization: `Bearer ${sessionStorage.getItem(KEY) ?? ""}` });
 
@@ -51,11 +58,17 @@ async function request(method, path, body, etag) {
     throw new Unreachable(error.name === "TimeoutError" ? "no answer in time" : "no answer");
   }
   const answer = parsed(text);
-  skew = (Date.parse(response.headers.get("date")) || Date.now()) - Date.now();
+  noteClock(response);
   if (response.ok && etag === null) return { answer, etag: response.headers.get("etag") };
   if (response.ok && answer !== undefined) return answer;
   if (response.ok || answer === undefined) throw new Unreachable(`answered ${response.status}`);
   throw new Problem(response.status, answer);
+}
+
+/** Why a stream was refused: a Problem, or Unreachable when that was not our service. */
+export async function problemOf(response) {
+  const body = parsed(await response.text());
+  return body ? new Problem(response.status, body) : new Unreachable(`answered ${response.status}`);
 }
 
 function parsed(text) {
@@ -72,9 +85,6 @@ const seat = (iface, place) => `/interfaces/${name(iface)}/attachments/${place}`
 
 export const api = {
   status: () => request("GET", "/status"),
-  stats: () => request("GET", "/stats"),
-  rules: () => request("GET", "/rules"),
-  interfaces: () => request("GET", "/interfaces"),
   parse: (text) => request("POST", "/rules/parse", { text }),
   add: (rule) => request("POST", "/rules", rule),
   edit: (id, changes, etag) => request("PATCH", `/rules/${name(id)}`, changes, etag),

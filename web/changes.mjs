@@ -2,6 +2,7 @@
 
 import { api } from "./api.mjs";
 import { sentence } from "./format.mjs";
+import { ahead } from "./heard.mjs";
 import { change } from "./live.mjs";
 import { placed, without } from "./order.mjs";
 import { ask, ruleOf, set, state } from "./store.mjs";
@@ -12,7 +13,7 @@ const short = (rule) => `rule ${rule.position}, ${rule.text}`;
 
 /** Put what the service answered into the list at once: what differs later is somebody else's. */
 function take(rule) {
-  set({ rules: placed(state.rules, rule) });
+  set({ rules: placed(state.rules, ahead(rule)) });
   return rule;
 }
 
@@ -100,7 +101,7 @@ export async function moveRule(id, to, { undoable = true } = {}) {
 export async function deleteRule(rule) {
   const ids = idsAbove(rule.id);
   return change(async () => {
-    await api.remove(rule.id);
+    ahead(await api.remove(rule.id));
     set({ rules: without(state.rules, rule.id) });
     const back = () => putBack(rule, ids);
     offer({ key: rule.id, kind: "deleted", words: "deleted", rule, above: ids, back });

@@ -1,6 +1,6 @@
 // Numbers and words as people read them.
 
-import { skew } from "./api.mjs";
+import { serviceTime } from "./api.mjs";
 
 const whole = new Intl.NumberFormat("en");
 
@@ -58,7 +58,7 @@ export function clock(seconds) {
 /** How long ago a moment of the service's clock (in ms) was; "" for 0, which is never. */
 export function ago(moment) {
   if (!moment) return "";
-  const s = (Date.now() + skew - moment) / 1000;
+  const s = (serviceTime() - moment) / 1000;
   if (s < 2) return "now";
   if (s < 60) return `${Math.floor(s)} s ago`;
   if (s < 3600) return `${Math.floor(s / 60)} min ago`;

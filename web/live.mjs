@@ -1,73 +1,34 @@
-// Keeping the page true: reading the service, noticing when it goes away and comes back.
+// Keeping the page true: the stream of events, and what it means that it ends and comes back.
 
-import { api, hasToken, keepToken, Problem, skew, takeToken } from "./api.mjs";
-import { advance } from "./meters.mjs";
-import { takeRules } from "./others.mjs";
+import { api, hasToken, keepToken, Problem, takeToken } from "./api.mjs";
+import { begin, hear } from "./heard.mjs";
 import { complain, set, state } from "./store.mjs";
+import { follow } from "./stream.mjs";
 
-const BEAT_MS = 1000;
-const SLOW_BEATS = 5; // interfaces come and go without a revision; rules expire without one
+const AGAIN_MS = 1000;
 
-let sequence = 0;
-let beats = 0;
 let changing = Promise.resolve();
-let seen = { revision: null, on: null, seats: "" };
-
-/** Read everything but the counters. A slower, older answer never overwrites a newer one. */
-export async function refresh() {
-  const mine = ++sequence;
-  const [status, list, interfaces] = await Promise.all([
-    api.status(),
-    api.rules(),
-    api.interfaces(),
-  ]);
-  if (mine !== sequence) return;
-  seen = { revision: list.revision, on: status.on, seats: seatsOf(status.attachments) };
-  if (state.loaded) takeRules(list.rules);
-  set({ status, rules: list.rules, interfaces: interfaces.interfaces, loaded: true });
-}
-
-const seatsOf = (attachments) => attachments.map((a) => `${a.iface} ${a.place}`).join();
-
-function outdated(stats) {
-  const { revision, on, seats } = seen;
-  return stats.revision !== revision || stats.on !== on || seatsOf(stats.attachments) !== seats;
-}
+let waiting = 0; // changes that are under way
 
 /**
- * Run a change after those before it, then read back. What was read meanwhile is not believed.
- * Problems become a notice, unless `wanted` says that the caller shows them: then they are thrown.
+ * Run a change after those before it. Problems become a notice, unless `wanted` says that the caller
+ * shows them: then they are thrown.
  */
 export function change(work, wanted = () => false) {
-  const run = changing.then(() => attempt(work, wanted));
+  waiting += 1;
+  const run = changing.then(() => attempt(work, wanted)).finally(() => { waiting -= 1; });
   changing = run.catch(() => {});
   return run;
 }
 
 async function attempt(work, wanted) {
   try {
-    sequence += 1;
-    const answer = await work();
-    refresh().catch(connectionFailed);
-    return answer;
+    return await work();
   } catch (error) {
     if (wanted(error)) throw error;
     if (!connectionFailed(error)) complain(error);
     return undefined;
   }
-}
-
-async function beat() {
-  const back = state.lost !== null;
-  if (!back && (!state.loaded || beats++ % SLOW_BEATS === 0)) await refresh();
-  const stats = await api.stats();
-  if (back) await refresh();
-  set({
-    meters: advance(state.meters, stats, Date.now() + skew),
-    lost: null,
-    ...(back && { said: "The service answers again." }),
-  });
-  if (outdated(stats)) await changing.then(refresh);
 }
 
 /** Note why a request failed; true when that was about the connection and not the request. */
@@ -83,29 +44,42 @@ export function connectionFailed(error) {
   return true;
 }
 
+let stop = new AbortController();
+let lastId = null;
 let timer = 0;
-let beating = false;
 
-async function loop() {
+/** Follow the events until told otherwise; whatever ends the stream, it is followed again. */
+async function listen() {
   clearTimeout(timer);
-  if (beating || state.gate || document.hidden) return;
-  beating = true;
-  const started = performance.now();
+  stop.abort();
+  if (state.gate) return;
+  stop = new AbortController();
+  const { signal } = stop;
   try {
-    await beat();
+    begin(await api.status());
+    for await (const { id, name, data } of follow(lastId, signal)) {
+      // What this page is changing is not somebody else's change.
+      while (waiting) await changing;
+      if (signal.aborted) return;
+      hear(name, data);
+      lastId = id ?? lastId;
+      if (state.lost) set({ lost: null, said: "The service answers again." });
+    }
+    if (!signal.aborted) connectionFailed(new Error("the service stopped"));
   } catch (error) {
+    if (signal.aborted) return;
+    // What cannot be followed event by event is read anew.
+    if (error instanceof Problem || error instanceof SyntaxError) lastId = null;
     if (!connectionFailed(error)) set({ lost: { since: Date.now(), why: error.message } });
   }
-  beating = false;
-  const left = BEAT_MS - (performance.now() - started);
-  timer = setTimeout(loop, Math.max(left, BEAT_MS / 4));
+  if (!signal.aborted && !state.gate) timer = setTimeout(listen, AGAIN_MS);
 }
 
 /** Take a token typed by hand and go on. */
 export function enter(token) {
   keepToken(token);
   set({ gate: null });
-  loop();
+  listen();
 }
 
 function arrive() {
@@ -115,11 +89,10 @@ function arrive() {
   } else {
     set({ gate: "missing" });
   }
-  loop();
+  listen();
 }
 
 export function start() {
   addEventListener("hashchange", arrive); // an address with a token pasted into an open page
-  document.addEventListener("visibilitychange", loop);
   arrive();
 }

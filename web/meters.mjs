@@ -32,23 +32,56 @@ export const seatKey = (iface, place, part) => `${iface} ${place} ${part}`;
 /** `time` is the host's monotonic clock in seconds; `at` the wall clock of the same moment in ms. */
 export const EMPTY = { time: null, at: 0, rules: new Map(), seats: new Map() };
 
-/** The next meters, from the last ones and GET /stats. What is gone is forgotten. */
-export function advance(last, stats, at) {
-  const seconds = last.time === null ? 0 : stats.time - last.time;
-  // The host's clock went back (a reboot), or the same answer came twice.
-  const fresh = seconds <= 0;
-  const take = (map, key, { packets, bytes }) =>
-    step(fresh ? undefined : map.get(key), packets, bytes, seconds, at);
+/**
+ * The next meters, from the last ones and a `counters` event: its rules are only those that moved.
+ * A rule that has no meter yet is counted from what it was read with.
+ */
+export function advance(last, counters, known, at) {
+  const seconds = counters.time - last.time;
+  if (last.time === null || seconds <= 0) return restart(last, known, counters, at);
+  const told = new Map(counters.rules.map((rule) => [rule.id, rule]));
   const rules = new Map();
-  for (const rule of stats.rules) rules.set(rule.id, take(last.rules, rule.id, rule));
-  const seats = new Map();
-  for (const { iface, place, totals } of stats.attachments) {
-    for (const part of ["seen", "dropped", "policy_dropped"]) {
-      const key = seatKey(iface, place, part);
-      seats.set(key, take(last.seats, key, totals[part]));
+  for (const [id, meter] of last.rules) {
+    const { packets, bytes } = told.get(id) ?? meter;
+    rules.set(id, step(meter, packets, bytes, seconds, at));
+  }
+  const fresh = counters.rules.filter(({ id }) => !rules.has(id));
+  if (fresh.length) {
+    const read = new Map(known.map((rule) => [rule.id, rule]));
+    for (const { id, packets, bytes } of fresh) {
+      const from = read.get(id);
+      if (from) rules.set(id, step(still(from.packets, from.bytes), packets, bytes, seconds, at));
     }
   }
-  return { time: stats.time, at, rules, seats };
+  return { time: counters.time, at, rules, seats: seatsOf(last.seats, counters, seconds, at) };
+}
+
+function seatsOf(last, { attachments }, seconds, at) {
+  const seats = new Map();
+  for (const { iface, place, totals } of attachments) {
+    for (const part of ["seen", "dropped", "policy_dropped"]) {
+      const key = seatKey(iface, place, part);
+      const { packets, bytes } = totals[part];
+      // What is attached while the page is open begins at 0.
+      const meter = seconds ? last.get(key) ?? still(0, 0) : undefined;
+      seats.set(key, step(meter, packets, bytes, seconds, at));
+    }
+  }
+  return seats;
+}
+
+/**
+ * The meters after a snapshot: `rules` hold their counts. What was counted while nobody answered is
+ * one long sample, unless the host's clock began anew (a reboot).
+ */
+export function restart(last, rules, counters, at) {
+  const seconds = last.time === null ? 0 : Math.max(0, counters.time - last.time);
+  const next = new Map();
+  for (const { id, packets, bytes } of rules) {
+    const meter = last.rules.get(id);
+    if (meter && seconds) next.set(id, step(meter, packets, bytes, seconds, at));
+  }
+  return { time: counters.time, at, rules: next, seats: seatsOf(last.seats, counters, seconds, at) };
 }
 
 /** When a rule was last hit, in ms; 0 when never, or not known. */

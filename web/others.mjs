@@ -6,8 +6,11 @@ import { set, state } from "./store.mjs";
 const SHOWN_MS = 10_000;
 const MANY = 20; // an applied file is one sentence, not a hundred marks
 
-/** Take the rules as the service has them now; what differs from ours is somebody else's. */
-export function takeRules(rules) {
+/**
+ * Take the rules as the service has them now; what differs from ours is somebody else's. `by` are
+ * the entries of the audit trail that tell who.
+ */
+export function takeRules(rules, by = []) {
   const before = state.rules;
   const theirs = difference(before, rules);
   set({ rules });
@@ -19,11 +22,12 @@ export function takeRules(rules) {
     set({ notice: { kind: "done", text: `Somebody else changed ${count} rules.` } });
     return;
   }
+  const who = [...new Set(by.map((one) => `${one.author} by ${one.via}`))].join(", ");
   const old = new Map(before.map((rule) => [rule.id, rule]));
   mark([
-    ...moved.map((rule) => [rule.id, { words: `moved from ${old.get(rule.id).position} elsewhere` }]),
-    ...changed.map((rule) => [rule.id, { words: "changed elsewhere", was: old.get(rule.id).text }]),
-    ...added.map((rule) => [rule.id, { words: "added elsewhere" }]),
+    ...moved.map((rule) => [rule.id, { words: `moved from ${old.get(rule.id).position} elsewhere`, who }]),
+    ...changed.map((rule) => [rule.id, { words: "changed elsewhere", who, was: old.get(rule.id).text }]),
+    ...added.map((rule) => [rule.id, { words: "added elsewhere", who }]),
   ]);
   haunt(deleted.map((rule) => ({ rule, above: above(before, rule.id) })));
 }

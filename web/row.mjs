@@ -59,8 +59,8 @@ function Notes({ rule, ghost, undo, mark }) {
   if (rule.expired && !ghost) notes.push(["expired", "mark"]);
   if (ghost === "theirs") notes.push(["deleted elsewhere", "mark"]);
   else if (undo) notes.push([undo.words, "note"]);
-  if (mark) notes.push([mark.words, "mark"]);
-  return notes.map(([words, kind]) => html` <span key=${words} class=${kind}>${words}</span>`);
+  if (mark) notes.push([mark.words, "mark", [mark.who, mark.was && `it said: ${mark.was}`].filter(Boolean).join("; ")]);
+  return notes.map(([words, kind, title]) => html` <span key=${words} class=${kind} title=${title}>${words}</span>`);
 }
 
 /** One button that becomes Undo in its place: the focus stays on it. */

@@ -2,6 +2,7 @@
 
 import { api } from "./api.mjs";
 import { place as placeWords, policyWords } from "./format.mjs";
+import { ahead } from "./heard.mjs";
 import { change } from "./live.mjs";
 import { ask, set, state, tell } from "./store.mjs";
 import { offer } from "./undo.mjs";
@@ -83,8 +84,9 @@ function ports(list, port) {
 }
 
 async function putPolicy(changes, was, { undoable = true } = {}) {
-  const done = await change(() => api.policy(changes));
+  const done = await change(async () => ahead(await api.policy(changes)));
   if (!done) return done;
+  set({ status: { ...state.status, policy: done.policy } });
   set({ notice: null, said: `Otherwise: ${policyWords(done.policy)}.` });
   if (undoable) {
     const before = Object.fromEntries(Object.keys(changes).map((key) => [key, was[key]]));
@@ -97,7 +99,7 @@ async function putPolicy(changes, was, { undoable = true } = {}) {
 async function turn(on) {
   const done = await change(() => api.turn(on));
   // The head shouts it; no notice besides.
-  if (done) set({ notice: null, said: on ? "Filtering is on." : "Filtering is off." });
+  if (done) set({ status: { ...state.status, on: done.on }, notice: null, said: on ? "Filtering is on." : "Filtering is off." });
 }
 
 export function turnOff() {

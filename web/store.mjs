@@ -11,7 +11,7 @@ export const state = {
   meters: EMPTY,
   lost: null, // {since, why} while nobody answers
   undos: [], // what can still be taken back, newest last: see undo.mjs
-  marks: new Map(), // rule id -> {words, was}: what somebody else just did to it
+  marks: new Map(), // rule id -> {words, who, was}: what somebody else just did to it
   gone: [], // rules that somebody else just deleted: {rule, above}
   panel: null, // what the drawer shows: {kind: "rule" | "edit" | "policy", ...}
   help: false, // the list of keys is open
@@ -30,8 +30,12 @@ export function subscribe(listener) {
 
 export function set(changes) {
   Object.assign(state, changes);
+  // Nothing is drawn that nobody sees; a lost connection shows in the tab's title.
+  if (document.hidden && !("lost" in changes)) return;
   for (const listener of listeners) listener();
 }
+
+document.addEventListener("visibilitychange", () => set({}));
 
 /** Whether actions make sense now. */
 export const connected = () => state.loaded && !state.lost;
