@@ -4,6 +4,7 @@
 # make build   leave a ready .venv/bin/xdpwall       make bpf     compile the kernel programs only
 # make lint    what CI lints                         make format  let the formatters write
 # make bench   measure                               make clean   remove everything that was built
+# make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test unit demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels unit demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -46,6 +47,16 @@ run: build
 
 test: lint
 	$(BIN)/python -m pytest
+
+# What depends on the kernel, on others than the running one: make test-kernels KERNELS=6.1
+KERNELS ?= 6.1 6.12
+test-kernels: $(VENV)/.installed-kernels dev
+	$(BIN)/python -m scripts.test_kernels $(KERNELS)
+
+$(VENV)/.installed-kernels: $(VENV)/.installed-dev
+	@scripts/install-system-packages kernels
+	$(PIP) --editable '.[dev,kernels]'
+	touch $@
 
 # A part of the tests: make unit TESTS="tests/api -k token"
 TESTS ?= tests/unit

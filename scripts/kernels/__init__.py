@@ -1,0 +1,1 @@
+"""Other kernels than the running one: fetched from Debian, emulated, tested on."""

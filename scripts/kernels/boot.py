@@ -1,0 +1,53 @@
+"""Boot a kernel under emulation, with this machine's files as its root, and run a command in it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .debian import Kernel
+
+INSIDE = Path(__file__).with_name("inside.sh")
+# What inside.sh mounts as `cached`.
+EXPORT = (
+    "-fsdev local,id=cached,path=/,security_model=none,readonly=on,multidevs=remap"
+    " -device virtio-9p-pci,fsdev=cached,mount_tag=cached"
+)
+
+
+def run(kernel: Kernel, argv: Sequence[str], results: Path, *, seconds: float) -> bool:
+    """Run argv in this folder, inside; what it prints is shown. False when the time was up.
+
+    The guest's root is read-only; /run is its own (TMPDIR is there), and only `results` comes back.
+    """
+    tools = Path(sys.executable).parent  # vng starts its neighbours by name
+    vng = [
+        str(tools / "vng"),
+        f"--run={kernel.image}",
+        "--disable-kvm",
+        "--cpus=2",
+        "--memory=3G",
+        "--force-9p",
+        f"--rwdir={results}",
+        f"--qemu-opts={EXPORT}",
+        "--",
+        shlex.join([str(INSIDE), str(results), *argv]),
+    ]
+    # script lends the terminal that vng wants, also where there is none.
+    process = subprocess.Popen(
+        ["script", "-qec", shlex.join(vng), "/dev/null"],
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"},
+    )
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        process.terminate()  # takes the emulator with it, by way of the terminal
+        process.wait()
+    return True
