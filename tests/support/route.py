@@ -108,11 +108,15 @@ class Route:
         to its tags. The way is a queue (everything is handled on the CPU that sends), so when the
         last frame has arrived, what has not will not.
         """
+        with one_cpu():
+            return self._send(batch, entry or self.entry)
+
+    def _send(self, batch: Sequence[bytes], entry: Wire) -> list[int]:
         self._batch += 1
         stamp = struct.pack("!H", self._batch & 0xFFFF)
         self.end.drain()
         for number, frame in enumerate(batch):
-            (entry or self.entry).send(frame[:6] + MARK + struct.pack("!H", number) + frame[12:])
+            entry.send(frame[:6] + MARK + struct.pack("!H", number) + frame[12:])
         last = f.ether(f.Layer(END_TYPE, stamp), pad=60)
         self.entry.send(last)
         arrived: list[int] = []
@@ -125,11 +129,18 @@ class Route:
 
 
 @contextlib.contextmanager
-def route(lab: Lab, way: Way, folder: Path) -> Iterator[Route]:
-    """A route; while it lasts, this process stays on one CPU, so that frames keep their order."""
+def one_cpu() -> Iterator[None]:
+    """What this process sends is handled on one CPU meanwhile, so that frames keep their order."""
     cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cpus)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cpus)
+
+
+@contextlib.contextmanager
+def route(lab: Lab, way: Way, folder: Path) -> Iterator[Route]:
+    """A route, with its service running."""
     with ExitStack() as stack:
-        made = Route(lab, way, folder, stack)
-        stack.callback(os.sched_setaffinity, 0, cpus)
-        os.sched_setaffinity(0, {max(cpus)})
-        yield made
+        yield Route(lab, way, folder, stack)
