@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from random import Random
 from typing import Any
 
 import pytest
@@ -11,36 +10,15 @@ import pytest
 from tests.support import frames as f
 from tests.support.duel.case import Case, Step
 from tests.support.duel.duel import runnable
-from tests.support.duel.framedraw import draw_frames
-from tests.support.duel.ruledraw import VLANS, draw_policy, draw_rules
 from tests.support.reference.judge import Ruling, judge
 from tests.support.wire.bench import WireBench
+from tests.support.wire.draw import draw_wire_case
 from tests.support.wire.match import WireMatch
 from tests.support.wire.taps import stamped
 from xdpwall.model import Rule
 from xdpwall.views import Place, Policy
 
 SEED = 20_261_121
-FRAMES = 100
-"""Of a case."""
-
-
-def draw_wire_case(seed: int, place: Place, frames: int = FRAMES) -> Case:
-    """Frames of the duel's recipes, many cut among their headers, some with a tag beside."""
-    random = Random(seed)
-    rules = draw_rules(random)
-    policy = draw_policy(random)
-    steps: list[Step] = []
-    waiting: list[bytes] = []
-    while len(steps) < frames:
-        if not waiting:
-            waiting = draw_frames(random, rules)
-        frame = waiting.pop(0)
-        if random.random() < 0.4:
-            frame = frame[: random.randint(14, min(len(frame), 14 + random.choice((8, 44, 60))))]
-        tci = random.choice((None, None, random.choice(VLANS) | random.choice((0, 0x2000, 0x1000))))
-        steps.append(Step(place, stamped(frame, len(steps), tci)))
-    return Case(rules, policy, tuple(steps))
 
 
 @pytest.mark.parametrize("paged", [False, True], ids=["linear", "paged"])
