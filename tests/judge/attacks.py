@@ -14,9 +14,6 @@ from tests.support import frames as f
 from tests.support.wall import Hook
 from xdpwall.views import Policy
 
-REACHES = "gets through"
-NOT_IP = "is not IP to Linux"
-UNDELIVERED = "received, delivered to nobody"
 ALL = -1
 
 

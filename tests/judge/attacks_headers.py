@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from tests.support import frames as f
 
-from .attacks import NOT_IP, REACHES, UNDELIVERED, Attack, ping6, udp, v4, v6
+from .attacks import Attack, ping6, udp, v4, v6
+from .victim import NOT_IP, REACHES, UNDELIVERED
 
 UDP53 = "drop udp/53"
 NO_PROTOCOL6 = "Ip6InUnknownProtos"

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from tests.support.netns import Lab, wait_for
 from tests.support.packets import Wire
 
 PORT = 53
+REACHES = "gets through"
+NOT_IP = "is not IP to Linux"
+UNDELIVERED = "received, delivered to nobody"
 LAST = f.ether(f.Layer(0x88B6, b"last"), pad=60)
 """Sent after the frames of interest: when it is there, they have all been dealt with."""
 
@@ -74,6 +78,12 @@ class Victim:
                 reached.add("udp")
         return reached
 
+    def alone(self, frames: Sequence[bytes]) -> tuple[set[str], Counter[str]]:
+        """What reaches, and which counters rise; for when no firewall is in the way."""
+        before = Counter(self.statistics())
+        reached = self.suffer(frames)
+        return reached, Counter(self.statistics()) - before
+
     def statistics(self) -> dict[str, int]:
         """The counters that nstat shows: IpReasmFails, Ip6InHdrErrors, ..."""
         with self.host.inside():
@@ -92,6 +102,23 @@ class Victim:
         """Close the sockets; the namespaces are the lab's."""
         for each in (self.udp, self.tcp, self.sender, self.receiver):
             each.close()
+
+
+def check_alone(victim: Victim, frames: Sequence[bytes], expected: str) -> None:
+    """Assert what Linux does with the frames: REACHES, NOT_IP, UNDELIVERED or the counter's name."""
+    reached, rose = victim.alone(frames)
+    if expected == REACHES:
+        assert len(reached) == 1, rose
+        return
+    assert reached == set()
+    received = rose["IpInReceives"] + rose["Ip6InReceives"]
+    if expected == NOT_IP:
+        assert received == 0, rose
+    elif expected == UNDELIVERED:
+        delivered = ("IpInDelivers", "Ip6InDelivers", "IpForwDatagrams", "Ip6OutForwDatagrams")
+        assert received and not any(rose[name] for name in delivered), rose
+    else:
+        assert rose[expected], rose
 
 
 def _answer(reply: bytes) -> Iterator[str]:

@@ -1,0 +1,58 @@
+"""Each known disagreement with nftables, with Linux's own stack as the witness."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.netns import Lab
+from tests.support.wall import NUMBER, Wall
+from xdpwall.model import Rule
+from xdpwall.views import Policy
+
+from .known import KNOWN
+from .nft import Nftables
+from .victim import REACHES, Victim, check_alone, one_cpu
+
+BY_NAME = {known.name: known for known in KNOWN}
+
+
+@pytest.fixture(scope="module")
+def both() -> Iterator[tuple[Victim, Wall, Nftables]]:
+    """One victim with both firewalls in front of it, of which one is on at a time."""
+    lab = Lab(__name__)
+    lab.clean()
+    with one_cpu():
+        victim = Victim(lab)
+        with Wall(victim.host, "v0", "tc ingress", lab.bpffs / "wall") as wall:
+            yield victim, wall, Nftables(victim.host, "v0")
+    victim.close()
+    lab.clean()
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_disagreement(both: tuple[Victim, Wall, Nftables], name: str) -> None:
+    victim, wall, nftables = both
+    known = BY_NAME[name]
+    rule = Rule.parse(known.rule)
+    rest = "drop" if rule.action == "accept" else "accept"
+    number = 1000 * (1 + list(BY_NAME).index(name))
+    wall.load([])
+    nftables.unload()
+    check_alone(victim, known.frames(number), known.alone)
+    frames = known.frames(number + 10)
+
+    nftables.load([rule], rest)
+    reached_by_nftables = victim.suffer(frames)
+    assert nftables.dropped() == known.nftables
+    nftables.unload()
+
+    wall.load([rule], Policy(ingress="drop" if rest == "drop" else "accept"))
+    frames = known.frames(number + 11)
+    before = wall.dataplane.read_totals([NUMBER])[0].dropped.packets
+    reached_by_us = victim.suffer(frames)
+    assert wall.dataplane.read_totals([NUMBER])[0].dropped.packets - before == known.xdpwall
+    if known.alone == REACHES:
+        assert bool(reached_by_nftables) == (known.nftables == 0)
+        assert bool(reached_by_us) == (known.xdpwall == 0)

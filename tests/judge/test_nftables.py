@@ -1,0 +1,162 @@
+"""nftables as a second judge: the same random rules and frames in two equal labs.
+
+Three answers are compared for each frame and rule: ours at tc and at XDP, and nftables'. Ours must
+be the reference classifier's. Where nftables differs, it must do so for a reason in known.py, and
+exactly as nfteyes.py, which is written after Linux's source, says that it reads the frame.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from random import Random
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.duel.framedraw import draw_frames
+from tests.support.duel.ruledraw import draw_rule
+from tests.support.netns import Lab
+from tests.support.reference.decode import decode
+from tests.support.reference.judge import Attachment, matches
+from tests.support.reference.memory import FragmentMemory
+from tests.support.reference.packet import Packet
+from tests.support.wall import Wall
+from xdpwall.match import Match, match_of
+from xdpwall.model import Rule
+
+from .attacks_fragments import FRAGMENTS
+from .attacks_headers import HEADERS
+from .bridgewatch import BridgeWatch
+from .known import KNOWN, reason
+from .nft import Nftables, spellings
+from .nfteyes import eyes
+from .victim import one_cpu
+
+
+class Seen(NamedTuple):
+    """One frame, as we see it and as nftables does."""
+
+    frame: bytes
+    ours: Packet
+    theirs: Packet
+
+
+SEED = 20261121
+CASES = [(attack.rule, attack.frames) for attack in (*FRAGMENTS, *HEADERS)]
+CASES += [(known.rule, known.frames) for known in KNOWN]
+RULES, FRAMES = 120, 160
+WHERE = Attachment("v0", "ingress")
+LAST_PASSES = Rule.parse("accept ethertype 0x88b6")
+NOTHING_ELSE = Rule.parse("drop ethertype any")
+
+
+@pytest.fixture
+def random() -> Random:
+    return Random(SEED)
+
+
+def draw_rules(random: Random) -> list[Rule]:
+    """Rules that nftables can express, half drop, half accept; many about the upper layer."""
+    drawn: list[Rule] = []
+    while len(drawn) < 4 * RULES:
+        rule = draw_rule(random).changed({"iface": None, "direction": None, "expires": None})
+        if spellings(rule):
+            drawn.append(rule)
+    drawn.sort(key=lambda rule: not (rule.sport or rule.dport or rule.tcp_flags or rule.icmp_type))
+    sentences = dict.fromkeys(rule for rule, _ in CASES)
+    flags = [Rule.parse(f"drop tcp flags {flags}") for flags in ("fin", "syn/syn,ack", "none/rst")]
+    actions = itertools.cycle(("drop", "accept"))
+    return [
+        *map(Rule.parse, sentences),
+        *(rule.changed({"action": next(actions)}) for rule in flags + drawn[:RULES]),
+    ]
+
+
+def draw_burst(random: Random, rules: Sequence[Rule]) -> list[bytes]:
+    """Those of the attacks and of the known disagreements, then random ones."""
+    frames = [frame for number, (_, made) in enumerate(CASES) for frame in made(number)]
+    for _ in range(FRAMES):
+        frames += draw_frames(random, rules)
+    return list(filter(_fit, frames))
+
+
+def _fit(frame: bytes) -> bool:
+    """Neither too short nor too long to be sent, and not cut off inside an address.
+
+    Of those nftables reads what a prefix of whole bytes needs; test_attacks.py has them all.
+    """
+    seen = eyes(frame)
+    cut = seen.family is not None and seen.ttl is not None and seen.dst is None
+    return 14 <= len(frame) <= 1500 and not cut
+
+
+@pytest.fixture
+def labs(lab: Lab) -> Iterator[dict[str, BridgeWatch]]:
+    """Three equal labs."""
+    with one_cpu():
+        made = {name: BridgeWatch(lab, name) for name in ("tc", "xdp", "nft")}
+        yield made
+        for each in made.values():
+            each.close()
+
+
+def test_same_verdicts(lab: Lab, labs: dict[str, BridgeWatch], random: Random) -> None:
+    rules = draw_rules(random)
+    frames = draw_burst(random, rules)
+    # A few are dropped by Linux ahead of every judge, such as those with a tag that is cut off.
+    through = [watch.passed(frames) for watch in labs.values()]
+    assert through[0] == through[1] == through[2]
+    assert len(through[0]) > 0.9 * len(frames)
+    frames = [frames[i] for i in sorted(through[0])]
+    memory = FragmentMemory()
+    ours = [memory.meet(decode(frame)) for frame in frames]
+    theirs = [eyes(frame) for frame in frames]
+
+    reasons: Counter[str] = Counter()
+    tally: Counter[str] = Counter()
+    with (
+        Wall(labs["tc"].host, "v0", "tc ingress", lab.bpffs / "tc") as tc,
+        Wall(labs["xdp"].host, "v0", "xdp native", lab.bpffs / "xdp") as xdp,
+    ):
+        nftables = Nftables(labs["nft"].host, "v0")
+        for rule in rules:
+            ruleset = [LAST_PASSES, rule]
+            ruleset += [NOTHING_ELSE] if rule.action == "accept" else []
+            for judge in (tc, xdp, nftables):
+                judge.load(ruleset)
+            answers = {name: watch.passed(frames) for name, watch in labs.items()}
+            accepting = rule.changed({"action": "accept"})
+            for number, frame in enumerate(frames):
+                seen = Seen(frame, ours[number], theirs[number])
+                passed = {name: number in answer for name, answer in answers.items()}
+                read = matches(accepting, seen.theirs, WHERE) is not None
+                matched = matches(rule, seen.ours, WHERE) is not None
+                accepts = rule.action == "accept"
+                assert passed["tc"] == passed["xdp"] == (matched == accepts), f"{rule.text} {seen}"
+                assert passed["nft"] == (read == accepts), f"{rule.text} {seen}"
+                tally["all"] += 1
+                tally["matched"] += matched
+                if passed["nft"] == passed["tc"]:
+                    tally["same"] += 1
+                    continue
+                name = reason(*seen)
+                assert name is not None, f"{rule.text} {seen}"
+                reasons[name] += 1
+    assert set(reasons) == {known.name for known in KNOWN}, reasons
+    # The comparison is about something: enough of both verdicts, and nearly always the same.
+    assert tally["same"] > 0.8 * tally["all"]
+    assert tally["matched"] > 0.1 * tally["all"]
+
+
+def test_every_field_is_compared(random: Random) -> None:
+    named = Counter(
+        field.name
+        for rule in draw_rules(random)
+        for field in fields(Match)
+        if getattr(match_of(rule), field.name) is not None
+    )
+    wanted = {field.name for field in fields(Match)} - {"iface", "egress"}
+    assert {name for name, count in named.items() if count >= 5} == wanted, named
