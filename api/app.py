@@ -22,6 +22,7 @@ from xdpwall.api import (
 from xdpwall.api.eventhub import Hub
 from xdpwall.api.page import page_beside
 from xdpwall.api.security import Guard
+from xdpwall.api.squeeze import Squeeze
 from xdpwall.api.work import Workers
 from xdpwall.observing import Watched
 
@@ -55,5 +56,6 @@ def create_app(firewall: Watched, *, token: str, hosts: frozenset[str] = LOOPBAC
     app.router.default = page_beside(app.router.not_found)
     errors.install(app)
     docs.install(app)
+    app.add_middleware(Squeeze)
     app.add_middleware(Guard, token=token, hosts=hosts)
     return app

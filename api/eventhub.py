@@ -35,7 +35,7 @@ NEAREST = 0.1
 SLOW = 5.0
 """Seconds between two looks at interfaces and warnings when nothing hints at a change."""
 SNAPSHOT_AGE = 5.0
-"""Seconds for which a snapshot serves those who come; the events after it make it current."""
+"""Seconds for which a snapshot serves those who come, while nothing but counters changes."""
 
 log = logging.getLogger("xdpwall.api")
 _NAMES = {model: name for name, model in EVENTS.items()}
@@ -54,6 +54,18 @@ class _Scene:
     looked_around: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    number: int
+    made: float
+    event: bytes
+
+    @property
+    def age(self) -> float:
+        """Seconds."""
+        return time.monotonic() - self.made
+
+
 class Hub:
     """Clients wait here; `listening` around each of them keeps the reader going."""
 
@@ -61,12 +73,16 @@ class Hub:
         self._firewall = firewall
         self.ring = Ring()
         self.listeners = 0
-        self.closing = False
+        self.closed = asyncio.Event()
         self._limiter = CapacityLimiter(1)
         self._scene: _Scene | None = None
-        self._fresh_at = float("-inf")
+        self._begun = 0
+        self._done = 0
+        """Looks: the latest that began, and the latest that was published."""
+        self._changed = 0
+        """The number of the latest event that is not about counters."""
         self._told: str | None = None
-        self._snapshot: tuple[int, float, bytes] | None = None
+        self._snapshot: _Snapshot | None = None
         self._making = asyncio.Lock()
         self._wake = asyncio.Event()
         self._news: asyncio.Future[None] | None = None
@@ -75,12 +91,12 @@ class Hub:
     # -- the life of the reader ------------------------------------------------------------------
     def start(self) -> None:
         """Begin to look; within a running event loop."""
-        if self._task is None and not self.closing:
+        if self._task is None and not self.closed.is_set():
             self._task = asyncio.ensure_future(self._run())
 
     def close(self) -> None:
         """Let every client end; the reader ends with the loop."""
-        self.closing = True
+        self.closed.set()
         if self._task is not None:
             self._task.cancel()
         self._tell()
@@ -104,36 +120,36 @@ class Hub:
     # -- what clients ask ------------------------------------------------------------------------
     async def news(self) -> None:
         """Wait until there is something new in the ring, or the end has come."""
-        if self.closing:
+        if self.closed.is_set():
             return
         if self._news is None or self._news.done():
             self._news = asyncio.get_running_loop().create_future()
         await asyncio.shield(self._news)
 
     async def snapshot(self) -> tuple[int, bytes]:
-        """Everything, as an event, and the number after which the ring goes on from it."""
+        """Everything, as an event, and the number after which the ring goes on from it.
+
+        It is no older than the call: who makes a change and then asks sees that change.
+        """
+        wanted = self._begun + 1
+        self.wake()
+        while self._done < wanted and not self.closed.is_set():
+            await self.news()
         async with self._making:
-            while not self.closing and (self._scene is None or not self._fresh):
-                await self.news()
-            now = time.monotonic()
             known = self._snapshot
-            if known and now - known[1] < SNAPSHOT_AGE and self.ring.holds(known[0]):
-                return known[0], known[2]
+            if known and known.number >= self._changed and known.age < SNAPSHOT_AGE:
+                return known.number, known.event
             if self._scene is None:
                 return 0, b""
-            number, scene = self.ring.newest, self._scene
-            data = await to_thread.run_sync(_snapshot_of, scene, limiter=self._limiter)
+            number, scene, made = self.ring.newest, self._scene, time.monotonic()
+            data = await self._in_thread(_snapshot_of, scene)
             event = frame("snapshot", data, self.ring.id_of(number))
-            self._snapshot = (number, now, event)
+            self._snapshot = _Snapshot(number, made, event)
             return number, event
-
-    @property
-    def _fresh(self) -> bool:
-        return time.monotonic() - self._fresh_at < 3 * INTERVAL
 
     # -- the reader ------------------------------------------------------------------------------
     async def _run(self) -> None:
-        while not self.closing:
+        while not self.closed.is_set():
             began = time.monotonic()
             self._wake.clear()
             try:
@@ -154,13 +170,20 @@ class Hub:
         await self._in_thread(self._firewall.observe, None)
 
     async def _look(self) -> None:
+        self._begun += 1
+        begun = self._begun
         scene, events = await self._in_thread(_look, self._firewall, self._scene)
         for name, data in events:
-            self.ring.append(name, data)
+            self._publish(name, data)
         self._scene = scene
-        self._fresh_at = time.monotonic()
+        self._done = begun
         self._told = None
         self._tell()
+
+    def _publish(self, name: str, data: bytes) -> None:
+        self.ring.append(name, data)
+        if name != "counters":
+            self._changed = self.ring.newest
 
     async def _in_thread(self, work: Any, *arguments: Any) -> Any:
         return await to_thread.run_sync(work, *arguments, limiter=self._limiter)
@@ -172,7 +195,7 @@ class Hub:
         self._told = message
         log.warning("events: %s", message)
         warning = WarningsChanged(warnings=[f"the counters cannot be read: {message}"])
-        self.ring.append("warnings", warning.model_dump_json().encode())
+        self._publish("warnings", warning.model_dump_json().encode())
         if self._scene is not None:
             # What comes next is another list of warnings again, and is told.
             status = self._scene.status.model_copy(update={"warnings": warning.warnings})

@@ -61,16 +61,24 @@ class EventStream(Response):
         with self._hub.listening():
             pump = asyncio.ensure_future(self._pump(send))
             gone = asyncio.ensure_future(_gone(receive))
+            stopping = asyncio.ensure_future(self._hub.closed.wait())
+            either = {pump, gone}
             try:
-                await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({*either, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if stopping.done():
+                    # Who does not read holds nobody up.
+                    await asyncio.wait(
+                        either, timeout=LAST_WORD, return_when=asyncio.FIRST_COMPLETED
+                    )
             finally:
+                stopping.cancel()
                 pump.cancel()
                 (ended,) = await asyncio.gather(pump, return_exceptions=True)
-                if ended is False and ABORT in scope and not gone.done():
+                if ended is not True and ABORT in scope and not gone.done():
                     scope[ABORT]()
                     await gone
                 gone.cancel()
-                await asyncio.gather(gone, return_exceptions=True)
+                await asyncio.gather(gone, stopping, return_exceptions=True)
         if isinstance(ended, Exception):
             raise ended
 
@@ -107,7 +115,7 @@ class EventStream(Response):
             if event:
                 await _put(send, event)
                 number += 1
-            elif hub.closing:
+            elif hub.closed.is_set():
                 return STOPPING
             else:
                 await _beating(send, hub.news())

@@ -162,6 +162,11 @@ def test_completion_offers_commands_and_interfaces(away: Instance) -> None:
     assert "move" in offered("xdpwall rule m", 2)
     assert offered("xdpwall attach l", 2) == ["lo"]
     assert offered("xdpwall rule show ", 3) == []
+    assert offered("xdpwall rule add dr", 3) == ["drop"]
+    assert offered("xdpwall rule add drop tc", 4) == ["tcp"]
+    assert offered("xdpwall rule add drop tcp/80,44", 4) == ["tcp/80,443", "tcp/80,445"]
+    assert offered("xdpwall rule add drop icmp on l", 6) == ["lo"]
+    assert offered("xdpwall rule set r1 accept icmp/echo-req", 5) == ["icmp/echo-request"]
 
 
 # -- errors ---------------------------------------------------------------------------------------

@@ -55,9 +55,12 @@ class Reply:
 class Service:
     """One service process; `stop` is SIGTERM, `kill` is SIGKILL."""
 
-    def __init__(self, space: Namespace, folder: Path, bpffs: Path, *, port: int = 0) -> None:
-        """Port 0 is any free one, another one at each start."""
+    def __init__(
+        self, space: Namespace, folder: Path, bpffs: Path, *, port: int = 0, prelude: str = ""
+    ) -> None:
+        """Port 0 is any free one, another one at each start. `prelude` is run before serving."""
         self.space = space
+        self._main = prelude + _MAIN
         self._port = port
         self.settings = Settings(folder / "state", bpffs / "xdpwall", folder / "xdpwall.sock")
         self.address = ""
@@ -69,7 +72,9 @@ class Service:
         paths = (self.settings.state_dir, self.settings.bpffs, self.settings.socket)
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                self.space.argv(sys.executable, "-c", _MAIN, *map(str, paths), str(self._port)),
+                self.space.argv(
+                    sys.executable, "-c", self._main, *map(str, paths), str(self._port)
+                ),
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdout=subprocess.PIPE,
@@ -192,7 +197,12 @@ def _exchange(
     data: bytes | None,
 ) -> Reply:
     with contextlib.closing(connection):
-        connection.putrequest(method, path, skip_host="host" in headers)
+        connection.putrequest(
+            method,
+            path,
+            skip_host="host" in headers,
+            skip_accept_encoding="accept-encoding" in headers,
+        )
         if data is not None and "transfer-encoding" not in headers:
             headers = {"content-length": str(len(data)), **headers}
         for name, value in headers.items():

@@ -1,4 +1,4 @@
-"""Shell completion of interface names and rule ids. Silent when something is wrong."""
+"""Shell completion of interfaces, rule ids and sentences. Silent when something is wrong."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ def rule_ids(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
             return [rule.id for rule in fw.rules().rules if rule.id.startswith(incomplete)]
     except XdpwallError:
         return []
+
+
+def sentence(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The next word of a sentence that is given as several arguments, or as one in quotes."""
+    from ..completion import complete
+    from ..sentence import join_words
+
+    before = join_words([str(word) for word in ctx.params.get(str(parameter.name)) or ()])
+    text = f"{before} {incomplete}".lstrip()
+    found = complete(text, [name for _, name in socket.if_nameindex()])
+    kept = incomplete[: len(incomplete) - (len(text) - found.word[0])]
+    return [kept + one.text for one in found.completions]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .complete import rule_ids
+from .complete import rule_ids, sentence
 from .connect import firewall
 from .options import change, common, confirm, invocation
 from .output import Printer
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("words", nargs=-1, required=True, metavar="SENTENCE... | ACTION")
+@click.argument(
+    "words", nargs=-1, required=True, metavar="SENTENCE... | ACTION", shell_complete=sentence
+)
 @rule_flags
 @click.option("--disabled", is_flag=True, help="Keep it, but not in force yet.")
 @click.option("--at", type=int, metavar="N", help="Its place from 1; appended when absent.")
@@ -51,7 +53,7 @@ def add(words: tuple[str, ...], disabled: bool, at: int | None, rule_id: str | N
 
 @click.command(name="set")
 @click.argument("rule_id", metavar="ID", shell_complete=rule_ids)
-@click.argument("words", nargs=-1, metavar="[SENTENCE...]")
+@click.argument("words", nargs=-1, metavar="[SENTENCE...]", shell_complete=sentence)
 @rule_flags
 @click.option("--action", type=click.Choice(("drop", "accept", "count")), help="What it does.")
 @click.option("--unset", multiple=True, metavar="FIELD", help="Take a field away; repeatable.")

@@ -1,0 +1,225 @@
+"""GET /events: a snapshot, then what changes, by whomever it was changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.events import Event, Events
+from tests.support.service import Service
+from xdpwall import views
+from xdpwall.facade import Author
+from xdpwall.firewall import Firewall
+from xdpwall.settings import Settings
+from xdpwall.views_events import EVENTS
+
+CLI = Author("uid 0", "cli", "told so")
+
+
+def beside(service: Service, change: Any, *arguments: Any) -> None:
+    """Make a change from another process that does not ask the service."""
+    service.space.call(_change, service.settings, change, *arguments)
+
+
+def _change(settings: Settings, change: Any, *arguments: Any) -> None:
+    with Firewall.open(settings) as firewall:
+        change(firewall, *arguments)
+
+
+def _add(firewall: Firewall, text: str) -> None:
+    from xdpwall.model import Rule
+
+    firewall.add_rules([Rule.parse(text)], by=CLI)
+
+
+def _turn(firewall: Firewall, on: bool) -> None:
+    firewall.set_switch(on, by=CLI)
+
+
+def test_the_stream_begins_with_everything(service: Service) -> None:
+    service.call("POST", "/rules", ["drop icmp on docker0", "count udp disabled"])
+    with Events(service) as events:
+        snapshot = events.next("snapshot")
+        assert b"content-type: text/event-stream" in events.reading.head.lower()
+        assert b"no-store" in events.reading.head
+        assert [rule["text"] for rule in snapshot["rules"]] == [
+            "drop icmp on docker0",
+            "count udp disabled",
+        ]
+        assert snapshot["rules"] == service.call("GET", "/rules").json["rules"]
+        assert snapshot["interfaces"] == service.call("GET", "/interfaces").json["interfaces"]
+        assert snapshot["status"] == service.call("GET", "/status").json
+        assert (snapshot["status"]["rules"], snapshot["status"]["enabled_rules"]) == (2, 1)
+        first, second = events.next("counters"), events.next("counters")
+        assert first["rules"] == second["rules"] == []
+        assert second["time"] > first["time"]
+
+
+def test_what_comes_has_its_schema(service: Service) -> None:
+    with Events(service) as events:
+        events.next("snapshot")
+        service.call("POST", "/rules", "drop icmp")
+        service.call("PUT", "/policy", {"ingress": "drop"})
+        service.call("PUT", "/switch", {"on": False})
+        service.call("PUT", "/interfaces/eth1/attachments/xdp", {})
+        for name in ("attachments", "counters"):
+            events.next(name)
+        assert {event.name for event in events.seen} == set(EVENTS) - {"end"}
+        for event in events.seen:
+            made = EVENTS[event.name].model_validate(event.data)
+            assert made.to_json() == event.data
+
+
+def test_a_change_by_rest_says_what_and_who(service: Service) -> None:
+    service.call("POST", "/rules", [{"id": name, "action": "count"} for name in "abcd"])
+    with Events(service) as events:
+        events.next("snapshot")
+        added = {"id": "new", "action": "drop", "proto": "icmp", "position": 2}
+        assert service.call("POST", "/rules?message=attack", added).status == 201
+        change = events.next("rules")
+        assert change["added"] == ["new"]
+        assert (change["removed"], change["changed"], change["moved"]) == ([], [], [])
+        assert [(rule["id"], rule["position"]) for rule in change["rules"]] == [("new", 2)]
+        (who,) = change["by"]
+        assert (who["author"], who["via"], who["action"]) == ("uid 0", "socket", "add new")
+        assert (who["message"], who["revision"]) == ("attack", change["revision"])
+
+        service.call("POST", "/rules/d/move", {"position": 1})
+        assert events.next("rules")["moved"] == ["d"]
+        service.call("PATCH", "/rules/a", {"enabled": False})
+        change = events.next("rules")
+        assert (change["changed"], change["rules"][0]["enabled"]) == (["a"], False)
+        service.call("DELETE", "/rules/b")
+        change = events.next("rules")
+        assert (change["removed"], change["rules"]) == (["b"], [])
+
+
+def test_changes_of_another_process_are_seen(service: Service) -> None:
+    with Events(service) as events:
+        events.next("snapshot")
+        beside(service, _add, "drop icmp on docker0")
+        change = events.next("rules")
+        assert [rule["text"] for rule in change["rules"]] == ["drop icmp on docker0"]
+        (who,) = change["by"]
+        assert (who["author"], who["via"], who["message"]) == ("uid 0", "cli", "told so")
+        beside(service, _turn, False)
+        turned = events.next("switch")
+        assert (turned["on"], [who["via"] for who in turned["by"]]) == (False, ["cli"])
+        warnings = events.next("warnings")["warnings"]
+        assert any("switched off" in words for words in warnings)
+
+
+def test_policy_switch_and_attachments(service: Service) -> None:
+    with Events(service) as events:
+        events.next("snapshot")
+        service.call("PUT", "/policy", {"ingress": "drop"})
+        change = events.next("policy")
+        assert change["policy"]["ingress"] == "drop"
+        assert change["by"][0]["action"] == "policy ingress drop"
+        service.call("PUT", "/interfaces/eth1/attachments/xdp", {})
+        change = events.next("attachments")
+        assert [(one["iface"], one["place"]) for one in change["attachments"]] == [("eth1", "xdp")]
+        assert change["by"][0]["action"] == "attach eth1 xdp"
+        shown = {one["name"]: one["attachments"] for one in change["interfaces"]}
+        assert [one["place"] for one in shown["eth1"]] == ["xdp"]
+        counted = events.next("counters")
+        assert [(one["iface"], one["place"]) for one in counted["attachments"]] == [("eth1", "xdp")]
+        service.call("DELETE", "/attachments")
+        assert events.next("attachments")["attachments"] == []
+
+
+def test_an_interface_that_comes_and_goes(service: Service) -> None:
+    with Events(service) as events:
+        events.next("snapshot")
+        service.space.run("ip", "link", "add", "late0", "type", "veth", "peer", "late1")
+        change = events.next("attachments")
+        assert "late0" in [one["name"] for one in change["interfaces"]]
+        assert change["by"] == []
+        assert service.call("PUT", "/interfaces/late0/attachments/xdp", {}).status == 201
+        events.next("attachments")
+        service.space.run("ip", "link", "del", "late0")
+        change = events.next("attachments")
+        assert [one["state"] for one in change["attachments"]] == ["no interface"]
+        warnings = events.next("warnings")["warnings"]
+        assert any("late0" in words and "does not exist" in words for words in warnings)
+
+
+def test_a_rule_that_expires_is_told(service: Service) -> None:
+    with Events(service) as events:
+        events.next("snapshot")
+        service.call("POST", "/rules", {"id": "brief", "action": "drop", "expires": "1s"})
+        assert events.next("rules")["added"] == ["brief"]
+        change = events.next("rules")
+        assert (change["changed"], change["by"]) == (["brief"], [])
+        assert change["rules"][0]["expired"] is True
+
+
+# -- coming back ----------------------------------------------------------------------------------
+
+
+def _resumed(service: Service, last: Event) -> Events:
+    return Events(service, last_id=last.id)
+
+
+def test_a_client_that_comes_back_gets_what_it_missed(service: Service) -> None:
+    with Events(service) as events:
+        events.next("snapshot")
+        events.next("counters")
+        last = events.seen[-1]
+    service.call("POST", "/rules", {"id": "missed", "action": "count"})
+    beside(service, _add, "drop icmp")
+    with _resumed(service, last) as events:
+        added: list[str] = []
+        while len(added) < 2:
+            added += events.next("rules")["added"]
+        assert added[0] == "missed"
+        assert "snapshot" not in {event.name for event in events.seen}
+        numbers = [int(event.id.partition("-")[2]) for event in events.seen]
+        first = int(last.id.partition("-")[2]) + 1
+        assert numbers == list(range(first, first + len(numbers)))
+
+
+def test_two_clients_get_the_same_events(service: Service) -> None:
+    with Events(service) as one, Events(service) as two:
+        one.next("snapshot")
+        two.next("snapshot")
+        service.call("POST", "/rules", "count udp")
+        for events in (one, two):
+            events.next("rules")
+            events.next("counters")
+        both = {event.id: event for event in one.seen[1:]}
+        shared = [event for event in two.seen[1:] if event.id in both]
+        assert {"rules", "counters"} <= {event.name for event in shared}
+        assert all(both[event.id] == event for event in shared)
+
+
+@pytest.mark.parametrize(
+    "last_id", ["", "0", "nonsense", "00000000-1", "{run}-999999", "{run}--1", "ü", "x" * 4000]
+)
+def test_an_id_that_is_not_known_begins_anew(service: Service, last_id: str) -> None:
+    with Events(service) as events:
+        events.next("snapshot")
+        run = events.seen[-1].id.partition("-")[0]
+    with Events(service, last_id=last_id.format(run=run)) as events:
+        assert events.until(lambda _: True, "any event").name == "snapshot"
+
+
+# -- who may --------------------------------------------------------------------------------------
+
+
+def test_over_tcp_the_token_is_needed(service: Service) -> None:
+    assert service.tcp("GET", "/api/v1/events").status == 401
+    assert service.tcp("GET", f"/api/v1/events?token={service.token}").status == 401
+    asked = service.tcp("GET", f"/api/v1/events?token={service.token}", token=service.token)
+    assert (asked.status, asked.json["field"]) == (422, "token")
+    with Events(service, token=service.token) as events:
+        assert events.next("snapshot")["status"]["service"] is True
+
+
+def test_the_rules_of_a_snapshot_are_rules(service: Service) -> None:
+    service.call("POST", "/rules", [f"drop from 10.0.{n}.0/24" for n in range(200)])
+    with Events(service) as events:
+        rules = events.next("snapshot")["rules"]
+        assert len(rules) == 200
+        assert views.RuleView.model_validate(rules[199]).position == 200

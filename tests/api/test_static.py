@@ -1,0 +1,103 @@
+"""The page's files: types, caches and compression, all under the strict policy."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.service import Service
+from xdpwall.api.security import CSP
+
+WEB = Path(__file__).parents[2] / "web"
+VENDORED = sorted(path.name for path in (WEB / "vendor").iterdir())
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+SQUEEZED = {"accept-encoding": "br;q=1.0, gzip;q=0.8"}
+
+
+def test_every_file_has_its_type_and_the_policy(service: Service) -> None:
+    seen = set()
+    for path in WEB.rglob("*"):
+        if not path.is_file() or path.suffix not in TYPES:
+            continue
+        reply = service.tcp("GET", f"/{path.relative_to(WEB)}")
+        assert reply.status == 200, path
+        assert reply.headers["content-type"] == TYPES[path.suffix], path
+        assert reply.headers["content-security-policy"] == CSP
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.content == path.read_bytes()
+        seen.add(path.suffix)
+    assert {".css", ".html", ".mjs", ".svg"} <= seen
+
+
+def test_the_page_is_asked_for_anew_and_not_sent_again(service: Service) -> None:
+    for path in ("/", "/app.mjs", "/style.css"):
+        first = service.tcp("GET", path)
+        assert first.headers["cache-control"] == "no-cache"
+        again = service.tcp("GET", path, {"if-none-match": first.headers["etag"], **SQUEEZED})
+        assert (again.status, again.content) == (304, b"")
+        assert again.headers["content-security-policy"] == CSP
+
+
+@pytest.mark.parametrize("name", VENDORED)
+def test_only_a_file_named_by_its_version_is_kept_for_ever(service: Service, name: str) -> None:
+    versioned = any(part[:1].isdigit() for part in name.split("-")[1:])
+    cached = service.tcp("GET", f"/vendor/{name}").headers["cache-control"]
+    assert cached == ("max-age=31536000, immutable" if versioned else "no-cache")
+
+
+@pytest.mark.parametrize("path", ["/", "/app.mjs", "/style.css"])
+def test_the_page_is_compressed_for_who_asks(service: Service, path: str) -> None:
+    plain = service.tcp("GET", path)
+    packed = service.tcp("GET", path, SQUEEZED)
+    assert "content-encoding" not in plain.headers
+    assert plain.headers["vary"] == packed.headers["vary"] == "accept-encoding"
+    if len(plain.content) < 1024:
+        assert packed.content == plain.content
+        return
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) == len(packed.content) < len(plain.content)
+    assert gzip.decompress(packed.content) == plain.content
+    head = service.tcp("HEAD", path, SQUEEZED)
+    assert (head.status, head.content) == (200, b"")
+
+
+def test_json_is_compressed_for_who_asks(service: Service) -> None:
+    service.call("POST", "/rules", [f"drop from 10.0.{n}.0/24" for n in range(100)])
+    plain = service.call("GET", "/rules")
+    packed = service.raw("GET", "/api/v1/rules", SQUEEZED)
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["etag"] == plain.headers["etag"]
+    assert len(packed.content) < len(plain.content) / 5
+    assert json.loads(gzip.decompress(packed.content)) == plain.json
+    small = service.raw("GET", "/api/v1/policy", SQUEEZED)
+    assert "content-encoding" not in small.headers
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "gzip;q=z"]
+)
+def test_who_does_not_want_gzip_gets_none(service: Service, sent: str) -> None:
+    reply = service.tcp("GET", "/style.css", {"accept-encoding": sent})
+    assert (reply.status, reply.headers["content-encoding"]) == (200, None)
+    assert reply.content == (WEB / "style.css").read_bytes()
+
+
+def test_a_part_of_a_file_stays_that_part(service: Service) -> None:
+    part = service.tcp("GET", "/style.css", {"range": "bytes=5-2004", **SQUEEZED})
+    assert part.status == 206
+    assert part.content == (WEB / "style.css").read_bytes()[5:2005]
+
+
+@pytest.mark.parametrize("path", ["/nothing.mjs", "/../api/app.py", "/%2e%2e/setup.py", "/vendor"])
+def test_nothing_but_the_page_is_served(service: Service, path: str) -> None:
+    assert service.tcp("GET", path).status == 404
