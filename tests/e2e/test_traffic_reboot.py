@@ -18,6 +18,7 @@ from tests.support import frames as f
 from tests.support.netns import Lab, command
 from tests.support.packets import Wire
 from tests.support.service import Service
+from xdpwall.store import Store
 
 RULES = """
 version: 1
@@ -60,6 +61,14 @@ class Host:
             if self.boots:
                 command("ip", "netns", "del", f"{self.lab.tag}-{name}")
         wall, box = self.lab.namespace("wall"), self.lab.namespace("box")
+        if self.boots:
+            # The kernel gives a namespace's number away again, also to another namespace; only
+            # another boot tells for sure that the old one is gone, so it has to be another boot.
+            store = Store(self.folder / "state")
+            binding = store.read().binding
+            assert binding is not None
+            store.bind(type(binding)(binding.netns, "the boot before"))
+            store.close()
         self.boots += 1
         for number in range(self.boots):  # other indexes than last time
             self.lab.bridge(wall, f"spare{number}")
