@@ -7,6 +7,7 @@ switch to the new rules; then the attachments that are not wanted go.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from . import advice, ruleset
 from .attachments import attach, detach, index_of, interface_names
@@ -35,15 +36,19 @@ def apply_ruleset(
         compiled_for(new, rows)
         revision = old.revision
     else:
-        for row in [row for row in leaving if _changes_mode(row, coming)]:
-            detach(instance, row, by=by)
-        made = _attach_all(instance, coming, by)
+        changing = [row for row in leaving if _changes_mode(row, coming)]
+        made: list[AttachmentRow] = []
         try:
+            for row in changing:
+                detach(instance, row, by=by)
+            for spec in coming:
+                made.append(attach(instance, spec, by=by)[0])
             for spec in lost:
                 attach(instance, spec, by=by)
             revision = commit(instance, new, by=by, action="apply").revision
         except BaseException:
             _detach_all(instance, made, by)
+            _put_back(instance, changing, by)
             raise
         for row in [row for row in leaving if not _changes_mode(row, coming)]:
             detach(instance, row, by=by)
@@ -114,21 +119,19 @@ def _changes_mode(row: AttachmentRow, coming: list[AttachmentSpec]) -> bool:
     return any((spec.iface, spec.place) == (row.iface, row.place) for spec in coming)
 
 
-def _attach_all(instance: Instance, specs: list[AttachmentSpec], by: Author) -> list[AttachmentRow]:
-    made: list[AttachmentRow] = []
-    for spec in specs:
-        try:
-            made.append(attach(instance, spec, by=by)[0])
-        except BaseException:
-            _detach_all(instance, made, by)
-            raise
-    return made
-
-
 def _detach_all(instance: Instance, rows: list[AttachmentRow], by: Author) -> None:
     for row in rows:
         with suppress(XdpwallError):
             detach(instance, row, by=by)
+
+
+def _put_back(instance: Instance, rows: list[AttachmentRow], by: Author) -> None:
+    """What made way for another mode returns in the mode that it had: no interface stays open."""
+    for row in rows:
+        with suppress(XdpwallError):
+            spec = AttachmentSpec(row.iface, row.hook, row.direction, row.mode or "auto")
+            back, _ = attach(instance, spec, by=by)
+            instance.store.put_attachment(replace(back, wanted=row.wanted))
 
 
 def _as_planned(staying: list[AttachmentRow], coming: list[AttachmentSpec]) -> list[AttachmentRow]:

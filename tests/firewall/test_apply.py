@@ -6,7 +6,7 @@ import pytest
 
 from tests.firewall.support import Site, rules
 from xdpwall import rulesetfile
-from xdpwall.errors import InvalidInput, NotFound
+from xdpwall.errors import InvalidInput, NotFound, Unsupported
 from xdpwall.model import Ruleset
 
 VETH = {"iface": "veth0", "hook": "xdp"}
@@ -113,3 +113,16 @@ def test_a_refused_attachment_leaves_all_as_it_was(site: Site) -> None:
 def test_a_place_that_stands_twice_is_refused(site: Site) -> None:
     with site.open() as firewall, pytest.raises(InvalidInput, match="twice"):
         firewall.apply(ruleset(attachments=[VETH, VETH]))
+
+
+def test_a_mode_that_is_refused_leaves_the_old_one_filtering(site: Site) -> None:
+    site.lab.bridge(site.host, "br0")
+    with site.open() as firewall:
+        firewall.attach("br0")
+        firewall.add_rules(rules("drop icmp"))
+        before = firewall.ruleset()
+        with pytest.raises(Unsupported):
+            firewall.apply(ruleset("drop udp", attachments=[{"iface": "br0", "mode": "native"}]))
+        (view,) = firewall.status().attachments
+        assert (view.mode, view.wanted_mode, view.state) == ("generic", "auto", "attached")
+        assert firewall.ruleset() == before
