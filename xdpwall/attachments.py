@@ -70,7 +70,11 @@ def attach(
         dataplane.zero_totals(row.number)
         regenerate(instance, dataplane)
         crash_point("attach-loaded")
-        done = instance.attacher.attach(spec, index, loader(dataplane, row), replace=replace_other)
+        load = loader(dataplane, row)
+        done = instance.attacher.attach(spec, index, load, replace=replace_other)
+        if not done.changed:
+            # Of ours, but no row knew it (the state folder was lost): it has another number.
+            done = instance.attacher.swap(spec, index, done.mode, load)
     except BaseException:
         with suppress(XdpwallError):
             instance.store.delete_attachment(row)

@@ -131,3 +131,18 @@ def test_programs_of_ours_are_found_without_the_state_folder(site: Site) -> None
     with site.open() as firewall:
         assert firewall.detach(None).detached == ["veth0 xdp"]
         assert site.ping() == 3
+
+
+def test_a_program_that_no_row_knows_gets_the_number_of_its_new_row(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("lo")
+        firewall.attach("veth0")  # its program is number 1
+    for path in site.settings.state_dir.iterdir():
+        path.unlink()
+    with site.open() as firewall:
+        assert firewall.attach("veth0").attachment.number == 0
+        firewall.add_rules(rules("drop icmp on lo", "count icmp on veth0"))
+        assert site.ping() == 3
+        assert [rule.packets for rule in firewall.rules().rules] == [0, 3]
+        assert firewall.status().attachments[0].totals.seen.packets >= 3
+        firewall.detach(None)
