@@ -41,7 +41,11 @@ def point_at(sentence: str, span: tuple[int, int]) -> list[str]:
 
 
 def show_usage_error(error: click.ClickException, asked: Invocation) -> None:
-    """click's own complaint (unknown option, bad number) in our two lines."""
+    """click's own complaint (unknown option, bad number) in our two lines; a group without a
+    command gets its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # click 8.2 and later; before it is an Exit
+        print(error.format_message(), file=sys.stderr)
+        return
     message = " ".join(error.format_message().split())
     _say("error", message[:1].lower() + message[1:].rstrip("."), asked)
     context = getattr(error, "ctx", None)
