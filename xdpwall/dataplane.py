@@ -143,6 +143,10 @@ class Dataplane:
             bpffs.grace()
             self._settled = True
 
+    def unsettle(self) -> None:
+        """Somebody else may have switched: the next change waits again."""
+        self._settled = False
+
     def write(self, compiled: Compiled, swap: Callable[[], None]) -> None:
         """Write a generation into the idle copy. Packets go on by the active one.
 

@@ -101,7 +101,9 @@ class Instance:
                 found.close()
                 return None
             found.open()
-            self.use_dataplane(found)
+            # The version from before: maps that were outgrown while they were opened (readers come
+            # here without the lock) are opened anew the next time.
+            self.use_dataplane(found, version)
         return self._dataplane
 
     @property
@@ -113,10 +115,10 @@ class Instance:
         """Whether the maps that this process has open are still pinned; True when it has none."""
         return self._dataplane is None or self._dataplane.alive()
 
-    def use_dataplane(self, dataplane: Dataplane) -> None:
-        """These maps from now on."""
+    def use_dataplane(self, dataplane: Dataplane, version: int | None = None) -> None:
+        """These maps from now on, as they were when store.version() was `version`; None is now."""
         self._dataplane = dataplane
-        self._version = self.store.version()
+        self._version = self.store.version() if version is None else version
 
     def drop_dataplane(self) -> None:
         """Close the maps; the next use opens them again."""

@@ -38,6 +38,8 @@ def recover(instance: Instance) -> None:
         dataplane.retire()
     control = dataplane.control
     if snapshot.pending:
+        # Whoever died may have switched since this process last waited for a grace period.
+        dataplane.unsettle()
         if control.revision == snapshot.pending.revision:
             instance.store.commit(control.revision)
         else:
