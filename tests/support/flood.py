@@ -68,7 +68,7 @@ class Flood:
         if self._child == 0:
             try:
                 os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-                os.nice(10)  # the service must get to its changes on a small machine too
+                # Not nicer than the service: a gap of a few ms must meet a frame also on a busy CPU.
                 self._run()
             finally:
                 os._exit(0)
