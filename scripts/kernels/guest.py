@@ -46,6 +46,11 @@ class Recorder:
         noted["passed"] &= not report.failed
         noted["properties"] = dict(report.user_properties)
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """pytest's hook, called for each file that was read."""
+        if report.failed:
+            self.tests[report.nodeid] = {"passed": False, "seconds": 0.0, "properties": {}}
+
 
 def main(file: Path) -> int:
     """The exit code."""
