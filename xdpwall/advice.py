@@ -13,23 +13,26 @@ STATELESS = (
     "accept rules of their own"
 )
 
+MOST = 20
+"""Warnings about rules in one answer; one more sentence says how many there were."""
+
 
 def about_rules(
     rules: Iterable[Rule], rows: Sequence[AttachmentRow], interfaces: Collection[str]
 ) -> list[str]:
-    """What to know about these rules with these attachments in place; each sentence once."""
+    """What to know about these rules with these attachments in place; each sentence once, and no
+    more of them than a person reads."""
     found: dict[str, None] = {}
     for rule in rules:
         for words in _about_rule(rule, rows, interfaces):
             found[words] = None
-    return list(found)
+    return _some(list(found))
 
 
-def some(warnings: list[str], about: str, most: int = 20) -> list[str]:
-    """No more than a person reads."""
-    if len(warnings) <= most:
+def _some(warnings: list[str]) -> list[str]:
+    if len(warnings) <= MOST:
         return warnings
-    return [*warnings[:most], f"... and {len(warnings) - most} more warnings about {about}"]
+    return [*warnings[:MOST], f"... and {len(warnings) - MOST} more warnings about rules"]
 
 
 def about_policy(policy: Policy) -> list[str]:
@@ -61,7 +64,7 @@ def about_bypasses(interfaces: Iterable[InterfaceView]) -> list[str]:
 
 
 def blind_vlans(rules: Iterable[Rule], rows: Sequence[AttachmentRow]) -> list[str]:
-    """Rules with `vlan` that an XDP attachment judges."""
+    """Rules with `vlan` that an XDP attachment judges; no more than a person reads."""
     found = []
     for rule in rules:
         if rule.vlan is None or rule.direction == "egress":
@@ -72,7 +75,7 @@ def blind_vlans(rules: Iterable[Rule], rows: Sequence[AttachmentRow]) -> list[st
                     f"{_name(rule)} names vlan: XDP on {row.iface} cannot see a tag that the "
                     f"driver stripped; tc can: xdpwall attach {row.iface} --hook tc"
                 )
-    return found
+    return _some(found)
 
 
 def attach_command(iface: str, place: Place) -> str:

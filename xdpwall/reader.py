@@ -43,9 +43,7 @@ class Reader:
             warnings += advice.about_places(now.attachments)
             warnings += advice.about_bypasses(others)
             rules = [entry.rule for entry in state.entries if entry.rule.enabled]
-            warnings += advice.some(
-                advice.about_rules(rules, now.attachments, interface_names()), "rules"
-            )
+            warnings += advice.about_rules(rules, now.attachments, interface_names())
             warnings += advice.about_policy(state.policy)
             return views.Status(
                 version=__version__,

@@ -6,6 +6,7 @@ import pytest
 
 from tests.firewall.support import Site, rules
 from xdpwall.errors import InvalidInput
+from xdpwall.model import Ruleset
 
 
 def test_an_interface_that_does_not_exist(site: Site) -> None:
@@ -59,3 +60,14 @@ def test_a_bridge_says_what_is_not_seen(site: Site) -> None:
 def test_a_disabled_rule_is_not_warned_of(site: Site) -> None:
     with site.open() as firewall:
         assert firewall.add_rules(rules("drop icmp on nosuch0 disabled")).warnings == []
+
+
+def test_a_thousand_rules_are_not_a_thousand_warnings(site: Site) -> None:
+    many = rules(*[f"drop tcp/{port}" for port in range(1, 1001)])
+    with site.open() as firewall:
+        warnings = firewall.add_rules(many).warnings
+        assert len(warnings) == 21
+        assert warnings[-1] == "... and 980 more warnings about rules"
+        assert len(firewall.status().warnings) < 30
+        same = Ruleset(tuple(many), firewall.policy(), None)
+        assert len(firewall.apply(same).warnings) == 21
