@@ -137,15 +137,17 @@ class Instance:
 
     # -- which namespace -------------------------------------------------------------------------
     def _bind(self) -> None:
-        here = Binding(namespace.netns_inode(), namespace.boot_id())
+        here = Binding(namespace.netns_inode(), namespace.boot_id(), namespace.netns_cookie())
         if self.store.read().binding != here:
             self.store.bind(here)
 
     def _check_namespace(self, binding: Binding | None) -> None:
         here = namespace.netns_inode()
-        if binding is None or binding.netns == here or binding.boot_id != namespace.boot_id():
+        if binding is None or binding.boot_id != namespace.boot_id():
             return
-        if not namespace.netns_exists(binding.netns):
+        if binding.cookie in (0, namespace.netns_cookie()) and binding.netns == here:
+            return
+        if not namespace.netns_exists(binding.netns, binding.cookie):
             return
         settings = self.settings
         raise Conflict(

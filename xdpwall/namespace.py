@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+
+_SO_NETNS_COOKIE = 71  # asm-generic/socket.h, since Linux 5.14
 
 
 def netns_inode() -> int:
@@ -25,20 +32,55 @@ def instance_digest(state_dir: Path, netns: int) -> str:
     return hashlib.sha256(f"{os.path.realpath(state_dir)}\0{netns}".encode()).hexdigest()[:16]
 
 
-def netns_exists(inode: int) -> bool:
-    """Whether a process or a mount that can be seen from here keeps that namespace alive."""
+def netns_cookie() -> int:
+    """The kernel's number of the calling thread's namespace, unique in a boot (inodes are given
+    away again when a namespace has gone)."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asked:
+        raw = asked.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
+    return int.from_bytes(raw, sys.byteorder)
+
+
+def netns_exists(inode: int, cookie: int = 0) -> bool:
+    """Whether a process or a mount that can be seen from here keeps that namespace alive.
+
+    With a cookie, a namespace that was given the same inode later is told apart, where we may
+    enter it to ask.
+    """
+    return any(cookie in (0, _cookie_at(path) or cookie) for path in _holders(inode))
+
+
+def _holders(inode: int) -> Iterator[Path]:
+    """Paths under which the namespace of that inode can be opened."""
     wanted = f"net:[{inode}]"
     try:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         mounts = ""
-    if any(wanted in line.split() for line in mounts.splitlines()):
-        return True
+    for line in mounts.splitlines():
+        fields = line.split()
+        if wanted in fields:
+            yield Path(fields[4])
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:
                 if os.readlink(process / "ns" / "net") == wanted:
-                    return True
+                    yield process / "ns" / "net"
             except OSError:
                 continue
-    return False
+
+
+def _cookie_at(path: Path) -> int | None:
+    """The cookie of another namespace, asked by a thread that enters it; None when it may not."""
+    from .kernel.enter import enter_netns
+
+    found: list[int] = []
+
+    def ask() -> None:
+        with suppress(OSError):
+            enter_netns(path)
+            found.append(netns_cookie())
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    return found[0] if found else None

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.firewall.support import Site, rules, step
 from xdpwall.errors import Conflict, Failed, Full
 from xdpwall.firewall import Firewall
 from xdpwall.instance import Instance
-from xdpwall.namespace import instance_digest
+from xdpwall.namespace import instance_digest, netns_cookie, netns_inode
 from xdpwall.settings import Settings
 
 
@@ -37,6 +38,23 @@ def test_another_namespace_is_refused(site: Site) -> None:
             assert caught.value.code == "other-namespace"
             assert "nsenter" in (caught.value.hint or "")
     assert site.ping() == 0
+
+
+@pytest.mark.parametrize("where", ["host", "box"])
+def test_an_inode_that_was_given_away_again_is_not_the_namespace_that_had_it(
+    site: Site, where: str
+) -> None:
+    """The kernel numbers namespaces twice in a boot; cookies it gives once."""
+    site.prepare("drop icmp")
+    with getattr(site, where).inside():
+        inode = netns_inode()
+    with site.host.inside(), site.open() as firewall:
+        store = firewall._instance.store
+        bound = store.read().binding
+        assert bound is not None and bound.cookie == netns_cookie()
+        store.bind(replace(bound, netns=inode, cookie=bound.cookie + 1000))
+        firewall.add_rules(rules("drop udp"))
+        assert store.read().binding == bound
 
 
 def test_a_namespace_that_is_gone_binds_anew(site: Site) -> None:

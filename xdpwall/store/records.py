@@ -51,6 +51,8 @@ class Binding:
 
     netns: int
     boot_id: str
+    cookie: int = 0
+    """The kernel's own number of the namespace, never given twice in a boot; inodes are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,7 @@ class Store:
         with self._write() as connection:
             _set(connection, "netns", str(binding.netns))
             _set(connection, "boot_id", binding.boot_id)
+            _set(connection, "netns_cookie", str(binding.cookie))
 
     def audit_trail(self, limit: int = 100) -> list[dict[str, object]]:
         """The newest entries first: time, author, via, action, message, revision."""
@@ -219,7 +220,10 @@ class Store:
             raise Failed(
                 "the recorded rules cannot be read", code="corrupt", detail=str(error)
             ) from error
-        binding = Binding(int(meta["netns"]), meta["boot_id"]) if "netns" in meta else None
+        binding = None
+        if "netns" in meta:
+            cookie = int(meta.get("netns_cookie", "0"))
+            binding = Binding(int(meta["netns"]), meta["boot_id"], cookie)
         return Snapshot(
             state=state,
             attachments=tuple(_attachment(row) for row in attachments),
