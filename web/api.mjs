@@ -85,7 +85,7 @@ const seat = (iface, place) => `/interfaces/${name(iface)}/attachments/${place}`
 
 export const api = {
   status: () => request("GET", "/status"),
-  parse: (text) => request("POST", "/rules/parse", { text }),
+  parse: (text) => request("POST", "/rules/parse", { text, partial: true }),
   add: (rule) => request("POST", "/rules", rule),
   edit: (id, changes, etag) => request("PATCH", `/rules/${name(id)}`, changes, etag),
   move: (id, position) => request("POST", `/rules/${name(id)}/move`, { position }),

@@ -11,6 +11,7 @@ import { start } from "./live.mjs";
 import { Bar, Question, Voice } from "./notices.mjs";
 import { QuickAdd } from "./quickadd.mjs";
 import { Rules } from "./rules.mjs";
+import { Warnings } from "./warnings.mjs";
 import { connected, set, state, subscribe } from "./store.mjs";
 
 function App() {
@@ -44,12 +45,6 @@ function App() {
     <${Question} question=${state.question} />
     <${Voice} said=${state.said} />`;
 }
-
-const Warnings = ({ warnings }) =>
-  warnings.length > 0 &&
-  html`<ul class="warnings" aria-label="Warnings">
-    ${warnings.map((words) => html`<li key=${words}><strong>Warning:</strong> ${words}</li>`)}
-  </ul>`;
 
 const Foot = ({ status }) => html`<footer>
   <button class="plain" onClick=${() => set({ help: true })}>All keys <kbd>?</kbd></button>

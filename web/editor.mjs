@@ -44,7 +44,7 @@ export function Editor({ panel, held }) {
   };
   const save = async (event) => {
     event?.preventDefault();
-    if (!text.trim() || held) return;
+    if (!text.trim() || held || judged.problem) return;
     try {
       const sure = stale ? undefined : etag.current;
       const done = rule ? await saveRule(ruleOf(rule.id) ?? rule, text, sure) : await addRule(text, { position });
@@ -65,8 +65,8 @@ export function Editor({ panel, held }) {
       <strong>Somebody else ${now ? "changed" : "deleted"} this rule</strong> since you opened it${now && html`. It now says:
       ${" "}<code>${now.text}</code>. Saving replaces that.`}</p>`}
     <${SentenceField} id="sentence" value=${text} onText=${say} onEnter=${save} held=${held}
-      problem=${judged.problem} label="Sentence" placeholder="drop icmp on docker0" />
-    <div id="sentence-says" class="says"><${Verdict} judged=${judged} /></div>
+      judged=${judged} label="Sentence" placeholder="drop icmp on docker0" />
+    <div id="sentence-says" class="says">${!wrong && html`<${Verdict} judged=${judged} />`}</div>
     <div class="choices">
       <button type="button" onClick=${close}>Cancel</button>
       <button class="primary" disabled=${held || !text.trim() || (rule && !now)}>

@@ -5,23 +5,23 @@ export const GROUPS = [
   ["What happens", [
     { name: "action", label: "Action", choices: [["drop"], ["accept"], ["count"]] },
     { name: "enabled", label: "State", choices: [["true", "enabled"], ["false", "disabled"]] },
-    { name: "expires", label: "Ends", example: "10m, 2h or 2030-01-31T10:00:00Z" },
+    { name: "expires", label: "Ends", example: "10m, 2h" },
   ]],
   ["Where", [
-    { name: "iface", label: "Interface", example: "docker0, or !docker0", list: "interfaces" },
+    { name: "iface", label: "Interface", example: "docker0", list: "interfaces" },
     { name: "direction", label: "Direction", choices: [["", "in and out"], ["ingress", "in"], ["egress", "out"]] },
-    { name: "vlan", label: "VLAN", example: "100, none or !100" },
+    { name: "vlan", label: "VLAN", example: "100, none" },
   ]],
   ["Who", [
-    { name: "src", label: "From", example: "10.0.0.0/8, or !10.0.0.0/8" },
+    { name: "src", label: "From", example: "!10.0.0.0/8" },
     { name: "dst", label: "To", example: "192.0.2.1" },
     { name: "family", label: "IP version", choices: [["", "both"], ["ipv4", "IPv4"], ["ipv6", "IPv6"]] },
   ]],
   ["What", [
-    { name: "proto", label: "Protocol", example: "tcp, udp, icmp, 47", list: "protocols" },
-    { name: "dport", label: "To port", example: "80,443,8000-8100" },
-    { name: "sport", label: "From port", example: "53, or !53" },
-    { name: "icmp_type", label: "ICMP type", example: "echo-request or 8" },
+    { name: "proto", label: "Protocol", example: "tcp, 47", list: "protocols" },
+    { name: "dport", label: "To port", example: "80,8000-8100" },
+    { name: "sport", label: "From port", example: "53, !53" },
+    { name: "icmp_type", label: "ICMP type", example: "echo-request" },
     { name: "icmp_code", label: "ICMP code", example: "0-255" },
     { name: "tcp_flags", label: "TCP flags", example: "syn/syn,ack" },
     { name: "length", label: "Length", example: "1000-1500" },
@@ -29,7 +29,7 @@ export const GROUPS = [
     { name: "fragment", label: "Fragments", choices: [
       ["", "any"], ["true", "only fragments"], ["false", "no fragments"], ["first", "first ones"], ["later", "later ones"],
     ] },
-    { name: "ethertype", label: "Ethertype", example: "arp, any or 0x88cc" },
+    { name: "ethertype", label: "Ethertype", example: "0x88cc, arp" },
   ]],
   ["Note", [{ name: "comment", label: "Comment", example: "why this rule is here" }]],
 ];
@@ -51,7 +51,7 @@ export function valuesOf(rule) {
 
 /** The sentence of the form's values, and where each field stands in it: {text, spans}. */
 export function compose(values) {
-  const given = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim()]));
+  const given = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, tidy(name, value)]));
   let text = given.action;
   const spans = { action: [0, text.length] };
   const put = (name, words, before = " ") => {
@@ -65,7 +65,7 @@ export function compose(values) {
   const { proto, dport, icmp_type: type, icmp_code: code } = given;
   put("proto", /^\d+$/.test(proto) ? `proto ${proto}` : plain(proto));
   const slashed = SLASHED.includes(proto) && dport && !dport.startsWith("!");
-  if (slashed) put("dport", plain(dport).replace(/\s+/g, ""), "/");
+  if (slashed) put("dport", plain(dport), "/");
   // A type or code without its protocol is told by the service, in its words.
   if (type) put("icmp_type", plain(type), "/");
   if (code) put("icmp_code", plain(code), "/");
@@ -90,6 +90,8 @@ export function fieldAt(problem, spans) {
   return found?.[0] ?? null;
 }
 
+/** Spaces around; and "80, 443" is how people write a list. */
+const tidy = (name, value) => (/port$/.test(name) ? value.replace(/\s+/g, "") : value.trim());
 const quote = (text) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
 /** One word: what holds a space or a quote is quoted, and refused with the right place. */
 const plain = (text) => (/[\s"]/.test(text) ? quote(text) : text);

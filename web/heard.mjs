@@ -2,7 +2,7 @@
 
 import { serviceTime } from "./api.mjs";
 import { advance, restart } from "./meters.mjs";
-import { placed } from "./order.mjs";
+import { merged } from "./order.mjs";
 import { takeRules } from "./others.mjs";
 import { set, state } from "./store.mjs";
 
@@ -42,8 +42,7 @@ const HEAR = {
   },
   rules({ revision, removed, rules, by }) {
     const out = new Set([...removed, ...rules.map((rule) => rule.id)]);
-    served = served.filter((rule) => !out.has(rule.id));
-    served = rules.reduce(placed, served);
+    served = merged(served.filter((rule) => !out.has(rule.id)), rules);
     settle(revision, by);
   },
   attachments({ attachments, interfaces }) {

@@ -1,7 +1,7 @@
 // The interfaces: what of ours is attached and what it sees, whose programs else, attach, detach.
 
 import { attach, detach } from "./seats.mjs";
-import { exact, place as placeWords, rate } from "./format.mjs";
+import { exact, place as placeWords, plural, rate } from "./format.mjs";
 import { html, useState } from "./html.mjs";
 import { seatKey } from "./meters.mjs";
 import { Sparkline } from "./sparkline.mjs";
@@ -20,7 +20,9 @@ export function Interfaces({ interfaces, meters, held }) {
   const [all, setAll] = useState(false);
   const used = interfaces.filter(occupied).sort((a, b) => ours(b) - ours(a) || a.index - b.index);
   const rest = interfaces.filter((i) => !occupied(i)).sort(byPromise);
-  const shown = all ? rest : rest.slice(0, FEW);
+  // Once something is attached, the others are a click away.
+  const few = interfaces.some(ours) ? 0 : FEW;
+  const shown = all ? rest : rest.slice(0, few);
   return html`<section aria-labelledby="interfaces-title">
     <h2 id="interfaces-title" class="unseen">Interfaces</h2>
     ${!interfaces.some(ours) && html`<p class="teach">
@@ -41,9 +43,9 @@ export function Interfaces({ interfaces, meters, held }) {
       ${[...used, ...shown].map((iface) =>
         html`<${Interface} key=${iface.name} iface=${iface} meters=${meters} held=${held} />`)}
     </table>
-    ${rest.length > FEW && html`<button class="more" onClick=${() => setAll(!all)}
+    ${rest.length > few && html`<button class="more" onClick=${() => setAll(!all)}
       aria-expanded=${all}>
-      ${all ? "Show fewer interfaces" : `Show ${rest.length - FEW} more interfaces`}
+      ${all ? "Show fewer interfaces" : `Attach to one of ${plural(rest.length - few, "more interface")}`}
     </button>`}
   </section>`;
 }
@@ -117,7 +119,7 @@ const COVER = [["tc egress", "tc-egress", {}], ["xdp", "xdp", { mode: "auto" }]]
 function Blind({ words, iface, held }) {
   const [what, by = ""] = words.split(": ");
   const [name, place, options] = COVER.find(([start]) => by.startsWith(start)) ?? [];
-  if (!name) return html`${what}${by && ` (${by})`}`;
+  if (!name) return html`<span title=${by}>${what}</span>`;
   return html`${what} <button class="cover" disabled=${held} title=${by}
     onClick=${() => attach(iface, place, options)} aria-label="Attach ${name} to ${iface}: ${what}">+ ${name}</button>`;
 }

@@ -1,35 +1,44 @@
-// What the service makes of a sentence while it is typed.
+// What the service makes of a sentence while it is typed, and what its last word may become.
 
 import { api, Problem } from "./api.mjs";
 import { useEffect, useRef, useState } from "./html.mjs";
 import { connectionFailed } from "./live.mjs";
 
-const PAUSE_MS = 120;
+const PAUSE_MS = 60;
 
-/** {rule, text} or {problem} once `text` has been judged, else {}; and the way to set it. */
+/**
+ * [judged, refuse]. `judged` is {of, rule, text, warnings} or {of, problem}, either with
+ * {completions, word}; while `of` is not the text, the service has not spoken yet.
+ */
 export function useJudge(text, held) {
-  const [verdict, setVerdict] = useState({});
+  const [judged, setJudged] = useState({});
   const latest = useRef(text);
   latest.current = text;
   useEffect(() => {
-    if (!text.trim() || held) return undefined;
+    if (held) return undefined;
     const timer = setTimeout(async () => {
       const next = await judge(text);
-      if (next && latest.current === text) setVerdict(next);
+      if (next && latest.current === text) setJudged(next);
     }, PAUSE_MS);
     return () => clearTimeout(timer);
   }, [text, held]);
-  const current = verdict.of === text && text.trim() ? verdict : {};
-  return [current, (problem) => setVerdict({ of: text, problem })];
+  const refuse = (problem) => setJudged({ of: text, problem });
+  return [judged.of === text ? judged : {}, refuse];
 }
 
 async function judge(text) {
   try {
-    const { rule, text: canonical, problem } = await api.parse(text);
-    return { of: text, ...(problem ? { problem: new Problem(422, problem) } : { rule, text: canonical }) };
+    const { problem, ...found } = await api.parse(text);
+    // To have typed nothing is no mistake.
+    if (problem && text.trim()) found.problem = new Problem(200, problem);
+    return { of: text, ...found };
   } catch (error) {
-    if (error instanceof Problem && error.status === 422) return { of: text, problem: error };
     connectionFailed(error);
     return null;
   }
+}
+
+/** Whether all that is wrong is that the sentence is still being typed: its end can be completed. */
+export function unfinished({ of, problem, completions }) {
+  return Boolean(problem?.span && completions?.length) && problem.span[1] >= of.trimEnd().length;
 }

@@ -85,7 +85,7 @@ export function restart(last, rules, counters, at) {
 }
 
 /** When a rule was last hit, in ms; 0 when never, or not known. */
-export const hitOf = (rule, meter) => Math.max(meter?.moved ?? 0, Date.parse(rule.last_hit ?? 0) || 0);
+export const hitOf = (rule, meter) => Math.max(meter?.moved ?? 0, (rule.last_hit && Date.parse(rule.last_hit)) || 0);
 
 /** Sum one part over all attachments: {packets, bytes, rate}. */
 export function total(meters, part) {

@@ -14,6 +14,17 @@ export function placed(rules, rule) {
   return numbered(rest);
 }
 
+/** The rules with several put in, which are in order and know their `position`. */
+export function merged(rules, more) {
+  const out = [];
+  let next = 0;
+  for (const rule of more) {
+    while (out.length < rule.position - 1 && next < rules.length) out.push(rules[next++]);
+    out.push(rule);
+  }
+  return numbered([...out, ...rules.slice(next)]);
+}
+
 /** The ids of the rules above this one, nearest last: where to put it back when the list changes. */
 export const above = (rules, id) => {
   const ids = rules.map((rule) => rule.id);

@@ -22,7 +22,7 @@ export function QuickAdd({ held, suggestion }) {
   }, [suggestion]);
 
   const add = async (event) => {
-    if (!text.trim() || held || busy) return;
+    if (!text.trim() || held || busy || judged.problem) return;
     setBusy(true);
     try {
       const rule = await addRule(text, { position: event.shiftKey ? undefined : 1 });
@@ -46,7 +46,9 @@ export function QuickAdd({ held, suggestion }) {
       <button class="plain" disabled=${held} onClick=${form}>Form with every field <kbd>f</kbd></button>
     </div>
     <${SentenceField} id="quick" value=${text} onText=${setText} onEnter=${add} held=${held}
-      problem=${judged.problem} placeholder="drop icmp on docker0" />
+      judged=${judged} placeholder="drop icmp on docker0">
+      <button class="primary add" disabled=${held || !text.trim()} onClick=${add}>Add</button>
+    <//>
     <div id="quick-says" class="says">
       ${text.trim() ? html`<${Verdict} judged=${judged}>
           <p class="keys"><kbd>Enter</kbd> adds it first <kbd>Shift Enter</kbd> adds it last</p><//>`

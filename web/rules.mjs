@@ -1,7 +1,7 @@
 // The table of rules, of which a long one draws only the rows in the window, and the policy at its end.
 
 import { exact, policyWords, rate, size } from "./format.mjs";
-import { html, useRef } from "./html.mjs";
+import { html, useLayoutEffect, useRef } from "./html.mjs";
 import { total } from "./meters.mjs";
 import { openPolicy } from "./panels.mjs";
 import { hitWords, Row } from "./row.mjs";
@@ -13,9 +13,10 @@ const MANY = 200;
 
 export function Rules({ state, held, suggest, iface }) {
   const { meters, marks, undos, panel, status } = state;
-  const rows = rowsToDraw(state);
+  const rows = useRows(state);
   const many = rows.length > MANY;
   const body = useRef();
+  useFocusKept(body);
   const { from, to, above, below } = useWindow(body, rows.length, many);
   const undoes = new Map(undos.map((undo) => [undo.key, undo]));
   const kinds = ["rules", many && "many"].filter(Boolean).join(" ");
@@ -52,6 +53,26 @@ export function Rules({ state, held, suggest, iface }) {
     </table>
     ${rows.length === 0 && html`<${NoRules} suggest=${suggest} iface=${iface} held=${held} />`}
   </section>`;
+}
+
+/** The rows to draw; counters alone do not change them. */
+function useRows(state) {
+  const last = useRef({});
+  const { rules, undos, gone } = state;
+  const { current } = last;
+  if (current.rules !== rules || current.undos !== undos || current.gone !== gone) {
+    last.current = { rules, undos, gone, rows: rowsToDraw(state) };
+  }
+  return last.current.rows;
+}
+
+/** A row that moves in the document loses the focus: it gets it back. */
+function useFocusKept(body) {
+  const had = document.activeElement;
+  useLayoutEffect(() => {
+    const lost = document.activeElement === document.body && had !== document.body;
+    if (lost && body.current.contains(had)) had.focus({ preventScroll: true });
+  });
 }
 
 const Space = ({ height }) =>

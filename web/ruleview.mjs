@@ -55,12 +55,11 @@ function Numbers({ rule, meter }) {
   const facts = [
     ["Packets", exact(packets), ""],
     ["Bytes", size(bytes), `${exact(bytes)} bytes`],
-    ["Now", packetRate(meter?.rate ?? 0), ""],
-    ["", bits(meter?.byteRate ?? 0), ""],
-    ["Last hit", ago(hit) || "never", hit && when(new Date(hit).toISOString())],
+    ["Last hit", ago(hit) || "never", hit ? when(new Date(hit).toISOString()) : ""],
+    ["Now", `${packetRate(meter?.rate ?? 0)} · ${bits(meter?.byteRate ?? 0)}`, ""],
   ];
   return html`<dl class="figures">${facts.map(([label, words, title]) => html`<div key=${label}>
-    <dt>${label || html`<span class="unseen">Bits</span>`}</dt><dd title=${title}>${words}</dd></div>`)}</dl>`;
+    <dt>${label}</dt><dd title=${title}>${words}</dd></div>`)}</dl>`;
 }
 
 function Deleted({ rule, gone, held }) {

@@ -2,13 +2,18 @@
 
 import { sentence } from "./format.mjs";
 import { html } from "./html.mjs";
+import { unfinished } from "./judge.mjs";
 
 export function Verdict({ judged, children }) {
-  const { text, problem } = judged;
+  const { text, problem, warnings = [] } = judged;
+  if (unfinished(judged)) return html`<p>${problem.message}</p>`;
   if (problem) {
     return html`<div class="error"><p>${problem.message}</p>${problem.hint && html`<p class="hint">${problem.hint}</p>`}</div>`;
   }
-  return text && html`<p><${Sentence} text=${text} /></p>${children}`;
+  return text && html`<div>
+      <p><${Sentence} text=${text} /></p>
+      ${warnings.map((words) => html`<p class="warning" key=${words}>Warning: ${words}</p>`)}
+    </div>${children}`;
 }
 
 /** A sentence as it is drawn everywhere: its verdict in colour, its comment quiet. */

@@ -1,29 +1,45 @@
 // A field for a sentence: a wave under the wrong word, completion of the word under way.
 
+import { unfinished } from "./judge.mjs";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.mjs";
-import { state } from "./store.mjs";
-import { complete } from "./words.mjs";
+
+const MOST = 10;
 
 /**
- * `onEnter(event)` is called for Enter when no completion is taken by it. The list follows the
- * combobox pattern: arrows choose, Enter or Tab takes, Escape closes.
+ * `judged` is what useJudge says of the text. `onEnter(event)` is called for Enter when no completion
+ * is taken by it. The list follows the combobox pattern: arrows choose, Enter or Tab takes, Escape
+ * closes. `children` stand at the end of the line.
  */
-export function SentenceField({ id, value, onText, onEnter, problem, held, label, placeholder }) {
+export function SentenceField({ id, value, onText, onEnter, judged, held, label, placeholder, children }) {
   const input = useRef();
   const echo = useRef();
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(-1);
-  const { from, options } = open ? complete(value, state.interfaces) : { from: 0, options: [] };
+  const [hurry, setHurry] = useState(false); // Tab came before the completions did
+  const { problem, completions, word } = judged;
+  const options = open && completions ? completions.slice(0, MOST) : [];
+  const wrong = problem && !unfinished(judged) ? problem : null;
   const chosen = options[at];
   const shut = () => {
     setOpen(false);
     setAt(-1);
+    setHurry(false);
+  };
+  const take = ({ insert }) => {
+    onText(value.slice(0, word[0]) + insert);
+    setAt(-1);
+    setOpen(true);
+    input.current.focus();
   };
 
   useLayoutEffect(() => {
     echo.current.scrollLeft = input.current.scrollLeft;
   });
-  useEffect(() => shut(), [held]);
+  useEffect(shut, [held]);
+  useEffect(() => {
+    if (hurry && completions) setHurry(false);
+    if (hurry && options.length) take(options[0]);
+  }, [completions]);
 
   const type = (event) => {
     // The list is about the end of the sentence; in its middle it would be in the way.
@@ -31,27 +47,27 @@ export function SentenceField({ id, value, onText, onEnter, problem, held, label
     setAt(-1);
     onText(event.target.value);
   };
-  const take = ({ word }) => {
-    shut();
-    const more = word === "comment" ? ' "' : word.endsWith("/") ? "" : " ";
-    onText(value.slice(0, from) + word + more);
-    setOpen(true);
-    input.current.focus();
-  };
   const step = (by) => {
     if (!open) setOpen(true);
-    else if (options.length) setAt((at + by + options.length + (at < 0 && by < 0 ? 1 : 0)) % options.length);
+    else if (options.length) setAt(((at < 0 && by < 0 ? 0 : at) + by + options.length) % options.length);
+  };
+  /** Tab completes a word that was begun, and leaves the field otherwise. */
+  const tab = () => {
+    if (!/\S$/.test(value) || !open) return Boolean(chosen) && !take(chosen);
+    if (!completions) setHurry(true);
+    else if (options.length) take(chosen ?? options[0]);
+    return !completions || options.length > 0;
   };
   const press = (event) => {
     const { key } = event;
-    const begun = value.slice(from).length > 0;
     if (key === "ArrowDown" || key === "ArrowUp") step(key === "ArrowDown" ? 1 : -1);
-    else if (key === "Escape" && options.length) {
+    else if (key === "Escape" && open && (options.length || !completions)) {
       shut();
       event.stopPropagation();
-    } else if ((key === "Enter" && chosen) || (key === "Tab" && !event.shiftKey && (chosen || (begun && options.length)))) {
-      take(chosen ?? options[0]);
-    } else if (key === "Enter" && !event.isComposing) {
+    } else if (key === "Tab" && !event.shiftKey) {
+      if (!tab()) return;
+    } else if (key === "Enter" && chosen) take(chosen);
+    else if (key === "Enter" && !event.isComposing) {
       shut();
       onEnter(event);
     } else return;
@@ -63,20 +79,21 @@ export function SentenceField({ id, value, onText, onEnter, problem, held, label
     <div class="field">
       <input id=${id} ref=${input} type="text" role="combobox" value=${value} onInput=${type}
         onKeyDown=${press} onBlur=${shut} onScroll=${(e) => { echo.current.scrollLeft = e.target.scrollLeft; }}
-        placeholder=${placeholder} autocomplete="off" autocapitalize="off" autocorrect=${false}
+        placeholder=${placeholder} autocomplete="off" autocapitalize="off" autocorrect="off"
         spellcheck=${false} enterkeyhint="done" disabled=${held} aria-label=${label}
-        aria-invalid=${Boolean(problem)} aria-describedby="${id}-says" aria-autocomplete="list"
+        aria-invalid=${Boolean(wrong)} aria-describedby="${id}-says" aria-autocomplete="list"
         aria-expanded=${options.length > 0} aria-controls="${id}-words"
         aria-activedescendant=${chosen ? `${id}-word-${at}` : undefined} />
-      <div class="echo" ref=${echo} aria-hidden="true"><${Marked} text=${value} problem=${problem} /></div>
+      <div class="echo" ref=${echo} aria-hidden="true"><${Marked} text=${value} problem=${wrong} /></div>
       <ul id="${id}-words" class="words" role="listbox" aria-label="What may come next"
-        hidden=${options.length === 0} style=${{ left: `min(${from}ch, 100% - 260px)` }}>
-        ${options.map((option, i) => html`<li key=${option.word} id="${id}-word-${i}" role="option"
+        hidden=${options.length === 0} style=${{ left: `min(${word?.[0] ?? 0}ch, 100% - 300px)` }}>
+        ${options.map((option, i) => html`<li key=${option.text} id="${id}-word-${i}" role="option"
           aria-selected=${i === at} onMouseDown=${(e) => { e.preventDefault(); take(option); }}>
-          <b>${option.word}</b> <small>${option.note}</small>
+          <b>${option.text}</b> <small>${option.hint ?? option.kind}</small>
         </li>`)}
       </ul>
     </div>
+    ${children}
   </div>`;
 }
 

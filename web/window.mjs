@@ -3,7 +3,7 @@
 import { useEffect, useState } from "./html.mjs";
 
 export const ROW_PX = 31; // .many tr in rules.css
-const MARGIN = 20; // rows drawn beyond each edge
+const MARGIN = 16; // rows drawn beyond each edge
 
 /** {from, to, above, below}: the slice to draw and the heights in px of what is left out. */
 export function useWindow(body, count, many) {

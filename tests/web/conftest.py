@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.support.netns import Lab, Namespace
 from tests.support.service import Service
@@ -82,6 +89,11 @@ class Faults:
         if network and any(known in network[1] for known in self.expected):
             return
         self.found.append(f"{message.type}: {message.text} {message.location.get('url', '')}")
+
+
+def row(page: Page, text: str) -> Locator:
+    """The row of the rule whose sentence holds `text`."""
+    return page.locator("tr[data-rule]").filter(has=page.get_by_text(text))
 
 
 @pytest.fixture(scope="session")

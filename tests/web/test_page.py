@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.support.netns import wait_for
 from tests.support.tinybpf import tiny
-from tests.web.conftest import Faults, Host
+from tests.web.conftest import Faults, Host, row
 from xdpwall.kernel import netlink
 
 PINGS = 5
-
-
-def row(page: Page, text: str) -> Locator:
-    return page.locator("tr[data-rule]").filter(has=page.get_by_text(text))
 
 
 def quick_add(page: Page, text: str, key: str = "Enter") -> None:

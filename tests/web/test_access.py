@@ -1,0 +1,131 @@
+"""For everybody: axe-core finds nothing in light and dark, narrow and by touch; little motion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.conftest import Faults, Host, row
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
+WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 400, "height": 860}
+
+
+@pytest.fixture(params=["light", "dark"])
+def themed(
+    browser: Browser, host: Host, faults: Faults, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    host.attach()
+    for text in ('drop icmp on docker0 comment "no pings"', "accept tcp/443", "count udp disabled"):
+        host.add(text)
+    context = browser.new_context(
+        color_scheme=request.param, reduced_motion="reduce", viewport={**WIDE}
+    )
+    page = context.new_page()
+    page.on("console", faults.hear)
+    page.goto(host.service.address)
+    row(page, "icmp").wait_for()
+    page.evaluate(AXE)
+    yield page
+    context.close()
+    assert faults.found == []
+
+
+def sound(page: Page, what: str) -> None:
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    said = [
+        f"{what}: {one['id']}: {node['html'][:160]} {node['any'][:1]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+    assert said == []
+
+
+def test_axe_finds_nothing(themed: Page, host: Host, traffic: None) -> None:
+    page = themed
+    expect(row(page, "icmp").locator(".rate")).not_to_have_text("")
+    sound(page, "page")
+    bar = page.get_by_role("combobox", name="Add a rule")
+    bar.press_sequentially("drop udp ")
+    page.get_by_role("option", name="from").wait_for()
+    bar.press("ArrowDown")
+    sound(page, "completion")
+    bar.fill("drop nonsense")
+    page.locator("mark").wait_for()
+    sound(page, "a wrong word")
+    row(page, "udp").get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Undo: deleted").wait_for()
+    host.add("drop tcp/99")
+    row(page, "tcp/99").locator(".mark").wait_for()
+    sound(page, "undo and a mark")
+    row(page, "icmp").get_by_role("button", name="More").click()
+    sound(page, "menu")
+    page.keyboard.press("Enter")
+    page.locator(".plot canvas").wait_for()
+    sound(page, "drawer")
+    page.set_viewport_size({**NARROW})
+    page.get_by_role("button", name="View as table").click()
+    sound(page, "narrow drawer")
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_label("To port").wait_for()
+    sound(page, "narrow form")
+    page.keyboard.press("Escape")
+    sound(page, "narrow page")
+    page.get_by_role("button", name="Turn off").click()
+    sound(page, "question")
+    page.get_by_role("dialog").get_by_role("button", name="Turn off").click()
+    expect(page.get_by_role("banner")).to_contain_text("Every packet passes")
+    sound(page, "off")
+    page.get_by_role("button", name="Edit policy").click()
+    sound(page, "policy")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    sound(page, "keys")
+
+
+def test_nothing_moves_for_who_wants_no_motion(themed: Page) -> None:
+    row(themed, "icmp").locator(".sentence-of").click()
+    themed.locator(".drawer").wait_for()
+    assert themed.evaluate("document.getAnimations().length") == 0
+
+
+def test_by_touch_on_a_telephone(browser: Browser, host: Host) -> None:
+    host.add("drop tcp/1")
+    host.add("drop tcp/2")
+    context = browser.new_context(viewport={**NARROW}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(host.service.address)
+    row(page, "tcp/2").get_by_role("button", name="More").tap()
+    page.get_by_role("menuitem", name="Move up").tap()
+    expect(row(page, "tcp/2").locator(".at")).to_have_text("1")
+    row(page, "tcp/2").get_by_role("button", name="Undo").tap()
+    expect(row(page, "tcp/2").locator(".at")).to_have_text("2")
+    bar = page.get_by_role("combobox", name="Add a rule")
+    bar.tap()
+    bar.fill("drop udp/5")
+    page.get_by_role("button", name="Add", exact=True).tap()
+    expect(row(page, "udp/5")).to_be_visible()
+    row(page, "udp/5").locator(".sentence-of").tap()
+    page.get_by_role("button", name="Delete").tap()
+    expect(page.get_by_role("heading", name="Deleted")).to_be_visible()
+    assert host.texts() == ["drop tcp/1", "drop tcp/2"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
+
+
+def test_a_screen_reader_hears_changes_and_never_numbers(
+    page: Page, host: Host, traffic: None
+) -> None:
+    host.attach()
+    host.add("drop icmp on docker0")
+    said = page.get_by_role("status")
+    expect(said).to_have_text("Somebody else changed 1 rule.")
+    count = row(page, "icmp").locator(".packets")
+    expect(count).not_to_have_text("0")
+    expect(said).to_have_text("Somebody else changed 1 rule.")
+    page.keyboard.press("j")
+    page.keyboard.press(" ")
+    expect(said).to_have_text("Disabled drop icmp on docker0 disabled.")

@@ -1,0 +1,30 @@
+// What is odd as long as it lasts, above the interfaces.
+
+import { html, useState } from "./html.mjs";
+
+const FEW = 3;
+
+export function Warnings({ warnings }) {
+  const [all, setAll] = useState(false);
+  const lines = together(warnings);
+  const shown = all ? lines : lines.slice(0, FEW);
+  if (!lines.length) return null;
+  return html`<ul class="warnings" aria-label="Warnings">
+    ${shown.map((words) => html`<li key=${words}><strong>Warning:</strong> ${words}</li>`)}
+    ${lines.length > FEW && html`<li><button class="plain" aria-expanded=${all} onClick=${() => setAll(!all)}>
+      ${all ? "Show fewer" : `Show ${lines.length - FEW} more warnings`}</button></li>`}
+  </ul>`;
+}
+
+/** What is true of several rules is said once: "rules r1, r3 on the bridge ...". */
+function together(warnings) {
+  const groups = new Map();
+  for (const words of warnings) {
+    const [, id, rest] = /^rule (\S+?)([ :].*)$/.exec(words) ?? [];
+    const key = rest ?? words;
+    groups.set(key, [...(groups.get(key) ?? []), id]);
+  }
+  return [...groups].map(([words, ids]) => (ids[0] ? `${ids.length > 1 ? "rules" : "rule"} ${listed(ids)}${words}` : words));
+}
+
+const listed = (ids) => (ids.length > 6 ? `${ids.slice(0, 5).join(", ")} and ${ids.length - 5} more` : ids.join(", "));
