@@ -73,14 +73,24 @@ def attach(
         load = loader(dataplane, row)
         done = instance.attacher.attach(spec, index, load, replace=replace_other)
         if not done.changed:
-            # Of ours, but no row knew it (the state folder was lost): it has another number.
+            # Of ours, but of no row of this name (the interface was renamed, or the state folder
+            # lost): it has another number.
             done = instance.attacher.swap(spec, index, done.mode, load)
+            _forget_former_names(instance, row, by)
     except BaseException:
         with suppress(XdpwallError):
             instance.store.delete_attachment(row)
         raise
     crash_point("attach-attached")
     return finish(instance, replace(row, mode=done.mode), by), True
+
+
+def _forget_former_names(instance: Instance, row: AttachmentRow, by: Author) -> None:
+    """The rows of a renamed interface: their program is this row's now."""
+    for other in instance.attachments:
+        if (other.index, other.place) == (row.index, row.place) and other.iface != row.iface:
+            words = f"{other.words} is {row.words} now"
+            instance.store.delete_attachment(other, by=by, action=words, now=now_text())
 
 
 def _attach_again(

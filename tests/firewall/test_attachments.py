@@ -146,3 +146,17 @@ def test_a_program_that_no_row_knows_gets_the_number_of_its_new_row(site: Site) 
         assert [rule.packets for rule in firewall.rules().rules] == [0, 3]
         assert firewall.status().attachments[0].totals.seen.packets >= 3
         firewall.detach(None)
+
+
+def test_a_renamed_interface_is_attached_under_its_new_name(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        site.host.ip("link set veth0 name veth9")
+        firewall.attach("veth9")
+        (view,) = firewall.status().attachments
+        assert (view.iface, view.state) == ("veth9", "attached")
+        firewall.add_rules(rules("drop icmp on veth9", "drop icmp on veth0"))
+        assert site.ping() == 0
+        assert [rule.packets for rule in firewall.rules().rules] == [3, 0]
+        assert firewall.detach("veth9").detached == ["veth9 xdp"]
+        assert site.ping() == 3
