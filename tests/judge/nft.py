@@ -21,6 +21,8 @@ def spellings(rule: Rule) -> list[str]:
 
     nft has no "or" across fields: a rule about both families is two of them where a field's place
     differs, and "not VLAN 100" is "untagged" and "tagged with another".
+
+    Of `sport != 1 dport != 2` nft 1.0.6 makes one comparison, "not both"; of 1-1 it does not.
     """
     m = match_of(rule)
     parts = [_vlan(m)]
@@ -61,7 +63,9 @@ def _internet(m: Match, family: int) -> list[str]:
     th = {6: "tcp", 17: "udp", 132: "sctp"}.get(m.proto or 0, "th")
     for name, ports in (("sport", m.sport), ("dport", m.dport)):
         if ports is not None:
-            parts.append(f"{th} {name} {_not(ports[0])}{_ranges(ports[1])}")
+            one = ports[0] and len(ports[1]) == 1
+            value = "{}-{}".format(*ports[1][0]) if one else _ranges(ports[1])
+            parts.append(f"{th} {name} {_not(ports[0])}{value}")
     icmp = "icmp" if family == 4 else "icmpv6"
     if m.icmp_type is not None:
         parts.append(f"{icmp} type {m.icmp_type}")

@@ -93,8 +93,8 @@ def _ipv6(packet: Packet, data: bytes) -> Packet:
     return _upper(replace(packet, proto=following), data[at:])
 
 
-def _fragment6(data: bytes) -> str | None:
-    """Of the first fragment header that it finds, stepping over AH too."""
+def _fragment6(data: bytes) -> str:
+    """Of the first fragment header that it finds, stepping over AH too; one cut off is none."""
     if len(data) < 40:
         return "none"
     at, following = 40, data[6]
@@ -102,7 +102,7 @@ def _fragment6(data: bytes) -> str | None:
         if following == 44:
             offset = _field(data, at + 2, at + 4)
             if offset is None:
-                return None
+                return "none"
             return "later" if offset & ~7 else "first" if offset & 1 else "none"
         if len(data) < at + 2:
             return "none"
