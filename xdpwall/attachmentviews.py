@@ -91,6 +91,22 @@ def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
     return found
 
 
+def unknown_programs(instance: Instance, rows: Sequence[AttachmentRow]) -> list[str]:
+    """Programs of ours that no row tells of (the state folder was lost): they judge all the same."""
+    known = {(row.index, row.place) for row in rows}
+    names = {index: name for name, index in interface_names().items()}
+    found = []
+    for index, place in instance.attacher.pins.entries():
+        there = None if (index, place) in known else instance.attacher.find(index, place)
+        if there is not None and there.ours:
+            iface = names.get(index, f"index {index}")
+            found.append(
+                f"{iface} {place}: a program of ours judges packets there, but the state folder "
+                f"does not know it: attach {iface} again, or xdpwall detach --all"
+            )
+    return found
+
+
 def _state(row: AttachmentRow, ours: bool, names: dict[str, int]) -> AttachmentState:
     if ours:
         return "attached"

@@ -32,7 +32,12 @@ class Reader:
     def status(self) -> views.Status:
         """The head of everything; looks at each attachment in the kernel."""
         from .attachments import interface_names
-        from .attachmentviews import attachment_views, attachment_warnings, interface_views
+        from .attachmentviews import (
+            attachment_views,
+            attachment_warnings,
+            interface_views,
+            unknown_programs,
+        )
 
         with self._instance.reading() as now:
             state = now.state
@@ -40,6 +45,7 @@ class Reader:
             others = [view for view in interface_views(self._instance, mine) if view.others]
             on, warnings = self._on(now)
             warnings += attachment_warnings(mine)
+            warnings += unknown_programs(self._instance, now.attachments)
             warnings += advice.about_places(now.attachments)
             warnings += advice.about_bypasses(others)
             rules = [entry.rule for entry in state.entries if entry.rule.enabled]
