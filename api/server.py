@@ -34,6 +34,8 @@ log = logging.getLogger("xdpwall.api")
 
 MOST_TCP_CONNECTIONS = 512
 """Any local user may connect to TCP; this keeps descriptors for the unix socket and the kernel."""
+SEND_BUFFER = 128 << 10
+"""Bytes that the kernel keeps for a client who does not read (it doubles them), not megabytes."""
 GRACE = 10
 """Seconds that running requests have when the service is told to stop."""
 _UCRED = struct.Struct("3i")
@@ -150,7 +152,9 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        peer = peer_of(transport.get_extra_info("socket"))
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        peer = peer_of(connection)
         self.app = _Noted(self.app, peer, transport.abort)
         if peer.via == "tcp" and _tcp_count(self.connections) > MOST_TCP_CONNECTIONS:
             transport.abort()

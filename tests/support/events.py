@@ -110,6 +110,12 @@ class Events:
     ) -> None:
         self.socket.close()
 
+    def drain(self, seconds: float = 15.0) -> None:
+        """Read to the end, which must come."""
+        deadline = time.monotonic() + seconds
+        while self.pull():
+            assert time.monotonic() < deadline, f"no end in {seconds} s"
+
     def pull(self) -> bool:
         """What has come, waiting for something; False at the end."""
         try:
