@@ -17,6 +17,7 @@ from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
 from .model import AttachmentSpec, Rule, Ruleset, check_direction, check_policy
+from .orphans import refuse_to_pretend
 from .reader import Reader
 from .restoring import restore
 from .ruleset import State
@@ -171,6 +172,8 @@ class Firewall(Reader):
             if was != on or now.on != on:
                 action = "on" if on else "off"
                 self._instance.store.set_switch(on, by=by, action=action, now=now_text())
+            if not on:
+                refuse_to_pretend(self._instance, now.attachments)
             return views.SwitchOutcome(on=on, changed=was != on)
 
     def apply(

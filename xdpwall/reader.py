@@ -38,6 +38,7 @@ class Reader:
             interface_views,
             unknown_programs,
         )
+        from .orphans import orphans, words
 
         with self._instance.reading() as now:
             state = now.state
@@ -46,6 +47,7 @@ class Reader:
             on, warnings = self._on(now)
             warnings += attachment_warnings(mine)
             warnings += unknown_programs(self._instance, now.attachments)
+            warnings += [words(row) for row in orphans(self._instance, now.attachments)]
             warnings += advice.about_places(now.attachments)
             warnings += advice.about_bypasses(others)
             rules = [entry.rule for entry in state.entries if entry.rule.enabled]

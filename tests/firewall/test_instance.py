@@ -17,6 +17,7 @@ from tests.firewall.support import Site, rules, step
 from xdpwall.errors import Conflict, Failed, Full
 from xdpwall.firewall import Firewall
 from xdpwall.instance import Instance
+from xdpwall.kernel import bpffs
 from xdpwall.namespace import instance_digest, netns_cookie, netns_inode
 from xdpwall.settings import Settings
 
@@ -37,6 +38,30 @@ def test_another_namespace_is_refused(site: Site) -> None:
                 call()
             assert caught.value.code == "other-namespace"
             assert "nsenter" in (caught.value.hint or "")
+    assert site.ping() == 0
+
+
+def test_programs_whose_pins_were_removed_are_not_passed_over(site: Site) -> None:
+    site.prepare("drop icmp")
+    with site.host.inside(), site.open() as firewall:
+        firewall.attach("veth0", hook="tc")
+        bpffs.remove_tree(site.settings.bpffs)
+    assert site.ping() == 0
+    with site.host.inside(), site.open() as firewall:
+        with pytest.raises(Failed) as caught:
+            firewall.set_switch(False)
+        assert caught.value.code == "orphaned-programs"
+        assert caught.value.value == ["veth0 xdp", "veth0 tc-ingress"]
+        told = "\n".join(firewall.status().warnings)
+        assert "ip link set dev veth0 xdp off" in told
+        assert "tc filter show dev veth0 ingress" in told
+        outcome = firewall.restore()
+        assert outcome.attached == [] and len(outcome.failed) == 2
+        site.host.ip("link set veth0 xdp off")
+        site.host.run("tc", "filter", "del", "dev", "veth0", "ingress")
+        assert site.ping() == 3
+        firewall.set_switch(True)
+        assert firewall.restore().attached == ["veth0 xdp", "veth0 tc-ingress"]
     assert site.ping() == 0
 
 
