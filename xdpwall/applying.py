@@ -33,6 +33,8 @@ def apply_ruleset(
     for spec in coming:
         index_of(spec.iface)
     if dry_run:
+        for spec in (*coming, *lost):
+            instance.attacher.check(spec, index_of(spec.iface))
         compiled_for(new, rows)
         revision = old.revision
     else:

@@ -83,6 +83,14 @@ class Attacher:
             mode = place.put(spec, program, load, holder)
         return self._confirm(spec, index, mode, changed=True)
 
+    def check(self, spec: AttachmentSpec, index: int) -> None:
+        """Raise what attach() would raise before it tries; whether a driver takes a mode only the
+        attempt can tell."""
+        check_ethernet(_link(index, spec.iface))
+        holder = self._place(spec.place, index).holder()
+        if holder and not holder.ours:
+            raise _occupied(spec.iface, holder)
+
     def swap(
         self, spec: AttachmentSpec, index: int, mode: views.Mode | None, load: Load
     ) -> Attached:

@@ -72,6 +72,14 @@ def test_attachments_become_exactly_these(site: Site) -> None:
         assert site.ping() == 3
 
 
+def test_a_dry_run_refuses_what_attaching_would(site: Site) -> None:
+    site.host.ip("tuntap add tun0 mode tun")
+    with site.open() as firewall:
+        with pytest.raises(Unsupported) as caught:
+            firewall.apply(ruleset("drop udp", attachments=[{"iface": "tun0"}]), dry_run=True)
+        assert caught.value.code == "not-ethernet"
+
+
 def test_an_attachment_that_somebody_took_off_is_put_back(site: Site) -> None:
     with site.open() as firewall:
         firewall.attach("veth0")
