@@ -3,6 +3,7 @@
 # make demo    block pings on a bridge in a namespace of its own, and show that it works
 # make build   leave a ready .venv/bin/xdpwall       make bpf     compile the kernel programs only
 # make lint    what CI lints                         make format  let the formatters write
+# make fuzz    random rulesets and packets against a reference classifier, FUZZ_SECONDS=60
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels unit demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels unit fuzz demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -47,6 +48,11 @@ run: build
 
 test: lint
 	$(BIN)/python -m pytest
+
+# Random rulesets and frames against the reference classifier; what fails is shrunk and kept.
+FUZZ_SECONDS ?= 60
+fuzz: dev
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --seed $$(date +%s)
 
 # What depends on the kernel, on others than the running one: make test-kernels KERNELS=6.1
 KERNELS ?= 6.1 6.12
