@@ -23,7 +23,8 @@ function take(rule) {
  */
 export async function addRule(text, { position, id, sure } = {}) {
   if (!sure && dropsAll(text)) return askFirst(text, { position, id });
-  const last = position === undefined || position > state.rules.length;
+  // The first place is sure whatever the list is by now; others were counted in ours.
+  const last = position === undefined || (position > 1 && position > state.rules.length);
   const body = { text, ...(id && { id }), ...(!last && { position }) };
   const rule = await change(async () => take(await api.add(body)), refusedSentence);
   if (rule) say(`Added at ${rule.position}: ${rule.text}.`);

@@ -1,7 +1,7 @@
 // The drawer at the right: one rule, the form, or the policy. The page stays usable beside it.
 
 import { Editor } from "./editor.mjs";
-import { html, useEffect, useRef } from "./html.mjs";
+import { html, useLayoutEffect, useRef } from "./html.mjs";
 import { close } from "./panels.mjs";
 import { PolicyForm } from "./policyform.mjs";
 import { RuleView } from "./ruleview.mjs";
@@ -19,7 +19,7 @@ export function Drawer({ panel, held, ...rest }) {
 
 function Frame({ name, grab, children }) {
   const box = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (grab) box.current.querySelector("h2").focus({ preventScroll: true });
   }, []);
   const press = (event) => {

@@ -1,7 +1,7 @@
 // One key for what is done often. Nothing happens while typing, and everything is a button too.
 
 import { deleteRule, enableRule, moveRule } from "./changes.mjs";
-import { duplicate, editNew, editRule, openPolicy, openRule } from "./panels.mjs";
+import { close, duplicate, editNew, editRule, openPolicy, openRule } from "./panels.mjs";
 import { current, neighbour, reveal } from "./rows.mjs";
 import { connected, ruleOf, set, state } from "./store.mjs";
 import { undo } from "./undo.mjs";
@@ -63,6 +63,7 @@ function meant(event) {
 export function listen() {
   addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target.id === "quick") event.target.blur();
+    else if (event.key === "Escape" && event.target === document.body) close();
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;
     const act = KEYS[event.key];
     if (!act || !state.loaded || !meant(event)) return;

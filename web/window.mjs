@@ -20,7 +20,7 @@ export function useWindow(body, count, many) {
   }, [many]);
   if (!many) return { from: 0, to: count, above: 0, below: 0 };
   const shown = Math.ceil(innerHeight / ROW_PX) + 3 * MARGIN;
-  const from = Math.max(0, Math.min(top, count - shown) - MARGIN);
+  const from = Math.max(0, Math.min(top - MARGIN, count - shown));
   const to = Math.min(count, from + shown);
   return { from, to, above: from * ROW_PX, below: (count - to) * ROW_PX };
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import (
     Browser,
+    BrowserContext,
     ConsoleMessage,
     Locator,
     Page,
@@ -137,26 +138,52 @@ def faults() -> Faults:
     return Faults()
 
 
+@dataclass
+class Window:
+    """A browser's window, and whose complaints are collected now."""
+
+    page: Page
+    faults: Faults
+
+    @classmethod
+    def of(cls, context: BrowserContext, faults: Faults) -> Window:
+        context.add_init_script(_WATCH)
+        window = cls(context.new_page(), faults)
+        window.page.on("console", lambda message: window.faults.hear(message))
+        window.page.on("pageerror", lambda error: window.faults.found.append(f"uncaught: {error}"))
+        return window
+
+
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> Iterator[Window]:
+    """The one window in which most tests run, one after the other: a new one costs seconds."""
+    expect.set_options(timeout=8000)
+    context = browser.new_context()
+    yield Window.of(context, Faults())
+    context.close()
+
+
 @pytest.fixture
 def blank(browser: Browser, host: Host, faults: Faults) -> Iterator[Page]:
-    """A browser window that has not gone anywhere; no complaint may come from it."""
+    """A new browser that has not gone anywhere; no complaint may come from it."""
     expect.set_options(timeout=8000)
     context = browser.new_context(viewport={"width": 1400, "height": 900})
-    context.add_init_script(_WATCH)
-    page = context.new_page()
-    page.on("console", faults.hear)
-    page.on("pageerror", lambda error: faults.found.append(f"uncaught: {error}"))
-    yield page
+    yield Window.of(context, faults).page
     context.close()
     assert faults.found == []
 
 
 @pytest.fixture
-def page(blank: Page, host: Host) -> Page:
-    """The page, opened at the address that the service prints."""
-    blank.goto(host.service.address)
-    blank.get_by_role("table", name="Rules in order").wait_for()
-    return blank
+def page(window: Window, host: Host, faults: Faults) -> Iterator[Page]:
+    """The page, opened anew at the address that the service prints."""
+    page = window.page
+    page.goto("about:blank")  # Else only the fragment differs, and nothing is loaded.
+    window.faults = faults
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto(host.service.address)
+    page.get_by_role("table", name="Rules in order").wait_for()
+    yield page
+    assert faults.found == []
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.web.conftest import Faults, Host, row
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
-WIDE, NARROW = {"width": 1400, "height": 900}, {"width": 400, "height": 860}
+WIDE: ViewportSize = {"width": 1400, "height": 900}
+NARROW: ViewportSize = {"width": 400, "height": 860}
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -22,7 +23,7 @@ def themed(
     for text in ('drop icmp on docker0 comment "no pings"', "accept tcp/443", "count udp disabled"):
         host.add(text)
     context = browser.new_context(
-        color_scheme=request.param, reduced_motion="reduce", viewport={**WIDE}
+        color_scheme=request.param, reduced_motion="reduce", viewport=WIDE
     )
     page = context.new_page()
     page.on("console", faults.hear)
@@ -66,7 +67,7 @@ def test_axe_finds_nothing(themed: Page, host: Host, traffic: None) -> None:
     page.keyboard.press("Enter")
     page.locator(".plot canvas").wait_for()
     sound(page, "drawer")
-    page.set_viewport_size({**NARROW})
+    page.set_viewport_size(NARROW)
     page.get_by_role("button", name="View as table").click()
     sound(page, "narrow drawer")
     page.get_by_role("button", name="Edit", exact=True).click()
@@ -95,7 +96,7 @@ def test_nothing_moves_for_who_wants_no_motion(themed: Page) -> None:
 def test_by_touch_on_a_telephone(browser: Browser, host: Host) -> None:
     host.add("drop tcp/1")
     host.add("drop tcp/2")
-    context = browser.new_context(viewport={**NARROW}, has_touch=True, is_mobile=True)
+    context = browser.new_context(viewport=NARROW, has_touch=True, is_mobile=True)
     page = context.new_page()
     page.goto(host.service.address)
     row(page, "tcp/2").get_by_role("button", name="More").tap()

@@ -106,7 +106,7 @@ def test_the_chart_and_the_same_as_a_table(page: Page, host: Host, traffic: None
     host.add("count icmp on docker0")
     expect(row(page, "icmp").locator(".rate")).not_to_have_text("")
     row(page, "icmp").locator(".sentence-of").click()
-    drawer = page.get_by_role("complementary", name="Rule")
+    drawer = page.get_by_role("complementary", name="Rule", exact=True)
     expect(drawer.get_by_role("img", name="packets a second")).to_be_visible()
     drawer.get_by_role("button", name="View as table").click()
     expect(drawer.get_by_role("table").locator("tbody tr").nth(1)).to_be_visible()

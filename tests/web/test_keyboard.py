@@ -51,12 +51,12 @@ def test_block_watch_edit_move_disable_delete_and_undo_by_keys(
     assert not host.ping()
 
     keys.press("Enter")
-    expect(page.get_by_role("complementary", name="Rule")).to_contain_text("docker0")
+    expect(page.get_by_role("complementary", name="Rule", exact=True)).to_contain_text("docker0")
     keys.press("e")
     expect(page.get_by_role("combobox", name="Sentence")).to_be_focused()
     keys.type(' comment "loud"')
     keys.press("Enter")
-    expect(page.get_by_role("complementary", name="Rule")).to_contain_text("loud")
+    expect(page.get_by_role("complementary", name="Rule", exact=True)).to_contain_text("loud")
     keys.press("Escape")
     expect(rule).to_be_focused()
     assert host.texts()[0] == 'drop icmp on docker0 comment "loud"'
@@ -84,7 +84,7 @@ def test_the_drawer_goes_along_with_j_and_k(page: Page, host: Host) -> None:
     expect(page.locator("tr[data-rule]")).to_have_count(3)
     page.keyboard.press("j")
     page.keyboard.press("Enter")
-    drawer = page.get_by_role("complementary", name="Rule")
+    drawer = page.get_by_role("complementary", name="Rule", exact=True)
     expect(drawer.get_by_role("heading", name="Rule 1")).to_be_focused()
     page.keyboard.press("j")
     expect(drawer).to_contain_text("tcp/2")

@@ -20,7 +20,7 @@ from tests.support.netns import wait_for
 from tests.web.conftest import BRIDGE, CARD, Faults, Host
 
 FOLDER = os.environ.get("XDPWALL_PICTURES")
-SAMPLES = int(os.environ.get("SAMPLES_DEV", "60")) if FOLDER else 2
+SAMPLES = 60 if FOLDER else 2
 SIZES = {"": (1400, 860), "-narrow": (400, 860)}
 RULES = [
     "drop icmp on docker0",
