@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support.netns import Lab
 
-from . import changes, machine
+from . import changes, machine, page
 from .instance import BenchFailed, Instance
 from .packets import WrongVerdict, set_up
 from .peer import PeerFailed
@@ -79,9 +79,12 @@ def measure(lab: Lab, folder: Path, rounds: int) -> Result:
             times = run(made.cells, rounds, each=lambda n: say(f"round {n + 1} of {rounds}"))
     say("changes, commands and the service")
     host, _ = lab.pair()
-    found = changes.measure(Instance(host, folder, lab.bpffs))
+    instance = Instance(host, folder, lab.bpffs)
+    found = changes.measure(instance)
+    say("the page with a full ruleset")
+    drawn = page.measure(instance)
     seconds = time.monotonic() - start
-    return Result(about, rounds, REPEAT, times, made.memory, made.programs, *found, seconds)
+    return Result(about, rounds, REPEAT, times, made.memory, made.programs, *found, drawn, seconds)
 
 
 def say(text: str) -> None:

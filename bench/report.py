@@ -36,7 +36,7 @@ def markdown(result: Result) -> str:
     parts = [_machine(result), _aims(result)]
     for (hook, family), title in _TITLES.items():
         parts.append(f"## ns per packet: {title}\n\n{_packets(result.times, hook, family)}")
-    parts += [_changes(result), _kernel(result)]
+    parts += [_changes(result), _page(result), _kernel(result)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -91,6 +91,20 @@ def _packet_rows(
 
 def _spread(times: Times) -> str:
     return f"{min(times)} / {median(times):.0f}"
+
+
+def _page(result: Result) -> str:
+    p = result.page
+    frames = sorted(p.frames)
+    cells = (
+        f"{p.rules:,} rules",
+        f"{p.paint:.0f}",
+        f"{median(frames):.1f}",
+        f"{frames[int(len(frames) * 0.95)]:.1f}",
+        f"{frames[-1]:.1f}",
+    )
+    head = ("Page, ms", "first paint", "frame, median", "frame, 95 %", "frame, worst")
+    return "## The page, scrolled at 100 rows a second without a GPU\n\n" + table(head, [cells])
 
 
 def _changes(result: Result) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .changes import Changes, Commands
 from .kernelcost import Memory, ProgramCost
+from .page import PageTimes
 from .rounds import Cell, Times
 
 
@@ -24,6 +25,7 @@ class Result:
     programs: list[ProgramCost]
     changes: Changes
     commands: Commands
+    page: PageTimes
     seconds: float
     """What the whole run took."""
 
@@ -41,5 +43,6 @@ class Result:
             "programs": [asdict(item) for item in self.programs],
             "changes": asdict(self.changes),
             "commands": asdict(self.commands),
+            "page": asdict(self.page),
             "seconds": self.seconds,
         }

@@ -10,6 +10,7 @@ import pytest
 from bench.aims import aims
 from bench.changes import Changes, Commands
 from bench.kernelcost import Memory, ProgramCost
+from bench.page import PageTimes
 from bench.report import markdown, table
 from bench.result import Result
 from bench.rounds import DROP, OURS, PARSE, PEER, Cell, Hook
@@ -40,6 +41,7 @@ def result(**changes: object) -> Result:
         programs=[ProgramCost("xdp", 10, 0.25, 128_227, 9_235)],
         changes=Changes(firewall={10: 0.013}, apply={10_000: 1.484}),
         commands=Commands(0.1, 0.3, 0.3, 0.9, 76_000_000, 96_000_000),
+        page=PageTimes(16_384, 90.0, [16.7, 16.7, 33.4]),
         seconds=80.0,
     )
     return dataclasses.replace(whole, **changes)  # type: ignore[arg-type]
