@@ -5,7 +5,6 @@ set -eu
 
 HTM=3.1.1
 PREACT=10.5.15 # only for its licence text: htm carries a Preact 10 inside its standalone module
-UPLOT=1.6.32
 
 cd "$(dirname "$0")/../web/vendor"
 work=$(mktemp -d)
@@ -34,14 +33,10 @@ keep() { # PACKAGE VERSION SOURCE PATH LICENSE: copy the file and note it for th
 
 fetch htm "$HTM"
 fetch preact "$PREACT"
-fetch uplot "$UPLOT"
 rm -f ./*
 keep htm "$HTM" preact/standalone.module.js "htm-preact-$HTM.mjs" "Apache-2.0 (htm), MIT (Preact inside)"
 keep htm "$HTM" LICENSE LICENSE.htm Apache-2.0
 keep preact "$PREACT" LICENSE LICENSE.preact MIT
-keep uplot "$UPLOT" dist/uPlot.iife.min.js "uplot-$UPLOT.js" MIT
-keep uplot "$UPLOT" dist/uPlot.min.css "uplot-$UPLOT.css" MIT
-keep uplot "$UPLOT" LICENSE LICENSE.uplot MIT
 printf '[%s\n]\n' "$entries" >manifest.json
 echo "vendored into $(pwd):"
 ls -l

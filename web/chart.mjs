@@ -1,9 +1,9 @@
 // The drawer's chart: packets a second of one rule over the last minutes, or the same as a table.
 
-import { clockTime, rate } from "./format.mjs";
-import { html, useLayoutEffect, useRef, useState } from "./html.mjs";
+import { clockTime, packetRate, rate } from "./format.mjs";
+import { html, useState } from "./html.mjs";
 
-const HEIGHT = 168;
+const [WIDTH, HEIGHT] = [300, 100]; // of the drawing; the page stretches it
 
 /** `history` holds one rate a second, the newest last; `time` is that one's, in seconds. */
 export function Chart({ history, time, tone, of }) {
@@ -22,42 +22,41 @@ export function Chart({ history, time, tone, of }) {
 }
 
 function Plot({ history, time, tone, of }) {
-  const box = useRef();
-  const plot = useRef();
-  const data = [history.map((_, i) => time - (history.length - 1 - i)), history];
-  useLayoutEffect(() => {
-    const { color } = getComputedStyle(box.current);
-    const width = box.current.clientWidth;
-    plot.current = new globalThis.uPlot(options(width, color, getComputedStyle(document.body)), data, box.current);
-    const fit = () => plot.current.setSize({ width: box.current.clientWidth, height: HEIGHT });
-    addEventListener("resize", fit);
-    return () => {
-      removeEventListener("resize", fit);
-      plot.current.destroy();
-    };
-  }, [tone, of]);
-  useLayoutEffect(() => plot.current.setData(data));
-  const label = `${of}: now ${rate(history.at(-1)) || 0}, at most ${rate(Math.max(...history)) || 0} packets a second`;
-  return html`<div class="plot ${tone}" ref=${box} role="img" aria-label=${label}></div>`;
+  const [at, setAt] = useState(null); // the sample under the pointer, counted from the newest
+  const most = Math.max(1, ...history);
+  const last = history.length - 1;
+  const x = (i) => (i / last) * WIDTH;
+  const y = (rate) => HEIGHT - (rate / (most * 1.08)) * HEIGHT;
+  const tops = history.map((rate, i) => `${x(i).toFixed(1)},${y(rate).toFixed(1)}`);
+  const shown = at === null ? null : Math.max(0, last - at);
+  const point = ({ currentTarget, clientX }) => {
+    const { left, width } = currentTarget.getBoundingClientRect();
+    const part = Math.min(1, Math.max(0, (clientX - left) / width));
+    setAt(last - Math.round(part * last));
+  };
+  const label = `${of}: now ${rate(history[last]) || 0}, at most ${rate(most) || 0} packets a second`;
+  return html`<div class="plot ${tone}">
+    <div class="area" onPointerMove=${point} onPointerDown=${point} onPointerLeave=${() => setAt(null)}>
+      <svg role="img" aria-label=${label} viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">
+        ${lines(most).map((value) => html`<path key=${value} class="grid" d="M0,${y(value)}H${WIDTH}" />`)}
+        <path d="M0,${HEIGHT}L${tops.join("L")}L${WIDTH},${HEIGHT}Z" />
+        <polyline points=${tops.join(" ")} />
+        ${shown !== null && html`<path class="cursor" d="M${x(shown)},0V${HEIGHT}" />`}
+      </svg>
+      ${lines(most).map((value) => html`<span key=${value} class="y" style=${{ top: `${(y(value) / HEIGHT) * 100}%` }}>
+        ${rate(value) || 0}</span>`)}
+    </div>
+    <p class="x"><span>${clockTime(time - last)}</span>
+      ${shown !== null && html`<b>${clockTime(time - last + shown)} · ${packetRate(history[shown])}</b>`}
+      <span>${clockTime(time)}</span></p>
+  </div>`;
 }
 
-function options(width, stroke, style) {
-  const quiet = style.getPropertyValue("--quiet");
-  const line = style.getPropertyValue("--line");
-  const axis = { stroke: quiet, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: `11px ${style.fontFamily}` };
-  return {
-    width,
-    height: HEIGHT,
-    legend: { show: false },
-    cursor: { drag: { x: false, y: false }, points: { size: 6 } },
-    padding: [8, 8, 0, 0],
-    scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
-    axes: [
-      { ...axis, size: 26, space: 72, values: (_, times) => times.map(clockTime) },
-      { ...axis, size: 44, values: (_, rates) => rates.map((r) => rate(r) || "0") },
-    ],
-    series: [{}, { stroke, width: 1.5, fill: stroke.replace("(", "a(").replace(")", ", 0.14)"), points: { show: false } }],
-  };
+/** Up to four round numbers from 0 on for the lines across. */
+function lines(most) {
+  const size = 10 ** Math.floor(Math.log10(most));
+  const step = [size / 2, size, size * 2, size * 5].find((one) => most / one < 4);
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, i) => i * step);
 }
 
 /** The same numbers for who reads rather than looks; the newest first. */

@@ -64,19 +64,21 @@ export function Editor({ panel, held }) {
     ${(theirs || stale) && html`<p class="warning" role="alert">
       <strong>Somebody else ${now ? "changed" : "deleted"} this rule</strong> since you opened it${now && html`. It now says:
       ${" "}<code>${now.text}</code>. Saving replaces that.`}</p>`}
-    <${SentenceField} id="sentence" value=${text} onText=${say} onEnter=${save} held=${held}
-      judged=${judged} label="Sentence" placeholder="drop icmp on docker0" />
-    <div id="sentence-says" class="says">${!wrong && html`<${Verdict} judged=${judged} />`}</div>
-    <div class="choices">
-      <button type="button" onClick=${close}>Cancel</button>
-      <button class="primary" disabled=${held || !text.trim() || (rule && !now)}>
-        ${rule ? "Save" : `Add at ${position}`}</button>
+    <div class="top">
+      <${SentenceField} id="sentence" value=${text} onText=${say} onEnter=${save} held=${held}
+        judged=${judged} label="Sentence" placeholder="drop icmp on docker0" />
+      <div id="sentence-says" class="says"><${Verdict} judged=${judged} /></div>
+      <div class="choices">
+        <button type="button" onClick=${close}>Cancel</button>
+        <button class="primary" disabled=${held || !text.trim() || (rule && !now)}>
+          ${rule ? "Save" : `Add at ${position}`}</button>
+      </div>
     </div>
     <div class="fields" ref=${form}>
       ${GROUPS.map(([heading, fields]) => html`<fieldset key=${heading}>
         <legend>${heading}</legend>
         ${fields.map((field) => html`<${Field} key=${field.name} field=${field} held=${held}
-          value=${values[field.name]} wrong=${wrong === field.name && judged.problem} put=${put} />`)}
+          value=${values[field.name]} wrong=${wrong === field.name} put=${put} />`)}
       </fieldset>`)}
     </div>
     <datalist id="interfaces">${state.interfaces.map((i) => html`<option key=${i.name} value=${i.name} />`)}</datalist>
@@ -105,7 +107,6 @@ function Field({ field, value, wrong, held, put }) {
         </select>`
       : html`<input id=${id} type="text" value=${value} onInput=${change} disabled=${held} list=${list}
           placeholder=${example} autocomplete="off" autocapitalize="off" spellcheck=${name === "comment"}
-          aria-invalid=${Boolean(wrong)} aria-describedby=${wrong ? `${id}-wrong` : undefined} />`}
-    ${wrong && html`<span id="${id}-wrong" class="error">${wrong.message}</span>`}
+          aria-invalid=${wrong} aria-describedby=${wrong ? "sentence-says" : undefined} />`}
   </p>`;
 }

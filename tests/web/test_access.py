@@ -65,7 +65,7 @@ def test_axe_finds_nothing(themed: Page, host: Host, traffic: None) -> None:
     row(page, "icmp").get_by_role("button", name="More").click()
     sound(page, "menu")
     page.keyboard.press("Enter")
-    page.locator(".plot canvas").wait_for()
+    page.locator(".plot polyline").wait_for()
     sound(page, "drawer")
     page.set_viewport_size(NARROW)
     page.get_by_role("button", name="View as table").click()

@@ -12,7 +12,9 @@ import pytest
 
 WEB = Path(__file__).parents[2] / "web"
 LIMIT = 60_000
-PAGE = sorted(path for path in WEB.rglob("*") if path.suffix in (".html", ".mjs", ".css", ".svg"))
+PAGE = sorted(
+    path for path in WEB.rglob("*") if path.suffix in (".html", ".mjs", ".js", ".css", ".svg")
+)
 OWN = [path for path in PAGE if "vendor" not in path.parts]
 
 

@@ -50,7 +50,7 @@ def test_what_is_wrong_is_said_at_its_field(page: Page, host: Host) -> None:
     port = page.get_by_label("To port")
     port.fill("65536")
     expect(port).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#field-dport-wrong")).to_contain_text("65536")
+    expect(page.locator("#sentence-says")).to_contain_text("65536")
     page.get_by_role("button", name="Add at 1").click()
     assert host.texts() == []
     port.fill("65535")
