@@ -23,19 +23,21 @@ def main() -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="python -m scripts.test_kernels", description=__doc__)
     parser.add_argument("series", nargs="*", default=SERIES, help="of Debian's kernels")
-    parser.add_argument("--minutes", type=float, default=30.0, help="at most, for each kernel")
+    parser.add_argument("--minutes", type=float, default=40.0, help="at most, for each kernel")
+    parser.add_argument("--tests", action="append", default=[], help="a test file; all when none")
+    parser.add_argument("--verbose", action="store_true", help="show the kernel's own messages")
     options = parser.parse_args()
     shown: list[str] = []
     good = True
     for series in options.series:
-        passed, lines = test(series, options.minutes)
+        passed, lines = test(series, options)
         good &= passed
         shown += ["", *lines]
     print("\n".join(shown))
     return 0 if good else 1
 
 
-def test(series: str, minutes: float) -> tuple[bool, list[str]]:
+def test(series: str, options: argparse.Namespace) -> tuple[bool, list[str]]:
     """Fetch, boot and test one kernel; what to tell of it."""
     try:
         kernel = debian.fetch(series, CACHE)
@@ -47,10 +49,13 @@ def test(series: str, minutes: float) -> tuple[bool, list[str]]:
     file.unlink(missing_ok=True)
     print(f"booting {kernel.release}", flush=True)
     begun = time.monotonic()
-    argv = [sys.executable, "-m", "scripts.kernels.guest", str(file)]
-    finished = boot.run(kernel, argv, results, seconds=minutes * 60)
+    argv = [sys.executable, "-m", "scripts.kernels.guest", str(file), *options.tests]
+    seconds = options.minutes * 60
+    finished = boot.run(kernel, argv, results, seconds=seconds, verbose=options.verbose)
     if not file.exists():
-        why = "did not finish" if finished else f"was stopped after {minutes:g} minutes"
+        why = f"was stopped after {options.minutes:g} minutes"
+        if finished:
+            why = "ended without results: run it with --verbose, its kernel may have crashed"
         took = time.monotonic() - begun
         return False, [f"Linux {kernel.release}: FAILED: it {why} ({took:.0f} s)"]
     result = json.loads(file.read_text(encoding="utf-8"))

@@ -12,16 +12,22 @@ from pathlib import Path
 from .debian import Kernel
 
 INSIDE = Path(__file__).with_name("inside.sh")
-# What inside.sh mounts as `cached`.
-EXPORT = (
-    "-fsdev local,id=cached,path=/,security_model=none,readonly=on,multidevs=remap"
+EMULATION = (
+    # One thread for all CPUs: with one each, QEMU 7.2 now and then runs stale code while the guest's
+    # kernel rewrites its own, as it does when an XDP program is attached (a panic, "Oops: int3").
+    "-accel tcg,thread=single"
+    # What inside.sh mounts as `cached`.
+    " -fsdev local,id=cached,path=/,security_model=none,readonly=on,multidevs=remap"
     " -device virtio-9p-pci,fsdev=cached,mount_tag=cached"
 )
 
 
-def run(kernel: Kernel, argv: Sequence[str], results: Path, *, seconds: float) -> bool:
+def run(
+    kernel: Kernel, argv: Sequence[str], results: Path, *, seconds: float, verbose: bool
+) -> bool:
     """Run argv in this folder, inside; what it prints is shown. False when the time was up.
 
+    `verbose`: what the guest's kernel says is shown too.
     The guest's root is read-only; /run is its own (TMPDIR is there), and only `results` comes back.
     """
     tools = Path(sys.executable).parent  # vng starts its neighbours by name
@@ -32,8 +38,9 @@ def run(kernel: Kernel, argv: Sequence[str], results: Path, *, seconds: float) -
         "--cpus=2",
         "--memory=3G",
         "--force-9p",
+        *(["--verbose"] if verbose else []),
         f"--rwdir={results}",
-        f"--qemu-opts={EXPORT}",
+        f"--qemu-opts={EMULATION}",
         "--",
         shlex.join([str(INSIDE), str(results), *argv]),
     ]

@@ -1,4 +1,4 @@
-"""python -m scripts.kernels.guest FILE: the tests to run inside another kernel, results as JSON."""
+"""python -m scripts.kernels.guest FILE [TESTS]: the tests to run inside another kernel, results as JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ class Recorder:
             self.tests[report.nodeid] = {"passed": False, "seconds": 0.0, "properties": {}}
 
 
-def main(file: Path) -> int:
+def main(file: Path, tests: Sequence[str]) -> int:
     """The exit code."""
     begun = time.monotonic()
     version = tuple(int(part) for part in platform.release().split(".")[:2])
@@ -60,7 +61,7 @@ def main(file: Path) -> int:
     deselect = [f"--deselect={test}" for test in LEFT_OUT | set(too_young)]
     recorder = Recorder()
     code = pytest.main(
-        ["-q", "--tb=short", "-p", "no:cacheprovider", *deselect, *TESTS], plugins=[recorder]
+        ["-q", "--tb=short", "-p", "no:cacheprovider", *deselect, *tests], plugins=[recorder]
     )
     result = {
         "release": platform.release(),
@@ -74,4 +75,4 @@ def main(file: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2:] or TESTS))

@@ -14,4 +14,5 @@ mount -t bpf bpf $root/sys/fs/bpf
 mount --bind "$results" "$root$results"
 mkdir /run/scratch
 modprobe tun # no device node, no automatic loading
-exec chroot $root env --chdir="$PWD" TMPDIR=/run/scratch PYTHONDONTWRITEBYTECODE=1 "$@"
+exec chroot $root env --chdir="$PWD" TMPDIR=/run/scratch \
+    HYPOTHESIS_STORAGE_DIRECTORY=/run/scratch/hypothesis PYTHONDONTWRITEBYTECODE=1 "$@"
