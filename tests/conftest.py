@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import platform
+import signal
 from collections.abc import Generator, Iterator
 
 import pytest
 
 from tests.support.netns import Lab
+
+
+def pytest_configure() -> None:
+    # Whoever runs the suite in the background of a shell has Ctrl-C ignored, and every process of
+    # the tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> list[str]:

@@ -39,9 +39,11 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
-    def end(self) -> int:
+    def end(self, *, timeout: float = 30.0) -> int:
         """The exit code; what it still says is read."""
         while True:
+            ready, _, _ = select.select([self.fd], [], [], timeout)
+            assert ready, f"it does not end: {self.seen!r}"
             try:
                 data = os.read(self.fd, 65536)
             except OSError:
