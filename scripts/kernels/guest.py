@@ -30,6 +30,7 @@ LEFT_OUT = {
 YOUNGER = {
     "tests/kernel/test_doctor.py::test_xdp_features_follow_the_drivers": (6, 3),
     "tests/kernel/test_attach_tc.py::test_tcx_programs_are_told_as_bypassing": (6, 6),
+    "tests/kernel/test_doctor.py::test_interfaces_and_others_programs": (6, 6),
 }
 """Tests of what came later than 6.1: drivers telling their XDP features, tcx."""
 
