@@ -26,29 +26,15 @@ static __always_inline bool stripped_vlan(struct __sk_buff *ctx, __u16 *vlan)
 	return true;
 }
 
-#include "parse.h"
-#include "match.h"
+#include "entry.h"
 
 SEC("tc")
 int xdpwall_tc(struct __sk_buff *ctx)
 {
-	__u32 zero = 0;
-	__u64 *word = bpf_map_lookup_elem(&control, &zero);
-	struct packet p = {};
-	__u64 control_word;
-	int decision;
+	__u32 packets = ctx->gso_segs > 1 ? ctx->gso_segs : 1;
 
-	if (!word)
-		return TC_ACT_UNSPEC;
-	control_word = *(volatile __u64 *)word;
-	if (control_word & XW_CONTROL_OFF)
-		return TC_ACT_UNSPEC;
-	p.packets = ctx->gso_segs > 1 ? ctx->gso_segs : 1;
-	p.bytes = ctx->len;
-	decision = parse(ctx, &p) ? DECISION_ERROR : decide(&p, control_word);
-	count_packet(&p, decision);
 	/* UNSPEC, not OK: filters after ours still run. */
-	return decision & DECISION_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+	return dropped(ctx, packets, frame_length(ctx)) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "GPL";

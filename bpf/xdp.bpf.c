@@ -25,28 +25,12 @@ static __always_inline bool stripped_vlan(struct xdp_md *ctx, __u16 *vlan)
 	return false;
 }
 
-#include "parse.h"
-#include "match.h"
+#include "entry.h"
 
 SEC("xdp")
 int xdpwall_xdp(struct xdp_md *ctx)
 {
-	__u32 zero = 0;
-	__u64 *word = bpf_map_lookup_elem(&control, &zero);
-	struct packet p = {};
-	__u64 control_word;
-	int decision;
-
-	if (!word)
-		return XDP_PASS;
-	control_word = *(volatile __u64 *)word;
-	if (control_word & XW_CONTROL_OFF)
-		return XDP_PASS;
-	p.packets = 1;
-	p.bytes = frame_length(ctx);
-	decision = parse(ctx, &p) ? DECISION_ERROR : decide(&p, control_word);
-	count_packet(&p, decision);
-	return decision & DECISION_DROP ? XDP_DROP : XDP_PASS;
+	return dropped(ctx, 1, frame_length(ctx)) ? XDP_DROP : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "GPL";

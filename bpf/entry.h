@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the XDP and the tc entry have in common: a frame -> what becomes of it. */
+#ifndef XDPWALL_ENTRY_H
+#define XDPWALL_ENTRY_H
+
+#include "parse.h"
+#include "match.h"
+
+/* Judges and counts a frame that stands for `packets` of `bytes`; true: drop it. */
+static __always_inline bool dropped(struct xw_ctx *ctx, __u32 packets, __u32 bytes)
+{
+	__u32 zero = 0;
+	__u64 *word = bpf_map_lookup_elem(&control, &zero);
+	struct packet p = {.packets = packets, .bytes = bytes};
+	__u64 control_word;
+	int decision;
+
+	if (!word)
+		return false;
+	control_word = *(volatile __u64 *)word;
+	if (control_word & XW_CONTROL_OFF)
+		return false;
+	decision = parse(ctx, &p) ? DECISION_ERROR : decide(&p, control_word);
+	count_packet(&p, decision);
+	return decision & DECISION_DROP;
+}
+
+#endif
