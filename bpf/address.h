@@ -70,32 +70,24 @@ static __always_inline __u32 trie_row6(void *trie, const __u32 *address, __u32 o
 	return row ? *row : otherwise;
 }
 
-static __always_inline __u32 src_row(const struct levels *l, const struct packet *p)
+static __always_inline __u32 src6_row(const struct levels *l, const __u32 *address)
 {
 	const struct xw_tables *t = l->t;
 
-	if (p->kind == XW_KIND_IP4)
-		return p->addresses_hidden ? t->src4_hidden : row4(t->src4, l->block, p->src[0]);
-	if (p->addresses_hidden)
-		return t->src6_hidden;
-	if (!(t->used & XW_USED_SRC6_TRIE))
-		return row6(t->src6, l, p->src);
-	return l->copy ? trie_row6(&src6_1, p->src, t->src6_row)
-		       : trie_row6(&src6_0, p->src, t->src6_row);
+	if (!(features & XW_TRIES) || !(t->tries & XW_SRC6_TRIE))
+		return row6(t->src6, l, address);
+	return l->copy ? trie_row6(&src6_1, address, t->src6_row)
+		       : trie_row6(&src6_0, address, t->src6_row);
 }
 
-static __always_inline __u32 dst_row(const struct levels *l, const struct packet *p)
+static __always_inline __u32 dst6_row(const struct levels *l, const __u32 *address)
 {
 	const struct xw_tables *t = l->t;
 
-	if (p->kind == XW_KIND_IP4)
-		return p->addresses_hidden ? t->dst4_hidden : row4(t->dst4, l->block, p->dst[0]);
-	if (p->addresses_hidden)
-		return t->dst6_hidden;
-	if (!(t->used & XW_USED_DST6_TRIE))
-		return row6(t->dst6, l, p->dst);
-	return l->copy ? trie_row6(&dst6_1, p->dst, t->dst6_row)
-		       : trie_row6(&dst6_0, p->dst, t->dst6_row);
+	if (!(features & XW_TRIES) || !(t->tries & XW_DST6_TRIE))
+		return row6(t->dst6, l, address);
+	return l->copy ? trie_row6(&dst6_1, address, t->dst6_row)
+		       : trie_row6(&dst6_0, address, t->dst6_row);
 }
 
 #endif

@@ -8,12 +8,14 @@
 /* Rows are [aggregates | words]: bit i of aggregate j says that word 64 * j + i is not zero. */
 const volatile __u32 number;	 /* of this attachment */
 const volatile __u32 egress;	 /* its direction */
+const volatile __u32 features;	 /* enum xw_feature */
 const volatile __u32 positions;	 /* rules per generation, a power of two from 64 */
-const volatile __u32 aggregates; /* u64s, positions / 4096, at least 1 */
+const volatile __u32 aggregates; /* u64s, positions / 4096, at least 1; 0 for 64 positions */
 const volatile __u32 row_mask;	 /* rows per generation - 1, a power of two - 1 */
 const volatile __u32 row_bytes;	 /* 8 * (aggregates + positions / 64) */
 const volatile __u32 block_mask; /* blocks per generation - 1, likewise */
 const volatile __u32 leaf_mask;	 /* leaves per generation - 1, likewise */
+const volatile __u32 class_mask; /* classes that the generation knows - 1, likewise */
 
 /* Shared by every program of the instance for as long as it lives. */
 
@@ -119,5 +121,63 @@ struct prefix_trie src6_0 SEC(".maps");
 struct prefix_trie src6_1 SEC(".maps");
 struct prefix_trie dst6_0 SEC(".maps");
 struct prefix_trie dst6_1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, 8); /* (class_mask + 1) * struct xw_class_rows */
+} class_rows SEC(".maps");
+
+/* The sets. Addresses in network order. */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32); /* class */
+} set4 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__uint(key_size, 16);
+	__type(value, __u32);
+} set6 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct xw_prefix4);
+	__type(value, struct xw_set_prefix);
+} set4_prefixes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct xw_prefix6);
+	__type(value, struct xw_set_prefix);
+} set6_prefixes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* XW_CLASSES */
+	__type(key, __u32);
+	__type(value, struct xw_class);
+} classes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, 16); /* struct xw_occupied */
+} occupied SEC(".maps");
 
 #endif

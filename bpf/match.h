@@ -20,8 +20,7 @@ enum decision {
 
 #include "account.h"
 #include "address.h"
-
-enum group { G_WHAT = 0, G_WHERE, G_HEADER, G_SRC, G_DST, G_SPORT, G_DPORT, GROUPS };
+#include "rows.h"
 
 /* 16,384 positions: 256 words, 4 aggregates. */
 #define MAX_AGGREGATES 4
@@ -38,92 +37,6 @@ struct walk {
 	__u32 aggregate;
 	__s32 decision;
 };
-
-static __always_inline __u32 what_row(const struct xw_tables *t, const struct packet *p)
-{
-	__u32 row;
-
-	if (p->proto > XW_BYTE_HIDDEN || p->flags > XW_BYTE_HIDDEN || p->icmp > XW_ICMP_HIDDEN)
-		return 0;
-	if (p->kind == XW_KIND_IP4) {
-		row = t->proto4[p->proto];
-		if (p->proto == 6)
-			row += t->flags[p->flags];
-		else if (p->proto == 1)
-			row += t->icmp4[p->icmp];
-	} else if (p->kind == XW_KIND_IP6) {
-		row = t->proto6[p->proto];
-		if (p->proto == 6)
-			row += t->flags[p->flags];
-		else if (p->proto == 58)
-			row += t->icmp6[p->icmp];
-	} else if (p->kind == XW_KIND_ETHER) {
-		return t->ether_row + t->ether[p->ethertype];
-	} else {
-		return p->kind == XW_KIND_LLC ? t->llc_row : t->opaque_row;
-	}
-	return row + (p->fragment & 3) * t->fragment_stride;
-}
-
-static __always_inline __u32 where_row(const struct xw_tables *t, const struct packet *p)
-{
-	if (p->vlan > XW_VLAN_HIDDEN)
-		return 0;
-	return t->attachment[number & (XW_ATTACHMENTS - 1)] + t->vlan[p->vlan];
-}
-
-static __always_inline __u32 header_row(const struct xw_tables *t, const struct packet *p)
-{
-	if (p->length > XW_LENGTH_HIDDEN || p->ttl > XW_BYTE_HIDDEN)
-		return 0;
-	return t->header_row + t->length[p->length] + t->ttl[p->ttl];
-}
-
-/* A group that no rule uses, or that this packet does not have, repeats the first row. */
-static __always_inline void find_rows(const struct levels *l, const struct packet *p,
-				      struct walk *w)
-{
-	const struct xw_tables *t = l->t;
-	__u32 used = t->used, what = what_row(t, p);
-
-	for (int g = 0; g < GROUPS; g++)
-		w->rows[g] = what;
-	if (used & XW_USED_WHERE)
-		w->rows[G_WHERE] = where_row(t, p);
-	if (p->kind > XW_KIND_IP6)
-		return;
-	if (used & XW_USED_HEADER)
-		w->rows[G_HEADER] = header_row(t, p);
-	if (used & XW_USED_SRC)
-		w->rows[G_SRC] = src_row(l, p);
-	if (used & XW_USED_DST)
-		w->rows[G_DST] = dst_row(l, p);
-	if (p->ports == PORTS_NONE)
-		return;
-	if (used & XW_USED_SPORT)
-		w->rows[G_SPORT] =
-		    p->ports == PORTS_READ ? t->sport_row + t->sport[p->sport] : t->sport_hidden;
-	if (used & XW_USED_DPORT)
-		w->rows[G_DPORT] =
-		    p->ports == PORTS_READ ? t->dport_row + t->dport[p->dport] : t->dport_hidden;
-}
-
-static __always_inline void point(const void *rows_of_copy, const struct walk *w,
-				  const __u64 *row[GROUPS])
-{
-	for (int g = 0; g < GROUPS; g++)
-		row[g] = rows_of_copy + (w->rows[g] & row_mask) * row_bytes;
-}
-
-/* u64 number `i` of all rows together. */
-static __always_inline __u64 all_of(const __u64 *row[GROUPS], __u32 i)
-{
-	__u64 word = ~0ULL;
-
-	for (int g = 0; g < GROUPS; g++)
-		word &= row[g][i];
-	return word;
-}
 
 /* clang 14 has no count of trailing zeros for BPF: Leiserson, Prokop and Randall, "Using de Bruijn
  * Sequences to Index a 1 in a Computer Word", 1998. */
@@ -146,7 +59,7 @@ static __always_inline int judge(__u32 copy, __u32 position, const struct packet
 
 	if (!rule)
 		return DECISION_ERROR;
-	if (rule->expires && bpf_ktime_get_boot_ns() >= rule->expires)
+	if (features & XW_EXPIRING && rule->expires && bpf_ktime_get_boot_ns() >= rule->expires)
 		return -1;
 	count_rule(rule->slot, p);
 	if (rule->action == XW_COUNT)
@@ -169,9 +82,19 @@ static __always_inline int by_policy(const struct xw_tables *t, const struct pac
 	return DECISION_DROP | DECISION_BY_POLICY;
 }
 
-/* Global: verified once, apart from the parser. `control_word` was read once by the entry, so
- * everything here is of one generation. */
-__noinline int decide(struct packet *p, __u64 control_word)
+/* The first rule of the walk that decides, `word` being the first word with any; -1: none. */
+static __always_inline int first_rule(const struct packet *p, struct walk *w, __u64 word)
+{
+	int decision = judge(w->copy, w->index * 64 + lowest(word), p);
+
+	if (decision >= 0 || !(features & XW_COUNTING))
+		return decision;
+	w->word = word & (word - 1);
+	return rest(p, w);
+}
+
+/* `control_word` was read once by the entry, so everything here is of one generation. */
+static __always_inline int decide(const struct packet *p, __u64 control_word)
 {
 	__u32 copy = control_word & XW_CONTROL_COPY, word_mask = positions / 64 - 1;
 	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
@@ -183,29 +106,34 @@ __noinline int decide(struct packet *p, __u64 control_word)
 	const void *base = bpf_map_lookup_elem(&rows, &copy);
 	const __u64 *row[GROUPS];
 	struct walk w = {.copy = copy};
-	int decision;
+	int decision = -1;
 
-	if (!p || !t || !l.block || !base)
+	if (!t || !l.block || !base)
 		return DECISION_ERROR;
-	find_rows(&l, p, &w);
-	point(base, &w, row);
+	if (!(features & XW_RULES))
+		return by_policy(t, p);
+	find_rows(&l, p, w.rows);
+	point(base, w.rows, row);
+	if (!aggregates) {
+		__u64 word = all_of(row, 0, false);
+
+		if (word)
+			decision = first_rule(p, &w, word);
+		return decision < 0 ? by_policy(t, p) : decision;
+	}
 	for (__u32 a = 0; a < MAX_AGGREGATES && a < aggregates; a++) {
-		__u64 left = all_of(row, a);
+		__u64 left = all_of(row, a, true);
 
 		for (int n = 0; n < 64 && left; n++, left &= left - 1) {
 			__u32 i = a * 64 + lowest(left);
-			__u64 word = all_of(row, aggregates + (i & word_mask));
+			__u64 word = all_of(row, aggregates + (i & word_mask), false);
 
 			if (!word)
 				continue;
-			decision = judge(copy, i * 64 + lowest(word), p);
-			if (decision < 0) {
-				w.index = i;
-				w.word = word & (word - 1);
-				w.aggregate = a;
-				w.left = left & (left - 1);
-				decision = rest(p, &w);
-			}
+			w.index = i;
+			w.aggregate = a;
+			w.left = left & (left - 1);
+			decision = first_rule(p, &w, word);
 			return decision < 0 ? by_policy(t, p) : decision;
 		}
 	}

@@ -29,18 +29,18 @@ static long rest_step(__u32 n, struct rest *r)
 	base = bpf_map_lookup_elem(&rows, &copy);
 	if (!base)
 		return 1;
-	point(base, w, row);
+	point(base, w->rows, row);
 	bits = w->left;
 	if (bits) {
 		w->left = bits & (bits - 1);
 		w->index = w->aggregate * 64 + lowest(bits);
-		w->word = all_of(row, aggregates + (w->index & word_mask));
+		w->word = all_of(row, aggregates + (w->index & word_mask), false);
 		return 0;
 	}
 	if (w->aggregate + 1 >= aggregates)
 		return 1;
 	w->aggregate++;
-	w->left = all_of(row, w->aggregate & (aggregates - 1));
+	w->left = all_of(row, w->aggregate & (aggregates - 1), true);
 	return 0;
 }
 

@@ -13,6 +13,8 @@
 #define XW_FRAGMENT_NS 60000000000ULL
 #define XW_EXTENSIONS  8 /* IPv6 extension headers stepped over */
 #define XW_TAGS	       2 /* VLAN tags stepped over */
+#define XW_CLASSES     65536
+#define XW_CLASS_STEPS 8 /* moments at which the entries of one address expire */
 
 /* Indexes past a field's values that mean "cannot be read". */
 #define XW_BYTE_HIDDEN	 256
@@ -33,18 +35,31 @@ enum xw_fragment { XW_FRAG_NONE = 0, XW_FRAG_FIRST, XW_FRAG_LATER, XW_FRAG_HIDDE
 /* What a frame turned out to be. OPAQUE: a VLAN tag was cut off, or there were too many. */
 enum xw_kind { XW_KIND_IP4 = 0, XW_KIND_IP6, XW_KIND_ETHER, XW_KIND_LLC, XW_KIND_OPAQUE };
 
-/* Fields that some rule of the generation uses (struct xw_tables.used). */
-enum xw_used {
-	XW_USED_WHERE = 1 << 0,	 /* iface, direction, vlan */
-	XW_USED_HEADER = 1 << 1, /* length, ttl */
-	XW_USED_SRC = 1 << 2,
-	XW_USED_DST = 1 << 3,
-	XW_USED_SPORT = 1 << 4,
-	XW_USED_DPORT = 1 << 5,
-	/* IPv6 prefixes are in the tries: their blocks would have passed the compiler's cap. */
-	XW_USED_SRC6_TRIE = 1 << 6,
-	XW_USED_DST6_TRIE = 1 << 7,
+/* What a program can judge by (const volatile `features`): at least what the generation in force
+ * uses. The verifier takes the rest out. */
+enum xw_feature {
+	XW_WHERE = 1 << 0,  /* iface, direction, vlan */
+	XW_HEADER = 1 << 1, /* length, ttl */
+	XW_SRC4 = 1 << 2,   /* prefixes in rules */
+	XW_DST4 = 1 << 3,
+	XW_SRC6 = 1 << 4,
+	XW_DST6 = 1 << 5,
+	XW_SPORT = 1 << 6,
+	XW_DPORT = 1 << 7,
+	XW_TRIES = 1 << 8, /* struct xw_tables.tries may be set */
+	XW_SRC_SET = 1 << 9,
+	XW_DST_SET = 1 << 10,
+	XW_NEGATED_SET = 1 << 11,
+	XW_TIMED_SET = 1 << 12,
+	XW_RULES = 1 << 13,
+	XW_COUNTING = 1 << 14, /* a rule that matches may not decide */
+	XW_EXPIRING = 1 << 15,
 };
+
+/* struct xw_tables.tries: IPv6 prefixes are in the tries, as their blocks would have passed the
+ * compiler's cap. */
+#define XW_SRC6_TRIE 1
+#define XW_DST6_TRIE 2
 
 enum xw_policy {
 	XW_POLICY_DROP_INGRESS = 1 << 0,
@@ -64,8 +79,8 @@ enum xw_policy {
  *   header = header_row + length[] + ttl[]
  */
 struct xw_tables {
-	__u32 used;
 	__u32 policy;
+	__u32 tries;
 	__u32 fragment_stride;
 	__u32 header_row;
 	__u32 sport_row;
@@ -75,13 +90,12 @@ struct xw_tables {
 	__u32 opaque_row;
 	__u32 src6_row; /* no prefix matches */
 	__u32 dst6_row;
-	__u32 src4_hidden;
-	__u32 dst4_hidden;
-	__u32 src6_hidden;
-	__u32 dst6_hidden;
+	__u32 src_hidden;
+	__u32 dst_hidden;
 	__u32 sport_hidden;
 	__u32 dport_hidden;
-	__u32 pad;
+	__u32 src_negated; /* rules on `not @set` */
+	__u32 dst_negated;
 	__u32 attachment[XW_ATTACHMENTS];
 	__u32 proto4[XW_BYTE_HIDDEN + 1];
 	__u32 proto6[XW_BYTE_HIDDEN + 1];
@@ -112,6 +126,48 @@ struct xw_leaf {
 struct xw_prefix6 {
 	__u32 bits;
 	__u8 address[16];
+};
+
+/* Sets are shared by both generations; which class satisfies which rule is in a generation. */
+
+/* A class is what an address belongs to: sets, some of them for a time. */
+struct xw_class {
+	__u64 expires; /* CLOCK_BOOTTIME ns; 0 is never */
+	__u32 after;   /* the class from then on */
+	__u32 pad;
+};
+
+/* One generation's rows of a class. */
+struct xw_class_rows {
+	__u32 src;
+	__u32 dst;
+};
+
+/* Key of set4_prefixes, in network order. */
+struct xw_prefix4 {
+	__u32 bits;
+	__u8 address[4];
+};
+
+/* Value of the sets' tries. */
+struct xw_set_prefix {
+	__u32 class; /* its own sets and those of every wider prefix */
+	__u32 own;
+};
+
+/* Where sets have entries: bit n is bit n & 63 of word n >> 6. IPv4 by the /24; IPv6 by a hash of
+ * the /48 (addresses) or the /32 (prefixes). A set bit may be stale, a missing one never. */
+#define XW_OCCUPIED_BITS  24
+#define XW_OCCUPIED_WORDS (1 << (XW_OCCUPIED_BITS - 6))
+#define XW_HASH_FACTOR	  0x9E3779B97F4A7C15ULL /* 2^64 / golden ratio: Knuth, TAOCP 3, 6.4 */
+
+struct xw_occupied {
+	__u64 exact4[XW_OCCUPIED_WORDS];
+	__u64 prefix4[XW_OCCUPIED_WORDS];
+	__u64 exact6[XW_OCCUPIED_WORDS];
+	__u64 prefix6[XW_OCCUPIED_WORDS];
+	__u64 short6; /* IPv6 prefixes under /16 */
+	__u64 pad;
 };
 
 struct xw_count {

@@ -14,38 +14,81 @@ import numpy as np
 
 from . import layout
 from .address6 import TooManyBlocks, table6
-from .generation import Draft
-from .layout import Used
-from .match import Prefix
-from .vectors import Prefixes
+from .generation import Draft, SetWorld
+from .layout import Feature
+from .match import Match, Prefix
+from .vectors import Field, Prefixes
 
 
-def addresses(d: Draft) -> None:
-    """Both address fields, both families."""
-    _address(d, "src", Used.SRC)
-    _address(d, "dst", Used.DST)
+_FEATURES = {
+    ("src", 4): Feature.SRC4,
+    ("src", 6): Feature.SRC6,
+    ("dst", 4): Feature.DST4,
+    ("dst", 6): Feature.DST6,
+}
 
 
-def _address(d: Draft, name: Literal["src", "dst"], used: Used) -> None:
-    users = [
-        (i, value) for i, e in enumerate(d.entries) if (value := getattr(e.match, name)) is not None
-    ]
-    if not users:
+def addresses(d: Draft, world: SetWorld) -> None:
+    """Both address fields, both families, and the classes of the sets."""
+    d.class_rows = np.zeros(max(world.classes, default=0) + 1, dtype=layout.CLASS_ROWS)
+    for name in ("src", "dst"):
+        f = d.field(
+            lambda m, name=name: getattr(m, name) is not None or _set_of(m, name) is not None  # type: ignore[misc]
+        )
+        _sets(d, name, f, world)
+        if f.users:
+            d.tables[f"{name}_hidden"] = d.rows.add(f.hidden)
+        for family in (4, 6):
+            _prefixes(d, name, family, f.free)
+
+
+def _set_of(m: Match, name: str) -> tuple[bool, str] | None:
+    found: tuple[bool, str] | None = getattr(m, f"{name}_set")
+    return found
+
+
+def _sets(d: Draft, name: str, f: Field, world: SetWorld) -> None:
+    """The rows of classes: the rules that name one of its sets, negated or not."""
+    naming: dict[int, int] = {}
+    negated = 0
+    for i, e in enumerate(d.entries):
+        if (value := _set_of(e.match, name)) is not None:
+            number = world.numbers[value[1]]
+            naming[number] = naming.get(number, 0) | 1 << i
+            negated |= value[0] << i
+    d.class_rows[name] = d.rows.add(f.free)
+    if not naming:
         return
-    d.used |= used
-    f = d.field(lambda m: getattr(m, name) is not None)
+    d.features |= Feature.SRC_SET if name == "src" else Feature.DST_SET
+    if negated:
+        d.features |= Feature.NEGATED_SET
+        d.tables[f"{name}_negated"] = d.rows.add(negated)
+    if world.timed:
+        d.features |= Feature.TIMED_SET
+    for number, members in world.classes.items():
+        vector = f.free
+        for member in members:
+            vector |= naming.get(member, 0)
+        d.class_rows[name][number] = d.rows.add(vector)
+
+
+def _prefixes(d: Draft, name: Literal["src", "dst"], family: int, free: int) -> None:
     # Rules about the other family need no care here: what() has excluded them.
-    for family in (4, 6):
-        prefixes, outside = Prefixes(), f.free
-        for i, (negated, prefix) in users:
-            if prefix.family == family:
-                prefixes.add(prefix, 1 << i, negated)
-                outside |= (1 << i) if negated else 0
-        d.tables[f"{name}{family}_hidden"] = d.rows.add(f.hidden)
-        if family == 4:
-            _table4(d, d.tables[f"{name}4"], prefixes, outside)
-        else:
-            _address6(d, name, prefixes, outside)
+    prefixes, outside = Prefixes(), free
+    for i, e in enumerate(d.entries):
+        value = getattr(e.match, name)
+        if value is not None and value[1].family == family:
+            prefixes.add(value[1], 1 << i, value[0])
+            outside |= (1 << i) if value[0] else 0
+    if not prefixes.on and not prefixes.off:
+        # Where only sets are named, a program that looks here finds those that name nothing.
+        d.tables[f"{name}{family}"] = d.tables[f"{name}6_row"] = d.rows.add(outside)
+        return
+    d.features |= _FEATURES[name, family]
+    if family == 4:
+        _table4(d, d.tables[f"{name}4"], prefixes, outside)
+    else:
+        _address6(d, name, prefixes, outside)
 
 
 def _address6(d: Draft, name: str, prefixes: Prefixes, outside: int) -> None:
@@ -58,7 +101,8 @@ def _address6(d: Draft, name: str, prefixes: Prefixes, outside: int) -> None:
     except TooManyBlocks:
         del d.blocks[blocks:], d.leaves[leaves:]
         d.tables[f"{name}6"] = 0
-        d.used |= Used.SRC6_TRIE if name == "src" else Used.DST6_TRIE
+        d.features |= Feature.TRIES
+        d.tables["tries"] |= layout.SRC6_TRIE if name == "src" else layout.DST6_TRIE
         trie = d.src6 if name == "src" else d.dst6
         for prefix, row in placed:
             trie[prefix.length, prefix.address.to_bytes(16, "big")] = row

@@ -16,15 +16,16 @@ import numpy as np
 from . import layout
 from .addressgroups import addresses
 from .errors import Full
-from .generation import Compiled, Draft, Entry, Place
+from .generation import Compiled, Draft, Entry, Place, SetWorld
 from .groups import header, ports, what, where
-from .layout import Action, PolicyBit
+from .layout import Action, Feature, PolicyBit
 from .match import match_of
 from .views import Policy
 
 if TYPE_CHECKING:
     from .model import Rule
 
+NO_SETS = SetWorld()
 MAX_ROW_MEMORY = 1 << 29
 """Bytes of one generation's rows: where too many different combinations end."""
 
@@ -35,6 +36,7 @@ def compile(
     attachments: Sequence[tuple[int, str, str]],
     *,
     now_boot_ns: int,
+    world: SetWorld = NO_SETS,
 ) -> Compiled:
     """Compile enabled (rule, slot)s in order for attachments (number, iface, direction).
 
@@ -48,7 +50,7 @@ def compile(
     places = [
         Place(number, iface, direction == "egress") for number, iface, direction in attachments
     ]
-    return compile_ruleset(entries, policy, places)
+    return compile_ruleset(entries, policy, places, world)
 
 
 def _expires(text: str | None, boot: int) -> int:
@@ -57,7 +59,12 @@ def _expires(text: str | None, boot: int) -> int:
     return max(1, int(datetime.fromisoformat(text).timestamp()) * 10**9 - boot)
 
 
-def compile_ruleset(entries: Sequence[Entry], policy: Policy, places: Sequence[Place]) -> Compiled:
+def compile_ruleset(
+    entries: Sequence[Entry],
+    policy: Policy,
+    places: Sequence[Place],
+    world: SetWorld = NO_SETS,
+) -> Compiled:
     """Compile enabled rules in order. Raises Full when the ruleset is too large."""
     if len(entries) > layout.MAX_POSITIONS:
         raise Full(
@@ -69,8 +76,8 @@ def compile_ruleset(entries: Sequence[Entry], policy: Policy, places: Sequence[P
     where(draft, places)
     header(draft)
     ports(draft)
-    addresses(draft)
-    draft.tables["used"] = int(draft.used)
+    addresses(draft, world)
+    _deciding(draft)
     draft.tables["policy"] = int(_policy_bits(policy))
     compiled = Compiled(
         tables=draft.tables,
@@ -80,9 +87,20 @@ def compile_ruleset(entries: Sequence[Entry], policy: Policy, places: Sequence[P
         rules=np.array([(e.slot, int(e.action), e.expires) for e in entries], dtype=layout.RULE),
         src6=draft.src6,
         dst6=draft.dst6,
+        class_rows=draft.class_rows,
+        features=draft.features,
     )
     _check_memory(compiled)
     return compiled
+
+
+def _deciding(d: Draft) -> None:
+    if d.entries:
+        d.features |= Feature.RULES
+    if any(e.expires for e in d.entries):
+        d.features |= Feature.EXPIRING | Feature.COUNTING
+    if any(e.action is Action.COUNT for e in d.entries):
+        d.features |= Feature.COUNTING
 
 
 def _leaves(found: list[tuple[bytes, bytes, int, int]]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,11 +35,21 @@ class Place:
     egress: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SetWorld:
+    """The sets as the kernel knows them. `classes`: the set numbers of each class id but 0."""
+
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    classes: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    timed: bool = False
+    """Does some class expire?"""
+
+
 @dataclass(slots=True)
 class Compiled:
     """One generation, ready to be written.
 
-    `tables` is one layout.TABLES; `blocks` has shape (n, 256), u32; `leaves` is layout.LEAVES;
+    `tables` is one layout.TABLES; `blocks` has shape (n, 256), u32; `leaves` is layout.LEAVES; `class_rows` layout.CLASS_ROWS by class;
     `vectors` are the rows as bit vectors (layout.pack_rows packs them once the maps' size is known); `rules` is layout.RULE by
     position.
     """
@@ -51,6 +61,8 @@ class Compiled:
     rules: np.ndarray
     src6: Trie
     dst6: Trie
+    class_rows: np.ndarray
+    features: layout.Feature
 
     @property
     def need(self) -> Sizes:
@@ -61,6 +73,7 @@ class Compiled:
             blocks=max(len(self.blocks), 1),
             leaves=max(len(self.leaves), 1),
             prefixes6=max(len(self.src6), len(self.dst6), 1),
+            class_rows=len(self.class_rows),
         )
 
 
@@ -86,6 +99,10 @@ class Rows:
         return first
 
 
+_NEUTRAL = ("header_row", "sport_row", "sport_hidden", "dport_row", "dport_hidden", "attachment",
+            "src_hidden", "dst_hidden", "src6_row", "dst6_row", "src4", "dst4", "src6", "dst6")  # fmt: skip
+
+
 @dataclass(slots=True)
 class Draft:
     """A generation while it is being compiled: what every group of fields reads and writes."""
@@ -95,23 +112,28 @@ class Draft:
     rows: Rows
     everything: int
     drops: int
-    used: layout.Used = field(default=layout.Used(0))
+    features: layout.Feature = field(default=layout.Feature(0))
     blocks: list[np.ndarray] = field(default_factory=list)
     leaves: list[tuple[bytes, bytes, int, int]] = field(default_factory=list)
     src6: Trie = field(default_factory=dict)
     dst6: Trie = field(default_factory=dict)
+    class_rows: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=layout.CLASS_ROWS))
 
     @classmethod
     def of(cls, entries: Sequence[Entry]) -> Draft:
         """An empty draft for these rules."""
         count = len(entries)
-        return cls(
+        draft = cls(
             entries=entries,
             tables=np.zeros((), dtype=layout.TABLES),
             rows=Rows(),
             everything=(1 << count) - 1,
             drops=bits((i for i, e in enumerate(entries) if e.action is Action.DROP), count),
         )
+        # A program may look at more than this generation uses: there every rule is satisfied.
+        for name in _NEUTRAL:
+            draft.tables[name] = draft.rows.add(draft.everything)
+        return draft
 
     def select(self, test: Callable[[Match], bool]) -> int:
         """The rules whose match passes a test."""

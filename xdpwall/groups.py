@@ -13,7 +13,7 @@ import numpy as np
 from . import layout
 from .errors import Full
 from .generation import Draft, Place
-from .layout import BYTE_HIDDEN, ICMP_HIDDEN, LENGTH_HIDDEN, Used
+from .layout import BYTE_HIDDEN, ICMP_HIDDEN, LENGTH_HIDDEN, Feature
 from .match import VLAN_NONE, Ranges
 from .vectors import Field, classes_of, sweep
 
@@ -135,7 +135,7 @@ def where(d: Draft, places: Sequence[Place]) -> None:
     """Interface, direction and VLAN."""
     if not d.select(lambda m: m.iface is not None or m.egress is not None or m.vlan is not None):
         return
-    d.used |= Used.WHERE
+    d.features |= Feature.WHERE
     vlan, vlan_vectors = _vlans(d)
     d.tables["vlan"] = vlan
     first_row: dict[int, int] = {}
@@ -169,7 +169,7 @@ def header(d: Draft) -> None:
     """IP length and TTL or hop limit."""
     if not d.select(lambda m: m.length is not None or m.ttl is not None):
         return
-    d.used |= Used.HEADER
+    d.features |= Feature.HEADER
     length = d.field(lambda m: m.length is not None)
     ttl = d.field(lambda m: m.ttl is not None)
     lengths, length_vectors = sweep(
@@ -200,14 +200,14 @@ def header(d: Draft) -> None:
 
 def ports(d: Draft) -> None:
     """Source and destination ports. Protocols without ports skip the row: what() excludes them."""
-    _port(d, "sport", d.field(lambda m: m.sport is not None), Used.SPORT)
-    _port(d, "dport", d.field(lambda m: m.dport is not None), Used.DPORT)
+    _port(d, "sport", d.field(lambda m: m.sport is not None), Feature.SPORT)
+    _port(d, "dport", d.field(lambda m: m.dport is not None), Feature.DPORT)
 
 
-def _port(d: Draft, name: str, f: Field, used: Used) -> None:
+def _port(d: Draft, name: str, f: Field, feature: Feature) -> None:
     if not f.users:
         return
-    d.used |= used
+    d.features |= feature
     terms = [
         (1 << i, *value)
         for i, e in enumerate(d.entries)

@@ -5,7 +5,7 @@ tests/bpf/test_abi.py compares every dtype and constant here with the object's B
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import IntEnum, IntFlag
 from typing import Any
 
@@ -25,7 +25,14 @@ BLOCK = 0x80000000
 LEAF = 0x40000000
 
 MAX_POSITIONS = 16384
-MIN_POSITIONS = 1024
+MIN_POSITIONS = 64
+CLASSES = 65536
+CLASS_STEPS = 8
+OCCUPIED_BITS = 24
+OCCUPIED_WORDS = 1 << (OCCUPIED_BITS - 6)
+HASH_FACTOR = 0x9E3779B97F4A7C15
+SET_PREFIXES = 1 << 24
+"""Prefixes of one family that all sets together may hold: a limit, no memory is taken for it."""
 
 
 class Action(IntEnum):
@@ -36,17 +43,29 @@ class Action(IntEnum):
     DROP = 2
 
 
-class Used(IntFlag):
-    """enum xw_used: which groups of fields some rule uses."""
+class Feature(IntFlag):
+    """enum xw_feature: what a generation uses, and a program can judge by."""
 
-    WHERE = 1
-    HEADER = 2
-    SRC = 4
-    DST = 8
-    SPORT = 16
-    DPORT = 32
-    SRC6_TRIE = 64
-    DST6_TRIE = 128
+    WHERE = 1 << 0
+    HEADER = 1 << 1
+    SRC4 = 1 << 2
+    DST4 = 1 << 3
+    SRC6 = 1 << 4
+    DST6 = 1 << 5
+    SPORT = 1 << 6
+    DPORT = 1 << 7
+    TRIES = 1 << 8
+    SRC_SET = 1 << 9
+    DST_SET = 1 << 10
+    NEGATED_SET = 1 << 11
+    TIMED_SET = 1 << 12
+    RULES = 1 << 13
+    COUNTING = 1 << 14
+    EXPIRING = 1 << 15
+
+
+SRC6_TRIE, DST6_TRIE = 1, 2
+"""Bits of TABLES' `tries`."""
 
 
 class PolicyBit(IntFlag):
@@ -63,8 +82,8 @@ FRAGMENT_CLASSES = ("none", "first", "later", "hidden")
 
 TABLES = np.dtype(
     [
-        ("used", "<u4"),
         ("policy", "<u4"),
+        ("tries", "<u4"),
         ("fragment_stride", "<u4"),
         ("header_row", "<u4"),
         ("sport_row", "<u4"),
@@ -74,13 +93,12 @@ TABLES = np.dtype(
         ("opaque_row", "<u4"),
         ("src6_row", "<u4"),
         ("dst6_row", "<u4"),
-        ("src4_hidden", "<u4"),
-        ("dst4_hidden", "<u4"),
-        ("src6_hidden", "<u4"),
-        ("dst6_hidden", "<u4"),
+        ("src_hidden", "<u4"),
+        ("dst_hidden", "<u4"),
         ("sport_hidden", "<u4"),
         ("dport_hidden", "<u4"),
-        ("pad", "<u4"),
+        ("src_negated", "<u4"),
+        ("dst_negated", "<u4"),
         ("attachment", "<u4", (ATTACHMENTS,)),
         ("proto4", "<u4", (BYTE_HIDDEN + 1,)),
         ("proto6", "<u4", (BYTE_HIDDEN + 1,)),
@@ -123,8 +141,32 @@ LEAVES = np.dtype(
 )
 """struct xw_leaf."""
 
+PREFIX4 = np.dtype([("bits", "<u4"), ("address", "u1", (4,))])
+"""struct xw_prefix4."""
+
 PREFIX6 = np.dtype([("bits", "<u4"), ("address", "u1", (16,))])
 """struct xw_prefix6."""
+
+SET_PREFIX = np.dtype([("class", "<u4"), ("own", "<u4")])
+"""struct xw_set_prefix."""
+
+CLASS = np.dtype([("expires", "<u8"), ("after", "<u4"), ("pad", "<u4")])
+"""struct xw_class."""
+
+CLASS_ROWS = np.dtype([("src", "<u4"), ("dst", "<u4")])
+"""struct xw_class_rows."""
+
+OCCUPIED = np.dtype(
+    [
+        ("exact4", "<u8", (OCCUPIED_WORDS,)),
+        ("prefix4", "<u8", (OCCUPIED_WORDS,)),
+        ("exact6", "<u8", (OCCUPIED_WORDS,)),
+        ("prefix6", "<u8", (OCCUPIED_WORDS,)),
+        ("short6", "<u8"),
+        ("pad", "<u8"),
+    ]
+)
+"""struct xw_occupied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,39 +192,38 @@ class Sizes:
     """How big one generation's maps are; every number a power of two."""
 
     positions: int = MIN_POSITIONS
-    rows: int = 1024
+    rows: int = 64
     blocks: int = 64
     leaves: int = 64
-    prefixes6: int = 1024
+    prefixes6: int = 1
+    class_rows: int = 1
+    set4: int = 1
+    """IPv4 addresses that all sets together may hold; 1 is no sets at all, likewise set6."""
+    set6: int = 1
 
     @property
     def aggregates(self) -> int:
-        """u64s in front of a row: one bit a word."""
-        return max(1, self.positions // 4096)
+        """u64s in front of a row: one bit a word; none for a row of one word."""
+        return 0 if self.positions <= 64 else max(1, self.positions // 4096)
 
     @property
     def row_bytes(self) -> int:
         """Bytes of a row, aggregates and words."""
         return 8 * (self.aggregates + self.positions // 64)
 
+    @property
+    def sets(self) -> bool:
+        """Is there room for sets?"""
+        return self.set4 > 1 or self.set6 > 1
+
     def holds(self, other: Sizes) -> bool:
         """Does a ruleset of the other's size fit?"""
-        return (
-            self.positions >= other.positions
-            and self.rows >= other.rows
-            and self.blocks >= other.blocks
-            and self.leaves >= other.leaves
-            and self.prefixes6 >= other.prefixes6
-        )
+        return all(a >= b for a, b in zip(astuple(self), astuple(other), strict=True))
 
     def grown_to(self, other: Sizes) -> Sizes:
         """The smallest sizes that hold both; sizes never shrink while maps live."""
         return Sizes(
-            positions=max(self.positions, _power_of_two(other.positions)),
-            rows=max(self.rows, _power_of_two(other.rows)),
-            blocks=max(self.blocks, _power_of_two(other.blocks)),
-            leaves=max(self.leaves, _power_of_two(other.leaves)),
-            prefixes6=max(self.prefixes6, _power_of_two(other.prefixes6)),
+            *(max(a, _power_of_two(b)) for a, b in zip(astuple(self), astuple(other), strict=True))
         )
 
 

@@ -17,7 +17,8 @@ from .kernel.objects import MapSize, load_object
 from .layout import Sizes
 
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
-MAP_SET = ("tables", "blocks", "leaves", "rows", "rules", *TRIES)
+SETS = ("set4", "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
+MAP_SET = ("tables", "blocks", "leaves", "rows", "rules", "class_rows", *TRIES, *SETS)
 
 Array = np.ndarray[Any, Any]
 

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* struct packet -> a row for each group of fields, and the rows' words together. */
+#ifndef XDPWALL_ROWS_H
+#define XDPWALL_ROWS_H
+
+#include "maps.h"
+#include "packet.h"
+#include "address.h"
+#include "sets.h"
+
+/* An address has four: of the rules' own prefixes; of the sets that it is in, exactly and by a
+ * prefix; and the rules on `not @set`. */
+enum group {
+	G_WHAT = 0,
+	G_WHERE,
+	G_HEADER,
+	G_SPORT,
+	G_DPORT,
+	G_SRC,
+	G_SRC_EXACT,
+	G_SRC_WIDE,
+	G_SRC_NEGATED,
+	G_DST,
+	G_DST_EXACT,
+	G_DST_WIDE,
+	G_DST_NEGATED,
+	GROUPS
+};
+
+/* Row 0 satisfies nothing. */
+#define NO_ROW 0
+
+#define SRC_FEATURES (XW_SRC4 | XW_SRC6 | XW_SRC_SET)
+#define DST_FEATURES (XW_DST4 | XW_DST6 | XW_DST_SET)
+
+static __always_inline __u32 what_row(const struct xw_tables *t, const struct packet *p)
+{
+	__u32 row;
+
+	if (p->proto > XW_BYTE_HIDDEN || p->flags > XW_BYTE_HIDDEN || p->icmp > XW_ICMP_HIDDEN)
+		return NO_ROW;
+	if (p->kind == XW_KIND_IP4) {
+		row = t->proto4[p->proto];
+		if (p->proto == 6)
+			row += t->flags[p->flags];
+		else if (p->proto == 1)
+			row += t->icmp4[p->icmp];
+	} else if (p->kind == XW_KIND_IP6) {
+		row = t->proto6[p->proto];
+		if (p->proto == 6)
+			row += t->flags[p->flags];
+		else if (p->proto == 58)
+			row += t->icmp6[p->icmp];
+	} else if (p->kind == XW_KIND_ETHER) {
+		return t->ether_row + t->ether[p->ethertype];
+	} else {
+		return p->kind == XW_KIND_LLC ? t->llc_row : t->opaque_row;
+	}
+	return row + (p->fragment & 3) * t->fragment_stride;
+}
+
+static __always_inline __u32 where_row(const struct xw_tables *t, const struct packet *p)
+{
+	if (p->vlan > XW_VLAN_HIDDEN)
+		return NO_ROW;
+	return t->attachment[number & (XW_ATTACHMENTS - 1)] + t->vlan[p->vlan];
+}
+
+static __always_inline __u32 header_row(const struct xw_tables *t, const struct packet *p)
+{
+	if (p->length > XW_LENGTH_HIDDEN || p->ttl > XW_BYTE_HIDDEN)
+		return NO_ROW;
+	return t->header_row + t->length[p->length] + t->ttl[p->ttl];
+}
+
+/* The four rows of an address field into row[G_SRC...] or row[G_DST...]. */
+static __always_inline void address_rows(const struct levels *l, const struct packet *p,
+					 const bool src, __u32 *row)
+{
+	const struct xw_tables *t = l->t;
+	const bool ip4 = p->kind == XW_KIND_IP4;
+	const __u32 *address = src ? p->src : p->dst;
+	const struct xw_class_rows *rows_of;
+	struct membership m = {};
+
+	if (features & XW_NEGATED_SET)
+		row[3] = src ? t->src_negated : t->dst_negated;
+	if (p->addresses_hidden) {
+		row[0] = src ? t->src_hidden : t->dst_hidden;
+		row[1] = row[3];
+		return;
+	}
+	if (ip4 && features & (src ? XW_SRC4 : XW_DST4))
+		row[0] = row4(src ? t->src4 : t->dst4, l->block, address[0]);
+	else if (!ip4 && features & (src ? XW_SRC6 : XW_DST6))
+		row[0] = src ? src6_row(l, address) : dst6_row(l, address);
+	else if (features & (src ? XW_SRC_SET : XW_DST_SET))
+		row[0] = NO_ROW;
+	if (!(features & (src ? XW_SRC_SET : XW_DST_SET)))
+		return;
+	rows_of = bpf_map_lookup_elem(&class_rows, &l->copy);
+	if (!rows_of)
+		return;
+	classify(ip4, address, &m);
+	row[1] = src ? rows_of[m.exact & class_mask].src : rows_of[m.exact & class_mask].dst;
+	row[2] = src ? rows_of[m.wide & class_mask].src : rows_of[m.wide & class_mask].dst;
+}
+
+static __always_inline void port_rows(const struct xw_tables *t, const struct packet *p,
+				      __u32 *row)
+{
+	bool read = p->ports == PORTS_READ;
+
+	if (features & XW_SPORT)
+		row[G_SPORT] = read ? t->sport_row + t->sport[p->sport] : t->sport_hidden;
+	if (features & XW_DPORT)
+		row[G_DPORT] = read ? t->dport_row + t->dport[p->dport] : t->dport_hidden;
+}
+
+/* A group that this packet does not have repeats the first row. */
+static __always_inline void find_rows(const struct levels *l, const struct packet *p, __u32 *row)
+{
+	const struct xw_tables *t = l->t;
+	__u32 what = what_row(t, p);
+
+	row[G_WHAT] = what;
+	row[G_WHERE] = features & XW_WHERE ? where_row(t, p) : what;
+	row[G_HEADER] = row[G_SPORT] = row[G_DPORT] = row[G_SRC] = row[G_DST] = what;
+	if (p->kind > XW_KIND_IP6)
+		return;
+	if (features & XW_HEADER)
+		row[G_HEADER] = header_row(t, p);
+	if (features & SRC_FEATURES)
+		address_rows(l, p, true, row + G_SRC);
+	if (features & DST_FEATURES)
+		address_rows(l, p, false, row + G_DST);
+	if (p->ports != PORTS_NONE)
+		port_rows(t, p, row);
+}
+
+static __always_inline bool in_use(int group)
+{
+	switch (group) {
+	case G_WHAT:
+		return true;
+	case G_WHERE:
+		return features & XW_WHERE;
+	case G_HEADER:
+		return features & XW_HEADER;
+	case G_SPORT:
+		return features & XW_SPORT;
+	case G_DPORT:
+		return features & XW_DPORT;
+	case G_SRC:
+		return features & SRC_FEATURES;
+	case G_DST:
+		return features & DST_FEATURES;
+	case G_SRC_EXACT:
+	case G_SRC_WIDE:
+		return features & XW_SRC_SET;
+	case G_DST_EXACT:
+	case G_DST_WIDE:
+		return features & XW_DST_SET;
+	case G_SRC_NEGATED:
+		return features & XW_SRC_SET && features & XW_NEGATED_SET;
+	default:
+		return features & XW_DST_SET && features & XW_NEGATED_SET;
+	}
+}
+
+static __always_inline void point(const void *rows_of_copy, const __u32 *number_of,
+				  const __u64 *row[GROUPS])
+{
+#pragma unroll
+	for (int g = 0; g < GROUPS; g++)
+		if (in_use(g))
+			row[g] = rows_of_copy + (number_of[g] & row_mask) * row_bytes;
+}
+
+/* u64 number `i` of an address's rows; of its aggregates, where a superset does. */
+static __always_inline __u64 address_word(const __u64 **row, __u32 i, const __u32 set_feature,
+					  const bool aggregate)
+{
+	__u64 word = row[0][i], in;
+
+	if (!(features & set_feature))
+		return word;
+	in = row[1][i] | row[2][i];
+	if (features & XW_NEGATED_SET)
+		in = aggregate ? in | row[3][i] : in ^ row[3][i];
+	return word | in;
+}
+
+/* u64 number `i` of all rows together. */
+static __always_inline __u64 all_of(const __u64 *row[GROUPS], __u32 i, const bool aggregate)
+{
+	__u64 word = row[G_WHAT][i];
+
+	if (features & XW_WHERE)
+		word &= row[G_WHERE][i];
+	if (features & XW_HEADER)
+		word &= row[G_HEADER][i];
+	if (features & XW_SPORT)
+		word &= row[G_SPORT][i];
+	if (features & XW_DPORT)
+		word &= row[G_DPORT][i];
+	if (features & SRC_FEATURES)
+		word &= address_word(row + G_SRC, i, XW_SRC_SET, aggregate);
+	if (features & DST_FEATURES)
+		word &= address_word(row + G_DST, i, XW_DST_SET, aggregate);
+	return word;
+}
+
+#endif
