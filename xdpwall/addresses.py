@@ -11,20 +11,47 @@ from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, Literal
 
-from .inputs import bad, later, negation, text
+from .inputs import bad, negation, text
 from .match import Prefix
 
 _WANTED = "an address or a prefix: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32"
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
 _DOTTED = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
 _MAPPED = 0xFFFF << 32
+_SET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+
+SetUse = tuple[bool, str]
+"""(negated, name): `!@name` in `src` or `dst`."""
+
+
+def parse_set_name(field: str, value: Any) -> str:
+    """The name of a set, without the @ that a rule writes in front."""
+    if isinstance(value, str) and _SET_NAME.fullmatch(value):
+        return value
+    raise bad(
+        field,
+        value,
+        "is not a set's name",
+        "1 to 32 of a-z, 0-9, _ and -, beginning with a letter or a digit",
+    )
+
+
+def set_use(field: str, value: Any) -> SetUse | None:
+    """What `@name` or `!@name` says; None for anything that is no set."""
+    if not isinstance(value, str):
+        return None
+    negated, body = negation(value)
+    if not body.startswith("@"):
+        return None
+    if not _SET_NAME.fullmatch(body[1:]):
+        wanted = "@ and 1 to 32 of a-z, 0-9, _ and -, beginning with a letter or a digit"
+        raise bad(field, value, "is not the name of a set", wanted)
+    return negated, body[1:]
 
 
 def parse_prefix(field: str, value: Any) -> tuple[bool, Prefix]:
     """(negated, prefix) of a `src` or `dst`."""
     negated, body = negation(text(field, value, _WANTED))
-    if body.startswith("@"):
-        raise later(field, value, f"a set ({body[:40]})")
     address, slash, length_text = body.partition("/")
     family, number = _address(field, value, address, slash + length_text)
     bits = 32 if family == 4 else 128
@@ -57,11 +84,14 @@ def prefix_text(prefix: Prefix) -> str:
     return spelled if prefix.length == full else f"{spelled}/{prefix.length}"
 
 
-def canonical_prefix(field: str, value: Any) -> tuple[str, int]:
-    """The canonical text of a `src` or `dst`, and its family (4 or 6)."""
+def canonical_address(field: str, value: Any) -> str:
+    """The canonical text of a `src` or `dst`: a prefix or `@set`, either with `!` in front."""
+    named = set_use(field, value)
+    if named is not None:
+        return f"!@{named[1]}" if named[0] else f"@{named[1]}"
     negated, prefix = parse_prefix(field, value)
     spelled = prefix_text(prefix)
-    return (f"!{spelled}" if negated else spelled), prefix.family
+    return f"!{spelled}" if negated else spelled
 
 
 def _spell(family: int, number: int) -> str:

@@ -121,7 +121,7 @@ def implied_family(rule: Mapping[str, Any]) -> tuple[str | None, str]:
 def _family_of(name: str, value: object) -> str | None:
     if name == "proto":
         return "ipv4" if value == "icmp" else "ipv6" if value == "icmpv6" else None
-    if not isinstance(value, str):
+    if not isinstance(value, str) or value.startswith(("@", "!@")):
         return None
     return "ipv6" if ":" in value else "ipv4"
 

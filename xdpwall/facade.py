@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from . import views
+from . import views, views_sets
 
 if TYPE_CHECKING:
     from .model import Rule, Ruleset
+    from .setentries import Entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,45 @@ class Facade(Protocol):
     def reset_counters(
         self, rule_ids: Sequence[str] | None = None, *, by: Author = Author()
     ) -> views.RuleOutcome: ...
+
+    # -- sets ------------------------------------------------------------------------------------
+    def sets(self) -> views_sets.SetList: ...
+    def set(self, name: str) -> views_sets.SetView: ...
+    def set_entries(
+        self, name: str, *, start: int = 0, limit: int = 1000
+    ) -> views_sets.SetEntries: ...
+    def create_set(self, name: str, *, by: Author = Author()) -> views_sets.SetOutcome:
+        """An empty one; one that is there already stays as it is."""
+        ...
+
+    def replace_set(
+        self,
+        name: str,
+        entries: Entries,
+        *,
+        timeouts: Mapping[str, str] | None = None,
+        by: Author = Author(),
+    ) -> views_sets.SetOutcome:
+        """Exactly these entries, in one switch; made when absent. `timeouts`: entry -> time."""
+        ...
+
+    def change_set(
+        self,
+        name: str,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        expires: str | None = None,
+        by: Author = Author(),
+    ) -> views_sets.SetChange:
+        """One entry or a few. What is there already gets `expires` (RFC 3339; None: for good)."""
+        ...
+
+    def delete_set(self, name: str, *, by: Author = Author()) -> views.DeleteOutcome:
+        """Conflict "set-in-use" while a rule names it."""
+        ...
+
+    def test_set(self, name: str, address: str) -> views_sets.SetTest: ...
 
     # -- everything else -------------------------------------------------------------------------
     def set_policy(

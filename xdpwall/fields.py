@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any
 
-from .addresses import canonical_prefix
+from .addresses import canonical_address
 from .inputs import bad, boolean, choice, closest, later, negation, number, text
 from .match import Ranges
 from .names import ICMP_CODES, ICMP_TYPE_NAMES, ICMP_TYPES, PROTOCOL_NAMES, PROTOCOLS, TCP_FLAGS
@@ -116,13 +116,13 @@ def parse_proto(value: Any) -> str | int:
 
 
 def parse_src(value: Any) -> str:
-    """`10.0.0.0/8`, `!2001:db8::1`."""
-    return canonical_prefix("src", value)[0]
+    """`10.0.0.0/8`, `!2001:db8::1`, `@friends`."""
+    return canonical_address("src", value)
 
 
 def parse_dst(value: Any) -> str:
     """As src."""
-    return canonical_prefix("dst", value)[0]
+    return canonical_address("dst", value)
 
 
 def parse_ranges(field: str, value: Any) -> tuple[bool, Ranges]:

@@ -44,6 +44,9 @@ class Match:
     proto: int | None = None
     src: tuple[bool, Prefix] | None = None
     dst: tuple[bool, Prefix] | None = None
+    src_set: tuple[bool, str] | None = None
+    """(negated, the set's name); `src` is None then. A negated set is about both families."""
+    dst_set: tuple[bool, str] | None = None
     sport: tuple[bool, Ranges] | None = None
     dport: tuple[bool, Ranges] | None = None
     icmp_type: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .addresses import parse_prefix
+from .addresses import parse_prefix, set_use
 from .checks import implied_family
 from .fields import parse_flags, parse_ranges
 from .inputs import negation
@@ -25,6 +25,8 @@ def numbers_of(rule: Rule) -> Match:
         proto=PROTOCOLS[rule.proto] if isinstance(rule.proto, str) else rule.proto,
         src=_prefix("src", rule.src),
         dst=_prefix("dst", rule.dst),
+        src_set=set_use("src", rule.src),
+        dst_set=set_use("dst", rule.dst),
         sport=_ranges("sport", rule.sport),
         dport=_ranges("dport", rule.dport),
         icmp_type=None if kind is None else icmp_type_number(str(rule.proto), kind),
@@ -44,7 +46,9 @@ def _ethertype(text: str) -> int | Literal["any"]:
 
 
 def _prefix(field: str, text: str | None) -> tuple[bool, Prefix] | None:
-    return None if text is None else parse_prefix(field, text)
+    if text is None or text.startswith(("@", "!@")):
+        return None
+    return parse_prefix(field, text)
 
 
 def _ranges(field: str, text: str | None) -> tuple[bool, Ranges] | None:

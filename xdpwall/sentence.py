@@ -25,8 +25,8 @@ _WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+))', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 ACTIONS = ("drop", "accept", "count")
 VALUED = {
-    "from": ("src", "an address or a prefix"),
-    "to": ("dst", "an address or a prefix"),
+    "from": ("src", "an address, a prefix or @set"),
+    "to": ("dst", "an address, a prefix or @set"),
     "sport": ("sport", "a port, a range or a list"),
     "dport": ("dport", "a port, a range or a list"),
     "on": ("iface", "the name of an interface"),

@@ -1,0 +1,183 @@
+"""What a set holds: addresses and prefixes of both families, as sorted arrays. Pure.
+
+    Entry       one of them, parsed
+    Entries     any number, each once, with the algebra that replacing and merging sets takes
+
+/32 and /128 are addresses, never prefixes. numpy is imported inside, since a command line that
+only names a set must not pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from .addresses import parse_prefix, prefix_text
+from .errors import Full, InvalidInput
+from .inputs import bad
+from .match import Prefix
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MAX_ENTRIES = 16_777_216
+"""In one set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An address or a prefix; `address` in host order, its host bits zero."""
+
+    family: Literal[4, 6]
+    address: int
+    length: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is one address."""
+        return self.length == (32 if self.family == 4 else 128)
+
+    @property
+    def text(self) -> str:
+        """The canonical spelling: `10.0.0.1`, `2001:db8::/32`."""
+        return prefix_text(Prefix(self.family, self.address, self.length))
+
+
+def parse_entry(text: object, field: str = "entry") -> Entry:
+    """One entry of a set. Raises InvalidInput under `field`."""
+    if isinstance(text, str) and text.lstrip()[:1] in ("!", "@"):
+        raise bad(field, text, "is not an entry", "an address or a prefix; a rule negates a set")
+    _, prefix = parse_prefix(field, text)
+    return Entry(prefix.family, prefix.address, prefix.length)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entries:
+    """Sorted and unique. Arrays are not to be written to.
+
+    v4  (n,) u4, an address in host order
+    v6  (n, 2) u8, high and low half in host order
+    p4  (n,) u8, address << 8 | length, length 0 to 31
+    p6  (n,) of (hi u8, lo u8, length u8), length 0 to 127
+    """
+
+    v4: np.ndarray[Any, Any]
+    v6: np.ndarray[Any, Any]
+    p4: np.ndarray[Any, Any]
+    p6: np.ndarray[Any, Any]
+
+    def __len__(self) -> int:
+        return len(self.v4) + len(self.v6) + len(self.p4) + len(self.p6)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entries) and self.pack() == other.pack()
+
+    def __hash__(self) -> int:
+        return hash(self.pack())
+
+    def __repr__(self) -> str:
+        shown = ", ".join(self.texts(0, 5))
+        return f"Entries({len(self)}: {shown}{', ...' if len(self) > 5 else ''})"
+
+    @classmethod
+    def empty(cls) -> Entries:
+        """None at all."""
+        from .setarrays import make
+
+        return cls(*make([], [], [], []))
+
+    @classmethod
+    def of(cls, texts: Iterable[object], field: str = "entries") -> Entries:
+        """From spellings; one that stands twice counts once. An error's field is `entries[i]`."""
+        return cls.from_entries(parse_entry(t, f"{field}[{i}]") for i, t in enumerate(texts))
+
+    @classmethod
+    def from_entries(cls, entries: Iterable[Entry]) -> Entries:
+        """From parsed entries, in any order."""
+        from .setarrays import make
+
+        v4: list[int] = []
+        v6: list[int] = []
+        p4: list[int] = []
+        p6: list[tuple[int, int]] = []
+        for entry in entries:
+            if entry.family == 4:
+                if entry.exact:
+                    v4.append(entry.address)
+                else:
+                    p4.append(entry.address << 8 | entry.length)
+            elif entry.exact:
+                v6.append(entry.address)
+            else:
+                p6.append((entry.address, entry.length))
+        return cls(*make(v4, v6, p4, p6))
+
+    def at(self, index: int) -> Entry:
+        """The entry at a place of the order v4, p4, v6, p6."""
+        if index < len(self.v4):
+            return Entry(4, int(self.v4[index]), 32)
+        index -= len(self.v4)
+        if index < len(self.p4):
+            value = int(self.p4[index])
+            return Entry(4, value >> 8, value & 255)
+        index -= len(self.p4)
+        if index < len(self.v6):
+            high, low = self.v6[index]
+            return Entry(6, int(high) << 64 | int(low), 128)
+        row = self.p6[index - len(self.v6)]
+        return Entry(6, int(row["hi"]) << 64 | int(row["lo"]), int(row["length"]))
+
+    def texts(self, start: int = 0, count: int | None = None) -> list[str]:
+        """Spellings of a part, in the order v4, p4, v6, p6."""
+        end = len(self) if count is None else min(len(self), start + count)
+        return [self.at(index).text for index in range(max(start, 0), end)]
+
+    def pack(self) -> bytes:
+        """As bytes, for the store and the wire: what `unpack` takes."""
+        from .setarrays import pack
+
+        return pack(self.v4, self.v6, self.p4, self.p6)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Entries:
+        """The entries of `pack`'s bytes. InvalidInput (field `packed`) for any others."""
+        from .setarrays import unpack
+
+        try:
+            return cls(*unpack(data))
+        except ValueError as error:
+            raise InvalidInput(f"packed: {error}", field="packed") from None
+
+    def union(self, other: Entries) -> Entries:
+        """Those of either."""
+        from .setarrays import union
+
+        return Entries(*(union(a, b) for a, b in zip(self._arrays, other._arrays, strict=True)))
+
+    def difference(self, other: Entries) -> Entries:
+        """Those that `other` does not have (as entries: a prefix takes away no address of it)."""
+        from .setarrays import difference
+
+        parts = zip(self._arrays, other._arrays, strict=True)
+        return Entries(*(difference(a, b) for a, b in parts))
+
+    def covered(self) -> tuple[Entries, int]:
+        """Without those that a wider one covers, and how many those were."""
+        from .setarrays import uncovered
+
+        rest = Entries(*uncovered(self.v4, self.v6, self.p4, self.p6))
+        return rest, len(self) - len(rest)
+
+    @property
+    def _arrays(self) -> tuple[np.ndarray[Any, Any], ...]:
+        return self.v4, self.v6, self.p4, self.p6
+
+
+def check_size(count: int, name: str) -> None:
+    """Full, when so many are too many for one set."""
+    if count > MAX_ENTRIES:
+        raise Full(
+            f"set {name}: {count:,} entries; one set holds at most {MAX_ENTRIES:,}",
+            code="set-too-large",
+        )
