@@ -4,6 +4,7 @@
 #define XDPWALL_ENTRY_H
 
 #include "parse.h"
+#include "fragment.h"
 #include "match.h"
 
 /* Judges and counts a frame that stands for `packets` of `bytes`; true: drop it. */
@@ -20,7 +21,12 @@ static __always_inline bool dropped(struct xw_ctx *ctx, __u32 packets, __u32 byt
 	control_word = *(volatile __u64 *)word;
 	if (control_word & XW_CONTROL_OFF)
 		return false;
-	decision = parse(ctx, &p) ? DECISION_ERROR : decide(&p, control_word);
+	if (parse(ctx, &p))
+		decision = DECISION_ERROR;
+	else if (is_piece(&p) && piece(&p))
+		decision = DECISION_ERROR;
+	else
+		decision = decide(&p, control_word);
 	count_packet(&p, decision);
 	return decision & DECISION_DROP;
 }

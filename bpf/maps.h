@@ -22,7 +22,7 @@ const volatile __u32 class_mask; /* classes that the generation knows - 1, likew
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
+	__uint(max_entries, XW_CONTROL_WORDS);
 	__type(key, __u32);
 	__type(value, __u64);
 } control SEC(".maps");
@@ -125,9 +125,9 @@ struct prefix_trie dst6_1 SEC(".maps");
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2);
-	__uint(key_size, 4);
-	__uint(value_size, 8); /* (class_mask + 1) * struct xw_class_rows */
+	__uint(max_entries, 2); /* 2 * (class_mask + 1) */
+	__type(key, __u32);
+	__type(value, struct xw_class_rows);
 } class_rows SEC(".maps");
 
 /* The sets. Addresses in network order. */
@@ -175,9 +175,9 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__uint(key_size, 4);
-	__uint(value_size, 16); /* struct xw_occupied */
+	__uint(max_entries, 1); /* 4 * XW_OCCUPIED_WORDS + 1 */
+	__type(key, __u32);
+	__type(value, __u64);
 } occupied SEC(".maps");
 
 #endif

@@ -83,7 +83,7 @@ static __always_inline int by_policy(const struct xw_tables *t, const struct pac
 }
 
 /* The first rule of the walk that decides, `word` being the first word with any; -1: none. */
-static __always_inline int first_rule(const struct packet *p, struct walk *w, __u64 word)
+static __always_inline int first_rule(struct packet *p, struct walk *w, __u64 word)
 {
 	int decision = judge(w->copy, w->index * 64 + lowest(word), p);
 
@@ -93,11 +93,10 @@ static __always_inline int first_rule(const struct packet *p, struct walk *w, __
 	return rest(p, w);
 }
 
-/* `control_word` was read once by the entry, so everything here is of one generation. */
-static __always_inline int decide(const struct packet *p, __u64 control_word)
+/* -1: no rule decides. */
+static __always_inline int by_rules(const struct xw_tables *t, struct packet *p, __u32 copy)
 {
-	__u32 copy = control_word & XW_CONTROL_COPY, word_mask = positions / 64 - 1;
-	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
+	__u32 word_mask = positions / 64 - 1;
 	struct levels l = {
 	    .t = t,
 	    .block = bpf_map_lookup_elem(&blocks, &copy),
@@ -106,38 +105,46 @@ static __always_inline int decide(const struct packet *p, __u64 control_word)
 	const void *base = bpf_map_lookup_elem(&rows, &copy);
 	const __u64 *row[GROUPS];
 	struct walk w = {.copy = copy};
-	int decision = -1;
+	__u64 word;
 
-	if (!t || !l.block || !base)
+	if (!l.block || !base)
 		return DECISION_ERROR;
-	if (!(features & XW_RULES))
-		return by_policy(t, p);
 	find_rows(&l, p, w.rows);
 	point(base, w.rows, row);
 	if (!aggregates) {
-		__u64 word = all_of(row, 0, false);
-
-		if (word)
-			decision = first_rule(p, &w, word);
-		return decision < 0 ? by_policy(t, p) : decision;
+		word = all_of(row, 0, false);
+		return word ? first_rule(p, &w, word) : -1;
 	}
 	for (__u32 a = 0; a < MAX_AGGREGATES && a < aggregates; a++) {
 		__u64 left = all_of(row, a, true);
 
 		for (int n = 0; n < 64 && left; n++, left &= left - 1) {
 			__u32 i = a * 64 + lowest(left);
-			__u64 word = all_of(row, aggregates + (i & word_mask), false);
 
+			word = all_of(row, aggregates + (i & word_mask), false);
 			if (!word)
 				continue;
 			w.index = i;
 			w.aggregate = a;
 			w.left = left & (left - 1);
-			decision = first_rule(p, &w, word);
-			return decision < 0 ? by_policy(t, p) : decision;
+			return first_rule(p, &w, word);
 		}
 	}
-	return by_policy(t, p);
+	return -1;
+}
+
+/* `control_word` was read once by the entry, so everything here is of one generation. */
+static __always_inline int decide(struct packet *p, __u64 control_word)
+{
+	__u32 copy = control_word & XW_CONTROL_COPY;
+	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
+	int decision = -1;
+
+	if (!t)
+		return DECISION_ERROR;
+	if (features & XW_RULES)
+		decision = by_rules(t, p, copy);
+	return decision < 0 ? by_policy(t, p) : decision;
 }
 
 #endif

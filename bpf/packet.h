@@ -14,6 +14,8 @@ struct packet {
 	__u32 dst[4];
 	__u32 length;
 	__u32 icmp; /* type << 8 | code */
+	__u32 fragment_id;
+	__u16 fragment_units; /* its place in the datagram, in 8 bytes */
 	__u16 sport;
 	__u16 dport;
 	__u16 proto;

@@ -105,59 +105,6 @@ static __always_inline void parse_l4(struct xw_ctx *ctx, struct packet *p, __u32
 	}
 }
 
-/* Writes down what a first fragment says; whatever its verdict will be. */
-static __always_inline void remember(const struct packet *p, __u32 id, __u32 key_proto)
-{
-	struct datagram key = {.id = id, .proto = key_proto};
-	struct first_fragment said = {
-	    .seen = bpf_ktime_get_ns(),
-	    .icmp = p->icmp,
-	    .proto = p->proto,
-	    .flags = p->flags,
-	    .sport = p->sport,
-	    .dport = p->dport,
-	    .ports = p->ports,
-	};
-
-	__builtin_memcpy(key.src, p->src, sizeof(key.src));
-	__builtin_memcpy(key.dst, p->dst, sizeof(key.dst));
-	bpf_map_update_elem(&fragments, &key, &said, BPF_ANY);
-}
-
-/* Fills in a later fragment from its first one. False: the first was not seen in time. */
-static __always_inline bool recall(struct packet *p, __u32 id, __u32 key_proto)
-{
-	struct datagram key = {.id = id, .proto = key_proto};
-	struct first_fragment *said;
-
-	__builtin_memcpy(key.src, p->src, sizeof(key.src));
-	__builtin_memcpy(key.dst, p->dst, sizeof(key.dst));
-	said = bpf_map_lookup_elem(&fragments, &key);
-	if (!said || bpf_ktime_get_ns() - said->seen > XW_FRAGMENT_NS)
-		return false;
-	p->icmp = said->icmp;
-	p->proto = said->proto;
-	p->flags = said->flags;
-	p->sport = said->sport;
-	p->dport = said->dport;
-	p->ports = said->ports;
-	/* What the first one hid stays hidden; flags alone when 4 to 13 bytes of TCP were there. */
-	if (p->ports == PORTS_HIDDEN || p->flags == XW_BYTE_HIDDEN || p->proto == XW_BYTE_HIDDEN)
-		p->malformed = 1;
-	return true;
-}
-
-/* A later fragment at `units` * 8 bytes. False: its first one is not known.
- * RFC 1858 and 3128: a TCP fragment 8 bytes in can overwrite the flags that were judged. */
-static __always_inline bool later_fragment(struct packet *p, __u32 id, __u32 key_proto, __u32 units)
-{
-	bool known = recall(p, id, key_proto);
-
-	if (!known || (p->proto == TCP && units == 1))
-		hide_l4(p);
-	return known;
-}
-
 #include "parse_ip.h"
 
 static __always_inline bool is_tag(__u16 ethertype)

@@ -5,7 +5,7 @@
 
 static __always_inline void parse_ip4(struct xw_ctx *ctx, struct packet *p, __u32 off)
 {
-	__u32 frame = frame_length(ctx), header, total, limit, units, id;
+	__u32 frame = frame_length(ctx), header, total, limit;
 	__u8 buf[20], *ip = at(ctx, off, 20, buf);
 	__u16 fragment;
 
@@ -24,20 +24,17 @@ static __always_inline void parse_ip4(struct xw_ctx *ctx, struct packet *p, __u3
 	p->length = total;
 	p->ttl = ip[8];
 	p->proto = ip[9];
-	id = ip[4] << 8 | ip[5];
+	p->fragment_id = ip[4] << 8 | ip[5];
 	fragment = ip[6] << 8 | ip[7];
-	units = fragment & 0x1fff;
 	limit = off + total < frame ? off + total : frame;
-	if (units) {
+	p->fragment_units = fragment & 0x1fff;
+	if (p->fragment_units) {
 		p->fragment = XW_FRAG_LATER;
-		later_fragment(p, id, p->proto, units);
 		return;
 	}
-	parse_l4(ctx, p, off + header, limit);
-	if (fragment & 0x2000) {
+	if (fragment & 0x2000)
 		p->fragment = XW_FRAG_FIRST;
-		remember(p, id, p->proto);
-	}
+	parse_l4(ctx, p, off + header, limit);
 }
 
 static __always_inline bool is_extension(__u8 next)
@@ -50,8 +47,6 @@ static __always_inline bool is_extension(__u8 next)
 struct chain {
 	__u32 off;
 	__u32 limit;
-	__u32 id;
-	__u32 units; /* fragment offset, in 8 bytes */
 	__u8 next;
 	__u8 fragment_headers;
 };
@@ -73,11 +68,11 @@ __noinline int step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
 		if (c->fragment_headers++)
 			return false;
 		fragment = h[2] << 8 | h[3];
-		c->id = h[4] << 24 | h[5] << 16 | h[6] << 8 | h[7];
-		c->units = fragment >> 3;
+		p->fragment_id = h[4] << 24 | h[5] << 16 | h[6] << 8 | h[7];
+		p->fragment_units = fragment >> 3;
 		c->next = h[0];
 		c->off += 8;
-		if (c->units)
+		if (p->fragment_units)
 			p->fragment = XW_FRAG_LATER;
 		else if (fragment & 1)
 			p->fragment = XW_FRAG_FIRST;
@@ -133,11 +128,8 @@ static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u3
 			break;
 	}
 	p->proto = c.next;
-	if (p->fragment == XW_FRAG_LATER) {
-		if (!later_fragment(p, c.id, XW_BYTE_HIDDEN, c.units) && is_extension(c.next))
-			hide_proto(p);
+	if (p->fragment == XW_FRAG_LATER)
 		return;
-	}
 	if (broken || is_extension(c.next)) {
 		if (!c.fragment_headers)
 			p->fragment = XW_FRAG_HIDDEN;
@@ -146,8 +138,6 @@ static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u3
 		parse_l4(ctx, p, c.off, c.limit);
 		p->neighbor_discovery = is_neighbor_discovery(p, first_next);
 	}
-	if (p->fragment == XW_FRAG_FIRST)
-		remember(p, c.id, XW_BYTE_HIDDEN);
 }
 
 #endif

@@ -73,6 +73,16 @@ static __always_inline __u32 header_row(const struct xw_tables *t, const struct 
 	return t->header_row + t->length[p->length] + t->ttl[p->ttl];
 }
 
+static __always_inline __u32 class_row(__u32 copy, __u32 class, const bool src)
+{
+	__u32 key = copy * (class_mask + 1) + (class & class_mask);
+	const struct xw_class_rows *found = bpf_map_lookup_elem(&class_rows, &key);
+
+	if (!found)
+		return NO_ROW;
+	return src ? found->src : found->dst;
+}
+
 /* The four rows of an address field into row[G_SRC...] or row[G_DST...]. */
 static __always_inline void address_rows(const struct levels *l, const struct packet *p,
 					 const bool src, __u32 *row)
@@ -80,7 +90,6 @@ static __always_inline void address_rows(const struct levels *l, const struct pa
 	const struct xw_tables *t = l->t;
 	const bool ip4 = p->kind == XW_KIND_IP4;
 	const __u32 *address = src ? p->src : p->dst;
-	const struct xw_class_rows *rows_of;
 	struct membership m = {};
 
 	if (features & XW_NEGATED_SET)
@@ -98,16 +107,12 @@ static __always_inline void address_rows(const struct levels *l, const struct pa
 		row[0] = NO_ROW;
 	if (!(features & (src ? XW_SRC_SET : XW_DST_SET)))
 		return;
-	rows_of = bpf_map_lookup_elem(&class_rows, &l->copy);
-	if (!rows_of)
-		return;
 	classify(ip4, address, &m);
-	row[1] = src ? rows_of[m.exact & class_mask].src : rows_of[m.exact & class_mask].dst;
-	row[2] = src ? rows_of[m.wide & class_mask].src : rows_of[m.wide & class_mask].dst;
+	row[1] = class_row(l->copy, m.exact, src);
+	row[2] = class_row(l->copy, m.wide, src);
 }
 
-static __always_inline void port_rows(const struct xw_tables *t, const struct packet *p,
-				      __u32 *row)
+static __always_inline void port_rows(const struct xw_tables *t, const struct packet *p, __u32 *row)
 {
 	bool read = p->ports == PORTS_READ;
 
@@ -168,13 +173,12 @@ static __always_inline bool in_use(int group)
 	}
 }
 
-static __always_inline void point(const void *rows_of_copy, const __u32 *number_of,
-				  const __u64 *row[GROUPS])
+static __always_inline void point(const void *base, const __u32 *number_of, const __u64 **row)
 {
 #pragma unroll
 	for (int g = 0; g < GROUPS; g++)
 		if (in_use(g))
-			row[g] = rows_of_copy + (number_of[g] & row_mask) * row_bytes;
+			row[g] = base + (number_of[g] & row_mask) * row_bytes;
 }
 
 /* u64 number `i` of an address's rows; of its aggregates, where a superset does. */
@@ -192,7 +196,7 @@ static __always_inline __u64 address_word(const __u64 **row, __u32 i, const __u3
 }
 
 /* u64 number `i` of all rows together. */
-static __always_inline __u64 all_of(const __u64 *row[GROUPS], __u32 i, const bool aggregate)
+static __always_inline __u64 all_of(const __u64 **row, __u32 i, const bool aggregate)
 {
 	__u64 word = row[G_WHAT][i];
 

@@ -31,13 +31,15 @@ static __always_inline __u32 unexpired(__u32 class)
 	return class;
 }
 
-static __always_inline bool has_bit(const __u64 *words, __u32 bit)
+static __always_inline bool is_occupied(const enum xw_occupied bitmap, __u32 bit)
 {
-	bit &= (1 << XW_OCCUPIED_BITS) - 1;
-	return words[bit >> 6] >> (bit & 63) & 1;
+	__u32 word = bitmap * XW_OCCUPIED_WORDS + (bit >> 6);
+	const __u64 *bits = bpf_map_lookup_elem(&occupied, &word);
+
+	return bits && *bits >> (bit & 63) & 1;
 }
 
-static __always_inline void find_exact(void *set, const void *address, __u32 *class)
+static __always_inline void find_exact(void *set, const __u32 *address, __u32 *class)
 {
 	const __u32 *found = bpf_map_lookup_elem(set, address);
 
@@ -45,27 +47,27 @@ static __always_inline void find_exact(void *set, const void *address, __u32 *cl
 		*class = unexpired(*found);
 }
 
-static __always_inline void find_wide(void *set, const void *key, __u32 *class)
+/* `bits` are all of the address's. IPv4's key is the beginning of IPv6's: one place on a stack that
+ * the parser shares. */
+static __always_inline void find_wide(void *set, const __u32 *address, __u32 bits, __u32 *class)
 {
-	const struct xw_set_prefix *found = bpf_map_lookup_elem(set, key);
+	struct xw_prefix6 key = {.bits = bits};
+	const struct xw_set_prefix *found;
 
+	__builtin_memcpy(key.address, address, 16);
+	found = bpf_map_lookup_elem(set, &key);
 	if (found)
 		*class = unexpired(found->class);
 }
 
-static __always_inline void classify4(const struct xw_occupied *o, const __u32 *address,
-				      struct membership *m)
+static __always_inline void classify4(const __u32 *address, struct membership *m)
 {
-	__u32 key = *address, bit = bpf_ntohl(key) >> 8;
+	__u32 bit = bpf_ntohl(address[0]) >> 8;
 
-	if (has_bit(o->exact4, bit))
-		find_exact(&set4, &key, &m->exact);
-	if (has_bit(o->prefix4, bit)) {
-		struct xw_prefix4 prefix = {.bits = 32};
-
-		__builtin_memcpy(prefix.address, &key, 4);
-		find_wide(&set4_prefixes, &prefix, &m->wide);
-	}
+	if (is_occupied(XW_EXACT4, bit))
+		find_exact(&set4, address, &m->exact);
+	if (is_occupied(XW_PREFIX4, bit))
+		find_wide(&set4_prefixes, address, 32, &m->wide);
 }
 
 static __always_inline __u32 hashed(__u64 bits)
@@ -73,30 +75,22 @@ static __always_inline __u32 hashed(__u64 bits)
 	return bits * XW_HASH_FACTOR >> (64 - XW_OCCUPIED_BITS);
 }
 
-static __always_inline void classify6(const struct xw_occupied *o, const __u32 *address,
-				      struct membership *m)
+static __always_inline void classify6(const __u32 *address, struct membership *m)
 {
 	__u64 high = (__u64)bpf_ntohl(address[0]) << 32 | bpf_ntohl(address[1]);
-	struct xw_prefix6 prefix = {.bits = 128};
 
-	__builtin_memcpy(prefix.address, address, 16);
-	if (has_bit(o->exact6, hashed(high >> 16)))
-		find_exact(&set6, prefix.address, &m->exact);
-	if (o->short6 || has_bit(o->prefix6, hashed(high >> 32)))
-		find_wide(&set6_prefixes, &prefix, &m->wide);
+	if (is_occupied(XW_EXACT6, hashed(high >> 16)))
+		find_exact(&set6, address, &m->exact);
+	if (is_occupied(XW_PREFIX6, hashed(high >> 32)) || is_occupied(XW_SHORT6, 0))
+		find_wide(&set6_prefixes, address, 128, &m->wide);
 }
 
 static __always_inline void classify(bool ip4, const __u32 *address, struct membership *m)
 {
-	__u32 zero = 0;
-	const struct xw_occupied *o = bpf_map_lookup_elem(&occupied, &zero);
-
-	if (!o)
-		return;
 	if (ip4)
-		classify4(o, address, m);
+		classify4(address, m);
 	else
-		classify6(o, address, m);
+		classify6(address, m);
 }
 
 #endif

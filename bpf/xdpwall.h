@@ -28,6 +28,9 @@
 #define XW_CONTROL_OFF		  2ULL
 #define XW_CONTROL_REVISION_SHIFT 8
 
+/* The second word of the map is not for packets: the features that every program in place has. */
+#define XW_CONTROL_WORDS 2
+
 enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
 
 enum xw_fragment { XW_FRAG_NONE = 0, XW_FRAG_FIRST, XW_FRAG_LATER, XW_FRAG_HIDDEN };
@@ -155,20 +158,14 @@ struct xw_set_prefix {
 	__u32 own;
 };
 
-/* Where sets have entries: bit n is bit n & 63 of word n >> 6. IPv4 by the /24; IPv6 by a hash of
- * the /48 (addresses) or the /32 (prefixes). A set bit may be stale, a missing one never. */
+/* Where sets have entries, four bitmaps one after the other: bit n is bit n & 63 of word n >> 6.
+ * IPv4 by the /24; IPv6 by a hash of the /48 (addresses) or the /32 (prefixes). A bit may be stale;
+ * none is ever missing. The word behind them: IPv6 prefixes under /16. */
 #define XW_OCCUPIED_BITS  24
-#define XW_OCCUPIED_WORDS (1 << (XW_OCCUPIED_BITS - 6))
+#define XW_OCCUPIED_WORDS 262144		/* of one bitmap */
 #define XW_HASH_FACTOR	  0x9E3779B97F4A7C15ULL /* 2^64 / golden ratio: Knuth, TAOCP 3, 6.4 */
 
-struct xw_occupied {
-	__u64 exact4[XW_OCCUPIED_WORDS];
-	__u64 prefix4[XW_OCCUPIED_WORDS];
-	__u64 exact6[XW_OCCUPIED_WORDS];
-	__u64 prefix6[XW_OCCUPIED_WORDS];
-	__u64 short6; /* IPv6 prefixes under /16 */
-	__u64 pad;
-};
+enum xw_occupied { XW_EXACT4 = 0, XW_PREFIX4, XW_EXACT6, XW_PREFIX6, XW_SHORT6 };
 
 struct xw_count {
 	__u64 packets;

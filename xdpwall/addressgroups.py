@@ -19,7 +19,6 @@ from .layout import Feature
 from .match import Match, Prefix
 from .vectors import Field, Prefixes
 
-
 _FEATURES = {
     ("src", 4): Feature.SRC4,
     ("src", 6): Feature.SRC6,

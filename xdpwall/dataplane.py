@@ -22,9 +22,9 @@ from .errors import Conflict, Failed
 from .generation import Compiled
 from .kernel import bpffs, mmio
 from .kernel.maps import Map
-from .kernel.objects import load_object
+from .kernel.objects import load_object, read_btf
 from .kernel.programs import BPF_F_XDP_HAS_FRAGS, Program
-from .layout import Control, Sizes
+from .layout import Control, Feature, Sizes
 from .mapset import MapSet
 from .views import Count, Place, Totals
 
@@ -40,6 +40,9 @@ class Dataplane:
         self._sets: MapSet | None = None
         self._control: memoryview | None = None
         self._settled = False
+        self._wanted = Feature(0)
+        self._written: Feature | None = None  # by what is in the idle copy
+        self._used: Feature | None = None  # by what is in force
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -70,8 +73,15 @@ class Dataplane:
         if number is None or not self.alive():
             raise Failed(f"no maps are pinned in {self.folder}", code="no-maps")
         shared = {name: Map.open_pinned(self.folder / "maps" / name) for name in SHARED}
-        counters, totals = shared["counters"].info, shared["totals"].info
-        if (counters.max_entries, counters.value_size, totals.max_entries, totals.value_size) != (
+        control, counters, totals = (shared[n].info for n in ("control", "counters", "totals"))
+        if (
+            control.max_entries,
+            counters.max_entries,
+            counters.value_size,
+            totals.max_entries,
+            totals.value_size,
+        ) != (
+            layout.CONTROL_WORDS,
             layout.SLOTS,
             layout.COUNT.itemsize,
             layout.ATTACHMENTS,
@@ -130,6 +140,14 @@ class Dataplane:
     def _store(self, control: Control) -> None:
         mmio.store_u64(self._word(), 0, control.pack())
 
+    @property
+    def features(self) -> Feature:
+        """What every program in place can judge by, at least; new ones are loaded with these."""
+        return Feature(mmio.load_u64(self._word(), 8))
+
+    def _store_features(self, features: Feature) -> None:
+        mmio.store_u64(self._word(), 8, int(features))
+
     def set_switch(self, on: bool) -> None:
         """Off: everything passes, by one word."""
         now = self.control
@@ -154,15 +172,32 @@ class Dataplane:
         load every attachment's program anew, on them; no verdict changes. Raises Full.
         """
         self.settle()
+        self._wanted |= self.features | compiled.features
         if not self.sets.sizes.holds(compiled.need):
             self._grow(self.sets.sizes.grown_to(compiled.need), swap)
+        elif self._wanted != self.features:
+            swap()
+        self._store_features(self._wanted)
         self.sets.write(1 - self.control.copy, compiled)
+        self._written = compiled.features
+
+    def narrow(self, swap: Callable[[], None]) -> None:
+        """Programs that can do no more than the generation in force needs, when this process knows
+        what that is; `swap()` as for write(). Not while packets may be judged by the copy that was
+        left behind."""
+        if self._used is None or self._used == self.features:
+            return
+        self.settle()
+        self._wanted = self._used
+        self._store_features(self._used)
+        swap()
 
     def switch(self, revision: int) -> None:
         """Judge by the copy that write() filled: one store, every attachment at once."""
         now = self.control
         self._store(Control(1 - now.copy, now.on, revision))
         self._settled = False
+        self._used = self._written
 
     def commit(self, compiled: Compiled, revision: int, swap: Callable[[], None]) -> None:
         """write() and switch()."""
@@ -172,8 +207,7 @@ class Dataplane:
     def _grow(self, sizes: Sizes, swap: Callable[[], None]) -> None:
         old, copy = self.sets, self.control.copy
         number = (self._newest() or 0) + 1
-        bigger, _ = MapSet.create(sizes, self._shared)
-        bigger.copy_from(old, copy)
+        bigger = old.grown(sizes, self._shared, copy)
         bigger.pin(self.folder, number)
         self._sets = bigger
         swap()
@@ -189,11 +223,18 @@ class Dataplane:
 
     # -- programs --------------------------------------------------------------------------------
 
-    def load_program(self, place: Place, number: int, *, frags: bool = False) -> Program:
-        """A program for one attachment on the present maps. Unsupported when the kernel refuses."""
+    def load_program(
+        self, place: Place, number: int, *, frags: bool = False, features: Feature | None = None
+    ) -> Program:
+        """A program for one attachment on the present maps. Unsupported when the kernel refuses.
+
+        `features`: what it can judge by; None is what the generation in force, and the one that is
+        about to be, use.
+        """
         name = "xdpwall_xdp" if place == "xdp" else "xdpwall_tc"
         rodata: dict[str, int | bytes] = {
             **self.sets.constants,
+            "features": int(self.features | self._wanted if features is None else features),
             "number": number,
             "egress": int(place == "tc-egress"),
         }
@@ -211,9 +252,18 @@ class Dataplane:
         return program
 
     def is_current(self, program: Program) -> bool:
-        """Was it loaded on the present maps? False after growth was cut short."""
+        """Was it loaded on the present maps, with the features that are wanted now?"""
         wanted = {self.sets.maps["rows"].info.id, self._shared["control"].info.id}
-        return wanted <= set(program.map_ids)
+        if not wanted <= set(program.map_ids):
+            return False
+        source = object_path("xdp" if program.info.name.startswith("xdpwall_xdp") else "tc")
+        place = read_btf(source).section(".rodata")["features"]
+        for number in program.map_ids:
+            with Map.open_id(number) as m:
+                if m.info.name.endswith(".rodata") and (value := m.lookup(0)):
+                    found = value[place.offset : place.offset + place.size]
+                    return int.from_bytes(found, "little") == self.features | self._wanted
+        return False
 
     # -- counters --------------------------------------------------------------------------------
 

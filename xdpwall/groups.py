@@ -136,6 +136,7 @@ def where(d: Draft, places: Sequence[Place]) -> None:
     if not d.select(lambda m: m.iface is not None or m.egress is not None or m.vlan is not None):
         return
     d.features |= Feature.WHERE
+    d.tables["attachment"] = 0
     vlan, vlan_vectors = _vlans(d)
     d.tables["vlan"] = vlan
     first_row: dict[int, int] = {}

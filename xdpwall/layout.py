@@ -26,6 +26,7 @@ LEAF = 0x40000000
 
 MAX_POSITIONS = 16384
 MIN_POSITIONS = 64
+CONTROL_WORDS = 2
 CLASSES = 65536
 CLASS_STEPS = 8
 OCCUPIED_BITS = 24
@@ -163,10 +164,9 @@ OCCUPIED = np.dtype(
         ("exact6", "<u8", (OCCUPIED_WORDS,)),
         ("prefix6", "<u8", (OCCUPIED_WORDS,)),
         ("short6", "<u8"),
-        ("pad", "<u8"),
     ]
 )
-"""struct xw_occupied."""
+"""The map `occupied`, whole: enum xw_occupied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +247,8 @@ def pack_rows(vectors: list[int], sizes: Sizes) -> Array:
 
 def aggregates(words: Array, sizes: Sizes) -> Array:
     """The aggregates, (n, sizes.aggregates) u64, of (n, positions / 64) words."""
+    if not sizes.aggregates:
+        return np.zeros((len(words), 0), dtype="<u8")
     out = np.zeros((len(words), sizes.aggregates * 8), dtype=np.uint8)
     bits = np.packbits(words != 0, axis=1, bitorder="little")
     out[:, : bits.shape[1]] = bits

@@ -12,7 +12,7 @@ import numpy as np
 from . import layout
 from .generation import Compiled, Trie
 from .kernel import bpffs
-from .kernel.maps import Map
+from .kernel.maps import Map, MapType
 from .kernel.objects import MapSize, load_object
 from .layout import Sizes
 
@@ -32,10 +32,16 @@ class MapSet:
         self._memory: dict[str, memoryview] = {}
 
     @classmethod
-    def create(cls, sizes: Sizes, shared: Mapping[str, Map]) -> tuple[MapSet, dict[str, Map]]:
-        """New maps, and the shared ones (made too when `shared` is empty). Raises Full."""
+    def create(
+        cls, sizes: Sizes, shared: Mapping[str, Map], kept: Mapping[str, Map] | None = None
+    ) -> tuple[MapSet, dict[str, Map]]:
+        """New maps, and the shared ones (made too when `shared` is empty). Raises Full.
+
+        `kept` are maps of a former set that go on in this one.
+        """
         path = Path(str(files("xdpwall") / "bpf" / "tc.bpf.o"))
-        loaded = load_object(path, sizes=map_sizes(sizes), reuse=shared, programs=())
+        reuse = {**shared, **(kept or {})}
+        loaded = load_object(path, sizes=map_sizes(sizes), reuse=reuse, programs=())
         own = {name: loaded.maps.pop(name) for name in MAP_SET}
         rest = dict(shared)
         if not shared:
@@ -56,6 +62,9 @@ class MapSet:
             blocks=maps["blocks"].info.value_size // 1024,
             leaves=maps["leaves"].info.max_entries // 2,
             prefixes6=maps["src6_0"].info.max_entries,
+            class_rows=maps["class_rows"].info.max_entries // 2,
+            set4=maps["set4"].info.max_entries,
+            set6=maps["set6"].info.max_entries,
         )
         return cls(maps, sizes)
 
@@ -86,6 +95,7 @@ class MapSet:
             "row_bytes": s.row_bytes,
             "block_mask": s.blocks - 1,
             "leaf_mask": s.leaves - 1,
+            "class_mask": s.class_rows - 1,
         }
 
     @property
@@ -99,6 +109,7 @@ class MapSet:
         self._array("rows", copy, "<u8")[: rows.size] = rows.ravel()
         self._array("blocks", copy, "<u4")[: compiled.blocks.size] = compiled.blocks.ravel()
         self._leaves(copy)[: len(compiled.leaves)] = compiled.leaves
+        self._class_rows(copy)[: len(compiled.class_rows)] = compiled.class_rows
         self._array("tables", copy, layout.TABLES)[0] = compiled.tables
         rules = self._rules(copy)
         rules[: len(compiled.rules)] = compiled.rules
@@ -117,6 +128,7 @@ class MapSet:
         blocks = other._array("blocks", copy, "<u4")[: old.blocks * 256]
         self._array("blocks", copy, "<u4")[: blocks.size] = blocks
         self._leaves(copy)[: old.leaves] = other._leaves(copy)
+        self._class_rows(copy)[: old.class_rows] = other._class_rows(copy)
         self._array("tables", copy, layout.TABLES)[0] = other._array("tables", copy, layout.TABLES)[
             0
         ]
@@ -125,6 +137,22 @@ class MapSet:
             keys, values = other.maps[name].lookup_batch()
             if len(keys):
                 self.maps[name].update_batch(keys, values, len(keys))
+
+    def grown(self, sizes: Sizes, shared: Mapping[str, Map], copy: int) -> MapSet:
+        """Bigger maps that hold the same ruleset, in the copy of the same number, and the same
+        sets. Those maps of the sets that are large enough go on in the new set. Raises Full."""
+        before, after = map_sizes(self.sizes), map_sizes(sizes)
+        kept = {name: self.maps[name] for name in SETS if before[name] == after[name]}
+        bigger, _ = MapSet.create(sizes, shared, kept)
+        try:
+            bigger.copy_from(self, copy)
+            for name in SETS:
+                if name not in kept:
+                    _copy_all(self.maps[name], bigger.maps[name])
+        except BaseException:
+            bigger.close()
+            raise
+        return bigger
 
     def _array(self, name: str, copy: int, dtype: Any) -> Array:
         """One copy of an array map, as numpy sees it: whole elements of `dtype`."""
@@ -138,6 +166,9 @@ class MapSet:
 
     def _leaves(self, copy: int) -> Array:
         return self._half("leaves", copy, layout.LEAVES, self.sizes.leaves)
+
+    def _class_rows(self, copy: int) -> Array:
+        return self._half("class_rows", copy, layout.CLASS_ROWS, self.sizes.class_rows)
 
     def _half(self, name: str, copy: int, dtype: Any, count: int) -> Array:
         """One copy of a map that has an element for each thing in it."""
@@ -164,6 +195,17 @@ class MapSet:
             m.update_batch(b"".join(k for k, _ in fresh), b"".join(v for _, v in fresh), len(fresh))
 
 
+def _copy_all(old: Map, new: Map) -> None:
+    """Every entry of a map of the sets; of an array, what the old one had room for."""
+    if old.info.type == MapType.ARRAY:
+        memory = old.mmap()
+        new.mmap()[: len(memory)] = memory
+        return
+    keys, values = old.lookup_batch()
+    if len(keys):
+        new.update_batch(keys, values, len(keys))
+
+
 def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
     """Each map's size in libbpf's terms."""
     return {
@@ -172,4 +214,11 @@ def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
         "leaves": MapSize(max_entries=2 * sizes.leaves),
         "rules": MapSize(max_entries=2 * sizes.positions),
         **{name: MapSize(max_entries=sizes.prefixes6) for name in TRIES},
+        "class_rows": MapSize(max_entries=2 * sizes.class_rows),
+        "set4": MapSize(max_entries=sizes.set4),
+        "set6": MapSize(max_entries=sizes.set6),
+        "set4_prefixes": MapSize(max_entries=layout.SET_PREFIXES if sizes.sets else 1),
+        "set6_prefixes": MapSize(max_entries=layout.SET_PREFIXES if sizes.sets else 1),
+        "classes": MapSize(max_entries=layout.CLASSES if sizes.sets else 1),
+        "occupied": MapSize(max_entries=layout.OCCUPIED.itemsize // 8 if sizes.sets else 1),
     }

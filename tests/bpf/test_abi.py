@@ -21,6 +21,10 @@ STRUCTS = {
     "xw_totals": layout.TOTALS,
     "xw_prefix6": layout.PREFIX6,
     "xw_leaf": layout.LEAVES,
+    "xw_class": layout.CLASS,
+    "xw_class_rows": layout.CLASS_ROWS,
+    "xw_prefix4": layout.PREFIX4,
+    "xw_set_prefix": layout.SET_PREFIX,
 }
 CONSTANTS = {
     "XW_SLOTS": layout.SLOTS,
@@ -31,11 +35,19 @@ CONSTANTS = {
     "XW_VLAN_NONE": layout.VLAN_NONE,
     "XW_VLAN_HIDDEN": layout.VLAN_HIDDEN,
     "XW_BLOCK": layout.BLOCK,
+    "XW_CONTROL_WORDS": layout.CONTROL_WORDS,
+    "XW_CLASSES": layout.CLASSES,
+    "XW_CLASS_STEPS": layout.CLASS_STEPS,
+    "XW_OCCUPIED_WORDS": layout.OCCUPIED_WORDS,
+    "XW_OCCUPIED_BITS": layout.OCCUPIED_BITS,
+    "XW_HASH_FACTOR": layout.HASH_FACTOR,
+    "XW_SRC6_TRIE": layout.SRC6_TRIE,
+    "XW_DST6_TRIE": layout.DST6_TRIE,
     "XW_LEAF": layout.LEAF,
 }
 ENUMS: dict[str, type[IntEnum | IntFlag]] = {
     "xw_action": layout.Action,
-    "xw_used": layout.Used,
+    "xw_feature": layout.Feature,
     "xw_policy": layout.PolicyBit,
 }
 
@@ -62,7 +74,7 @@ def test_constant(name: str) -> None:
 def test_enum(name: str) -> None:
     body = re.search(rf"enum {name} \{{(.*?)\}};", HEADER, re.DOTALL)
     assert body is not None
-    prefix = "XW_USED_" if name == "xw_used" else "XW_POLICY_" if name == "xw_policy" else "XW_"
+    prefix = "XW_POLICY_" if name == "xw_policy" else "XW_"
     text = re.sub(r"/\*.*?\*/", "", body[1], flags=re.DOTALL)
     pairs = re.findall(rf"{prefix}(\w+) = ([^,]+)", text)
     theirs = {key: eval(value) for key, value in pairs}
@@ -82,16 +94,16 @@ def test_control_word() -> None:
     assert layout.Control.unpack(control.pack()) == control
 
 
-@pytest.mark.parametrize("positions", [1024, 4096, 16384])
+@pytest.mark.parametrize("positions", [64, 1024, 4096, 16384])
 def test_packed_rows(positions: int) -> None:
     sizes = layout.Sizes(positions=positions)
-    vectors = [0, 1, 1 << (positions - 1), (1 << positions) - 1, 1 << 64 | 1 << 700]
+    vectors = [0, 1, 1 << (positions - 1), (1 << positions) - 1, 1 << 3 | 1 << positions // 2]
     rows = layout.pack_rows(vectors, sizes)
     assert rows.shape == (len(vectors), sizes.row_bytes // 8)
     for vector, row in zip(vectors, rows, strict=True):
         words = row[sizes.aggregates :]
         assert int.from_bytes(words.tobytes(), "little") == vector
-        for i, word in enumerate(words):
+        for i, word in enumerate(words if sizes.aggregates else []):
             bit = int(row[i // 64]) >> (i % 64) & 1
             assert bit == (word != 0)
     assert rows.dtype == np.dtype("<u8")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from xdpwall import address6, compiler, layout
 from xdpwall.generation import Compiled
-from xdpwall.layout import Used
+from xdpwall.layout import SRC6_TRIE, Feature
 from xdpwall.model import Rule
 from xdpwall.views import Policy
 
@@ -73,6 +73,7 @@ def test_too_many_blocks_are_a_trie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address6, "MAX_BLOCKS", 3)
     rules = [(Rule.parse(f"drop from 2001:db8::{i:x}"), i) for i in (1, 2)]
     compiled = compiler.compile(rules, Policy(), [], now_boot_ns=0)
-    assert int(compiled.tables["used"]) & Used.SRC6_TRIE
+    assert compiled.features & Feature.TRIES
+    assert compiled.tables["tries"] == SRC6_TRIE
     assert len(compiled.src6) == 2
     assert not compiled.leaves.size

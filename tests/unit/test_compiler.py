@@ -7,7 +7,7 @@ import pytest
 from xdpwall import compiler, layout
 from xdpwall.errors import Full
 from xdpwall.generation import Compiled
-from xdpwall.layout import PolicyBit, Used
+from xdpwall.layout import Feature, PolicyBit
 from xdpwall.model import Rule
 from xdpwall.views import Policy
 
@@ -21,29 +21,40 @@ def compile_(rules: list[str], policy: Policy | None = None) -> Compiled:
 
 def test_nothing_is_used_by_nothing() -> None:
     compiled = compile_([])
-    assert compiled.tables["used"] == 0
+    assert compiled.features == 0
     assert compiled.vectors[0] == 0
     assert set(compiled.vectors) == {0}
     assert len(compiled.rules) == 0
 
 
 @pytest.mark.parametrize(
-    ("rule", "used"),
+    ("rule", "features"),
     [
-        ("drop icmp", Used(0)),
-        ("drop on eth0", Used.WHERE),
-        ("drop in", Used.WHERE),
-        ("drop vlan 5", Used.WHERE),
-        ("drop ttl 5", Used.HEADER),
-        ("drop length 100-200", Used.HEADER),
-        ("drop from 10.0.0.1", Used.SRC),
-        ("drop to ::1", Used.DST),
-        ("drop udp sport 5", Used.SPORT),
-        ("drop tcp/5", Used.DPORT),
+        ("drop icmp", Feature(0)),
+        ("drop on eth0", Feature.WHERE),
+        ("drop in", Feature.WHERE),
+        ("drop vlan 5", Feature.WHERE),
+        ("drop ttl 5", Feature.HEADER),
+        ("drop length 100-200", Feature.HEADER),
+        ("drop from 10.0.0.1", Feature.SRC4),
+        ("drop to ::1", Feature.DST6),
+        ("drop udp sport 5", Feature.SPORT),
+        ("drop tcp/5", Feature.DPORT),
+        ("count icmp", Feature.COUNTING),
+        ("drop icmp until 2100-01-01T00:00:00Z", Feature.COUNTING | Feature.EXPIRING),
     ],
 )
-def test_only_what_a_rule_names_is_used(rule: str, used: Used) -> None:
-    assert compile_([rule]).tables["used"] == used
+def test_only_what_a_rule_names_is_used(rule: str, features: Feature) -> None:
+    assert compile_([rule]).features == features | Feature.RULES
+
+
+def test_fields_that_no_rule_uses_satisfy_every_rule() -> None:
+    """Nothing is what every row says, whichever a program with more features takes."""
+    compiled = compile_(["drop icmp"])
+    for name in ("src4", "dst6", "attachment"):
+        assert {compiled.vectors[row] for row in compiled.tables[name].tolist()} == {1}
+    for name in ("header_row", "sport_row", "src_hidden", "dport_hidden", "src6_row"):
+        assert compiled.vectors[int(compiled.tables[name])] == 1
 
 
 def test_policy() -> None:
