@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from xdpwall import compiler
+from xdpwall.closing import Closing
 from xdpwall.dataplane import Dataplane
 from xdpwall.kernel.programs import Program
 from xdpwall.model import Rule
@@ -32,7 +32,7 @@ class Judgement:
     """Positions of the rules whose counters rose, by one packet of the frame's length."""
 
 
-class KernelBench:
+class KernelBench(Closing):
     """The programs of all three places on one data plane, for an interface named eth0."""
 
     def __init__(self, folder: Path, iface: str = "eth0") -> None:
@@ -98,14 +98,3 @@ class KernelBench:
         """Give everything back; the folder is the caller's to remove."""
         self._forget_programs()
         self.dataplane.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from xdpwall import compiler
 from xdpwall.attach import Attacher
+from xdpwall.closing import Closing
 from xdpwall.dataplane import Dataplane
 from xdpwall.kernel.maps import Map
 from xdpwall.kernel.programs import Program
@@ -28,7 +28,7 @@ _PLACES: dict[Hook, tuple[Place, WantedMode]] = {
 }
 
 
-class Wall:
+class Wall(Closing):
     """One attachment in a namespace; slots are the rules' positions. Rules stay when closed."""
 
     def __init__(self, space: Namespace, iface: str, hook: Hook, folder: Path) -> None:
@@ -86,14 +86,3 @@ class Wall:
     def close(self) -> None:
         """Let go; pins and attachments go with the lab."""
         self.dataplane.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
