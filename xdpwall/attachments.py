@@ -16,13 +16,11 @@ from .errors import Full, NotFound, XdpwallError
 from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
+from .limits import ATTACHMENTS
 from .model import AttachmentSpec
 from .recovery import finish
 from .store import AttachmentRow
 from .views import Direction, Hook
-
-NUMBERS = 64
-"""How many attachments the kernel's totals have room for."""
 
 
 def interface_names() -> dict[str, int]:
@@ -170,11 +168,11 @@ def detach_unknown(
 
 def _free_number(rows: Iterable[AttachmentRow]) -> int:
     used = {row.number for row in rows}
-    for number in range(NUMBERS):
+    for number in range(ATTACHMENTS):
         if number not in used:
             return number
     raise Full(
-        f"all {NUMBERS} attachments are in use",
+        f"all {ATTACHMENTS} attachments are in use",
         code="too-many-attachments",
         hint="detach one that is not needed: xdpwall status",
     )

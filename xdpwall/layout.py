@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from . import limits
+
 Array = np.ndarray[Any, Any]
 
-SLOTS = 32768
-ATTACHMENTS = 64
+SLOTS = limits.SLOTS
+ATTACHMENTS = limits.ATTACHMENTS
 LENGTHS = 65576
 BYTE_HIDDEN = 256
 ICMP_HIDDEN = 65536

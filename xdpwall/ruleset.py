@@ -14,11 +14,10 @@ from typing import Any
 
 from . import ranks
 from .errors import Conflict, Full, InvalidInput, NotFound
+from .limits import SLOTS
 from .model import MAX_RULES, Rule
 from .views import Policy
 
-SLOTS = 32768
-"""How many rules the kernel can count at once: the full ruleset and those that leave."""
 NO_SLOT = -1
 _MADE_ID = re.compile(r"r([1-9][0-9]{0,14})\Z")
 
