@@ -11,6 +11,7 @@ behind is written again only after a grace period.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,16 @@ import numpy as np
 
 from . import layout
 from .errors import Conflict, Failed
+from .eventmaps import EventMaps
 from .generation import Compiled
 from .kernel import bpffs, mmio
 from .kernel.maps import Map
 from .kernel.objects import load_object
 from .kernel.programs import BPF_F_XDP_HAS_FRAGS, Program
 from .layout import Control, Sizes
-from .mapset import MapSet
+from .mapset import SHARED, MapSet
 from .views import Count, Place, Totals
-
-SHARED = ("control", "counters", "totals", "fragments")
+from .views_packets import EventSettings
 
 
 class Dataplane:
@@ -39,6 +40,8 @@ class Dataplane:
         self._shared: dict[str, Map] = {}
         self._sets: MapSet | None = None
         self._control: memoryview | None = None
+        self._events: EventMaps | None = None
+        self._logging = False
         self._settled = False
 
     # -- life ------------------------------------------------------------------------------------
@@ -63,15 +66,24 @@ class Dataplane:
         for name in reversed(SHARED):  # control last: with it, the instance is alive
             shared[name].pin(self.folder / "maps" / name)
         self._adopt(shared, sets)
+        self.events.write(EventSettings())
 
     def open(self) -> None:
         """Open the pinned maps. Failed when there are none, or they are of another version."""
         number = self._newest()
         if number is None or not self.alive():
             raise Failed(f"no maps are pinned in {self.folder}", code="no-maps")
-        shared = {name: Map.open_pinned(self.folder / "maps" / name) for name in SHARED}
+        found = set(bpffs.names(self.folder / "maps"))
+        shared = {
+            name: Map.open_pinned(self.folder / "maps" / name) for name in SHARED if name in found
+        }
         counters, totals = shared["counters"].info, shared["totals"].info
-        if (counters.max_entries, counters.value_size, totals.max_entries, totals.value_size) != (
+        if len(shared) < len(SHARED) or (
+            counters.max_entries,
+            counters.value_size,
+            totals.max_entries,
+            totals.value_size,
+        ) != (
             layout.SLOTS,
             layout.COUNT.itemsize,
             layout.ATTACHMENTS,
@@ -88,10 +100,11 @@ class Dataplane:
         self.close()
         self._shared, self._sets = shared, sets
         self._control = shared["control"].mmap()
+        self._events = EventMaps(shared)
 
     def close(self) -> None:
         """Let go of descriptors and mappings; the pins stay."""
-        self._control = None
+        self._control = self._events = None
         for m in self._shared.values():
             m.close()
         self._shared = {}
@@ -133,7 +146,21 @@ class Dataplane:
     def set_switch(self, on: bool) -> None:
         """Off: everything passes, by one word."""
         now = self.control
-        self._store(Control(now.copy, on, now.revision))
+        self._store(replace(now, on=on))
+
+    # -- events ----------------------------------------------------------------------------------
+
+    @property
+    def events(self) -> EventMaps:
+        """Settings, counts and the ring buffer."""
+        if self._events is None:
+            raise Failed("the data plane is not open", code="no-maps")
+        return self._events
+
+    def set_events(self, wanted: EventSettings, *, logging: bool) -> None:
+        """Change what is reported. `logging`: some rule in force has `log`."""
+        self.events.write(wanted)
+        self._store(replace(self.control, events=self.events.needed(logging=logging)))
 
     # -- a change --------------------------------------------------------------------------------
 
@@ -157,11 +184,13 @@ class Dataplane:
         if not self.sets.sizes.holds(compiled.need):
             self._grow(self.sets.sizes.grown_to(compiled.need), swap)
         self.sets.write(1 - self.control.copy, compiled)
+        self._logging = bool((compiled.rules["action"] & layout.RULE_LOG).any())
 
     def switch(self, revision: int) -> None:
         """Judge by the copy that write() filled: one store, every attachment at once."""
         now = self.control
-        self._store(Control(1 - now.copy, now.on, revision))
+        events = self.events.needed(logging=self._logging)
+        self._store(Control(1 - now.copy, now.on, revision, events))
         self._settled = False
 
     def commit(self, compiled: Compiled, revision: int, swap: Callable[[], None]) -> None:

@@ -124,7 +124,7 @@ def read_changes(
     for name in unset:
         key = name.replace("-", "_")
         need(
-            key in FIELDS,
+            key in (*FIELDS, "log"),
             f"unset: {name!r} is not a field that can be taken away",
             field="unset",
             hint=f"one of {', '.join(FIELDS)}",
