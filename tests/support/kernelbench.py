@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xdpwall import compiler
 from xdpwall.closing import Closing
 from xdpwall.dataplane import Dataplane
 from xdpwall.kernel.programs import Program
 from xdpwall.model import Rule
 from xdpwall.views import Place, Policy, Totals
+
+from .loading import load
 
 PLACES: tuple[Place, ...] = ("xdp", "tc-ingress", "tc-egress")
 NUMBERS: Mapping[Place, int] = {"xdp": 1, "tc-ingress": 2, "tc-egress": 3}
@@ -49,14 +49,11 @@ class KernelBench(Closing):
         """Make these the rules in force, with slots as positions and counters at 0."""
         self.rules = [r if isinstance(r, Rule) else Rule.parse(r) for r in rules]
         self.revision += 1
-        compiled = compiler.compile(
-            [(rule, slot) for slot, rule in enumerate(self.rules)],
-            policy or Policy(),
-            [(NUMBERS[p], self.iface, "egress" if p == "tc-egress" else "ingress") for p in PLACES],
-            now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
-        )
-        self.dataplane.commit(compiled, self.revision, self._forget_programs)
-        self.dataplane.zero_slot(range(len(self.rules)))
+        where = [
+            (NUMBERS[p], self.iface, "egress" if p == "tc-egress" else "ingress") for p in PLACES
+        ]
+        swap = self._forget_programs
+        load(self.dataplane, self.rules, policy, where, revision=self.revision, swap=swap)
 
     def program(self, place: Place) -> Program:
         """The place's program, loaded when first asked for."""

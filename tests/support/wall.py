@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
-from xdpwall import compiler
 from xdpwall.attach import Attacher
 from xdpwall.closing import Closing
 from xdpwall.dataplane import Dataplane
@@ -16,6 +14,7 @@ from xdpwall.kernel.programs import Program
 from xdpwall.model import AttachmentSpec, Rule
 from xdpwall.views import Place, Policy, WantedMode
 
+from .loading import load
 from .netns import Namespace
 
 Hook = Literal["xdp native", "xdp generic", "tc ingress"]
@@ -59,14 +58,8 @@ class Wall(Closing):
         """Make these the rules in force, with counters at 0 and no fragment remembered."""
         self.rules = tuple(r if isinstance(r, Rule) else Rule.parse(r) for r in rules)
         self._revision += 1
-        compiled = compiler.compile(
-            [(rule, slot) for slot, rule in enumerate(self.rules)],
-            policy or Policy(),
-            [(NUMBER, self.iface, "ingress")],
-            now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
-        )
-        self.dataplane.commit(compiled, self._revision, self._swap)
-        self.dataplane.zero_slot(range(len(self.rules)))
+        where = [(NUMBER, self.iface, "ingress")]
+        load(self.dataplane, self.rules, policy, where, revision=self._revision, swap=self._swap)
         self.forget_fragments()
 
     def switch(self, on: bool) -> None:
