@@ -98,6 +98,7 @@ def loaded(instance: Instance) -> Dataplane:
     crash_point("restore-cleared")
     made = Dataplane(instance.settings.bpffs)
     made.create()
+    made.set_events(instance.store.read().events, logging=False)
     instance.use_dataplane(made)
     crash_point("restore-created")
     if not instance.store.read().on:
