@@ -18,15 +18,18 @@ CALL_TIMEOUT = 120.0
 """Seconds for one change: attaching loads a program, and the lock may be waited for."""
 
 _KINDS: dict[str, type[errors.XdpwallError]] = {
-    "failed": errors.Failed,
-    "full": errors.Full,
-    "invalid-input": errors.InvalidInput,
-    "not-found": errors.NotFound,
-    "needs-privileges": errors.NeedsPrivileges,
-    "conflict": errors.Conflict,
-    "unsupported": errors.Unsupported,
-    "service-unreachable": errors.ServiceUnreachable,
-    "refused": errors.Refused,
+    kind.default_code: kind
+    for kind in (
+        errors.Failed,
+        errors.Full,
+        errors.InvalidInput,
+        errors.NotFound,
+        errors.NeedsPrivileges,
+        errors.Conflict,
+        errors.Unsupported,
+        errors.ServiceUnreachable,
+        errors.Refused,
+    )
 }
 """A problem's type, after urn:xdpwall:, and what it was before it went over the socket."""
 
