@@ -58,6 +58,9 @@ class EventReader(Closing):
 
     def decode(self, records: list[bytes]) -> list[PacketEvent]:
         """What the records say. Names are those that rules and interfaces had then."""
+        for row in self._store.read().attachments if records else ():
+            # Rows that are gone stay known: their last packets are still to be read.
+            self._places[row.number] = row.iface, row.place
         boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         return [self._decoder.decode(record, boot) for record in records]
 
@@ -108,9 +111,6 @@ class EventReader(Closing):
         return self._slots[revision].get(slot)
 
     def _where(self, number: int) -> Where:
-        for row in self._store.read().attachments:
-            # Rows that are gone stay known: their last packets are still to be read.
-            self._places[row.number] = row.iface, row.place
         return self._places.get(number, (f"attachment {number}", None))
 
 
