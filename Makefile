@@ -4,6 +4,7 @@
 # make build   leave a ready .venv/bin/xdpwall       make bpf     compile the kernel programs only
 # make lint    what CI lints                         make format  let the formatters write
 # make fuzz    random rulesets and packets against a reference classifier, FUZZ_SECONDS=60
+# make fuzz-large  10,000 generated rules of each kind x FUZZ_PACKETS=100000 against it
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 
@@ -16,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels unit fuzz demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels unit fuzz fuzz-large demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -53,6 +54,10 @@ test: lint
 FUZZ_SECONDS ?= 60
 fuzz: dev
 	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --seed $$(date +%s)
+
+FUZZ_PACKETS ?= 100000
+fuzz-large: dev
+	$(BIN)/python -m tests.fuzz_large --packets $(FUZZ_PACKETS)
 
 # What depends on the kernel, on others than the running one: make test-kernels KERNELS=6.1
 KERNELS ?= 6.1 6.12

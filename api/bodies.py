@@ -29,6 +29,7 @@ NOTES = {
     "ttl": "TTL or hop limit: a number or a range",
     "fragment": "true, false, first or later",
     "expires": "RFC 3339 time, or a duration from now (10m)",
+    "log": "each packet that matches makes an event",
     "comment": "up to 256 characters",
 }
 
@@ -40,6 +41,7 @@ class RuleText(Body):
     id: str | None = None
     comment: str | None = None
     enabled: bool | None = None
+    log: bool | None = None
     expires: str | None = None
     position: int | None = Field(None, description="its place from 1; POST only")
 

@@ -59,6 +59,10 @@ class Call:
                 headers={"etag": etag},
             )
 
+    def expect_revision(self, firewall: Facade) -> None:
+        """412 unless If-Match, where given, names the revision in force."""
+        self.expect(lambda: revision_etag(firewall.ruleset()[0]))
+
 
 def author_of(peer: Peer, message: str | None) -> Author:
     """Who goes into the history."""

@@ -118,7 +118,7 @@ async def move_rule(call: Changing, id: str, raw: Raw) -> Response:
 
 
 @router.post("/rules/{id}/reset-counters", responses=ONE, dependencies=BARE_CHANGE)
-async def resetone(call: Changing, id: str) -> Response:
+async def reset_one(call: Changing, id: str) -> Response:
     """Show the counters of a rule from 0 on."""
 
     def work(firewall: Facade) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 from dataclasses import asdict
 from typing import Any
@@ -73,7 +74,7 @@ async def add_rules(call: Changing, raw: Raw) -> Response:
         rules = parse_rules(data) if isinstance(data, list) else (Rule.parse(data),)
         if not rules:
             raise bad("rules", data, "holds no rule", "one at least")
-        _expect_rules(call, firewall)
+        call.expect_revision(firewall)
         outcome = firewall.add_rules(rules, at=at, by=call.by)
         if isinstance(data, list):
             return answer(outcome, 201, etag=revision_etag(outcome.revision))
@@ -128,7 +129,7 @@ async def delete_rules(call: Changing, raw: Raw) -> Response:
 
     def work(firewall: Facade) -> Response:
         ids = _ids(parse_body(IdsBody, raw).ids)
-        _expect_rules(call, firewall)
+        call.expect_revision(firewall)
         return answer(firewall.delete_rules(ids, by=call.by))
 
     return await call.write(work)
@@ -139,29 +140,27 @@ async def flush(call: Changing) -> Response:
     """Delete every rule."""
 
     def work(firewall: Facade) -> Response:
-        _expect_rules(call, firewall)
+        call.expect_revision(firewall)
         return answer(firewall.flush(by=call.by))
 
     return await call.write(work)
 
 
-@router.post(
-    "/rules/enable",
+_switch = functools.partial(
+    router.post,
     responses=MANY,
     dependencies=CHANGE,
     openapi_extra=takes(IdsBody, {"ids": ["r1"]}),
 )
+
+
+@_switch("/rules/enable")
 async def enable_rules(call: Changing, raw: Raw) -> Response:
     """Enable several rules in one commit."""
     return await _set_enabled(call, raw, True)
 
 
-@router.post(
-    "/rules/disable",
-    responses=MANY,
-    dependencies=CHANGE,
-    openapi_extra=takes(IdsBody, {"ids": ["r1"]}),
-)
+@_switch("/rules/disable")
 async def disable_rules(call: Changing, raw: Raw) -> Response:
     """Disable several rules in one commit; they keep place and counters."""
     return await _set_enabled(call, raw, False)
@@ -179,7 +178,7 @@ async def reset_several(call: Changing, raw: Raw) -> Response:
     def work(firewall: Facade) -> Response:
         given = parse_body(SomeIdsBody, raw).ids if raw.strip() else None
         ids = None if given is None else _ids(given)
-        _expect_rules(call, firewall)
+        call.expect_revision(firewall)
         return answer(firewall.reset_counters(ids, by=call.by))
 
     return await call.write(work)
@@ -188,14 +187,10 @@ async def reset_several(call: Changing, raw: Raw) -> Response:
 async def _set_enabled(call: Call, raw: bytes, enabled: bool) -> Response:
     def work(firewall: Facade) -> Response:
         ids = _ids(parse_body(IdsBody, raw).ids)
-        _expect_rules(call, firewall)
+        call.expect_revision(firewall)
         return answer(firewall.enable_rules(ids, enabled, by=call.by))
 
     return await call.write(work)
-
-
-def _expect_rules(call: Call, firewall: Facade) -> None:
-    call.expect(lambda: revision_etag(firewall.ruleset()[0]))
 
 
 def _ids(ids: list[str]) -> list[str]:

@@ -53,7 +53,7 @@ async def apply(
 
     def work(firewall: Facade) -> Response:
         ruleset = Ruleset.parse(parse_json(raw))
-        call.expect(lambda: revision_etag(firewall.ruleset()[0]))
+        call.expect_revision(firewall)
         outcome = firewall.apply(ruleset, dry_run=dry_run, by=call.by)
         return answer(outcome, etag=None if dry_run else revision_etag(outcome.revision))
 

@@ -9,7 +9,8 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from xdpwall.errors import Failed, NeedsPrivileges, Refused
+from xdpwall.api.listen import refused
+from xdpwall.errors import Failed, Refused
 
 _FORM = re.compile(r"[A-Za-z0-9_-]{32,256}", re.ASCII)
 
@@ -20,12 +21,8 @@ def load_token(state_dir: Path) -> str:
     try:
         _make(path)
         return _read(path)
-    except PermissionError as error:
-        raise NeedsPrivileges(
-            f"{path}: permission denied", hint="run as root (sudo)", detail=str(error)
-        ) from error
     except OSError as error:
-        raise Failed(f"{path}: {error.strerror}", detail=str(error)) from error
+        raise refused(error, str(path)) from error
 
 
 def _make(path: Path) -> None:

@@ -6,6 +6,7 @@
 #include "parse.h"
 #include "fragment.h"
 #include "match.h"
+#include "events.h"
 
 /* Judges and counts a frame that stands for `packets` of `bytes`; true: drop it. */
 static __always_inline bool dropped(struct xw_ctx *ctx, __u32 packets, __u32 bytes)
@@ -28,6 +29,8 @@ static __always_inline bool dropped(struct xw_ctx *ctx, __u32 packets, __u32 byt
 	else
 		decision = decide(&p, control_word);
 	count_packet(&p, decision);
+	if (control_word & XW_CONTROL_EVENTS && (p.log || decision & DECISION_DROP))
+		report(ctx, &p, decision, control_word);
 	return decision & DECISION_DROP;
 }
 

@@ -52,19 +52,24 @@ static __always_inline __u32 lowest(__u64 word)
 }
 
 /* -1: the rule does not decide. */
-static __always_inline int judge(__u32 copy, __u32 position, const struct packet *p)
+static __always_inline int judge(__u32 copy, __u32 position, struct packet *p)
 {
 	__u32 key = copy * positions + position;
 	struct xw_rule *rule = bpf_map_lookup_elem(&rules, &key);
+	__u32 action;
 
 	if (!rule)
 		return DECISION_ERROR;
 	if (features & XW_EXPIRING && rule->expires && bpf_ktime_get_boot_ns() >= rule->expires)
 		return -1;
 	count_rule(rule->slot, p);
-	if (rule->action == XW_COUNT)
+	if (rule->action & XW_RULE_LOG && !p->log)
+		p->log = rule->slot + 1;
+	action = rule->action & ~XW_RULE_LOG;
+	if (action == XW_COUNT)
 		return -1;
-	return rule->action == XW_DROP ? DECISION_DROP : 0;
+	p->slot = rule->slot + 1;
+	return action == XW_DROP ? DECISION_DROP : 0;
 }
 
 #include "rest.h"

@@ -31,6 +31,8 @@ struct packet {
 	__u8 neighbor_discovery;
 	__u32 packets; /* what it counts for */
 	__u32 bytes;
+	__u32 slot;	       /* of the rule that decided, + 1 */
+	__u32 log;	       /* of the first matching rule with XW_RULE_LOG, + 1 */
 } __attribute__((aligned(8))); /* an IPv6 address is compared as two u64 */
 
 #endif

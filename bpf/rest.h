@@ -4,7 +4,7 @@
 #define XDPWALL_REST_H
 
 struct rest {
-	const struct packet *p;
+	struct packet *p;
 	struct walk *w;
 };
 

@@ -18,6 +18,11 @@ static __always_inline int load_bytes(struct __sk_buff *ctx, __u32 off, void *bu
 	return bpf_skb_load_bytes(ctx, off, buf, n);
 }
 
+static __always_inline int copy_bytes(struct __sk_buff *ctx, void *buf, __u32 n)
+{
+	return bpf_skb_load_bytes(ctx, 0, buf, n);
+}
+
 static __always_inline bool stripped_vlan(struct __sk_buff *ctx, __u16 *vlan)
 {
 	if (!ctx->vlan_present)

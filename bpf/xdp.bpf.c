@@ -19,6 +19,12 @@ static __always_inline int load_bytes(struct xdp_md *ctx, __u32 off, void *buf, 
 	return fragmented ? bpf_xdp_load_bytes(ctx, off, buf, n) : -1;
 }
 
+/* From the frame's beginning, however the frame lies. */
+static __always_inline int copy_bytes(struct xdp_md *ctx, void *buf, __u32 n)
+{
+	return bpf_xdp_load_bytes(ctx, 0, buf, n);
+}
+
 /* A tag that the NIC or a veth's sender took off is beside the frame, out of XDP's sight. */
 static __always_inline bool stripped_vlan(struct xdp_md *ctx, __u16 *vlan)
 {

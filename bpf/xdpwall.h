@@ -26,12 +26,15 @@
 /* The control word, one u64 that a packet reads once. */
 #define XW_CONTROL_COPY		  1ULL
 #define XW_CONTROL_OFF		  2ULL
+#define XW_CONTROL_EVENTS	  4ULL /* some packets are reported: see event_settings */
 #define XW_CONTROL_REVISION_SHIFT 8
 
 /* The second word of the map is not for packets: the features that every program in place has. */
 #define XW_CONTROL_WORDS 2
 
 enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
+
+#define XW_RULE_LOG 0x80000000U /* packets that match are reported */
 
 enum xw_fragment { XW_FRAG_NONE = 0, XW_FRAG_FIRST, XW_FRAG_LATER, XW_FRAG_HIDDEN };
 
@@ -184,8 +187,61 @@ struct xw_totals {
 /* A rule in the kernel, indexed by generation and position. */
 struct xw_rule {
 	__u32 slot;
-	__u32 action;
+	__u32 action;  /* enum xw_action, and XW_RULE_LOG */
 	__u64 expires; /* CLOCK_BOOTTIME ns; 0 is never */
+};
+
+/* Events: records of single packets. */
+#define XW_EVENT_RING	(256 * 1024)
+#define XW_EVENT_BYTES	256  /* of a frame, at most, in a record */
+#define XW_EVENT_LIMITS 1024 /* rules whose rates are limited apart from each other's */
+
+struct xw_event_settings {
+	__u32 log_drops; /* report each drop, not only by rules with XW_RULE_LOG */
+	__u32 chance;	 /* one event in (2^32 / (chance + 1)) is reported; ~0 is each */
+	__u32 rate;	 /* events of one rule on one CPU within `second` */
+	__u32 second;	 /* in jiffies */
+	__u32 bytes;	 /* of the frame in a record; never less than its Ethernet header */
+	__u32 enabled;	 /* for who writes the control word; programs look at that alone */
+};
+
+/* In packets, one per CPU. */
+struct xw_event_counts {
+	__u64 sent;
+	__u64 lost; /* the ring buffer was full */
+	__u64 sampled;
+	__u64 limited;
+};
+
+/* One record: struct packet as judged, and the frame's first `captured` bytes, which end it. */
+struct xw_event {
+	__u64 time; /* CLOCK_BOOTTIME ns */
+	__u64 revision;
+	__u32 number; /* of the attachment */
+	__u32 slot;   /* of the rule that decided, + 1; 0 is the policy */
+	__u32 log;    /* of the first matching rule with `log`, + 1; 0 is none */
+	__u32 packets;
+	__u32 bytes;
+	__u32 length;
+	__u32 icmp;
+	__u32 src[4];
+	__u32 dst[4];
+	__u16 sport;
+	__u16 dport;
+	__u16 proto;
+	__u16 flags;
+	__u16 ttl;
+	__u16 vlan;
+	__u16 ethertype;
+	__u16 captured;
+	__u8 kind;
+	__u8 fragment;
+	__u8 ports;
+	__u8 addresses_hidden;
+	__u8 malformed;
+	__u8 decision;
+	__u8 pad[6];
+	__u8 data[XW_EVENT_BYTES];
 };
 
 #endif

@@ -16,13 +16,11 @@ from .errors import Full, NotFound, XdpwallError
 from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
+from .limits import ATTACHMENTS
 from .model import AttachmentSpec
 from .recovery import finish
 from .store import AttachmentRow
-from .views import Direction, Hook
-
-NUMBERS = 64
-"""How many attachments the kernel's totals have room for."""
+from .views import Direction, Hook, Place
 
 
 def interface_names() -> dict[str, int]:
@@ -151,30 +149,34 @@ def chosen(
     ]
 
 
+def unknown(instance: Instance, rows: Iterable[AttachmentRow]) -> list[tuple[int, Place]]:
+    """Interface index and place of what is pinned though no row tells of it (the state folder was
+    lost)."""
+    known = {(row.index, row.place) for row in rows}
+    return [entry for entry in instance.attacher.pins.entries() if entry not in known]
+
+
 def detach_unknown(
     instance: Instance, iface: str | None, hook: Hook | None, direction: Direction | None
 ) -> list[str]:
-    """Programs of ours that no row knows (the state folder was lost): take them away too."""
+    """Programs of ours that no row knows: take them away too."""
     names = {index: name for name, index in interface_names().items()}
-    known = {(row.index, row.place) for row in instance.attachments}
     gone = []
-    for index, place in instance.attacher.pins.entries():
+    for index, place in unknown(instance, instance.attachments):
         spec = AttachmentSpec.at(names.get(index, f"index{index}"), place)
         wanted = hook in (None, spec.hook) and direction in (None, spec.direction)
-        if (index, place) in known or iface not in (None, spec.iface) or not wanted:
-            continue
-        if instance.attacher.detach(spec, index):
+        if iface in (None, spec.iface) and wanted and instance.attacher.detach(spec, index):
             gone.append(f"{spec.iface} {place}")
     return gone
 
 
 def _free_number(rows: Iterable[AttachmentRow]) -> int:
     used = {row.number for row in rows}
-    for number in range(NUMBERS):
+    for number in range(ATTACHMENTS):
         if number not in used:
             return number
     raise Full(
-        f"all {NUMBERS} attachments are in use",
+        f"all {ATTACHMENTS} attachments are in use",
         code="too-many-attachments",
         hint="detach one that is not needed: xdpwall status",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from .attachments import interface_names
+from .attachments import interface_names, unknown
 from .instance import Instance
 from .store import AttachmentRow
 from .views import AttachmentView, InterfaceView, Totals
@@ -92,12 +92,11 @@ def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
 
 
 def unknown_programs(instance: Instance, rows: Sequence[AttachmentRow]) -> list[str]:
-    """Programs of ours that no row tells of (the state folder was lost): they judge all the same."""
-    known = {(row.index, row.place) for row in rows}
+    """Programs of ours that no row tells of: they judge all the same."""
     names = {index: name for name, index in interface_names().items()}
     found = []
-    for index, place in instance.attacher.pins.entries():
-        there = None if (index, place) in known else instance.attacher.find(index, place)
+    for index, place in unknown(instance, rows):
+        there = instance.attacher.find(index, place)
         if there is not None and there.ours:
             iface = names.get(index, f"index {index}")
             found.append(

@@ -64,7 +64,13 @@ def compiled_for(state: State, rows: Sequence[AttachmentRow]) -> Compiled:
     from .match import match_of
 
     entries = [
-        Entry(match_of(rule), Action[rule.action.upper()], slot, _expiry(rule.expires))
+        Entry(
+            match_of(rule),
+            Action[rule.action.upper()],
+            slot,
+            _expiry(rule.expires),
+            bool(rule.log),
+        )
         for rule, slot in state.kernel_rules()
     ]
     places = [Place(row.number, row.iface, row.place == "tc-egress") for row in rows]
@@ -92,6 +98,7 @@ def loaded(instance: Instance) -> Dataplane:
     crash_point("restore-cleared")
     made = Dataplane(instance.settings.bpffs)
     made.create()
+    made.set_events(instance.store.read().events, logging=False)
     instance.use_dataplane(made)
     crash_point("restore-created")
     if not instance.store.read().on:

@@ -13,7 +13,7 @@ from .names import ICMP_PROTOCOLS, PORT_PROTOCOLS, icmp_type_number
 FIELDS = (
     *("id", "action", "iface", "direction", "ethertype", "family", "proto", "src", "dst"),
     *("sport", "dport", "icmp_type", "icmp_code", "tcp_flags", "vlan", "length", "ttl"),
-    *("fragment", "expires", "enabled", "comment"),
+    *("fragment", "expires", "enabled", "log", "comment"),
 )
 """In the order in which a rule prints them."""
 
@@ -49,7 +49,7 @@ def canonical(values: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _unknown(name: object, value: object) -> InvalidInput:
-    known = [*FIELDS, "log"]
+    known = FIELDS
     shown = label(name)
     if not isinstance(name, str):
         return bad(shown, value, "stands under a name that is not text", "a known field")

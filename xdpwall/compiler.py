@@ -44,7 +44,7 @@ def compile(
     """
     boot = time.time_ns() - now_boot_ns
     entries = [
-        Entry(match_of(r), Action[r.action.upper()], slot, _expires(r.expires, boot))
+        Entry(match_of(r), Action[r.action.upper()], slot, _expires(r.expires, boot), bool(r.log))
         for r, slot in rules
     ]
     places = [
@@ -84,7 +84,7 @@ def compile_ruleset(
         blocks=np.array(draft.blocks, dtype="<u4").reshape(-1, 256),
         leaves=_leaves(draft.leaves),
         vectors=draft.rows.vectors,
-        rules=np.array([(e.slot, int(e.action), e.expires) for e in entries], dtype=layout.RULE),
+        rules=np.array([(e.slot, e.kernel_action, e.expires) for e in entries], dtype=layout.RULE),
         src6=draft.src6,
         dst6=draft.dst6,
         class_rows=draft.class_rows,

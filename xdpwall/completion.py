@@ -65,6 +65,7 @@ _HINTS = {
     "ttl": "TTL or hop limit",
     "for": "expires after",
     "until": "expires at",
+    "log": "each packet makes an event",
     "disabled": "kept, not in force",
     "not": "all but",
     "proto": "a protocol by its number",

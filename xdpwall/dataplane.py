@@ -11,6 +11,7 @@ behind is written again only after a grace period.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,16 @@ import numpy as np
 
 from . import layout
 from .errors import Conflict, Failed
+from .eventmaps import EventMaps
 from .generation import Compiled
 from .kernel import bpffs, mmio
 from .kernel.maps import Map
 from .kernel.objects import load_object, read_btf
 from .kernel.programs import BPF_F_XDP_HAS_FRAGS, Program
 from .layout import Control, Feature, Sizes
-from .mapset import MapSet
+from .mapset import SHARED, MapSet
 from .views import Count, Place, Totals
-
-SHARED = ("control", "counters", "totals", "fragments")
+from .views_packets import EventSettings
 
 
 class Dataplane:
@@ -39,6 +40,8 @@ class Dataplane:
         self._shared: dict[str, Map] = {}
         self._sets: MapSet | None = None
         self._control: memoryview | None = None
+        self._events: EventMaps | None = None
+        self._logging = False
         self._settled = False
         self._wanted = Feature(0)
         self._written: Feature | None = None  # by what is in the idle copy
@@ -66,15 +69,19 @@ class Dataplane:
         for name in reversed(SHARED):  # control last: with it, the instance is alive
             shared[name].pin(self.folder / "maps" / name)
         self._adopt(shared, sets)
+        self.events.write(EventSettings())
 
     def open(self) -> None:
         """Open the pinned maps. Failed when there are none, or they are of another version."""
         number = self._newest()
         if number is None or not self.alive():
             raise Failed(f"no maps are pinned in {self.folder}", code="no-maps")
-        shared = {name: Map.open_pinned(self.folder / "maps" / name) for name in SHARED}
+        found = set(bpffs.names(self.folder / "maps"))
+        shared = {
+            name: Map.open_pinned(self.folder / "maps" / name) for name in SHARED if name in found
+        }
         control, counters, totals = (shared[n].info for n in ("control", "counters", "totals"))
-        if (
+        if len(shared) < len(SHARED) or (
             control.max_entries,
             counters.max_entries,
             counters.value_size,
@@ -98,10 +105,11 @@ class Dataplane:
         self.close()
         self._shared, self._sets = shared, sets
         self._control = shared["control"].mmap()
+        self._events = EventMaps(shared)
 
     def close(self) -> None:
         """Let go of descriptors and mappings; the pins stay."""
-        self._control = None
+        self._control = self._events = None
         for m in self._shared.values():
             m.close()
         self._shared = {}
@@ -151,7 +159,21 @@ class Dataplane:
     def set_switch(self, on: bool) -> None:
         """Off: everything passes, by one word."""
         now = self.control
-        self._store(Control(now.copy, on, now.revision))
+        self._store(replace(now, on=on))
+
+    # -- events ----------------------------------------------------------------------------------
+
+    @property
+    def events(self) -> EventMaps:
+        """Settings, counts and the ring buffer."""
+        if self._events is None:
+            raise Failed("the data plane is not open", code="no-maps")
+        return self._events
+
+    def set_events(self, wanted: EventSettings, *, logging: bool) -> None:
+        """Change what is reported. `logging`: some rule in force has `log`."""
+        self.events.write(wanted)
+        self._store(replace(self.control, events=self.events.needed(logging=logging)))
 
     # -- a change --------------------------------------------------------------------------------
 
@@ -180,6 +202,7 @@ class Dataplane:
         self._store_features(self._wanted)
         self.sets.write(1 - self.control.copy, compiled)
         self._written = compiled.features
+        self._logging = bool((compiled.rules["action"] & layout.RULE_LOG).any())
 
     def narrow(self, swap: Callable[[], None]) -> None:
         """Programs that can do no more than the generation in force needs, when this process knows
@@ -195,7 +218,8 @@ class Dataplane:
     def switch(self, revision: int) -> None:
         """Judge by the copy that write() filled: one store, every attachment at once."""
         now = self.control
-        self._store(Control(1 - now.copy, now.on, revision))
+        events = self.events.needed(logging=self._logging)
+        self._store(Control(1 - now.copy, now.on, revision, events))
         self._settled = False
         self._used = self._written
 

@@ -16,6 +16,7 @@ from . import views, views_sets
 if TYPE_CHECKING:
     from .model import Rule, Ruleset
     from .setentries import Entries
+    from .views_packets import EventsOutcome, EventsView
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +145,12 @@ class Facade(Protocol):
         ...
 
     def restore(self, *, by: Author = Author()) -> views.RestoreOutcome: ...
+
+    # -- events ----------------------------------------------------------------------------------
+    def events(self) -> EventsView:
+        """Which packets become events, and how many did."""
+        ...
+
+    def set_events(self, changes: Mapping[str, Any], *, by: Author = Author()) -> EventsOutcome:
+        """Only the named settings change (views_packets.EventSettings), with the next packet."""
+        ...

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .addresses import canonical_address
-from .inputs import bad, boolean, choice, closest, later, negation, number, text
+from .inputs import bad, boolean, choice, closest, negation, number, text
 from .match import Ranges
 from .names import ICMP_CODES, ICMP_TYPE_NAMES, ICMP_TYPES, PROTOCOL_NAMES, PROTOCOLS, TCP_FLAGS
 from .names import flag_names as _flag_names
@@ -299,12 +299,6 @@ def parse_comment(value: Any) -> str | None:
     return comment or None
 
 
-def parse_log(value: Any) -> None:
-    """`log: false` says what is so; anything else is for a later version."""
-    if value is not False:
-        raise later("log", value, "log")
-
-
 PARSERS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
     {
         "id": parse_id,
@@ -325,7 +319,7 @@ PARSERS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
         "fragment": parse_fragment,
         "expires": lambda value: parse_expiry("expires", value),
         "enabled": lambda value: boolean("enabled", value),
-        "log": parse_log,
+        "log": lambda value: boolean("log", value),
         "comment": parse_comment,
     }
 )

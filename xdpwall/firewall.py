@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from . import advice, attachments, ruleset, views
+from . import advice, attachments, eventsettings, ruleset, views
 from .applying import apply_ruleset
 from .changes import commit
 from .facade import Author
@@ -24,6 +24,7 @@ from .ruleset import State
 from .settings import Settings
 from .settling import Settler
 from .store import Snapshot
+from .views_packets import EventsOutcome
 
 _ANYONE = Author()
 
@@ -175,6 +176,23 @@ class Firewall(Reader):
             if not on:
                 refuse_to_pretend(self._instance, now.attachments)
             return views.SwitchOutcome(on=on, changed=was != on)
+
+    def set_events(self, changes: Mapping[str, Any], *, by: Author = _ANYONE) -> EventsOutcome:
+        """In force with the next packet; no program is touched."""
+        with self._instance.writing() as now:
+            dataplane = self._instance.dataplane()
+            old = now.events if dataplane is None else dataplane.events.read()
+            wanted = eventsettings.changed(old, changes)
+            if wanted != old or wanted != now.events:
+                action = f"events {eventsettings.words(changes)}"
+                self._instance.store.set_events(wanted, by=by, action=action, now=now_text())
+            if dataplane is not None:
+                logging = any(rule.log for rule, _ in now.state.kernel_rules())
+                dataplane.set_events(wanted, logging=logging)
+            found = self.events()
+            return EventsOutcome(
+                settings=wanted, counts=found.counts, reader=found.reader, changed=wanted != old
+            )
 
     def apply(
         self, wanted: Ruleset, *, dry_run: bool = False, by: Author = _ANYONE

@@ -24,6 +24,12 @@ class Entry:
     action: Action
     slot: int
     expires: int = 0
+    log: bool = False
+
+    @property
+    def kernel_action(self) -> int:
+        """struct xw_rule.action."""
+        return int(self.action) | (layout.RULE_LOG if self.log else 0)
 
 
 @dataclass(frozen=True, slots=True)

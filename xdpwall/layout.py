@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from . import limits
+
 Array = np.ndarray[Any, Any]
 
-SLOTS = 32768
-ATTACHMENTS = 64
+SLOTS = limits.SLOTS
+ATTACHMENTS = limits.ATTACHMENTS
 LENGTHS = 65576
 BYTE_HIDDEN = 256
 ICMP_HIDDEN = 65536
@@ -23,6 +25,10 @@ VLAN_NONE = 4096
 VLAN_HIDDEN = 4097
 BLOCK = 0x80000000
 LEAF = 0x40000000
+RULE_LOG = 0x80000000
+"""In a rule's action: packets that match are reported."""
+EVENT_BYTES = 256
+EVENT_LIMITS = 1024
 
 MAX_POSITIONS = 16384
 MIN_POSITIONS = 64
@@ -169,6 +175,55 @@ OCCUPIED = np.dtype(
 """The map `occupied`, whole: enum xw_occupied."""
 
 
+EVENT_SETTINGS = np.dtype(
+    [
+        ("log_drops", "<u4"),
+        ("chance", "<u4"),
+        ("rate", "<u4"),
+        ("second", "<u4"),
+        ("bytes", "<u4"),
+        ("enabled", "<u4"),
+    ]
+)
+"""struct xw_event_settings."""
+
+EVENT_COUNTS = np.dtype([("sent", "<u8"), ("lost", "<u8"), ("sampled", "<u8"), ("limited", "<u8")])
+"""struct xw_event_counts."""
+
+EVENT = np.dtype(
+    [
+        ("time", "<u8"),
+        ("revision", "<u8"),
+        ("number", "<u4"),
+        ("slot", "<u4"),
+        ("log", "<u4"),
+        ("packets", "<u4"),
+        ("bytes", "<u4"),
+        ("length", "<u4"),
+        ("icmp", "<u4"),
+        ("src", "u1", (16,)),
+        ("dst", "u1", (16,)),
+        ("sport", "<u2"),
+        ("dport", "<u2"),
+        ("proto", "<u2"),
+        ("flags", "<u2"),
+        ("ttl", "<u2"),
+        ("vlan", "<u2"),
+        ("ethertype", "<u2"),
+        ("captured", "<u2"),
+        ("kind", "u1"),
+        ("fragment", "u1"),
+        ("ports", "u1"),
+        ("addresses_hidden", "u1"),
+        ("malformed", "u1"),
+        ("decision", "u1"),
+        ("pad", "u1", (6,)),
+        ("data", "u1", (EVENT_BYTES,)),
+    ]
+)
+"""struct xw_event; a record ends after the bytes that were captured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
     """The control word: what every packet reads once."""
@@ -176,15 +231,18 @@ class Control:
     copy: int
     on: bool
     revision: int
+    events: bool = False
+    """Some packets are reported."""
 
     @classmethod
     def unpack(cls, word: int) -> Control:
         """From the u64."""
-        return cls(copy=word & 1, on=not word & 2, revision=word >> 8)
+        return cls(copy=word & 1, on=not word & 2, revision=word >> 8, events=bool(word & 4))
 
     def pack(self) -> int:
         """The u64."""
-        return self.copy | (0 if self.on else 2) | self.revision << 8
+        flags = (0 if self.on else 2) | (4 if self.events else 0)
+        return self.copy | flags | self.revision << 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import layout
+from .eventmaps import EVENT_MAPS
 from .generation import Compiled, Trie
 from .kernel import bpffs
 from .kernel.maps import Map, MapType
@@ -17,6 +18,7 @@ from .kernel.objects import MapSize, load_object
 from .layout import Sizes
 
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
+SHARED = ("control", "counters", "totals", "fragments", *EVENT_MAPS)
 SETS = ("set4", "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
 MAP_SET = ("tables", "blocks", "leaves", "rows", "rules", "class_rows", *TRIES, *SETS)
 
@@ -45,7 +47,7 @@ class MapSet:
         own = {name: loaded.maps.pop(name) for name in MAP_SET}
         rest = dict(shared)
         if not shared:
-            for name in ("control", "counters", "totals", "fragments"):
+            for name in SHARED:
                 rest[name] = loaded.maps.pop(name)
         loaded.close()
         return cls(own, sizes), rest

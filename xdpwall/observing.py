@@ -21,6 +21,7 @@ from .views_events import (
     RulesChanged,
     SwitchChanged,
 )
+from .views_packets import PacketEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,31 @@ class Observation:
     """What the audit trail says since the look before."""
 
 
+class EventSource(Protocol):
+    """Single packets as they come. To be used by one thread, but for close()."""
+
+    def read(self, timeout: float, most: int = 4096) -> list[bytes]:
+        """Records, oldest first, waiting up to `timeout` seconds for the first of them."""
+        ...
+
+    def decode(self, records: list[bytes]) -> list[PacketEvent]:
+        """What the records say."""
+        ...
+
+    def close(self) -> None:
+        """The next reader may come."""
+        ...
+
+
 class Watched(Facade, Protocol):
     """A facade with what only the service needs."""
 
     def advise(self, rule: Rule) -> list[str]:
         """What to know about a rule that is not added yet."""
+        ...
+
+    def event_reader(self, who: str) -> EventSource:
+        """The events as they come; one reader at a time."""
         ...
 
     def observe(self, before: Observation | None) -> Observation:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from . import views
@@ -30,14 +31,31 @@ class Holder:
     """Of a tc filter."""
 
 
-class XdpPlace:
-    """The one place for XDP on an interface."""
+class _Place:
+    """What both kinds share."""
 
-    place: views.Place = "xdp"
-
-    def __init__(self, pins: Pins, index: int) -> None:
+    def __init__(self, pins: Pins, index: int, place: views.Place) -> None:
         self._pins = pins
         self._index = index
+        self._place = place
+
+    def _in(self, program: Program, attach: Callable[[int], None]) -> None:
+        """Attach a program between its pin as the coming one and its pin as the one in place."""
+        self._pins.put(program, self._index, self._place)
+        try:
+            attach(program.fileno())
+        except XdpwallError:
+            # The kernel refused; after any other end, settle() asks it what is there.
+            self._pins.failed(self._index, self._place)
+            raise
+        self._pins.arrived(self._index, self._place)
+
+
+class XdpPlace(_Place):
+    """The one place for XDP on an interface."""
+
+    def __init__(self, pins: Pins, index: int) -> None:
+        super().__init__(pins, index, "xdp")
 
     def holder(self) -> Holder | None:
         """Who stands there. NotFound when the interface has gone."""
@@ -72,7 +90,7 @@ class XdpPlace:
             for mode in modes:
                 displaced.make_way(mode)
                 try:
-                    self._try(program, load, mode, displaced)
+                    self._try(program, load, mode, partial(displaced.attach, mode=mode))
                 except Unsupported as error:
                     refusal = error
                 else:
@@ -94,16 +112,16 @@ class XdpPlace:
         program: Program,
         load: Callable[[bool], Program],
         mode: views.Mode,
-        displaced: _Displaced,
+        attach: Callable[[int], None],
     ) -> None:
         try:
-            self._in(program, lambda fd: displaced.attach(fd, mode))
+            self._in(program, attach)
         except Unsupported:
             if mode != "native":
                 raise
             # The MTU may be too large for one buffer; drivers have no common errno for that.
             with load(True) as bigger:
-                self._in(bigger, lambda fd: displaced.attach(fd, mode))
+                self._in(bigger, attach)
 
     def swap(
         self,
@@ -119,31 +137,20 @@ class XdpPlace:
             def attach(fd: int) -> None:
                 netlink.xdp_attach(self._index, fd, mode, expected_fd=old.fileno())
 
-            try:
-                self._in(program, attach)
-            except Unsupported:
-                if mode != "native":
-                    raise
-                with load(True) as bigger:
-                    self._in(bigger, attach)
+            self._try(program, load, mode, attach)
 
     def remove(self, mine: Holder) -> None:
         """Detach ours, and only ours."""
         with _open_ours(self._pins, mine) as old:
             netlink.xdp_detach(self._index, mine.mode or "native", expected_fd=old.fileno())
 
-    def _in(self, program: Program, attach: Callable[[int], None]) -> None:
-        _pinned_attach(self._pins, program, self._index, self.place, attach)
 
-
-class TcPlace:
+class TcPlace(_Place):
     """One direction's filters; ours stands among others."""
 
     def __init__(self, pins: Pins, index: int, direction: netlink.Direction) -> None:
-        self._pins = pins
-        self._index = index
+        super().__init__(pins, index, "tc-ingress" if direction == "ingress" else "tc-egress")
         self._direction: netlink.Direction = direction
-        self.place: views.Place = "tc-ingress" if direction == "ingress" else "tc-egress"
 
     def holder(self) -> Holder | None:
         """Our filter. Others are not in its way."""
@@ -195,9 +202,6 @@ class TcPlace:
         """Delete our filter; the qdisc stays."""
         netlink.tc_delete(self._index, self._direction, prio=mine.prio, handle=mine.handle)
 
-    def _in(self, program: Program, attach: Callable[[int], None]) -> None:
-        _pinned_attach(self._pins, program, self._index, self.place, attach)
-
 
 class _Displaced:
     """Another owner's XDP program while ours takes its place; it is put back if ours cannot."""
@@ -234,22 +238,6 @@ class _Displaced:
         with self._program as program:
             if self._removed and not self.settled and self._other.mode:
                 netlink.xdp_attach(self._index, program.fileno(), self._other.mode)
-
-
-def _pinned_attach(
-    pins: Pins,
-    program: Program,
-    index: int,
-    place: views.Place,
-    attach: Callable[[int], None],
-) -> None:
-    pins.put(program, index, place)
-    try:
-        attach(program.fileno())
-    except XdpwallError:  # the kernel refused; after any other end, settle() asks it what is there
-        pins.failed(index, place)
-        raise
-    pins.arrived(index, place)
 
 
 def _open_ours(pins: Pins, mine: Holder) -> Program:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from . import __version__, advice, counters, namespace, ruleset, views
 from .errors import XdpwallError
@@ -15,6 +16,10 @@ from .observing import Observation
 from .pinnedcounters import read_pinned
 from .ruleset import State
 from .store import Snapshot
+from .views_packets import EventCounts, EventsView
+
+if TYPE_CHECKING:
+    from .eventreader import EventReader
 
 _FEW = 500
 """Rules whose counters are read one by one rather than by opening the whole data plane."""
@@ -173,6 +178,24 @@ class Reader:
             )
             rules = tuple(entry.rule for entry in now.state.entries)
             return now.state.revision, Ruleset(rules, now.state.policy, specs)
+
+    def events(self) -> EventsView:
+        """Which packets become events, and how many did."""
+        from .eventreader import holder
+
+        with self._instance.reading() as now:
+            dataplane = self._instance.dataplane()
+            reader = holder(self._settings.state_dir)
+            if dataplane is None:
+                return EventsView(settings=now.events, counts=EventCounts(), reader=reader)
+            found = dataplane.events
+            return EventsView(settings=found.read(), counts=found.counts(), reader=reader)
+
+    def event_reader(self, who: str) -> EventReader:
+        """The events as they come; one reader at a time. Conflict "events-taken"."""
+        from .eventreader import EventReader
+
+        return EventReader(self._settings, who)
 
     # -- inside ----------------------------------------------------------------------------------
     def _views(self, state: State, ids: Sequence[str] | None = None) -> list[views.RuleView]:

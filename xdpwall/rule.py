@@ -16,7 +16,7 @@ from .checks import FIELDS, canonical
 from .fields import parse_id
 from .inputs import bad, label
 
-MATCH_FIELDS = tuple(f for f in FIELDS if f not in ("id", "expires", "enabled", "comment"))
+MATCH_FIELDS = tuple(f for f in FIELDS if f not in ("id", "expires", "enabled", "log", "comment"))
 """The fields, `action` among them, whose change starts a rule's counters anew."""
 
 _BESIDE_TEXT = ("text", "id", "comment", "enabled", "expires", "log")
@@ -47,6 +47,8 @@ class Rule(BaseModel):
     fragment: bool | Literal["first", "later"] | None = None
     expires: str | None = None
     enabled: bool = True
+    log: bool = False
+    """Each packet that matches makes an event (xdpwall events)."""
     comment: str | None = None
 
     @model_validator(mode="before")
@@ -86,11 +88,13 @@ class Rule(BaseModel):
         return write_sentence(self)
 
     def to_json(self) -> dict[str, Any]:
-        """The canonical object: what is absent, and `enabled: true`, is left out."""
+        """The canonical object: what is absent, `enabled: true` and `log: false` are left out."""
         mine = self.__dict__
         found = {name: mine[name] for name in FIELDS if mine[name] is not None}
         if self.enabled:
             del found["enabled"]
+        if not self.log:
+            del found["log"]
         return found
 
     def match_key(self) -> Hashable:
@@ -120,14 +124,14 @@ class Rule(BaseModel):
         for name, value in changes.items():
             if value is not None:
                 fields[name] = value
-            elif name in FIELDS or name == "log":
+            elif name in FIELDS:
                 fields.pop(name, None)
             else:
                 canonical({"action": self.action, name: None})
         return self._build(canonical(fields))
 
 
-_ABSENT = dict.fromkeys(FIELDS) | {"enabled": True}
+_ABSENT = dict.fromkeys(FIELDS) | {"enabled": True, "log": False}
 
 
 def _from_sentence(sentence: str) -> dict[str, Any]:
@@ -143,7 +147,7 @@ def _from_text(obj: Mapping[str, Any]) -> dict[str, Any]:
                 label(name),
                 obj[name],
                 "cannot stand beside text, which says the whole rule",
-                "text (with id, comment, enabled, expires) or fields",
+                "text (with id, comment, enabled, expires, log) or fields",
             )
     sentence = obj["text"]
     if not isinstance(sentence, str):

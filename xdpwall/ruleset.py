@@ -12,13 +12,13 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from . import ranks
+from . import ranks, setnames
 from .errors import Conflict, Full, InvalidInput, NotFound
+from .limits import SLOTS
 from .model import MAX_RULES, Rule
+from .setnames import SetRow
 from .views import Policy
 
-SLOTS = 32768
-"""How many rules the kernel can count at once: the full ruleset and those that leave."""
 NO_SLOT = -1
 _MADE_ID = re.compile(r"r([1-9][0-9]{0,14})\Z")
 
@@ -50,6 +50,8 @@ class State:
     policy: Policy = field(default_factory=Policy)
     entries: tuple[Entry, ...] = ()
     next_number: int = 1
+    sets: tuple[SetRow, ...] = ()
+    """By name."""
 
     def by_id(self) -> dict[str, Entry]:
         """The entries by rule id."""
@@ -57,7 +59,11 @@ class State:
 
     def same_as(self, other: State) -> bool:
         """Whether both judge and read alike (revision and made numbers apart)."""
-        return self.policy == other.policy and self.entries == other.entries
+        return (
+            self.policy == other.policy
+            and self.sets == other.sets
+            and self.entries == other.entries
+        )
 
     def kernel_rules(self) -> list[tuple[Rule, int]]:
         """What the compiler takes: (rule, slot) of the enabled rules in order."""
@@ -161,8 +167,21 @@ def with_policy(state: State, policy: Policy) -> State:
     return _finish(state, list(state.entries), policy=policy)
 
 
-def matched(state: State, rules: Sequence[Rule], policy: Policy, *, now: str) -> State:
-    """Exactly `rules` in this order; those that stay the same keep id and counters.
+def with_sets(state: State, sets: tuple[SetRow, ...]) -> State:
+    """The same rules with these sets. InvalidInput when a rule refers to one that is not there."""
+    return _finish(state, list(state.entries), sets=sets)
+
+
+def matched(
+    state: State,
+    rules: Sequence[Rule],
+    policy: Policy,
+    *,
+    now: str,
+    sets: tuple[SetRow, ...] | None = None,
+) -> State:
+    """Exactly `rules` in this order; those that stay the same keep id and counters. The sets are
+    these, or stay.
 
     The same is: the same id; or, for a rule without id, the same sentence, else the same match and
     action (so that a new comment costs no counters), each in order.
@@ -206,7 +225,7 @@ def matched(state: State, rules: Sequence[Rule], policy: Policy, *, now: str) ->
         Entry(rule, NO_SLOT, now) if entry is None else _carry(entry, rule)
         for rule, entry in zip(named, partner, strict=True)
     ]
-    return _finish(state, entries, policy=policy, next_number=number)
+    return _finish(state, entries, policy=policy, next_number=number, sets=sets)
 
 
 def find(state: State, rule_id: str) -> Entry:
@@ -295,6 +314,7 @@ def _finish(
     *,
     policy: Policy | None = None,
     next_number: int | None = None,
+    sets: tuple[SetRow, ...] | None = None,
 ) -> State:
     """Give out ranks and slots. A new slot is never one that the old state still uses."""
     if len(entries) > MAX_RULES:
@@ -303,6 +323,9 @@ def _finish(
             code="too-many-rules",
             hint="join rules by prefixes and port lists, or delete some",
         )
+    known = {id(entry) for entry in old.entries} if sets is None else set()
+    sets = old.sets if sets is None else sets
+    setnames.check_known((entry.rule for entry in entries if id(entry) not in known), sets)
     former = {entry.id: entry.rank for entry in old.entries}
     places = ranks.assign([former.get(entry.id) for entry in entries])
     used = {entry.slot for entry in old.entries}
@@ -323,4 +346,5 @@ def _finish(
         policy=old.policy if policy is None else policy,
         entries=tuple(finished),
         next_number=old.next_number if next_number is None else next_number,
+        sets=sets,
     )

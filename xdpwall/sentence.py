@@ -46,14 +46,15 @@ BARE: dict[str, tuple[str, object]] = {
     "in": ("direction", "ingress"),
     "out": ("direction", "egress"),
     "unfragmented": ("fragment", False),
+    "log": ("log", True),
     "disabled": ("enabled", False),
 }
 """Clause words that stand alone: the field and its value."""
 NEGATABLE = ("from", "to", "sport", "dport", "on", "vlan")
 CLAUSES = (
     *("ipv4", "ipv6", "from", "to", "sport", "dport", "on", "in", "out", "vlan", "flags"),
-    *("length", "ttl", "fragment", "unfragmented", "ethertype", "disabled", "for", "until"),
-    "comment",
+    *("length", "ttl", "fragment", "unfragmented", "ethertype", "log", "disabled", "for"),
+    *("until", "comment"),
 )
 
 
@@ -275,14 +276,6 @@ class _Reader:
 
     def _no_clause(self, word: Word) -> InvalidInput:
         name = word.text
-        if name == "log" and not word.quoted:
-            return InvalidInput(
-                f"'log' at character {word.span[0] + 1}: log is not in this version",
-                field="log",
-                value="log",
-                span=word.span,
-                code="not-in-this-version",
-            )
         hint = closest(name, CLAUSES)
         if name.partition("/")[0] in (*PROTOCOLS, "proto"):
             hint = f"the protocol stands right after the action: {self.fields['action']} {name}"
@@ -317,6 +310,8 @@ def write_sentence(rule: Rule) -> str:
         words.append(_fragment_text(rule.fragment))
     if rule.ethertype is not None:
         words += ["ethertype", rule.ethertype]
+    if rule.log:
+        words.append("log")
     if not rule.enabled:
         words.append("disabled")
     if rule.expires is not None:

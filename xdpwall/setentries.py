@@ -113,25 +113,20 @@ class Entries:
                 p6.append((entry.address, entry.length))
         return cls(*make(v4, v6, p4, p6))
 
-    def at(self, index: int) -> Entry:
-        """The entry at a place of the order v4, p4, v6, p6."""
-        if index < len(self.v4):
-            return Entry(4, int(self.v4[index]), 32)
-        index -= len(self.v4)
-        if index < len(self.p4):
-            value = int(self.p4[index])
-            return Entry(4, value >> 8, value & 255)
-        index -= len(self.p4)
-        if index < len(self.v6):
-            high, low = self.v6[index]
-            return Entry(6, int(high) << 64 | int(low), 128)
-        row = self.p6[index - len(self.v6)]
-        return Entry(6, int(row["hi"]) << 64 | int(row["lo"]), int(row["length"]))
+    def part(self, start: int = 0, count: int | None = None) -> list[Entry]:
+        """Some of the entries, in the order v4, p4, v6, p6."""
+        found: list[Entry] = []
+        first = max(start, 0)
+        last = len(self) if count is None else min(len(self), first + count)
+        for array, read in ((self.v4, _exact4), (self.p4, _wide4), (self.v6, _exact6)):
+            found += map(read, array[max(first, 0) : max(last, 0)].tolist())
+            first, last = first - len(array), last - len(array)
+        found += map(_wide6, self.p6[max(first, 0) : max(last, 0)].tolist())
+        return found
 
     def texts(self, start: int = 0, count: int | None = None) -> list[str]:
-        """Spellings of a part, in the order v4, p4, v6, p6."""
-        end = len(self) if count is None else min(len(self), start + count)
-        return [self.at(index).text for index in range(max(start, 0), end)]
+        """Spellings of a part, in the same order."""
+        return [entry.text for entry in self.part(start, count)]
 
     def pack(self) -> bytes:
         """As bytes, for the store and the wire: what `unpack` takes."""
@@ -172,6 +167,22 @@ class Entries:
     @property
     def _arrays(self) -> tuple[np.ndarray[Any, Any], ...]:
         return self.v4, self.v6, self.p4, self.p6
+
+
+def _exact4(value: int) -> Entry:
+    return Entry(4, value, 32)
+
+
+def _wide4(value: int) -> Entry:
+    return Entry(4, value >> 8, value & 255)
+
+
+def _exact6(value: list[int]) -> Entry:
+    return Entry(6, value[0] << 64 | value[1], 128)
+
+
+def _wide6(value: tuple[int, int, int]) -> Entry:
+    return Entry(6, value[0] << 64 | value[1], value[2])
 
 
 def check_size(count: int, name: str) -> None:

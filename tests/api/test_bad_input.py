@@ -48,7 +48,7 @@ RULES: dict[str, list[dict[str, Any]]] = {
     "expires": each("expires", "soon", "2030-13-01T00:00:00Z", "", 5.5, "-1h"),
     "enabled": each("enabled", "yes", 1, "", []),
     "comment": each("comment", "x" * 257, "a\nb", "\x1b[31m", 5, ["x"], "\x00"),
-    "log": each("log", True),
+    "log": each("log", "yes", 1, "", []),
     "position": each("position", 0, -1, 3, 99_999, "x", 1.5, True, [1]),
     "color": each("color", "red"),
     "packets": each("packets", 0),

@@ -61,29 +61,16 @@ def test_a_killed_service_leaves_no_obstacle(own: Service) -> None:
 
 def test_stop_waits_for_a_change_in_progress(own: Service) -> None:
     with own:
-        answers: list[int] = []
-        with _locked(own.settings):
-            asking = threading.Thread(
-                target=lambda: answers.append(own.call("POST", "/rules", {"action": "drop"}).status)
-            )
-            asking.start()
-            wait_for(lambda: _busy(own), "the change waits for the lock")
+        with _waiting_change(own) as answers:
             os.kill(own.pid, 15)
             wait_for(lambda: not _accepts(own), "the service has stopped to listen")
-        asking.join(20)
         assert answers == [201]
         assert own.stop() == 0
 
 
 def test_a_slow_change_does_not_stall_the_service(own: Service) -> None:
     with own:
-        answers: list[int] = []
-        with _locked(own.settings):
-            asking = threading.Thread(
-                target=lambda: answers.append(own.call("POST", "/rules", {"action": "drop"}).status)
-            )
-            asking.start()
-            wait_for(lambda: _busy(own), "the change waits for the lock")
+        with _waiting_change(own) as answers:
             for _ in range(3):
                 begun = time.monotonic()
                 health = own.tcp("GET", "/healthz")
@@ -93,7 +80,6 @@ def test_a_slow_change_does_not_stall_the_service(own: Service) -> None:
                 assert own.tcp("GET", "/api/v1/openapi.json", token=own.token).status == 200
                 assert time.monotonic() - begun < 3
             assert not answers
-        asking.join(20)
         assert answers == [201]
         assert own.call("GET", "/healthz").json["status"] == "ok"
 
@@ -318,18 +304,20 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
 # -- help -----------------------------------------------------------------------------------------
 
 
-class _locked:
-    """The instance's lock, held by this process as another command would hold it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._path = settings.state_dir / "lock"
-
-    def __enter__(self) -> None:
-        self._fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._fd)
+@contextlib.contextmanager
+def _waiting_change(service: Service) -> Iterator[list[int]]:
+    """A change that waits inside, for the lock that another command would hold; the list then has
+    the status that it got."""
+    answers: list[int] = []
+    with (service.settings.state_dir / "lock").open("r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        asking = threading.Thread(
+            target=lambda: answers.append(service.call("POST", "/rules", {"action": "drop"}).status)
+        )
+        asking.start()
+        wait_for(lambda: _busy(service), "the change waits for the lock")
+        yield answers
+    asking.join(20)
 
 
 def _busy(service: Service) -> bool:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
+import re
+import socket
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.service import Service
+from xdpwall.api import joined
+from xdpwall.api.listen import tcp_socket
+from xdpwall.api.page import Joined
 from xdpwall.api.security import CSP
 
 WEB = Path(__file__).parents[2] / "web"
@@ -21,6 +28,8 @@ TYPES = {
     ".mjs": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+LIMIT = 60_000
+"""Bytes of the page, compressed, in all."""
 SQUEEZED = {"accept-encoding": "br;q=1.0, gzip;q=0.8"}
 
 
@@ -40,12 +49,50 @@ def test_every_file_has_its_type_and_the_policy(service: Service) -> None:
 
 
 def test_the_page_is_asked_for_anew_and_not_sent_again(service: Service) -> None:
-    for path in ("/", "/app.mjs", "/style.css"):
+    for path in ("/", "/page.mjs", "/page.css", "/app.mjs"):
         first = service.tcp("GET", path)
         assert first.headers["cache-control"] == "no-cache"
         again = service.tcp("GET", path, {"if-none-match": first.headers["etag"], **SQUEEZED})
         assert (again.status, again.content) == (304, b"")
         assert again.headers["content-security-policy"] == CSP
+
+
+def test_a_changed_file_is_served_at_once(tmp_path: Path) -> None:
+    for name in ("style.css", "after.css"):
+        (tmp_path / name).write_text(f".{name[0]} {{}}\n")
+    app = Joined(tmp_path, joined.sheet, "text/css")
+
+    async def ask(etag: str) -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
+            return await client.get("http://host/", headers={"if-none-match": etag})
+
+    first = asyncio.run(ask("none"))
+    assert asyncio.run(ask(first.headers["etag"])).status_code == 304
+    (tmp_path / "style.css").write_text("main {}\n")
+    again = asyncio.run(ask(first.headers["etag"]))
+    assert (again.status_code, again.text) == (200, sheet_with(first.text, "main {}"))
+
+
+def sheet_with(sheet: str, rule: str) -> str:
+    """The sheet, its first rule replaced."""
+    return "\n".join([rule, *sheet.split("\n")[1:]])
+
+
+def test_the_page_is_small(service: Service) -> None:
+    """What a browser is sent that comes for the first time: the page and all that it asks for."""
+    asked = re.findall(r'(?:href|src)="([^"]+)"', (WEB / "index.html").read_text())
+    sizes = {
+        path: len(service.tcp("GET", f"/{path.lstrip('/')}", SQUEEZED).content)
+        for path in ("/", *asked)
+    }
+    assert {"page.mjs", "page.css"} < set(sizes)
+    assert sum(sizes.values()) < LIMIT, sizes
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement() -> None:
+    with tcp_socket("127.0.0.1", 0) as listener:
+        # What makes asyncio set TCP_NODELAY on what it accepts from it.
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 @pytest.mark.parametrize("name", VENDORED)
@@ -55,7 +102,7 @@ def test_only_a_file_named_by_its_version_is_kept_for_ever(service: Service, nam
     assert cached == ("max-age=31536000, immutable" if versioned else "no-cache")
 
 
-@pytest.mark.parametrize("path", ["/", "/app.mjs", "/style.css"])
+@pytest.mark.parametrize("path", ["/", "/page.mjs", "/page.css", "/app.mjs"])
 def test_the_page_is_compressed_for_who_asks(service: Service, path: str) -> None:
     plain = service.tcp("GET", path)
     packed = service.tcp("GET", path, SQUEEZED)

@@ -25,6 +25,9 @@ STRUCTS = {
     "xw_class_rows": layout.CLASS_ROWS,
     "xw_prefix4": layout.PREFIX4,
     "xw_set_prefix": layout.SET_PREFIX,
+    "xw_event_settings": layout.EVENT_SETTINGS,
+    "xw_event_counts": layout.EVENT_COUNTS,
+    "xw_event": layout.EVENT,
 }
 CONSTANTS = {
     "XW_SLOTS": layout.SLOTS,
@@ -44,6 +47,9 @@ CONSTANTS = {
     "XW_SRC6_TRIE": layout.SRC6_TRIE,
     "XW_DST6_TRIE": layout.DST6_TRIE,
     "XW_LEAF": layout.LEAF,
+    "XW_RULE_LOG": layout.RULE_LOG,
+    "XW_EVENT_BYTES": layout.EVENT_BYTES,
+    "XW_EVENT_LIMITS": layout.EVENT_LIMITS,
 }
 ENUMS: dict[str, type[IntEnum | IntFlag]] = {
     "xw_action": layout.Action,
@@ -91,6 +97,9 @@ def test_fragment_classes() -> None:
 def test_control_word() -> None:
     control = layout.Control(copy=1, on=False, revision=1234)
     assert control.pack() == 1 | 2 | 1234 << 8
+    assert layout.Control.unpack(control.pack()) == control
+    control = layout.Control(copy=0, on=True, revision=1234, events=True)
+    assert control.pack() == 4 | 1234 << 8
     assert layout.Control.unpack(control.pack()) == control
 
 

@@ -106,7 +106,7 @@ def test_growth_changes_no_verdict(bench: KernelBench) -> None:
     old = bench.program("xdp")
     old_sets = bench.dataplane.sets
     many = [f"drop udp/53 from 10.{i >> 8}.{i & 255}.7" for i in range(small.positions)]
-    many += [f"drop udp/53 from 2001:db8:{i:x}::7" for i in range(small.prefixes6)]
+    many += [f"drop udp/53 from 2001:db8:{i:x}::7" for i in range(1024)]
     seen: list[tuple[int, int]] = []
 
     def swap() -> None:

@@ -121,7 +121,9 @@ class Nftables:
     def load(self, rules: Sequence[Rule], policy: str = "accept") -> None:
         """Make these the chain, counters at 0; the policy is for IP."""
         lines = "\n".join(
-            f"{text} counter {rule.action}" for rule in rules for text in spellings(rule)
+            f"{text} counter {'' if rule.action == 'count' else rule.action}"
+            for rule in rules
+            for text in spellings(rule)
         )
         self._run(
             "table netdev judge\ndelete table netdev judge\n"
@@ -137,6 +139,12 @@ class Nftables:
         """Packets dropped since the chain was loaded."""
         text = self.space.run("nft", "list", "table", "netdev", "judge")
         return sum(int(n) for n in re.findall(r"counter packets (\d+) bytes \d+ drop", text))
+
+    def counters(self, rules: Sequence[Rule]) -> list[int]:
+        """Packets of each of the rules that were loaded, all its spellings together."""
+        text = self.space.run("nft", "list", "table", "netdev", "judge")
+        found = iter([int(n) for n in re.findall(r"counter packets (\d+) ", text)])
+        return [sum(next(found) for _ in spellings(rule)) for rule in rules]
 
     def _run(self, text: str) -> None:
         done = subprocess.run(

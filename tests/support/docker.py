@@ -14,7 +14,6 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.support.netns import Namespace, command, wait_for
@@ -91,12 +90,7 @@ class Docker:
             self._resources = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._resources.close()
 
     def __call__(self, *words: str) -> str:

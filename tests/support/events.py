@@ -12,10 +12,10 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.support.service import START, Service
+from xdpwall.closing import Closing
 
 PATH = "/api/v1/events"
 
@@ -68,7 +68,7 @@ class Reading:
             self.events.append(Event(fields["event"], data, fields.get("id", "")))
 
 
-class Events:
+class Events(Closing):
     """One connection, over the unix socket or, with a token, over TCP."""
 
     def __init__(
@@ -99,15 +99,8 @@ class Events:
         self.seen: list[Event] = []
         self._at = 0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Hang up."""
         self.socket.close()
 
     def drain(self, seconds: float = 15.0) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from xdpwall import compiler
+from xdpwall.closing import Closing
 from xdpwall.dataplane import Dataplane
 from xdpwall.kernel.programs import Program
 from xdpwall.model import Rule
 from xdpwall.views import Place, Policy, Totals
+
+from .loading import load
 
 PLACES: tuple[Place, ...] = ("xdp", "tc-ingress", "tc-egress")
 NUMBERS: Mapping[Place, int] = {"xdp": 1, "tc-ingress": 2, "tc-egress": 3}
@@ -32,7 +32,7 @@ class Judgement:
     """Positions of the rules whose counters rose, by one packet of the frame's length."""
 
 
-class KernelBench:
+class KernelBench(Closing):
     """The programs of all three places on one data plane, for an interface named eth0."""
 
     def __init__(self, folder: Path, iface: str = "eth0") -> None:
@@ -49,14 +49,11 @@ class KernelBench:
         """Make these the rules in force, with slots as positions and counters at 0."""
         self.rules = [r if isinstance(r, Rule) else Rule.parse(r) for r in rules]
         self.revision += 1
-        compiled = compiler.compile(
-            [(rule, slot) for slot, rule in enumerate(self.rules)],
-            policy or Policy(),
-            [(NUMBERS[p], self.iface, "egress" if p == "tc-egress" else "ingress") for p in PLACES],
-            now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
-        )
-        self.dataplane.commit(compiled, self.revision, self._forget_programs)
-        self.dataplane.zero_slot(range(len(self.rules)))
+        where = [
+            (NUMBERS[p], self.iface, "egress" if p == "tc-egress" else "ingress") for p in PLACES
+        ]
+        swap = self._forget_programs
+        load(self.dataplane, self.rules, policy, where, revision=self.revision, swap=swap)
 
     def program(self, place: Place) -> Program:
         """The place's program, loaded when first asked for."""
@@ -98,14 +95,3 @@ class KernelBench:
         """Give everything back; the folder is the caller's to remove."""
         self._forget_programs()
         self.dataplane.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

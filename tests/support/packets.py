@@ -8,8 +8,8 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+
+from xdpwall.closing import Closing
 
 from .netns import Namespace
 
@@ -29,7 +29,7 @@ def ethernet(
     return (dst + src + struct.pack("!H", ethertype) + payload).ljust(60, b"\0")
 
 
-class Wire:
+class Wire(Closing):
     """A packet socket on one interface. It stays in the namespace where it was opened."""
 
     def __init__(self, space: Namespace, iface: str, *, buffer: int = 16 << 20) -> None:
@@ -83,17 +83,6 @@ class Wire:
     def close(self) -> None:
         """Close the socket."""
         self.socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def is_test_frame(frame: bytes) -> bool:

@@ -79,6 +79,7 @@ _ALWAYS: dict[str, st.SearchStrategy[Any]] = {
     ),
     "expires": st.datetimes().map(lambda d: d.replace(microsecond=0).isoformat() + "Z"),
     "enabled": st.booleans(),
+    "log": st.booleans(),
     "comment": COMMENTS,
 }
 _IP: dict[str, st.SearchStrategy[Any]] = {

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
-from xdpwall import compiler
 from xdpwall.attach import Attacher
+from xdpwall.closing import Closing
 from xdpwall.dataplane import Dataplane
 from xdpwall.kernel.maps import Map
 from xdpwall.kernel.programs import Program
 from xdpwall.model import AttachmentSpec, Rule
 from xdpwall.views import Place, Policy, WantedMode
 
+from .loading import load
 from .netns import Namespace
 
 Hook = Literal["xdp native", "xdp generic", "tc ingress"]
@@ -28,7 +27,7 @@ _PLACES: dict[Hook, tuple[Place, WantedMode]] = {
 }
 
 
-class Wall:
+class Wall(Closing):
     """One attachment in a namespace; slots are the rules' positions. Rules stay when closed."""
 
     def __init__(self, space: Namespace, iface: str, hook: Hook, folder: Path) -> None:
@@ -59,14 +58,8 @@ class Wall:
         """Make these the rules in force, with counters at 0 and no fragment remembered."""
         self.rules = tuple(r if isinstance(r, Rule) else Rule.parse(r) for r in rules)
         self._revision += 1
-        compiled = compiler.compile(
-            [(rule, slot) for slot, rule in enumerate(self.rules)],
-            policy or Policy(),
-            [(NUMBER, self.iface, "ingress")],
-            now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
-        )
-        self.dataplane.commit(compiled, self._revision, self._swap)
-        self.dataplane.zero_slot(range(len(self.rules)))
+        where = [(NUMBER, self.iface, "ingress")]
+        load(self.dataplane, self.rules, policy, where, revision=self._revision, swap=self._swap)
         self.forget_fragments()
 
     def switch(self, on: bool) -> None:
@@ -86,14 +79,3 @@ class Wall:
     def close(self) -> None:
         """Let go; pins and attachments go with the lab."""
         self.dataplane.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -37,7 +37,7 @@ def offered(text: str) -> list[str]:
         ("drop icmp on eth1", ["eth10"]),
         ("drop icmp on not d", ["docker0"]),
         ("drop icmp on on ", ["ipv4", "from", "to", "in", "out", "vlan", "length", "ttl", "fragment",
-                              "unfragmented", "disabled", "for", "until", "comment"]),
+                              "unfragmented", "log", "disabled", "for", "until", "comment"]),
         ("drop tcp from ", ["not"]),
         ("drop tcp from not ", []),
         ("drop tcp sport !5", ["53", "587", "514", "500", "5060", "5353", "5432", "5672", "5900",

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "xdpwall"
 
 ACTING = {
     "advice", "applying", "attach", "attachments", "attachmentviews", "changes", "dataplane",
-    "doctor", "doctorlinks", "instance", "interfaces", "lock", "mapset", "namespace", "orphans", "pins",
+    "doctor", "doctorlinks", "eventreader", "instance", "interfaces", "lock", "mapset", "namespace", "orphans", "pins",
     "pinnedcounters", "places", "reader", "recovery", "restoring", "settling", "store",
 }  # fmt: skip
 """Between the facade and the kernel: these touch the disk or the kernel. What is named nowhere

@@ -130,8 +130,15 @@ def test_text_beside_what_a_sentence_does_not_say() -> None:
         Rule.parse({"text": 5})
 
 
-def test_no_log_is_what_is_so() -> None:
-    assert "log" not in Rule.parse({"action": "drop", "log": False}).to_json()
+def test_log_is_about_the_rule_and_not_its_match() -> None:
+    quiet = Rule.parse({"action": "drop", "log": False})
+    assert "log" not in quiet.to_json()
+    loud = Rule.parse("drop log disabled")
+    assert loud.to_json() == {"action": "drop", "enabled": False, "log": True}
+    assert loud.text == "drop log disabled"
+    assert loud.match_key() == quiet.match_key(), "its counters go on"
+    assert quiet.changed({"log": True}).log
+    assert not loud.changed({"log": None}).log
 
 
 def test_an_empty_comment_is_none() -> None:

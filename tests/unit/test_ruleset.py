@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from xdpwall import ruleset
+from xdpwall import limits, ruleset
 from xdpwall.errors import Conflict, Full, InvalidInput, NotFound
 from xdpwall.model import MAX_RULES, Rule
 from xdpwall.ruleset import State
@@ -29,7 +29,7 @@ def slots(state: State) -> dict[str, int]:
 def test_the_slots_are_those_of_the_abi() -> None:
     header = Path(__file__).parents[2] / "bpf" / "xdpwall.h"
     found = re.search(r"#define XW_SLOTS\s+(\d+)", header.read_text())
-    assert found and int(found[1]) == ruleset.SLOTS
+    assert found and int(found[1]) == limits.SLOTS
 
 
 def test_made_ids_pass_every_number_ever_seen() -> None:

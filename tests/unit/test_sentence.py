@@ -127,7 +127,7 @@ def test_for_prints_as_until() -> None:
         ("drop proto 300", "300", "proto", "0 to 255"),
         ("drop on eth0 icmp", "icmp", "text", "expected a clause"),
         ("drop drop", "drop", "text", "expected a clause"),
-        ("drop icmp log", "log", "log", "not in this version"),
+        ("drop icmp log log", "log", "log", "only once"),
         ("drop from @Friends", "@Friends", "src", "is not the name of a set"),
         ("drop from not !10.0.0.1", "!10.0.0.1", "src", "one too many"),
         ('drop comment "open', '"open', "comment", "a closing quote"),

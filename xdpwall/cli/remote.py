@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from .. import views
 from ..errors import Failed
 from ..facade import Author
+from ..views_packets import EventsOutcome, EventsView
 from .transport import Answer, Transport
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ class RemoteFirewall:
 
     def stats(self) -> views.Stats:
         return self._get(views.Stats, "/stats")
+
+    def events(self) -> EventsView:
+        return self._get(EventsView, "/events/settings")
+
+    def set_events(self, changes: Mapping[str, Any], *, by: Author = ANYBODY) -> EventsOutcome:
+        return _read(EventsOutcome, self._change("PUT", "/events/settings", dict(changes), by).body)
 
     def health(self) -> views.Health:
         return self._get(views.Health, "/healthz")

@@ -54,7 +54,12 @@ def rule_flags(function: F) -> F:
             *names, metavar="VALUE", callback=keep, expose_value=False, help=text
         )(function)
     log = click.option(
-        "--log", is_flag=True, hidden=True, callback=_log, expose_value=False, default=False
+        "--log",
+        is_flag=True,
+        callback=_log,
+        expose_value=False,
+        default=False,
+        help="Each packet that matches makes an event (xdpwall events).",
     )
     return log(function)
 
@@ -119,7 +124,7 @@ def read_changes(
     for name in unset:
         key = name.replace("-", "_")
         need(
-            key in FIELDS,
+            key in (*FIELDS, "log"),
             f"unset: {name!r} is not a field that can be taken away",
             field="unset",
             hint=f"one of {', '.join(FIELDS)}",

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from ..model import Ruleset
     from ..views import ApplyOutcome
 
-LIMIT = 16 * 1024 * 1024
-"""Bytes of a ruleset file, as the parser states it too; read no further."""
-
 
 @click.command()
 @click.argument("file", metavar="FILE|-")
@@ -88,12 +85,14 @@ def export() -> None:
 
 
 def _read(file: str) -> str:
+    from ..rulesetfile import MAX_BYTES
+
     try:
         if file == "-":
-            raw = sys.stdin.buffer.read(LIMIT + 1)
+            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with Path(file).open("rb") as stream:
-                raw = stream.read(LIMIT + 1)
+                raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise NotFound(f"{file}: no such file", field="file", value=file) from error
     except PermissionError as error:
@@ -102,9 +101,9 @@ def _read(file: str) -> str:
         raise InvalidInput(f"{file}: is a folder, not a file", field="file", value=file) from error
     except (OSError, ValueError) as error:
         raise Failed(f"{file}: cannot be read: {error}", field="file", value=file) from error
-    if len(raw) > LIMIT:
+    if len(raw) > MAX_BYTES:
         raise InvalidInput(
-            f"{file}: larger than {LIMIT >> 20} MiB", field="file", value=file, code="too-large"
+            f"{file}: larger than {MAX_BYTES >> 20} MiB", field="file", value=file, code="too-large"
         )
     try:
         return raw.decode("utf-8-sig")

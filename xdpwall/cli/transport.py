@@ -18,15 +18,18 @@ CALL_TIMEOUT = 120.0
 """Seconds for one change: attaching loads a program, and the lock may be waited for."""
 
 _KINDS: dict[str, type[errors.XdpwallError]] = {
-    "failed": errors.Failed,
-    "full": errors.Full,
-    "invalid-input": errors.InvalidInput,
-    "not-found": errors.NotFound,
-    "needs-privileges": errors.NeedsPrivileges,
-    "conflict": errors.Conflict,
-    "unsupported": errors.Unsupported,
-    "service-unreachable": errors.ServiceUnreachable,
-    "refused": errors.Refused,
+    kind.default_code: kind
+    for kind in (
+        errors.Failed,
+        errors.Full,
+        errors.InvalidInput,
+        errors.NotFound,
+        errors.NeedsPrivileges,
+        errors.Conflict,
+        errors.Unsupported,
+        errors.ServiceUnreachable,
+        errors.Refused,
+    )
 }
 """A problem's type, after urn:xdpwall:, and what it was before it went over the socket."""
 
@@ -90,6 +93,31 @@ class Transport:
         except OSError as error:
             raise self._unreachable("went away", error) from error
 
+    def open(self, path: str) -> tuple[socket.socket, bytes]:
+        """A stream below /api/v1: the connection after the answer's head, and what came with it."""
+        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connected.settimeout(PROBE_TIMEOUT)
+            connected.connect(str(self._path))
+            # 1.0, so that the answer is not cut into chunks.
+            connected.sendall(f"GET {PREFIX}{path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+            head, rest = b"", b""
+            while not rest:
+                data = connected.recv(1 << 16)
+                if not data:
+                    raise ConnectionResetError("no answer")
+                head, rest = _split_head(head + data)
+            status = int(head.split(b" ", 2)[1])
+            while status != 200 and (data := connected.recv(1 << 16)):
+                rest += data
+        except OSError as error:
+            connected.close()
+            raise self._unreachable("broke the connection", error) from error
+        if status != 200:
+            connected.close()
+            self._answer(status, "", rest)
+        return connected, rest
+
     def _request(
         self, method: str, path: str, body: Any = None, *, timeout: float = CALL_TIMEOUT
     ) -> Answer:
@@ -131,6 +159,12 @@ class Transport:
             "filtering goes on without it",
             detail=f"{type(error).__name__}: {error}",
         )
+
+
+def _split_head(data: bytes) -> tuple[bytes, bytes]:
+    """Head and what follows it; nothing follows while the head is not whole."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return (head, rest) if end and rest else (data, b"")
 
 
 def problem(status: int, body: Any) -> errors.XdpwallError:

@@ -7,8 +7,8 @@ import fcntl
 import socket
 import struct
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+
+from ..closing import Closing
 
 _SIOCETHTOOL = 0x8946
 _GDRVINFO = 0x03
@@ -30,7 +30,7 @@ class Offloads:
     """Segments are merged by the card."""
 
 
-class Ethtool:
+class Ethtool(Closing):
     """A socket for ethtool's questions, in the namespace where it was opened."""
 
     def __init__(self) -> None:
@@ -70,14 +70,3 @@ class Ethtool:
     def close(self) -> None:
         """Close the socket."""
         self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -8,12 +8,13 @@ import weakref
 from pathlib import Path
 from typing import ClassVar, Self
 
+from ..closing import Closing
 from ..errors import Failed
 from .bpfpath import check_name, is_bpffs, not_a_bpffs
 from .libbpf import check, lib
 
 
-class Handle:
+class Handle(Closing):
     """Owns `fd`. Whoever holds the object holds the kernel's map or program alive."""
 
     kind: ClassVar[str]  # "map" or "prog", as in the descriptor's link anon_inode:bpf-map
@@ -68,9 +69,3 @@ class Handle:
     def close(self) -> None:
         """Give the descriptor back; again is harmless."""
         self._closer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -139,6 +139,8 @@ class ObjectOpenOpts(Structure):
     _fields_ = [("sz", c_size_t), ("object_name", c_char_p)]
 
 
+RING_SAMPLE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
+"""What ring_buffer__consume calls: (context, record, its bytes); negative stops it."""
 _U32P = POINTER(c_uint32)
 _BATCH_OPTS = POINTER(BatchOpts)
 _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
@@ -190,6 +192,11 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bpf_prog_get_fd_by_id": (c_int, [c_uint32]),
     "bpf_prog_test_run_opts": (c_int, [c_int, POINTER(TestRunOpts)]),
     "bpf_prog_query": (c_int, [c_int, c_int, c_uint32, _U32P, _U32P, _U32P]),
+    # ring buffers
+    "ring_buffer__new": (c_void_p, [c_int, RING_SAMPLE, c_void_p, c_void_p]),
+    "ring_buffer__poll": (c_int, [c_void_p, c_int]),
+    "ring_buffer__consume": (c_int, [c_void_p]),
+    "ring_buffer__free": (None, [c_void_p]),
 }
 _PRINTER = CFUNCTYPE(c_int, c_int, c_char_p, c_void_p)
 _logs = threading.local()

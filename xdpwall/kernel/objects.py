@@ -8,8 +8,9 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
+from ..closing import Closing
 from ..errors import Failed
 from . import loaderrors
 from .btf import Btf
@@ -26,7 +27,7 @@ class MapSize:
     value_size: int | None = None
 
 
-class LoadedObject:
+class LoadedObject(Closing):
     """Maps and programs of one load, by their names in the object. close() or `with` gives them
     all back; pop from the dictionaries what should live longer."""
 
@@ -37,12 +38,6 @@ class LoadedObject:
     def close(self) -> None:
         for handle in (*self.maps.values(), *self.programs.values()):
             handle.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def load_object(

@@ -9,29 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Conflict, Failed, Full, NeedsPrivileges, XdpwallError
-
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE rules (
-    id TEXT PRIMARY KEY, rank INTEGER NOT NULL, rule TEXT NOT NULL, slot INTEGER NOT NULL,
-    created TEXT NOT NULL, base_packets INTEGER NOT NULL, base_bytes INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE revisions (
-    number INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('pending', 'committed')),
-    time TEXT NOT NULL, author TEXT NOT NULL, via TEXT NOT NULL, action TEXT NOT NULL, message TEXT,
-    delta BLOB NOT NULL
-);
-CREATE TABLE attachments (
-    iface TEXT NOT NULL, place TEXT NOT NULL, ifindex INTEGER NOT NULL, wanted TEXT,
-    number INTEGER NOT NULL UNIQUE, since TEXT NOT NULL, mode TEXT, kind TEXT,
-    intent TEXT NOT NULL, PRIMARY KEY (iface, place)
-) WITHOUT ROWID;
-CREATE TABLE audit (
-    id INTEGER PRIMARY KEY, time TEXT NOT NULL, author TEXT NOT NULL, via TEXT NOT NULL,
-    action TEXT NOT NULL, message TEXT, revision INTEGER
-);
-"""
+from .schema import MIGRATIONS, SCHEMA_VERSION
 
 
 class Database:
@@ -71,14 +49,15 @@ class Database:
                 code="newer-store",
                 hint="upgrade xdpwall, or give another --state-dir",
             )
-        if version == 0:
+        if version < SCHEMA_VERSION:
             execute("BEGIN IMMEDIATE")
             try:
                 # Two first commands may come here at once: look again under the lock.
-                if execute("PRAGMA user_version").fetchone()[0] == 0:
-                    for statement in _SCHEMA.split(";\n"):
+                version = execute("PRAGMA user_version").fetchone()[0]
+                for script in MIGRATIONS[version:]:
+                    for statement in script.split(";\n"):
                         execute(statement)
-                    execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                execute(f"PRAGMA user_version = {max(version, SCHEMA_VERSION)}")
                 execute("COMMIT")
             except BaseException:
                 self._rollback()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import zlib
+from dataclasses import astuple
 from typing import Any, NamedTuple
 
 from ..errors import Failed
 from ..ruleset import Entry, State
+from ..setnames import SetRow
 from ..views import Policy
 
 
@@ -29,6 +31,7 @@ class Delta(NamedTuple):
     rules: list[tuple[RuleRow | None, RuleRow | None]]
     policy: tuple[Policy, Policy]
     next_number: int
+    sets: tuple[tuple[SetRow, ...], tuple[SetRow, ...]] = ((), ())
 
     def pack(self) -> bytes:
         """Bytes for the disk: a full ruleset's JSON shrinks to a tenth."""
@@ -36,6 +39,7 @@ class Delta(NamedTuple):
             "rules": self.rules,
             "policy": [policy.to_json() for policy in self.policy],
             "next_number": self.next_number,
+            "sets": [[astuple(row) for row in rows] for rows in self.sets],
         }
         return zlib.compress(json.dumps(data, separators=(",", ":")).encode(), 1)
 
@@ -46,7 +50,9 @@ class Delta(NamedTuple):
             data = json.loads(zlib.decompress(blob))
             before, after = (Policy(**policy) for policy in data["policy"])
             rules = [(_row(old), _row(new)) for old, new in data["rules"]]
-            return cls(rules, (before, after), int(data["next_number"]))
+            # Revisions that an xdpwall without sets recorded have none.
+            had, has = (tuple(SetRow(*row) for row in rows) for rows in data.get("sets", [[], []]))
+            return cls(rules, (before, after), int(data["next_number"]), (had, has))
         except (zlib.error, ValueError, KeyError, TypeError) as error:
             raise Failed(
                 "a recorded revision cannot be read", code="corrupt", detail=str(error)
@@ -69,7 +75,7 @@ def between(old: State, new: State) -> Delta:
         was, becomes = before.get(rule_id), after.get(rule_id)
         if was is not becomes and was != becomes:
             rules.append((row_of(was) if was else None, row_of(becomes) if becomes else None))
-    return Delta(rules, (old.policy, new.policy), new.next_number)
+    return Delta(rules, (old.policy, new.policy), new.next_number, (old.sets, new.sets))
 
 
 def _row(fields: list[Any] | None) -> RuleRow | None:

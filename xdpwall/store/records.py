@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ..ruleset import State
 from ..views import Direction, Hook, Mode, Place, WantedMode
+from ..views_packets import EventSettings
 
 Intent = Literal["attaching", "attached", "leaving"]
 
@@ -72,6 +73,7 @@ class Snapshot:
     on: bool
     binding: Binding | None
     pending: Pending | None
+    events: EventSettings = field(default_factory=EventSettings)
 
     @property
     def unfinished(self) -> bool:

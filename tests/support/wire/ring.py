@@ -12,10 +12,9 @@ import mmap
 import socket
 import struct
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Self
 
 from tests.support.netns import Namespace, wait_for
+from xdpwall.closing import Closing
 
 SOL_PACKET, PACKET_VERSION, PACKET_TX_RING = 263, 10, 13
 TPACKET_V2 = 1
@@ -26,7 +25,7 @@ BLOCK = 1 << 16
 HEAD = 32  # struct tpacket2_hdr; the frame lies behind it
 
 
-class Ring:
+class Ring(Closing):
     """The sender on one interface. It stays in the namespace where it was opened."""
 
     def __init__(self, space: Namespace, iface: str) -> None:
@@ -74,14 +73,3 @@ class Ring:
         """Close the socket and give back its pages."""
         self._ring.close()
         self.socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -10,13 +10,13 @@ import functools
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from tests.support.clang import compile_bpf
 from tests.support.netns import Namespace
+from xdpwall.closing import Closing
 from xdpwall.kernel import netlink
 from xdpwall.kernel.objects import load_object
 
@@ -127,7 +127,7 @@ class Seen:
     """gso_segs"""
 
 
-class Taps:
+class Taps(Closing):
     """One set of witnesses; they stay where they were attached until the namespace goes."""
 
     def __init__(self) -> None:
@@ -164,17 +164,6 @@ class Taps:
         """Let go of the programs; where they are attached they stay."""
         del self._seen, self._tally
         self._loaded.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def attach_tc(

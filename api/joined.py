@@ -1,0 +1,86 @@
+"""The page's scripts as one script and its style sheets as one sheet: few requests, small ones.
+
+Forty-five small modules cost a browser 0.6 s on loopback and compress by a quarter worse than the
+same text in one piece. Nothing is built and nothing shortened: this joins what lies in web/ when
+it is asked for, so an installed page and one that is being edited are served alike.
+
+A module becomes a function that is called at once and returns what the module exports; they stand
+in the order in which they need each other. Of JavaScript's syntax this knows what web/ uses:
+`import {...} from "./name.mjs";` and `export` before a declaration or a list, each at the
+beginning of a line. Files of web/vendor/ stay imports, and are kept by browsers for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ENTRY = "app.mjs"
+
+_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w./-]+)";\n', re.MULTILINE)
+_EXPORTED = re.compile(
+    r"^export (?:async function\*? |function\*? |class |const |let )(\w+)", re.MULTILINE
+)
+_LIST = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
+_LEFT = re.compile(r"^(?:import|export) .*", re.MULTILINE)
+
+
+class CannotJoin(Exception):
+    """A file of web/ uses what this module does not know, or two need each other."""
+
+
+def script(web: Path, entry: str = ENTRY) -> str:
+    """The module `entry` and all that it imports, as one module."""
+    parts: dict[str, str] = {}
+    kept: dict[str, str] = {}
+    _collect(web, entry, parts, kept, ())
+    heads = [f'import * as {name} from "./{path}";\n' for path, name in kept.items()]
+    return "".join([*heads, *parts.values()])
+
+
+def sheet(web: Path) -> str:
+    """The style sheets, style.css first and the others by name."""
+    paths = sorted(web.glob("*.css"), key=lambda path: (path.name != "style.css", path.name))
+    return "\n".join(path.read_text("utf-8") for path in paths)
+
+
+def _collect(
+    web: Path, path: str, parts: dict[str, str], kept: dict[str, str], above: tuple[str, ...]
+) -> None:
+    """Put the module at `path` into `parts`, after those that it needs."""
+    if path in above:
+        raise CannotJoin(f"{' -> '.join([*above, path])}: modules that need each other")
+    text = (web / path).read_text("utf-8")
+    taken = []
+    for found in _IMPORT.finditer(text):
+        names, source = found.groups()
+        if source.startswith("vendor/"):
+            kept.setdefault(source, _name(source))
+        elif source not in parts:
+            _collect(web, source, parts, kept, (*above, path))
+        pairs = ", ".join(": ".join(pair) for pair in _pairs(names))
+        taken.append(f"const {{ {pairs} }} = {_name(source)};\n")
+    given = [(name, name) for name in _EXPORTED.findall(text)]
+    given += [pair for found in _LIST.finditer(text) for pair in _pairs(found[1])]
+    body = _EXPORTED.sub(lambda found: found[0].removeprefix("export "), text)
+    body = _LIST.sub("", _IMPORT.sub("", body))
+    if left := _LEFT.search(body):
+        raise CannotJoin(f"{path}: {left[0]}: not a form that is known here")
+    back = ", ".join(f"{outside}: {inside}" for inside, outside in given)
+    parts[path] = (
+        f"// {path}\nconst {_name(path)} = (() => {{\n"
+        f"{''.join(taken)}{body}return {{ {back} }};\n}})();\n"
+    )
+
+
+def _pairs(names: str) -> Iterator[tuple[str, str]]:
+    """Both names of each of "a, b as c": (a, a), (b, c)."""
+    for one in filter(None, (name.strip() for name in names.split(","))):
+        first, _, second = one.partition(" as ")
+        yield first, second or first
+
+
+def _name(path: str) -> str:
+    """A name in JavaScript for the module at `path`."""
+    return "$" + re.sub(r"\W", "_", path.rpartition("/")[2].removesuffix(".mjs"))

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maps behind events: shared by every program of the instance. */
+#ifndef XDPWALL_EVENTMAPS_H
+#define XDPWALL_EVENTMAPS_H
+
+#include "xdpwall.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, XW_EVENT_RING);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xw_event_settings);
+} event_settings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xw_event_counts);
+} event_counts SEC(".maps");
+
+/* Records are made here: their size varies, and the stack is small. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct xw_event);
+} event_scratch SEC(".maps");
+
+/* A second of one rule, as it began (jiffies), and the events sent in it. By the slot's remainder;
+ * the last one is the policy's. */
+struct event_limit {
+	__u32 start;
+	__u32 sent;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XW_EVENT_LIMITS + 1);
+	__type(key, __u32);
+	__type(value, struct event_limit);
+} event_limits SEC(".maps");
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Records of single packets, for whoever reads the ring buffer.
+ *
+ * What should be reported ends as exactly one of sent, lost (no room), sampled (left out by chance)
+ * and limited (the rule's share of this second was used up), counted in packets.
+ */
+#ifndef XDPWALL_EVENTS_H
+#define XDPWALL_EVENTS_H
+
+#include "eventmaps.h"
+#include "match.h"
+
+/* Has the rule had its share? By the tick: a clock costs more than the rest of a drop. */
+static __always_inline bool over_limit(const struct packet *p, const struct xw_event_settings *s)
+{
+	__u32 rule = p->log ? p->log : p->slot, now = bpf_jiffies64();
+	__u32 key = rule ? (rule - 1) % XW_EVENT_LIMITS : XW_EVENT_LIMITS;
+	struct event_limit *l = bpf_map_lookup_elem(&event_limits, &key);
+
+	if (!l)
+		return true;
+	if (now - l->start >= s->second) {
+		l->start = now;
+		l->sent = 0;
+	}
+	if (l->sent >= s->rate)
+		return true;
+	l->sent++;
+	return false;
+}
+
+static __always_inline void describe(struct xw_event *e, const struct packet *p, int decision,
+				     __u64 control_word)
+{
+	e->time = bpf_ktime_get_boot_ns();
+	e->revision = control_word >> XW_CONTROL_REVISION_SHIFT;
+	e->number = number;
+	e->slot = p->slot;
+	e->log = p->log;
+	e->packets = p->packets;
+	e->bytes = p->bytes;
+	e->length = p->length;
+	e->icmp = p->icmp;
+	__builtin_memcpy(e->src, p->src, sizeof(e->src));
+	__builtin_memcpy(e->dst, p->dst, sizeof(e->dst));
+	e->sport = p->sport;
+	e->dport = p->dport;
+	e->proto = p->proto;
+	e->flags = p->flags;
+	e->ttl = p->ttl;
+	e->vlan = p->vlan;
+	e->ethertype = p->ethertype;
+	e->kind = p->kind;
+	e->fragment = p->fragment;
+	e->ports = p->ports;
+	e->addresses_hidden = p->addresses_hidden;
+	e->malformed = p->malformed;
+	e->decision = decision;
+}
+
+/* At least the Ethernet header, whose addresses are not in struct packet. */
+static __always_inline __u32 copy_first(struct xw_ctx *ctx, struct xw_event *e, __u32 wanted)
+{
+	__u32 n = wanted < ETH_HEADER ? ETH_HEADER : wanted;
+
+	if (n > e->bytes)
+		n = e->bytes;
+	/* clang would otherwise leave out the bound that the verifier asks for. */
+	asm volatile("" : "+r"(n));
+	if (n < 1 || n > XW_EVENT_BYTES)
+		return 0;
+	return copy_bytes(ctx, e->data, n) ? 0 : n;
+}
+
+/* A function of its own, off the way of packets that nobody wants to see. */
+static __noinline int report(struct xw_ctx *ctx, const struct packet *p, int decision,
+			     __u64 control_word)
+{
+	__u32 zero = 0, n;
+	const struct xw_event_settings *s = bpf_map_lookup_elem(&event_settings, &zero);
+	struct xw_event_counts *counts;
+	struct xw_event *e;
+
+	if (!s || (!p->log && !s->log_drops))
+		return 0;
+	counts = bpf_map_lookup_elem(&event_counts, &zero);
+	e = bpf_map_lookup_elem(&event_scratch, &zero);
+	if (!counts || !e)
+		return 0;
+	if (s->chance != ~0U && bpf_get_prandom_u32() > s->chance) {
+		counts->sampled += p->packets;
+		return 0;
+	}
+	if (over_limit(p, s)) {
+		counts->limited += p->packets;
+		return 0;
+	}
+	describe(e, p, decision, control_word);
+	n = copy_first(ctx, e, s->bytes);
+	e->captured = n;
+	asm volatile("" : "+r"(n));
+	if (n > XW_EVENT_BYTES)
+		return 0;
+	if (bpf_ringbuf_output(&events, e, offsetof(struct xw_event, data) + n, 0))
+		counts->lost += p->packets;
+	else
+		counts->sent += p->packets;
+	return 0;
+}
+
+#endif

@@ -1,0 +1,122 @@
+"""The bitmaps that tell a packet where no set has an entry (struct xw_occupied). Pure numpy.
+
+IPv4 has a bit for each /24, IPv6 one for a hash of the /48 (addresses) or of the /32 (prefixes).
+A set bit may be stale, which costs a packet a lookup; a missing one would cost truth, so bits are
+set before the entry is written and cleared only by building all of them anew.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+BITS = 24
+WORDS = 1 << (BITS - 6)
+FACTOR = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 / golden ratio: Knuth, TAOCP 3, 6.4."""
+OCCUPIED = np.dtype(
+    [
+        ("exact4", "<u8", (WORDS,)),
+        ("prefix4", "<u8", (WORDS,)),
+        ("exact6", "<u8", (WORDS,)),
+        ("prefix6", "<u8", (WORDS,)),
+        ("short6", "<u8"),
+        ("pad", "<u8"),
+    ]
+)
+_FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
+_MOST = 1 << BITS
+
+
+def hashed(values: Array) -> Array:
+    """The bit of each u8 value."""
+    return values.astype("<u8") * FACTOR >> np.uint64(64 - BITS)
+
+
+class Occupied:
+    """The bitmaps in some memory: `row` is an array of one OCCUPIED, of a map or of one's own."""
+
+    def __init__(self, row: Array | None = None) -> None:
+        self._row = np.zeros(1, OCCUPIED) if row is None else row
+
+    def add(self, kind: str, entries: Array) -> None:
+        """Mark these, in the shape that they have in `setentries.Entries`."""
+        if len(entries):
+            getattr(self, f"_add_{kind}")(entries)
+
+    def take(self, other: Occupied, kind: str) -> None:
+        """The other's bits of a kind in place of these; they hold every entry that there is."""
+        name = _NAMES[kind]
+        if kind == "p6" and other._row["short6"][0]:
+            self._row["short6"] = 1
+        self._row[name][0][:] = other._row[name][0]
+        if kind == "p6":
+            self._row["short6"] = other._row["short6"]
+
+    def bits(self, kind: str) -> Array:
+        """The words of a kind, (WORDS,) u8."""
+        words: Array = self._row[_NAMES[kind]][0]
+        return words
+
+    def _add_v4(self, v4: Array) -> None:
+        _set(self.bits("v4"), v4.astype("<u8") >> np.uint64(8))
+
+    def _add_v6(self, v6: Array) -> None:
+        _set(self.bits("v6"), hashed(v6[:, 0] >> np.uint64(16)))
+
+    def _add_p4(self, p4: Array) -> None:
+        length, first = p4 & np.uint64(255), p4 >> np.uint64(16)
+        wide = length < 24
+        words = self.bits("p4")
+        _set(words, first[~wide])
+        free = np.uint64(24) - length[wide]  # bits that the prefix covers: 2 ** free
+        _set_runs(words, first[wide], np.uint64(1) << free)
+
+    def _add_p6(self, p6: Array) -> None:
+        words, length = self.bits("p6"), p6["length"]
+        if (length < 16).any():
+            self._row["short6"] = 1
+        first = p6["hi"] >> np.uint64(32)
+        _set(words, hashed(first[length >= 32]))
+        middle = (length >= 16) & (length < 32)
+        first, count = first[middle], np.uint64(1) << (np.uint64(32) - length[middle])
+        if int(count.sum()) >= _MOST:
+            words[:] = _FULL
+            return
+        start = np.repeat(np.cumsum(count) - count, count.astype(np.int64))
+        each = np.arange(int(count.sum()), dtype="<u8") - start
+        _set(words, hashed(np.repeat(first, count.astype(np.int64)) + each))
+
+
+_NAMES = {"v4": "exact4", "p4": "prefix4", "v6": "exact6", "p6": "prefix6"}
+
+
+def _set(words: Array, bits: Array) -> None:
+    """Set these bits, in any order."""
+    if not len(bits):
+        return
+    if len(bits) > 1:
+        bits = np.sort(bits)
+        bits = bits[np.concatenate([[True], bits[1:] != bits[:-1]])]
+    at = (bits >> np.uint64(6)).astype(np.int64)
+    mask = np.uint64(1) << (bits & np.uint64(63))
+    first = np.flatnonzero(np.concatenate([[True], at[1:] != at[:-1]]))
+    words[at[first]] |= np.bitwise_or.reduceat(mask, first)
+
+
+def _set_runs(words: Array, first: Array, count: Array) -> None:
+    """Set runs of bits, each aligned to its own length, a power of two."""
+    if not len(first):
+        return
+    short = count < 64
+    at = (first[short] >> np.uint64(6)).astype(np.int64)
+    ones = (np.uint64(1) << count[short]) - np.uint64(1)
+    np.bitwise_or.at(words, at, ones << (first[short] & np.uint64(63)))
+    edge = np.zeros(len(words) + 1, np.int64)
+    start = (first[~short] >> np.uint64(6)).astype(np.int64)
+    np.add.at(edge, start, 1)
+    np.add.at(edge, start + (count[~short] >> np.uint64(6)).astype(np.int64), -1)
+    words[np.cumsum(edge[:-1]) > 0] = _FULL

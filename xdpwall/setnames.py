@@ -1,0 +1,132 @@
+"""Which sets exist, as part of a ruleset: names, numbers, who refers to them. Pure.
+
+What a set holds is not here: entries change without a revision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from .errors import Conflict, Full, InvalidInput, NotFound
+
+if TYPE_CHECKING:
+    from .rule import Rule
+
+MAX_SETS = 1024
+MAX_NUMBER = 4095
+FIELDS = ("src", "dst")
+
+
+@dataclass(frozen=True, slots=True)
+class SetRow:
+    """One set. Its number is what the kernel's classes are made of; replacing its entries whole
+    gives it another one."""
+
+    name: str
+    number: int
+    created: str
+
+
+def named(rule: Rule) -> list[tuple[str, str]]:
+    """(field, set's name) of every set that a rule refers to."""
+    found = []
+    for field in FIELDS:
+        value: str | None = getattr(rule, field)
+        if value is not None and value.lstrip("!").startswith("@"):
+            found.append((field, value.lstrip("!")[1:]))
+    return found
+
+
+def check_known(rules: Iterable[Rule], sets: Collection[SetRow]) -> None:
+    """InvalidInput "unknown-set" for the first rule that refers to a set that is not there."""
+    names = {row.name for row in sets}
+    for rule in rules:
+        for field, name in named(rule):
+            if name not in names:
+                raise _unknown(field, name, names)
+
+
+def users(rules: Iterable[Rule], name: str) -> list[str]:
+    """The ids of the rules that refer to a set, in order."""
+    return [
+        rule.id
+        for rule in rules
+        if rule.id is not None and any(other == name for _, other in named(rule))
+    ]
+
+
+def find(sets: Iterable[SetRow], name: str) -> SetRow:
+    """The set's row; NotFound."""
+    names = []
+    for row in sets:
+        if row.name == name:
+            return row
+        names.append(row.name)
+    close = get_close_matches(name, names, 1)
+    raise NotFound(
+        f"no set is called {name!r}",
+        field="name",
+        value=name,
+        hint=f"did you mean {close[0]}?" if close else "see the sets with: xdpwall set list",
+    )
+
+
+def check_unused(rules: Iterable[Rule], name: str) -> None:
+    """Conflict "set-in-use" while a rule refers to the set."""
+    if ids := users(rules, name):
+        more = f" and {len(ids) - 10} more" if len(ids) > 10 else ""
+        raise Conflict(
+            f"the set {name!r} is used by the rules {', '.join(ids[:10])}{more}"
+            if len(ids) > 1
+            else f"the set {name!r} is used by the rule {ids[0]}",
+            code="set-in-use",
+            field="name",
+            value=name,
+            hint="delete or change those rules first",
+        )
+
+
+def put(sets: Sequence[SetRow], row: SetRow) -> tuple[SetRow, ...]:
+    """With this row, by name; Full past the limit."""
+    others = [other for other in sets if other.name != row.name]
+    if len(others) >= MAX_SETS:
+        raise Full(
+            f"{MAX_SETS} sets are there already, the most that fit",
+            code="too-many-sets",
+            hint="delete one that no rule uses: xdpwall set list",
+        )
+    return tuple(sorted([*others, row], key=lambda other: other.name))
+
+
+def drop(sets: Iterable[SetRow], name: str) -> tuple[SetRow, ...]:
+    """Without the set of this name."""
+    return tuple(row for row in sets if row.name != name)
+
+
+def free_numbers(taken: Collection[int], count: int) -> list[int]:
+    """The lowest `count` numbers that no set has and no entry in the kernel bears."""
+    free = [number for number in range(1, MAX_NUMBER + 1) if number not in taken][:count]
+    if len(free) < count:
+        raise Full("no number is free for another set", code="too-many-sets")
+    return free
+
+
+def _unknown(field: str, name: str, names: Collection[str]) -> InvalidInput:
+    close = get_close_matches(name, names, 1)
+    if close:
+        hint = f"did you mean @{close[0]}?"
+    elif names:
+        shown = sorted(names)
+        hint = f"known sets: {', '.join(shown[:10])}{', ...' if len(shown) > 10 else ''}"
+    else:
+        hint = f"there are no sets yet: xdpwall set create {name}"
+    return InvalidInput(
+        f"{field}: no set is called {name!r}",
+        code="unknown-set",
+        field=field,
+        value=f"@{name}",
+        hint=hint,
+    )

@@ -1,0 +1,59 @@
+"""The tables, as the steps that lead from one version of the file to the next."""
+
+from __future__ import annotations
+
+_RULES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE rules (
+    id TEXT PRIMARY KEY, rank INTEGER NOT NULL, rule TEXT NOT NULL, slot INTEGER NOT NULL,
+    created TEXT NOT NULL, base_packets INTEGER NOT NULL, base_bytes INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE revisions (
+    number INTEGER PRIMARY KEY, state TEXT NOT NULL CHECK (state IN ('pending', 'committed')),
+    time TEXT NOT NULL, author TEXT NOT NULL, via TEXT NOT NULL, action TEXT NOT NULL, message TEXT,
+    delta BLOB NOT NULL
+);
+CREATE TABLE attachments (
+    iface TEXT NOT NULL, place TEXT NOT NULL, ifindex INTEGER NOT NULL, wanted TEXT,
+    number INTEGER NOT NULL UNIQUE, since TEXT NOT NULL, mode TEXT, kind TEXT,
+    intent TEXT NOT NULL, PRIMARY KEY (iface, place)
+) WITHOUT ROWID;
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY, time TEXT NOT NULL, author TEXT NOT NULL, via TEXT NOT NULL,
+    action TEXT NOT NULL, message TEXT, revision INTEGER
+);
+"""
+
+# set_held  every set number that the kernel may hold entries of: those of `sets`, and of sets that
+#           are being loaded or swept (a number without a name); how many entries of which kind
+# set_part  entries for good, as arrays (setentries.Entries), a million a part
+# set_log   single changes since; `expires` NULL is a removal, 0 for good, else seconds since 1970.
+#           `key` is the address in network order and the length
+# set_timed every entry that expires
+# classes   what the kernel's class numbers stand for, while its maps live (setclasses.py)
+_SETS = """
+CREATE TABLE sets (
+    name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, created TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE set_held (
+    number INTEGER PRIMARY KEY, v4 INTEGER NOT NULL, v6 INTEGER NOT NULL, p4 INTEGER NOT NULL,
+    p6 INTEGER NOT NULL, timed INTEGER NOT NULL, folds INTEGER NOT NULL
+);
+CREATE TABLE set_part (
+    number INTEGER NOT NULL, kind TEXT NOT NULL, part INTEGER NOT NULL, data BLOB NOT NULL,
+    UNIQUE (number, kind, part)
+);
+CREATE TABLE set_log (
+    seq INTEGER PRIMARY KEY, number INTEGER NOT NULL, key BLOB NOT NULL, expires INTEGER
+);
+CREATE TABLE set_timed (
+    number INTEGER NOT NULL, key BLOB NOT NULL, expires INTEGER NOT NULL,
+    PRIMARY KEY (number, key)
+) WITHOUT ROWID;
+CREATE INDEX set_timed_expires ON set_timed (expires);
+CREATE TABLE classes (id INTEGER PRIMARY KEY, members TEXT NOT NULL);
+"""
+
+MIGRATIONS = (_RULES, _SETS)
+"""Script n leads from version n to n + 1."""
+SCHEMA_VERSION = len(MIGRATIONS)
