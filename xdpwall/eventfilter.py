@@ -48,18 +48,20 @@ class EventFilter:
             (self.rule is None or self.rule in (event.rule, event.log))
             and (self.verdict is None or self.verdict == event.verdict)
             and (self.proto is None or self.proto == event.proto)
-            and (self.iface is None or _named(self.iface, event.iface))
-            and (self.src is None or _within(self.src, event.src))
-            and (self.dst is None or _within(self.dst, event.dst))
+            and (self.iface is None or named(self.iface, event.iface))
+            and (self.src is None or within(self.src, event.src))
+            and (self.dst is None or within(self.dst, event.dst))
         )
 
 
-def _named(wanted: str, iface: str) -> bool:
+def named(wanted: str, iface: str) -> bool:
+    """Is it `wanted`, or with `!` in front any other?"""
     negated, name = negation(wanted)
     return (iface == name) is not negated
 
 
-def _within(wanted: _Address, text: str | None) -> bool:
+def within(wanted: _Address, text: str | None) -> bool:
+    """Is the address one that parse_prefix() found? Never, when there is none."""
     if text is None:
         return False
     negated, prefix = wanted

@@ -9,8 +9,10 @@ from typing import Any, Literal, TypeVar, cast
 from . import views
 from .errors import InvalidInput
 from .fields import parse_iface_name
-from .inputs import bad, choice, closest, label, later
+from .inputs import bad, choice, closest, label
 from .rule import MATCH_FIELDS, Rule
+from .setcontent import Files, SetContent, parse_sets
+from .setnames import SetRow, check_known
 
 __all__ = [
     "MATCH_FIELDS",
@@ -85,21 +87,24 @@ class AttachmentSpec:
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """Policy and rules, in order. `attachments` None leaves those in place as they are."""
+    """Policy and rules, in order. `sets` and `attachments` None leave those there are as they are;
+    otherwise exactly these are there afterwards."""
 
     rules: tuple[Rule, ...] = ()
     policy: views.Policy = field(default_factory=views.Policy)
     attachments: tuple[AttachmentSpec, ...] | None = None
+    sets: Mapping[str, SetContent] | None = None
     version: Literal[1] = 1
 
     @classmethod
-    def parse(cls, obj: object) -> Ruleset:
-        """From the object of a ruleset file. An error's field is `rules[2].src`, from 0."""
+    def parse(cls, obj: object, *, files: Files | None = None) -> Ruleset:
+        """From the object of a ruleset file. An error's field is `rules[2].src`, from 0.
+
+        `files` reads the `file` of a set; without it that key is refused.
+        """
         if not isinstance(obj, Mapping):
             raise bad("ruleset", obj, "is not a ruleset", "an object with version and rules")
-        if "sets" in obj:
-            raise later("sets", obj["sets"], "a ruleset with sets")
-        _known(obj, ("version", "policy", "rules", "attachments"), "a ruleset")
+        _known(obj, ("version", "policy", "sets", "rules", "attachments"), "a ruleset")
         for name, wanted in (("version", "version: 1"), ("rules", "a list ([] for none)")):
             if name not in obj:
                 raise InvalidInput(f"{name}: missing; wanted {wanted}", field=name)
@@ -109,15 +114,20 @@ class Ruleset:
         if "attachments" in obj:
             attachments = parse_attachments(obj["attachments"])
         rules = parse_rules(obj["rules"])
-        return cls(rules, parse_policy(obj.get("policy", {})), attachments)
+        sets = None
+        if "sets" in obj:
+            sets = parse_sets(obj["sets"], files=files)
+            rows = [SetRow(name, 0, "") for name in sets]
+            for index, rule in enumerate(rules):
+                in_list("rules", index, check_known, [rule], rows)
+        return cls(rules, parse_policy(obj.get("policy", {})), attachments, sets)
 
     def to_json(self) -> dict[str, Any]:
         """The object of a ruleset file."""
-        found: dict[str, Any] = {
-            "version": self.version,
-            "policy": self.policy.to_json(),
-            "rules": [rule.to_json() for rule in self.rules],
-        }
+        found: dict[str, Any] = {"version": self.version, "policy": self.policy.to_json()}
+        if self.sets is not None:
+            found["sets"] = {name: content.to_json() for name, content in self.sets.items()}
+        found["rules"] = [rule.to_json() for rule in self.rules]
         if self.attachments is not None:
             found["attachments"] = [spec.to_json() for spec in self.attachments]
         return found

@@ -12,12 +12,16 @@ from typing import Any, Literal, NoReturn
 from .errors import InvalidInput, XdpwallError
 from .inputs import choice
 from .model import Ruleset
+from .setcontent import Files
 
 MAX_BYTES = 16 * 1024 * 1024
 
 
-def load(text: str, *, name: str) -> Ruleset:
-    """The ruleset of a file's text. `name` is what errors call the file; nothing is opened."""
+def load(text: str, *, name: str, files: Files | None = None) -> Ruleset:
+    """The ruleset of a file's text. `name` is what errors call the file.
+
+    Nothing is opened but, by `files`, what sets name as their `file`.
+    """
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         raise InvalidInput(
@@ -34,7 +38,7 @@ def load(text: str, *, name: str) -> Ruleset:
 
         data, lines = read_yaml(text, name)
     try:
-        return Ruleset.parse(data)
+        return Ruleset.parse(data, files=files)
     except XdpwallError as error:
         raise _located(error, name, lines) from None
 

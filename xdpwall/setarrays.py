@@ -21,16 +21,14 @@ _MAPPED = 0xFFFF << 32
 
 
 def make(
-    v4: Sequence[int], v6: Sequence[int], p4: Sequence[int], p6: Sequence[tuple[int, int]]
+    v4: Sequence[int], v6: Sequence[bytes], p4: Sequence[int], p6: Sequence[bytes]
 ) -> tuple[Array, Array, Array, Array]:
-    """Sorted, unique arrays of plain numbers."""
-    exact = b"".join(address.to_bytes(16, "big") for address in v6)
-    wide = b"".join(address.to_bytes(16, "big") + bytes((length,)) for address, length in p6)
+    """Sorted, unique arrays of keys as setentries.quick gives them."""
     return (
         once(np.array(v4, dtype="<u4")),
-        from_keys16(once(np.frombuffer(exact, "S16"))),
+        from_keys16(once(np.frombuffer(b"".join(v6), "S16"))),
         once(np.array(p4, dtype="<u8")),
-        from_keys17(once(np.frombuffer(wide, "S17"))),
+        from_keys17(once(np.frombuffer(b"".join(p6), "S17"))),
     )
 
 

@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING, cast
 
 from .errors import Failed, InvalidInput, NeedsPrivileges, NotFound, XdpwallError
 from .inputs import plain
-from .setentries import Entries, check_size
-from .setforms import Forms, key_of, quick
+from .setentries import Entries, check_size, key_of, quick
+from .setforms import Forms
 
 if TYPE_CHECKING:
     from .setgather import Gathered

@@ -15,7 +15,7 @@ from .yamlflat import read_flat, scalar
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./,:-]*(?<!:)", re.ASCII)
 _STANDARD = "tag:yaml.org,2002:"
-_DEPTH = 4
+_DEPTH = 5
 
 
 def read_yaml(text: str, name: str) -> tuple[object, dict[str, int]]:
@@ -117,6 +117,10 @@ def write_yaml(data: dict[str, Any]) -> str:
     """A ruleset's object as block YAML: `read_yaml` gives the same object back."""
     lines = [f"version: {data['version']}", "policy:"]
     lines += [f"  {name}: {_spell(value)}" for name, value in data["policy"].items()]
+    if "sets" in data:
+        lines.append("sets:" if data["sets"] else "sets: {}")
+        for name, content in data["sets"].items():
+            lines += [f"  {_spell(name)}:", *_set_lines(content)]
     for section in ("rules", "attachments"):
         if section not in data:
             continue
@@ -127,6 +131,21 @@ def write_yaml(data: dict[str, Any]) -> str:
                 lines.append(f"{mark}{name}: {_spell(value)}")
                 mark = "    "
     return "\n".join(lines) + "\n"
+
+
+def _set_lines(content: dict[str, Any]) -> list[str]:
+    lines = []
+    if "packed" in content:
+        lines.append(f"    packed: {_spell(content['packed'])}")
+    if "entries" in content:
+        lines.append("    entries:" if content["entries"] else "    entries: []")
+        for row in content["entries"]:
+            if isinstance(row, str):
+                lines.append(f"      - {_spell(row)}")
+            else:
+                lines.append(f"      - entry: {_spell(row['entry'])}")
+                lines.append(f"        expires: {_spell(row['expires'])}")
+    return lines
 
 
 def _spell(value: object) -> str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from xdpwall.model import Rule, Ruleset
 from xdpwall.names import ICMP_TYPES, TCP_FLAGS
+from xdpwall.setnames import named
 
 _NAME = st.text(
     st.characters(min_codepoint=0x21, max_codepoint=0x2FF, categories=["L", "N", "P", "S"]),
@@ -47,6 +48,21 @@ def prefixes(draw: st.DrawFn, version: int) -> str:
         if not length:
             text = f"{ipaddress.IPv6Address(number)}/128"
     return draw(st.sampled_from(["", "!"])) + text
+
+
+SET_NAMES = st.one_of(
+    st.sampled_from(["bad", "no", "on", "null", "1", "0x1f", "1-2", "a_b-c"]),
+    st.from_regex(r"[a-z0-9][a-z0-9_-]{0,31}", fullmatch=True),
+)
+SETS = st.tuples(st.sampled_from(["@", "!@"]), SET_NAMES).map("".join)
+
+
+@st.composite
+def set_contents(draw: st.DrawFn) -> dict[str, Any]:
+    """What SetContent.parse takes."""
+    entry = st.one_of(prefixes(4), prefixes(6)).map(lambda text: text.removeprefix("!"))
+    timed = st.fixed_dictionaries({"entry": entry, "expires": _ALWAYS["expires"]})
+    return {"entries": draw(st.lists(st.one_of(entry, timed), max_size=4))}
 
 
 def _ports() -> st.SearchStrategy[str | int]:
@@ -106,7 +122,8 @@ def rule_objects(draw: st.DrawFn) -> dict[str, Any]:
     if proto is not None:
         rule["proto"] = proto
     rule |= some(_IP)
-    rule |= some({"src": prefixes(version), "dst": prefixes(version)})
+    address = st.one_of(prefixes(version), SETS)
+    rule |= some({"src": address, "dst": address})
     rule |= some({"family": st.just(f"ipv{version}")})
     if proto in (6, 17, 132):
         rule |= some({"sport": _ports(), "dport": _ports()})
@@ -147,4 +164,8 @@ def rulesets(draw: st.DrawFn) -> Ruleset:
         obj["attachments"] = [
             {"iface": name, "hook": "tc", "direction": draw(_ALWAYS["direction"])} for name in names
         ]
+    if draw(st.booleans()):
+        used = [name for rule in given for _, name in named(rule)]
+        more = draw(st.lists(SET_NAMES, max_size=3))
+        obj["sets"] = {name: draw(set_contents()) for name in [*used, *more]}
     return Ruleset.parse(obj)

@@ -151,3 +151,30 @@ def test_the_quick_reading_of_yaml_is_the_whole_ones(text: str) -> None:
         whole, lines = compose_yaml(text, "x")
         assert (quick[0] or None) == whole
         assert quick[1] == lines
+
+
+SETS_FILE = """\
+version: 1
+sets:
+  bad:
+    entries:
+      - 10.0.0.1
+      - entry: 10.0.0.2
+        expires: "2030-01-01T00:00:00Z"
+      - "2001:db8::1"
+  "1":
+    packed: "WFdT=="
+    entries: []
+rules: []
+""".splitlines()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from([*SETS_FILE, *SETS_FILE, "  a:", "    file: x", "      - 1"])))
+def test_a_jumbled_set_is_read_as_the_whole_reading_does(more: list[str]) -> None:
+    for lines in (more, [*SETS_FILE[:8], *more], ["version: 1", "sets:", "  a:", *more]):
+        text = "\n".join(lines)
+        quick = read_flat(text)
+        if quick is not None:
+            whole, places = compose_yaml(text, "x")
+            assert quick == ((whole or {}), places)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from xdpwall.errors import InvalidInput
 from xdpwall.model import Ruleset
 from xdpwall.rulesetfile import MAX_BYTES, dump, load
+from xdpwall.setcontent import SetContent
 
 YAML = """\
 %YAML 1.2
@@ -96,7 +98,8 @@ def test_json_may_begin_with_a_mark() -> None:
         ("version: 1\nversion: 1\nrules: []", "file", ["f: line 2: 'version' stands twice"]),
         ("version: 1\nrules: []\npolicy: {ingress: no}", "policy.ingress",
          ["f: line 3: policy.ingress: 'no'", "accept or drop"]),
-        ("version: 1\nrules: []\nsets:\n  a: {}", "sets", ["f: line 3: ", "not in this version"]),
+        ("version: 1\nrules: []\nsets:\n  a:\n    entries:\n      - 10.0.0.1\n      - 10.0.0.1/8\n",
+         "sets.a.entries[1]", ["f: line 7: ", "host bits"]),
         ("version: 1\nrules: [&a [*a]]", "file", ["f: line 2: "]),
         ("a: &a [*a]", "file", ["nested too deeply"]),
         ("version: 1\nrules: []\n? [a]\n: 1", "file", ["not text"]),
@@ -139,3 +142,28 @@ def test_a_size_limit() -> None:
 def test_an_unknown_format() -> None:
     with pytest.raises(InvalidInput, match="yaml or json"):
         dump(Ruleset(), "toml")  # type: ignore[arg-type]
+
+
+def test_a_large_set_is_written_packed_and_its_timed_entries_beside() -> None:
+    rows: list[Any] = [f"10.0.{i >> 8}.{i & 255}" for i in range(1500)]
+    rows[7] = {"entry": rows[7], "expires": "2099-01-01T00:00:00Z"}
+    ruleset = Ruleset.parse({"version": 1, "rules": [], "sets": {"big": {"entries": rows}}})
+    written = ruleset.to_json()["sets"]["big"]
+    assert written["entries"] == [rows[7]]
+    assert load(dump(ruleset), name="f") == ruleset
+
+
+def test_the_file_of_a_set_is_read_by_who_is_given() -> None:
+    asked = []
+
+    def files(name: str) -> SetContent:
+        asked.append(name)
+        if name == "bad.txt":
+            raise InvalidInput("bad.txt: line 3: 'x' is not an address")
+        return SetContent.parse({"entries": ["10.0.0.1"]})
+
+    text = "version: 1\nrules: []\nsets:\n  a:\n    file: {}.txt\n"
+    found = load(text.format("list"), name="f", files=files).sets
+    assert asked == ["list.txt"] and found is not None and len(found["a"]) == 1
+    with pytest.raises(InvalidInput, match=r"^f: line 5: sets.a.file: bad.txt: line 3: 'x'"):
+        load(text.format("bad"), name="f", files=files)
