@@ -49,12 +49,14 @@ class Occupied:
 
     def take(self, other: Occupied, kind: str) -> None:
         """The other's bits of a kind in place of these; they hold every entry that there is."""
-        name = _NAMES[kind]
-        if kind == "p6" and other._row["short6"][0]:
-            self._row["short6"] = 1
-        self._row[name][0][:] = other._row[name][0]
+        self.bits(kind)[:] = other.bits(kind)
         if kind == "p6":
             self._row["short6"] = other._row["short6"]
+
+    @property
+    def short(self) -> bool:
+        """Whether some IPv6 prefix is shorter than /16: then there are no bits to ask."""
+        return bool(self._row["short6"][0])
 
     def bits(self, kind: str) -> Array:
         """The words of a kind, (WORDS,) u8."""

@@ -1,0 +1,158 @@
+"""Set maps of a test's own, and the slow model that says what they must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from xdpwall.closing import Closing
+from xdpwall.kernel.maps import BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, Map, MapType, create_map
+from xdpwall.occupancy import OCCUPIED
+from xdpwall.prefixindex import PrefixIndex, keys_of
+from xdpwall.setbulk import BulkTables
+from xdpwall.setclasses import Classes
+from xdpwall.setentries import Entries, Entry
+from xdpwall.setkeys import KINDS, Kind, address_bytes, kind_of, prefix_key
+from xdpwall.setmaps import SetMaps
+from xdpwall.settables import SetTables
+from xdpwall.store import Change
+
+Contents = dict[int, dict[Entry, int]]
+"""Set number -> entry -> when it ends (0: never)."""
+
+
+def make_maps(set4: int = 4096, set6: int = 4096, tries: int = 1 << 20) -> dict[str, Map]:
+    """Maps as bpf/maps.h has them."""
+    lazy, mapped = BPF_F_NO_PREALLOC, BPF_F_MMAPABLE
+    return {
+        "set4": create_map(MapType.HASH, "set4", 4, 4, set4, lazy),
+        "set6": create_map(MapType.HASH, "set6", 16, 4, set6, lazy),
+        "set4_prefixes": create_map(MapType.LPM_TRIE, "set4_prefixes", 8, 8, tries, lazy),
+        "set6_prefixes": create_map(MapType.LPM_TRIE, "set6_prefixes", 20, 8, tries, lazy),
+        "classes": create_map(MapType.ARRAY, "classes", 4, 16, 65536, mapped),
+        "occupied": create_map(MapType.ARRAY, "occupied", 4, OCCUPIED.itemsize, 1, mapped),
+    }
+
+
+class Tables(Closing):
+    """The tables under test over maps of their own, without a store."""
+
+    def __init__(self, maps: dict[str, Map]) -> None:
+        self._maps = maps
+        self.rows: dict[int, str | None] = {}
+        self.maps = SetMaps(maps)
+        self.classes = Classes({}, self.rows, lambda: None)
+        self._indexes: dict[int, PrefixIndex] = {}
+        self.single = SetTables(self.maps, self.classes, self.index)
+        self.contents: Contents = {}
+
+    def index(self, family: Literal[4, 6]) -> PrefixIndex:
+        if family not in self._indexes:
+            held = Entries.from_entries(e for held in self.contents.values() for e in held)
+            self._indexes[family] = PrefixIndex(family, keys_of(family, held))
+        return self._indexes[family]
+
+    def change(self, changes: Iterable[Change]) -> tuple[int, int]:
+        """Single changes, in the kernel and in `contents`: (how many changed, how many not)."""
+        plan = self.single.plan(changes)
+        self.single.write(plan)
+        for change in plan.changes:
+            held = self.contents.setdefault(change.number, {})
+            assert held.get(change.entry) == change.was
+            if change.expires is None:
+                del held[change.entry]
+            else:
+                held[change.entry] = change.expires
+        return len(plan.changes), plan.unchanged
+
+    def bulk(self) -> BulkTables:
+        there: dict[Kind, int] = dict.fromkeys(KINDS, 0)
+        for held in self.contents.values():
+            for entry in held:
+                there[kind_of(entry)] += 1
+        return BulkTables(self.maps, self.classes, self.index, there)
+
+    def load(self, number: int, held: dict[Entry, int]) -> None:
+        """A whole load of a number that holds nothing."""
+        for ends in sorted(set(held.values())):
+            entries = Entries.from_entries(e for e, other in held.items() if other == ends)
+            bulk = self.bulk()
+            bulk.write(bulk.plan(number, entries, ends))
+            some = {e: ends for e, other in held.items() if other == ends}
+            self.contents[number] = {**self.contents.get(number, {}), **some}
+
+    def sweep(self, number: int) -> None:
+        """All that a number holds is taken out."""
+        bulk = self.bulk()
+        entries = Entries.from_entries(self.contents.get(number, {}))
+        bulk.write(bulk.plan(number, entries, None))
+        self.contents.pop(number, None)
+        self.classes.retire(self.classes.bearing(number))
+
+    def seen(self, address: Entry, now: int) -> set[int]:
+        """The sets that a packet from this address is in at a moment, as bpf/sets.h finds them."""
+        return in_kernel(self.maps, self.classes, address, now)
+
+    def expected(self, address: Entry, now: int) -> set[int]:
+        """The same, by going through all entries."""
+        return {
+            number
+            for number, held in self.contents.items()
+            for entry, ends in held.items()
+            if _contains(entry, address) and (not ends or now < ends)
+        }
+
+    def sizes(self) -> dict[Kind, int]:
+        """How many elements the kernel's maps have."""
+        return {kind: len(table.lookup_batch()[0]) for kind, table in self.maps.of.items()}
+
+    def close(self) -> None:
+        for m in self._maps.values():
+            m.close()
+
+
+def in_kernel(maps: SetMaps, classes: Classes, address: Entry, now: int) -> set[int]:
+    """What the kernel's maps, occupancy bits and chains of classes say of one address."""
+    found: set[int] = set()
+    wide: Kind = "p4" if address.family == 4 else "p6"
+    exact: Kind = "v4" if address.family == 4 else "v6"
+    steps = []
+    if _occupied(maps, exact, address):
+        steps.append(maps.of[exact].lookup(address_bytes(address)))
+    if _occupied(maps, wide, address):
+        steps.append(maps.of[wide].lookup(prefix_key(address)))
+    for value in steps:
+        number = int.from_bytes((value or bytes(4))[:4], "little")
+        for _ in range(8):
+            row = maps.classes[number]
+            # The kernel's clock: endings are told apart by the second here.
+            ends, after = classes.ending(number)
+            assert (int(row["expires"]) > 0, int(row["after"])) == (ends > 0, after)
+            if not ends or now < ends:
+                break
+            number = after
+        found |= {member for member, _ in classes.members(number)}
+    return found
+
+
+def _occupied(maps: SetMaps, kind: Kind, address: Entry) -> bool:
+    words = maps.occupied.bits(kind)
+    if address.family == 4:
+        bit = address.address >> 8
+    else:
+        if kind == "p6" and maps.occupied.short:
+            return True
+        value = address.address >> (80 if kind == "v6" else 96)
+        bit = (value * 0x9E3779B97F4A7C15 % (1 << 64)) >> 40
+    return bool(int(words[bit >> 6]) >> (bit & 63) & 1)
+
+
+def _contains(entry: Entry, address: Entry) -> bool:
+    bits = 32 if entry.family == 4 else 128
+    same = entry.family == address.family
+    return same and (entry.address ^ address.address) >> (bits - entry.length) == 0
+
+
+def exact(texts: Iterable[str]) -> list[Entry]:
+    """Entries of spellings, in order."""
+    return [entry for text in texts for entry in Entries.of([text]).part()]

@@ -1,0 +1,287 @@
+"""Whole loads and sweeps: every entry of one set into the kernel's maps, or out of them.
+
+An entry may be in other sets as well, so what it is in now is read first: entry by entry when
+there are few, else the whole map at once. Classes are then worked out by combination, not by entry.
+`plan` and `write` are apart for the same reason as in settables.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from .nesting import levels, stops
+from .prefixindex import PrefixIndex, keys_of
+from .setarrays import from_keys17, keys16
+from .setclasses import Classes, joined, merged, without
+from .setentries import Entries
+from .setkeys import KINDS, Kind
+from .setmaps import LENGTH_SHIFT, OWN, SetMaps
+
+Array = np.ndarray[Any, Any]
+_CHUNK = 1 << 16
+_FEW = 32
+"""Reading one element alone costs as much as this many in a batch."""
+_KEY4 = np.dtype([("bits", "<u4"), ("address", ">u4")])
+
+
+@dataclass(slots=True)
+class Writes:
+    """What one map gets: kernel keys (n, key_size) u8 and values (n, value_size) u8."""
+
+    kind: Kind
+    entries: Array
+    """Those that come, in the shape of `Entries`, for the occupancy bitmaps."""
+    keys: Array
+    values: Array
+    gone: Array
+    after: Array | None = None
+    """Of a trie: all the prefixes that it holds then, as keys of nesting.py."""
+
+
+@dataclass(slots=True)
+class Bulk:
+    """A planned load or sweep."""
+
+    parts: list[Writes] = field(default_factory=list)
+    classes: set[int] = field(default_factory=set)
+
+
+class BulkTables:
+    """Plans and writes for one instance's sets."""
+
+    def __init__(
+        self,
+        maps: SetMaps,
+        classes: Classes,
+        prefixes: Callable[[Literal[4, 6]], PrefixIndex],
+        there: Mapping[Kind, int],
+    ) -> None:
+        """`there`: at most so many entries of each kind are in the kernel now; 0 is surely none."""
+        self.maps, self.classes, self.prefixes, self.there = maps, classes, prefixes, there
+
+    def plan(self, number: int, entries: Entries, ends: Mapping[Kind, Array] | int | None) -> Bulk:
+        """These entries in the set until `ends` (0: for good; an array per kind: entry by entry,
+        seconds since 1970), or with None not in it. Full when there are too many classes."""
+        bulk = Bulk()
+        for kind in KINDS:
+            array = getattr(entries, kind)
+            if not len(array):
+                continue
+            moments = ends[kind] if isinstance(ends, Mapping) else ends
+            if kind in ("v4", "v6"):
+                self._plan_exact(bulk, kind, array, number, moments)
+            else:
+                self._plan_wide(bulk, 4 if kind == "p4" else 6, entries, number, moments)
+        return bulk
+
+    def write(self, bulk: Bulk, progress: Callable[[int], None] = lambda _: None) -> None:
+        """Do it, a piece at a time. Full may leave a part done: to do it again, or to sweep it, is
+        no harm. `progress` is told how many elements each piece had."""
+        self.maps.tell(self.classes)
+        for part in bulk.parts:
+            self.maps.occupied.add(part.kind, part.entries)
+            table = self.maps.of[part.kind]
+            for start in range(0, len(part.keys), _CHUNK):
+                keys = part.keys[start : start + _CHUNK]
+                table.update_batch(keys, part.values[start : start + _CHUNK], len(keys))
+                progress(len(keys))
+            for start in range(0, len(part.gone), _CHUNK):
+                gone = part.gone[start : start + _CHUNK]
+                table.delete_batch(gone, len(gone))
+                progress(len(gone))
+            if part.after is not None:
+                self.prefixes(4 if part.kind == "p4" else 6).replace(part.after)
+
+    # -- addresses -------------------------------------------------------------------------------
+    def _plan_exact(
+        self, bulk: Bulk, kind: Kind, entries: Array, number: int, ends: Array | int | None
+    ) -> None:
+        keys = _exact_keys(kind, entries)
+        now = self._present(kind, keys)[:, 0]
+        then = self._changed(now, number, ends)
+        moved = then != now
+        if moved.all():
+            bulk.parts.append(_exact(kind, entries, keys, then))
+        else:
+            bulk.parts.append(_exact(kind, entries[moved], keys[moved], then[moved]))
+        bulk.classes.update(distinct(then).tolist())
+
+    def _changed(self, now: Array, number: int, ends: Array | int | None) -> Array:
+        """The classes after the change, (n,) u4, of those before."""
+        classes = self.classes
+        table = np.zeros(OWN + 1, "<u4")
+        if not isinstance(ends, np.ndarray):
+            for old in distinct(now).tolist():
+                members = classes.members(old)
+                then = without(members, number) if ends is None else joined(members, number, ends)
+                table[old] = classes.id_of(then)
+            return table[now]
+        codes = now.astype("<u8") << np.uint64(40) | ends.astype("<u8")
+        kinds = distinct(codes)
+        made = np.array(
+            [
+                classes.id_of(joined(classes.members(code >> 40), number, code & (1 << 40) - 1))
+                for code in kinds.tolist()
+            ],
+            "<u4",
+        )
+        answer: Array = made[np.searchsorted(kinds, codes)]
+        return answer
+
+    # -- prefixes --------------------------------------------------------------------------------
+    def _plan_wide(
+        self,
+        bulk: Bulk,
+        family: Literal[4, 6],
+        entries: Entries,
+        number: int,
+        ends: Array | int | None,
+    ) -> None:
+        """The prefixes, and what is inside them: each bears its own sets and all wider ones'."""
+        kind: Kind = "p4" if family == 4 else "p6"
+        changed = keys_of(family, entries)
+        here = self.prefixes(family).keys()
+        every = changed
+        if len(here):
+            every = np.sort(np.concatenate([here, changed]))
+            every = every[np.concatenate([[True], every[1:] != every[:-1]])]
+        reach = stops(every)
+        parent, depths = levels(reach)
+        at = np.searchsorted(every, changed)
+        edge = np.bincount(at, minlength=len(every) + 1) - np.bincount(
+            reach[at], minlength=len(every) + 1
+        )
+        touched = np.cumsum(edge[:-1]) > 0
+        asked = touched.copy()
+        asked[parent[touched & (parent >= 0)]] = True
+        effective, own = np.zeros((2, len(every)), "<u4")
+        if len(here):
+            found = self._present(kind, wide_keys(every[asked]), every[asked])
+            effective[asked], own[asked] = found[:, 0], found[:, 1]
+        before = effective.copy(), own.copy()
+        own[at] = self._changed(own[at], number, ends)
+        for depth in depths:
+            rows = depth[touched[depth]]
+            outer = np.where(parent[rows] >= 0, effective[parent[rows]], 0).astype("<u4")
+            effective[rows] = self._merged(outer, own[rows])
+        moved = touched & (own > 0) & ((effective != before[0]) | (own != before[1]))
+        gone = touched & (own == 0) & (before[1] > 0)
+        bulk.parts.append(_wide(kind, every[moved], effective[moved], own[moved]))
+        bulk.parts[-1].gone = wide_keys(every[gone])
+        bulk.parts[-1].after = every[(own > 0) | ~touched]
+        bulk.classes.update(distinct(effective[moved]).tolist())
+
+    def _merged(self, outer: Array, own: Array) -> Array:
+        """The classes of what both are in together."""
+        codes = outer.astype("<u8") << np.uint64(16) | own
+        kinds = distinct(codes)
+        members = self.classes.members
+        made = np.array(
+            [
+                self.classes.id_of(merged(members(code >> 16), members(code & OWN)))
+                for code in kinds.tolist()
+            ],
+            "<u4",
+        )
+        answer: Array = made[np.searchsorted(kinds, codes)]
+        return answer
+
+    # -- what is there ---------------------------------------------------------------------------
+    def _present(self, kind: Kind, keys: Array, prefixes: Array | None = None) -> Array:
+        """The values at these kernel keys: (n, 1) u4 class, or (n, 2) u4 effective and own class,
+        0 where there is none."""
+        table = self.maps.of[kind]
+        width = 1 if prefixes is None else 2
+        found = np.zeros((len(keys), width), "<u4")
+        if not self.there[kind]:
+            return found
+        if len(keys) * _FEW < self.there[kind]:
+            for i, key in enumerate(keys):
+                if value := table.lookup(key.tobytes()):
+                    found[i] = np.frombuffer(value, "<u4")
+        else:
+            there, values = table.lookup_batch()
+            have = _sortable(there) if prefixes is None else prefixes_of(kind, there)
+            want = _sortable(keys) if prefixes is None else prefixes
+            order = np.argsort(have)
+            place = np.searchsorted(have, want, sorter=order)
+            place[place == len(have)] = 0
+            if len(have):
+                hit = have[order[place]] == want
+                found[hit] = values.view("<u4")[order[place[hit]]]
+        if prefixes is not None:
+            # A lookup of a prefix that is not there gives the next wider one: not its own.
+            wrong = found[:, 1] >> LENGTH_SHIFT != lengths_of(kind, prefixes)
+            found[wrong] = 0
+            found[:, 1] &= OWN
+        return found
+
+
+def distinct(values: Array) -> Array:
+    """Sorted, each once. (np.unique hashes whole numbers, which takes 40 times as long.)"""
+    values = np.sort(values)
+    return values[np.concatenate([[True], values[1:] != values[:-1]])] if len(values) else values
+
+
+def _sortable(keys: Array) -> Array:
+    """Kernel keys of addresses as one sortable thing each."""
+    if keys.shape[1] == 4:
+        return np.ascontiguousarray(keys).view(">u4").reshape(-1).astype("<u4")
+    return np.ascontiguousarray(keys).view("S16").reshape(-1)
+
+
+def _exact_keys(kind: Kind, entries: Array) -> Array:
+    if kind == "v4":
+        return entries.astype(">u4").view("u1").reshape(-1, 4)
+    return np.ascontiguousarray(keys16(entries)).view("u1").reshape(-1, 16)
+
+
+def wide_keys(prefixes: Array) -> Array:
+    """Keys of nesting.py as the kernel's, (n, 8) or (n, 20) u8."""
+    if prefixes.dtype.kind == "u":
+        keys = np.empty(len(prefixes), _KEY4)
+        keys["bits"], keys["address"] = prefixes & np.uint64(255), prefixes >> np.uint64(8)
+        return keys.view("u1").reshape(-1, 8)
+    raw = np.ascontiguousarray(prefixes).view("u1").reshape(-1, 17)
+    out = np.zeros((len(raw), 20), "u1")
+    out[:, 0], out[:, 4:] = raw[:, 16], raw[:, :16]
+    return out
+
+
+def prefixes_of(kind: Kind, keys: Array) -> Array:
+    """The inverse of wide_keys."""
+    if kind == "p4":
+        rows = np.ascontiguousarray(keys).view(_KEY4).reshape(-1)
+        found: Array = rows["address"].astype("<u8") << np.uint64(8) | rows["bits"].astype("<u8")
+        return found
+    raw = np.empty((len(keys), 17), "u1")
+    raw[:, :16], raw[:, 16] = keys[:, 4:], keys[:, 0]
+    return raw.view("S17").reshape(-1)
+
+
+def lengths_of(kind: Kind, prefixes: Array) -> Array:
+    """The length of each prefix."""
+    if kind == "p4":
+        return prefixes & np.uint64(255)
+    return np.ascontiguousarray(prefixes).view("u1").reshape(-1, 17)[:, 16].astype("<u8")
+
+
+def _exact(kind: Kind, entries: Array, keys: Array, then: Array) -> Writes:
+    stay = then > 0
+    if stay.all():
+        return Writes(kind, entries, keys, then.view("u1").reshape(-1, 4), keys[:0])
+    values = np.ascontiguousarray(then[stay]).view("u1").reshape(-1, 4)
+    return Writes(kind, entries[stay], keys[stay], values, keys[~stay])
+
+
+def _wide(kind: Kind, prefixes: Array, effective: Array, own: Array) -> Writes:
+    values = np.empty((len(prefixes), 2), "<u4")
+    values[:, 0] = effective
+    values[:, 1] = own | lengths_of(kind, prefixes).astype("<u4") << np.uint32(LENGTH_SHIFT)
+    entries = prefixes if kind == "p4" else from_keys17(prefixes)
+    keys = wide_keys(prefixes)
+    return Writes(kind, entries, keys, values.view("u1").reshape(-1, 8), keys[:0])
