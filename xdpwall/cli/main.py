@@ -22,10 +22,12 @@ TABLE = {
     "off": Lazy("status:off", "Let everything pass, at once, on every interface"),
     "on": Lazy("status:on", "Filter again"),
     "rule": Lazy("rule:rule", "Add, list, change, move and delete rules"),
+    "set": Lazy("set:set_", "Addresses and prefixes that rules name as @NAME"),
     "policy": Lazy("policy:policy", "What happens to packets that no rule decides"),
     "apply": Lazy("ruleset:apply", "Make the kernel hold exactly this ruleset"),
     "export": Lazy("ruleset:export", "Write the ruleset as apply reads it"),
     "events": Lazy("events:events", "Single packets as they come: who was dropped, by which rule"),
+    "trace": Lazy("trace:trace", "Who drops packets: our rules, or anything else in the kernel"),
     "doctor": Lazy("doctor:doctor", "Check kernel, privileges and interfaces"),
     "restore": Lazy("service:restore", "Put everything back in force, after a reboot"),
     "serve": Lazy("service:serve", "Run the REST service and the page"),
@@ -42,7 +44,6 @@ LATER = (
     "unblock",
     "explain",
     "top",
-    "trace",
     "set",
 )
 EPILOG = """\b

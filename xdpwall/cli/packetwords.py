@@ -1,0 +1,72 @@
+"""A packet in one line, as tcpdump's readers know it: events and trace print the same words."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Packet(Protocol):
+    """What views of packets have in common. Absent is unknown."""
+
+    @property
+    def family(self) -> Any: ...
+    @property
+    def ethertype(self) -> str | None: ...
+    @property
+    def proto(self) -> str | int | None: ...
+    @property
+    def src(self) -> str | None: ...
+    @property
+    def dst(self) -> str | None: ...
+    @property
+    def sport(self) -> int | None: ...
+    @property
+    def dport(self) -> int | None: ...
+    @property
+    def icmp_type(self) -> str | int | None: ...
+    @property
+    def icmp_code(self) -> int | None: ...
+    @property
+    def tcp_flags(self) -> str | None: ...
+    @property
+    def length(self) -> int | None: ...
+    @property
+    def ttl(self) -> int | None: ...
+    @property
+    def vlan(self) -> int | None: ...
+    @property
+    def fragment(self) -> Any: ...
+
+
+def packet_words(packet: Packet, other: list[str]) -> list[str]:
+    """`tcp 192.0.2.1:5555 > 198.51.100.2:22 syn length 60 ttl 64`; `other` where it is not IP."""
+    if packet.family is None:
+        kind = f"ethertype {packet.ethertype}" if packet.ethertype else "not IP"
+        return [kind, *other, *_end_words(packet)]
+    proto = str(packet.proto) if isinstance(packet.proto, str) else f"proto {packet.proto}"
+    if packet.proto is None:
+        proto = packet.family
+    if packet.icmp_type is not None:
+        proto += f"/{packet.icmp_type}" + (f"/{packet.icmp_code}" if packet.icmp_code else "")
+    ends = [_end(packet.src, packet.sport), ">", _end(packet.dst, packet.dport)]
+    flags = [packet.tcp_flags] if packet.tcp_flags else []
+    numbers = [("length", packet.length), ("ttl", packet.ttl)]
+    rest = [f"{name} {value}" for name, value in numbers if value is not None]
+    return [proto, *ends, *flags, *rest, *_end_words(packet)]
+
+
+def _end_words(packet: Packet) -> list[str]:
+    words = []
+    if packet.vlan is not None:
+        words.append(f"vlan {packet.vlan}")
+    if packet.fragment:
+        words.append(f"fragment {packet.fragment}")
+    return words
+
+
+def _end(address: str | None, port: int | None) -> str:
+    if address is None:
+        return "?"
+    if port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,0 +1,82 @@
+"""The process that runs BCC, under whichever Python has it. Imports nothing of ours.
+
+stdin   one line of JSON, {"source": C, "headers": folder}; then it stays open: its end ends us
+stdout  frames: kind (1 byte), length (4 bytes, little-endian), that many bytes
+        E {"code", "message", "detail"} and the end; R ready; D a struct record;
+        L records lost so far (8 bytes)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import struct
+import sys
+import time
+from typing import Any
+
+POLL_MS = 20
+LOST_EVERY = 0.2  # seconds
+
+
+def send(kind: bytes, data: bytes = b"") -> None:
+    sys.stdout.buffer.write(kind + struct.pack("<I", len(data)) + data)
+
+
+def fail(code: str, message: str, detail: str = "") -> int:
+    send(b"E", json.dumps({"code": code, "message": message, "detail": detail}).encode())
+    sys.stdout.buffer.flush()
+    return 1
+
+
+def main() -> int:
+    order = json.loads(sys.stdin.buffer.readline())
+    os.environ["BCC_KERNEL_SOURCE"] = order["headers"]
+    try:
+        import bcc
+    except ImportError as error:
+        return fail("no-bcc", str(error))
+    if not hasattr(bcc, "BPF"):
+        return fail("no-bcc", "its module `bcc` is another project (PyPI's lattice library)")
+    try:
+        flags = [f"-DPAGE_SIZE={os.sysconf('SC_PAGESIZE')}"]
+        program = bcc.BPF(text=order["source"], cflags=flags)
+        return follow(program)
+    except BrokenPipeError:
+        return 0
+    except Exception as error:  # noqa: BLE001 - BCC raises it bare; the parent tells it
+        return fail("bcc-failed", str(error) or type(error).__name__, repr(error))
+
+
+def follow(program: Any) -> int:
+    """Hand on what comes, until stdin ends."""
+    records, lost = program["records"], program["lost"]
+
+    def one(_context: object, data: object, _size: int) -> None:
+        send(b"D", bytes(records.event(data)))
+
+    records.open_ring_buffer(one)
+    send(b"R")
+    sys.stdout.buffer.flush()
+    told, next_look = 0, time.monotonic()
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        program.ring_buffer_poll(POLL_MS)
+        if time.monotonic() >= next_look:
+            next_look = time.monotonic() + LOST_EVERY
+            missed = sum(value.value for value in lost.values())
+            if missed != told:
+                told = missed
+                send(b"L", struct.pack("<Q", missed))
+        sys.stdout.buffer.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    code = main()
+    try:
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        os.dup2(devnull, 1)
+    sys.exit(code)

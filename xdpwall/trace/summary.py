@@ -1,0 +1,36 @@
+"""Drops counted by who, why and where. Pure."""
+
+from __future__ import annotations
+
+from ..views_trace import Drop, DropCount, DropSummary
+
+
+class Counting:
+    """Takes drops one by one."""
+
+    def __init__(self) -> None:
+        self._counts: dict[tuple[str, str | None, str | None, str | None], tuple[int, str]] = {}
+
+    def add(self, drop: Drop) -> None:
+        """One more; a super-packet counts for those it stands for."""
+        # The offset says where in a function: with it one cause could make several lines.
+        function = drop.function.partition("+")[0] if drop.function else None
+        key = (drop.by, drop.rule, drop.reason, function)
+        packets, _ = self._counts.get(key, (0, ""))
+        self._counts[key] = packets + (drop.packets or 1), drop.time
+
+    def summary(self, seconds: float, lost: int) -> DropSummary:
+        """After `seconds`; `lost` drops were not seen."""
+        counted = sorted(self._counts.items(), key=lambda one: -one[1][0])
+        drops = [
+            DropCount.model_construct(
+                by=by, rule=rule, reason=reason, function=function, packets=packets, last=last
+            )
+            for (by, rule, reason, function), (packets, last) in counted
+        ]
+        return DropSummary(
+            seconds=round(seconds, 3),
+            drops=drops,
+            packets=sum(one.packets for one in drops),
+            lost=lost,
+        )

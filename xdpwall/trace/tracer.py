@@ -1,0 +1,90 @@
+"""Every drop in the kernel from now on, as views."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from ..closing import Closing
+from ..errors import NeedsPrivileges
+from ..eventrecords import moment
+from ..kernel.kernelbtf import KernelBtf
+from ..namespace import netns_inode
+from ..views_trace import Drop
+from .child import Child
+from .filters import DropFilter
+from .program import reasons_of, source
+from .record import EXCEPTION, Record, headers, read_record
+from .symbols import Symbols
+
+_ACTIONS = ("ABORTED", "DROP", "PASS", "TX", "REDIRECT")
+
+
+def known_reasons(given: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """All reasons of this kernel; with `given` those names as the kernel spells them.
+
+    InvalidInput names an unknown one.
+    """
+    if given == ():
+        return ()
+    reasons = reasons_of(KernelBtf.read())
+    return tuple(reasons.listed() if given is None else map(reasons.name, reasons.numbers(given)))
+
+
+class Tracer(Closing):
+    """Runs until close(). Unsupported says what the host lacks; NeedsPrivileges off root."""
+
+    def __init__(self, wanted: DropFilter, *, stack: bool = False) -> None:
+        if os.geteuid() != 0:
+            raise NeedsPrivileges(
+                "tracing reads every packet that is dropped", hint="run it as root"
+            )
+        btf = KernelBtf.read()
+        self._reasons = reasons_of(btf)
+        self._wanted = wanted
+        self._stack = stack
+        self._child = Child.start(source(btf, self._reasons, wanted, stack=stack))
+        self._symbols = Symbols()
+        self._netns = netns_inode()
+
+    @property
+    def lost(self) -> int:
+        """Drops so far that did not fit into the ring."""
+        return self._child.lost
+
+    def read(self, timeout: float) -> list[Drop]:
+        """Drops, oldest first; [] when none came within `timeout` seconds."""
+        boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        records = [read_record(raw) for raw in self._child.read(timeout)]
+        drops = [self._drop(record, boot) for record in records]
+        return [drop for drop in drops if self._wanted.wants(drop)]
+
+    def close(self) -> None:
+        """End the process that listens."""
+        self._child.close()
+
+    def _drop(self, r: Record, boot: int) -> Drop:
+        found: dict[str, Any] = {
+            "time": moment(boot + r.time),
+            "by": "kernel",
+            "iface": r.iface or None,
+            "netns": r.netns if r.netns not in (0, self._netns) else None,
+            "pid": r.pid or None,
+            "process": r.process or None,
+        }
+        if r.kind == EXCEPTION:
+            action = _ACTIONS[r.reason] if r.reason < len(_ACTIONS) else f"action {r.reason}"
+            found |= {"by": "xdp-exception", "reason": action, "program": r.program}
+        else:
+            found |= {
+                "reason": self._reasons.name(r.reason),
+                "function": self._symbols.name(r.where),
+                "bytes": r.length,
+                **headers(r.ethertype, r.packet),
+            }
+        if self._stack:
+            # Above it stand the tracing itself and the functions that free.
+            begin = r.stack.index(r.where) if r.where in r.stack else 0
+            found["stack"] = [self._symbols.name(address) for address in r.stack[begin:]]
+        return Drop.model_construct(**found)
