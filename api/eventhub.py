@@ -20,6 +20,7 @@ from anyio import CapacityLimiter, to_thread
 
 from xdpwall import observing, views
 from xdpwall.api.eventring import Ring, frame
+from xdpwall.api.packets import PacketFeed
 from xdpwall.errors import XdpwallError
 from xdpwall.observing import Observation, Watched
 from xdpwall.views_events import EVENTS, AttachmentsChanged, EventsSnapshot, WarningsChanged
@@ -72,6 +73,7 @@ class Hub:
     def __init__(self, firewall: Watched) -> None:
         self._firewall = firewall
         self.ring = Ring()
+        self.packets = PacketFeed(firewall, self._tell)
         self.listeners = 0
         self.closed = asyncio.Event()
         self._limiter = CapacityLimiter(1)
@@ -93,10 +95,12 @@ class Hub:
         """Begin to look; within a running event loop."""
         if self._task is None and not self.closed.is_set():
             self._task = asyncio.ensure_future(self._run())
+            self.packets.start()
 
     def close(self) -> None:
         """Let every client end; the reader ends with the loop."""
         self.closed.set()
+        self.packets.close()
         if self._task is not None:
             self._task.cancel()
         self._tell()

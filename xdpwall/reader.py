@@ -148,6 +148,7 @@ class Reader:
                 ),
                 mark=mark,
                 trail=trail,
+                events=self._event_counts(),
             )
 
     def health(self) -> views.Health:
@@ -190,6 +191,10 @@ class Reader:
                 return EventsView(settings=now.events, counts=EventCounts(), reader=reader)
             found = dataplane.events
             return EventsView(settings=found.read(), counts=found.counts(), reader=reader)
+
+    def _event_counts(self) -> EventCounts:
+        dataplane = self._instance.dataplane()
+        return EventCounts() if dataplane is None else dataplane.events.counts()
 
     def event_reader(self, who: str) -> EventReader:
         """The events as they come; one reader at a time. Conflict "events-taken"."""

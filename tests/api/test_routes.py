@@ -29,6 +29,8 @@ HERE = [
     "PUT /ruleset",
     "GET /stats",
     "GET /events",
+    "GET /events/settings",
+    "PUT /events/settings",
     "GET /healthz",
     "",
 ][1:-1]

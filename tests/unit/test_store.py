@@ -4,7 +4,9 @@ import os
 import sqlite3
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -198,6 +200,28 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(mount, check=True)
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+_WRITE = """
+import sys
+from pathlib import Path
+from xdpwall.facade import Author
+from xdpwall.store import Store
+store = Store(Path(sys.argv[1]))
+store.set_switch(False, by=Author(), action="off", now="2026-11-21T10:00:00Z")
+store.close()
+"""
+
+
+def test_a_second_connection_takes_no_log_away_from_the_first(store: Store, tmp_path: Path) -> None:
+    """The service has two. A process that comes and goes must not think that it was the last."""
+    assert store.read().on
+    with closing(Store(tmp_path / "state")) as second:
+        assert second.read().on
+        write = [sys.executable, "-c", _WRITE, str(tmp_path / "state")]
+        subprocess.run(write, check=True, cwd=Path(__file__).parents[2])
+        assert not store.read().on
+        assert not second.read().on
 
 
 def test_a_full_disk_keeps_the_old_state(small_disk: Path) -> None:
