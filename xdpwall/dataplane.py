@@ -228,6 +228,14 @@ class Dataplane:
         self.write(compiled, swap)
         self.switch(revision)
 
+    def reserve(self, *, set4: int, set6: int, swap: Callable[[], None]) -> None:
+        """Room for so many addresses in all sets together. When there is less, the ruleset and the
+        sets are copied into bigger maps, as for write(). Raises Full."""
+        sizes = self.sets.sizes.grown_to(replace(self.sets.sizes, set4=set4, set6=set6))
+        if sizes != self.sets.sizes:
+            self.settle()
+            self._grow(sizes, swap)
+
     def _grow(self, sizes: Sizes, swap: Callable[[], None]) -> None:
         old, copy = self.sets, self.control.copy
         number = (self._newest() or 0) + 1
