@@ -28,6 +28,7 @@ from .kernel.objects import load_object, read_btf
 from .kernel.programs import BPF_F_XDP_HAS_FRAGS, Program
 from .layout import Control, Feature, Sizes
 from .mapset import SHARED, MapSet
+from .tapmaps import TapMaps
 from .views import Count, Place, Totals
 from .views_packets import EventSettings
 
@@ -173,6 +174,16 @@ class Dataplane:
     def set_events(self, wanted: EventSettings, *, logging: bool) -> None:
         """Change what is reported. `logging`: some rule in force has `log`."""
         self.events.write(wanted)
+        self._store(replace(self.control, events=self.events.needed(logging=logging)))
+
+    @property
+    def taps(self) -> TapMaps:
+        """Who traces what we drop; set_tapped() after a change of these."""
+        return TapMaps(self._shared)
+
+    def set_tapped(self, *, logging: bool) -> None:
+        """Make programs look at the taps, or not. `logging`: some rule in force has `log`."""
+        self.events.set_tapped(bool(self.taps.in_use()))
         self._store(replace(self.control, events=self.events.needed(logging=logging)))
 
     # -- a change --------------------------------------------------------------------------------

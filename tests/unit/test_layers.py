@@ -16,7 +16,7 @@ PACKAGE = ROOT / "xdpwall"
 
 ACTING = {
     "advice", "applying", "attach", "attachments", "attachmentviews", "changes", "dataplane",
-    "doctor", "doctorlinks", "eventreader", "instance", "interfaces", "lock", "mapset", "namespace", "orphans", "pins",
+    "doctor", "doctorlinks", "eventnames", "eventreader", "instance", "interfaces", "lock", "mapset", "metrics", "namespace", "orphans", "pins",
     "pinnedcounters", "places", "reader", "recovery", "restoring", "setbulk", "setmaps", "settables",
     "settling", "store", "trace",
 }  # fmt: skip

@@ -7,17 +7,23 @@ import time
 from typing import Any
 
 from ..closing import Closing
-from ..errors import NeedsPrivileges
+from ..errors import NeedsPrivileges, XdpwallError
 from ..eventrecords import moment
 from ..kernel.kernelbtf import KernelBtf
 from ..namespace import netns_inode
+from ..settings import Settings
 from ..views_trace import Drop
 from .child import Child
 from .filters import DropFilter
+from .ours import Ours
+from .pairing import Pairing
 from .program import reasons_of, source
 from .record import EXCEPTION, Record, headers, read_record
 from .symbols import Symbols
 
+_POLL = 0.05
+_HOLD_NS = 200_000_000
+"""Longer than either record takes to come here: probe.py's turn and ours, and a busy machine."""
 _ACTIONS = ("ABORTED", "DROP", "PASS", "TX", "REDIRECT")
 
 
@@ -35,7 +41,10 @@ def known_reasons(given: tuple[str, ...] | None = None) -> tuple[str, ...]:
 class Tracer(Closing):
     """Runs until close(). Unsupported says what the host lacks; NeedsPrivileges off root."""
 
-    def __init__(self, wanted: DropFilter, *, stack: bool = False) -> None:
+    def __init__(
+        self, wanted: DropFilter, settings: Settings | None = None, *, stack: bool = False
+    ) -> None:
+        """`settings`: of the instance whose rules are ours; None for the kernel's drops alone."""
         if os.geteuid() != 0:
             raise NeedsPrivileges(
                 "tracing reads every packet that is dropped", hint="run it as root"
@@ -47,22 +56,61 @@ class Tracer(Closing):
         self._child = Child.start(source(btf, self._reasons, wanted, stack=stack))
         self._symbols = Symbols()
         self._netns = netns_inode()
+        self._pairing = Pairing()
+        self._ours: Ours | None = None
+        self.warnings: list[str] = []
+        """What is not seen, and why."""
+        if settings is not None:
+            try:
+                self._ours = Ours(settings, wanted)
+            except XdpwallError as error:
+                self.warnings.append(f"rules are not told apart from the kernel: {error.message}")
+            except BaseException:
+                self._child.close()
+                raise
 
     @property
     def lost(self) -> int:
-        """Drops so far that did not fit into the ring."""
-        return self._child.lost
+        """Drops so far that did not fit into a ring."""
+        return self._child.lost + (self._ours.lost if self._ours else 0)
 
     def read(self, timeout: float) -> list[Drop]:
-        """Drops, oldest first; [] when none came within `timeout` seconds."""
+        """Drops, oldest first; [] when none came within `timeout` seconds.
+
+        A drop is held back for a moment: the other record of the same packet may still come.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self._read(min(_POLL, max(0.0, deadline - time.monotonic())))
+            if found or time.monotonic() >= deadline:
+                return found
+
+    def rest(self) -> list[Drop]:
+        """What happened before this call and is still held back."""
+        asked = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        found = []
+        while time.clock_gettime_ns(time.CLOCK_BOOTTIME) < asked + _HOLD_NS:
+            found += self._read(_POLL)
+        return found + self._ready(asked)
+
+    def _read(self, timeout: float) -> list[Drop]:
         boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         records = [read_record(raw) for raw in self._child.read(timeout)]
-        drops = [self._drop(record, boot) for record in records]
-        return [drop for drop in drops if self._wanted.wants(drop)]
+        self._pairing.add((record.time, self._drop(record, boot)) for record in records)
+        if self._ours is not None:
+            self._pairing.add(self._ours.read())
+        return self._ready(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - _HOLD_NS)
+
+    def _ready(self, until: int) -> list[Drop]:
+        return [drop for drop in self._pairing.ready(until) if self._wanted.wants(drop)]
 
     def close(self) -> None:
-        """End the process that listens."""
-        self._child.close()
+        """End the process that listens, and let our programs forget us."""
+        try:
+            if self._ours is not None:
+                self._ours.close()
+        finally:
+            self._child.close()
 
     def _drop(self, r: Record, boot: int) -> Drop:
         found: dict[str, Any] = {
