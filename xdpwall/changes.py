@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from . import ruleset
@@ -35,6 +36,7 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
     old = instance.state
     if new.same_as(old):
         return old
+    began = time.monotonic()
     compiled = compiled_for(new, instance.attachments)
     dataplane = loaded(instance)
     if slots := ruleset.new_slots(old, new):
@@ -48,7 +50,9 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         crash_point("after-write")
         dataplane.switch(new.revision)
         crash_point("after-switch")
-        instance.store.commit(new.revision)
+        took = time.monotonic() - began
+        fill = asdict(compiled.need)
+        instance.store.commit(new.revision, dataplane.read_counters, took=took, fill=fill)
     except BaseException as error:
         _undo(instance, dataplane, old, new.revision, error)
         raise

@@ -21,6 +21,7 @@ from .views_events import (
     RulesChanged,
     SwitchChanged,
 )
+from .views_metrics import Metrics
 from .views_packets import EventCounts, PacketEvent
 
 
@@ -70,6 +71,10 @@ class Watched(Facade, Protocol):
 
     def advise(self, rule: Rule) -> list[str]:
         """What to know about a rule that is not added yet."""
+        ...
+
+    def metrics(self) -> Metrics:
+        """What /metrics shows."""
         ...
 
     def event_reader(self, who: str) -> EventSource:

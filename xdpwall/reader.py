@@ -20,6 +20,7 @@ from .views_packets import EventCounts, EventsView
 
 if TYPE_CHECKING:
     from .eventreader import EventReader
+    from .views_metrics import Metrics
 
 _FEW = 500
 """Rules whose counters are read one by one rather than by opening the whole data plane."""
@@ -179,6 +180,13 @@ class Reader:
             )
             rules = tuple(entry.rule for entry in now.state.entries)
             return now.state.revision, Ruleset(rules, now.state.policy, specs)
+
+    def metrics(self) -> Metrics:
+        """What /metrics shows."""
+        from .metrics import metrics
+
+        with self._instance.reading() as now:
+            return metrics(self._instance, now, on=self._on(now)[0], raw=self._raw(now.state))
 
     def events(self) -> EventsView:
         """Which packets become events, and how many did."""

@@ -41,7 +41,7 @@ def recover(instance: Instance) -> None:
         # Whoever died may have switched since this process last waited for a grace period.
         dataplane.unsettle()
         if control.revision == snapshot.pending.revision:
-            instance.store.commit(control.revision)
+            instance.store.commit(control.revision, dataplane.read_counters)
         else:
             instance.store.drop_pending()
     if control.revision != instance.state.revision:

@@ -5,7 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -33,7 +33,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def change(store: Store, new: State, action: str = "test") -> None:
     store.record(store.read().state, new, by=BY, action=action, now=NOW)
-    store.commit(new.revision)
+    store.commit(new.revision, nothing)
+
+
+def nothing(slots: Sequence[int]) -> list[tuple[int, int]]:
+    """Counters of a kernel that has seen no packet."""
+    return [(0, 0)] * len(slots)
 
 
 def added(state: State, *texts: str) -> State:
@@ -80,7 +85,7 @@ def test_a_pending_change_is_not_in_force_until_committed(store: Store) -> None:
 
 def test_commit_without_pending_is_refused(store: Store) -> None:
     with pytest.raises(Failed, match="revision 5 is not pending"):
-        store.commit(5)
+        store.commit(5, nothing)
 
 
 def test_deletion_and_order(store: Store) -> None:
