@@ -15,6 +15,7 @@ from .model import AttachmentSpec, Rule, Ruleset
 from .observing import Observation
 from .pinnedcounters import read_pinned
 from .ruleset import State
+from .setviews import content_of
 from .store import Snapshot
 from .views_packets import EventCounts, EventsView
 
@@ -179,7 +180,9 @@ class Reader:
                 for row in now.attachments
             )
             rules = tuple(entry.rule for entry in now.state.entries)
-            return now.state.revision, Ruleset(rules, now.state.policy, specs)
+            store = self._instance.store.sets
+            sets = {row.name: content_of(store, row) for row in now.state.sets} or None
+            return now.state.revision, Ruleset(rules, now.state.policy, specs, sets)
 
     def metrics(self) -> Metrics:
         """What /metrics shows."""
