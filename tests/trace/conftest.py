@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.support import Instance
 from tests.support import frames as f
-from tests.support.netns import Lab, Namespace
+from tests.support.netns import Lab
 from tests.support.packets import Wire
 from xdpwall.closing import Closing
 

@@ -11,7 +11,7 @@ from .. import layout
 from ..closing import Closing
 from ..errors import Conflict, XdpwallError
 from ..eventnames import Names
-from ..eventrecords import HEAD, Decoder, Record
+from ..eventrecords import Decoder
 from ..instance import Instance
 from ..kernel.maps import Map, MapType, create_map
 from ..kernel.ringbuf import RingBuffer
@@ -42,6 +42,8 @@ class Ours(Closing):
         self._inode = 0
         self._looked = 0.0
         self._lost = 0
+        self.complete = 0
+        """CLOCK_BOOTTIME, ns: read() has given all records of before."""
         self._look()
 
     @property
@@ -49,19 +51,20 @@ class Ours(Closing):
         """Drops of ours so far that did not fit into the ring."""
         return self._lost
 
-    def read(self) -> list[tuple[int, PacketEvent]]:
-        """(CLOCK_BOOTTIME ns, drop), oldest first; what is there, without waiting."""
+    def read(self, boot: int) -> list[tuple[int, PacketEvent]]:
+        """(CLOCK_BOOTTIME ns, drop), oldest first; what is there, without waiting.
+
+        `boot` is the time of boot, in ns since 1970.
+        """
         if time.monotonic() - self._looked >= _LOOK:
             self._look()
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         records = self._ring[1].read(0, _MOST) if self._ring else []
+        self.complete = _time(records[-1]) if len(records) >= _MOST else now
         if not records:
             return []
         self._names.refresh()
-        boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        return [
-            (Record._make(HEAD.unpack_from(raw)).time, self._decoder.decode(raw, boot))
-            for raw in records
-        ]
+        return [(_time(raw), self._decoder.decode(raw, boot)) for raw in records]
 
     def close(self) -> None:
         """The programs look at nobody's wishes any more."""
@@ -138,6 +141,10 @@ class Ours(Closing):
             os.close(self._lock)
             self._lock = -1
         self._inode = 0
+
+
+def _time(raw: bytes) -> int:
+    return int.from_bytes(raw[:8], "little")
 
 
 def _claim(state_dir: Path) -> tuple[int, int]:

@@ -22,8 +22,6 @@ from .record import EXCEPTION, Record, headers, read_record
 from .symbols import Symbols
 
 _POLL = 0.05
-_HOLD_NS = 200_000_000
-"""Longer than either record takes to come here: probe.py's turn and ours, and a busy machine."""
 _ACTIONS = ("ABORTED", "DROP", "PASS", "TX", "REDIRECT")
 
 
@@ -56,7 +54,10 @@ class Tracer(Closing):
         self._child = Child.start(source(btf, self._reasons, wanted, stack=stack))
         self._symbols = Symbols()
         self._netns = netns_inode()
+        # Once: two clocks read one after the other are never quite at the same moment.
+        self._boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._pairing = Pairing()
+        self._complete = 0
         self._ours: Ours | None = None
         self.warnings: list[str] = []
         """What is not seen, and why."""
@@ -89,20 +90,19 @@ class Tracer(Closing):
         """What happened before this call and is still held back."""
         asked = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         found = []
-        while time.clock_gettime_ns(time.CLOCK_BOOTTIME) < asked + _HOLD_NS:
+        while self._complete < asked:
             found += self._read(_POLL)
-        return found + self._ready(asked)
+        return found
 
     def _read(self, timeout: float) -> list[Drop]:
-        boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         records = [read_record(raw) for raw in self._child.read(timeout)]
-        self._pairing.add((record.time, self._drop(record, boot)) for record in records)
+        self._pairing.add((record.time, self._drop(record)) for record in records)
+        self._complete = self._child.complete
         if self._ours is not None:
-            self._pairing.add(self._ours.read())
-        return self._ready(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - _HOLD_NS)
-
-    def _ready(self, until: int) -> list[Drop]:
-        return [drop for drop in self._pairing.ready(until) if self._wanted.wants(drop)]
+            # Read after the kernel's: our program's verdict comes before the kernel's end of it.
+            self._pairing.add(self._ours.read(self._boot))
+            self._complete = min(self._complete, self._ours.complete)
+        return [drop for drop in self._pairing.ready(self._complete) if self._wanted.wants(drop)]
 
     def close(self) -> None:
         """End the process that listens, and let our programs forget us."""
@@ -112,9 +112,9 @@ class Tracer(Closing):
         finally:
             self._child.close()
 
-    def _drop(self, r: Record, boot: int) -> Drop:
+    def _drop(self, r: Record) -> Drop:
         found: dict[str, Any] = {
-            "time": moment(boot + r.time),
+            "time": moment(self._boot + r.time),
             "by": "kernel",
             "iface": r.iface or None,
             "netns": r.netns if r.netns not in (0, self._netns) else None,
