@@ -125,7 +125,7 @@ class EventSettingsBody(Body):
 
     enabled: bool | None = Field(None, description="false: no packet is reported")
     log_drops: bool | None = Field(None, description="report each drop, not only those of rules")
-    sample: int | None = Field(None, description="report one in so many: 1 to 1,000,000")
+    sample: int | None = Field(None, description="report one in so many: 1 to 10,000")
     rate: int | None = Field(None, description="a second, of one rule on one CPU: 1 to 1,000,000")
     bytes: int | None = Field(None, description="of each frame: 0 to 256")
 
