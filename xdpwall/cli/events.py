@@ -76,11 +76,11 @@ def events(
         takers = [] if pcap == "-" else [_printer()]
         if pcap is not None:
             takers.append(_capture(pcap, before, stack))
-        shown = 0
+        note("watching; Ctrl-C ends", asked)
         try:
-            shown = _follow(source, chosen, takers, count)
+            _follow(source, chosen, takers, count)
         finally:
-            _summary(source, before.counts, shown)
+            _summary(source, before.counts)
 
 
 def _follow(
@@ -88,7 +88,7 @@ def _follow(
     chosen: EventFilter,
     takers: list[Callable[[PacketEvent], None]],
     count: int | None,
-) -> int:
+) -> None:
     shown = 0
     while True:
         for event in source.read(_WAIT):
@@ -98,7 +98,7 @@ def _follow(
                 take(event)
             shown += 1
             if shown == count:
-                return shown
+                return
         sys.stdout.flush()
 
 
@@ -108,7 +108,7 @@ def _silence(found: EventsView) -> list[str]:
     return []
 
 
-def _summary(source: Source, before: EventCounts, shown: int) -> None:
+def _summary(source: Source, before: EventCounts) -> None:
     """What was not seen, and why; said also when the command is interrupted."""
     counts = source.about().counts
     words = {
