@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.settables import Contents, Tables, exact, make_maps
-from xdpwall.errors import Full
-from xdpwall.setclasses import STEPS
+from tests.support.settables import Tables, make_maps
 from xdpwall.setentries import Entry
 from xdpwall.store import Change
 
