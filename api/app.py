@@ -12,6 +12,7 @@ from xdpwall.api import (
     health,
     interfaces,
     later,
+    metrics,
     policy,
     rule,
     rules,
@@ -47,11 +48,11 @@ def create_app(firewall: Watched, *, token: str, hosts: frozenset[str] = LOOPBAC
     hub = Hub(firewall)
     app.state.events = hub
     app.state.workers = Workers(firewall, changed=hub.wake)
-    for noun in (health, stats, events, interfaces, rules, rule, policy, switch, ruleset):
+    for noun in (health, stats, metrics, events, interfaces, rules, rule, policy, switch, ruleset):
         app.include_router(noun.router, prefix=PREFIX, responses=docs.PROBLEMS)
     app.include_router(later.router, prefix=PREFIX)
     app.include_router(health.router, responses=docs.PROBLEMS)
-    app.add_api_route("/metrics", later.refuse, methods=["GET"], include_in_schema=False)
+    app.include_router(metrics.router, include_in_schema=False)
     # Not a mount: at the root it would take GET /api/v1/switch, which is a 405, for a page.
     app.router.default = page_beside(app.router.not_found)
     errors.install(app)

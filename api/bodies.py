@@ -17,7 +17,7 @@ NOTES = {
     "iface": "an interface's name, with ! in front every other one",
     "ethertype": "arp, any, or 0x0600 to 0xffff",
     "proto": "a name (tcp, icmp, ...) or 0 to 255",
-    "src": "an address or a prefix, with ! in front every other one",
+    "src": "an address, a prefix or @set, with ! in front every other one",
     "dst": "as src",
     "sport": "a port, a range or a list: 80,443,8000-8100; ! in front: every other one",
     "dport": "as sport",
@@ -120,6 +120,46 @@ class PolicyBody(Body):
     neighbor_discovery: str | None = Field(None, description="accept or judge")
 
 
+class EventSettingsBody(Body):
+    """PUT /events/settings: the named ones change."""
+
+    enabled: bool | None = Field(None, description="false: no packet is reported")
+    log_drops: bool | None = Field(None, description="report each drop, not only those of rules")
+    sample: int | None = Field(None, description="report one in so many: 1 to 10,000")
+    rate: int | None = Field(None, description="a second, of one rule on one CPU: 1 to 1,000,000")
+    bytes: int | None = Field(None, description="of each frame: 0 to 256")
+
+
+class SetNameBody(Body):
+    """POST /sets."""
+
+    name: str = Field(description="[a-z0-9][a-z0-9_-]{0,31}")
+
+
+class TimedEntry(Body):
+    """An entry that leaves by itself."""
+
+    entry: str
+    expires: str = Field(description="RFC 3339 time, or a duration from now (10m)")
+
+
+class SetBody(Body):
+    """What a set holds: PUT /sets/{name}, and `sets` of a ruleset. `packed` and `entries` add up."""
+
+    entries: list[str | TimedEntry] | None = Field(None, description="addresses and prefixes")
+    packed: str | None = Field(None, description="base64, as GET /ruleset answers large sets")
+
+
+class SetEntriesBody(Body):
+    """POST /sets/{name}/entries."""
+
+    add: list[str] = Field(default_factory=list)
+    remove: list[str] = Field(default_factory=list)
+    expires: str | None = Field(
+        None, description="of what is added: RFC 3339 time, or a duration from now (10m)"
+    )
+
+
 class AttachmentBody(Body):
     """One attachment of a ruleset."""
 
@@ -134,6 +174,7 @@ class RulesetBody(Body):
 
     version: int = Field(1, description="1")
     policy: views.Policy = views.Policy()
+    sets: dict[str, SetBody] | None = Field(None, description="absent: they stay as they are")
     rules: list[dict[str, Any] | str] = Field(description="objects (Rule) and sentences, in order")
     attachments: list[AttachmentBody] | None = Field(
         None, description="absent: they stay as they are"
@@ -151,6 +192,10 @@ BODIES: list[type[BaseModel]] = [
     SomeIdsBody,
     SwitchBody,
     PolicyBody,
+    EventSettingsBody,
+    SetNameBody,
+    SetBody,
+    SetEntriesBody,
     RulesetBody,
 ]
 """What OpenAPI describes besides views.py and the rule."""

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from xdpwall import views
 from xdpwall.api.errors import HttpError
+from xdpwall.api.rulejson import RuleTexts
 from xdpwall.api.security import PEER, Peer
 from xdpwall.api.work import Workers
 from xdpwall.errors import InvalidInput
@@ -32,6 +33,7 @@ class Call:
     def __init__(self, request: Request, message: str | None) -> None:
         self._request = request
         self.workers: Workers = request.app.state.workers
+        self.texts: RuleTexts = request.app.state.events.texts
         self.by = author_of(request.scope.get(PEER, Peer()), message)
 
     async def read(self, work: Callable[[Watched], T]) -> T:

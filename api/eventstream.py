@@ -50,11 +50,14 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, hub: Hub, last_id: str | None, status_code: int = 200) -> None:
+    def __init__(
+        self, hub: Hub, last_id: str | None, *, packets_only: bool = False, status_code: int = 200
+    ) -> None:
         super().__init__(None, status_code, {"x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._hub = hub
         self._last_id = last_id
+        self._packets_only = packets_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Until the client goes, or is too slow, or the service stops."""
@@ -100,21 +103,29 @@ class EventStream(Response):
         return True
 
     async def _follow(self, send: Send) -> StreamEnd:
-        hub, ring = self._hub, self._hub.ring
+        hub, ring, packets = self._hub, self._hub.ring, self._hub.packets
         await _put(send, f": events of xdpwall\nretry: {RETRY}\n\n".encode())
-        if (known := ring.number_of(self._last_id)) is not None:
+        batch = packets.ring.newest
+        if self._packets_only:
+            number = ring.newest
+        elif (known := ring.number_of(self._last_id)) is not None:
             number = known
+            await _put(send, packets.recent())
         else:
             number, event = await _beating(send, hub.snapshot())
             await _put(send, event)
+            batch = packets.ring.newest
+            await _put(send, packets.recent())
         while True:
             try:
-                event = ring.after(number)
+                event = b"" if self._packets_only else ring.after(number)
+                seen = packets.ring.after(batch)
             except KeyError:
                 return SLOW
-            if event:
-                await _put(send, event)
-                number += 1
+            number += bool(event)
+            batch += bool(seen)
+            if event or seen:
+                await _put(send, event + seen)
             elif hub.closed.is_set():
                 return STOPPING
             else:

@@ -176,6 +176,38 @@ CHANGE = {
     "action": "delete r1",
     "revision": 8,
 }
+EVENT_SETTINGS = {
+    "settings": {"enabled": True, "log_drops": True, "sample": 1, "rate": 1000, "bytes": 128},
+    "counts": {"sent": 5120, "lost": 0, "sampled": 0, "limited": 84213},
+    "reader": "the service (process 812)",
+}
+EVENT_SETTINGS_CHANGED = {**EVENT_SETTINGS, "changed": True}
+PACKET = {
+    "n": 5120,
+    "time": "2026-11-21T10:05:08.204117Z",
+    "iface": "docker0",
+    "place": "xdp",
+    "direction": "ingress",
+    "verdict": "drop",
+    "rule": "r1",
+    "log": "r1",
+    "revision": 7,
+    "packets": 1,
+    "bytes": 98,
+    "length": 84,
+    "src_mac": "02:42:ac:11:00:02",
+    "dst_mac": "02:42:6e:5b:aa:01",
+    "ethertype": "0x0800",
+    "family": "ipv4",
+    "proto": "icmp",
+    "src": "172.17.0.2",
+    "dst": "172.17.0.1",
+    "icmp_type": "echo-request",
+    "icmp_code": 0,
+    "ttl": 64,
+    "malformed": False,
+    "stripped": False,
+}
 EVENTS_OF = {
     "snapshot": EVENTS_SNAPSHOT,
     "counters": COUNTERS,
@@ -188,6 +220,7 @@ EVENTS_OF = {
         "rules": [],
         "by": [CHANGE],
     },
+    "packets": {"events": [PACKET], "missed": 0},
     "end": {"reason": "stopping", "detail": "the service stops; filtering goes on"},
 }
 EVENTS = "".join(

@@ -18,7 +18,6 @@ LATER = [
     ("/block", ["POST"]),
     ("/explain", ["POST"]),
     ("/top", ["GET"]),
-    ("/metrics", ["GET"]),
 ]
 
 

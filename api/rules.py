@@ -46,9 +46,10 @@ GONE = answers(views.DeleteOutcome, examples.DELETED)
 async def list_rules(call: Reading) -> Response:
     """The rules in order, with their counters."""
 
-    def work(firewall: Facade) -> Response:
-        found = firewall.rules()
-        return answer(found, etag=revision_etag(found.revision))
+    def work(firewall: Watched) -> Response:
+        seen = firewall.observe(None)
+        headers = {"etag": revision_etag(seen.state.revision)}
+        return Response(call.texts.listed(seen), 200, headers, "application/json")
 
     return await call.read(work)
 

@@ -1,4 +1,8 @@
-"""`python -m bench [--docs]`: measure, print the report, keep every figure in build/bench.json."""
+"""`python -m bench [--only PART...] [--docs]`: measure, print the report, keep every figure.
+
+Parts: hot (a packet by test-run), wire (streams over a veth), sets (both for sets), kernel (memory
+and programs), changes, scale (counters, set entries), loading, page.
+"""
 
 from __future__ import annotations
 
@@ -14,31 +18,40 @@ from pathlib import Path
 
 from tests.support.netns import Lab
 
-from . import changes, machine, page
+from . import changes, hot, kernelcost, loading, machine, page, plot, scale, sets, wire
 from .instance import BenchFailed, Instance
-from .packets import WrongVerdict, set_up
+from .objects import compiled, floors
 from .peer import PeerFailed
 from .report import markdown
 from .result import Result
 from .rounds import pinned, run
+from .stream import StreamFailed
+from .walls import Walls
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "build" / "bench.json"
 DOCS = ROOT / "docs" / "benchmarks.md"
+PICTURE = ROOT / "docs" / "images" / "benchmarks.svg"
 MARK = "<!-- What follows is written by `python -m bench --docs`. -->\n"
 TAG = "xwt-bench"
+PARTS = ("hot", "wire", "sets", "kernel", "changes", "scale", "loading", "page")
+PACKETS = frozenset({"hot", "wire", "sets", "kernel"})
 ROUNDS = 7
-REPEAT = 300_000
+REPEAT = 200_000
 
 
 def main() -> int:
-    """Measure everything; 0 whatever the figures are, 1 when something could not be measured."""
+    """Measure; 0 whatever the figures are, 1 when something could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--docs", action="store_true", help=f"write {DOCS.name} anew")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="5 at least")
+    parser.add_argument("--docs", action="store_true", help=f"write {DOCS.name} and its picture")
+    parser.add_argument("--only", action="append", choices=PARTS, help="may be given again")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="3 at least")
     arguments = parser.parse_args()
-    if arguments.rounds < 5:
-        parser.error("medians of fewer than 5 rounds say little")
+    parts = frozenset(arguments.only or PARTS)
+    if arguments.rounds < 3:
+        parser.error("medians of fewer than 3 rounds say little")
+    if arguments.docs and arguments.only:
+        parser.error("the documentation shows one whole run")
     if os.geteuid():
         print("error: the benchmark loads programs and makes namespaces: it needs root")
         return 4
@@ -48,8 +61,8 @@ def main() -> int:
     lab.clean()
     try:
         with tempfile.TemporaryDirectory(prefix="xdpwall-bench-") as folder:
-            result = measure(lab, Path(folder), arguments.rounds)
-    except (BenchFailed, PeerFailed, WrongVerdict) as error:
+            result = measure(lab, Path(folder), arguments.rounds, parts)
+    except (BenchFailed, PeerFailed, StreamFailed, hot.WrongVerdict) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -57,34 +70,82 @@ def main() -> int:
         return 130
     finally:
         lab.clean()
+    write(result, docs=arguments.docs)
+    return 0
+
+
+def write(result: Result, *, docs: bool) -> None:
+    """The report to the terminal, every figure to build/, with `docs` the documentation too."""
     FIGURES.parent.mkdir(exist_ok=True)
     FIGURES.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
     report = markdown(result)
     print(report)
-    if arguments.docs:
+    if any(cell.path == "wire" for cell in result.times):
+        picture = plot.svg(result.times)
+        (FIGURES.parent / "bench.svg").write_text(picture, encoding="utf-8")
+        if docs:
+            PICTURE.write_text(picture, encoding="utf-8")
+    if docs:
         before = DOCS.read_text(encoding="utf-8").partition(MARK)[0]
         DOCS.write_text(f"{before}{MARK}\n{report}", encoding="utf-8")
-    return 0
 
 
-def measure(lab: Lab, folder: Path, rounds: int) -> Result:
+def measure(lab: Lab, folder: Path, rounds: int, parts: frozenset[str]) -> Result:
     """Packets first, with every contender loaded; then changes and commands, with none."""
     start = time.monotonic()
-    about = machine.describe(folder)
-    with ExitStack() as stack:
-        say("loading what is compared")
-        made = set_up(stack, lab.namespace("peers"), lab.bpffs, folder, REPEAT)
-        with pinned() as cpu:
-            about["measured on"] = f"CPU {cpu}"
-            times = run(made.cells, rounds, each=lambda n: say(f"round {n + 1} of {rounds}"))
-    say("changes, commands and the service")
-    host, _ = lab.pair()
-    instance = Instance(host, folder, lab.bpffs)
-    found = changes.measure(instance)
-    say("the page with a full ruleset")
-    drawn = page.measure(instance)
-    seconds = time.monotonic() - start
-    return Result(about, rounds, REPEAT, times, made.memory, made.programs, *found, drawn, seconds)
+    result = Result(machine.describe(folder), rounds, REPEAT)
+    if parts & PACKETS:
+        with ExitStack() as stack:
+            packets(stack, lab, folder, parts, result)
+        lab.clean()
+    if parts - PACKETS:
+        host, _ = lab.pair()
+        rest(Instance(host, folder, lab.bpffs), parts, result)
+    result.seconds = time.monotonic() - start
+    return result
+
+
+def packets(
+    stack: ExitStack, lab: Lab, folder: Path, parts: frozenset[str], result: Result
+) -> None:
+    """What is timed in interleaved rounds; it fills `result`."""
+    say("loading what is compared")
+    walls = Walls(stack, lab.bpffs)
+    bare = stack.enter_context(floors(folder))
+    space = lab.namespace("peers")
+    dock = hot.Dock(space)
+    with pinned() as cpu:
+        result.machine = {**result.machine, "measured on": f"CPU {cpu}"}
+        wires = wire.Wires(stack, lab, compiled("driver", folder))
+        cells = hot.floor_cells(walls, bare, REPEAT, dock)
+        if "hot" in parts:
+            cells |= hot.cells(stack, walls, bare, space, REPEAT, dock)
+        if "sets" in parts and not sets.there():
+            say("this version has no sets: they are left out")
+        elif "sets" in parts:
+            sets.add(sets.Bench(wires, stack, folder, lab.bpffs, REPEAT, dock), bare)
+        if "wire" in parts:
+            wire.add_all(wires, stack, walls, bare)
+        cells |= wires.cells
+        result.times = run(cells, result.rounds, each=lambda n: say(f"round {n + 1}"))
+    if "kernel" in parts:
+        result.memory, result.programs = kernelcost.measure(walls)
+
+
+def rest(instance: Instance, parts: frozenset[str], result: Result) -> None:
+    """Changes, commands, loading and the page, one after the other; it fills `result`."""
+    if "changes" in parts:
+        say("changes, commands and the service")
+        result.changes, result.commands = changes.measure(instance)
+    if "scale" in parts:
+        say("counters and set entries")
+        result.scale = scale.measure(instance, with_sets=sets.there())
+    if "loading" in parts and sets.there():
+        say("loading a million addresses")
+        result.loading = loading.measure(instance)
+    if "page" in parts:
+        say("the page with a full ruleset")
+        result.page = page.measure(instance)
 
 
 def say(text: str) -> None:

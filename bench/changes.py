@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from statistics import median
 
 from xdpwall import rulesetfile
-from xdpwall.firewall import Firewall
+from xdpwall.facade import Facade
+from xdpwall.kernel import mmio
+from xdpwall.kernel.maps import Map
+from xdpwall.layout import Control
 from xdpwall.model import Rule, Ruleset
 
-from .instance import Instance, Service
-from .rules import rules
+from .instance import BenchFailed, Instance, Service
+from .peerrules import nft_line, nft_table
+from .rulesets import rules
 
 IFACE = "v0"
-ONE_MORE = (10, 100, 1_000)
+ONE_MORE = (10, 1_000, 10_000)
 APPLIED = (1_000, 10_000)
-TIMES = 9
-_PAUSE = 0.1
+LISTED = 100
+"""Rules in force when commands are timed and the service is weighed."""
+TIMES = 15
+FEW = 5
+"""How often what takes long is taken."""
+PAUSE = 0.1
 """Seconds between changes that are to find the service settled, as a person's would."""
+BURST, AT_ONCE = 64, 8
+"""Changes of a burst, and how many connections they come by."""
 _EXTRA = {"action": "drop", "proto": "tcp", "dport": "8080"}
 
 
@@ -30,12 +42,18 @@ class Changes:
     rest: dict[int, float] = field(default_factory=dict)
     rest_at_once: dict[int, float] = field(default_factory=dict)
     """Each change right after the one before."""
+    burst: dict[int, float] = field(default_factory=dict)
+    """Per change, of BURST that come by AT_ONCE connections."""
+    nft: dict[int, float] = field(default_factory=dict)
+    """`nft add rule`, the whole command in its namespace."""
     apply: dict[int, float] = field(default_factory=dict)
-    """In process, from no rule, the maps still small."""
+    """In process, from no rule."""
     apply_again: dict[int, float] = field(default_factory=dict)
     """In process, with one rule more than what is in force."""
     apply_command: dict[int, float] = field(default_factory=dict)
     """`xdpwall apply FILE.yaml` without the service, from no rule."""
+    nft_apply: dict[int, float] = field(default_factory=dict)
+    """`nft -f` of the same rules."""
 
 
 @dataclass
@@ -48,23 +66,20 @@ class Commands:
     start: float = 0.0
     idle: int = 0
     used: int = 0
-    """Resident after the changes of this bench, 1,000 rules in force."""
-
-
-LISTED = 100
-"""Rules in force when commands are timed and the service is weighed."""
+    """Resident after the changes of this bench, 10,000 rules in force."""
 
 
 def measure(instance: Instance) -> tuple[Changes, Commands]:
-    """Attach to IFACE and time everything. Maps never shrink, so 10,000 rules come last."""
+    """Attach to IFACE and time everything."""
     changes, commands = Changes(), Commands()
-    with instance.space.inside(), Firewall.open(instance.settings) as firewall:
+    with instance.opened() as firewall:
         firewall.attach(IFACE)
-        _apply(firewall, APPLIED[0], changes)
+        for count in APPLIED:
+            _apply(firewall, count, changes)
         for count in ONE_MORE:
-            firewall.apply(_ruleset(count))
+            firewall.apply(ruleset(count))
             changes.firewall[count] = _one_more(firewall)
-        firewall.apply(_ruleset(LISTED))
+        firewall.apply(ruleset(LISTED))
     commands.help = median(instance.command("--help") for _ in range(TIMES))
     commands.list_off = median(instance.command("rule", "list") for _ in range(TIMES))
     with instance.service() as service:
@@ -73,24 +88,63 @@ def measure(instance: Instance) -> tuple[Changes, Commands]:
         commands.idle = service.resident()
         commands.list_on = median(instance.command("rule", "list") for _ in range(TIMES))
         for count in ONE_MORE:
-            service.call("PUT", "/ruleset", _ruleset(count).to_json())
-            changes.rest[count] = _one_more_by_rest(service, _PAUSE)
+            service.call("PUT", "/ruleset", ruleset(count).to_json())
+            live(instance, service)
+            changes.rest[count] = _one_more_by_rest(service, PAUSE)
             changes.rest_at_once[count] = _one_more_by_rest(service, 0)
+            changes.burst[count] = burst(lambda _: _add_and_delete(service)) / 2
         commands.used = service.resident()
-    _apply_by_command(instance, APPLIED[0], changes)
-    with instance.space.inside(), Firewall.open(instance.settings) as firewall:
-        _apply(firewall, APPLIED[1], changes)
-    _apply_by_command(instance, APPLIED[1], changes)
+    for count in APPLIED:
+        _apply_by_command(instance, count, changes)
+    _nft(instance, changes)
     return changes, commands
 
 
-def _apply(firewall: Firewall, count: int, changes: Changes) -> None:
-    firewall.flush()
-    changes.apply[count] = _seconds(firewall, _ruleset(count))
-    changes.apply_again[count] = _seconds(firewall, _ruleset(count + 1))
+def live(instance: Instance, service: Service) -> None:
+    """An answer means that the kernel judges by the new rule: the control word says so."""
+    _, answer = service.call("POST", "/rules", _EXTRA)
+    with Map.open_pinned(instance.settings.bpffs / "maps" / "control") as control:
+        revision = Control.unpack(mmio.load_u64(control.mmap(writable=False), 0)).revision
+    if revision != answer["revision"]:
+        raise BenchFailed(f"revision {answer['revision']} answered, {revision} in the kernel")
+    service.call("DELETE", f"/rules/{answer['id']}")
 
 
-def _seconds(firewall: Firewall, wanted: Ruleset) -> float:
+def burst(change: Callable[[int], object]) -> float:
+    """Seconds per call of BURST calls by AT_ONCE threads."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        start = time.perf_counter()
+        list(pool.map(change, range(BURST)))
+        return (time.perf_counter() - start) / BURST
+
+
+def ruleset(count: int) -> Ruleset:
+    """An access list."""
+    return Ruleset.parse({"version": 1, "rules": rules("acl", count, "ipv4")})
+
+
+def _add_and_delete(service: Service) -> None:
+    _, answer = service.call("POST", "/rules", _EXTRA)
+    service.call("DELETE", f"/rules/{answer['id']}")
+
+
+def _apply(firewall: Facade, count: int, changes: Changes) -> None:
+    empty, whole, more = Ruleset.parse({"version": 1}), ruleset(count), ruleset(count + 1)
+    first, again = [], []
+    for _ in range(FEW):
+        firewall.apply(empty)
+        first.append(_seconds(firewall, whole))
+        again.append(_seconds(firewall, _one_added(whole, more)))
+    changes.apply[count], changes.apply_again[count] = median(first), median(again)
+
+
+def _one_added(whole: Ruleset, more: Ruleset) -> Ruleset:
+    return Ruleset.parse(
+        {"version": 1, "rules": [*(r.to_json() for r in whole.rules), more.rules[-1].to_json()]}
+    )
+
+
+def _seconds(firewall: Facade, wanted: Ruleset) -> float:
     start = time.perf_counter()
     firewall.apply(wanted)
     return time.perf_counter() - start
@@ -98,12 +152,15 @@ def _seconds(firewall: Firewall, wanted: Ruleset) -> float:
 
 def _apply_by_command(instance: Instance, count: int, changes: Changes) -> None:
     path = instance.folder / f"{count}.yaml"
-    path.write_text(rulesetfile.dump(_ruleset(count)), encoding="utf-8")
-    instance.command("rule", "flush", "--yes")
-    changes.apply_command[count] = instance.command("apply", str(path), "--force")
+    path.write_text(rulesetfile.dump(ruleset(count)), encoding="utf-8")
+    times = []
+    for _ in range(FEW):
+        instance.command("rule", "flush", "--yes")
+        times.append(instance.command("apply", str(path), "--force"))
+    changes.apply_command[count] = median(times)
 
 
-def _one_more(firewall: Firewall) -> float:
+def _one_more(firewall: Facade) -> float:
     extra = Rule.parse(_EXTRA)
     times = []
     for _ in range(TIMES):
@@ -120,9 +177,29 @@ def _one_more_by_rest(service: Service, pause: float) -> float:
         time.sleep(pause)
         seconds, answer = service.call("POST", "/rules", _EXTRA)
         times.append(seconds)
+        time.sleep(pause)
         service.call("DELETE", f"/rules/{answer['id']}")
     return median(times)
 
 
-def _ruleset(count: int) -> Ruleset:
-    return Ruleset.parse({"version": 1, "rules": rules(count, "ipv4")})
+def _nft(instance: Instance, changes: Changes) -> None:
+    extra = nft_line(_EXTRA, "ipv4").split()
+    for count in sorted({*ONE_MORE, *APPLIED}):
+        path = instance.folder / f"{count}.nft"
+        lines = [nft_line(rule, "ipv4") for rule in rules("acl", count, "ipv4")]
+        path.write_text(nft_table(IFACE, lines, "accept"), encoding="ascii")
+        loads = []
+        for _ in range(FEW):
+            loads.append(_timed(instance, ["nft", "-f", str(path)]))
+            if len(loads) < FEW:
+                instance.space.run("nft", "delete", "table", "netdev", "bench")
+        add = ["nft", "add", "rule", "netdev", "bench", "c", *extra]
+        changes.nft_apply[count] = median(loads)
+        changes.nft[count] = median(_timed(instance, add) for _ in range(TIMES))
+        instance.space.run("nft", "delete", "table", "netdev", "bench")
+
+
+def _timed(instance: Instance, argv: Sequence[str]) -> float:
+    start = time.perf_counter()
+    instance.space.run(*argv)
+    return time.perf_counter() - start

@@ -12,9 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tests.support.netns import Namespace
+from xdpwall.facade import Facade
+from xdpwall.firewall import Firewall
 from xdpwall.settings import Settings
 
 PATIENCE = 60.0
@@ -32,7 +34,7 @@ class Instance:
         self.space = space
         self.folder = folder
         self.settings = Settings(folder / "state", pins / "instance", folder / "xdpwall.sock")
-        self._environ = {
+        self.environ = {
             **os.environ,
             "XDPWALL_STATE_DIR": str(self.settings.state_dir),
             "XDPWALL_BPFFS": str(self.settings.bpffs),
@@ -43,11 +45,17 @@ class Instance:
         """Seconds that one `xdpwall` command takes, from fork to end; its output is thrown away."""
         argv = self.space.argv(*program(), *arguments)
         start = time.perf_counter()
-        done = subprocess.run(argv, env=self._environ, capture_output=True, text=True, check=False)
+        done = subprocess.run(argv, env=self.environ, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - start
         if done.returncode:
             raise BenchFailed(f"xdpwall {' '.join(arguments)}: {done.stderr}")
         return seconds
+
+    @contextmanager
+    def opened(self) -> Iterator[Facade]:
+        """The firewall in this process, in the instance's namespace."""
+        with self.space.inside(), Firewall.open(self.settings) as firewall:
+            yield cast(Facade, firewall)
 
     @contextmanager
     def service(self) -> Iterator[Service]:
@@ -56,7 +64,7 @@ class Instance:
         argv = self.space.argv(*program(), "serve", "--port", "0")
         start = time.perf_counter()
         with log.open("wb") as out:
-            process = subprocess.Popen(argv, env=self._environ, stdout=out, stderr=out)
+            process = subprocess.Popen(argv, env=self.environ, stdout=out, stderr=out)
         try:
             service = Service(self.settings.socket, process.pid)
             while not service.answers():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -12,15 +13,24 @@ from xdpwall.kernel.maps import Map
 from xdpwall.kernel.programs import Program
 from xdpwall.views import Place
 
-from .rules import Family
+from .rulesets import Family, Kind
+from .walls import Walls
 
 _LOADS = 3
+_RULES: Sequence[tuple[Kind, int, Family]] = (
+    *(("hosts", n, "ipv4") for n in (10, 10_000)),
+    *(("acl", n, "ipv4") for n in (10, 1_000, 10_000, 16_384)),
+    *(("fw", 10_000, "ipv4"), ("ipc", 10_000, "ipv4")),
+    *(("acl", n, "ipv6") for n in (1_000, 10_000)),
+)
+_PROGRAMS = (10, 1_000, 10_000)
 
 
 @dataclass(frozen=True)
 class Memory:
     """What the maps of a ruleset take, by the kernel's own account: all of them, and the largest."""
 
+    kind: str
     family: Family
     rules: int
     bytes: int
@@ -47,7 +57,7 @@ def memlock(m: Map) -> int:
     raise ValueError("the kernel's fdinfo of a map has no memlock")
 
 
-def memory(bench: KernelBench, family: Family) -> Memory:
+def memory(bench: KernelBench, kind: str, family: Family) -> Memory:
     """Every map that is pinned for the bench's ruleset, and those of its loaded programs."""
     sizes: dict[int, tuple[str, int]] = {}
 
@@ -63,7 +73,9 @@ def memory(bench: KernelBench, family: Family) -> Memory:
             if number not in sizes:
                 note(Map.open_id(number))
     largest = sorted(sizes.values(), key=lambda item: -item[1])[:3]
-    return Memory(family, len(bench.rules), sum(size for _, size in sizes.values()), tuple(largest))
+    return Memory(
+        kind, family, len(bench.rules), sum(size for _, size in sizes.values()), tuple(largest)
+    )
 
 
 def program_costs(bench: KernelBench) -> list[ProgramCost]:
@@ -91,3 +103,14 @@ def program_costs(bench: KernelBench) -> list[ProgramCost]:
             )
         )
     return costs
+
+
+def measure(walls: Walls) -> tuple[list[Memory], list[ProgramCost]]:
+    """Of some sizes of each kind of ruleset."""
+    sizes, costs = [], []
+    for kind, count, family in _RULES:
+        bench = walls.get(kind, count, family)
+        sizes.append(memory(bench, kind, family))
+        if kind == "acl" and family == "ipv4" and count in _PROGRAMS:
+            costs += program_costs(bench)
+    return sizes, costs

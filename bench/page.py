@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass, field
 
 from tests.web.conftest import CHROMIUM, FLAGS
-from xdpwall.firewall import Firewall
 from xdpwall.model import MAX_RULES, Ruleset
 
 from .instance import BenchFailed, Instance
-from .rules import rules
+from .rulesets import rules
 
 SECONDS = 3
 # As a hurried hand does: 3 pixels a millisecond, a hundred rows a second.
@@ -45,8 +44,8 @@ def measure(instance: Instance) -> PageTimes:
     from playwright.sync_api import expect, sync_playwright
 
     found = PageTimes(rules=MAX_RULES)
-    with instance.space.inside(), Firewall.open(instance.settings) as firewall:
-        firewall.apply(Ruleset.parse({"version": 1, "rules": rules(MAX_RULES, "ipv4")}))
+    with instance.opened() as firewall:
+        firewall.apply(Ruleset.parse({"version": 1, "rules": rules("hosts", MAX_RULES, "ipv4")}))
     with instance.service():
         address = re.search(
             r"http://127\.0\.0\.1:\d+/#token=\S+", (instance.folder / "serve.log").read_text()

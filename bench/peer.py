@@ -17,7 +17,7 @@ from xdpwall.kernel import netlink
 from xdpwall.kernel.maps import Map
 from xdpwall.kernel.programs import Program
 
-from .rules import Family, source
+from .rulesets import Family, source
 
 _SCRIPT = """
 set -e

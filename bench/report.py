@@ -2,99 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from statistics import median
 
-from .aims import aims
+from . import loading
+from .aims import aims, duration
+from .packetreport import rules_table, sets_table
 from .result import Result
-from .rounds import (
-    DROP,
-    OURS,
-    PARSE,
-    PEER,
-    PEER_IPV4,
-    Cell,
-    Hook,
-    Times,
-    dearest,
-    floor,
-    ratio,
-    row,
-)
-from .rules import Family
+from .table import table
 
-_TITLES: Mapping[tuple[Hook, Family], str] = {
-    ("xdp", "ipv4"): "XDP, IPv4",
-    ("xdp", "ipv6"): "XDP, IPv6",
-    ("tc", "ipv4"): "tc ingress, IPv4",
-    ("tc", "ipv6"): "tc ingress, IPv6",
-}
+NO_SETS = "Sets were not measured."
 
 
 def markdown(result: Result) -> str:
-    """The whole report, headings of the second level."""
-    parts = [_machine(result), _aims(result)]
-    for (hook, family), title in _TITLES.items():
-        parts.append(f"## ns per packet: {title}\n\n{_packets(result.times, hook, family)}")
-    parts += [_changes(result), _page(result), _kernel(result)]
-    return "\n\n".join(parts) + "\n"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell; the first reads from the left, the others do not."""
-    lines = [head, *rows]
-    width = [max(len(line[i]) for line in lines) for i in range(len(head))]
-
-    def show(line: Sequence[str]) -> str:
-        cells = [
-            line[0].ljust(width[0]),
-            *(c.rjust(w) for c, w in zip(line[1:], width[1:], strict=True)),
-        ]
-        return f"| {' | '.join(cells)} |"
-
-    rule = ["-" * width[0], *("-" * (w - 1) + ":" for w in width[1:])]
-    return "\n".join([show(head), show(rule), *(show(line) for line in rows)])
+    """The whole report, headings of the second level; parts that were not measured are left out."""
+    parts = [_machine(result)]
+    if found := aims(result):
+        rows = [(a.what, a.found, a.wanted, "met" if a.met else "MISSED") for a in found]
+        parts.append("## Aims\n\n" + table(("Aim", "found", "wanted", ""), rows))
+    kinds = {cell.what for cell in result.times}
+    if "hosts" in kinds:
+        parts.append("## A packet and rules\n\n" + rules_table(result.times))
+    if "addresses" in kinds:
+        parts.append("## A packet and sets\n\n" + sets_table(result.times))
+    parts += [_loading(result), _changes(result), _scale(result), _commands(result)]
+    parts += [_page(result), _kernel(result)]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _machine(result: Result) -> str:
     words = [f"- {name}: {value}" for name, value in result.machine.items()]
-    words.append(f"- rounds: {result.rounds}, of {result.repeat:,} packets a cell")
+    if result.times:
+        words.append(f"- rounds: {result.rounds}, by test-run of {result.repeat:,} packets a cell")
     words.append(f"- the run took {result.seconds:.0f} s")
     return "## Machine\n\n" + "\n".join(words)
 
 
-def _aims(result: Result) -> str:
-    rows = [(a.what, a.found, a.wanted, "met" if a.met else "MISSED") for a in aims(result)]
-    return "## Aims\n\n" + table(("Aim", "found", "wanted", ""), rows)
+def _loading(result: Result) -> str:
+    found = result.loading
+    if found is None:
+        return ""
+    base = median(found.seconds[loading.C])
+    rows = []
+    for name, seconds in found.seconds.items():
+        middle = median(seconds)
+        peak = _megabytes(found.peak[name])
+        rows.append((name, duration(min(seconds)), duration(middle), f"{middle / base:.2f}", peak))
+    head = ("", "least", "median", f"x {loading.C}", "peak memory")
+    parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in found.parts.items())
+    title = f"## Loading {found.size:,} addresses from a file"
+    return f"{title}\n\n{table(head, rows)}\n\n{parts}."
 
 
-def _packets(times: Mapping[Cell, Times], hook: Hook, family: Family) -> str:
-    rows = list(_packet_rows(times, hook, family))
-    head = ("Program", "rules", "first hits", "last hits", "none hits", "x drop", "x parse")
-    return table(head, rows)
+def _changes(result: Result) -> str:
+    c = result.changes
+    if c is None:
+        return ""
+    lines: list[tuple[str, Mapping[int, float]]] = [
+        ("one more rule, in process", c.firewall),
+        ("one more rule, REST", c.rest),
+        ("one more rule, REST, right after a change", c.rest_at_once),
+        ("a change of a burst by 8 connections, REST", c.burst),
+        ("`nft add rule`", c.nft),
+        ("apply from no rule, in process", c.apply),
+        ("apply with one rule more, in process", c.apply_again),
+        ("`xdpwall apply` of a YAML file, from no rule", c.apply_command),
+        ("`nft -f`", c.nft_apply),
+    ]
+    return "## Changes, by the number of rules\n\n" + _by_number(lines)
 
 
-def _packet_rows(
-    times: Mapping[Cell, Times], hook: Hook, family: Family
-) -> Iterator[tuple[str, ...]]:
-    for name in (DROP, PARSE, PEER, PEER_IPV4, OURS):
-        counts = {c.rules for c in times if (c.contender, c.hook, c.family) == (name, hook, family)}
-        for count in sorted(counts, key=lambda n: -1 if n is None else n):
-            cells = row(name, hook, family, count)
-            worst = dearest(times, cells)
-            assert worst is not None
-            shown = [_spread(times[cell]) if cell in times else "-" for cell in cells]
-            ratios = [ratio(times[worst], times[floor(worst, base)]) for base in (DROP, PARSE)]
-            rules = "-" if count is None else f"{count:,}"
-            yield (name, rules, *shown, *(f"{r:.2f}" for r in ratios))
+def _scale(result: Result) -> str:
+    s = result.scale
+    if s is None:
+        return ""
+    rows = [
+        ("counters of all rules, the kernel's part", duration(s.counters)),
+        ("`GET /stats`", duration(s.stats)),
+        ("`GET /rules`", duration(s.listed)),
+    ]
+    text = f"## {s.rules:,} rules read back\n\n" + table(("", ""), rows)
+    if s.entry:
+        lines: list[tuple[str, Mapping[int, float]]] = [
+            ("one more entry, REST", s.entry),
+            ("one more entry, REST, right after a change", s.entry_at_once),
+            ("a change of a burst by 8 connections, REST", s.entry_burst),
+            ("`nft add element`", s.nft),
+        ]
+        text += "\n\n## One more entry, by the size of the set\n\n" + _by_number(lines)
+    return text
 
 
-def _spread(times: Times) -> str:
-    return f"{min(times)} / {median(times):.0f}"
+def _by_number(lines: list[tuple[str, Mapping[int, float]]]) -> str:
+    counts = sorted({n for _, values in lines for n in values})
+    rows = [
+        (what, *(duration(values[n]) if n in values else "-" for n in counts))
+        for what, values in lines
+    ]
+    return table(("", *(f"{n:,}" for n in counts)), rows)
+
+
+def _commands(result: Result) -> str:
+    m = result.commands
+    if m is None:
+        return ""
+    rows = [
+        ("`xdpwall --help`", duration(m.help)),
+        ("`xdpwall rule list`, 100 rules, service off", duration(m.list_off)),
+        ("`xdpwall rule list`, 100 rules, service on", duration(m.list_on)),
+        ("service, from start to its first answer", duration(m.start)),
+        ("service resident, idle, 100 rules", _megabytes(m.idle)),
+        ("service resident, after the changes, 10,000 rules", _megabytes(m.used)),
+    ]
+    return "## Commands and the service\n\n" + table(("", ""), rows)
 
 
 def _page(result: Result) -> str:
     p = result.page
+    if p is None:
+        return ""
     frames = sorted(p.frames)
     cells = (
         f"{p.rules:,} rules",
@@ -107,41 +133,12 @@ def _page(result: Result) -> str:
     return "## The page, scrolled at 100 rows a second without a GPU\n\n" + table(head, [cells])
 
 
-def _changes(result: Result) -> str:
-    c, m = result.changes, result.commands
-    lines: list[tuple[str, Mapping[int, float]]] = [
-        ("one more rule, in process", c.firewall),
-        ("one more rule, REST", c.rest),
-        ("one more rule, REST, right after a change", c.rest_at_once),
-        ("apply from no rule, in process", c.apply),
-        ("apply with one rule more, in process", c.apply_again),
-        ("`xdpwall apply` of a YAML file, from no rule", c.apply_command),
-    ]
-    counts = sorted({n for _, values in lines for n in values})
-    rows = [
-        (what, *(_duration(values[n]) if n in values else "-" for n in counts))
-        for what, values in lines
-    ]
-    commands = [
-        ("`xdpwall --help`", _duration(m.help)),
-        ("`xdpwall rule list`, 100 rules, service off", _duration(m.list_off)),
-        ("`xdpwall rule list`, 100 rules, service on", _duration(m.list_on)),
-        ("service, from start to its first answer", _duration(m.start)),
-        ("service resident, idle, 100 rules", _megabytes(m.idle)),
-        ("service resident, after the changes, 1,000 rules", _megabytes(m.used)),
-    ]
-    return (
-        "## Changes, by the number of rules\n\n"
-        + table(("", *(f"{n:,}" for n in counts)), rows)
-        + "\n\n## Commands and the service\n\n"
-        + table(("", ""), commands)
-    )
-
-
 def _kernel(result: Result) -> str:
+    if not result.memory:
+        return ""
     memory = [
         (
-            {"ipv4": "IPv4", "ipv6": "IPv6"}[m.family],
+            f"{m.kind}, {({'ipv4': 'IPv4', 'ipv6': 'IPv6'})[m.family]}",
             f"{m.rules:,}",
             _megabytes(m.bytes),
             ", ".join(f"{name} {_megabytes(size)}" for name, size in m.largest),
@@ -149,7 +146,7 @@ def _kernel(result: Result) -> str:
         for m in result.memory
     ]
     programs = [
-        (p.name, f"{p.rules:,}", _duration(p.seconds), f"{p.verified:,}", f"{p.jited:,}")
+        (p.name, f"{p.rules:,}", duration(p.seconds), f"{p.verified:,}", f"{p.jited:,}")
         for p in result.programs
     ]
     return (
@@ -162,9 +159,5 @@ def _kernel(result: Result) -> str:
     )
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
-def _megabytes(size: int) -> str:
+def _megabytes(size: float) -> str:
     return f"{size / 1e6:.1f} MB"

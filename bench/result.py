@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
 from .changes import Changes, Commands
 from .kernelcost import Memory, ProgramCost
+from .loading import Loading
 from .page import PageTimes
 from .rounds import Cell, Times
+from .scale import Scale
 
 
-@dataclass(frozen=True)
+@dataclass
 class Result:
-    """`machine` is what describe() of machine.py says; `times` are ns per packet."""
+    """`machine` is what describe() of machine.py says; `times` are ns per packet. A part that was
+    not measured is empty or None."""
 
     machine: Mapping[str, str]
     rounds: int
     repeat: int
-    times: Mapping[Cell, Times]
-    memory: list[Memory]
-    programs: list[ProgramCost]
-    changes: Changes
-    commands: Commands
-    page: PageTimes
-    seconds: float
+    times: Mapping[Cell, Times] = field(default_factory=dict)
+    memory: list[Memory] = field(default_factory=list)
+    programs: list[ProgramCost] = field(default_factory=list)
+    changes: Changes | None = None
+    commands: Commands | None = None
+    scale: Scale | None = None
+    loading: Loading | None = None
+    page: PageTimes | None = None
+    seconds: float = 0.0
     """What the whole run took."""
 
     def to_json(self) -> dict[str, Any]:
@@ -41,8 +46,15 @@ class Result:
             ],
             "memory": [asdict(item) for item in self.memory],
             "programs": [asdict(item) for item in self.programs],
-            "changes": asdict(self.changes),
-            "commands": asdict(self.commands),
-            "page": asdict(self.page),
+            **{
+                name: part and asdict(part)
+                for name, part in (
+                    ("changes", self.changes),
+                    ("commands", self.commands),
+                    ("scale", self.scale),
+                    ("loading", self.loading),
+                    ("page", self.page),
+                )
+            },
             "seconds": self.seconds,
         }

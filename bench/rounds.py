@@ -9,22 +9,28 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from .rules import CASES, Case, Family
+from .rulesets import Case, Family
 
 Hook = Literal["xdp", "tc"]
-Times = Sequence[int]
+Path = Literal["run", "wire"]
+"""A test-run of one frame over and over, or a stream of different frames over a veth."""
+Times = Sequence[float]
 """ns per packet, one of each round."""
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One thing measured. `rules` is None for a program that has no rules."""
+    """One thing measured. `size` is None for a program that has no rules."""
 
     contender: str
     hook: Hook
     family: Family
-    rules: int | None
+    what: str
+    """A kind of ruleset or of set; "" for a floor."""
+    size: int | None
     case: Case
+    path: Path = "run"
 
 
 DROP = "bare drop"
@@ -32,26 +38,33 @@ PARSE = "parse and count"
 OURS = "xdpwall"
 PEER = "xdp-filter"
 PEER_IPV4 = "xdp-filter -f ipv4"
+NFT = "nftables netdev"
+IPTABLES = "iptables-nft raw"
 
 
-def floor(cell: Cell, name: str) -> Cell:
-    """The floor that a cell is held against."""
-    return Cell(name, cell.hook, cell.family, None, "miss")
+def floor(cell: Cell, name: str, hook: Hook | None = None) -> Cell:
+    """The floor that a cell is held against: on the wire it dropped the same stream."""
+    what = cell.what if cell.path == "wire" and cell.what in WIDE else ""
+    return Cell(name, hook or cell.hook, cell.family, what, None, "none", cell.path)
 
 
-def row(contender: str, hook: Hook, family: Family, rules: int | None) -> list[Cell]:
-    """The cells of one contender with one number of rules, measured or not."""
-    return [Cell(contender, hook, family, rules, case) for case in CASES]
+def own_floor(cell: Cell) -> Cell:
+    """The product's own program without any rule: it parses and counts."""
+    return Cell(OURS, cell.hook, cell.family, "hosts", 0, "none")
+
+
+WIDE = ("addresses", "prefixes")
+"""Kinds whose stream is of many more frames than the others', so that they have floors of theirs."""
 
 
 def run(
-    cells: Mapping[Cell, Callable[[], int]],
+    cells: Mapping[Cell, Clock],
     rounds: int,
     *,
     each: Callable[[int], None] = lambda number: None,
-) -> dict[Cell, list[int]]:
+) -> dict[Cell, list[float]]:
     """Time every cell in each round, forwards and backwards in turn. `each` hears of rounds."""
-    times: dict[Cell, list[int]] = {cell: [] for cell in cells}
+    times: dict[Cell, list[float]] = {cell: [] for cell in cells}
     for number in range(rounds):
         each(number)
         for cell in list(cells)[:: -1 if number % 2 else 1]:
@@ -62,6 +75,11 @@ def run(
 def ratio(times: Times, base: Times) -> float:
     """The median of the ratios within each round."""
     return median(a / b for a, b in zip(times, base, strict=True))
+
+
+def over(times: Times, base: Times) -> float:
+    """The median of the differences within each round."""
+    return median(a - b for a, b in zip(times, base, strict=True))
 
 
 def dearest(times: Mapping[Cell, Times], cells: Sequence[Cell]) -> Cell | None:

@@ -9,6 +9,7 @@
 
 #include "eventmaps.h"
 #include "match.h"
+#include "tap.h"
 
 /* Has the rule had its share? By the tick: a clock costs more than the rest of a drop. */
 static __always_inline bool over_limit(const struct packet *p, const struct xw_event_settings *s)
@@ -81,11 +82,20 @@ static __noinline int report(struct xw_ctx *ctx, const struct packet *p, int dec
 	struct xw_event_counts *counts;
 	struct xw_event *e;
 
-	if (!s || (!p->log && !s->log_drops))
+	if (!s)
+		return 0;
+	e = bpf_map_lookup_elem(&event_scratch, &zero);
+	if (!e)
+		return 0;
+	if (s->tapped && decision & DECISION_DROP) {
+		describe(e, p, decision, control_word);
+		e->captured = 0;
+		tap(p, e);
+	}
+	if (!s->enabled || (!p->log && !s->log_drops))
 		return 0;
 	counts = bpf_map_lookup_elem(&event_counts, &zero);
-	e = bpf_map_lookup_elem(&event_scratch, &zero);
-	if (!counts || !e)
+	if (!counts)
 		return 0;
 	if (s->chance != ~0U && bpf_get_prandom_u32() > s->chance) {
 		counts->sampled += p->packets;

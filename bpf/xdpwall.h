@@ -202,7 +202,25 @@ struct xw_event_settings {
 	__u32 rate;	 /* events of one rule on one CPU within `second` */
 	__u32 second;	 /* in jiffies */
 	__u32 bytes;	 /* of the frame in a record; never less than its Ethernet header */
-	__u32 enabled;	 /* for who writes the control word; programs look at that alone */
+	__u32 enabled;	 /* 0: no events; the control word may say that there are, for taps */
+	__u32 tapped;	 /* some tap is in use */
+};
+
+#define XW_TAPS	   4 /* processes that trace at once */
+#define XW_TAP_ANY 0xffffffffU
+#define XW_TAP_ALL 0xffffffffU /* of kinds: whatever it is */
+
+/* What one process that traces wants to see of our drops. */
+struct xw_tap {
+	__u64 lost; /* records for which its ring had no room */
+	__u32 in_use;
+	__u32 kinds; /* bits of enum xw_kind, IP4 and IP6 only; or XW_TAP_ALL: each drop */
+	__u32 proto; /* or XW_TAP_ANY */
+	__u32 dport; /* or XW_TAP_ANY */
+	__u32 src[4];
+	__u32 src_mask[4];
+	__u32 dst[4];
+	__u32 dst_mask[4];
 };
 
 /* In packets, one per CPU. */

@@ -56,7 +56,8 @@ async function listen() {
   stop = new AbortController();
   const { signal } = stop;
   try {
-    begin(await api.status());
+    // What was missed is shown at once when it has all come; a snapshot is whole anyway.
+    if (lastId) begin(await api.status());
     for await (const { id, name, data } of follow(lastId, signal)) {
       // What this page is changing is not somebody else's change.
       while (waiting) await changing;

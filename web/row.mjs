@@ -13,21 +13,29 @@ import { undo as takeBack } from "./undo.mjs";
 /**
  * `ghost` is "mine" or "theirs" for a deleted rule; `undo` is what can be taken back and `left` the
  * seconds for it; `mark` is what somebody else did; `hit` is when it was last hit, in words.
+ *
+ * Not a component: of those Preact would take every one out and put it in again when some above it
+ * leave, and the browser would lay all of them out anew. Only the cells are remembered.
  */
-export const Row = memo(({ rule, ghost, above, undo, left, mark, meter, hit, held, index, open }) => {
-  const { packets, bytes } = meter ?? rule;
-  const now = (!ghost && meter?.rate) || 0;
+export function drawRow({ index, open, ...cells }) {
+  const { rule, ghost, mark, meter } = cells;
   const look = [
     ghost && "ghost",
     (!rule.enabled || rule.expired) && "quiet-row",
-    now && `hot ${rule.action}`,
-    !packets && "dormant",
+    !ghost && meter?.rate && `hot ${rule.action}`,
+    !(meter ?? rule).packets && "dormant",
     open && "open",
     mark && "marked",
   ];
   const show = (event) => !ghost && !event.target.closest("button, [role=menu]") && openRule(rule.id);
-  return html`<tr class=${look.filter(Boolean).join(" ")} tabindex="-1" aria-rowindex=${index}
-    data-rule=${rule.id} onClick=${show}>
+  return html`<tr key=${rule.id} class=${look.filter(Boolean).join(" ")} tabindex="-1" aria-rowindex=${index}
+    data-rule=${rule.id} onClick=${show}><${Cells} ...${cells} /></tr>`;
+}
+
+const Cells = memo(({ rule, ghost, above, undo, left, mark, meter, hit, held }) => {
+  const { packets, bytes } = meter ?? rule;
+  const now = (!ghost && meter?.rate) || 0;
+  return html`
     <td class="at">${ghost ? "–" : rule.position}</td>
     <th scope="row" class="text" title=${rule.text}>
       ${ghost
@@ -46,8 +54,7 @@ export const Row = memo(({ rule, ghost, above, undo, left, mark, meter, hit, hel
     <td class="do">
       <${Act} rule=${rule} ghost=${ghost} above=${above} undo=${undo} left=${left} held=${held} />
       ${!ghost && html`<${RowMenu} rule=${rule} held=${held} />`}
-    </td>
-  </tr>`;
+    </td>`;
 });
 
 /** What of a rule changes without its counters moving: the row is drawn again when it does. */

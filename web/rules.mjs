@@ -4,7 +4,7 @@ import { exact, policyWords, rate, size } from "./format.mjs";
 import { html, useLayoutEffect, useRef } from "./html.mjs";
 import { total } from "./meters.mjs";
 import { openPolicy } from "./panels.mjs";
-import { hitWords, Row } from "./row.mjs";
+import { drawRow, hitWords } from "./row.mjs";
 import { rowsToDraw, secondsLeft, undo as takeBack } from "./undo.mjs";
 import { useWindow } from "./window.mjs";
 
@@ -23,8 +23,14 @@ export function Rules({ state, held, suggest, iface }) {
   const draw = (row, i) => {
     const { id } = row.rule;
     const [meter, undo] = [meters.rules.get(id), undoes.get(id)];
-    return html`<${Row} key=${id} ...${row} undo=${undo} left=${undo && secondsLeft(undo)} mark=${marks.get(id)}
-      meter=${meter} hit=${hitWords(row.rule, meter)} held=${held} index=${from + i + 2} open=${panel?.id === id} />`;
+    return drawRow({
+      ...row, undo, meter, held,
+      left: undo && secondsLeft(undo),
+      mark: marks.get(id),
+      hit: hitWords(row.rule, meter),
+      index: from + i + 2,
+      open: panel?.id === id,
+    });
   };
   return html`<section aria-labelledby="rules-title">
     <h2 id="rules-title" class="unseen">Rules</h2>

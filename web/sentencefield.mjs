@@ -34,7 +34,7 @@ export function SentenceField({ id, value, onText, onEnter, judged, held, label,
 
   useLayoutEffect(() => {
     echo.current.scrollLeft = input.current.scrollLeft;
-  });
+  }, [value, problem]); // not at each drawing: it makes the browser lay out the page at once
   useEffect(shut, [held]);
   useEffect(() => {
     if (hurry && completions) setHurry(false);

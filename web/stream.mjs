@@ -16,14 +16,16 @@ export async function* follow(lastId, signal) {
     if (!response.ok) throw await problemOf(response);
     noteClock(response);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = "";
+    let pieces = []; // of the event under way: the first one comes in hundreds
     for (;;) {
       clearTimeout(timer);
       timer = setTimeout(() => watch.abort(), SILENCE_MS);
       const { value, done } = await reader.read();
       if (done) return;
-      const blocks = (rest + value).split("\n\n");
-      rest = blocks.pop();
+      pieces.push(value);
+      if (!value.includes("\n")) continue;
+      const blocks = pieces.join("").split("\n\n");
+      pieces = [blocks.pop()];
       for (const block of blocks) {
         const event = read(block);
         if (event) yield event;

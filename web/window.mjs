@@ -4,6 +4,7 @@ import { useEffect, useState } from "./html.mjs";
 
 export const ROW_PX = 31; // .many tr in rules.css
 const MARGIN = 16; // rows drawn beyond each edge
+const STEP = 2; // rows that come and go at a time
 
 /** {from, to, above, below}: the slice to draw and the heights in px of what is left out. */
 export function useWindow(body, count, many) {
@@ -12,7 +13,7 @@ export function useWindow(body, count, many) {
     if (!many) return undefined;
     const look = () => {
       const hidden = -body.current.getBoundingClientRect().top;
-      setTop(Math.max(0, Math.floor(hidden / ROW_PX / MARGIN) * MARGIN));
+      setTop(Math.max(0, Math.floor(hidden / ROW_PX / STEP) * STEP));
     };
     look();
     addEventListener("scroll", look, { passive: true });

@@ -11,11 +11,14 @@ from dataclasses import replace
 
 from . import advice, ruleset
 from .attachments import attach, detach, index_of, interface_names
-from .changes import commit, compiled_for, spec_of
+from .changes import compiled_for, spec_of
 from .errors import InvalidInput, XdpwallError
 from .facade import Author
 from .instance import Instance, now_text
 from .model import AttachmentSpec, Ruleset
+from .ruleset import State
+from .setloads import commit_sets, contents_of, load_new, planned_sets, sweeping
+from .setnames import SetRow
 from .store import AttachmentRow
 from .views import ApplyOutcome
 
@@ -23,10 +26,14 @@ from .views import ApplyOutcome
 def apply_ruleset(
     instance: Instance, wanted: Ruleset, *, dry_run: bool, by: Author
 ) -> ApplyOutcome:
-    """All or nothing, up to the attachments that leave. Called with the lock held."""
+    """All or nothing, up to the attachments that leave. Called with the lock held.
+
+    Sets are loaded beside the old ones before the switch, and the old ones swept after it.
+    """
     old = instance.state
     rows = instance.attachments
-    new = ruleset.matched(old, wanted.rules, wanted.policy, now=now_text())
+    contents = contents_of(wanted)
+    new = _matched(old, wanted, planned_sets(old.sets, contents))
     change = ruleset.diff(old, new)
     coming, leaving = _places(rows, wanted.attachments)
     lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
@@ -35,7 +42,7 @@ def apply_ruleset(
     if dry_run:
         for spec in (*coming, *lost):
             instance.attacher.check(spec, index_of(spec.iface))
-        compiled_for(new, rows)
+        compiled_for(instance, new)
         revision = old.revision
     else:
         changing = [row for row in leaving if _changes_mode(row, coming)]
@@ -47,7 +54,10 @@ def apply_ruleset(
                 made.append(attach(instance, spec, by=by)[0])
             for spec in lost:
                 attach(instance, spec, by=by)
-            revision = commit(instance, new, by=by, action="apply").revision
+            with sweeping(instance):
+                loaded_rows = load_new(instance, contents)
+                new = _matched(old, wanted, planned_sets(old.sets, contents, loaded_rows))
+                revision = commit_sets(instance, new, by=by, action="apply").revision
         except BaseException:
             _detach_all(instance, made, by)
             _put_back(instance, changing, by)
@@ -73,6 +83,10 @@ def apply_ruleset(
             *(advice.about_policy(new.policy) if change.policy_changed else []),
         ],
     )
+
+
+def _matched(old: State, wanted: Ruleset, sets: tuple[SetRow, ...] | None) -> State:
+    return ruleset.matched(old, wanted.rules, wanted.policy, now=now_text(), sets=sets)
 
 
 def _places(

@@ -7,8 +7,9 @@ that was in force before.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from . import ruleset
@@ -35,8 +36,10 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
     old = instance.state
     if new.same_as(old):
         return old
-    compiled = compiled_for(new, instance.attachments)
+    began = time.monotonic()
+    # First the maps: to make them gives the sets' classes other numbers.
     dataplane = loaded(instance)
+    compiled = compiled_for(instance, new)
     if slots := ruleset.new_slots(old, new):
         # Whoever used such a slot left in an earlier change; no packet may count there any more.
         dataplane.settle()
@@ -48,7 +51,9 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         crash_point("after-write")
         dataplane.switch(new.revision)
         crash_point("after-switch")
-        instance.store.commit(new.revision)
+        took = time.monotonic() - began
+        fill = asdict(compiled.need)
+        instance.store.commit(new.revision, dataplane.read_counters, took=took, fill=fill)
     except BaseException as error:
         _undo(instance, dataplane, old, new.revision, error)
         raise
@@ -56,8 +61,8 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
     return instance.state
 
 
-def compiled_for(state: State, rows: Sequence[AttachmentRow]) -> Compiled:
-    """The tables of a ruleset for these attachments."""
+def compiled_for(instance: Instance, state: State) -> Compiled:
+    """The tables of a ruleset, for the attachments and the sets' classes as they are now."""
     from .compiler import compile_ruleset
     from .generation import Entry, Place
     from .layout import Action
@@ -73,8 +78,10 @@ def compiled_for(state: State, rows: Sequence[AttachmentRow]) -> Compiled:
         )
         for rule, slot in state.kernel_rules()
     ]
-    places = [Place(row.number, row.iface, row.place == "tc-egress") for row in rows]
-    return compile_ruleset(entries, state.policy, places)
+    places = [
+        Place(row.number, row.iface, row.place == "tc-egress") for row in instance.attachments
+    ]
+    return compile_ruleset(entries, state.policy, places, instance.sets.world(state))
 
 
 def _expiry(moment: str | None) -> int:
@@ -104,15 +111,25 @@ def loaded(instance: Instance) -> Dataplane:
     if not instance.store.read().on:
         made.set_switch(False)
     if instance.state.revision:
-        regenerate(instance, made)
+        refill(instance, made)
     crash_point("restore-loaded")
     return made
+
+
+def refill(instance: Instance, dataplane: Dataplane) -> None:
+    """Put the disk's sets and rules into maps that hold others, or none."""
+    from .setloads import restore_sets
+
+    restore_sets(instance, dataplane)
+    regenerate(instance, dataplane)
+    if dataplane.sets.sizes.sets:
+        instance.sets.known(dataplane)
 
 
 def regenerate(instance: Instance, dataplane: Dataplane) -> None:
     """Load the committed ruleset again, for the attachments as they are now."""
     state = instance.state
-    compiled = compiled_for(state, instance.attachments)
+    compiled = compiled_for(instance, state)
     dataplane.commit(compiled, state.revision, lambda: reload_programs(instance, dataplane))
 
 
@@ -149,7 +166,7 @@ def _undo(
     """Back to `old` in the kernel and on disk; what cannot be undone is said on the error."""
     try:
         if dataplane.control.revision == revision:
-            compiled = compiled_for(old, instance.attachments)
+            compiled = compiled_for(instance, old)
             dataplane.commit(compiled, old.revision, lambda: reload_programs(instance, dataplane))
     except XdpwallError as second:
         raise Failed(

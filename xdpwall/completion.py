@@ -14,7 +14,7 @@ from .errors import InvalidInput
 from .names import ICMP_CODES, ICMP_PROTOCOLS, ICMP_TYPES, PORT_PROTOCOLS, PROTOCOLS
 from .sentence import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED, quote, words_of
 
-Kind = Literal["action", "protocol", "port", "type", "code", "clause", "interface", "value"]
+Kind = Literal["action", "protocol", "port", "type", "code", "clause", "interface", "set", "value"]
 
 MOST = 50
 SERVICES = {
@@ -54,8 +54,8 @@ _HINTS = {
     "accept": "it passes; no later rule is asked",
     "count": "counted; the next rule is asked",
     "on": "the interface",
-    "from": "source address or prefix",
-    "to": "destination address or prefix",
+    "from": "source address, prefix or @set",
+    "to": "destination address, prefix or @set",
     "in": "what comes in",
     "out": "what goes out",
     "sport": "source ports",
@@ -102,7 +102,7 @@ class _Said:
     negated: bool = False
 
 
-def complete(text: str, interfaces: Sequence[str]) -> Completions:
+def complete(text: str, interfaces: Sequence[str], sets: Sequence[str] = ()) -> Completions:
     """For the word at the end of `text`, which is empty after a blank."""
     begun = re.search(r"\S*$", text)
     assert begun is not None
@@ -120,7 +120,7 @@ def complete(text: str, interfaces: Sequence[str]) -> Completions:
     if len(words) == 1 and "/" in last:
         offered = _after_slash(last)
     else:
-        offered = _whole(words, last, interfaces)
+        offered = _whole(words, last, interfaces, sets)
     found: list[Completion] = []
     since = 0
     for since, one in offered:
@@ -135,14 +135,16 @@ Offered = Iterator[tuple[int, Completion]]
 """With where, in the last word, the part begins that is completed; the same for all of them."""
 
 
-def _whole(words: Sequence[str], last: str, interfaces: Sequence[str]) -> Offered:
+def _whole(
+    words: Sequence[str], last: str, interfaces: Sequence[str], sets: Sequence[str]
+) -> Offered:
     if not words:
         for action in ACTIONS:
             yield 0, _word(action, "action")
         return
     said = _read(words)
     if said.open is not None:
-        yield from _values(said.open, said.negated, last, interfaces)
+        yield from _values(said.open, said.negated, last, interfaces, sets)
         return
     if len(words) == 1:
         for name in _PROTOCOLS:
@@ -196,7 +198,9 @@ def _may_follow(clause: str, said: _Said) -> bool:
     return not ("ethertype" in used and clause in _NO_IP)
 
 
-def _values(clause: str, negated: bool, last: str, interfaces: Sequence[str]) -> Offered:
+def _values(
+    clause: str, negated: bool, last: str, interfaces: Sequence[str], sets: Sequence[str]
+) -> Offered:
     if clause in ("sport", "dport"):
         since = max(last.rfind(","), last.rfind("!")) + 1
         yield from ((since, port) for port in _ports())
@@ -207,6 +211,10 @@ def _values(clause: str, negated: bool, last: str, interfaces: Sequence[str]) ->
         for name in interfaces:
             written = quote(name) if name == "not" or name.startswith('"') else name
             yield 0, Completion(name, "interface", f"{written} ")
+    if clause in ("from", "to"):
+        bare = last.startswith("!") and not negated
+        for name in sets:
+            yield int(bare), Completion(f"@{name}", "set", f"@{name} ", "a set")
     for value, hint in _VALUES.get(clause, ()):
         yield 0, Completion(value, "value", f"{value} ", hint)
     if clause in NEGATABLE and not negated:

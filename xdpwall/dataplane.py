@@ -28,6 +28,7 @@ from .kernel.objects import load_object, read_btf
 from .kernel.programs import BPF_F_XDP_HAS_FRAGS, Program
 from .layout import Control, Feature, Sizes
 from .mapset import SHARED, MapSet
+from .tapmaps import TapMaps
 from .views import Count, Place, Totals
 from .views_packets import EventSettings
 
@@ -175,6 +176,16 @@ class Dataplane:
         self.events.write(wanted)
         self._store(replace(self.control, events=self.events.needed(logging=logging)))
 
+    @property
+    def taps(self) -> TapMaps:
+        """Who traces what we drop; set_tapped() after a change of these."""
+        return TapMaps(self._shared)
+
+    def set_tapped(self, *, logging: bool) -> None:
+        """Make programs look at the taps, or not. `logging`: some rule in force has `log`."""
+        self.events.set_tapped(bool(self.taps.in_use()))
+        self._store(replace(self.control, events=self.events.needed(logging=logging)))
+
     # -- a change --------------------------------------------------------------------------------
 
     def settle(self) -> None:
@@ -227,6 +238,14 @@ class Dataplane:
         """write() and switch()."""
         self.write(compiled, swap)
         self.switch(revision)
+
+    def reserve(self, *, set4: int, set6: int, swap: Callable[[], None]) -> None:
+        """Room for so many addresses in all sets together. When there is less, the ruleset and the
+        sets are copied into bigger maps, as for write(). Raises Full."""
+        sizes = self.sets.sizes.grown_to(replace(self.sets.sizes, set4=set4, set6=set6))
+        if sizes != self.sets.sizes:
+            self.settle()
+            self._grow(sizes, swap)
 
     def _grow(self, sizes: Sizes, swap: Callable[[], None]) -> None:
         old, copy = self.sets, self.control.copy

@@ -52,7 +52,12 @@ class EventMaps:
     def needed(self, *, logging: bool) -> bool:
         """Must programs look at the settings? `logging`: some rule in force has `log`."""
         now = self._settings[0]
-        return bool(now["enabled"]) and (logging or bool(now["log_drops"]))
+        asked = bool(now["enabled"]) and (logging or bool(now["log_drops"]))
+        return asked or bool(now["tapped"])
+
+    def set_tapped(self, tapped: bool) -> None:
+        """Somebody traces what we drop (tapmaps.py), whatever the settings are."""
+        self._settings["tapped"] = tapped
 
     def counts(self) -> EventCounts:
         """Summed over CPUs."""

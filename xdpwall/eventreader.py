@@ -8,20 +8,18 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections import OrderedDict
 from pathlib import Path
 
 from .closing import Closing
 from .errors import Conflict, NotFound, XdpwallError
-from .eventrecords import Decoder, Where
+from .eventnames import Names
+from .eventrecords import Decoder
 from .kernel.maps import Map
 from .kernel.ringbuf import RingBuffer
 from .settings import Settings
 from .store import Store
 from .views_packets import PacketEvent
 
-_REVISIONS = 16
-"""Revisions whose slots are remembered."""
 _LOOK = 1.0
 """Seconds between two looks whether the maps are still those of the instance."""
 _MOMENT = 0.1
@@ -43,9 +41,8 @@ class EventReader(Closing):
         self._ring: tuple[Map, RingBuffer] | None = None
         self._inode = 0
         self._looked = float("-inf")
-        self._slots: OrderedDict[int, dict[int, str]] = OrderedDict()
-        self._places: dict[int, Where] = {}
-        self._decoder = Decoder(self._where, self._rule)
+        self._names = Names(self._store)
+        self._decoder = Decoder(self._names.where, self._names.rule)
 
     def read(self, timeout: float, most: int = 4096) -> list[bytes]:
         """Records, oldest first, waiting up to `timeout` seconds for the first of them."""
@@ -58,9 +55,8 @@ class EventReader(Closing):
 
     def decode(self, records: list[bytes]) -> list[PacketEvent]:
         """What the records say. Names are those that rules and interfaces had then."""
-        for row in self._store.read().attachments if records else ():
-            # Rows that are gone stay known: their last packets are still to be read.
-            self._places[row.number] = row.iface, row.place
+        if records:
+            self._names.refresh()
         boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         return [self._decoder.decode(record, boot) for record in records]
 
@@ -102,16 +98,6 @@ class EventReader(Closing):
             self._ring[0].close()
             self._ring = None
         self._inode = 0
-
-    def _rule(self, slot: int, revision: int) -> str | None:
-        if revision not in self._slots:
-            self._slots[revision] = self._store.slots_at(revision)
-            if len(self._slots) > _REVISIONS:
-                self._slots.popitem(last=False)
-        return self._slots[revision].get(slot)
-
-    def _where(self, number: int) -> Where:
-        return self._places.get(number, (f"attachment {number}", None))
 
 
 def _take(path: Path, who: str) -> int:

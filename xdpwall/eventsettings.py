@@ -9,7 +9,7 @@ from .errors import InvalidInput
 from .inputs import boolean, closest, label, number
 from .views_packets import EventSettings
 
-LIMITS = {"sample": (1, 1_000_000), "rate": (1, 1_000_000), "bytes": (0, 256)}
+LIMITS = {"sample": (1, 10_000), "rate": (1, 1_000_000), "bytes": (0, 256)}
 FIELDS = tuple(EventSettings.model_fields)
 
 

@@ -41,8 +41,11 @@ class Facade(Protocol):
     def policy(self) -> views.Policy: ...
     def stats(self) -> views.Stats: ...
     def health(self) -> views.Health: ...
-    def ruleset(self) -> tuple[int, Ruleset]:
-        """The revision, and the ruleset with attachments, as `apply` takes it back."""
+    def ruleset(self, *, sets: bool = False) -> tuple[int, Ruleset]:
+        """The revision, and the ruleset with attachments, as `apply` takes it back.
+
+        `sets` adds what they hold; `apply` leaves sets alone when it is not there.
+        """
         ...
 
     # -- rules -----------------------------------------------------------------------------------

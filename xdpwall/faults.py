@@ -22,7 +22,14 @@ POINTS = (
     "restore-cleared",
     "restore-created",
     "restore-loaded",
+    "restore-sets",
     "switch-set",
+    "set-recorded",
+    "set-written",
+    "set-expired",
+    "set-staged",
+    "set-loaded",
+    "set-swept",
 )
 """In the order in which a change, an attachment, a detachment or a restore passes them."""
 

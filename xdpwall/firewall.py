@@ -21,6 +21,8 @@ from .orphans import refuse_to_pretend
 from .reader import Reader
 from .restoring import restore
 from .ruleset import State
+from .setexpiry import Expirer
+from .setfacade import SetMethods
 from .settings import Settings
 from .settling import Settler
 from .store import Snapshot
@@ -29,13 +31,14 @@ from .views_packets import EventsOutcome
 _ANYONE = Author()
 
 
-class Firewall(Reader):
+class Firewall(SetMethods, Reader):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
     def __init__(self, settings: Settings, *, service: bool = False) -> None:
         """`service`: settle in the background after each change, and say so in status()."""
         super().__init__(Instance(settings), service=service)
         self._settler = Settler(self._instance) if service else None
+        self._expirer = Expirer(self._instance) if service else None
 
     @classmethod
     def open(cls, settings: Settings, *, service: bool = False) -> Self:
@@ -58,8 +61,9 @@ class Firewall(Reader):
 
     def close(self) -> None:
         """Give files and maps back; filtering goes on."""
-        if self._settler is not None:
-            self._settler.close()
+        for thread in (self._settler, self._expirer):
+            if thread is not None:
+                thread.close()
         self._instance.close()
 
     # -- rules -----------------------------------------------------------------------------------
@@ -274,8 +278,9 @@ class Firewall(Reader):
         )
 
     def _changed(self) -> None:
-        if self._settler is not None:
-            self._settler.wake()
+        for thread in (self._settler, self._expirer):
+            if thread is not None:
+                thread.wake()
 
     def _check_directions(self, rules: Sequence[Rule], now: Snapshot) -> None:
         specs = [AttachmentSpec(row.iface, row.hook, row.direction) for row in now.attachments]

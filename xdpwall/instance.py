@@ -21,6 +21,7 @@ from .store import AttachmentRow, Binding, Snapshot, Store
 if TYPE_CHECKING:
     from .attach import Attacher
     from .dataplane import Dataplane
+    from .setengine import SetEngine
 
 
 class Instance:
@@ -32,6 +33,7 @@ class Instance:
         self.lock = InstanceLock(settings.state_dir / "lock", timeout=lock_seconds)
         self._dataplane: Dataplane | None = None
         self._attacher: Attacher | None = None
+        self._sets: SetEngine | None = None
         self._version = 0
 
     def close(self) -> None:
@@ -134,6 +136,15 @@ class Instance:
 
             self._attacher = Attacher(self.settings.bpffs)
         return self._attacher
+
+    @property
+    def sets(self) -> SetEngine:
+        """What changes of sets share, made when first needed."""
+        if self._sets is None:
+            from .setengine import SetEngine
+
+            self._sets = SetEngine(self)
+        return self._sets
 
     # -- which namespace -------------------------------------------------------------------------
     def _bind(self) -> None:

@@ -29,6 +29,8 @@ RULE_LOG = 0x80000000
 """In a rule's action: packets that match are reported."""
 EVENT_BYTES = 256
 EVENT_LIMITS = 1024
+TAPS = 4
+TAP_ANY = 0xFFFFFFFF
 
 MAX_POSITIONS = 16384
 MIN_POSITIONS = 64
@@ -183,9 +185,25 @@ EVENT_SETTINGS = np.dtype(
         ("second", "<u4"),
         ("bytes", "<u4"),
         ("enabled", "<u4"),
+        ("tapped", "<u4"),
     ]
 )
 """struct xw_event_settings."""
+
+TAP = np.dtype(
+    [
+        ("lost", "<u8"),
+        ("in_use", "<u4"),
+        ("kinds", "<u4"),
+        ("proto", "<u4"),
+        ("dport", "<u4"),
+        ("src", "<u4", (4,)),
+        ("src_mask", "<u4", (4,)),
+        ("dst", "<u4", (4,)),
+        ("dst_mask", "<u4", (4,)),
+    ]
+)
+"""struct xw_tap."""
 
 EVENT_COUNTS = np.dtype([("sent", "<u8"), ("lost", "<u8"), ("sampled", "<u8"), ("limited", "<u8")])
 """struct xw_event_counts."""

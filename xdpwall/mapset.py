@@ -16,9 +16,10 @@ from .kernel import bpffs
 from .kernel.maps import Map, MapType
 from .kernel.objects import MapSize, load_object
 from .layout import Sizes
+from .tapmaps import TAP_MAPS
 
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
-SHARED = ("control", "counters", "totals", "fragments", *EVENT_MAPS)
+SHARED = ("control", "counters", "totals", "fragments", *EVENT_MAPS, *TAP_MAPS)
 SETS = ("set4", "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
 MAP_SET = ("tables", "blocks", "leaves", "rows", "rules", "class_rows", *TRIES, *SETS)
 

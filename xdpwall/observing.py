@@ -6,7 +6,7 @@ The reader of GET /events looks once a second; what it sends is made here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from . import counters, ruleset, views
@@ -21,7 +21,8 @@ from .views_events import (
     RulesChanged,
     SwitchChanged,
 )
-from .views_packets import PacketEvent
+from .views_metrics import Metrics
+from .views_packets import EventCounts, PacketEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Observation:
     """How far the audit trail was read."""
     trail: tuple[Change, ...]
     """What the audit trail says since the look before."""
+    events: EventCounts = field(default_factory=EventCounts)
 
 
 class EventSource(Protocol):
@@ -69,6 +71,10 @@ class Watched(Facade, Protocol):
 
     def advise(self, rule: Rule) -> list[str]:
         """What to know about a rule that is not added yet."""
+        ...
+
+    def metrics(self) -> Metrics:
+        """What /metrics shows."""
         ...
 
     def event_reader(self, who: str) -> EventSource:
@@ -146,6 +152,7 @@ def counters_now(old: Observation | None, new: Observation) -> Counters:
         policy_dropped=views.Count(
             packets=sum(one.packets for one in totals), bytes=sum(one.bytes for one in totals)
         ),
+        events=new.events,
     )
 
 

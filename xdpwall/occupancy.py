@@ -1,4 +1,4 @@
-"""The bitmaps that tell a packet where no set has an entry (struct xw_occupied). Pure numpy.
+"""The bitmaps that tell a packet where no set has an entry (the map `occupied`). Pure numpy.
 
 IPv4 has a bit for each /24, IPv6 one for a hash of the /48 (addresses) or of the /32 (prefixes).
 A set bit may be stale, which costs a packet a lookup; a missing one would cost truth, so bits are
@@ -11,29 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from .layout import HASH_FACTOR, OCCUPIED, OCCUPIED_BITS
+
 Array = np.ndarray[Any, Any]
 
-BITS = 24
-WORDS = 1 << (BITS - 6)
-FACTOR = np.uint64(0x9E3779B97F4A7C15)
-"""2^64 / golden ratio: Knuth, TAOCP 3, 6.4."""
-OCCUPIED = np.dtype(
-    [
-        ("exact4", "<u8", (WORDS,)),
-        ("prefix4", "<u8", (WORDS,)),
-        ("exact6", "<u8", (WORDS,)),
-        ("prefix6", "<u8", (WORDS,)),
-        ("short6", "<u8"),
-        ("pad", "<u8"),
-    ]
-)
+_FACTOR = np.uint64(HASH_FACTOR)
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
-_MOST = 1 << BITS
+_MOST = 1 << OCCUPIED_BITS
 
 
 def hashed(values: Array) -> Array:
     """The bit of each u8 value."""
-    return values.astype("<u8") * FACTOR >> np.uint64(64 - BITS)
+    return values.astype("<u8") * _FACTOR >> np.uint64(64 - OCCUPIED_BITS)
 
 
 class Occupied:
@@ -59,7 +48,7 @@ class Occupied:
         return bool(self._row["short6"][0])
 
     def bits(self, kind: str) -> Array:
-        """The words of a kind, (WORDS,) u8."""
+        """The words of a kind, (OCCUPIED_WORDS,) u8."""
         words: Array = self._row[_NAMES[kind]][0]
         return words
 

@@ -15,11 +15,13 @@ from .model import AttachmentSpec, Rule, Ruleset
 from .observing import Observation
 from .pinnedcounters import read_pinned
 from .ruleset import State
+from .setviews import content_of
 from .store import Snapshot
 from .views_packets import EventCounts, EventsView
 
 if TYPE_CHECKING:
     from .eventreader import EventReader
+    from .views_metrics import Metrics
 
 _FEW = 500
 """Rules whose counters are read one by one rather than by opening the whole data plane."""
@@ -148,6 +150,7 @@ class Reader:
                 ),
                 mark=mark,
                 trail=trail,
+                events=self._event_counts(),
             )
 
     def health(self) -> views.Health:
@@ -177,7 +180,16 @@ class Reader:
                 for row in now.attachments
             )
             rules = tuple(entry.rule for entry in now.state.entries)
-            return now.state.revision, Ruleset(rules, now.state.policy, specs)
+            store = self._instance.store.sets
+            sets = {row.name: content_of(store, row) for row in now.state.sets} or None
+            return now.state.revision, Ruleset(rules, now.state.policy, specs, sets)
+
+    def metrics(self) -> Metrics:
+        """What /metrics shows."""
+        from .metrics import metrics
+
+        with self._instance.reading() as now:
+            return metrics(self._instance, now, on=self._on(now)[0], raw=self._raw(now.state))
 
     def events(self) -> EventsView:
         """Which packets become events, and how many did."""
@@ -190,6 +202,10 @@ class Reader:
                 return EventsView(settings=now.events, counts=EventCounts(), reader=reader)
             found = dataplane.events
             return EventsView(settings=found.read(), counts=found.counts(), reader=reader)
+
+    def _event_counts(self) -> EventCounts:
+        dataplane = self._instance.dataplane()
+        return EventCounts() if dataplane is None else dataplane.events.counts()
 
     def event_reader(self, who: str) -> EventReader:
         """The events as they come; one reader at a time. Conflict "events-taken"."""

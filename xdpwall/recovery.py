@@ -6,15 +6,19 @@ committed, one that did not is dropped. When they are gone, the last committed r
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .changes import regenerate, reload_programs, spec_of
+from .changes import refill, regenerate, reload_programs, spec_of
+from .errors import XdpwallError
 from .facade import Author
 from .instance import Instance, now_text
 from .kernel import bpffs
 
 if TYPE_CHECKING:
+    from .dataplane import Dataplane
     from .store import AttachmentRow
 
 RECOVERY = Author("recovery", "recovery")
@@ -41,18 +45,40 @@ def recover(instance: Instance) -> None:
         # Whoever died may have switched since this process last waited for a grace period.
         dataplane.unsettle()
         if control.revision == snapshot.pending.revision:
-            instance.store.commit(control.revision)
+            instance.store.commit(control.revision, dataplane.read_counters)
         else:
             instance.store.drop_pending()
     if control.revision != instance.state.revision:
         # Fresh maps of a restore that died, or a state folder from elsewhere: the disk's rules.
         dataplane.set_switch(snapshot.on)
-        regenerate(instance, dataplane)
+        refill(instance, dataplane)
     elif control.on != snapshot.on:
         _follow_switch(instance, control.on)
     if snapshot.unfinished:
         _end_attachments(instance)
         regenerate(instance, dataplane)
+    _end_sets(instance, dataplane)
+
+
+def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
+    """Loads that did not end are swept, entries that were recorded get into the kernel."""
+    store, named = instance.store.sets, {row.number for row in instance.state.sets}
+    if not named.issuperset(store.held()):
+        from .setloads import sweep_unnamed
+
+        sweep_unnamed(instance, dataplane)
+    if store.unapplied():
+        from .setchanges import finish_entries
+
+        finish_entries(instance, dataplane)
+    if any(held.timed for held in store.held().values()):
+        ends = store.next_expiry()
+        if ends is not None and ends <= time.time():
+            from .setchanges import expire
+
+            # Packets see these entries no more: they can wait, if this fails, a change need not.
+            with suppress(XdpwallError):
+                expire(instance, dataplane)
 
 
 def _follow_switch(instance: Instance, on: bool) -> None:

@@ -58,10 +58,11 @@ class BulkTables:
         maps: SetMaps,
         classes: Classes,
         prefixes: Callable[[Literal[4, 6]], PrefixIndex],
-        there: Mapping[Kind, int],
+        others: Callable[[Kind], Array],
     ) -> None:
-        """`there`: at most so many entries of each kind are in the kernel now; 0 is surely none."""
-        self.maps, self.classes, self.prefixes, self.there = maps, classes, prefixes, there
+        """`others` gives the addresses of one family (`v4` or `v6`, in the shape of `Entries`, in
+        any order) that other sets may have too; the rest is in no other set."""
+        self.maps, self.classes, self.prefixes, self._others = maps, classes, prefixes, others
 
     def plan(self, number: int, entries: Entries, ends: Mapping[Kind, Array] | int | None) -> Bulk:
         """These entries in the set until `ends` (0: for good; an array per kind: entry by entry,
@@ -101,14 +102,32 @@ class BulkTables:
         self, bulk: Bulk, kind: Kind, entries: Array, number: int, ends: Array | int | None
     ) -> None:
         keys = _exact_keys(kind, entries)
-        now = self._present(kind, keys)[:, 0]
+        shared = self._shared(kind, entries)
+        now = np.zeros(len(keys), "<u4")
+        if shared.any():
+            now[shared] = self._present(kind, keys[shared], len(keys))[:, 0]
         then = self._changed(now, number, ends)
         moved = then != now
+        if ends is None:
+            moved |= ~shared
         if moved.all():
             bulk.parts.append(_exact(kind, entries, keys, then))
         else:
             bulk.parts.append(_exact(kind, entries[moved], keys[moved], then[moved]))
         bulk.classes.update(distinct(then).tolist())
+
+    def _shared(self, kind: Kind, entries: Array) -> Array:
+        """Which of them other sets may have: (n,) bool."""
+        others = self._others(kind)
+        if not len(others):
+            return np.zeros(len(entries), bool)
+        if kind == "v6":
+            others, entries = keys16(others), keys16(entries)
+        others = np.sort(others)
+        place = np.searchsorted(others, entries)
+        place[place == len(others)] = 0
+        found: Array = others[place] == entries
+        return found
 
     def _changed(self, now: Array, number: int, ends: Array | int | None) -> Array:
         """The classes after the change, (n,) u4, of those before."""
@@ -160,7 +179,7 @@ class BulkTables:
         asked[parent[touched & (parent >= 0)]] = True
         effective, own = np.zeros((2, len(every)), "<u4")
         if len(here):
-            found = self._present(kind, wide_keys(every[asked]), every[asked])
+            found = self._present(kind, wide_keys(every[asked]), len(here), every[asked])
             effective[asked], own[asked] = found[:, 0], found[:, 1]
         before = effective.copy(), own.copy()
         own[at] = self._changed(own[at], number, ends)
@@ -191,15 +210,12 @@ class BulkTables:
         return answer
 
     # -- what is there ---------------------------------------------------------------------------
-    def _present(self, kind: Kind, keys: Array, prefixes: Array | None = None) -> Array:
-        """The values at these kernel keys: (n, 1) u4 class, or (n, 2) u4 effective and own class,
-        0 where there is none."""
+    def _present(self, kind: Kind, keys: Array, size: int, prefixes: Array | None = None) -> Array:
+        """The values at these kernel keys, of a map with about `size` elements: (n, 1) u4 class,
+        or (n, 2) u4 effective and own class, 0 where there is none."""
         table = self.maps.of[kind]
-        width = 1 if prefixes is None else 2
-        found = np.zeros((len(keys), width), "<u4")
-        if not self.there[kind]:
-            return found
-        if len(keys) * _FEW < self.there[kind]:
+        found = np.zeros((len(keys), 1 if prefixes is None else 2), "<u4")
+        if len(keys) * _FEW < size:
             for i, key in enumerate(keys):
                 if value := table.lookup(key.tobytes()):
                     found[i] = np.frombuffer(value, "<u4")

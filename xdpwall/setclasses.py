@@ -111,6 +111,11 @@ class Classes:
         """The ending that a class is given for an entry's: a whole minute when it is crowded."""
         return expires if self._timed < CROWDED else -(-expires // 60) * 60
 
+    @property
+    def timed(self) -> bool:
+        """Whether some class ends."""
+        return self._timed > 0
+
     def bearing(self, number: int) -> list[int]:
         """The classes that have a set among their members."""
         return [c for c, members in self._members.items() if any(m[0] == number for m in members)]
@@ -133,6 +138,13 @@ class Classes:
         self._spares = {}
         for number in idle:
             self._spare(number, self.numbers[number])
+
+    def reserve(self, number: int) -> None:
+        """Spares for a set that is about to exist, so that its first entries need no commit."""
+        spares = self._new(_SPARES)
+        for spare in spares:
+            self._spare(spare, frozenset((number,)))
+            self._rows[spare] = _idle(self.numbers[spare])
 
     def id_of(self, members: Members) -> int:
         """The class of these members, made when there is none. Full when no number is left, or

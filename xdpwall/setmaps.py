@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 
 from .kernel.maps import Map
-from .occupancy import OCCUPIED, Occupied
+from .layout import CLASS, OCCUPIED
+from .occupancy import Occupied
 from .setclasses import Classes
 from .setentries import Entry
 from .setkeys import Kind, address_bytes, prefix_key
 
 Array = np.ndarray[Any, Any]
 
-NAMES = ("set4", "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
-CLASS = np.dtype([("expires", "<u8"), ("after", "<u4"), ("mark", "<u4")])
-"""struct xw_class. `mark` is ours: what the generation in force knows the class as."""
 _MAPS: Mapping[Kind, str] = {
     "v4": "set4",
     "v6": "set6",
@@ -28,7 +26,7 @@ _MAPS: Mapping[Kind, str] = {
 }
 _VALUE = struct.Struct("<II")
 OWN = 0xFFFF
-"""The class in `own`. Above it stands the prefix's length, since the kernel answers for a prefix
+"""The class in a prefix's `own`. Above it stands the prefix's length, since the kernel answers for a prefix
 that is not there with the next wider one."""
 LENGTH_SHIFT = 24
 
@@ -90,16 +88,17 @@ class SetMaps:
             row["expires"] = max(1, ends * 10**9 + clock) if ends else 0
         classes.fresh.clear()
         for number in classes.gone:
-            self.classes[number]["mark"] = 0
+            self.classes[number]["pad"] = 0
         classes.gone.clear()
 
     def unknown(self, classes: Classes, wanted: Iterable[int]) -> list[int]:
         """Those of the wanted classes that the generation in force does not know."""
-        marks = self.classes["mark"]
+        marks = self.classes["pad"]
         return [c for c in wanted if c and int(marks[c]) != classes.mark(c)]
 
     def mark(self, classes: Classes) -> None:
-        """The generation in force was compiled with all of these classes."""
-        marks = self.classes["mark"]
+        """The generation in force was compiled with all of these classes. The kernel keeps it, in a
+        field that packets do not look at, for whoever comes next."""
+        marks = self.classes["pad"]
         for number in classes.numbers:
             marks[number] = classes.mark(number)

@@ -264,6 +264,10 @@ class ApplyOutcome(View):
     moved: list[str] = []
     kept: int = 0
     policy_changed: bool = False
+    sets_added: list[str] = []
+    sets_replaced: list[str] = []
+    """Sets whose entries are others now."""
+    sets_removed: list[str] = []
     attached: list[str] = []
     detached: list[str] = []
     warnings: list[str] = []

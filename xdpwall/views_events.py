@@ -14,6 +14,7 @@ from .views import (
     Status,
     View,
 )
+from .views_packets import EventCounts, Packets
 
 
 class Change(View):
@@ -51,6 +52,8 @@ class Counters(View):
     """All of them."""
     policy_dropped: Count
     """Dropped because no rule decided, on all attachments together."""
+    events: EventCounts = EventCounts()
+    """What became of the packets that should have been reported."""
 
 
 class RulesChanged(View):
@@ -126,6 +129,7 @@ EVENTS: dict[str, type[View]] = {
     "policy": PolicyChanged,
     "switch": SwitchChanged,
     "warnings": WarningsChanged,
+    "packets": Packets,
     "end": StreamEnd,
 }
 """Event name -> its data."""

@@ -16,7 +16,7 @@ class EventSettings(View):
     """Off: not even rules with `log` report."""
     log_drops: bool = False
     """Report each dropped packet, not only those of rules with `log`."""
-    sample: int = Field(default=1, ge=1, le=1_000_000)
+    sample: int = Field(default=1, ge=1, le=10_000)
     """Report one in so many, by chance."""
     rate: int = Field(default=100, ge=1, le=1_000_000)
     """At most so many a second of one rule on one CPU."""

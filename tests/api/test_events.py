@@ -12,7 +12,7 @@ from xdpwall import views
 from xdpwall.facade import Author
 from xdpwall.firewall import Firewall
 from xdpwall.settings import Settings
-from xdpwall.views_events import EVENTS
+from xdpwall.views_events import EVENTS, EventsSnapshot
 
 CLI = Author("uid 0", "cli", "told so")
 
@@ -41,6 +41,7 @@ def test_the_stream_begins_with_everything(service: Service) -> None:
     service.call("POST", "/rules", ["drop icmp on docker0", "count udp disabled"])
     with Events(service) as events:
         snapshot = events.next("snapshot")
+        assert list(snapshot) == list(EventsSnapshot.model_fields)
         assert b"content-type: text/event-stream" in events.reading.head.lower()
         assert b"no-store" in events.reading.head
         assert [rule["text"] for rule in snapshot["rules"]] == [
@@ -65,7 +66,7 @@ def test_what_comes_has_its_schema(service: Service) -> None:
         service.call("PUT", "/interfaces/eth1/attachments/xdp", {})
         for name in ("attachments", "counters"):
             events.next(name)
-        assert {event.name for event in events.seen} == set(EVENTS) - {"end"}
+        assert {event.name for event in events.seen} == set(EVENTS) - {"end", "packets"}
         for event in events.seen:
             made = EVENTS[event.name].model_validate(event.data)
             assert made.to_json() == event.data

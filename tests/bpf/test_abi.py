@@ -27,6 +27,7 @@ STRUCTS = {
     "xw_set_prefix": layout.SET_PREFIX,
     "xw_event_settings": layout.EVENT_SETTINGS,
     "xw_event_counts": layout.EVENT_COUNTS,
+    "xw_tap": layout.TAP,
     "xw_event": layout.EVENT,
 }
 CONSTANTS = {
@@ -50,6 +51,9 @@ CONSTANTS = {
     "XW_RULE_LOG": layout.RULE_LOG,
     "XW_EVENT_BYTES": layout.EVENT_BYTES,
     "XW_EVENT_LIMITS": layout.EVENT_LIMITS,
+    "XW_TAPS": layout.TAPS,
+    "XW_TAP_ANY": layout.TAP_ANY,
+    "XW_TAP_ALL": layout.TAP_ANY,
 }
 ENUMS: dict[str, type[IntEnum | IntFlag]] = {
     "xw_action": layout.Action,

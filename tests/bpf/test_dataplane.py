@@ -52,6 +52,16 @@ def test_another_versions_maps_are_refused(folder: Path) -> None:
     assert "restore" in (caught.value.hint or "")
 
 
+def test_the_maps_of_a_version_without_events_are_refused(folder: Path) -> None:
+    plane = Dataplane(folder)
+    plane.create()
+    plane.close()
+    bpffs.unlink(folder / "maps" / "event_settings")
+    with pytest.raises(Failed) as caught:
+        plane.open()
+    assert caught.value.code == "other-version"
+
+
 def test_a_start_that_did_not_finish_is_cleared_away(folder: Path) -> None:
     plane = Dataplane(folder)
     plane.create()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+import numpy as np
+
 from xdpwall.closing import Closing
 from xdpwall.kernel.maps import BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, Map, MapType, create_map
-from xdpwall.occupancy import OCCUPIED
+from xdpwall.layout import OCCUPIED
 from xdpwall.prefixindex import PrefixIndex, keys_of
 from xdpwall.setbulk import BulkTables
 from xdpwall.setclasses import Classes
@@ -30,7 +32,7 @@ def make_maps(set4: int = 4096, set6: int = 4096, tries: int = 1 << 20) -> dict[
         "set4_prefixes": create_map(MapType.LPM_TRIE, "set4_prefixes", 8, 8, tries, lazy),
         "set6_prefixes": create_map(MapType.LPM_TRIE, "set6_prefixes", 20, 8, tries, lazy),
         "classes": create_map(MapType.ARRAY, "classes", 4, 16, 65536, mapped),
-        "occupied": create_map(MapType.ARRAY, "occupied", 4, OCCUPIED.itemsize, 1, mapped),
+        "occupied": create_map(MapType.ARRAY, "occupied", 4, 8, OCCUPIED.itemsize // 8, mapped),
     }
 
 
@@ -65,25 +67,28 @@ class Tables(Closing):
                 held[change.entry] = change.expires
         return len(plan.changes), plan.unchanged
 
-    def bulk(self) -> BulkTables:
-        there: dict[Kind, int] = dict.fromkeys(KINDS, 0)
-        for held in self.contents.values():
-            for entry in held:
-                there[kind_of(entry)] += 1
-        return BulkTables(self.maps, self.classes, self.index, there)
+    def bulk(self, number: int) -> BulkTables:
+        held = [e for other, some in self.contents.items() if other != number for e in some]
+        entries = Entries.from_entries(held)
+        return BulkTables(self.maps, self.classes, self.index, lambda kind: getattr(entries, kind))
 
     def load(self, number: int, held: dict[Entry, int]) -> None:
-        """A whole load of a number that holds nothing."""
-        for ends in sorted(set(held.values())):
-            entries = Entries.from_entries(e for e, other in held.items() if other == ends)
-            bulk = self.bulk()
-            bulk.write(bulk.plan(number, entries, ends))
-            some = {e: ends for e, other in held.items() if other == ends}
-            self.contents[number] = {**self.contents.get(number, {}), **some}
+        """A whole load of a number that holds nothing: what is for good, then what ends."""
+        timed = {entry: ends for entry, ends in held.items() if ends}
+        bulk = self.bulk(number)
+        bulk.write(bulk.plan(number, Entries.from_entries(held.keys() - timed.keys()), 0))
+        entries = Entries.from_entries(timed)
+        ends: dict[Kind, list[int]] = {kind: [] for kind in KINDS}
+        for entry in entries.part():
+            ends[kind_of(entry)].append(timed[entry])
+        bulk = self.bulk(number)
+        arrays = {kind: np.array(ends[kind], "<u8") for kind in KINDS}
+        bulk.write(bulk.plan(number, entries, arrays))
+        self.contents[number] = dict(held)
 
     def sweep(self, number: int) -> None:
         """All that a number holds is taken out."""
-        bulk = self.bulk()
+        bulk = self.bulk(number)
         entries = Entries.from_entries(self.contents.get(number, {}))
         bulk.write(bulk.plan(number, entries, None))
         self.contents.pop(number, None)

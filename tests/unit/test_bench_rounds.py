@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bench.rounds import DROP, OURS, Cell, dearest, floor, ratio, row, run
-from bench.rules import Family, cases, frame, rules, source
-from xdpwall.model import Rule
+from bench.rounds import DROP, OURS, Cell, dearest, floor, over, own_floor, ratio, run
 
-LAST = Cell(OURS, "xdp", "ipv4", 10, "last")
-MISS = Cell(OURS, "xdp", "ipv4", 10, "miss")
+LAST = Cell(OURS, "xdp", "ipv4", "hosts", 10, "last")
+MISS = Cell(OURS, "xdp", "ipv4", "hosts", 10, "none")
 
 
 def test_every_cell_once_a_round_and_every_other_round_backwards() -> None:
@@ -28,9 +26,10 @@ def test_every_cell_once_a_round_and_every_other_round_backwards() -> None:
     assert heard == [0, 1, 2]
 
 
-def test_a_ratio_is_taken_within_rounds() -> None:
+def test_ratios_and_differences_are_taken_within_rounds() -> None:
     # The second round was slow for both; the third only for the numerator.
     assert ratio([80, 160, 300], [20, 40, 20]) == 4.0
+    assert over([80, 160, 300], [20, 40, 20]) == 120
 
 
 def test_rounds_must_pair_up() -> None:
@@ -40,40 +39,21 @@ def test_rounds_must_pair_up() -> None:
 
 def test_the_dearest_is_by_median_and_leaves_out_what_was_not_measured() -> None:
     times = {LAST: [80, 81, 500], MISS: [90, 91, 92]}
-    assert dearest(times, row(OURS, "xdp", "ipv4", 10)) == MISS
-    assert dearest(times, row(OURS, "tc", "ipv4", 10)) is None
+    assert dearest(times, [LAST, MISS, Cell(OURS, "tc", "ipv4", "hosts", 10, "last")]) == MISS
+    assert dearest(times, []) is None
 
 
-def test_a_floor_is_of_the_same_hook_and_family() -> None:
-    cell = Cell(OURS, "tc", "ipv6", 1_000, "first")
-    assert floor(cell, DROP) == Cell(DROP, "tc", "ipv6", None, "miss")
+def test_a_floor_is_of_the_same_hook_family_and_path() -> None:
+    cell = Cell(OURS, "tc", "ipv6", "acl", 1_000, "first")
+    assert floor(cell, DROP) == Cell(DROP, "tc", "ipv6", "", None, "none")
+    assert own_floor(cell) == Cell(OURS, "tc", "ipv6", "hosts", 0, "none")
+    wire = Cell(OURS, "tc", "ipv6", "acl", 1_000, "random", "wire")
+    assert floor(wire, DROP) == Cell(DROP, "tc", "ipv6", "", None, "none", "wire")
+    assert floor(wire, DROP, "xdp").hook == "xdp"
 
 
-@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-def test_every_rule_has_a_source_of_its_own_and_is_canonical(family: Family) -> None:
-    made = rules(10_000, family)
-    assert len({rule["src"] for rule in made}) == 10_000
-    for rule in (made[0], made[-1]):
-        assert Rule.parse(rule).to_json().items() >= rule.items()
-
-
-@pytest.mark.parametrize("family", ["ipv4", "ipv6"])
-def test_the_stranger_is_in_no_rule(family: Family) -> None:
-    sources = {rule["src"] for rule in rules(10_000, family)}
-    stranger = source((1 << 20) + 1, family)
-    assert stranger not in sources
-    assert frame("miss", 10, family) == frame("miss", 10_000, family)
-
-
-def test_the_cases_that_differ() -> None:
-    assert [cases(n) for n in (0, 1, 2)] == [
-        ("miss",),
-        ("first", "miss"),
-        ("first", "last", "miss"),
-    ]
-
-
-@pytest.mark.parametrize(("family", "size"), [("ipv4", 60), ("ipv6", 62)])
-def test_frames_are_as_long_as_the_documentation_says(family: Family, size: int) -> None:
-    assert {len(frame(case, 10, family)) for case in cases(10)} == {size}
-    assert frame("first", 1, family) != frame("last", 10, family)
+def test_sets_have_a_longer_stream_and_so_a_floor_of_their_own() -> None:
+    wire = Cell(OURS, "xdp", "ipv4", "prefixes", 1_000, "hit", "wire")
+    assert floor(wire, DROP).what == "prefixes"
+    hot = Cell(OURS, "xdp", "ipv4", "prefixes", 1_000, "hit")
+    assert floor(hot, DROP).what == ""

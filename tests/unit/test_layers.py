@@ -16,9 +16,10 @@ PACKAGE = ROOT / "xdpwall"
 
 ACTING = {
     "advice", "applying", "attach", "attachments", "attachmentviews", "changes", "dataplane",
-    "doctor", "doctorlinks", "eventreader", "instance", "interfaces", "lock", "mapset", "namespace", "orphans", "pins",
-    "pinnedcounters", "places", "reader", "recovery", "restoring", "setbulk", "setmaps", "settables",
-    "settling", "store", "trace",
+    "doctor", "doctorlinks", "eventnames", "eventreader", "instance", "interfaces", "lock", "mapset", "metrics", "namespace", "orphans", "pins",
+    "pinnedcounters", "places", "reader", "recovery", "restoring", "setbulk", "setchanges",
+    "setengine", "setexpiry", "setfacade", "setloads", "setmaps", "settables", "settling", "setviews",
+    "store", "trace",
 }  # fmt: skip
 """Between the facade and the kernel: these touch the disk or the kernel. What is named nowhere
 here is pure: it imports nothing of ours that is not pure too."""

@@ -4,7 +4,9 @@ import os
 import sqlite3
 import stat
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def change(store: Store, new: State, action: str = "test") -> None:
     store.record(store.read().state, new, by=BY, action=action, now=NOW)
-    store.commit(new.revision)
+    store.commit(new.revision, nothing)
+
+
+def nothing(slots: Sequence[int]) -> list[tuple[int, int]]:
+    """Counters of a kernel that has seen no packet."""
+    return [(0, 0)] * len(slots)
 
 
 def added(state: State, *texts: str) -> State:
@@ -78,7 +85,7 @@ def test_a_pending_change_is_not_in_force_until_committed(store: Store) -> None:
 
 def test_commit_without_pending_is_refused(store: Store) -> None:
     with pytest.raises(Failed, match="revision 5 is not pending"):
-        store.commit(5)
+        store.commit(5, nothing)
 
 
 def test_deletion_and_order(store: Store) -> None:
@@ -198,6 +205,28 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(mount, check=True)
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+_WRITE = """
+import sys
+from pathlib import Path
+from xdpwall.facade import Author
+from xdpwall.store import Store
+store = Store(Path(sys.argv[1]))
+store.set_switch(False, by=Author(), action="off", now="2026-11-21T10:00:00Z")
+store.close()
+"""
+
+
+def test_a_second_connection_takes_no_log_away_from_the_first(store: Store, tmp_path: Path) -> None:
+    """The service has two. A process that comes and goes must not think that it was the last."""
+    assert store.read().on
+    with closing(Store(tmp_path / "state")) as second:
+        assert second.read().on
+        write = [sys.executable, "-c", _WRITE, str(tmp_path / "state")]
+        subprocess.run(write, check=True, cwd=Path(__file__).parents[2])
+        assert not store.read().on
+        assert not second.read().on
 
 
 def test_a_full_disk_keeps_the_old_state(small_disk: Path) -> None:

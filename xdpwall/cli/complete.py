@@ -26,6 +26,21 @@ def rule_ids(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
         return []
 
 
+def set_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """The names of the sets."""
+    return [name for name in _sets() if name.startswith(incomplete)]
+
+
+def _sets() -> list[str]:
+    from .connect import firewall
+
+    try:
+        with firewall() as fw:
+            return [one.name for one in fw.sets().sets]
+    except XdpwallError:
+        return []
+
+
 def sentence(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The next word of a sentence that is given as several arguments, or as one in quotes."""
     from ..completion import complete
@@ -33,6 +48,7 @@ def sentence(ctx: click.Context, parameter: click.Parameter, incomplete: str) ->
 
     before = join_words([str(word) for word in ctx.params.get(str(parameter.name)) or ()])
     text = f"{before} {incomplete}".lstrip()
-    found = complete(text, [name for _, name in socket.if_nameindex()])
+    names = [name for _, name in socket.if_nameindex()]
+    found = complete(text, names, _sets() if incomplete.lstrip("!").startswith("@") else ())
     kept = incomplete[: len(incomplete) - (len(text) - found.word[0])]
     return [kept + one.text for one in found.completions]

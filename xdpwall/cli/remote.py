@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 
-from .. import views
+from .. import views, views_sets
 from ..errors import Failed
 from ..facade import Author
 from ..views_packets import EventsOutcome, EventsView
@@ -16,6 +16,7 @@ from .transport import Answer, Transport
 
 if TYPE_CHECKING:
     from ..model import Rule, Ruleset
+    from ..setentries import Entries
 
 V = TypeVar("V", bound=views.View)
 ANYBODY = Author()
@@ -112,6 +113,64 @@ class RemoteFirewall:
         answer = self._change("POST", "/rules/reset-counters", body, by)
         return _read(views.RuleOutcome, answer.body)
 
+    # -- sets ------------------------------------------------------------------------------------
+    def sets(self) -> views_sets.SetList:
+        return self._get(views_sets.SetList, "/sets")
+
+    def set(self, name: str) -> views_sets.SetView:
+        return self._shown(name, 0, 0).set
+
+    def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> views_sets.SetEntries:
+        shown = self._shown(name, start, limit)
+        return views_sets.SetEntries(
+            name=name, total=shown.set.entries, start=start, entries=shown.entries
+        )
+
+    def create_set(self, name: str, *, by: Author = ANYBODY) -> views_sets.SetOutcome:
+        answer = self._change("POST", "/sets", {"name": name}, by)
+        return _read(views_sets.SetOutcome, answer.body)
+
+    def replace_set(
+        self,
+        name: str,
+        entries: Entries,
+        *,
+        timeouts: Mapping[str, str] | None = None,
+        by: Author = ANYBODY,
+    ) -> views_sets.SetOutcome:
+        from ..setcontent import SetContent
+
+        body = SetContent(entries, timeouts or {}).to_json()
+        answer = self._change("PUT", _set(name), body, by)
+        return _read(views_sets.SetOutcome, answer.body)
+
+    def change_set(
+        self,
+        name: str,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        expires: str | None = None,
+        by: Author = ANYBODY,
+    ) -> views_sets.SetChange:
+        body: dict[str, Any] = {"add": list(add), "remove": list(remove)}
+        if expires is not None:
+            body["expires"] = expires
+        answer = self._change("POST", f"{_set(name)}/entries", body, by)
+        return _read(views_sets.SetChange, answer.body)
+
+    def delete_set(self, name: str, *, by: Author = ANYBODY) -> views.DeleteOutcome:
+        return _read(views.DeleteOutcome, self._change("DELETE", _set(name), None, by).body)
+
+    def test_set(self, name: str, address: str) -> views_sets.SetTest:
+        answer = self._transport.call("GET", f"{_set(name)}/test", query={"address": address})
+        return _read(views_sets.SetTest, answer.body)
+
+    def _shown(self, name: str, start: int, limit: int) -> views_sets.SetShown:
+        query = {"start": str(start), "limit": str(limit)}
+        answer = self._transport.call("GET", _set(name), query=query)
+        return _read(views_sets.SetShown, answer.body)
+
     # -- everything else -------------------------------------------------------------------------
     def set_policy(
         self, changes: Mapping[str, str], *, by: Author = ANYBODY
@@ -177,6 +236,10 @@ class RemoteFirewall:
 
 def _rule(rule_id: str) -> str:
     return f"/rules/{quote(rule_id, safe='')}"
+
+
+def _set(name: str) -> str:
+    return f"/sets/{quote(name, safe='')}"
 
 
 def _iface(name: str) -> str:

@@ -12,7 +12,7 @@ import click
 from . import complete
 from .options import common, invocation
 from .output import Printer
-from .problems import note
+from .problems import note, warn
 
 if TYPE_CHECKING:
     from ..trace.tracer import Tracer
@@ -78,7 +78,8 @@ def trace(
         _list([*known_reasons()])
         return
     chosen = DropFilter.parse(reasons=known_reasons(reasons), **wanted)
-    with Tracer(chosen, stack=stack) as tracer:
+    with Tracer(chosen, asked.settings(), stack=stack) as tracer:
+        warn(tracer.warnings, asked)
         note("tracing; Ctrl-C ends it", asked)
         counting = Counting()
         begun = time.monotonic()
@@ -103,6 +104,8 @@ def _follow(
             if shown == count:
                 return
         sys.stdout.flush()
+    for drop in tracer.rest():
+        take(drop)
 
 
 def _list(names: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -20,13 +21,7 @@ class Database:
         self.path = path
         with self._mapped("open"):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            try:
-                # SQLite gives its -wal and -shm files the mode of the database.
-                if os.fstat(fd).st_mode & 0o077:
-                    os.fchmod(fd, 0o600)
-            finally:
-                os.close(fd)
+            _make_private(path)
             self._connection = sqlite3.connect(
                 path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
             )
@@ -154,3 +149,18 @@ class Database:
             return os.statvfs(self.path.parent).f_bavail == 0
         except OSError:
             return False
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, or see to its mode, which SQLite gives its -wal and -shm files too.
+
+    A file that exists is not opened: closing it would drop the locks that another connection of
+    this process holds (POSIX), and whoever closes the file next would take the log away under it.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None
+        if os.stat(path).st_mode & 0o077:
+            os.chmod(path, 0o600)

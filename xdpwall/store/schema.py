@@ -54,6 +54,11 @@ CREATE INDEX set_timed_expires ON set_timed (expires);
 CREATE TABLE classes (id INTEGER PRIMARY KEY, members TEXT NOT NULL);
 """
 
-MIGRATIONS = (_RULES, _SETS)
+# carried  what rules had counted on slots that they left, so that /metrics never goes back
+_FIGURES = """
+CREATE TABLE carried (id TEXT PRIMARY KEY, packets INTEGER NOT NULL, bytes INTEGER NOT NULL);
+"""
+
+MIGRATIONS = (_RULES, _SETS, _FIGURES)
 """Script n leads from version n to n + 1."""
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -170,6 +170,12 @@ class SetStore:
             self._logged[change.number] = self._logged.get(change.number, 0) + 1
         return self._seq
 
+    @property
+    def last(self) -> int:
+        """The mark of the newest logged change."""
+        self._refresh()
+        return self._seq
+
     def mark_applied(self, mark: int) -> None:
         """The kernel has everything up to the mark; on disk with the next write."""
         self._applied = mark

@@ -22,9 +22,11 @@ from ..setnames import SetRow
 from ..views import Policy
 from ..views_events import Change
 from ..views_packets import EventSettings
+from . import figures
 from .audit import audit
 from .database import Database
 from .delta import Delta, RuleRow, between
+from .figures import ReadCounters
 from .records import AttachmentRow, Binding, Pending, Snapshot
 from .sets import SetStore
 
@@ -75,8 +77,18 @@ class Store:
         self._recorded = new
         self._know(replace(known, pending=Pending(new.revision, action)))
 
-    def commit(self, revision: int) -> None:
-        """Step 4: the pending revision becomes the committed one; Failed when there is none."""
+    def commit(
+        self,
+        revision: int,
+        read: ReadCounters,
+        *,
+        took: float | None = None,
+        fill: Mapping[str, int] | None = None,
+    ) -> None:
+        """Step 4: the pending revision becomes the committed one; Failed when there is none.
+
+        `read` gives what slots have counted that rules leave; `took` is in seconds.
+        """
         known, recorded = self.read(), self._recorded
         with self._write() as connection:
             row = connection.execute(
@@ -87,6 +99,9 @@ class Store:
             if row is None:
                 raise Failed(f"revision {revision} is not pending", code="corrupt")
             delta = Delta.unpack(row[0])
+            figures.carry(connection, delta, read)
+            if took is not None:
+                figures.note_commit(connection, took, fill or {})
             connection.executemany(
                 "DELETE FROM rules WHERE id = ?",
                 [(before.id,) for before, after in delta.rules if before and not after],
@@ -134,11 +149,17 @@ class Store:
             )
             audit(connection, now, by.name, by.via, action, by.message, None)
 
+    def figures(self) -> figures.Figures:
+        """What /metrics adds to the kernel's counters."""
+        with self._database.read() as connection:
+            return figures.read_figures(connection)
+
     def clear_baselines(self) -> None:
         """The kernel's counters are gone, so are their baselines; and the classes of its sets."""
         self.sets.class_rows.clear()
         with self._write() as connection:
             connection.execute("DELETE FROM classes")
+            connection.execute("DELETE FROM carried")
             connection.execute(
                 "UPDATE rules SET base_packets = 0, base_bytes = 0"
                 " WHERE base_packets != 0 OR base_bytes != 0"

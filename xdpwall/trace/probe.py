@@ -3,7 +3,8 @@
 stdin   one line of JSON, {"source": C, "headers": folder}; then it stays open: its end ends us
 stdout  frames: kind (1 byte), length (4 bytes, little-endian), that many bytes
         E {"code", "message", "detail"} and the end; R ready; D a struct record;
-        L records lost so far (8 bytes)
+        L records lost so far (8 bytes); T a moment (CLOCK_BOOTTIME ns, 8 bytes) up to which all
+        records have been sent
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import time
 from typing import Any
 
 POLL_MS = 20
+MOST = 4096  # records at once: in a flood, reading until there is none would never end
 LOST_EVERY = 0.2  # seconds
 
 
@@ -52,22 +54,28 @@ def main() -> int:
 def follow(program: Any) -> int:
     """Hand on what comes, until stdin ends."""
     records, lost = program["records"], program["lost"]
+    found: list[bytes] = []
 
-    def one(_context: object, data: object, _size: int) -> None:
-        send(b"D", bytes(records.event(data)))
+    def one(_context: object, data: object, _size: int) -> int:
+        found.append(bytes(records.event(data)))
+        return -1 if len(found) >= MOST else 0
 
     records.open_ring_buffer(one)
     send(b"R")
-    sys.stdout.buffer.flush()
-    told, next_look = 0, time.monotonic()
+    next_look = 0.0
     while not select.select([sys.stdin], [], [], 0)[0]:
         program.ring_buffer_poll(POLL_MS)
+        begun = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        if len(found) < MOST:
+            program.ring_buffer_consume()  # a poll may have been told of none
+        full = len(found) >= MOST
+        for record in found:
+            send(b"D", record)
+        send(b"T", found[-1][:8] if full else struct.pack("<Q", begun))
+        found.clear()
         if time.monotonic() >= next_look:
             next_look = time.monotonic() + LOST_EVERY
-            missed = sum(value.value for value in lost.values())
-            if missed != told:
-                told = missed
-                send(b"L", struct.pack("<Q", missed))
+            send(b"L", struct.pack("<Q", sum(value.value for value in lost.values())))
         sys.stdout.buffer.flush()
     return 0
 

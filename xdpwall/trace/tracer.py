@@ -7,17 +7,21 @@ import time
 from typing import Any
 
 from ..closing import Closing
-from ..errors import NeedsPrivileges
+from ..errors import NeedsPrivileges, XdpwallError
 from ..eventrecords import moment
 from ..kernel.kernelbtf import KernelBtf
 from ..namespace import netns_inode
+from ..settings import Settings
 from ..views_trace import Drop
 from .child import Child
 from .filters import DropFilter
+from .ours import Ours
+from .pairing import Pairing
 from .program import reasons_of, source
 from .record import EXCEPTION, Record, headers, read_record
 from .symbols import Symbols
 
+_POLL = 0.05
 _ACTIONS = ("ABORTED", "DROP", "PASS", "TX", "REDIRECT")
 
 
@@ -35,7 +39,10 @@ def known_reasons(given: tuple[str, ...] | None = None) -> tuple[str, ...]:
 class Tracer(Closing):
     """Runs until close(). Unsupported says what the host lacks; NeedsPrivileges off root."""
 
-    def __init__(self, wanted: DropFilter, *, stack: bool = False) -> None:
+    def __init__(
+        self, wanted: DropFilter, settings: Settings | None = None, *, stack: bool = False
+    ) -> None:
+        """`settings`: of the instance whose rules are ours; None for the kernel's drops alone."""
         if os.geteuid() != 0:
             raise NeedsPrivileges(
                 "tracing reads every packet that is dropped", hint="run it as root"
@@ -47,26 +54,67 @@ class Tracer(Closing):
         self._child = Child.start(source(btf, self._reasons, wanted, stack=stack))
         self._symbols = Symbols()
         self._netns = netns_inode()
+        # Once: two clocks read one after the other are never quite at the same moment.
+        self._boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._pairing = Pairing()
+        self._complete = 0
+        self._ours: Ours | None = None
+        self.warnings: list[str] = []
+        """What is not seen, and why."""
+        if settings is not None:
+            try:
+                self._ours = Ours(settings, wanted)
+            except XdpwallError as error:
+                self.warnings.append(f"rules are not told apart from the kernel: {error.message}")
+            except BaseException:
+                self._child.close()
+                raise
 
     @property
     def lost(self) -> int:
-        """Drops so far that did not fit into the ring."""
-        return self._child.lost
+        """Drops so far that did not fit into a ring."""
+        return self._child.lost + (self._ours.lost if self._ours else 0)
 
     def read(self, timeout: float) -> list[Drop]:
-        """Drops, oldest first; [] when none came within `timeout` seconds."""
-        boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        """Drops, oldest first; [] when none came within `timeout` seconds.
+
+        A drop is held back for a moment: the other record of the same packet may still come.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            found = self._read(min(_POLL, max(0.0, deadline - time.monotonic())))
+            if found or time.monotonic() >= deadline:
+                return found
+
+    def rest(self) -> list[Drop]:
+        """What happened before this call and is still held back."""
+        asked = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        found = []
+        while self._complete < asked:
+            found += self._read(_POLL)
+        return found
+
+    def _read(self, timeout: float) -> list[Drop]:
         records = [read_record(raw) for raw in self._child.read(timeout)]
-        drops = [self._drop(record, boot) for record in records]
-        return [drop for drop in drops if self._wanted.wants(drop)]
+        self._pairing.add((record.time, self._drop(record)) for record in records)
+        self._complete = self._child.complete
+        if self._ours is not None:
+            # Read after the kernel's: our program's verdict comes before the kernel's end of it.
+            self._pairing.add(self._ours.read(self._boot))
+            self._complete = min(self._complete, self._ours.complete)
+        return [drop for drop in self._pairing.ready(self._complete) if self._wanted.wants(drop)]
 
     def close(self) -> None:
-        """End the process that listens."""
-        self._child.close()
+        """End the process that listens, and let our programs forget us."""
+        try:
+            if self._ours is not None:
+                self._ours.close()
+        finally:
+            self._child.close()
 
-    def _drop(self, r: Record, boot: int) -> Drop:
+    def _drop(self, r: Record) -> Drop:
         found: dict[str, Any] = {
-            "time": moment(boot + r.time),
+            "time": moment(self._boot + r.time),
             "by": "kernel",
             "iface": r.iface or None,
             "netns": r.netns if r.netns not in (0, self._netns) else None,

@@ -1,0 +1,103 @@
+"""A million addresses from a file into force: ours, a C program's batches, and nft -f."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from xdpwall.model import Ruleset
+
+from .entries import entries
+from .instance import BenchFailed, Instance, program
+from .peerrules import nft_line, nft_set, nft_table
+from .sets import NAME, RULE
+
+SIZE = 1_000_000
+ROUNDS = 3
+IFACE = "v0"
+C, OURS, COMMAND, NFT = "C, batches", "in process", "xdpwall set load", "nft -f"
+SOURCE = Path(__file__).with_name("loader.c")
+
+
+@dataclass
+class Loading:
+    """Seconds of each round, by what loaded; bytes of memory at the peak."""
+
+    size: int = SIZE
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    peak: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)
+    """Medians of what the whole consists of: reading the file, writing the maps."""
+
+
+def measure(instance: Instance) -> Loading:
+    """Interleaved rounds; the set is deleted between two, as nft's table is."""
+    found = Loading()
+    texts = entries("addresses", SIZE, "ipv4").texts()
+    plain = instance.folder / "million.txt"
+    plain.write_text("\n".join(texts) + "\n", encoding="ascii")
+    table = instance.folder / "million.nft"
+    lines = [nft_line({"action": "drop"}, "ipv4").replace("meta protocol ip", "ip saddr @s")]
+    held = nft_set("s", "ipv4", texts, interval=False)
+    table.write_text(nft_table(IFACE, lines, "accept", held), encoding="ascii")
+    loader = _built(instance.folder)
+    parts: dict[str, list[float]] = {"C: reading": [], "C: writing": []}
+    with instance.opened() as firewall:
+        if not any(a.iface == IFACE for a in firewall.status().attachments):
+            firewall.attach(IFACE)
+    for _ in range(ROUNDS):
+        seconds, peak, said = _run([str(loader), str(plain), str(SIZE)])
+        _note(found, C, seconds, peak)
+        for name, value in zip(parts, said.split()[1:], strict=True):
+            parts[name].append(float(value))
+        _in_force(instance, with_set=False)
+        argv = instance.space.argv(*program(), "set", "load", NAME, str(plain))
+        _note(found, COMMAND, *_run(argv, instance.environ)[:2])
+        _in_force(instance, with_set=True)
+        _note(found, COMMAND + ", in use", *_run(argv, instance.environ)[:2])
+        argv = instance.space.argv("nft", "-f", str(table))
+        _note(found, NFT, *_run(argv)[:2])
+        instance.space.run("nft", "delete", "table", "netdev", "bench")
+    found.parts = {name: median(values) for name, values in parts.items()}
+    return found
+
+
+def _in_force(instance: Instance, *, with_set: bool) -> None:
+    rules: Sequence[object] = [{"text": RULE}] if with_set else []
+    with instance.opened() as firewall:
+        firewall.apply(Ruleset.parse({"version": 1, "rules": rules}))
+        if not with_set and any(found.name == NAME for found in firewall.sets().sets):
+            firewall.delete_set(NAME)
+
+
+def _note(found: Loading, name: str, seconds: float, peak: int) -> None:
+    found.seconds.setdefault(name, []).append(seconds)
+    found.peak[name] = max(peak, found.peak.get(name, 0))
+
+
+def _run(argv: Sequence[str], environ: dict[str, str] | None = None) -> tuple[float, int, str]:
+    """(seconds from fork to end, peak memory in bytes, what it printed)."""
+    start = time.perf_counter()
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        said = process.stdout.read()
+        complaint = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise BenchFailed(f"{' '.join(argv)}: {complaint[-2000:]}")
+    return seconds, usage.ru_maxrss * 1024, said
+
+
+def _built(folder: Path) -> Path:
+    built = folder / "loader"
+    subprocess.run(["clang", "-O2", "-Wall", "-o", str(built), str(SOURCE), "-lbpf"], check=True)
+    return built

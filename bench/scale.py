@@ -1,0 +1,103 @@
+"""Counters of as many rules as fit, and one entry more in a set of a million."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from statistics import median
+
+from xdpwall.dataplane import Dataplane
+from xdpwall.model import MAX_RULES, Ruleset
+
+from .changes import IFACE, PAUSE, TIMES, burst, ruleset
+from .entries import entries
+from .instance import Instance, Service
+from .peerrules import nft_set, nft_table
+from .sets import NAME, RULE
+from .wire import feed
+
+SIZES = (1_000, 1_000_000)
+
+
+@dataclass
+class Scale:
+    """Seconds, medians. By set size where there is one."""
+
+    rules: int = MAX_RULES
+    counters: float = 0.0
+    """The kernel's part of both: packets and bytes of every rule on every CPU."""
+    stats: float = 0.0
+    """GET /stats."""
+    listed: float = 0.0
+    """GET /rules."""
+    entry: dict[int, float] = field(default_factory=dict)
+    entry_at_once: dict[int, float] = field(default_factory=dict)
+    entry_burst: dict[int, float] = field(default_factory=dict)
+    nft: dict[int, float] = field(default_factory=dict)
+    """`nft add element`, the whole command in its namespace."""
+
+
+def measure(instance: Instance, *, with_sets: bool) -> Scale:
+    """On an instance that is attached to IFACE."""
+    found = Scale()
+    with instance.opened() as firewall:
+        if not any(a.iface == IFACE for a in firewall.status().attachments):
+            firewall.attach(IFACE)
+        firewall.apply(ruleset(MAX_RULES))
+    plane = Dataplane(instance.settings.bpffs)
+    plane.open()
+    try:
+        found.counters = _median(lambda: plane.read_counters(range(MAX_RULES)))
+    finally:
+        plane.close()
+    with instance.service() as service:
+        found.stats = median(service.call("GET", "/stats")[0] for _ in range(TIMES))
+        found.listed = median(service.call("GET", "/rules")[0] for _ in range(TIMES))
+    for size in SIZES if with_sets else ():
+        _set(instance, size, found)
+    return found
+
+
+def _set(instance: Instance, size: int, found: Scale) -> None:
+    held = entries("addresses", size, "ipv4")
+    with instance.opened() as firewall:
+        firewall.replace_set(NAME, held)
+        firewall.apply(Ruleset.parse({"version": 1, "rules": [{"text": RULE}]}))
+    strangers = [str(IPv4Address((240 << 24) + n)) for n in range(4 * TIMES + 256)]
+    with instance.service() as service:
+        found.entry[size] = _spaced(service, strangers, PAUSE)
+        found.entry_at_once[size] = _spaced(service, strangers[TIMES:], 0)
+        rest = strangers[2 * TIMES :]
+        found.entry_burst[size] = burst(lambda n: _add(service, rest[n]))
+    table = nft_table(IFACE, [], "accept", nft_set("s", "ipv4", held.texts(), interval=False))
+    feed(instance.space, table, "nft", "-f", "-")
+    times = []
+    for address in strangers[:TIMES]:
+        start = time.perf_counter()
+        instance.space.run("nft", "add", "element", "netdev", "bench", "s", f"{{ {address} }}")
+        times.append(time.perf_counter() - start)
+    found.nft[size] = median(times)
+    instance.space.run("nft", "delete", "table", "netdev", "bench")
+
+
+def _spaced(service: Service, addresses: list[str], pause: float) -> float:
+    times = []
+    for address in addresses[:TIMES]:
+        time.sleep(pause)
+        times.append(_add(service, address))
+    return median(times)
+
+
+def _add(service: Service, address: str) -> float:
+    return service.call("POST", f"/sets/{NAME}/entries", {"add": [address]})[0]
+
+
+def _median(what: Callable[[], object]) -> float:
+    times = []
+    for _ in range(TIMES):
+        start = time.perf_counter()
+        what()
+        times.append(time.perf_counter() - start)
+    return median(times)

@@ -1,0 +1,126 @@
+"""xdpwall set create, add, remove, delete"""
+
+from __future__ import annotations
+
+import click
+
+from .complete import set_names
+from .connect import firewall
+from .options import change, common, invocation
+from .output import Printer
+from .problems import note
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@change()
+@common()
+def create(name: str) -> None:
+    """Make an empty set. One that is there already stays as it is.
+
+    \b
+    Examples:
+      xdpwall set create bad
+    """
+    from ..addresses import parse_set_name
+
+    asked = invocation.get()
+    parse_set_name("name", name)
+    with firewall() as fw:
+        outcome = fw.create_set(name, by=asked.author())
+    words = f"created: {name}" if outcome.changed else f"already there: {name}"
+    Printer(asked).show(outcome.to_json, lambda: [name], lambda: note(words, asked))
+
+
+@click.command()
+@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.argument("entries", nargs=-1, required=True, metavar="ENTRY...")
+@click.option("--for", "duration", metavar="D", help="They leave by themselves after 10m, 2h, 7d.")
+@change()
+@common()
+def add(name: str, entries: tuple[str, ...], duration: str | None) -> None:
+    """Add addresses and prefixes: all of them or, when one is wrong, none.
+
+    An entry that is there already gets the new time to leave, or none without --for.
+
+    \b
+    Examples:
+      xdpwall set add bad 192.0.2.7 2001:db8:bad::/48
+      xdpwall set add bad 198.51.100.0/24 --for 1h
+    """
+    from ..times import in_seconds, parse_duration
+
+    expires = None if duration is None else in_seconds(parse_duration("for", duration))
+    _change(name, add=entries, expires=expires)
+
+
+@click.command()
+@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.argument("entries", nargs=-1, required=True, metavar="ENTRY...")
+@change()
+@common()
+def remove(name: str, entries: tuple[str, ...]) -> None:
+    """Take entries out of a set. One that is not there is no error.
+
+    It takes the entry as it was added: an address inside a prefix of the set stays in it.
+
+    \b
+    Examples:
+      xdpwall set remove bad 192.0.2.7
+    """
+    _change(name, remove=entries)
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=set_names)
+@click.option("--ignore-missing", is_flag=True, help="A name that is not there is no error.")
+@change()
+@common()
+def delete(names: tuple[str, ...], ignore_missing: bool) -> None:
+    """Delete sets. One that a rule names is refused.
+
+    \b
+    Examples:
+      xdpwall set delete bad
+    """
+    from ..errors import NotFound
+    from ..views import DeleteOutcome
+
+    asked = invocation.get()
+    deleted: list[str] = []
+    revision = 0
+    with firewall() as fw:
+        for name in dict.fromkeys(names):
+            try:
+                outcome = fw.delete_set(name, by=asked.author())
+            except NotFound:
+                if not ignore_missing:
+                    raise
+                continue
+            deleted += outcome.deleted
+            revision = outcome.revision
+        if not revision:
+            revision = fw.status().revision
+    words = f"deleted: {', '.join(deleted)}" if deleted else "nothing to delete"
+    result = DeleteOutcome(revision=revision, deleted=deleted)
+    Printer(asked).show(result.to_json, lambda: deleted, lambda: note(words, asked))
+
+
+def _change(
+    name: str,
+    *,
+    add: tuple[str, ...] = (),
+    remove: tuple[str, ...] = (),
+    expires: str | None = None,
+) -> None:
+    asked = invocation.get()
+    with firewall() as fw:
+        outcome = fw.change_set(
+            name, add=list(add), remove=list(remove), expires=expires, by=asked.author()
+        )
+    counts = (("added", outcome.added), ("removed", outcome.removed))
+    parts = [f"{count:,} {what}" for what, count in counts if count]
+    parts += [f"{outcome.unchanged:,} unchanged"] if outcome.unchanged else []
+    entries = "1 entry" if outcome.entries == 1 else f"{outcome.entries:,} entries"
+    words = f"{name}: {', '.join(parts)}; {entries} now"
+    Printer(asked).show(outcome.to_json, lambda: [name], lambda: note(words, asked))

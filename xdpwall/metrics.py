@@ -1,0 +1,55 @@
+"""The figures of /metrics, which only rise while the kernel's maps live.
+
+A rule's count is what its slot says and what its earlier slots had counted (store.figures), so
+that neither an edit, which takes a new slot, nor reset-counters, which is a baseline, is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from . import __version__
+from .attachmentviews import attachment_views
+from .counters import Counts
+from .instance import Instance
+from .layout import SLOTS
+from .store import Snapshot
+from .store.figures import BUCKETS
+from .views import AttachmentTotals, Count
+from .views_metrics import MOST_RULES, Fill, Metrics
+from .views_packets import EventCounts
+
+
+def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts]) -> Metrics:
+    """`raw` is what the kernel says of each entry of the state. Within instance.reading()."""
+    state, figures = now.state, instance.store.figures()
+    dataplane = instance.dataplane()
+    shown = sorted(zip(state.entries, raw, strict=True), key=lambda pair: pair[0].created)
+    counted = {}
+    for entry, (packets, size) in shown[:MOST_RULES]:
+        before = figures.carried.get(entry.id, (0, 0))
+        counted[entry.id] = Count(packets=packets + before[0], bytes=size + before[1])
+    places = attachment_views(instance, now.attachments)
+    fill = {"slots": Fill(used=len(state.entries), size=SLOTS)}
+    if dataplane is not None:
+        for name, size in asdict(dataplane.sets.sizes).items():
+            fill[name] = Fill(used=min(size, figures.fill.get(name, 0)), size=size)
+    return Metrics(
+        version=__version__,
+        on=on,
+        revision=state.revision,
+        rules=len(state.entries),
+        enabled_rules=sum(entry.rule.enabled for entry in state.entries),
+        counted=counted,
+        left_out=max(0, len(state.entries) - MOST_RULES),
+        attachments=[
+            AttachmentTotals(iface=one.iface, place=one.place, totals=one.totals) for one in places
+        ],
+        attached=[one.state == "attached" for one in places],
+        events=EventCounts() if dataplane is None else dataplane.events.counts(),
+        fill=fill,
+        commits=list(figures.commits.buckets),
+        commit_bounds=list(BUCKETS),
+        commit_seconds=figures.commits.seconds,
+    )

@@ -1,0 +1,144 @@
+"""Single entries of sets come and go. Called with the instance's lock held.
+
+Recorded on disk first, then written to the kernel; of entries the disk is the truth, so what a dead
+process recorded is written by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from . import setnames
+from .changes import loaded
+from .errors import Failed, XdpwallError
+from .facade import Author
+from .faults import crash_point
+from .instance import Instance, now_text
+from .setentries import Entry, check_size
+from .setkeys import KINDS, Kind, kind_of
+from .store import Change
+
+if TYPE_CHECKING:
+    from .dataplane import Dataplane
+    from .settables import Plan
+
+EXPIRE_AT_ONCE = 2000
+"""Entries taken out under one hold of the lock."""
+
+
+def change_entries(
+    instance: Instance,
+    name: str,
+    add: Sequence[Entry],
+    remove: Sequence[Entry],
+    *,
+    expires: int,
+    by: Author,
+) -> tuple[int, int, int]:
+    """All of it or nothing: (added or given another timeout, removed, unchanged)."""
+    number = setnames.find(instance.state.sets, name).number
+    dataplane = loaded(instance)
+    if add:
+        held = instance.store.sets.held().get(number)
+        check_size((held.total if held else 0) + len(add), name)
+        more: dict[Kind, int] = dict.fromkeys(KINDS, 0)
+        for entry in add:
+            more[kind_of(entry)] += 1
+        instance.sets.make_room(dataplane, more)
+    wanted = [Change(number, entry, expires) for entry in add]
+    wanted += [Change(number, entry, None) for entry in remove]
+    plan = instance.sets.single(dataplane).plan(wanted)
+    if plan.changes:
+        _make(instance, dataplane, plan, by=by, action=_words(name, plan.changes))
+        instance.store.sets.fold()
+    removed = sum(change.expires is None for change in plan.changes)
+    return len(plan.changes) - removed, removed, plan.unchanged
+
+
+def _make(instance: Instance, dataplane: Dataplane, plan: Plan, *, by: Author, action: str) -> None:
+    store = instance.store.sets
+    try:
+        mark = store.change(plan.changes, by=by, action=action, now=now_text())
+        crash_point("set-recorded")
+        try:
+            instance.sets.know(dataplane, plan.classes())
+            instance.sets.single(dataplane).write(plan)
+        except BaseException as error:
+            _take_back(instance, dataplane, plan.changes, error, by=by, action=action)
+            raise
+        crash_point("set-written")
+        store.mark_applied(mark)
+    except BaseException:
+        instance.sets.forget()
+        raise
+
+
+def _take_back(
+    instance: Instance,
+    dataplane: Dataplane,
+    changes: Sequence[Change],
+    error: BaseException,
+    *,
+    by: Author,
+    action: str,
+) -> None:
+    store = instance.store.sets
+    back = [Change(c.number, c.entry, c.was, c.expires) for c in changes]
+    try:
+        mark = store.change(back, by=by, action=f"take back: {action}", now=now_text())
+        plan = instance.sets.single(dataplane).plan(back)
+        instance.sets.know(dataplane, plan.classes())
+        instance.sets.single(dataplane).write(plan)
+        store.mark_applied(mark)
+    except XdpwallError as second:
+        raise Failed(
+            f"the entries are recorded but not all in the kernel: {error}",
+            hint="the next command that changes something puts them there",
+            detail=str(second),
+        ) from error
+
+
+def _words(name: str, changes: Sequence[Change]) -> str:
+    added = [change.entry.text for change in changes if change.expires is not None]
+    removed = [change.entry.text for change in changes if change.expires is None]
+    words = []
+    if added:
+        words.append(f"add {_some(added)} to @{name}")
+    if removed:
+        words.append(f"remove {_some(removed)} from @{name}")
+    return ", ".join(words)
+
+
+def _some(texts: Sequence[str]) -> str:
+    return ", ".join(texts) if len(texts) <= 3 else f"{len(texts)} entries"
+
+
+def finish_entries(instance: Instance, dataplane: Dataplane) -> None:
+    """Write what is recorded and may not be in the kernel: somebody died in between."""
+    store = instance.store.sets
+    if not (left := store.unapplied()):
+        return
+    plan = instance.sets.single(dataplane).plan(left)
+    instance.sets.make_room(dataplane, {})
+    instance.sets.know(dataplane, plan.classes())
+    instance.sets.single(dataplane).write(plan)
+    store.mark_applied(store.last)
+
+
+def expire(instance: Instance, dataplane: Dataplane, now: float | None = None) -> int:
+    """Take out entries whose time is over: packets do not see them any more, memory does."""
+    store = instance.store.sets
+    over = store.expired(int(time.time() if now is None else now), EXPIRE_AT_ONCE)
+    if not over:
+        return 0
+    plan = instance.sets.single(dataplane).plan(over)
+    instance.sets.know(dataplane, plan.classes())
+    instance.sets.single(dataplane).write(plan)
+    crash_point("set-expired")
+    store.drop_expired(over)
+    if len(over) < EXPIRE_AT_ONCE:
+        classes = instance.sets.classes
+        classes.retire(classes.over(int(time.time()) if now is None else int(now)))
+    return len(over)

@@ -1,0 +1,185 @@
+"""What changes of sets share in one process: classes, indexes of prefixes, and the kernel's maps.
+
+All of it is made when first needed and again after another process has written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Literal
+
+from .generation import SetWorld
+from .layout import Feature
+from .prefixindex import PrefixIndex, keys_of
+from .setclasses import Classes
+from .setentries import Entries
+from .setkeys import KINDS, Kind
+from .setmaps import SetMaps
+from .settables import FAMILIES, SetTables
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy as np
+
+    from .dataplane import Dataplane
+    from .instance import Instance
+    from .mapset import MapSet
+    from .ruleset import State
+    from .setbulk import BulkTables
+
+    Array = np.ndarray[Any, Any]
+
+_SETS = Feature.SRC_SET | Feature.DST_SET
+_SPARE_ROOM = 1024
+"""Addresses that fit besides those there are, when room has to be made anyway."""
+
+
+class SetEngine:
+    """One instance's sets. Callers hold the instance's lock."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._store = instance.store.sets
+        self._version = -1
+        self._classes: Classes | None = None
+        self._indexes: dict[int, PrefixIndex] = {}
+        self._maps: tuple[MapSet, SetMaps] | None = None
+
+    # -- what there is ---------------------------------------------------------------------------
+    @property
+    def classes(self) -> Classes:
+        """The classes, as rules can see them now."""
+        self._refresh()
+        if self._classes is None:
+            from .kernel.bpffs import grace
+
+            self._classes = Classes(self._store.classes(), self._store.class_rows, grace)
+        self._classes.see(frozenset(row.number for row in self._instance.state.sets))
+        return self._classes
+
+    def world(self, state: State) -> SetWorld:
+        """What the compiler has to know for a ruleset."""
+        classes = self.classes
+        numbers = {row.name: row.number for row in state.sets}
+        return SetWorld(numbers, classes.numbers, classes.timed)
+
+    def maps(self, dataplane: Dataplane) -> SetMaps:
+        """The maps in use; others after they grew."""
+        if self._maps is None or self._maps[0] is not dataplane.sets:
+            self._maps = dataplane.sets, SetMaps(dataplane.sets.maps)
+        return self._maps[1]
+
+    def single(self, dataplane: Dataplane) -> SetTables:
+        """For single changes."""
+        return SetTables(self.maps(dataplane), self.classes, self._index)
+
+    def bulk(
+        self, dataplane: Dataplane, number: int, others: Callable[[Kind], Array] | None = None
+    ) -> BulkTables:
+        """For loads and sweeps of one number; `others` as there, by default what is on disk."""
+        from .setbulk import BulkTables
+
+        return BulkTables(
+            self.maps(dataplane),
+            self.classes,
+            self._index,
+            others or (lambda kind: self.addresses(kind, without=number)),
+        )
+
+    def addresses(self, kind: Kind, without: int) -> Array:
+        """All addresses of a family in any set but one, in any order."""
+        import numpy as np
+
+        parts = [getattr(Entries.empty(), kind)]
+        for number, held in self._store.held().items():
+            if number != without and getattr(held, kind):
+                data = self._store.read(number)
+                parts.append(getattr(data.entries, kind))
+                parts.append(getattr(Entries.from_entries(e for e, _ in data.timed), kind))
+        return np.concatenate(parts)
+
+    def start_empty(self) -> None:
+        """The kernel holds no entry and knows no class."""
+        self._classes = None
+        self._indexes = {
+            family: PrefixIndex(family, keys_of(family, Entries.empty())) for family in FAMILIES
+        }
+
+    def counts(self) -> dict[Kind, int]:
+        """At most so many entries of each kind are in the kernel."""
+        held = self._store.held().values()
+        return {kind: sum(getattr(h, kind) for h in held) for kind in KINDS}
+
+    def forget(self) -> None:
+        """Something broke half-way: what is in memory may not be what is true."""
+        self._store.class_rows.clear()
+        self._classes = None
+        self._indexes = {}
+
+    def room(self, dataplane: Dataplane) -> bool:
+        """Whether the kernel has maps for sets at all."""
+        return dataplane.sets.sizes.sets
+
+    # -- before entries are written --------------------------------------------------------------
+    def make_room(self, dataplane: Dataplane, more: Mapping[Kind, int]) -> None:
+        """Maps that hold so many more addresses; the same rules go on meanwhile. Full."""
+        from .changes import reload_programs
+
+        counts, sizes = self.counts(), dataplane.sets.sizes
+        need4, need6 = (counts[kind] + more.get(kind, 0) for kind in ("v4", "v6"))
+        if need4 <= sizes.set4 and need6 <= sizes.set6 and sizes.sets:
+            return
+        dataplane.reserve(
+            set4=max(need4, _SPARE_ROOM),
+            set6=max(need6, _SPARE_ROOM),
+            swap=lambda: reload_programs(self._instance, dataplane),
+        )
+
+    def know(self, dataplane: Dataplane, wanted: Iterable[int]) -> None:
+        """See to it that the generation in force has rows for these classes, and time for those
+        that end."""
+        from .changes import regenerate
+
+        classes, wanted = self.classes, [number for number in wanted if number]
+        self.maps(dataplane).tell(classes)
+        features = dataplane.features
+        timeless = features & _SETS and not features & Feature.TIMED_SET
+        if not self.maps(dataplane).unknown(classes, wanted) and not (
+            timeless and any(classes.ending(number)[0] for number in wanted)
+        ):
+            return
+        self._store.save()  # a generation must not know what is not on disk
+        regenerate(self._instance, dataplane)
+        self.known(dataplane)
+
+    def known(self, dataplane: Dataplane) -> None:
+        """A generation with all classes, as rules see them now, is in force."""
+        self.maps(dataplane).mark(self.classes)
+
+    # -- inside ----------------------------------------------------------------------------------
+    def _refresh(self) -> None:
+        version = self._store.version()
+        if version != self._version:
+            self.forget()
+            self._version = version
+
+    def _index(self, family: Literal[4, 6]) -> PrefixIndex:
+        self._refresh()
+        if family not in self._indexes:
+            self._indexes[family] = PrefixIndex(family, self._read_prefixes(family))
+        return self._indexes[family]
+
+    def _read_prefixes(self, family: Literal[4, 6]) -> Array:
+        import numpy as np
+
+        from .setbulk import distinct
+
+        kind = "p4" if family == 4 else "p6"
+        parts = [keys_of(family, Entries.empty())]
+        for number, held in self._store.held().items():
+            if getattr(held, kind):
+                data = self._store.read(number)
+                parts.append(keys_of(family, data.entries))
+                parts.append(keys_of(family, Entries.from_entries(e for e, _ in data.timed)))
+        return distinct(np.concatenate(parts))

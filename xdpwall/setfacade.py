@@ -1,0 +1,147 @@
+"""The facade's methods about sets; `firewall.Firewall` inherits them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from . import setnames, views
+from .addresses import parse_set_name
+from .errors import InvalidInput
+from .facade import Author
+from .instance import Instance
+from .setentries import parse_entry
+from .setviews import entries_view, membership_view, set_view
+from .times import parse_expiry, seconds_of
+from .views_sets import SetChange, SetEntries, SetList, SetOutcome, SetTest, SetView
+
+if TYPE_CHECKING:
+    from .setentries import Entries, Entry
+
+_ANYONE = Author()
+
+
+class SetMethods:
+    """Sets of the instance in `_instance`."""
+
+    _instance: Instance
+
+    def _changed(self) -> None:
+        """Called after a change; whoever inherits may have something to wake."""
+
+    def sets(self) -> SetList:
+        """By name."""
+        with self._instance.reading() as now:
+            store = self._instance.store.sets
+            return SetList(sets=[set_view(store, now.state, row) for row in now.state.sets])
+
+    def set(self, name: str) -> SetView:
+        """One set without its entries; NotFound."""
+        with self._instance.reading() as now:
+            row = setnames.find(now.state.sets, name)
+            return set_view(self._instance.store.sets, now.state, row)
+
+    def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> SetEntries:
+        """A part of the entries."""
+        for field, value in (("start", start), ("limit", limit)):
+            if value < 0:
+                raise InvalidInput(
+                    f"{field} must be at least 0, got {value}", field=field, value=value
+                )
+        with self._instance.reading() as now:
+            row = setnames.find(now.state.sets, name)
+            return entries_view(self._instance.store.sets, row, start, limit)
+
+    def test_set(self, name: str, address: str) -> SetTest:
+        """Whether an address is in the set."""
+        wanted = parse_entry(address, "address")
+        if not wanted.exact:
+            raise InvalidInput(
+                f"address: {address!r} is a prefix; wanted one address",
+                field="address",
+                value=address,
+            )
+        with self._instance.reading() as now:
+            row = setnames.find(now.state.sets, name)
+            return membership_view(self._instance.store.sets, row, wanted)
+
+    def create_set(self, name: str, *, by: Author = _ANYONE) -> SetOutcome:
+        """An empty one; one that is there already stays as it is."""
+        from .setloads import create
+
+        name = parse_set_name("name", name)
+        with self._instance.writing():
+            return self._outcome(name, create(self._instance, name, by=by))
+
+    def replace_set(
+        self,
+        name: str,
+        entries: Entries,
+        *,
+        timeouts: Mapping[str, str] | None = None,
+        by: Author = _ANYONE,
+    ) -> SetOutcome:
+        """Exactly these entries, in one switch; made when absent."""
+        from .setloads import Content, replace
+
+        name = parse_set_name("name", name)
+        content = Content.of(entries, timeouts)
+        with self._instance.writing():
+            return self._outcome(name, replace(self._instance, name, content, by=by))
+
+    def change_set(
+        self,
+        name: str,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        expires: str | None = None,
+        by: Author = _ANYONE,
+    ) -> SetChange:
+        """One entry or a few; nothing is changed when one of them is wrong."""
+        from .setchanges import change_entries
+
+        coming, leaving = _parsed("add", add), _parsed("remove", remove)
+        if both := coming.keys() & leaving.keys():
+            text = min(entry.text for entry in both)
+            raise InvalidInput(
+                f"{text} is to be added and removed at once", field="remove", value=text
+            )
+        ends = 0 if expires is None else seconds_of(parse_expiry("expires", expires))
+        if ends and ends <= time.time():
+            raise InvalidInput(f"expires: {expires} is over", field="expires", value=expires)
+        with self._instance.writing() as now:
+            added, removed, unchanged = change_entries(
+                self._instance, name, list(coming), list(leaving), expires=ends, by=by
+            )
+            number = setnames.find(now.state.sets, name).number
+            held = self._instance.store.sets.held().get(number)
+        if ends:
+            self._changed()
+        return SetChange(
+            name=name,
+            added=added,
+            removed=removed,
+            unchanged=unchanged,
+            entries=held.total if held else 0,
+        )
+
+    def delete_set(self, name: str, *, by: Author = _ANYONE) -> views.DeleteOutcome:
+        """Conflict "set-in-use" while a rule names it."""
+        from .setloads import delete
+
+        with self._instance.writing():
+            delete(self._instance, name, by=by)
+            self._changed()
+            return views.DeleteOutcome(revision=self._instance.state.revision, deleted=[name])
+
+    def _outcome(self, name: str, changed: bool) -> SetOutcome:
+        self._changed()
+        state = self._instance.state
+        view = set_view(self._instance.store.sets, state, setnames.find(state.sets, name))
+        return SetOutcome(revision=state.revision, set=view, changed=changed)
+
+
+def _parsed(field: str, texts: Sequence[str]) -> dict[Entry, str]:
+    return {parse_entry(text, f"{field}[{i}]"): text for i, text in enumerate(texts)}

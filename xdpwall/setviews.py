@@ -1,0 +1,124 @@
+"""Sets as they are read back. What has expired is not shown, whether or not it was taken out."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from . import setnames
+from .ruleset import State
+from .setentries import Entries, Entry
+from .setnames import SetRow
+from .store import Held, SetData, SetStore
+from .views_sets import SetEntries, SetEntry, SetTest, SetView
+
+if TYPE_CHECKING:
+    from .setcontent import SetContent
+
+
+def moment(seconds: int) -> str:
+    """Seconds since 1970 as the canonical time of rules."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def set_view(store: SetStore, state: State, row: SetRow) -> SetView:
+    """One set without its entries."""
+    held = store.held().get(row.number, Held())
+    ends = store.next_expiry(row.number) if held.timed else None
+    if ends is not None and ends <= time.time():
+        over = store.expired(int(time.time()), held.timed)
+        held = held.after(change for change in over if change.number == row.number)
+        left = [ends for _, ends in _timed(store.read(row.number))]
+        ends = min(left, default=None)
+    return SetView(
+        name=row.name,
+        entries=held.total,
+        addresses4=held.v4,
+        prefixes4=held.p4,
+        addresses6=held.v6,
+        prefixes6=held.p6,
+        timed=held.timed,
+        next_expiry=None if ends is None else moment(ends),
+        created=row.created,
+        rules=setnames.users((entry.rule for entry in state.entries), row.name),
+    )
+
+
+def entries_view(store: SetStore, row: SetRow, start: int, limit: int) -> SetEntries:
+    """Some of the entries, in the order of `Entries`."""
+    data = store.read(row.number)
+    ends = dict(_timed(data))
+    entries = data.entries.union(Entries.from_entries(ends)) if ends else data.entries
+    return SetEntries(
+        name=row.name,
+        total=len(entries),
+        start=start,
+        entries=[
+            SetEntry(entry=e.text, expires=moment(ends[e]) if e in ends else None)
+            for e in entries.part(start, limit)
+        ],
+    )
+
+
+def content_of(store: SetStore, row: SetRow) -> SetContent:
+    """All of it, as a ruleset file holds it."""
+    from .setcontent import SetContent
+
+    data = store.read(row.number)
+    ends = dict(_timed(data))
+    entries = data.entries.union(Entries.from_entries(ends)) if ends else data.entries
+    return SetContent(entries, {entry.text: moment(at) for entry, at in ends.items()})
+
+
+def membership_view(store: SetStore, row: SetRow, address: Entry) -> SetTest:
+    """Whether an address is in a set, and by which entries."""
+    data = store.read(row.number)
+    found: dict[Entry, int] = dict.fromkeys(_containing(data.entries, address), 0)
+    found |= {entry: ends for entry, ends in _timed(data) if contains(entry, address)}
+    ends = found.values()
+    return SetTest(
+        name=row.name,
+        address=address.text,
+        found=bool(found),
+        by=[entry.text for entry in sorted(found, key=lambda e: e.length)],
+        expires=moment(max(ends)) if found and 0 not in ends else None,
+    )
+
+
+def contains(entry: Entry, address: Entry) -> bool:
+    """Whether one is inside the other, or the same."""
+    bits = 32 if entry.family == 4 else 128
+    same = entry.family == address.family and entry.length <= address.length
+    return same and (entry.address ^ address.address) >> (bits - entry.length) == 0
+
+
+def _containing(entries: Entries, address: Entry) -> list[Entry]:
+    """The entries that an address is in: one search for each length that there is."""
+    import numpy as np
+
+    from .prefixindex import entries_of, keys_of
+    from .setarrays import keys16
+
+    bits = 32 if address.family == 4 else 128
+    exact = Entries.from_entries([address])
+    every, one = (entries.v4, exact.v4) if bits == 32 else (keys16(entries.v6), keys16(exact.v6))
+    keys = keys_of(address.family, entries)
+    found = (
+        [address]
+        if len(every) and every[np.searchsorted(every, one[0]) % len(every)] == one[0]
+        else []
+    )
+    for length in range(bits if len(keys) else 0):
+        network = address.address >> (bits - length) << (bits - length)
+        wide = Entries.from_entries([Entry(address.family, network, length)])
+        key = keys_of(address.family, wide)[0]
+        at = int(np.searchsorted(keys, key))
+        if at < len(keys) and keys[at] == key:
+            found += entries_of(address.family, keys[at : at + 1])
+    return found
+
+
+def _timed(data: SetData) -> list[tuple[Entry, int]]:
+    now = time.time()
+    return [(entry, ends) for entry, ends in data.timed if ends > now]
