@@ -1,4 +1,5 @@
-"""The IPv6 address table of one generation: blocks of 8 bits that end in rows or in leaves."""
+"""IPv6 prefixes -> a table of 16 bits, then 8 at a time, that ends in a leaf as soon as one prefix
+is left below it: the leaf is compared whole."""
 
 from __future__ import annotations
 
@@ -7,57 +8,66 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import layout
-from .generation import Draft
-from .match import Prefix
+from .generation import Compiled
+from .layout import Array
 
 MAX_BLOCKS = 16384
 """16 MiB a generation. Only thousands of prefixes in pairs, each pair far from the others and long
 alike, come here: a single prefix costs a leaf of 40 bytes and no block of its own."""
 
-Placed = tuple[Prefix, int]
-"""A prefix and the row of its addresses that no longer one covers."""
+Placed = tuple[int, int, int]
+"""A prefix's address and length, and the row of its addresses that no longer one covers."""
 
 
 class TooManyBlocks(Exception):
     """The table would pass MAX_BLOCKS."""
 
 
-def table6(d: Draft, first: np.ndarray, placed: Sequence[Placed], outside: int) -> None:
+def table6(g: Compiled, first: Array, placed: Sequence[Placed], outside: int) -> None:
     """Fill the first level and what hangs below it; `outside` is the row of no prefix."""
-    limit = len(d.blocks) + MAX_BLOCKS
-    _fill(d, first, sorted(placed, key=lambda item: item[0].length), outside, 0, limit)
+    limit = g.blocks.count + MAX_BLOCKS
+    first[:] = _filled(g, sorted(placed, key=lambda item: item[1]), outside, 0, limit)
 
 
-def _fill(
-    d: Draft, table: np.ndarray, placed: Sequence[Placed], inherited: int, done: int, limit: int
-) -> None:
+def leaf(g: Compiled, address: int, length: int, inside: int, outside: int) -> int:
+    """A new leaf; the entry that leads to it."""
+    number = g.leaves.take()
+    g.touched.leaves.add(number)
+    mask = (1 << 128) - (1 << (128 - length))
+    g.leaves.data[number] = (
+        np.frombuffer(address.to_bytes(16, "big"), "u1"),
+        np.frombuffer(mask.to_bytes(16, "big"), "u1"),
+        inside,
+        outside,
+    )
+    return layout.LEAF | number
+
+
+def _filled(g: Compiled, placed: Sequence[Placed], inherited: int, done: int, limit: int) -> Array:
     """One table over the bits of the address after the first `done`, of prefixes longer than those
     that agree on them; shorter prefixes first, so that longer ones overwrite them."""
     bits = 8 if done else 16
-    table[:] = inherited
+    table = np.full(1 << bits, inherited, dtype="<u4")
     below: dict[int, list[Placed]] = {}
-    for prefix, row in placed:
-        index = prefix.address >> (128 - done - bits) & ((1 << bits) - 1)
-        rest = prefix.length - done
+    for item in placed:
+        index = item[0] >> (128 - done - bits) & ((1 << bits) - 1)
+        rest = item[1] - done
         if rest <= bits:
-            table[index : index + (1 << (bits - rest))] = row
+            table[index : index + (1 << (bits - rest))] = item[2]
         else:
-            below.setdefault(index, []).append((prefix, row))
+            below.setdefault(index, []).append(item)
     for index, longer in below.items():
-        table[index] = _entry(d, longer, int(table[index]), done + bits, limit)
+        table[index] = _entry(g, longer, int(table[index]), done + bits, limit)
+    return table
 
 
-def _entry(d: Draft, placed: Sequence[Placed], inherited: int, done: int, limit: int) -> int:
+def _entry(g: Compiled, placed: Sequence[Placed], inherited: int, done: int, limit: int) -> int:
     if len(placed) == 1:
-        prefix, row = placed[0]
-        mask = (1 << 128) - (1 << (128 - prefix.length))
-        leaf = prefix.address.to_bytes(16, "big"), mask.to_bytes(16, "big"), row, inherited
-        d.leaves.append(leaf)
-        return layout.LEAF | (len(d.leaves) - 1)
-    if len(d.blocks) >= limit:
+        address, length, row = placed[0]
+        return leaf(g, address, length, row, inherited)
+    if g.blocks.count >= limit:
         raise TooManyBlocks
-    number = len(d.blocks)
-    block = np.empty(256, dtype="<u4")
-    d.blocks.append(block)
-    _fill(d, block, placed, inherited, done, limit)
+    number = g.blocks.take()
+    block = _filled(g, placed, inherited, done, limit)
+    g.blocks.data[number] = block
     return layout.BLOCK | number

@@ -1,140 +1,278 @@
-"""Source and destination addresses: tables of 16 bits, then 8 at a time.
+"""Source and destination addresses: the rows of the rules' own prefixes, and those of sets.
 
-That is DIR-24-8's idea (Gupta, Lin and McKeown, "Routing Lookups in Hardware at Memory Access
-Speeds", INFOCOM 1998) with a smaller first level, so that an empty one costs 256 kB and not 64 MB.
-For IPv6 a table ends as soon as one prefix is left below it, in a leaf that is compared whole; a
-ruleset whose prefixes still need too many blocks has them in longest-prefix tries instead.
+A prefix's row holds what its addresses satisfy that no longer prefix covers: its parent's row with
+the bits of its own rules set, or taken out where a rule is about the addresses outside.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from . import layout
 from .address6 import TooManyBlocks, table6
-from .generation import Draft, SetWorld
-from .layout import Feature
-from .match import Match, Prefix
-from .vectors import Field, Prefixes
+from .addresses4 import table4
+from .columns import Columns
+from .generation import NO_ROW, Compiled, Group, SetWorld
+from .joining import insert
+from .layout import Array, Feature
+from .match import Prefix
 
-_FEATURES = {
+Name = Literal["src", "dst"]
+FEATURES = {
     ("src", 4): Feature.SRC4,
     ("src", 6): Feature.SRC6,
     ("dst", 4): Feature.DST4,
     ("dst", 6): Feature.DST6,
 }
+_TRIES = {"src": layout.SRC6_TRIE, "dst": layout.DST6_TRIE}
 
 
-def addresses(d: Draft, world: SetWorld) -> None:
-    """Both address fields, both families, and the classes of the sets."""
-    d.class_rows = np.zeros(max(world.classes, default=0) + 1, dtype=layout.CLASS_ROWS)
-    for name in ("src", "dst"):
-        f = d.field(
-            lambda m, name=name: getattr(m, name) is not None or _set_of(m, name) is not None  # type: ignore[misc]
+def prefixes_of(columns: Columns, name: Name) -> list[tuple[bool, Prefix] | None]:
+    """The field's (negated, prefix) by rule."""
+    return columns.values(name)
+
+
+def sets_of(columns: Columns, name: Name) -> list[tuple[bool, str] | None]:
+    """The field's (negated, set name) by rule."""
+    return columns.values(f"{name}_set")
+
+
+def free_of(columns: Columns, name: Name) -> Array:
+    """The rules that do not name the field."""
+    answer: Array = columns.free(name) & columns.free(f"{name}_set")
+    return answer
+
+
+class Hidden(Group):
+    """The row of an address that cannot be read: it counts as matching for drop and as not matching
+    for accept and count."""
+
+    def __init__(self, g: Compiled, columns: Columns, name: Name) -> None:
+        self._name: Name = name
+        g.tables[f"{name}_hidden"] = g.rows.count
+        g.add_group(self, columns)
+
+    def satisfied(self, columns: Columns) -> Array:
+        answer: Array = free_of(columns, self._name) | columns.drop
+        return answer[None]
+
+    def admits(self, columns: Columns) -> bool:
+        return True
+
+
+class _Family(NamedTuple):
+    """The prefixes of a ruleset in one family, as one rule's prefix is held against them all."""
+
+    address: Array
+    """(k, 2) u64: the address in 128 bits, IPv4's in the first 32."""
+    length: Array
+    """-1: outside all."""
+
+
+class Prefixes(Group):
+    """The rules' own prefixes of one family."""
+
+    def __init__(self, g: Compiled, columns: Columns, name: Name, family: Literal[4, 6]) -> None:
+        self._name: Name = name
+        self.family: Literal[4, 6] = family
+        self.width = 32 if family == 4 else 128
+        self.in_trie = False
+        values = prefixes_of(columns, name)
+        named = [
+            (i, value[0], (value[1].address, value[1].length))
+            for i in np.flatnonzero(~columns.free(name)).tolist()
+            if (value := values[i]) is not None and value[1].family == family
+        ]
+        negated = np.zeros(len(columns), dtype=bool)
+        negated[[i for i, no, _ in named if no]] = True
+        outside = g.add_rows(g.words((free_of(columns, name) | negated)[None]))
+        prefixes = sorted({prefix for _, _, prefix in named})
+        self.nodes = {prefix: outside + 1 + n for n, prefix in enumerate(prefixes)}
+        self.outside = outside
+        if prefixes:
+            g.features |= FEATURES[name, family]
+            self._fill(g, prefixes, named)
+        self._write_table(g, prefixes)
+        self.rows = np.arange(outside, g.rows.count)
+        self._known = _family([(0, -1), *prefixes], self.width)
+        g.groups.append(self)
+
+    def _fill(
+        self,
+        g: Compiled,
+        prefixes: list[tuple[int, int]],
+        named: Sequence[tuple[int, bool, tuple[int, int]]],
+    ) -> None:
+        """The rows, parents before children."""
+        count, words = len(prefixes), g.capacity // 64
+        parent, depth = _parents(prefixes, self.width)
+        first = g.rows.take(count)
+        add = g.rows.data[first:, g.aggregates :]
+        take: Array | None = None
+        for no in (False, True):
+            chosen = [(self.nodes[prefix], i) for i, negated, prefix in named if negated is no]
+            if not chosen:
+                continue
+            node, rule = np.array(chosen).T
+            position = np.array(g.positions)[rule]
+            bits = np.uint64(1) << (position % 64).astype(np.uint64)
+            if no:
+                take = np.zeros((count, words), dtype="<u8")
+            into = add if take is None else take
+            np.bitwise_or.at(into, (node - self.outside - 1, position // 64), bits)
+        above = g.rows.data[self.outside, g.aggregates :]
+        for level in range(int(depth.max()) + 1):
+            at = np.flatnonzero(depth == level)
+            add[at] |= above if not level else add[parent[at]]
+            if take is not None:
+                add[at] &= ~take[at]
+        g.aggregate(first)
+
+    def _write_table(self, g: Compiled, prefixes: list[tuple[int, int]]) -> None:
+        table = g.tables[f"{self._name}{self.family}"]
+        rows = np.arange(self.outside + 1, self.outside + 1 + len(prefixes))
+        table[...] = self.outside
+        if self.family == 4:
+            numbers = np.array(prefixes, dtype=np.int64).reshape(-1, 2)
+            table4(g, table, numbers[:, 0], numbers[:, 1], rows)
+            return
+        g.tables[f"{self._name}6_row"] = self.outside
+        blocks, leaves = g.blocks.count, g.leaves.count
+        placed = [(*prefix, row) for prefix, row in zip(prefixes, rows.tolist(), strict=True)]
+        try:
+            table6(g, table, placed, self.outside)
+        except TooManyBlocks:
+            g.blocks.drop_to(blocks)
+            g.leaves.drop_to(leaves)
+            self._use_trie(g, placed)
+
+    def _use_trie(self, g: Compiled, placed: Sequence[tuple[int, int, int]]) -> None:
+        self.in_trie = True
+        g.features |= Feature.TRIES
+        g.tables["tries"] |= _TRIES[self._name]
+        trie = g.src6 if self._name == "src" else g.dst6
+        for address, length, row in placed:
+            trie[length, address.to_bytes(16, "big")] = row
+
+    # -- a rule that joins -----------------------------------------------------------------------
+
+    def _mine(self, columns: Columns) -> list[tuple[bool, Prefix] | None]:
+        return [
+            value if value is not None and value[1].family == self.family else None
+            for value in prefixes_of(columns, self._name)
+        ]
+
+    def admits(self, columns: Columns) -> bool:
+        return not self.in_trie or not any(self._mine(columns))
+
+    def prepare(self, g: Compiled, columns: Columns) -> None:
+        new = {(value[1].address, value[1].length) for value in self._mine(columns) if value}
+        for address, length in sorted(new - self.nodes.keys(), key=lambda prefix: prefix[1]):
+            parent = self._parent(address, length)
+            row = g.copy_row(parent)
+            table = f"{self._name}{self.family}"
+            insert(g, table, self.family, (address, length), parent, row)
+            self.nodes[address, length] = row
+            self.rows = np.append(self.rows, row)
+            one = _family([(address, length)], self.width)
+            self._known = _Family(
+                np.concatenate([self._known.address, one.address]),
+                np.append(self._known.length, one.length),
+            )
+
+    def _parent(self, address: int, length: int) -> int:
+        for shorter in range(length - 1, -1, -1):
+            shift = self.width - shorter
+            found = self.nodes.get((address >> shift << shift, shorter))
+            if found is not None:
+                return found
+        return self.outside
+
+    def satisfied(self, columns: Columns) -> Array:
+        free = free_of(columns, self._name)
+        answer = np.zeros((len(self.rows), len(columns)), dtype=bool)
+        answer[:, free] = True
+        for i, value in enumerate(self._mine(columns)):
+            if value is not None:
+                negated, prefix = value
+                mask = _family(
+                    [((1 << self.width) - (1 << (self.width - prefix.length)), 0)], self.width
+                )
+                wanted = _family([(prefix.address, prefix.length)], self.width)
+                same = ((self._known.address & mask.address) == wanted.address).all(axis=1)
+                answer[:, i] = (same & (self._known.length >= prefix.length)) != negated
+        return answer
+
+
+def _family(prefixes: Sequence[tuple[int, int]], width: int) -> _Family:
+    raw = b"".join((a << (128 - width)).to_bytes(16, "big") for a, _ in prefixes)
+    return _Family(
+        np.frombuffer(raw, ">u8").reshape(-1, 2).astype(np.uint64),
+        np.array([length for _, length in prefixes], dtype=np.int64),
+    )
+
+
+def _parents(prefixes: Sequence[tuple[int, int]], width: int) -> tuple[Array, Array]:
+    """The place of each sorted prefix's nearest wider one (-1: none), and how many it has."""
+    parent, depth = np.full(len(prefixes), -1), np.zeros(len(prefixes), dtype=np.int64)
+    stack: list[tuple[int, int]] = []  # (last address, place)
+    for n, (address, length) in enumerate(prefixes):
+        while stack and address > stack[-1][0]:
+            stack.pop()
+        if stack:
+            parent[n] = stack[-1][1]
+        depth[n] = len(stack)
+        stack.append((address + (1 << (width - length)) - 1, n))
+    return parent, depth
+
+
+class Sets(Group):
+    """The rows of classes: the rules that name one of a class's sets, negated or not."""
+
+    def __init__(self, g: Compiled, columns: Columns, name: Name, world: SetWorld) -> None:
+        self._name: Name = name
+        self._world = world
+        naming = [value for value in sets_of(columns, name) if value is not None]
+        self.used = bool(naming)
+        self._negated = any(no for no, _ in naming)
+        self._classes = list(world.classes) if self.used else []
+        first = g.rows.count
+        g.class_rows[name] = first
+        for n, number in enumerate(self._classes, 1):
+            g.class_rows[name][number] = first + n
+        if self.used:
+            g.features |= Feature.SRC_SET if name == "src" else Feature.DST_SET
+            if world.timed:
+                g.features |= Feature.TIMED_SET
+        if self._negated:
+            g.features |= Feature.NEGATED_SET
+            g.tables[f"{name}_negated"] = first + 1 + len(self._classes)
+        else:
+            g.tables[f"{name}_negated"] = NO_ROW
+        g.add_group(self, columns)
+
+    def satisfied(self, columns: Columns) -> Array:
+        c = columns
+        answer = np.zeros((1 + len(self._classes) + self._negated, len(c)), dtype=bool)
+        answer[: 1 + len(self._classes)] = free_of(c, self._name)
+        values = sets_of(c, self._name)
+        for i in np.flatnonzero(~c.free(f"{self._name}_set")).tolist():
+            value = values[i]
+            assert value is not None
+            number = self._world.numbers[value[1]]
+            for n, members in enumerate(map(self._world.classes.__getitem__, self._classes), 1):
+                answer[n, i] = number in members
+            if self._negated:
+                answer[-1, i] = value[0]
+        return answer
+
+    def admits(self, columns: Columns) -> bool:
+        naming = [value for value in sets_of(columns, self._name) if value is not None]
+        return not naming or (
+            self.used
+            and (self._negated or not any(no for no, _ in naming))
+            and all(name in self._world.numbers for _, name in naming)
         )
-        _sets(d, name, f, world)
-        if f.users:
-            d.tables[f"{name}_hidden"] = d.rows.add(f.hidden)
-        for family in (4, 6):
-            _prefixes(d, name, family, f.free)
-
-
-def _set_of(m: Match, name: str) -> tuple[bool, str] | None:
-    found: tuple[bool, str] | None = getattr(m, f"{name}_set")
-    return found
-
-
-def _sets(d: Draft, name: str, f: Field, world: SetWorld) -> None:
-    """The rows of classes: the rules that name one of its sets, negated or not."""
-    naming: dict[int, int] = {}
-    negated = 0
-    for i, e in enumerate(d.entries):
-        if (value := _set_of(e.match, name)) is not None:
-            number = world.numbers[value[1]]
-            naming[number] = naming.get(number, 0) | 1 << i
-            negated |= value[0] << i
-    d.class_rows[name] = d.rows.add(f.free)
-    if not naming:
-        return
-    d.features |= Feature.SRC_SET if name == "src" else Feature.DST_SET
-    if negated:
-        d.features |= Feature.NEGATED_SET
-        d.tables[f"{name}_negated"] = d.rows.add(negated)
-    if world.timed:
-        d.features |= Feature.TIMED_SET
-    for number, members in world.classes.items():
-        vector = f.free
-        for member in members:
-            vector |= naming.get(member, 0)
-        d.class_rows[name][number] = d.rows.add(vector)
-
-
-def _prefixes(d: Draft, name: Literal["src", "dst"], family: int, free: int) -> None:
-    # Rules about the other family need no care here: what() has excluded them.
-    prefixes, outside = Prefixes(), free
-    for i, e in enumerate(d.entries):
-        value = getattr(e.match, name)
-        if value is not None and value[1].family == family:
-            prefixes.add(value[1], 1 << i, value[0])
-            outside |= (1 << i) if value[0] else 0
-    if not prefixes.on and not prefixes.off:
-        # Where only sets are named, a program that looks here finds those that name nothing.
-        d.tables[f"{name}{family}"] = d.tables[f"{name}6_row"] = d.rows.add(outside)
-        return
-    d.features |= _FEATURES[name, family]
-    if family == 4:
-        _table4(d, d.tables[f"{name}4"], prefixes, outside)
-    else:
-        _address6(d, name, prefixes, outside)
-
-
-def _address6(d: Draft, name: str, prefixes: Prefixes, outside: int) -> None:
-    row = d.rows.add(outside)
-    d.tables[f"{name}6_row"] = row
-    placed = [(p, d.rows.add(vector)) for p, vector in prefixes.vectors(outside, 128)]
-    blocks, leaves = len(d.blocks), len(d.leaves)
-    try:
-        table6(d, d.tables[f"{name}6"], placed, row)
-    except TooManyBlocks:
-        del d.blocks[blocks:], d.leaves[leaves:]
-        d.tables[f"{name}6"] = 0
-        d.features |= Feature.TRIES
-        d.tables["tries"] |= layout.SRC6_TRIE if name == "src" else layout.DST6_TRIE
-        trie = d.src6 if name == "src" else d.dst6
-        for prefix, row in placed:
-            trie[prefix.length, prefix.address.to_bytes(16, "big")] = row
-
-
-def _table4(d: Draft, first: np.ndarray, prefixes: Prefixes, outside: int) -> None:
-    """Fills a 16-8-8 table: shorter prefixes first, so that longer ones overwrite them."""
-    first[:] = d.rows.add(outside)
-    placed = [(p, d.rows.add(vector)) for p, vector in prefixes.vectors(outside, 32)]
-    for prefix, row in sorted(placed, key=lambda item: item[0].length):
-        _place(d, first, prefix, row)
-
-
-def _place(d: Draft, first: np.ndarray, prefix: Prefix, row: int) -> None:
-    a, length = prefix.address, prefix.length
-    if length <= 16:
-        first[a >> 16 : (a >> 16) + (1 << (16 - length))] = row
-        return
-    second = _block(d, first, a >> 16)
-    at = (a >> 8) & 0xFF
-    if length <= 24:
-        second[at : at + (1 << (24 - length))] = row
-        return
-    third = _block(d, second, at)
-    third[a & 0xFF : (a & 0xFF) + (1 << (32 - length))] = row
-
-
-def _block(d: Draft, above: np.ndarray, index: int) -> np.ndarray:
-    """The block under an entry, made from the entry's row when there is none yet."""
-    entry = int(above[index])
-    if entry & layout.BLOCK:
-        return d.blocks[entry & ~layout.BLOCK]
-    block = np.full(256, entry, dtype="<u4")
-    above[index] = layout.BLOCK | len(d.blocks)
-    d.blocks.append(block)
-    return block

@@ -1,7 +1,7 @@
 """A ruleset -> one generation of the classifier's tables. Pure: no kernel is touched here.
 
-Each group of match fields has a function in groups.py or addressgroups.py that writes its tables
-and rows; bpf/match.h looks them up. A new field joins one of the groups on both sides.
+Each group of match fields is a class in groups.py, ports.py or addressgroups.py that writes its
+tables and rows; bpf/rows.h looks them up. A new field joins one of the groups on both sides.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import layout
-from .addressgroups import addresses
+from .addressgroups import Hidden, Prefixes, Sets, free_of
+from .columns import Columns, Entry
 from .errors import Full
-from .generation import Compiled, Draft, Entry, Place, SetWorld
-from .groups import header, ports, what, where
+from .generation import Compiled, Place, SetWorld, Touched
+from .groups import Header, Neutral, What, Where
 from .layout import Action, Feature, PolicyBit
 from .match import match_of
+from .ports import Ports
 from .views import Policy
 
 if TYPE_CHECKING:
@@ -64,50 +66,59 @@ def compile_ruleset(
     policy: Policy,
     places: Sequence[Place],
     world: SetWorld = NO_SETS,
+    *,
+    least: int = 0,
 ) -> Compiled:
-    """Compile enabled rules in order. Raises Full when the ruleset is too large."""
+    """Compile enabled rules in order. Raises Full when the ruleset is too large.
+
+    `least`: how many positions there are in any case, as maps never shrink.
+    """
     if len(entries) > layout.MAX_POSITIONS:
         raise Full(
             f"{len(entries)} enabled rules; at most {layout.MAX_POSITIONS} fit",
             code="too-many-rules",
         )
-    draft = Draft.of(entries)
-    what(draft)
-    where(draft, places)
-    header(draft)
-    ports(draft)
-    addresses(draft, world)
-    _deciding(draft)
-    draft.tables["policy"] = int(_policy_bits(policy))
-    compiled = Compiled(
-        tables=draft.tables,
-        blocks=np.array(draft.blocks, dtype="<u4").reshape(-1, 256),
-        leaves=_leaves(draft.leaves),
-        vectors=draft.rows.vectors,
-        rules=np.array([(e.slot, e.kernel_action, e.expires) for e in entries], dtype=layout.RULE),
-        src6=draft.src6,
-        dst6=draft.dst6,
-        class_rows=draft.class_rows,
-        features=draft.features,
-    )
-    _check_memory(compiled)
-    return compiled
+    g = Compiled(entries, max(least, _positions(len(entries))))
+    columns = Columns(entries)
+    g.class_rows = np.zeros(max(world.classes, default=0) + 1, dtype=layout.CLASS_ROWS)
+    Neutral(g, columns)
+    What(g, columns)
+    if Where.wanted(columns):
+        Where(g, columns, places)
+    if columns.uses("length_low", "ttl_low"):
+        Header(g, columns)
+    for port in ("sport", "dport"):
+        if Ports.wanted(columns, port):
+            Ports(g, columns, port)
+    for name in ("src", "dst"):
+        if not free_of(columns, name).all():
+            Hidden(g, columns, name)
+            Prefixes(g, columns, name, 4)
+            Prefixes(g, columns, name, 6)
+            Sets(g, columns, name, world)
+    g.features |= deciding(entries)
+    g.tables["policy"] = int(_policy_bits(policy))
+    rules = [(e.slot, e.kernel_action, e.expires) for e in entries]
+    g.rules[g.positions] = np.array(rules, dtype=layout.RULE)
+    _check_memory(g)
+    g.touched = Touched()
+    return g
 
 
-def _deciding(d: Draft) -> None:
-    if d.entries:
-        d.features |= Feature.RULES
-    if any(e.expires for e in d.entries):
-        d.features |= Feature.EXPIRING | Feature.COUNTING
-    if any(e.action is Action.COUNT for e in d.entries):
-        d.features |= Feature.COUNTING
+def _positions(count: int) -> int:
+    """A power of two with an eighth to spare, so that a rule more finds its place."""
+    wanted = min(count + count // 8 + 1, layout.MAX_POSITIONS)
+    return max(layout.MIN_POSITIONS, 1 << (wanted - 1).bit_length())
 
 
-def _leaves(found: list[tuple[bytes, bytes, int, int]]) -> np.ndarray:
-    leaves = np.zeros(len(found), dtype=layout.LEAVES)
-    for i, (address, mask, inside, outside) in enumerate(found):
-        leaves[i] = (np.frombuffer(address, "u1"), np.frombuffer(mask, "u1"), inside, outside)
-    return leaves
+def deciding(entries: Sequence[Entry]) -> Feature:
+    """What the rules' actions need of a program."""
+    found = Feature.RULES if entries else Feature(0)
+    if any(e.expires for e in entries):
+        found |= Feature.EXPIRING | Feature.COUNTING
+    if any(e.action is Action.COUNT for e in entries):
+        found |= Feature.COUNTING
+    return found
 
 
 def _policy_bits(policy: Policy) -> PolicyBit:

@@ -1,35 +1,28 @@
-"""What the compiler takes and gives: one generation of the classifier. Pure."""
+"""One generation of the classifier in memory: what the compiler makes and delta.py changes. Pure.
+
+A row is a set of rules, one bit a position, as the kernel wants it: aggregates, then words. Each
+group of match fields has the rows of its classes of packets; bpf/rows.h ANDs one row of each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from . import layout
-from .layout import Action, Sizes
-from .match import Match
-from .vectors import Field
+from .columns import Columns, Entry
+from .layout import Array, Feature, Sizes
+from .pool import Pool
+
+__all__ = ["NO_ROW", "Columns", "Compiled", "Entry", "Place", "SetWorld", "Touched"]
+
+NO_ROW = 0
+"""Satisfies nothing: what should never be looked up matches no rule."""
 
 Trie = dict[tuple[int, bytes], int]
 """(prefix length, 16 bytes) -> row."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One enabled rule, in order. `expires` is CLOCK_BOOTTIME ns; 0 is never."""
-
-    match: Match
-    action: Action
-    slot: int
-    expires: int = 0
-    log: bool = False
-
-    @property
-    def kernel_action(self) -> int:
-        """struct xw_rule.action."""
-        return int(self.action) | (layout.RULE_LOG if self.log else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,106 +45,161 @@ class SetWorld:
 
 
 @dataclass(slots=True)
-class Compiled:
-    """One generation, ready to be written.
+class Touched:
+    """What a change has written: the rest of the other copy in the kernel is the same."""
 
-    `tables` is one layout.TABLES; `blocks` has shape (n, 256), u32; `leaves` is layout.LEAVES; `class_rows` layout.CLASS_ROWS by class;
-    `vectors` are the rows as bit vectors (layout.pack_rows packs them once the maps' size is known); `rules` is layout.RULE by
-    position.
+    words: set[int] = field(default_factory=set)
+    """Columns of the rows."""
+    rows: set[int] = field(default_factory=set)
+    tables: set[str] = field(default_factory=set)
+    blocks: set[int] = field(default_factory=set)
+    leaves: set[int] = field(default_factory=set)
+    positions: set[int] = field(default_factory=set)
+
+    def __or__(self, other: Touched) -> Touched:
+        return Touched(
+            self.words | other.words,
+            self.rows | other.rows,
+            self.tables | other.tables,
+            self.blocks | other.blocks,
+            self.leaves | other.leaves,
+            self.positions | other.positions,
+        )
+
+
+class Group:
+    """The rows of one group of fields. `rows` are their numbers, shape (k,)."""
+
+    rows: Array
+
+    def satisfied(self, columns: Columns) -> Array:
+        """Which rules each row's packets satisfy: bool, shape (k, n)."""
+        raise NotImplementedError
+
+    def admits(self, columns: Columns) -> bool:
+        """Can these rules join without other classes than there are, or with ones that prepare()
+        makes?"""
+        raise NotImplementedError
+
+    def prepare(self, g: Compiled, columns: Columns) -> None:
+        """Make the classes that a rule needs, as parts of those that there are."""
+
+
+class Compiled:
+    """One generation, ready to be written into maps of at least `need`.
+
+    `tables` is one layout.TABLES; `rows`, `blocks` and `leaves` are pools; `rules` is layout.RULE
+    by position; `positions` the entries' positions, ascending.
     """
 
-    tables: np.ndarray
-    blocks: np.ndarray
-    leaves: np.ndarray
-    vectors: list[int]
-    rules: np.ndarray
-    src6: Trie
-    dst6: Trie
-    class_rows: np.ndarray
-    features: layout.Feature
+    def __init__(self, entries: Sequence[Entry], positions: int) -> None:
+        self._sizes = sizes = Sizes(positions=positions)
+        self.entries = list(entries)
+        self.capacity = positions
+        self.aggregates = sizes.aggregates
+        n = max(len(self.entries), 1)
+        self.positions = [i * positions // n for i in range(len(self.entries))]
+        self.tables: Array = np.zeros((), dtype=layout.TABLES)
+        self.rows = Pool("<u8", (sizes.row_bytes // 8,), room=512 + 3 * len(self.entries))
+        self.rows.take()  # NO_ROW
+        self.blocks = Pool("<u4", (256,))
+        self.leaves = Pool(layout.LEAVES)
+        self.rules: Array = np.zeros(positions, dtype=layout.RULE)
+        self.class_rows: Array = np.zeros(1, dtype=layout.CLASS_ROWS)
+        self.src6: Trie = {}
+        self.dst6: Trie = {}
+        self.features = Feature(0)
+        self.groups: list[Group] = []
+        self.touched = Touched()
 
     @property
     def need(self) -> Sizes:
         """The sizes that it fills."""
         return Sizes(
-            positions=max(len(self.rules), 1),
-            rows=len(self.vectors),
-            blocks=max(len(self.blocks), 1),
-            leaves=max(len(self.leaves), 1),
+            positions=self.capacity,
+            rows=self.rows.count,
+            blocks=max(self.blocks.count, 1),
+            leaves=max(self.leaves.count, 1),
             prefixes6=max(len(self.src6), len(self.dst6), 1),
             class_rows=len(self.class_rows),
         )
 
+    # -- rows ------------------------------------------------------------------------------------
 
-class Rows:
-    """Row numbers. Row 0 satisfies nothing: what should never be looked up matches no rule."""
+    def words(self, chosen: Array) -> Array:
+        """Bool (k, n) over the entries -> (k, words) u64 over positions."""
+        spread = np.zeros((len(chosen), self.capacity), dtype=bool)
+        spread[:, self.positions] = chosen
+        return np.packbits(spread, axis=1, bitorder="little").view("<u8")
 
-    def __init__(self) -> None:
-        self.vectors: list[int] = [0]
-        self._known: dict[int, int] = {}
-
-    def add(self, vector: int) -> int:
-        """The row of a vector; equal vectors share one."""
-        row = self._known.get(vector)
-        if row is None:
-            row = self._known[vector] = len(self.vectors)
-            self.vectors.append(vector)
-        return row
-
-    def run(self, vectors: Iterable[int]) -> int:
-        """Consecutive rows; the first one's number."""
-        first = len(self.vectors)
-        self.vectors.extend(vectors)
+    def add_rows(self, words: Array) -> int:
+        """Rows with these words, (k, words) u64; the first one's number."""
+        first = self.rows.take(len(words))
+        self.rows.data[first:, self.aggregates :] = words
+        self.aggregate(first)
         return first
 
+    def aggregate(self, first: int) -> None:
+        """Write the aggregates of the rows from number `first` on."""
+        rows = self.rows.data[first:]
+        rows[:, : self.aggregates] = layout.aggregates(rows[:, self.aggregates :], self._sizes)
 
-_NEUTRAL = ("header_row", "sport_row", "sport_hidden", "dport_row", "dport_hidden", "attachment",
-            "src_hidden", "dst_hidden", "src6_row", "dst6_row", "src4", "dst4", "src6", "dst6")  # fmt: skip
+    def add_group(self, group: Group, columns: Columns) -> None:
+        """The rows of a group that satisfied() describes whole, in its order: consecutive ones."""
+        first = self.add_rows(self.words(group.satisfied(columns)))
+        group.rows = np.arange(first, self.rows.count)
+        self.groups.append(group)
 
+    def copy_row(self, row: int) -> int:
+        """A new row that equals `row`."""
+        new = self.rows.take()
+        self.rows.data[new] = self.rows.data[row]
+        self.touched.rows.add(new)
+        return new
 
-@dataclass(slots=True)
-class Draft:
-    """A generation while it is being compiled: what every group of fields reads and writes."""
+    # -- columns of bits, for delta.py -----------------------------------------------------------
 
-    entries: Sequence[Entry]
-    tables: np.ndarray
-    rows: Rows
-    everything: int
-    drops: int
-    features: layout.Feature = field(default=layout.Feature(0))
-    blocks: list[np.ndarray] = field(default_factory=list)
-    leaves: list[tuple[bytes, bytes, int, int]] = field(default_factory=list)
-    src6: Trie = field(default_factory=dict)
-    dst6: Trie = field(default_factory=dict)
-    class_rows: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=layout.CLASS_ROWS))
+    def set_bit(self, rows: Array, position: int) -> None:
+        """One rule into rows, by their numbers."""
+        word = self.aggregates + position // 64
+        self.rows.data[rows, word] |= np.uint64(1 << position % 64)
+        self._column_changed(position // 64)
 
-    @classmethod
-    def of(cls, entries: Sequence[Entry]) -> Draft:
-        """An empty draft for these rules."""
-        count = len(entries)
-        draft = cls(
-            entries=entries,
-            tables=np.zeros((), dtype=layout.TABLES),
-            rows=Rows(),
-            everything=(1 << count) - 1,
-            drops=bits((i for i, e in enumerate(entries) if e.action is Action.DROP), count),
-        )
-        # A program may look at more than this generation uses: there every rule is satisfied.
-        for name in _NEUTRAL:
-            draft.tables[name] = draft.rows.add(draft.everything)
-        return draft
+    def clear_bit(self, position: int) -> None:
+        """One rule out of every row."""
+        word = self.aggregates + position // 64
+        self.rows.data[:, word] &= np.uint64(~(1 << position % 64) & (1 << 64) - 1)
+        self._column_changed(position // 64)
 
-    def select(self, test: Callable[[Match], bool]) -> int:
-        """The rules whose match passes a test."""
-        return bits((i for i, e in enumerate(self.entries) if test(e.match)), len(self.entries))
+    def _column_changed(self, word: int) -> None:
+        self.touched.words.add(self.aggregates + word)
+        if not self.aggregates:
+            return
+        bit = np.uint64(1 << word % 64)
+        aggregate = self.rows.data[:, word // 64]
+        full = self.rows.data[:, self.aggregates + word] != 0
+        self.rows.data[:, word // 64] = np.where(full, aggregate | bit, aggregate & ~bit)
+        self.touched.words.add(word // 64)
 
-    def field(self, test: Callable[[Match], bool]) -> Field:
-        """The Field that the rules passing a test use."""
-        return Field(self.everything, self.drops, self.select(test))
+    def shift(self, low: int, high: int, step: int) -> None:
+        """Move the rules at positions low..high, all taken, by one place (`step` 1 or -1)."""
+        first, last = min(low, low + step), max(high, high + step)
+        w0, w1 = first // 64, last // 64
+        part = self.rows.data[:, self.aggregates + w0 : self.aggregates + w1 + 1]
+        bits = np.unpackbits(part.view(np.uint8), axis=1, bitorder="little")
+        a, b = low - w0 * 64, high - w0 * 64
+        bits[:, a + step : b + step + 1] = bits[:, a : b + 1].copy()
+        bits[:, a if step > 0 else b] = 0
+        part[:] = np.packbits(bits, axis=1, bitorder="little").view("<u8")
+        for word in range(w0, w1 + 1):
+            self._column_changed(word)
+        self.rules[low + step : high + step + 1] = self.rules[low : high + 1].copy()
+        self.touched.positions.update(range(first, last + 1))
 
+    # -- for tests and people --------------------------------------------------------------------
 
-def bits(indices: Iterable[int], count: int) -> int:
-    """A vector of `count` bits with these set; linear, unlike adding up shifted ones."""
-    chosen = np.zeros(count, dtype=bool)
-    chosen[list(indices)] = True
-    return int.from_bytes(np.packbits(chosen, bitorder="little").tobytes(), "little")
+    def satisfying(self, row: int) -> set[int]:
+        """The places in `entries` of the rules in a row."""
+        words = self.rows.data[row, self.aggregates :]
+        bits = np.unpackbits(words.view(np.uint8), bitorder="little")
+        return {i for i, position in enumerate(self.positions) if bits[position]}

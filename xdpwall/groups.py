@@ -1,219 +1,327 @@
-"""The composed groups of match fields: what a packet is, where it is, its header, its ports.
+"""The composed groups of match fields: what a packet is, where it is, its header.
 
-A composed group's row is a sum of offsets: the rows of every combination of its fields' classes
-stand one after the other (design: 6 rows to AND, not 13).
+A composed group has a row for every combination of its fields' classes, and finds one by a sum of
+offsets (design: 6 rows to AND, not 13). Each row is described by one packet of its class, so that
+what a rule satisfies is asked in one way, for whole rulesets and for one rule that joins.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from . import layout
+from .columns import ABSENT, FRAGMENTS, Columns
 from .errors import Full
-from .generation import Draft, Place
-from .layout import BYTE_HIDDEN, ICMP_HIDDEN, LENGTH_HIDDEN, Feature
-from .match import VLAN_NONE, Ranges
-from .vectors import Field, classes_of, sweep
+from .generation import Compiled, Group, Place
+from .layout import BYTE_HIDDEN, ICMP_HIDDEN, LENGTH_HIDDEN, VLAN_HIDDEN, Array, Feature
 
 ICMP, TCP, ICMPV6 = 1, 6, 58
+OTHER = -2
+"""A value that no rule names."""
+IP4, IP6, ETHER, LLC, OPAQUE = range(5)
+"""enum xw_kind."""
+_FAMILY = {IP4: 4, IP6: 6}
 
 
-def what(d: Draft) -> None:
+def classes_of(low: Array, high: Array, size: int, more: Sequence[int] = ()) -> tuple[Array, Array]:
+    """Classes of the values 0..size-1 that ranges low..high (ABSENT: none) tell apart.
+
+    Returns each value's class (u16, shape (size,)) and a value of each class. Segments are not
+    joined: rules that name the same two ranges are few.
+    """
+    used = low != ABSENT
+    edges = np.unique(np.concatenate([[0, *more], low[used], high[used] + 1]))
+    edges = edges[edges < size]
+    table = np.zeros(size, dtype="<u2")
+    table[edges[1:]] = 1
+    return np.cumsum(table, dtype="<u2"), edges
+
+
+NEUTRAL = (
+    "header_row", "sport_row", "sport_hidden", "dport_row", "dport_hidden", "attachment",
+    "src_hidden", "dst_hidden", "src6_row", "dst6_row", "src4", "dst4", "src6", "dst6",
+)  # fmt: skip
+
+
+class Neutral(Group):
+    """Every rule is satisfied by fields that none names: a program may look at them all the same."""
+
+    def __init__(self, g: Compiled, columns: Columns) -> None:
+        for name in NEUTRAL:
+            g.tables[name] = g.rows.count
+        for name in ("src", "dst"):
+            g.class_rows[name] = g.rows.count
+        g.add_group(self, columns)
+
+    def satisfied(self, columns: Columns) -> Array:
+        return np.ones((1, len(columns)), dtype=bool)
+
+    def admits(self, columns: Columns) -> bool:
+        return True
+
+
+class What(Group):
     """Family, protocol, TCP flags, ICMP type and code, fragment, ethertype."""
-    any_frame = d.select(lambda m: m.ethertype == "any")
-    fragment = _fragment_vectors(d)
-    runs: list[int] = []  # rows before the fragment is looked at
-    first = len(d.rows.vectors)
-    for family, table, icmp in ((4, "proto4", ICMP), (6, "proto6", ICMPV6)):
-        family_rules = any_frame | d.select(
-            lambda m, family=family: m.ethertype is None and m.family in (None, family)  # type: ignore[misc]
+
+    def __init__(self, g: Compiled, columns: Columns) -> None:
+        c = columns
+        self._kind: list[int] = []
+        self._proto: list[int] = []
+        self._flags: list[int] = []
+        self._icmp: list[int] = []
+        self._fragment: list[int] = []
+        self._ethertype: list[int] = []
+        self._pairs = set(zip(c.flags_want.tolist(), c.flags_mask.tolist(), strict=True))
+        self._types = set(
+            zip(c.proto.tolist(), c.icmp_first.tolist(), c.icmp_last.tolist(), strict=True)
         )
-        d.tables[table] = [first + n for n in _protocols(d, family_rules, icmp, runs)]
-    stride = len(runs)
-    if len(set(fragment)) > 1:
-        d.tables["fragment_stride"] = stride
-        d.rows.run(run & wanted for wanted in fragment for run in runs)
-    else:
-        d.rows.run(runs)
-    _ethertypes(d, any_frame)
+        self._fragments = bool((c.fragment != 0).any())
+        self._named = {
+            family: set(c.proto[(c.family == 0) | (c.family == family)].tolist())
+            for family in (4, 6)
+        }
+        first = g.rows.count
+        flags = self._flag_classes(g, c)
+        for kind, table in ((IP4, "proto4"), (IP6, "proto6")):
+            g.tables[table] = first
+            self._protocols(g, c, kind, table, flags, first)
+        stride = len(self._kind)
+        if self._fragments:
+            g.tables["fragment_stride"] = stride
+            for name in ("_kind", "_proto", "_flags", "_icmp", "_ethertype"):
+                setattr(self, name, getattr(self, name) * 4)
+            self._fragment = [f for f in range(4) for _ in range(stride)]
+        self._without_ip(g, c, first)
+        g.add_group(self, c)
+
+    def _row(self, kind: int, proto: int = OTHER, flags: int = 0, icmp: int = 0,
+             ethertype: int = OTHER) -> None:  # fmt: skip
+        self._kind.append(kind)
+        self._proto.append(proto)
+        self._flags.append(flags)
+        self._icmp.append(icmp)
+        self._fragment.append(0)
+        self._ethertype.append(ethertype)
+
+    def _flag_classes(self, g: Compiled, c: Columns) -> list[int]:
+        """A flag byte of each class, the hidden one last; one class when no rule names flags."""
+        if self._pairs == {(0, ABSENT)} or not len(c):
+            return [0]
+        pairs = [p for p in self._pairs if p[1] != ABSENT]
+        every = np.arange(BYTE_HIDDEN)
+        matched = np.stack([(every & mask) == want for want, mask in pairs])
+        _, first, table = np.unique(matched, axis=1, return_index=True, return_inverse=True)
+        g.tables["flags"][:BYTE_HIDDEN] = table.ravel()
+        g.tables["flags"][BYTE_HIDDEN] = len(first)
+        return [*first.tolist(), BYTE_HIDDEN]
+
+    def _protocols(
+        self, g: Compiled, c: Columns, kind: int, table: str, flags: list[int], base: int
+    ) -> None:
+        offset = g.tables[table]
+        offset[:] = base + len(self._kind)
+        self._row(kind)
+        named = self._named[_FAMILY[kind]] - {ABSENT}
+        if len(flags) > 1:
+            named.add(TCP)
+        icmp, name = (ICMP, "icmp4") if kind == IP4 else (ICMPV6, "icmp6")
+        with_type = (c.proto == icmp) & (c.icmp_first != ABSENT)
+        if not with_type.any():
+            g.tables[name] = 0
+        for proto in sorted(named):
+            offset[proto] = base + len(self._kind)
+            if proto == TCP:
+                for value in flags:
+                    self._row(kind, TCP, flags=value)
+            elif proto == icmp and with_type.any():
+                low = np.where(with_type, c.icmp_first, ABSENT)
+                classes, values = classes_of(low, c.icmp_last, ICMP_HIDDEN)
+                g.tables[name][:ICMP_HIDDEN] = classes
+                g.tables[name][ICMP_HIDDEN] = len(values)
+                for value in (*values.tolist(), ICMP_HIDDEN):
+                    self._row(kind, icmp, icmp=value)
+            else:
+                self._row(kind, proto)
+        offset[BYTE_HIDDEN] = base + len(self._kind)
+        self._row(kind, BYTE_HIDDEN, BYTE_HIDDEN, ICMP_HIDDEN)
+
+    def _without_ip(self, g: Compiled, c: Columns, base: int) -> None:
+        """Frames without IP satisfy only rules that name an ethertype."""
+        g.tables["ether_row"] = base + len(self._kind)
+        self._row(ETHER)
+        for n, ethertype in enumerate(np.unique(c.ethertype[c.ethertype != ABSENT]).tolist(), 1):
+            g.tables["ether"][ethertype] = n
+            self._row(ETHER, ethertype=ethertype)
+        g.tables["llc_row"] = base + len(self._kind)
+        self._row(LLC)
+        # A frame that may or may not be IP: a drop rule matches, whatever it names.
+        g.tables["opaque_row"] = base + len(self._kind)
+        self._row(OPAQUE)
+
+    def satisfied(self, columns: Columns) -> Array:
+        c = columns
+        kind, proto, flags, icmp, fragment, ethertype = (
+            np.array(values)[:, None]
+            for values in (
+                self._kind,
+                self._proto,
+                self._flags,
+                self._icmp,
+                self._fragment,
+                self._ethertype,
+            )
+        )
+        no_ether = (c.ethertype == ABSENT) & ~c.any_frame
+        family = np.where(kind == IP4, 4, 6)
+        ip = no_ether & ((c.family == 0) | (c.family == family))
+        ip = ip & ((c.proto == ABSENT) | (c.proto == proto) | ((proto == BYTE_HIDDEN) & c.drop))
+        ip &= (
+            (c.flags_mask == ABSENT)
+            | ((flags != BYTE_HIDDEN) & ((flags & c.flags_mask) == c.flags_want))
+            | ((flags == BYTE_HIDDEN) & c.drop)
+        )
+        ip &= (
+            (c.icmp_first == ABSENT)
+            | ((icmp != ICMP_HIDDEN) & (c.icmp_first <= icmp) & (icmp <= c.icmp_last))
+            | ((icmp == ICMP_HIDDEN) & c.drop)
+        )
+        if self._fragments:
+            ip &= _FRAGMENT_TABLE[fragment, c.fragment] | (
+                (fragment == 3) & (c.drop | (c.fragment == 0))
+            )
+        bare = ((kind == ETHER) & (c.ethertype == ethertype)) | ((kind == OPAQUE) & c.drop)
+        answer: Array = np.where(kind <= IP6, ip, bare) | c.any_frame
+        return answer
+
+    def admits(self, columns: Columns) -> bool:
+        c = columns
+        for family, named in self._named.items():
+            wanted = c.proto[(c.family == 0) | (c.family == family)]
+            if not set(wanted.tolist()) <= named | {ABSENT}:
+                return False
+        pairs = set(zip(c.flags_want.tolist(), c.flags_mask.tolist(), strict=True))
+        types = zip(c.proto.tolist(), c.icmp_first.tolist(), c.icmp_last.tolist(), strict=True)
+        ethertypes = set(c.ethertype.tolist()) - {ABSENT}
+        return (
+            pairs <= self._pairs | {(0, ABSENT)}
+            and {t for t in types if t[1] != ABSENT} <= self._types
+            and (self._fragments or not bool((c.fragment != 0).any()))
+            and ethertypes <= set(self._ethertype)
+        )
 
 
-def _fragment_vectors(d: Draft) -> list[int]:
-    """One vector for each of layout.FRAGMENT_CLASSES."""
-    f = d.field(lambda m: m.fragment is not None)
-    satisfied = {"none": ("none",), "first": ("any", "first"), "later": ("any", "later")}
-    vectors = [
-        f.free | d.select(lambda m, kinds=kinds: m.fragment in kinds)  # type: ignore[misc]
-        for kinds in satisfied.values()
-    ]
-    return [*vectors, f.hidden]
+def _fragment_table() -> Array:
+    """[class of the packet, Match.fragment by code]: is it satisfied?"""
+    kinds = {"none": {0}, "any": {1, 2}, "first": {1}, "later": {2}}
+    return np.array(
+        [[code is None or of in kinds[code] for code in FRAGMENTS] for of in range(3)] + [[0] * 5],
+        dtype=bool,
+    )
 
 
-def _protocols(d: Draft, family_rules: int, icmp: int, runs: list[int]) -> list[int]:
-    """Appends this family's rows to `runs`; the offset of each protocol, hidden last."""
-    f = d.field(lambda m: m.proto is not None)
-    named: dict[int, int] = {}
-    for i, entry in enumerate(d.entries):
-        if entry.match.proto is not None:
-            named[entry.match.proto] = named.get(entry.match.proto, 0) | 1 << i
-    offsets: dict[int, int] = {}
-    answer = []
-    for proto in range(BYTE_HIDDEN):
-        vector = family_rules & (f.free | named.get(proto, 0))
-        if proto == TCP:
-            answer.append(len(runs))
-            runs.extend(vector & sub for sub in _flags(d))
-        elif proto == icmp:
-            answer.append(len(runs))
-            runs.extend(vector & sub for sub in _icmp(d, "icmp4" if icmp == ICMP else "icmp6"))
-        else:
-            answer.append(_shared(vector, offsets, runs))
-    answer.append(_shared(family_rules & f.hidden, offsets, runs))
+_FRAGMENT_TABLE = _fragment_table()
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """Which rules are about a place, asked once for each different interface."""
+
+    place: Place
+
+    def satisfied(self, columns: Columns) -> Array:
+        asked: dict[tuple[bool, str] | None, bool] = {None: True}
+        for iface in set(columns.values("iface")) - {None}:
+            asked[iface] = (iface[1] == self.place.iface) != iface[0]
+        answer = np.array([asked[iface] for iface in columns.values("iface")], dtype=bool)
+        answer &= (columns.egress == ABSENT) | (columns.egress == self.place.egress)
+        return answer
+
+
+class Where(Group):
+    """Interface, direction and VLAN: a run of VLAN classes for each attachment."""
+
+    def __init__(self, g: Compiled, columns: Columns, places: Sequence[Place]) -> None:
+        self._places = [_Here(place) for place in places]
+        low = columns.vlan
+        table, values = classes_of(low, low, layout.VLAN_NONE + 1)
+        self._vlans = np.append(values, VLAN_HIDDEN)
+        self._known = {ABSENT, *low.tolist()}
+        g.features |= Feature.WHERE
+        g.tables["attachment"] = 0
+        g.tables["vlan"] = np.append(table, np.uint16(len(values)))
+        first = g.rows.count
+        for n, place in enumerate(places):
+            g.tables["attachment"][place.number] = first + n * len(self._vlans)
+        g.add_group(self, columns)
+
+    def satisfied(self, columns: Columns) -> Array:
+        c, vlan = columns, self._vlans[:, None]
+        on_vlan = (
+            (c.vlan == ABSENT)
+            | ((vlan != VLAN_HIDDEN) & ((c.vlan == vlan) != (c.vlan_negated != 0)))
+            | ((vlan == VLAN_HIDDEN) & c.drop)
+        )
+        runs = [place.satisfied(c) & on_vlan for place in self._places]
+        return np.concatenate(runs) if runs else np.zeros((0, len(c)), dtype=bool)
+
+    def admits(self, columns: Columns) -> bool:
+        return set(columns.vlan.tolist()) <= self._known
+
+    @staticmethod
+    def wanted(columns: Columns) -> bool:
+        """Does any rule name a field of this group?"""
+        return columns.uses("egress", "vlan") or not columns.free("iface").all()
+
+
+class Header(Group):
+    """IP length and TTL or hop limit."""
+
+    def __init__(self, g: Compiled, columns: Columns) -> None:
+        c = columns
+        lengths, self._lengths = classes_of(c.length_low, c.length_high, LENGTH_HIDDEN)
+        ttls, self._ttls = classes_of(c.ttl_low, c.ttl_high, BYTE_HIDDEN)
+        self._lengths = np.append(self._lengths, LENGTH_HIDDEN)
+        self._ttls = np.append(self._ttls, BYTE_HIDDEN)
+        stride = len(self._ttls)
+        if len(self._lengths) * stride > 0xFFFF:
+            raise Full(
+                f"{len(self._lengths)} different lengths times {stride} different TTLs are too"
+                " many",
+                code="too-many-combinations",
+                hint="at most 65,535 combinations fit; use fewer different values",
+            )
+        g.features |= Feature.HEADER
+        g.tables["length"][:LENGTH_HIDDEN] = lengths * np.uint16(stride)
+        g.tables["length"][LENGTH_HIDDEN] = (len(self._lengths) - 1) * stride
+        g.tables["ttl"][:BYTE_HIDDEN] = ttls
+        g.tables["ttl"][BYTE_HIDDEN] = stride - 1
+        g.tables["header_row"] = g.rows.count
+        g.add_group(self, columns)
+
+    def satisfied(self, columns: Columns) -> Array:
+        c = columns
+        length = _in_range(self._lengths, LENGTH_HIDDEN, c.length_low, c.length_high, c.drop)
+        ttl = _in_range(self._ttls, BYTE_HIDDEN, c.ttl_low, c.ttl_high, c.drop)
+        return (length[:, None] & ttl[None]).reshape(-1, len(c))
+
+    def admits(self, columns: Columns) -> bool:
+        c = columns
+        return _on_edges(self._lengths, LENGTH_HIDDEN, c.length_low, c.length_high) and _on_edges(
+            self._ttls, BYTE_HIDDEN, c.ttl_low, c.ttl_high
+        )
+
+
+def _in_range(values: Array, hidden: int, low: Array, high: Array, drop: Array) -> Array:
+    value = values[:, None]
+    answer: Array = (value != hidden) & (low <= value) & (value <= high)
+    answer |= (low == ABSENT) | ((value == hidden) & drop)
     return answer
 
 
-def _shared(vector: int, offsets: dict[int, int], runs: list[int]) -> int:
-    if vector not in offsets:
-        offsets[vector] = len(runs)
-        runs.append(vector)
-    return offsets[vector]
-
-
-def _flags(d: Draft) -> list[int]:
-    """TCP flag classes, among rules about TCP."""
-    f = d.field(lambda m: m.tcp_flags is not None)
-    pairs: dict[tuple[int, int], int] = {}
-    for i, entry in enumerate(d.entries):
-        if entry.match.tcp_flags is not None:
-            pairs[entry.match.tcp_flags] = pairs.get(entry.match.tcp_flags, 0) | 1 << i
-    vectors = []
-    for flags in range(BYTE_HIDDEN):
-        vector = f.free
-        for (want, mask), rules in pairs.items():
-            if flags & mask == want:
-                vector |= rules
-        vectors.append(vector)
-    d.tables["flags"], classes = classes_of([*vectors, f.hidden])
-    return classes
-
-
-def _icmp(d: Draft, table: str) -> list[int]:
-    """ICMP type and code classes: a type is a range of 256 (type, code) pairs."""
-    f = d.field(lambda m: m.icmp_type is not None)
-    terms: list[tuple[int, bool, Ranges]] = []
-    for i, entry in enumerate(d.entries):
-        m = entry.match
-        if m.icmp_type is None or m.proto != (ICMP if table == "icmp4" else ICMPV6):
-            continue
-        first = m.icmp_type << 8 | (m.icmp_code or 0)
-        last = first if m.icmp_code is not None else first | 0xFF
-        terms.append((1 << i, False, ((first, last),)))
-    classes, vectors = sweep(f.free, terms, ICMP_HIDDEN)
-    d.tables[table][:ICMP_HIDDEN] = classes
-    d.tables[table][ICMP_HIDDEN] = len(vectors)
-    return [*vectors, f.hidden]
-
-
-def _ethertypes(d: Draft, any_frame: int) -> None:
-    """Frames without IP satisfy only rules that name an ethertype."""
-    named: dict[int, int] = {}
-    for i, entry in enumerate(d.entries):
-        if isinstance(entry.match.ethertype, int):
-            named[entry.match.ethertype] = named.get(entry.match.ethertype, 0) | 1 << i
-    d.tables["ether_row"] = d.rows.run([any_frame])
-    for n, (ethertype, rules) in enumerate(sorted(named.items()), start=1):
-        d.tables["ether"][ethertype] = n
-        d.rows.run([any_frame | rules])
-    d.tables["llc_row"] = d.rows.add(any_frame)
-    # A frame that may or may not be IP: a drop rule matches, whatever it names.
-    d.tables["opaque_row"] = d.rows.add(any_frame | d.drops)
-
-
-def where(d: Draft, places: Sequence[Place]) -> None:
-    """Interface, direction and VLAN."""
-    if not d.select(lambda m: m.iface is not None or m.egress is not None or m.vlan is not None):
-        return
-    d.features |= Feature.WHERE
-    d.tables["attachment"] = 0
-    vlan, vlan_vectors = _vlans(d)
-    d.tables["vlan"] = vlan
-    first_row: dict[int, int] = {}
-    for place in places:
-        here = d.select(lambda m, place=place: _is_here(m.iface, m.egress, place))  # type: ignore[misc]
-        if here not in first_row:
-            first_row[here] = d.rows.run(here & v for v in vlan_vectors)
-        d.tables["attachment"][place.number] = first_row[here]
-
-
-def _is_here(iface: tuple[bool, str] | None, egress: bool | None, place: Place) -> bool:
-    if egress is not None and egress != place.egress:
-        return False
-    return iface is None or (iface[1] == place.iface) != iface[0]
-
-
-def _vlans(d: Draft) -> tuple[np.ndarray, list[int]]:
-    """The class of each VLAN id, then untagged, then hidden."""
-    f = d.field(lambda m: m.vlan is not None)
-    terms: list[tuple[int, bool, Ranges]] = []
-    for i, entry in enumerate(d.entries):
-        if entry.match.vlan is not None:
-            negated, value = entry.match.vlan
-            index = layout.VLAN_NONE if value == VLAN_NONE else value
-            terms.append((1 << i, negated, ((index, index),)))
-    classes, vectors = sweep(f.free, terms, layout.VLAN_NONE + 1)
-    return np.append(classes, np.uint16(len(vectors))), [*vectors, f.hidden]
-
-
-def header(d: Draft) -> None:
-    """IP length and TTL or hop limit."""
-    if not d.select(lambda m: m.length is not None or m.ttl is not None):
-        return
-    d.features |= Feature.HEADER
-    length = d.field(lambda m: m.length is not None)
-    ttl = d.field(lambda m: m.ttl is not None)
-    lengths, length_vectors = sweep(
-        length.free,
-        [(1 << i, False, (e.match.length,)) for i, e in enumerate(d.entries) if e.match.length],
-        LENGTH_HIDDEN,
-    )
-    ttls, ttl_vectors = sweep(
-        ttl.free,
-        [(1 << i, False, (e.match.ttl,)) for i, e in enumerate(d.entries) if e.match.ttl],
-        BYTE_HIDDEN,
-    )
-    length_vectors.append(length.hidden)
-    ttl_vectors.append(ttl.hidden)
-    stride = len(ttl_vectors)
-    if len(length_vectors) * stride > 0xFFFF:
-        raise Full(
-            f"{len(length_vectors)} different lengths times {stride} different TTLs are too many",
-            code="too-many-combinations",
-            hint="at most 65,535 combinations fit; use fewer different values",
-        )
-    d.tables["length"][:LENGTH_HIDDEN] = lengths * stride
-    d.tables["length"][LENGTH_HIDDEN] = (len(length_vectors) - 1) * stride
-    d.tables["ttl"][:BYTE_HIDDEN] = ttls
-    d.tables["ttl"][BYTE_HIDDEN] = stride - 1
-    d.tables["header_row"] = d.rows.run(a & b for a in length_vectors for b in ttl_vectors)
-
-
-def ports(d: Draft) -> None:
-    """Source and destination ports. Protocols without ports skip the row: what() excludes them."""
-    _port(d, "sport", d.field(lambda m: m.sport is not None), Feature.SPORT)
-    _port(d, "dport", d.field(lambda m: m.dport is not None), Feature.DPORT)
-
-
-def _port(d: Draft, name: str, f: Field, feature: Feature) -> None:
-    if not f.users:
-        return
-    d.features |= feature
-    terms = [
-        (1 << i, *value)
-        for i, e in enumerate(d.entries)
-        if (value := getattr(e.match, name)) is not None
-    ]
-    d.tables[name], vectors = sweep(f.free, terms, 65536)
-    d.tables[f"{name}_row"] = d.rows.run(vectors)
-    d.tables[f"{name}_hidden"] = d.rows.add(f.hidden)
+def _on_edges(values: Array, hidden: int, low: Array, high: Array) -> bool:
+    """Do ranges begin and end where classes do? `values` are the first ones of the classes."""
+    used = low != ABSENT
+    return {*low[used].tolist(), *(high[used] + 1).tolist()} <= {*values.tolist(), hidden}

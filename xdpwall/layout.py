@@ -268,7 +268,7 @@ class Sizes:
     """How big one generation's maps are; every number a power of two."""
 
     positions: int = MIN_POSITIONS
-    rows: int = 64
+    rows: int = 256
     blocks: int = 64
     leaves: int = 64
     prefixes6: int = 1
@@ -305,20 +305,6 @@ class Sizes:
 
 def _power_of_two(n: int) -> int:
     return 1 << max(0, n - 1).bit_length()
-
-
-def pack_rows(vectors: list[int], sizes: Sizes) -> Array:
-    """Bit vectors over positions -> rows as the kernel wants them.
-
-    Returns a (len(vectors), row_bytes / 8) array of u64: aggregates, then words.
-    """
-    words = sizes.positions // 64
-    out = np.zeros((len(vectors), sizes.aggregates + words), dtype="<u8")
-    raw = b"".join(v.to_bytes(words * 8, "little") for v in vectors)
-    body = np.frombuffer(raw, dtype="<u8").reshape(len(vectors), words)
-    out[:, sizes.aggregates :] = body
-    out[:, : sizes.aggregates] = aggregates(body, sizes)
-    return out
 
 
 def aggregates(words: Array, sizes: Sizes) -> Array:

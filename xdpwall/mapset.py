@@ -11,7 +11,7 @@ import numpy as np
 
 from . import layout
 from .eventmaps import EVENT_MAPS
-from .generation import Compiled, Trie
+from .generation import Compiled, Touched, Trie
 from .kernel import bpffs
 from .kernel.maps import Map, MapType
 from .kernel.objects import MapSize, load_object
@@ -108,25 +108,55 @@ class MapSet:
 
     def write(self, copy: int, compiled: Compiled) -> None:
         """Fill one copy. The caller knows that no packet is judged by it."""
-        rows = layout.pack_rows(compiled.vectors, self.sizes)
+        rows = compiled.rows.data
+        if compiled.capacity != self.sizes.positions:
+            rows = self._widened(rows[:, compiled.aggregates :])
         self._array("rows", copy, "<u8")[: rows.size] = rows.ravel()
-        self._array("blocks", copy, "<u4")[: compiled.blocks.size] = compiled.blocks.ravel()
-        self._leaves(copy)[: len(compiled.leaves)] = compiled.leaves
+        blocks = compiled.blocks.data
+        self._array("blocks", copy, "<u4")[: blocks.size] = blocks.ravel()
+        self._leaves(copy)[: compiled.leaves.count] = compiled.leaves.data
         self._class_rows(copy)[: len(compiled.class_rows)] = compiled.class_rows
         self._array("tables", copy, layout.TABLES)[0] = compiled.tables
-        rules = self._rules(copy)
-        rules[: len(compiled.rules)] = compiled.rules
+        self._rules(copy)[: len(compiled.rules)] = compiled.rules
         for name, trie in (("src6", compiled.src6), ("dst6", compiled.dst6)):
             self._write_trie(self.maps[f"{name}_{copy}"], trie)
 
+    def write_touched(self, copy: int, compiled: Compiled, touched: Touched) -> None:
+        """Bring one copy, which differs from `compiled` in what was touched, up to date. Both have
+        as many positions; the caller knows that no packet is judged by the copy."""
+        rows = compiled.rows.data
+        count, width = rows.shape
+        there = self._array("rows", copy, "<u8")[: count * width].reshape(count, width)
+        for word in touched.words:
+            there[:, word] = rows[:, word]
+        for row in touched.rows:
+            there[row] = rows[row]
+        blocks = self._array("blocks", copy, "<u4").reshape(-1, 256)
+        for block in touched.blocks:
+            blocks[block] = compiled.blocks.data[block]
+        leaves = self._leaves(copy)
+        for leaf in touched.leaves:
+            leaves[leaf] = compiled.leaves.data[leaf]
+        tables = self._array("tables", copy, layout.TABLES)
+        for name in touched.tables:
+            tables[name][0] = compiled.tables[name]
+        at = list(touched.positions)
+        self._rules(copy)[at] = compiled.rules[at]
+
+    def _widened(self, words: Array) -> Array:
+        """Rows for more positions than they were made for."""
+        rows = np.zeros((len(words), self.sizes.row_bytes // 8), dtype="<u8")
+        rows[:, self.sizes.aggregates : self.sizes.aggregates + words.shape[1]] = words
+        rows[:, : self.sizes.aggregates] = layout.aggregates(
+            rows[:, self.sizes.aggregates :], self.sizes
+        )
+        return rows
+
     def copy_from(self, other: MapSet, copy: int) -> None:
         """Take over one copy of a smaller set, into the copy of the same number."""
-        old, new = other.sizes, self.sizes
+        old = other.sizes
         source = other._array("rows", copy, "<u8")[: old.rows * old.row_bytes // 8]
-        words = source.reshape(old.rows, -1)[:, old.aggregates :]
-        rows = np.zeros((old.rows, new.row_bytes // 8), dtype="<u8")
-        rows[:, new.aggregates : new.aggregates + words.shape[1]] = words
-        rows[:, : new.aggregates] = layout.aggregates(rows[:, new.aggregates :], new)
+        rows = self._widened(source.reshape(old.rows, -1)[:, old.aggregates :])
         self._array("rows", copy, "<u8")[: rows.size] = rows.ravel()
         blocks = other._array("blocks", copy, "<u4")[: old.blocks * 256]
         self._array("blocks", copy, "<u4")[: blocks.size] = blocks

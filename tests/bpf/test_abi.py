@@ -108,15 +108,14 @@ def test_control_word() -> None:
 
 
 @pytest.mark.parametrize("positions", [64, 1024, 4096, 16384])
-def test_packed_rows(positions: int) -> None:
+def test_aggregates(positions: int) -> None:
     sizes = layout.Sizes(positions=positions)
-    vectors = [0, 1, 1 << (positions - 1), (1 << positions) - 1, 1 << 3 | 1 << positions // 2]
-    rows = layout.pack_rows(vectors, sizes)
-    assert rows.shape == (len(vectors), sizes.row_bytes // 8)
-    for vector, row in zip(vectors, rows, strict=True):
-        words = row[sizes.aggregates :]
-        assert int.from_bytes(words.tobytes(), "little") == vector
-        for i, word in enumerate(words if sizes.aggregates else []):
-            bit = int(row[i // 64]) >> (i % 64) & 1
-            assert bit == (word != 0)
-    assert rows.dtype == np.dtype("<u8")
+    words = np.zeros((3, positions // 64), dtype="<u8")
+    words[1, -1] = words[2, 0] = 1 << 63
+    words[2, positions // 128] = 8
+    found = layout.aggregates(words, sizes)
+    assert found.shape == (3, sizes.row_bytes // 8 - positions // 64)
+    assert found.dtype == np.dtype("<u8")
+    for row, aggregate in zip(words, found, strict=True):
+        for i, word in enumerate(row if sizes.aggregates else []):
+            assert int(aggregate[i // 64]) >> (i % 64) & 1 == (word != 0)

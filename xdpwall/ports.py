@@ -1,0 +1,157 @@
+"""Source and destination ports: classes of the 65,536 values, a row each.
+
+Protocols without ports skip the rows: groups.What excludes them.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from .columns import Columns
+from .generation import Compiled, Group
+from .layout import Array, Feature
+from .match import Ranges
+
+_VALUES = 65536
+_SPARE = 64
+"""Classes that rules which join may make: numbers are offsets from the first row, so that room for
+them has to be left behind it."""
+_CHUNK = 32
+"""Words of a row made at a time, which bounds the memory: (edges, _CHUNK) u64."""
+
+
+class Ports(Group):
+    """One of the two fields."""
+
+    def __init__(self, g: Compiled, columns: Columns, name: Literal["sport", "dport"]) -> None:
+        self._name = name
+        g.features |= Feature.SPORT if name == "sport" else Feature.DPORT
+        self._first = g.rows.count
+        table, edges, position, start = self._sweep(g, columns)
+        words = _toggled(edges, position, start, table[1], g.capacity // 64)
+        g.add_rows(words)
+        self._classes = len(words)
+        g.rows.take(_SPARE)
+        g.tables[name] = table[0]
+        self._table: Array = g.tables[name]
+        g.tables[f"{name}_row"] = self._first
+        hidden = self._hidden(columns)
+        self._hidden_row = g.add_rows(g.words(hidden[None]))
+        g.tables[f"{name}_hidden"] = self._hidden_row
+        self._number_rows()
+        g.groups.append(self)
+
+    def _number_rows(self) -> None:
+        classes = np.arange(self._first, self._first + self._classes)
+        self.rows = np.append(classes, self._hidden_row)
+
+    def _values(self, columns: Columns) -> list[tuple[bool, Ranges] | None]:
+        return columns.values(self._name)
+
+    def _hidden(self, columns: Columns) -> Array:
+        """Unreadable counts as matching for drop and as not matching for accept and count."""
+        hidden: Array = columns.free(self._name) | columns.drop
+        return hidden
+
+    def _sweep(
+        self, g: Compiled, columns: Columns
+    ) -> tuple[tuple[Array, Array], Array, Array, Array]:
+        """((class of each port, first segment of each class), then what _toggled() takes).
+
+        Segments between the ends of ranges satisfy the same rules when the exclusive or of a random
+        number for each rule that is toggled up to there is the same: A. Zobrist, "A New Hashing
+        Method with Application for Game Playing", 1970. 128 bits, so that two classes are never
+        taken for one.
+        """
+        edge: list[int] = []
+        rule: list[int] = []
+        negated = np.zeros(len(columns), dtype=bool)
+        free = columns.free(self._name)
+        values = self._values(columns)
+        for i in np.flatnonzero(~free).tolist():
+            value = values[i]
+            assert value is not None
+            negated[i] = value[0]
+            for low, high in value[1]:
+                edge += (low, high + 1)
+                rule += (i, i)
+        edges, index = np.unique(np.array([0, *edge]), return_inverse=True)
+        index = index.ravel()[1:]
+        numbers = np.random.default_rng(0).integers(0, 1 << 63, (len(columns), 2), dtype=np.uint64)
+        hashes = np.zeros((len(edges), 2), dtype=np.uint64)
+        np.bitwise_xor.at(hashes, index, numbers[rule])
+        hashes = np.bitwise_xor.accumulate(hashes, axis=0)
+        inside = edges < _VALUES
+        _, first, which = np.unique(hashes[inside], axis=0, return_index=True, return_inverse=True)
+        sizes = np.diff(np.append(edges[inside], _VALUES))
+        table = np.repeat(which.ravel().astype("<u2"), sizes)
+        position = np.array(g.positions, dtype=np.int64)[rule]
+        start = g.words((free | negated)[None])[0]
+        return (table, first), index, position, start
+
+    # -- a rule that joins -----------------------------------------------------------------------
+
+    def admits(self, columns: Columns) -> bool:
+        ranges = sum(len(value[1]) for value in self._values(columns) if value is not None)
+        return self._classes + 2 * ranges + len(columns) <= self._hidden_row - self._first
+
+    def prepare(self, g: Compiled, columns: Columns) -> None:
+        for value in self._values(columns):
+            if value is None:
+                continue
+            table = g.tables[self._name]
+            mask = _mask(value[1])
+            inside = np.bincount(table[mask], minlength=self._classes)
+            split = np.flatnonzero(
+                (inside > 0) & (inside < np.bincount(table, minlength=len(inside)))
+            )
+            for part in split.tolist():
+                new = self._first + self._classes
+                g.rows.data[new] = g.rows.data[self._first + part]
+                g.touched.rows.add(new)
+                table[mask & (table == part)] = self._classes
+                self._classes += 1
+            if len(split):
+                g.touched.tables.add(self._name)
+        self._number_rows()
+
+    def satisfied(self, columns: Columns) -> Array:
+        answer = np.zeros((len(self.rows), len(columns)), dtype=bool)
+        for i, value in enumerate(self._values(columns)):
+            if value is None:
+                answer[:, i] = True
+            else:
+                inside = np.bincount(self._table[_mask(value[1])], minlength=self._classes)
+                answer[:-1, i] = (inside > 0) != value[0]
+        answer[-1] = self._hidden(columns)
+        return answer
+
+    @staticmethod
+    def wanted(columns: Columns, name: str) -> bool:
+        """Does any rule name the field?"""
+        return not columns.free(name).all()
+
+
+def _mask(ranges: Ranges) -> Array:
+    mask = np.zeros(_VALUES, dtype=bool)
+    for low, high in ranges:
+        mask[low : high + 1] = True
+    return mask
+
+
+def _toggled(index: Array, position: Array, start: Array, wanted: Array, words: int) -> Array:
+    """Words of the segments `wanted`, shape (len(wanted), words): `start`, and bit `position[j]`
+    toggled from segment `index[j]` on."""
+    answer = np.empty((len(wanted), words), dtype="<u8")
+    segments = int(max(index, default=0)) + 1
+    bits = np.uint64(1) << (position % 64).astype(np.uint64)
+    for at in range(0, words, _CHUNK):
+        width = min(_CHUNK, words - at)
+        here = (position // 64 >= at) & (position // 64 < at + width)
+        toggles = np.zeros((segments, width), dtype="<u8")
+        np.bitwise_xor.at(toggles, (index[here], position[here] // 64 - at), bits[here])
+        toggles[0] ^= start[at : at + width]
+        answer[:, at : at + width] = np.bitwise_xor.accumulate(toggles, axis=0)[wanted]
+    return answer
