@@ -17,7 +17,7 @@ from .facade import Author
 from .instance import Instance, now_text
 from .model import AttachmentSpec, Ruleset
 from .ruleset import State
-from .setloads import commit_sets, contents_of, load_new, planned_sets, sweeping
+from .setloads import commit_sets, contents_of, differing, load_new, planned_sets, sweeping
 from .setnames import SetRow
 from .store import AttachmentRow
 from .views import ApplyOutcome
@@ -33,7 +33,9 @@ def apply_ruleset(
     old = instance.state
     rows = instance.attachments
     contents = contents_of(wanted)
+    fresh = differing(instance, contents)
     new = _matched(old, wanted, planned_sets(old.sets, contents))
+    had, has = ({row.name for row in state.sets} for state in (old, new))
     change = ruleset.diff(old, new)
     coming, leaving = _places(rows, wanted.attachments)
     lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
@@ -55,7 +57,7 @@ def apply_ruleset(
             for spec in lost:
                 attach(instance, spec, by=by)
             with sweeping(instance):
-                loaded_rows = load_new(instance, contents)
+                loaded_rows = load_new(instance, fresh)
                 new = _matched(old, wanted, planned_sets(old.sets, contents, loaded_rows))
                 revision = commit_sets(instance, new, by=by, action="apply").revision
         except BaseException:
@@ -75,6 +77,9 @@ def apply_ruleset(
         moved=change.moved,
         kept=change.kept,
         policy_changed=change.policy_changed,
+        sets_added=sorted(has - had),
+        sets_replaced=sorted(had.intersection(fresh)),
+        sets_removed=sorted(had - has),
         attached=[f"{spec.iface} {spec.place}" for spec in (*coming, *lost)],
         detached=[row.words for row in leaving if not _changes_mode(row, coming)],
         warnings=[

@@ -172,8 +172,8 @@ class Reader:
             problems=problems,
         )
 
-    def ruleset(self) -> tuple[int, Ruleset]:
-        """The revision, and what `apply` takes back."""
+    def ruleset(self, *, sets: bool = False) -> tuple[int, Ruleset]:
+        """The revision, and what `apply` takes back; with what sets hold when asked for."""
         with self._instance.reading() as now:
             specs = tuple(
                 AttachmentSpec(row.iface, row.hook, row.direction, row.wanted or "auto")
@@ -181,8 +181,8 @@ class Reader:
             )
             rules = tuple(entry.rule for entry in now.state.entries)
             store = self._instance.store.sets
-            sets = {row.name: content_of(store, row) for row in now.state.sets} or None
-            return now.state.revision, Ruleset(rules, now.state.policy, specs, sets)
+            held = {row.name: content_of(store, row) for row in now.state.sets} if sets else None
+            return now.state.revision, Ruleset(rules, now.state.policy, specs, held)
 
     def metrics(self) -> Metrics:
         """What /metrics shows."""

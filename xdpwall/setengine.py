@@ -137,11 +137,13 @@ class SetEngine:
         )
 
     def know(self, dataplane: Dataplane, wanted: Iterable[int]) -> None:
-        """See to it that the generation in force has rows for these classes, and time for those
-        that end."""
+        """Before entries bear these classes: what they stand for is on disk, and the generation in
+        force has rows for them, and time for those that end."""
         from .changes import regenerate
 
         classes, wanted = self.classes, [number for number in wanted if number]
+        if self._store.class_rows:
+            self._store.save()
         self.maps(dataplane).tell(classes)
         features = dataplane.features
         timeless = features & _SETS and not features & Feature.TIMED_SET
@@ -149,7 +151,6 @@ class SetEngine:
             timeless and any(classes.ending(number)[0] for number in wanted)
         ):
             return
-        self._store.save()  # a generation must not know what is not on disk
         regenerate(self._instance, dataplane)
         self.known(dataplane)
 

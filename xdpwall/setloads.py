@@ -80,7 +80,7 @@ def delete(instance: Instance, name: str, *, by: Author) -> None:
 def replace(instance: Instance, name: str, content: Content, *, by: Author) -> bool:
     """Exactly this, made when absent; False when the set holds just that already."""
     with sweeping(instance):
-        if not (rows := load_new(instance, {name: content})):
+        if not (rows := load_new(instance, differing(instance, {name: content}))):
             return False
         old = instance.state
         new = ruleset.with_sets(old, setnames.put(old.sets, rows[0]))
@@ -124,16 +124,24 @@ def commit_sets(instance: Instance, new: State, *, by: Author, action: str) -> S
     return state
 
 
-def load_new(instance: Instance, contents: Mapping[str, Content] | None) -> list[SetRow]:
-    """Load those that differ from what there is, under new numbers: the rows to commit. All or
-    nothing for packets, since no rule names them yet; inside `sweeping`. Full."""
-    known = {row.name: row for row in instance.state.sets}
-    rows = []
+def differing(instance: Instance, contents: Mapping[str, Content] | None) -> dict[str, Content]:
+    """Those of the contents that are not what is there already. Full when one is too large."""
+    known = {row.name: row.number for row in instance.state.sets}
+    found = {}
     for name, content in (contents or {}).items():
         check_size(len(content), name)
+        if name not in known or not _same(instance, known[name], content):
+            found[name] = content
+    return found
+
+
+def load_new(instance: Instance, contents: Mapping[str, Content]) -> list[SetRow]:
+    """Load these under new numbers: the rows to commit. All or nothing for packets, since no rule
+    names them yet; inside `sweeping`. Full."""
+    known = {row.name: row for row in instance.state.sets}
+    rows = []
+    for name, content in contents.items():
         row = known.get(name)
-        if row is not None and _same(instance, row.number, content):
-            continue
         number = _free_number(instance)
         instance.store.sets.stage(number, content.entries, content.timed)
         crash_point("set-staged")

@@ -23,6 +23,7 @@ import json, sys
 from pathlib import Path
 from xdpwall.firewall import Firewall
 from xdpwall.model import Rule, Ruleset
+from xdpwall.setentries import Entries
 from xdpwall.settings import Settings
 steps = json.loads(sys.argv[1])
 with Firewall.open(Settings(*map(Path, sys.argv[2:5]))) as firewall:
@@ -31,6 +32,8 @@ with Firewall.open(Settings(*map(Path, sys.argv[2:5]))) as firewall:
             args = [[Rule.parse(rule) for rule in args[0]]]
         if method == "apply":
             args = [Ruleset.parse(args[0])]
+        if method == "replace_set":
+            args[1] = Entries.of(args[1])
         getattr(firewall, method)(*args, **named)
 """
 Step = tuple[str, list[Any], dict[str, Any]]
@@ -79,9 +82,9 @@ class Site:
             raise AssertionError(words)
         return process.returncode
 
-    def ping(self, count: int = 3) -> int:
+    def ping(self, count: int = 3, address: str = "10.9.0.1") -> int:
         """Answers that the box gets to `count` pings of the host."""
-        argv = self.box.argv("ping", "-q", "-c", str(count), "-i", "0.01", "-W", "0.2", "10.9.0.1")
+        argv = self.box.argv("ping", "-q", "-c", str(count), "-i", "0.01", "-W", "0.2", address)
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         found = re.search(r"(\d+) received", done.stdout)
         assert found, done.stdout + done.stderr

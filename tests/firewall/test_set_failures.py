@@ -1,0 +1,190 @@
+"""What goes wrong with sets: kill -9, full maps, a full disk, Ctrl-C. Old or new, never half."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.firewall.support import Site, rules, step
+from tests.support.netns import Lab, Namespace
+from xdpwall.errors import Full
+from xdpwall.faults import POINTS
+from xdpwall.firewall import Firewall
+from xdpwall.kernel.maps import Map
+from xdpwall.setengine import SetEngine
+from xdpwall.setentries import Entries
+
+KILLED = -9
+ENTRY = [point for point in POINTS if point in ("set-recorded", "set-written")]
+LOAD = [point for point in POINTS if point in ("set-staged", "set-loaded", "set-swept")]
+CHANGE = [point for point in POINTS if point.startswith("after-")]
+
+
+def test_every_point_of_sets_is_here() -> None:
+    assert {*ENTRY, *LOAD, "set-expired"} == {p for p in POINTS if p.startswith("set-")}
+
+
+@pytest.fixture
+def ready(site: Site) -> Site:
+    """10.0.0.1 is bad, and so far the box is not."""
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        firewall.replace_set("bad", Entries.of(["10.0.0.1", "10.0.0.0/24"]))
+        firewall.add_rules(rules("drop icmp from @bad"))
+    assert site.ping(1) == 1
+    return site
+
+
+def agree(site: Site, firewall: Firewall) -> bool:
+    """Kernel and disk say the same of the box; nothing is left of a change. Whether it is bad."""
+    firewall.create_set("writer")  # every writer ends first what was left
+    firewall.delete_set("writer")
+    bad = firewall.test_set("bad", "10.9.0.2").found
+    assert (site.ping(1) == 0) is bad
+    assert firewall.health().problems == []
+    numbers = {row.number for row in firewall._instance.state.sets}
+    assert set(firewall._instance.store.sets.held()) <= numbers
+    assert firewall._instance.store.sets.unapplied() == []
+    held = firewall._instance.store.sets.held().values()
+    dataplane = firewall._instance.dataplane()
+    assert dataplane is not None
+    counts = [sum(getattr(one, kind) for one in held) for kind in ("v4", "p4")]
+    assert [len(list(dataplane.sets.maps[m].keys())) for m in ("set4", "set4_prefixes")] == counts
+    return bad
+
+
+@pytest.mark.parametrize("point", ENTRY)
+@pytest.mark.parametrize("entry", ["10.9.0.2", "10.0.0.0/8"])
+def test_killed_while_an_entry_comes(ready: Site, point: str, entry: str) -> None:
+    assert ready.run(step("change_set", "bad", add=[entry]), crash_at=point) == KILLED
+    with ready.open() as firewall:
+        # It was on disk: the disk wins.
+        assert agree(ready, firewall)
+        firewall.change_set("bad", remove=[entry])
+        assert not agree(ready, firewall)
+
+
+@pytest.mark.parametrize("point", [*LOAD, *CHANGE])
+def test_killed_while_a_set_is_replaced(ready: Site, point: str) -> None:
+    new = step("replace_set", "bad", ["10.9.0.2", "10.0.0.0/24", "10.0.0.0/25"])
+    assert ready.run(new, crash_at=point) == KILLED
+    dropped = ready.ping(1) == 0
+    with ready.open() as firewall:
+        assert agree(ready, firewall) is dropped
+        assert firewall.set("bad").entries == (3 if dropped else 2)
+        firewall.replace_set("bad", Entries.of(["10.9.0.2"]))
+        assert agree(ready, firewall)
+
+
+def test_killed_while_expired_entries_are_taken_out(ready: Site) -> None:
+    with ready.open() as firewall:
+        firewall.change_set("bad", add=["10.9.0.2", "10.9.0.0/24"], expires="1s")
+        while firewall.test_set("bad", "10.9.0.2").found:
+            assert firewall.set("bad").timed == 2
+    assert ready.run(step("create_set", "x"), crash_at="set-expired") == KILLED
+    with ready.open() as firewall:
+        assert not agree(ready, firewall)
+        assert firewall.set("bad").entries == 2
+
+
+def test_killed_while_sets_are_restored(ready: Site) -> None:
+    with ready.open() as firewall:
+        firewall.change_set("bad", add=["10.9.0.2"])
+        firewall.change_set("bad", add=["10.9.0.0/24"], expires="1h")
+    for point in ("restore-created", "restore-sets", "restore-loaded"):
+        ready.forget_kernel()
+        assert ready.run(step("restore"), crash_at=point) == KILLED
+        with ready.open() as firewall:
+            firewall.restore()
+            assert agree(ready, firewall)
+            assert firewall.set("bad").timed == 1
+
+
+def test_more_addresses_than_there_is_room_for(ready: Site) -> None:
+    with ready.open() as firewall:
+        many = [f"192.0.{i >> 8}.{i & 255}" for i in range(3000)]
+        assert firewall.change_set("bad", add=many[:1500]).added == 1500
+        firewall.replace_set("other", Entries.of(["2001:db8::1", *many[1500:]]))
+        firewall.change_set("bad", add=["10.9.0.2"])
+        assert agree(ready, firewall)
+
+
+def test_full_maps_leave_what_there_was(ready: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SetEngine, "make_room", lambda *_: None)
+    many = ["10.9.0.2", *(f"192.0.{i >> 8}.{i & 255}" for i in range(3000))]
+    with ready.open() as firewall:
+        with pytest.raises(Full) as caught:
+            firewall.replace_set("bad", Entries.of(many))
+        assert "set4 is full" in caught.value.message
+        assert not agree(ready, firewall) and firewall.set("bad").entries == 2
+        with pytest.raises(Full):
+            firewall.change_set("bad", add=many)
+        assert not agree(ready, firewall) and firewall.set("bad").entries == 2
+        firewall.change_set("bad", add=["10.9.0.2"])
+        assert agree(ready, firewall)
+
+
+def test_ctrl_c_leaves_the_old_set(ready: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    update, calls = Map.update_batch, []
+
+    def interrupted(self: Map, keys: object, values: object, count: int, flags: int = 0) -> None:
+        calls.append(self.info.name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        update(self, keys, values, count, flags)  # type: ignore[arg-type]
+
+    with ready.open() as firewall:
+        with monkeypatch.context() as patched:
+            patched.setattr(Map, "update_batch", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                firewall.replace_set("bad", Entries.of(["10.9.0.2", "::1", "10.9.0.0/24"]))
+        assert calls[0] == "set4"
+        assert not agree(ready, firewall) and firewall.set("bad").entries == 2
+
+
+@pytest.fixture
+def small(site: Site, tmp_path: Path) -> Iterator[Site]:
+    """The site with its state folder on a disk of one megabyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "xwt-small-sets", str(folder)]
+    subprocess.run(mount, check=True)
+    yield Site(site.lab, site.host, site.box, folder)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_leaves_what_there_was(small: Site) -> None:
+    with small.open() as firewall:
+        firewall.attach("veth0")
+        firewall.replace_set("bad", Entries.of(["10.0.0.1"]))
+        firewall.add_rules(rules("drop icmp from @bad"))
+        filler = os.open(small.settings.state_dir.parent / "filler", os.O_WRONLY | os.O_CREAT)
+        try:
+            with pytest.raises(OSError):
+                while True:
+                    os.write(filler, b"x" * 4096)
+        finally:
+            os.close(filler)
+        many = ["10.9.0.2", *(f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}" for i in range(200_000))]
+        with pytest.raises(Full) as caught:
+            firewall.replace_set("bad", Entries.of(many[:100_000]))
+        assert caught.value.code == "disk-full"
+        with pytest.raises(Full):
+            firewall.change_set("bad", add=many[:20_000])
+        assert small.ping(1) == 1 and firewall.set("bad").entries == 1
+        (small.settings.state_dir.parent / "filler").unlink()
+        assert not agree(small, firewall)
+        firewall.change_set("bad", add=["10.9.0.2"])
+        assert agree(small, firewall)
+
+
+def test_another_namespace_may_not(ready: Site, lab: Lab) -> None:
+    other: Namespace = lab.namespace("other")
+    process = ready.start(step("change_set", "bad", add=["10.9.0.2"]), space=other)
+    _, words = process.communicate(timeout=30)
+    assert process.returncode == 1 and "network namespace" in words
+    assert ready.ping(1) == 1
