@@ -10,7 +10,6 @@ from statistics import median
 
 from xdpwall import rulesetfile
 from xdpwall.facade import Facade
-from xdpwall.kernel import mmio
 from xdpwall.kernel.maps import Map
 from xdpwall.layout import Control
 from xdpwall.model import Rule, Ruleset
@@ -104,7 +103,8 @@ def live(instance: Instance, service: Service) -> None:
     """An answer means that the kernel judges by the new rule: the control word says so."""
     _, answer = service.call("POST", "/rules", _EXTRA)
     with Map.open_pinned(instance.settings.bpffs / "maps" / "control") as control:
-        revision = Control.unpack(mmio.load_u64(control.mmap(writable=False), 0)).revision
+        word = int.from_bytes(control.lookup(0) or b"", "little")
+    revision = Control.unpack(word).revision
     if revision != answer["revision"]:
         raise BenchFailed(f"revision {answer['revision']} answered, {revision} in the kernel")
     service.call("DELETE", f"/rules/{answer['id']}")
@@ -129,7 +129,7 @@ def _add_and_delete(service: Service) -> None:
 
 
 def _apply(firewall: Facade, count: int, changes: Changes) -> None:
-    empty, whole, more = Ruleset.parse({"version": 1}), ruleset(count), ruleset(count + 1)
+    empty, whole, more = Ruleset.parse({"version": 1, "rules": []}), ruleset(count), ruleset(count + 1)
     first, again = [], []
     for _ in range(FEW):
         firewall.apply(empty)
