@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -78,13 +79,19 @@ def trace(
         _list([*known_reasons()])
         return
     chosen = DropFilter.parse(reasons=known_reasons(reasons), **wanted)
+    _end_tidily()
     with Tracer(chosen, asked.settings(), stack=stack) as tracer:
         warn(tracer.warnings, asked)
         note("tracing; Ctrl-C ends it", asked)
         counting = Counting()
         begun = time.monotonic()
+        take = counting.add if summary else printer()
         try:
-            _follow(tracer, counting.add if summary else printer(), count, seconds)
+            _follow(tracer, take, count, seconds)
+        except KeyboardInterrupt:
+            for drop in tracer.rest():
+                take(drop)
+            raise
         finally:
             if summary:
                 show_summary(counting.summary(time.monotonic() - begun, tracer.lost))
@@ -106,6 +113,12 @@ def _follow(
         sys.stdout.flush()
     for drop in tracer.rest():
         take(drop)
+
+
+def _end_tidily() -> None:
+    """Programs in the kernel work for a trace: whoever ends it by a signal ends that too."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def _list(names: list[str]) -> None:

@@ -49,6 +49,10 @@ class Ours(Closing):
     @property
     def lost(self) -> int:
         """Drops of ours so far that did not fit into the ring."""
+        if self._instance is not None and self._ring is not None:
+            dataplane = self._instance.dataplane()
+            if dataplane is not None and self._pinned() == self._inode:
+                self._lost = dataplane.taps.lost(self._slot)
         return self._lost
 
     def read(self, boot: int) -> list[tuple[int, PacketEvent]]:
@@ -90,9 +94,6 @@ class Ours(Closing):
         self._looked = time.monotonic()
         inode = self._pinned()
         if inode == self._inode:
-            if inode and self._instance is not None:
-                dataplane = self._instance.dataplane()
-                self._lost = dataplane.taps.lost(self._slot) if dataplane else self._lost
             return
         self._drop()
         if not inode:

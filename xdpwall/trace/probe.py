@@ -19,7 +19,6 @@ from typing import Any
 
 POLL_MS = 20
 MOST = 4096  # records at once: in a flood, reading until there is none would never end
-LOST_EVERY = 0.2  # seconds
 
 
 def send(kind: bytes, data: bytes = b"") -> None:
@@ -62,20 +61,21 @@ def follow(program: Any) -> int:
 
     records.open_ring_buffer(one)
     send(b"R")
-    next_look = 0.0
+    told = 0
     while not select.select([sys.stdin], [], [], 0)[0]:
         program.ring_buffer_poll(POLL_MS)
         begun = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         if len(found) < MOST:
             program.ring_buffer_consume()  # a poll may have been told of none
         full = len(found) >= MOST
+        missed = sum(value.value for value in lost.values())
+        if missed != told:
+            told = missed
+            send(b"L", struct.pack("<Q", missed))
         for record in found:
             send(b"D", record)
         send(b"T", found[-1][:8] if full else struct.pack("<Q", begun))
         found.clear()
-        if time.monotonic() >= next_look:
-            next_look = time.monotonic() + LOST_EVERY
-            send(b"L", struct.pack("<Q", sum(value.value for value in lost.values())))
         sys.stdout.buffer.flush()
     return 0
 
