@@ -11,6 +11,7 @@ from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from xdpwall import views
+from xdpwall.api.cutting import browser, cut_off, ssh_sessions
 from xdpwall.api.errors import HttpError
 from xdpwall.api.rulejson import RuleTexts
 from xdpwall.api.security import PEER, Peer
@@ -18,6 +19,7 @@ from xdpwall.api.work import Workers
 from xdpwall.errors import InvalidInput
 from xdpwall.facade import Author, Facade
 from xdpwall.inputs import bad
+from xdpwall.model import Rule
 from xdpwall.observing import Watched
 
 T = TypeVar("T")
@@ -43,6 +45,16 @@ class Call:
     async def write(self, work: Callable[[Facade], T]) -> T:
         """Run `work` alone among the changes; what it checks first still holds when it acts."""
         return await self.workers.write(work)
+
+    def cut_off(self, rule: Rule, firewall: Facade) -> list[str]:
+        """Whom a rule would cut off, who asks among them; in a worker's thread."""
+        scope = self._request.scope
+        sessions = [*ssh_sessions(), *browser(scope.get("client"), scope.get("server"))]
+
+        def attached() -> set[str]:
+            return {one.name for one in firewall.interfaces().interfaces if one.attachments}
+
+        return cut_off(rule, sessions, attached)
 
     def expect(self, current: Callable[[], str]) -> None:
         """412 when If-Match names none of the current ETag; `current` is asked only if needed."""

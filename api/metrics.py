@@ -25,14 +25,21 @@ router = APIRouter(tags=["firewall"])
 @router.get("/metrics", dependencies=NOTHING, response_class=Response)
 async def metrics(request: Request, call: Reading) -> Response:
     """Counters never go back while the kernel's maps live (docs/guides/metrics.md)."""
-    encode, kind = choose_encoder(request.headers.get("accept", ""))
+    accepted = request.headers.get("accept", "")
 
     def work(found: Metrics) -> Response:
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Found(found))
-        return Response(encode(registry), media_type=kind)
+        content, kind = exposition(found, accepted)
+        return Response(content, headers={"content-type": kind})
 
     return await call.read(lambda firewall: work(firewall.metrics()))
+
+
+def exposition(found: Metrics, accepted: str) -> tuple[bytes, str]:
+    """The text and its type; `accepted` is the scraper's Accept header."""
+    encode, kind = choose_encoder(accepted)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Found(found))
+    return encode(registry), kind
 
 
 class _Found(Collector):

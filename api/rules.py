@@ -110,6 +110,7 @@ async def parse_rule(call: Reading, raw: Raw) -> Response:
             rule = Rule.parse(asked.text)
             warnings = firewall.advise(rule)
             found = {"rule": rule.to_json(), "text": rule.text, "warnings": warnings}
+            found["cuts"] = call.cut_off(rule, firewall)
         except InvalidInput as error:
             found = {"problem": body_of(error)}
         if asked.partial:

@@ -1,7 +1,6 @@
 // Everything a person can do to rules. Each change acts at once and can be taken back.
 
 import { api } from "./api.mjs";
-import { sentence } from "./format.mjs";
 import { ahead } from "./heard.mjs";
 import { change } from "./live.mjs";
 import { placed, without } from "./order.mjs";
@@ -17,15 +16,12 @@ function take(rule) {
   return rule;
 }
 
-/**
- * Add a sentence; `position` from 1, absent at the end. A refused sentence is thrown for the bar to
- * show. `sure` is set when the question about a rule that drops everything has been answered.
- */
-export async function addRule(text, { position, id, sure } = {}) {
-  if (!sure && dropsAll(text)) return askFirst(text, { position, id });
+/** Add a sentence; `position` from 1, absent at the end. A refused one is thrown for the bar to show. */
+export async function addRule(text, { position } = {}) {
+  if (!(await agreed(text, "Add it"))) return undefined;
   // The first place is sure whatever the list is by now; others were counted in ours.
   const last = position === undefined || (position > 1 && position > state.rules.length);
-  const body = { text, ...(id && { id }), ...(!last && { position }) };
+  const body = { text, ...(!last && { position }) };
   const rule = await change(async () => take(await api.add(body)), refusedSentence);
   if (rule) say(`Added at ${rule.position}: ${rule.text}.`);
   return rule;
@@ -33,27 +29,22 @@ export async function addRule(text, { position, id, sure } = {}) {
 
 const refusedSentence = (error) => error.status === 422;
 
-/** A drop that names neither an address nor a protocol: a person's own session may be in it. */
-function dropsAll(text) {
-  const { verdict, match } = sentence(text.trim());
-  return verdict === "drop" && /^(\s+(on\s+\S+|in|out|ipv4|ipv6))*\s*$/.test(match);
-}
-
-function askFirst(text, options) {
-  return new Promise((resolve) => {
-    const act = () => addRule(text, { ...options, sure: true }).then(resolve, () => resolve(undefined));
-    ask({
-      title: "Drop every packet?",
-      text: `“${text.trim()}” names neither an address nor a protocol: an SSH session that it covers ends, and what follows it is judged no more.`,
-      yes: "Add it",
-      act,
-      no: () => resolve(undefined),
-    });
-  });
+/** True at once for a sentence that cuts nobody off whom a person would miss; else it asks. */
+async function agreed(text, yes) {
+  const judged = await change(() => api.parse(text));
+  if (!judged?.cuts?.length) return Boolean(judged);
+  return new Promise((resolve) => ask({
+    title: "This may cut you off",
+    text: `“${text.trim()}” drops ${judged.cuts.join(", ")}. If that is your way to this host, it ends at once.`,
+    yes,
+    act: () => resolve(true),
+    no: () => resolve(false),
+  }));
 }
 
 /** Give a rule another sentence; `etag` refuses when somebody else changed it since. */
 export async function saveRule(rule, text, etag) {
+  if (!(await agreed(text, "Save it"))) return undefined;
   const refused = (error) => error.status === 422 || error.status === 412;
   const done = await change(async () => take(await api.edit(rule.id, { text }, etag)), refused);
   if (!done) return done;
@@ -71,6 +62,7 @@ async function restoreText(rule) {
 }
 
 export async function enableRule(rule, enabled = !rule.enabled, { undoable = true } = {}) {
+  if (undoable && enabled && !(await agreed(rule.text.replace(" disabled", ""), "Enable it"))) return undefined;
   const done = await change(async () => take(await api.edit(rule.id, { enabled })));
   if (!done) return done;
   const words = enabled ? "enabled" : "disabled";

@@ -6,6 +6,7 @@ export const GROUPS = [
     { name: "action", label: "Action", choices: [["drop"], ["accept"], ["count"]] },
     { name: "enabled", label: "State", choices: [["true", "enabled"], ["false", "disabled"]] },
     { name: "expires", label: "Ends", example: "10m, 2h" },
+    { name: "log", label: "Packets", choices: [["false", "counted"], ["true", "counted and reported"]] },
   ]],
   ["Where", [
     { name: "iface", label: "Interface", example: "docker0", list: "interfaces" },
@@ -46,7 +47,7 @@ const FRAGMENT = { true: "fragment", false: "unfragmented", first: "fragment fir
 /** The form's values, all text, of a rule as JSON. */
 export function valuesOf(rule) {
   const values = Object.fromEntries(FIELDS.map(({ name }) => [name, rule[name] === undefined ? "" : String(rule[name])]));
-  return { ...values, action: values.action || "drop", enabled: values.enabled || "true" };
+  return { ...values, action: values.action || "drop", enabled: values.enabled || "true", log: values.log || "false" };
 }
 
 /** The sentence of the form's values, and where each field stands in it: {text, spans}. */
@@ -75,6 +76,7 @@ export function compose(values) {
   for (const [word, name] of LATER) clause(word, name);
   put("fragment", FRAGMENT[given.fragment]);
   clause("ethertype", "ethertype");
+  if (given.log === "true") put("log", "log");
   if (given.enabled === "false") put("enabled", "disabled");
   if (given.expires) put("expires", `${/^\d{4}-/.test(given.expires) ? "until" : "for"} ${plain(given.expires)}`);
   if (given.comment) put("comment", `comment ${quote(given.comment)}`);

@@ -10,7 +10,7 @@ import { putBack } from "./changes.mjs";
 import { Sentence } from "./says.mjs";
 import { undo, undoOf } from "./undo.mjs";
 
-const UNSAID = ["action", "enabled", "expires", "comment"];
+const UNSAID = ["action", "enabled", "expires", "log", "comment"];
 
 export function RuleView({ panel, rules, meters, gone, marks, held }) {
   const found = rules.find((rule) => rule.id === panel.id);
@@ -45,6 +45,7 @@ function plainly(rule) {
   const state = rule.expired ? "expired" : rule.enabled ? "enabled" : "disabled";
   const facts = [["State", state]];
   if (rule.expires) facts.push(["Ends", when(rule.expires)]);
+  if (rule.log) facts.push(["Packets", "counted and reported"]);
   if (rule.comment) facts.push(["Comment", rule.comment]);
   return [...facts, ["Created", when(rule.created)]];
 }

@@ -5,14 +5,14 @@ import { html } from "./html.mjs";
 import { unfinished } from "./judge.mjs";
 
 export function Verdict({ judged, children }) {
-  const { text, problem, warnings = [] } = judged;
+  const { text, problem, warnings = [], cuts = [] } = judged;
   if (unfinished(judged)) return html`<p>${problem.message}</p>`;
   if (problem) {
     return html`<div class="error"><p>${problem.message}</p>${problem.hint && html`<p class="hint">${problem.hint}</p>`}</div>`;
   }
   return text && html`<div>
       <p><${Sentence} text=${text} /></p>
-      ${warnings.map((words) => html`<p class="warning" key=${words}>Warning: ${words}</p>`)}
+      ${[...cuts.map((who) => `drops ${who}`), ...warnings].map((words) => html`<p class="warning" key=${words}>Warning: ${words}</p>`)}
     </div>${children}`;
 }
 

@@ -31,16 +31,18 @@ def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts
         before = figures.carried.get(entry.id, (0, 0))
         counted[entry.id] = Count(packets=packets + before[0], bytes=size + before[1])
     places = attachment_views(instance, now.attachments)
+    enabled = sum(entry.rule.enabled for entry in state.entries)
     fill = {"slots": Fill(used=len(state.entries), size=SLOTS)}
     if dataplane is not None:
         for name, size in asdict(dataplane.sets.sizes).items():
-            fill[name] = Fill(used=min(size, figures.fill.get(name, 0)), size=size)
+            used = enabled if name == "positions" else figures.fill.get(name, 0)
+            fill[name] = Fill(used=min(size, used), size=size)
     return Metrics(
         version=__version__,
         on=on,
         revision=state.revision,
         rules=len(state.entries),
-        enabled_rules=sum(entry.rule.enabled for entry in state.entries),
+        enabled_rules=enabled,
         counted=counted,
         left_out=max(0, len(state.entries) - MOST_RULES),
         attachments=[

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 from typing import Self
 
-from tests.support.netns import Namespace, command, wait_for
+from tests.support.debs import unpacked
+from tests.support.netns import Namespace, wait_for
 
-CACHE = Path(__file__).parents[2] / "build" / "docker"
 PACKAGES = ("docker.io", "containerd", "runc", "libdevmapper1.02.1", "libseccomp2")
 START = 60.0
 """Seconds that the daemon may take to answer."""
@@ -38,25 +37,6 @@ exec dockerd --config-file "$1/daemon.json" --data-root "$1/data" --exec-root "$
 """
 
 
-def packages() -> Path:
-    """The unpacked packages; downloaded once, kept below build/."""
-    root = CACHE / "root"
-    if not root.is_dir():
-        debs, fresh = CACHE / "debs", CACHE / "unpacking"
-        for folder in (debs, fresh):
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-        download = ["apt-get", "download", "-qq", *PACKAGES]
-        if subprocess.run(download, cwd=debs, capture_output=True, check=False).returncode:
-            command("apt-get", "update", "-qq")
-            subprocess.run(download, cwd=debs, capture_output=True, check=True)
-        for deb in debs.glob("*.deb"):
-            command("dpkg-deb", "-x", str(deb), str(fresh))
-        shutil.rmtree(debs)
-        fresh.rename(root)
-    return root
-
-
 class Docker:
     """The daemon while the context lasts; `docker("ps")` is its command line."""
 
@@ -66,7 +46,7 @@ class Docker:
         self._resources = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        root = packages()
+        root = unpacked("docker", *PACKAGES)
         with contextlib.ExitStack() as stack:
             # Short: the daemon's sockets below it have at most 107 characters.
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xwt-")))

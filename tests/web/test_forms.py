@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import ExitStack
+
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import Host, row
+from tests.web.conftest import BOX, BRIDGE, Host, row
 
 FILLED = {
     "Interface": "docker0",
@@ -20,7 +23,13 @@ FILLED = {
     "Ends": "2h",
     "Comment": 'say "no" \\ twice',
 }
-CHOSEN = {"Action": "count", "Direction": "ingress", "IP version": "ipv4", "Fragments": "false"}
+CHOSEN = {
+    "Action": "count",
+    "Direction": "ingress",
+    "IP version": "ipv4",
+    "Fragments": "false",
+    "Packets": "true",
+}
 
 
 def form(page: Page) -> None:
@@ -39,7 +48,7 @@ def test_a_rule_of_every_field(page: Page, host: Host) -> None:
     rule = host.service.call("GET", "/rules").json["rules"][0]
     assert rule["text"].startswith(
         "count tcp/80,443 ipv4 from not 10.0.0.0/8 to 192.0.2.1 sport not 53 on docker0 in "
-        "vlan not 100 flags syn/syn length 40-1500 ttl 0-5 unfragmented until 2"
+        "vlan not 100 flags syn/syn length 40-1500 ttl 0-5 unfragmented log until 2"
     )
     assert rule["comment"] == FILLED["Comment"]
 
@@ -148,3 +157,34 @@ def test_a_rule_that_drops_everything_asks_first(page: Page, host: Host) -> None
     bar.press("Enter")
     page.get_by_role("button", name="Add it").click()
     expect(page.locator("tr[data-rule]")).to_have_count(1)
+
+
+def test_cutting_off_a_session_asks_first(page: Page, host: Host) -> None:
+    """Somebody is logged in from the box by SSH; adding, editing and enabling ask alike."""
+    with ExitStack() as stack:
+        with host.space.inside():
+            listener = stack.enter_context(socket.create_server((BRIDGE, 22)))
+        with host.box.inside():
+            stack.enter_context(socket.create_connection((BRIDGE, 22)))
+        stack.enter_context(listener.accept()[0])
+        ask, bar = page.get_by_role("dialog"), page.get_by_role("combobox", name="Add a rule")
+        bar.fill("drop from 172.17.0.0/24")
+        expect(page.locator("#quick-says")).to_contain_text(f"drops the SSH session from {BOX}")
+        bar.press("Enter")
+        expect(ask).to_contain_text(f"drops the SSH session from {BOX}")
+        ask.get_by_role("button", name="Cancel").click()
+        assert host.texts() == []
+        bar.press("Enter")
+        ask.get_by_role("button", name="Add it").click()
+        rule = row(page, "172.17.0.0/24")
+        expect(rule).to_be_visible()
+        rule.focus()
+        page.keyboard.press(" ")  # To disable needs no question.
+        expect(rule).to_contain_text("disabled")
+        rule.focus()
+        page.keyboard.press(" ")
+        ask.get_by_role("button", name="Enable it").click()
+        expect(rule.locator(".sentence")).to_have_text("drop from 172.17.0.0/24")
+        bar.fill("drop from 172.17.0.9")
+        bar.press("Enter")
+        expect(row(page, "172.17.0.9")).to_be_visible()
