@@ -7,7 +7,7 @@ that was in force before.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -20,12 +20,14 @@ from .instance import Instance, now_text
 from .model import AttachmentSpec
 from .ruleset import State
 from .store import AttachmentRow
-from .times import seconds_of
 
 if TYPE_CHECKING:
+    from .columns import Entry
     from .dataplane import Dataplane
-    from .generation import Compiled
+    from .generation import Compiled, Place, SetWorld
     from .kernel.programs import Program
+    from .rule import Rule
+    from .views import Policy
 
 
 def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
@@ -39,12 +41,17 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
     began = time.monotonic()
     # First the maps: to make them gives the sets' classes other numbers.
     dataplane = loaded(instance)
-    compiled = compiled_for(instance, new)
-    if slots := ruleset.new_slots(old, new):
-        # Whoever used such a slot left in an earlier change; no packet may count there any more.
-        dataplane.settle()
-        dataplane.zero_slot(slots)
-    instance.store.record(old, new, by=by, action=action, now=now_text())
+    compiled = next_generation(instance, dataplane, new)
+    try:
+        if slots := ruleset.new_slots(old, new):
+            # Whoever used such a slot left in an earlier change; no packet may count there any
+            # more.
+            dataplane.settle()
+            dataplane.zero_slot(slots)
+        instance.store.record(old, new, by=by, action=action, now=now_text())
+    except BaseException:
+        dataplane.forget()
+        raise
     crash_point("after-record")
     try:
         dataplane.write(compiled, lambda: reload_programs(instance, dataplane))
@@ -55,41 +62,62 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         fill = asdict(compiled.need)
         instance.store.commit(new.revision, dataplane.read_counters, took=took, fill=fill)
     except BaseException as error:
+        dataplane.forget()
         _undo(instance, dataplane, old, new.revision, error)
         raise
     crash_point("after-commit")
     return instance.state
 
 
+def next_generation(instance: Instance, dataplane: Dataplane, new: State) -> Compiled:
+    """The tables of a ruleset that is to follow the one in force: that one's, changed in place,
+    when little differs; else compiled whole."""
+    from .delta import apply
+    from .edits import edits
+
+    rules, basis = new.kernel_rules(), _basis(instance, new)
+    now = dataplane.in_force
+    if now is not None and now.basis == basis:
+        few = edits(now.sources, rules, _entries)
+        if few is not None and all(apply(now, edit) for edit in few):
+            now.sources = rules
+            return now
+        # Of two edits the first may have been made.
+        dataplane.forget()
+    return _compile(rules, basis, least=dataplane.sets.sizes.positions)
+
+
 def compiled_for(instance: Instance, state: State) -> Compiled:
     """The tables of a ruleset, for the attachments and the sets' classes as they are now."""
-    from .compiler import compile_ruleset
-    from .generation import Entry, Place
-    from .layout import Action
-    from .match import match_of
+    return _compile(state.kernel_rules(), _basis(instance, state))
 
-    entries = [
-        Entry(
-            match_of(rule),
-            Action[rule.action.upper()],
-            slot,
-            _expiry(rule.expires),
-            bool(rule.log),
-        )
-        for rule, slot in state.kernel_rules()
-    ]
+
+def _basis(instance: Instance, state: State) -> tuple[Policy, list[Place], SetWorld]:
+    from .generation import Place
+
     places = [
         Place(row.number, row.iface, row.place == "tc-egress") for row in instance.attachments
     ]
-    return compile_ruleset(entries, state.policy, places, instance.sets.world(state))
+    return state.policy, places, instance.sets.world(state)
 
 
-def _expiry(moment: str | None) -> int:
-    """The moment by CLOCK_BOOTTIME, which the kernel compares with; 0 is never."""
-    if moment is None:
-        return 0
-    left = seconds_of(moment) * 10**9 - time.time_ns()
-    return max(1, time.clock_gettime_ns(time.CLOCK_BOOTTIME) + left)
+def _compile(
+    rules: Sequence[tuple[Rule, int]],
+    basis: tuple[Policy, list[Place], SetWorld],
+    *,
+    least: int = 0,
+) -> Compiled:
+    from .compiler import compile_ruleset
+
+    compiled = compile_ruleset(_entries(rules), *basis, least=least)
+    compiled.basis, compiled.sources = basis, rules
+    return compiled
+
+
+def _entries(rules: Sequence[tuple[Rule, int]]) -> list[Entry]:
+    from .compiler import entries_of
+
+    return entries_of(rules, now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
 def loaded(instance: Instance) -> Dataplane:
@@ -131,6 +159,20 @@ def regenerate(instance: Instance, dataplane: Dataplane) -> None:
     state = instance.state
     compiled = compiled_for(instance, state)
     dataplane.commit(compiled, state.revision, lambda: reload_programs(instance, dataplane))
+
+
+def tidy(instance: Instance) -> None:
+    """After changes, when there is time: bring the copy left behind up to date, and give the
+    attachments programs that do no more than the ruleset needs."""
+    dataplane = instance.dataplane()
+    if dataplane is not None:
+        dataplane.prime()
+        narrow(instance, dataplane)
+
+
+def narrow(instance: Instance, dataplane: Dataplane) -> None:
+    """Programs that do no more than the ruleset in force needs."""
+    dataplane.narrow(lambda: reload_programs(instance, dataplane))
 
 
 def reload_programs(instance: Instance, dataplane: Dataplane) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,7 @@ from .groups import Header, Neutral, What, Where
 from .layout import Action, Feature, PolicyBit
 from .match import match_of
 from .ports import Ports
+from .times import seconds_of
 from .views import Policy
 
 if TYPE_CHECKING:
@@ -44,21 +44,26 @@ def compile(
 
     `now_boot_ns` is CLOCK_BOOTTIME, the clock by which the kernel expires rules. Raises Full.
     """
-    boot = time.time_ns() - now_boot_ns
-    entries = [
-        Entry(match_of(r), Action[r.action.upper()], slot, _expires(r.expires, boot), bool(r.log))
-        for r, slot in rules
-    ]
     places = [
         Place(number, iface, direction == "egress") for number, iface, direction in attachments
     ]
-    return compile_ruleset(entries, policy, places, world)
+    return compile_ruleset(entries_of(rules, now_boot_ns=now_boot_ns), policy, places, world)
+
+
+def entries_of(rules: Sequence[tuple[Rule, int]], *, now_boot_ns: int) -> list[Entry]:
+    """What the compiler takes, of (rule, slot)s; `now_boot_ns` as for compile()."""
+    boot = time.time_ns() - now_boot_ns
+    return [
+        Entry(match_of(r), _ACTIONS[r.action], slot, _expires(r.expires, boot), bool(r.log))
+        for r, slot in rules
+    ]
+
+
+_ACTIONS = {action.name.lower(): action for action in Action}
 
 
 def _expires(text: str | None, boot: int) -> int:
-    if text is None:
-        return 0
-    return max(1, int(datetime.fromisoformat(text).timestamp()) * 10**9 - boot)
+    return 0 if text is None else max(1, seconds_of(text) * 10**9 - boot)
 
 
 def compile_ruleset(

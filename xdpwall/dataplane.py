@@ -14,22 +14,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from . import layout
 from .errors import Conflict, Failed
 from .eventmaps import EventMaps
-from .generation import Compiled
+from .generation import Compiled, Touched
 from .kernel import bpffs, mmio
 from .kernel.maps import Map
 from .kernel.objects import load_object, read_btf
 from .kernel.programs import BPF_F_XDP_HAS_FRAGS, Program
 from .layout import Control, Feature, Sizes
 from .mapset import SHARED, MapSet
+from .percpu import sums, totals
 from .tapmaps import TapMaps
-from .views import Count, Place, Totals
+from .views import Place, Totals
 from .views_packets import EventSettings
 
 
@@ -45,8 +43,10 @@ class Dataplane:
         self._logging = False
         self._settled = False
         self._wanted = Feature(0)
-        self._written: Feature | None = None  # by what is in the idle copy
-        self._used: Feature | None = None  # by what is in force
+        self._written: Compiled | None = None  # what is in the idle copy, to be switched to
+        self._from_force = False  # it is the generation in force, changed in place
+        self._force: Compiled | None = None
+        self._lag: Touched | None = None  # what the idle copy lacks of it, where that is known
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -206,24 +206,54 @@ class Dataplane:
         """
         self.settle()
         self._wanted |= self.features | compiled.features
+        known = compiled is self._force
         if not self.sets.sizes.holds(compiled.need):
             self._grow(self.sets.sizes.grown_to(compiled.need), swap)
         elif self._wanted != self.features:
             swap()
         self._store_features(self._wanted)
-        self.sets.write(1 - self.control.copy, compiled)
-        self._written = compiled.features
+        lag, self._lag = self._lag, None
+        if known and lag is not None and compiled.capacity == self.sets.sizes.positions:
+            self.sets.write_touched(1 - self.control.copy, compiled, lag | compiled.touched)
+        else:
+            self.sets.write(1 - self.control.copy, compiled)
+        self._written, self._from_force = compiled, known
         self._logging = bool((compiled.rules["action"] & layout.RULE_LOG).any())
+
+    @property
+    def in_force(self) -> Compiled | None:
+        """The generation in force, when it was this object that wrote it. Whoever changes it in
+        place (delta.py) gives it to write() and switch(), or calls forget()."""
+        return self._force
+
+    def forget(self) -> None:
+        """What is in memory may not be what is in force; the next change is compiled whole."""
+        self._force, self._lag = None, None
+
+    @property
+    def untidy(self) -> bool:
+        """Would prime() or narrow() do anything?"""
+        force = self._force
+        return force is not None and (self._lag is None or force.features != self.features)
+
+    def prime(self) -> None:
+        """Bring the copy left behind up to the generation in force, so that the next change writes
+        only what it touches. Waits for a grace period if need be."""
+        if self._force is None or self._lag is not None:
+            return
+        self.settle()
+        self.sets.write(1 - self.control.copy, self._force)
+        self._lag = Touched()
 
     def narrow(self, swap: Callable[[], None]) -> None:
         """Programs that can do no more than the generation in force needs, when this process knows
         what that is; `swap()` as for write(). Not while packets may be judged by the copy that was
         left behind."""
-        if self._used is None or self._used == self.features:
+        if self._force is None or self._force.features == self.features:
             return
         self.settle()
-        self._wanted = self._used
-        self._store_features(self._used)
+        self._wanted = self._force.features
+        self._store_features(self._wanted)
         swap()
 
     def switch(self, revision: int) -> None:
@@ -232,7 +262,11 @@ class Dataplane:
         events = self.events.needed(logging=self._logging)
         self._store(Control(1 - now.copy, now.on, revision, events))
         self._settled = False
-        self._used = self._written
+        force = self._written
+        if force is not None:
+            self._lag = force.touched if self._from_force else None
+            force.touched = Touched()
+        self._force, self._written = force, None
 
     def commit(self, compiled: Compiled, revision: int, swap: Callable[[], None]) -> None:
         """write() and switch()."""
@@ -252,7 +286,7 @@ class Dataplane:
         number = (self._newest() or 0) + 1
         bigger = old.grown(sizes, self._shared, copy)
         bigger.pin(self.folder, number)
-        self._sets = bigger
+        self._sets, self._lag = bigger, None
         swap()
         old.close()
         self.retire()
@@ -314,28 +348,11 @@ class Dataplane:
         """(packets, bytes) of each slot, summed over CPUs."""
         if not slots:
             return []
-        sums = _sum(self._shared["counters"], slots)
-        return [(int(packets), int(size)) for packets, size in sums]
+        return [(p, size) for p, size in sums(self._shared["counters"], slots).tolist()]
 
     def read_totals(self, numbers: Sequence[int]) -> list[Totals]:
         """The totals of each attachment number."""
-        if not numbers:
-            return []
-        answer = []
-        for row in _sum(self._shared["totals"], numbers):
-            c = [Count(packets=int(row[i]), bytes=int(row[i + 1])) for i in range(0, 10, 2)]
-            seen = Count(packets=c[0].packets + c[1].packets, bytes=c[0].bytes + c[1].bytes)
-            answer.append(
-                Totals(
-                    seen=seen,
-                    passed=c[0],
-                    dropped=c[1],
-                    policy_dropped=c[2],
-                    malformed=c[3],
-                    errors=c[4],
-                )
-            )
-        return answer
+        return totals(self._shared["totals"], numbers) if numbers else []
 
     def zero_slot(self, slots: Sequence[int]) -> None:
         """Zero counters that no generation in use counts on; settle() comes first."""
@@ -350,14 +367,6 @@ class Dataplane:
 def object_path(name: str) -> Path:
     """The compiled object `xdp` or `tc` inside the package."""
     return Path(str(files("xdpwall") / "bpf" / f"{name}.bpf.o"))
-
-
-def _sum(counters: Map, indices: Sequence[int]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    raw = counters.read_percpu(indices)
-    sums: np.ndarray[Any, np.dtype[np.uint64]] = (
-        np.ascontiguousarray(raw).view("<u8").sum(axis=1, dtype="<u8")
-    )
-    return sums
 
 
 def _accept_everything() -> Compiled:

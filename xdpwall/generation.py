@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -111,6 +112,12 @@ class Compiled:
         self.features = Feature(0)
         self.groups: list[Group] = []
         self.touched = Touched()
+        self.basis: object = None
+        self.sources: Sequence[tuple[Any, int]] = ()
+        """Policy, places and sets, and (rule, slot)s: what it was compiled from, as its maker
+        compares them."""
+        self.stale = 0
+        """Rules that have gone since it was compiled."""
 
     @property
     def need(self) -> Sizes:

@@ -1,12 +1,16 @@
-"""Grace periods waited for in the background, so that the next change need not."""
+"""What the next change need not wait for, done in the background after the last one."""
 
 from __future__ import annotations
 
 import threading
 from contextlib import suppress
 
+from .changes import tidy
 from .errors import XdpwallError
 from .instance import Instance
+
+_QUIET = 0.2
+"""Seconds without a change before what can wait is done: it takes the lock for tens of ms."""
 
 
 class Settler:
@@ -36,7 +40,11 @@ class Settler:
             if self._ending:
                 return
             # A failure here is met again, and told, by the next change.
+            dataplane = None
             with suppress(XdpwallError), self._instance.lock.threads:
                 dataplane = self._instance.dataplane()
                 if dataplane is not None:
                     dataplane.settle()
+            if dataplane is not None and dataplane.untidy and not self._work.wait(_QUIET):
+                with suppress(XdpwallError), self._instance.writing():
+                    tidy(self._instance)

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "xdpwall"
 ACTING = {
     "advice", "applying", "attach", "attachments", "attachmentviews", "changes", "dataplane",
     "doctor", "doctorlinks", "eventnames", "eventreader", "instance", "interfaces", "lock", "mapset", "metrics", "namespace", "orphans", "pins",
-    "pinnedcounters", "places", "reader", "recovery", "restoring", "setbulk", "setchanges",
+    "percpu", "pinnedcounters", "places", "reader", "recovery", "restoring", "setbulk", "setchanges",
     "setengine", "setexpiry", "setfacade", "setloads", "setmaps", "settables", "settling", "setviews",
     "store", "trace",
 }  # fmt: skip

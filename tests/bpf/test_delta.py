@@ -1,0 +1,137 @@
+"""Rulesets that are reached change by change judge as the reference says: what a change leaves
+alone in the kernel is right, and so is what it moves."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.duel.draw import draw_case
+from tests.support.duel.duel import Duel
+from tests.support.kernelbench import NUMBERS, PLACES, KernelBench
+from tests.support.netns import Lab
+from xdpwall.compiler import NO_SETS, compile_ruleset, entries_of
+from xdpwall.delta import MOST, apply
+from xdpwall.edits import edits
+from xdpwall.generation import Place
+from xdpwall.model import Rule
+from xdpwall.views import Policy
+
+SEED = 61_121
+EXTRA_SLOTS = 20_000
+Sources = list[tuple[Rule, int]]
+
+
+class Stepping(KernelBench):
+    """Comes to a ruleset from a part of it mixed with rules of the ones before."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.random = random.Random(SEED)
+        self.former: list[Rule] = []
+        self.whole = self.changed = 0
+
+    def load(
+        self, rules: Iterable[Rule | str | Mapping[str, Any]], policy: Policy | None = None
+    ) -> None:
+        self.rules = [r if isinstance(r, Rule) else Rule.parse(r) for r in rules]
+        target: Sources = [(rule, slot) for slot, rule in enumerate(self.rules)]
+        extra = [(rule, EXTRA_SLOTS + n) for n, rule in enumerate(self.former[-12:])]
+        part = [source for source in target if self.random.random() < 0.6] + extra
+        self.random.shuffle(part)
+        self.put(part, policy or Policy())
+        for step in self.steps(part, target):
+            self.put(step, policy or Policy())
+        self.dataplane.zero_slot(range(len(self.rules)))
+        self.former += self.rules
+
+    def steps(self, now: Sources, target: Sources) -> Iterable[Sources]:
+        """Rule by rule: those that go, those that move, those that come, in any order."""
+        slots = [slot for _, slot in target]
+        now = list(now)
+        while now != target:
+            wrong = [n for n, (_, slot) in enumerate(now) if slot >= EXTRA_SLOTS]
+            order = [slot for _, slot in now if slot < EXTRA_SLOTS]
+            missing = [slot for slot in slots if slot not in order]
+            if wrong and (not missing or self.random.random() < 0.4):
+                del now[self.random.choice(wrong)]
+            elif missing and (order != sorted(order) or self.random.random() < 0.7):
+                slot = self.random.choice(missing)
+                now.insert(self.random.randint(0, len(now)), target[slot])
+            elif order != sorted(order):
+                n = next(n for n, slot in enumerate(order) if slot != sorted(order)[n])
+                slot = sorted(order)[n]
+                at = next(i for i, source in enumerate(now) if source[1] == order[n])
+                now.remove(target[slot])
+                now.insert(at, target[slot])
+            else:
+                slot = missing[0]
+                at = next((i for i, (_, other) in enumerate(now) if other > slot), len(now))
+                now.insert(at, target[slot])
+            yield list(now)
+
+    def put(self, sources: Sources, policy: Policy) -> None:
+        """By edits where that is possible, as changes.py does it."""
+        places = [Place(NUMBERS[p], self.iface, p == "tc-egress") for p in PLACES]
+        g = self.dataplane.in_force
+        few = None if g is None or g.basis != policy else edits(g.sources, sources, self.entries)
+        if g is not None and few is not None and all(apply(g, edit) for edit in few):
+            self.changed += 1
+        else:
+            self.dataplane.forget()
+            least = self.dataplane.sets.sizes.positions
+            g = compile_ruleset(self.entries(sources), policy, places, NO_SETS, least=least)
+            g.basis = policy
+            self.whole += 1
+        g.sources = list(sources)
+        self.revision += 1
+        self.dataplane.commit(g, self.revision, self._forget_programs)
+        if self.random.random() < 0.3:
+            self.dataplane.prime()
+
+    @staticmethod
+    def entries(sources: Sequence[tuple[Rule, int]]) -> Any:
+        return entries_of(sources, now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+
+
+@pytest.fixture
+def stepping(lab: Lab) -> Iterable[Stepping]:
+    with Stepping(lab.bpffs) as bench:
+        yield bench
+
+
+def test_reached_step_by_step(stepping: Stepping) -> None:
+    duel = Duel(stepping)
+    for seed in range(SEED, SEED + 25):
+        case = draw_case(seed)
+        assert duel.run(case) is None, f"seed {seed}"
+    assert stepping.changed > stepping.whole > 0
+
+
+def test_inserted_at_the_front_until_there_is_no_gap(stepping: Stepping) -> None:
+    """Each new rule comes first, so that the others have to move; every one is told apart."""
+    from tests.support import frames as f
+
+    sources: Sources = [(Rule.parse("drop udp/53 from 10.9.9.9"), 0)]
+    stepping.put(sources, Policy())
+    for n in range(1, 2 * MOST):
+        sources.insert(
+            second_now_and_then(n), (Rule.parse(f"drop udp/{n} from 10.0.0.0/{8 + n % 24}"), n)
+        )
+        stepping.put(sources, Policy())
+    assert stepping.changed > 1.5 * MOST
+    stepping.rules = [rule for rule, slot in sorted(sources, key=lambda source: source[1])]
+    for n in range(1, 2 * MOST):
+        wanted = next(s for r, s in sources if s and r.dport == str(n))
+        judged = stepping.judge("xdp", f.ether(f.ipv4(f.udp(dport=n), src="10.0.0.0")))
+        assert judged.counted == (wanted,)
+
+
+def second_now_and_then(n: int) -> int:
+    """Mostly the front, now and then the second place."""
+    return n % 5 == 0

@@ -1,0 +1,119 @@
+"""One generation -> the next one, by what differs: a few rules go, a few come. Pure.
+
+Positions have gaps, so that a rule that comes finds a place between its neighbours; where there is
+none, those up to the next gap move by one. Its bit goes into the rows whose packets satisfy it; a
+prefix or a range of ports that is new splits the classes that it cuts through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from . import layout
+from .columns import Columns, Entry
+from .compiler import deciding
+from .generation import Compiled
+
+MOST = 64
+"""Rules in one change, those that go and those that come; past it, compiling anew is as quick."""
+
+
+class Edit(NamedTuple):
+    """At place `at` of the entries, `gone` of them make way for `new`."""
+
+    at: int
+    gone: int
+    new: Sequence[Entry]
+
+
+def apply(g: Compiled, edit: Edit) -> bool:
+    """Change `g` in place; False, and nothing changed, when it has to be compiled anew.
+
+    What was written is in `g.touched`.
+    """
+    columns = Columns(edit.new)
+    if not _fits(g, edit, columns):
+        return False
+    for _ in range(edit.gone):
+        position = g.positions.pop(edit.at)
+        del g.entries[edit.at]
+        g.clear_bit(position)
+        g.rules[position] = 0
+        g.touched.positions.add(position)
+        g.stale += 1
+    if not edit.new:
+        return True
+    for group in g.groups:
+        group.prepare(g, columns)
+    chosen = [(group.rows, group.satisfied(columns)) for group in g.groups]
+    for n, entry in enumerate(edit.new):
+        position = _place(g, edit.at + n)
+        g.positions.insert(edit.at + n, position)
+        g.entries.insert(edit.at + n, entry)
+        g.set_bit(np.concatenate([rows[found[:, n]] for rows, found in chosen]), position)
+        g.rules[position] = (entry.slot, entry.kernel_action, entry.expires)
+        g.touched.positions.add(position)
+    return True
+
+
+def _fits(g: Compiled, edit: Edit, columns: Columns) -> bool:
+    count = len(g.entries) - edit.gone + len(edit.new)
+    if count > g.capacity or len(edit.new) + edit.gone > MOST or not g.entries:
+        return False
+    # Classes that only rules which are gone told apart stay until then.
+    if g.stale > len(g.entries) // 2 + layout.MIN_POSITIONS:
+        return False
+    if deciding(edit.new) & ~g.features:
+        return False
+    return all(group.admits(columns) for group in g.groups) and not _new_field(g, columns)
+
+
+def _new_field(g: Compiled, columns: Columns) -> bool:
+    """Does a rule name a field that no rule has named so far? Then it has no rows to join."""
+    F = layout.Feature
+    wanted = F(0)
+    if not columns.free("iface").all() or columns.uses("egress", "vlan"):
+        wanted |= F.WHERE
+    if columns.uses("length_low", "ttl_low"):
+        wanted |= F.HEADER
+    for name, port in (("sport", F.SPORT), ("dport", F.DPORT)):
+        if not columns.free(name).all():
+            wanted |= port
+    for name, four, six, of in (
+        ("src", F.SRC4, F.SRC6, F.SRC_SET),
+        ("dst", F.DST4, F.DST6, F.DST_SET),
+    ):
+        for value in columns.values(name):
+            if value is not None:
+                wanted |= four if value[1].family == 4 else six
+        if not columns.free(f"{name}_set").all():
+            wanted |= of
+    return bool(wanted & ~g.features)
+
+
+def _place(g: Compiled, at: int) -> int:
+    """A free position for the entry that will stand at `at`."""
+    low = g.positions[at - 1] if at else -1
+    high = g.positions[at] if at < len(g.positions) else g.capacity
+    if high - low > 1:
+        return (low + high) // 2
+    taken = np.zeros(g.capacity, dtype=bool)
+    taken[g.positions] = True
+    after = np.flatnonzero(~taken[high:])
+    before = np.flatnonzero(~taken[: low + 1])
+    if after.size and (not before.size or int(after[0]) <= low - int(before[-1])):
+        gap = high + int(after[0])
+        _move(g, at, at + gap - high, 1)
+        g.shift(high, gap - 1, 1)
+        return high
+    gap = int(before[-1])
+    _move(g, at - (low - gap), at, -1)
+    g.shift(gap + 1, low, -1)
+    return low
+
+
+def _move(g: Compiled, first: int, end: int, step: int) -> None:
+    g.positions[first:end] = [position + step for position in g.positions[first:end]]
