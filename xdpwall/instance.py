@@ -64,10 +64,13 @@ class Instance:
 
         `in_need` is for the ways out (off, detach): they go on when nothing can be mended.
         """
-        with self.lock.hold():
-            self._check_namespace(self.store.read().binding)
+        with self.lock.hold(), self.store.alone():
+            binding, here = self.store.read().binding, _here()
+            if binding != here:
+                self._check_namespace(binding)
             try:
-                self._bind()
+                if binding != here:
+                    self.store.bind(here)
                 self._recover()
             except XdpwallError:
                 if not in_need:
@@ -147,11 +150,6 @@ class Instance:
         return self._sets
 
     # -- which namespace -------------------------------------------------------------------------
-    def _bind(self) -> None:
-        here = Binding(namespace.netns_inode(), namespace.boot_id(), namespace.netns_cookie())
-        if self.store.read().binding != here:
-            self.store.bind(here)
-
     def _check_namespace(self, binding: Binding | None) -> None:
         here = namespace.netns_inode()
         if binding is None or binding.boot_id != namespace.boot_id():
@@ -168,6 +166,10 @@ class Instance:
             hint="run the command in that namespace (nsenter --net=...), or give this one an "
             "instance of its own: --state-dir DIR --bpffs DIR --socket PATH",
         )
+
+
+def _here() -> Binding:
+    return Binding(namespace.netns_inode(), namespace.boot_id(), namespace.netns_cookie())
 
 
 def now_text() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import socket
@@ -19,6 +20,7 @@ def netns_inode() -> int:
     return os.stat("/proc/thread-self/ns/net").st_ino
 
 
+@functools.cache
 def boot_id() -> str:
     """The kernel's name for this boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,10 @@ class Store:
     def version(self) -> int:
         """Changes when another process has written."""
         return self._database.data_version()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """For as long as the instance's lock is held: no other process writes."""
+        return self._database.alone()
 
     def close(self) -> None:
         """Close the file."""
