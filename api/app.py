@@ -17,6 +17,7 @@ from xdpwall.api import (
     rule,
     rules,
     ruleset,
+    sets,
     stats,
     switch,
 )
@@ -48,7 +49,19 @@ def create_app(firewall: Watched, *, token: str, hosts: frozenset[str] = LOOPBAC
     hub = Hub(firewall)
     app.state.events = hub
     app.state.workers = Workers(firewall, changed=hub.wake)
-    for noun in (health, stats, metrics, events, interfaces, rules, rule, policy, switch, ruleset):
+    for noun in (
+        health,
+        stats,
+        metrics,
+        events,
+        interfaces,
+        rules,
+        rule,
+        policy,
+        switch,
+        sets,
+        ruleset,
+    ):
         app.include_router(noun.router, prefix=PREFIX, responses=docs.PROBLEMS)
     app.include_router(later.router, prefix=PREFIX)
     app.include_router(health.router, responses=docs.PROBLEMS)

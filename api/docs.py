@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from xdpwall import __version__, views, views_events, views_packets
+from xdpwall import __version__, views, views_events, views_packets, views_sets
 from xdpwall.api import examples
 from xdpwall.api.bodies import BODIES, change_schema, rule_schema
 from xdpwall.api.errors import MEDIA_TYPE, Problem
@@ -101,7 +101,9 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 def _views() -> list[type[BaseModel]]:
     found: list[type[BaseModel]] = []
     every = [
-        one for module in (views, views_events, views_packets) for one in vars(module).values()
+        one
+        for module in (views, views_events, views_packets, views_sets)
+        for one in vars(module).values()
     ]
     for view in every:
         if isinstance(view, type) and issubclass(view, views.View) and view is not views.View:

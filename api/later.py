@@ -8,10 +8,6 @@ from starlette.responses import Response
 from xdpwall.api.errors import HttpError
 
 LATER = [
-    ("/sets", ["GET"]),
-    ("/sets/{name}", ["GET", "PUT", "DELETE"]),
-    ("/sets/{name}/entries", ["POST"]),
-    ("/sets/{name}/test", ["GET"]),
     ("/ruleset/confirm", ["POST"]),
     ("/ruleset/rollback", ["POST"]),
     ("/ruleset/history", ["GET"]),

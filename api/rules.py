@@ -35,6 +35,7 @@ from xdpwall.facade import Facade
 from xdpwall.inputs import bad, number
 from xdpwall.model import MAX_RULES, Rule, parse_rules
 from xdpwall.observing import Watched
+from xdpwall.setnames import SetRow, check_known, named
 
 router = APIRouter(tags=["rules"])
 
@@ -108,13 +109,16 @@ async def parse_rule(call: Reading, raw: Raw) -> Response:
         found: dict[str, Any] = {}
         try:
             rule = Rule.parse(asked.text)
+            _check_sets(firewall, rule, asked.text)
             warnings = firewall.advise(rule)
             found = {"rule": rule.to_json(), "text": rule.text, "warnings": warnings}
             found["cuts"] = call.cut_off(rule, firewall)
         except InvalidInput as error:
             found = {"problem": body_of(error)}
         if asked.partial:
-            found |= asdict(complete(asked.text, [name for _, name in socket.if_nameindex()]))
+            names = [name for _, name in socket.if_nameindex()]
+            sets = [one.name for one in firewall.sets().sets] if _may_name_set(asked.text) else []
+            found |= asdict(complete(asked.text, names, sets))
         return answer(Parsed(**found))
 
     return await call.read(work)
@@ -193,6 +197,24 @@ async def _set_enabled(call: Call, raw: bytes, enabled: bool) -> Response:
         return answer(firewall.enable_rules(ids, enabled, by=call.by))
 
     return await call.write(work)
+
+
+def _check_sets(firewall: Facade, rule: Rule, text: str) -> None:
+    """The problem that adding a rule would answer which names an unknown set."""
+    if not named(rule):
+        return
+    try:
+        check_known([rule], [SetRow(one.name, 0, one.created) for one in firewall.sets().sets])
+    except InvalidInput as error:
+        word = str(error.value)
+        start = text.find(word)
+        error.span = (start, start + len(word))
+        raise
+
+
+def _may_name_set(text: str) -> bool:
+    """Whether the word being typed is an address: the sets are read for no other."""
+    return any(word in ("from", "to") for word in text.split()[-3:])
 
 
 def _ids(ids: list[str]) -> list[str]:

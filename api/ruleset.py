@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from xdpwall import views
 from xdpwall.api import examples
 from xdpwall.api.bodies import RulesetBody
 from xdpwall.api.checks import parse_json
-from xdpwall.api.deps import NOTHING, Changing, Raw, Reading, answer, only, revision_etag
+from xdpwall.api.deps import Changing, Raw, Reading, answer, no_body, only, revision_etag
 from xdpwall.api.docs import answers, takes
 from xdpwall.facade import Facade
 from xdpwall.inputs import later
@@ -23,13 +23,15 @@ router = APIRouter(tags=["ruleset"])
 @router.get(
     "/ruleset",
     responses=answers(None, examples.RULESET, what="The ruleset; PUT takes it back unchanged"),
-    dependencies=NOTHING,
+    dependencies=[only("sets"), Depends(no_body)],
 )
-async def show_ruleset(call: Reading) -> Response:
+async def show_ruleset(
+    call: Reading, sets: Annotated[bool, Query(description="what they hold too")] = False
+) -> Response:
     """Policy, rules and attachments, as `apply` takes them."""
 
     def work(firewall: Facade) -> Response:
-        revision, ruleset = firewall.ruleset()
+        revision, ruleset = firewall.ruleset(sets=sets)
         return answer(ruleset.to_json(), etag=revision_etag(revision))
 
     return await call.read(work)

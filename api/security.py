@@ -26,6 +26,9 @@ LARGE_BODY = 16 << 20
 SMALL_BODY = 64 << 10
 LARGE = {"/api/v1/rules", "/api/v1/ruleset"}
 """Paths that take a whole ruleset; 16 MiB is the ruleset file's limit too."""
+SETS = "/api/v1/sets/"
+SET_BODY = 128 << 20
+"""A packed set of as many IPv4 addresses as one may hold takes 86 MiB."""
 
 OPEN = {"/healthz", "/api/v1/healthz"}
 """Paths of the API that need no token."""
@@ -139,6 +142,8 @@ def in_api(path: str) -> bool:
 
 def limit_of(scope: Scope) -> int:
     """Bytes that the request's body may have."""
+    if scope["path"].startswith(SETS):
+        return SET_BODY
     return LARGE_BODY if scope["path"] in LARGE else SMALL_BODY
 
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.support.service import Service
-from xdpwall import views, views_packets
+from xdpwall import views, views_packets, views_sets
 from xdpwall.api import bodies
 from xdpwall.views_events import EVENTS
 
@@ -16,7 +16,8 @@ Operation = dict[str, Any]
 
 MODELS = {
     model.__name__: model
-    for model in [*vars(views).values(), *vars(views_packets).values(), *bodies.BODIES]
+    for module in (views, views_packets, views_sets)
+    for model in [*vars(module).values(), *bodies.BODIES]
     if isinstance(model, type) and issubclass(model, views.View)
 }
 

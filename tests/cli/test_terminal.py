@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from tests.cli.support import ROOT, Instance, clean_environment
 
@@ -117,6 +118,30 @@ def test_the_watched_table_is_drawn_over_itself_until_ctrl_c(direct: Instance) -
         assert screen.end() == 130
     assert screen.seen.startswith("\x1b[H\x1b[J")
     assert "Traceback" not in screen.seen
+
+
+def test_loading_a_set_shows_a_bar_and_ctrl_c_keeps_the_old_one(
+    direct: Instance, tmp_path: Path
+) -> None:
+    direct.done("set", "create", "bad")
+    direct.done("set", "add", "bad", "192.0.2.7")
+    fifo = tmp_path / "list"
+    os.mkfifo(fifo)
+    # A list without an end, whose writer ends by SIGPIPE once nobody reads it.
+    with subprocess.Popen(["sh", "-c", f"exec yes 10.0.0.1 > {fifo}"]) as writer:
+        with terminal(direct, "set", "load", "bad", str(fifo)) as screen:
+            screen.until("reading bad 1.")
+            screen.type("\x03")
+            assert screen.end() == 130
+        assert writer.wait(timeout=30) == -signal.SIGPIPE
+    assert "Traceback" not in screen.seen
+    assert direct.json("set", "list", "bad")["entries"] == [{"entry": "192.0.2.7"}]
+    path = tmp_path / "file"
+    path.write_text("10.0.0.1\n" * 200_000)
+    with terminal(direct, "set", "load", "bad", str(path)) as screen:
+        assert screen.end() == 0
+    assert re.search(r"reading bad \[#+\.*\] +\d+%", screen.seen)
+    assert "writing bad: 1 entry" in screen.seen
 
 
 def test_serve_says_where_the_page_is_and_ends_on_ctrl_c(direct: Instance) -> None:

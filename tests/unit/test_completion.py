@@ -125,3 +125,22 @@ def _must_be_taken(sentence: str) -> None:
         parse_sentence(sentence)
     except InvalidInput as error:
         raise AssertionError(f"{sentence!r}: {error}") from error
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("drop from ", ["@bad", "@best", "not"]),
+        ("drop from @b", ["@bad", "@best"]),
+        ("drop from @bad", []),
+        ("drop tcp/22 to not @be", ["@best"]),
+        ("drop from !@ba", ["@bad"]),
+        ("drop on @b", []),
+    ],
+)
+def test_sets_stand_where_addresses_do(text: str, wanted: list[str]) -> None:
+    found = complete(text, INTERFACES, ["bad", "best"])
+    assert [one.text for one in found.completions] == wanted
+    for one in found.completions:
+        if one.kind == "set":
+            assert parse_sentence(text[: found.word[0]] + one.insert).text

@@ -56,10 +56,11 @@ class RemoteFirewall:
     def health(self) -> views.Health:
         return self._get(views.Health, "/healthz")
 
-    def ruleset(self) -> tuple[int, Ruleset]:
+    def ruleset(self, *, sets: bool = False) -> tuple[int, Ruleset]:
         from ..model import Ruleset
 
-        answer = self._transport.call("GET", "/ruleset")
+        query = {"sets": "true"} if sets else {}
+        answer = self._transport.call("GET", "/ruleset", query=query)
         if answer.revision is None:
             raise _unreadable("/ruleset has no revision")
         return answer.revision, Ruleset.parse(answer.body)

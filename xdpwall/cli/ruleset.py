@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ from .problems import note, warn
 if TYPE_CHECKING:
     from ..facade import Facade
     from ..model import Ruleset
+    from ..setcontent import SetContent
     from ..views import ApplyOutcome
 
 
@@ -47,7 +50,7 @@ def apply(file: str, dry_run: bool, seconds: str | None) -> None:
 
     asked = invocation.get()
     name = "standard input" if file == "-" else file
-    ruleset = load(_read(file), name=name)
+    ruleset = load(_read(file), name=name, files=_set_files(file))
     with firewall() as fw:
         if not dry_run and guarded_client() is not None:
             _guard(fw, ruleset)
@@ -60,28 +63,40 @@ def apply(file: str, dry_run: bool, seconds: str | None) -> None:
 
 
 @click.command()
+@click.option("--no-sets", is_flag=True, help="Leave out what sets hold; apply keeps it then.")
 @common()
-def export() -> None:
-    """Write the ruleset as apply reads it: policy, rules and attachments.
+def export(no_sets: bool) -> None:
+    """Write the ruleset as apply reads it: policy, sets, rules and attachments.
 
-    YAML, or JSON with -j.
+    YAML, or JSON with -j. The entries of a set are listed one a line; of more than 1,000 only
+    those that expire are, and the others are packed: `xdpwall set list NAME --all` lists them.
 
     \b
     Examples:
       xdpwall export > office.yaml
+      xdpwall export --no-sets > rules-alone.yaml
       xdpwall export -j | jq '.rules | length'
     """
     asked = invocation.get()
     with firewall() as fw:
-        _, ruleset = fw.ruleset()
+        _, ruleset = fw.ruleset(sets=not no_sets)
+    if not no_sets and not ruleset.sets:
+        ruleset = replace(ruleset, sets=None)
+    for name, content in (ruleset.sets or {}).items():
+        if len(content) > 1000:
+            note(f"set {name}: {len(content):,} entries, written packed", asked)
     if asked.output == "json":
         Printer(asked).json(ruleset.to_json())
         return
     if asked.output == "name":
         raise InvalidInput("export has no names to print", field="output", hint="-o yaml or json")
-    from ..rulesetfile import dump
+    from ..rulesetfile import MAX_BYTES, dump
 
-    Printer(asked).text(dump(ruleset, format="yaml"))
+    text = dump(ruleset, format="yaml")
+    if len(text) > MAX_BYTES:
+        size = f"{len(text) >> 20} MiB are more than the {MAX_BYTES >> 20} MiB that apply takes"
+        warn([f"{size}: export --no-sets, and each set by: set list NAME --all -q"], asked)
+    Printer(asked).text(text)
 
 
 def _read(file: str) -> str:
@@ -113,6 +128,22 @@ def _read(file: str) -> str:
         ) from error
 
 
+def _set_files(file: str) -> Callable[[str], SetContent]:
+    """Reads what a set names as its file, relative to the ruleset file's folder."""
+    folder = Path() if file == "-" else Path(file).parent
+
+    def read(name: str) -> SetContent:
+        from ..setcontent import SetContent
+        from ..setfile import load
+        from ..times import in_seconds
+
+        found = load(folder / name)
+        timeouts = {entry: in_seconds(seconds) for entry, seconds in found.timeouts.items()}
+        return SetContent(found.entries, timeouts)
+
+    return read
+
+
 def _guard(fw: Facade, ruleset: Ruleset) -> None:
     """What detach and policy set would refuse, apply refuses too."""
     there = fw.status().attachments
@@ -142,6 +173,9 @@ def _words(outcome: ApplyOutcome) -> str:
     ]
     parts = [*counts, f"{outcome.kept} kept"]
     parts += ["policy changed"] if outcome.policy_changed else []
+    parts += [f"set {name} made" for name in outcome.sets_added]
+    parts += [f"set {name} replaced" for name in outcome.sets_replaced]
+    parts += [f"set {name} deleted" for name in outcome.sets_removed]
     parts += [f"attached {name}" for name in outcome.attached]
     parts += [f"detached {name}" for name in outcome.detached]
     head = "would be applied" if outcome.dry_run else f"applied as revision {outcome.revision}"

@@ -14,7 +14,7 @@ TABLE = {
     "test": Lazy("set_list:test", "Whether an address is in a set"),
     "load": Lazy("set_load:load", "Replace a set by the addresses of a file"),
     "list": Lazy("set_list:list_", "List sets, or the entries of one"),
-    "delete": Lazy("set_change:delete", "Delete sets that no rule names"),
+    "delete": Lazy("set_change:delete", "Delete a set that no rule names"),
 }
 
 

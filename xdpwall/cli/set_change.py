@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from . import text
 from .complete import set_names
 from .connect import firewall
 from .options import change, common, invocation
@@ -72,12 +73,12 @@ def remove(name: str, entries: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=set_names)
+@click.argument("name", metavar="NAME", shell_complete=set_names)
 @click.option("--ignore-missing", is_flag=True, help="A name that is not there is no error.")
 @change()
 @common()
-def delete(names: tuple[str, ...], ignore_missing: bool) -> None:
-    """Delete sets. One that a rule names is refused.
+def delete(name: str, ignore_missing: bool) -> None:
+    """Delete a set. One that a rule names is refused.
 
     \b
     Examples:
@@ -87,23 +88,15 @@ def delete(names: tuple[str, ...], ignore_missing: bool) -> None:
     from ..views import DeleteOutcome
 
     asked = invocation.get()
-    deleted: list[str] = []
-    revision = 0
     with firewall() as fw:
-        for name in dict.fromkeys(names):
-            try:
-                outcome = fw.delete_set(name, by=asked.author())
-            except NotFound:
-                if not ignore_missing:
-                    raise
-                continue
-            deleted += outcome.deleted
-            revision = outcome.revision
-        if not revision:
-            revision = fw.status().revision
-    words = f"deleted: {', '.join(deleted)}" if deleted else "nothing to delete"
-    result = DeleteOutcome(revision=revision, deleted=deleted)
-    Printer(asked).show(result.to_json, lambda: deleted, lambda: note(words, asked))
+        try:
+            outcome = fw.delete_set(name, by=asked.author())
+        except NotFound:
+            if not ignore_missing:
+                raise
+            outcome = DeleteOutcome(revision=fw.status().revision, deleted=[])
+    words = f"deleted: {name}" if outcome.deleted else "nothing to delete"
+    Printer(asked).show(outcome.to_json, lambda: outcome.deleted, lambda: note(words, asked))
 
 
 def _change(
@@ -121,6 +114,5 @@ def _change(
     counts = (("added", outcome.added), ("removed", outcome.removed))
     parts = [f"{count:,} {what}" for what, count in counts if count]
     parts += [f"{outcome.unchanged:,} unchanged"] if outcome.unchanged else []
-    entries = "1 entry" if outcome.entries == 1 else f"{outcome.entries:,} entries"
-    words = f"{name}: {', '.join(parts)}; {entries} now"
+    words = f"{name}: {', '.join(parts)}; {text.entries(outcome.entries)} now"
     Printer(asked).show(outcome.to_json, lambda: [name], lambda: note(words, asked))

@@ -14,6 +14,7 @@ from .options import Invocation, change, common, invocation
 from .output import Printer
 from .problems import note, warn
 from .progress import Bar
+from .text import entries
 
 if TYPE_CHECKING:
     from ..setfile import Loaded, Odd, Report
@@ -52,7 +53,7 @@ def load(name: str, file: str, skip_bad: bool) -> None:
         moments = {seconds: in_seconds(seconds) for seconds in set(found.timeouts.values())}
         timeouts = {entry: moments[seconds] for entry, seconds in found.timeouts.items()}
         with firewall() as fw:
-            bar.say(f"writing {name}: {len(found.entries):,} entries")
+            bar.say(f"writing {name}: {entries(len(found.entries))}")
             outcome = fw.replace_set(
                 name, found.entries, timeouts=timeouts or None, by=asked.author()
             )
@@ -85,8 +86,7 @@ def _words(kept: int, report: Report) -> str:
     ):
         if count:
             parts.append(f"{count:,} {what}")
-    entries = "1 entry" if kept == 1 else f"{kept:,} entries"
-    return f"{entries} ({', '.join(parts)})"
+    return f"{entries(kept)} ({', '.join(parts)})"
 
 
 def _tell(report: Report, asked: Invocation) -> None:

@@ -36,6 +36,11 @@ def human(number: int, unit: str = "") -> str:
     raise AssertionError("unreachable")
 
 
+def entries(count: int) -> str:
+    """As `1 entry` or `2,500 entries`."""
+    return "1 entry" if count == 1 else f"{count:,} entries"
+
+
 def ago(then: str, now: datetime | None = None) -> str:
     """How long an RFC 3339 moment lies back: "3s", "12m", "5h", "9d"; unreadable text as it is."""
     try:
