@@ -95,6 +95,8 @@ export const api = {
   remove: (id) => request("DELETE", `/rules/${name(id)}`),
   policy: (changes) => request("PUT", "/policy", changes),
   turn: (on) => request("PUT", "/switch", { on }),
+  events: () => request("GET", "/events/settings"),
+  setEvents: (changes) => request("PUT", "/events/settings", changes),
   attach: (iface, place, options) => request("PUT", seat(iface, place), options),
   detach: (iface, place) => request("DELETE", seat(iface, place)),
 };

@@ -1,6 +1,7 @@
 // The page: one screen, drawn from the state.
 
 import { Drawer } from "./drawer.mjs";
+import { Events } from "./events.mjs";
 import { Gate } from "./gate.mjs";
 import { Header } from "./header.mjs";
 import { Help } from "./help.mjs";
@@ -34,6 +35,7 @@ function App() {
             <${Warnings} warnings=${status.warnings} />
             <${Interfaces} interfaces=${interfaces} meters=${meters} held=${held} />
             <${QuickAdd} held=${held} suggestion=${suggestion} />
+            <${Events} held=${held} reported=${state.reported} />
             <${Rules} state=${state} held=${held} iface=${iface} suggest=${(text) => setSuggestion({ text })} />
           </main>
           <${Foot} status=${status} />

@@ -4,6 +4,7 @@ import { serviceTime } from "./api.mjs";
 import { advance, restart } from "./meters.mjs";
 import { merged } from "./order.mjs";
 import { takeRules } from "./others.mjs";
+import { forget, take } from "./packets.mjs";
 import { set, state } from "./store.mjs";
 
 let served = []; // the rules as the events tell them
@@ -33,11 +34,13 @@ const HEAR = {
   snapshot({ status, rules, interfaces, counters }) {
     served = rules;
     const meters = restart(state.meters, rules, counters, serviceTime());
-    set({ status, interfaces, meters });
+    forget();
+    set({ status, interfaces, meters, reported: counters.events });
     settle(status.revision);
   },
   counters(counters) {
-    set({ meters: advance(state.meters, counters, served, serviceTime()) });
+    const meters = advance(state.meters, counters, served, serviceTime());
+    set({ meters, reported: counters.events });
     settle(counters.revision);
   },
   rules({ revision, removed, rules, by }) {
@@ -45,6 +48,7 @@ const HEAR = {
     served = merged(served.filter((rule) => !out.has(rule.id)), rules);
     settle(revision, by);
   },
+  packets: take,
   attachments({ attachments, interfaces }) {
     set({ status: { ...state.status, attachments }, interfaces });
   },

@@ -9,6 +9,7 @@ export const state = {
   rules: [],
   interfaces: [],
   meters: EMPTY,
+  reported: null, // what became of the packets that should have been reported
   lost: null, // {since, why} while nobody answers
   undos: [], // what can still be taken back, newest last: see undo.mjs
   marks: new Map(), // rule id -> {words, who, was}: what somebody else just did to it

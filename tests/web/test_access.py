@@ -49,6 +49,13 @@ def test_axe_finds_nothing(themed: Page, host: Host, traffic: None) -> None:
     page = themed
     expect(row(page, "icmp").locator(".rate")).not_to_have_text("")
     sound(page, "page")
+    host.service.call("PUT", "/events/settings", {"log_drops": True})
+    events = page.get_by_role("button", name="Events")
+    events.click()
+    page.locator(".packets tbody th").first.wait_for()
+    sound(page, "events")
+    events.click()
+    host.service.call("PUT", "/events/settings", {"log_drops": False})
     bar = page.get_by_role("combobox", name="Add a rule")
     bar.press_sequentially("drop udp ")
     page.get_by_role("option", name="from").wait_for()

@@ -1,0 +1,95 @@
+"""The page's list of single packets: what comes, pause, filters, and a rule out of one of them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.netns import wait_for
+from tests.web.conftest import BOX, Host, row
+
+
+@pytest.fixture
+def listed(page: Page, host: Host) -> Locator:
+    """The open list; pings from the box are reported and pass."""
+    changed = host.service.call(
+        "PUT", "/events/settings", {"enabled": True, "log_drops": False, "rate": 1000}
+    )
+    assert changed.status == 200
+    host.attach()
+    host.add("count icmp on docker0 log")
+    page.get_by_role("button", name="Events").click()
+    events = page.locator("section.events")
+    events.get_by_role("button", name="Clear").click()
+    return events
+
+
+def rows(listed: Locator) -> Locator:
+    return listed.locator("tbody tr:not(.gap)")
+
+
+def test_packets_are_listed_and_one_is_blocked(page: Page, host: Host, listed: Locator) -> None:
+    expect(listed).to_contain_text("Nothing reported yet")
+    assert host.ping(3)
+    expect(rows(listed)).to_have_count(3)
+    first = rows(listed).first
+    expect(first).to_contain_text(f"icmp/echo-reply {BOX} > 172.17.0.1")
+    expect(first.locator(".verdict")).to_have_text("pass")
+    expect(first.locator(".by")).to_have_text("policy")
+    expect(listed.locator(".above")).to_contain_text(re.compile("[0-9,]+ reported"))
+    first.get_by_role("button", name="Block this").click()
+    form = page.get_by_role("combobox", name="Sentence")
+    expect(form).to_have_value(f"drop from {BOX} on docker0")
+    form.press("Enter")
+    expect(row(page, f"from {BOX} on docker0")).to_be_visible()
+    assert not host.ping()
+
+
+def test_pause_and_filter(page: Page, host: Host, listed: Locator) -> None:
+    assert host.ping(4)
+    expect(rows(listed)).to_have_count(4)
+    listed.get_by_role("button", name="Pause").click()
+    assert host.ping(2)
+    expect(listed).to_contain_text("2 newer")
+    expect(rows(listed)).to_have_count(4)
+    listed.get_by_role("button", name="Resume").click()
+    expect(rows(listed)).to_have_count(6)
+    only = listed.get_by_label("Only events with these words")
+    only.fill(f"pass ICMP {BOX}")
+    expect(rows(listed)).to_have_count(6)
+    only.fill("drop")
+    expect(listed).to_contain_text("None of the last has these words")
+
+
+def test_the_last_500_are_kept_and_few_are_drawn(page: Page, host: Host, listed: Locator) -> None:
+    assert host.ping(120)
+    for _ in range(4):
+        assert host.ping(100)
+    expect(listed.get_by_role("region", name="The last 500 events")).to_be_visible()
+    assert rows(listed).count() <= 24
+    box = listed.locator(".box")
+    newest = rows(listed).first.inner_text()
+    box.evaluate("box => { box.scrollTop = box.scrollHeight; }")
+    expect(listed.locator("tr[aria-rowindex='501']")).to_be_visible()
+    assert rows(listed).count() <= 24
+    page.reload()
+    page.get_by_role("button", name="Events").click()
+    expect(listed.get_by_role("region", name="The last 500 events")).to_be_visible()
+    assert rows(listed).first.inner_text() == newest, "who comes later gets them too"
+
+
+def test_settings_are_changed_and_every_drop_is_seen(host: Host, listed: Locator) -> None:
+    host.add("drop icmp on docker0")
+    every = listed.get_by_label("Every drop")
+    expect(every).not_to_be_checked()
+    every.check()
+    wait_for(
+        lambda: host.service.call("GET", "/events/settings").json["settings"]["log_drops"],
+        "the service knows",
+    )
+    assert not host.ping()
+    expect(rows(listed).first.locator(".verdict")).to_have_text("drop")
+    every.uncheck()
+    expect(every).not_to_be_checked()
