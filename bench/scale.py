@@ -11,7 +11,7 @@ from statistics import median
 from xdpwall.dataplane import Dataplane
 from xdpwall.model import MAX_RULES, Ruleset
 
-from .changes import IFACE, PAUSE, TIMES, burst, ruleset
+from .changes import IFACE, PAUSE, TIMES, burst, repeated, ruleset
 from .entries import entries
 from .instance import Instance, Service
 from .peerrules import nft_set, nft_table
@@ -53,8 +53,8 @@ def measure(instance: Instance, *, with_sets: bool) -> Scale:
     finally:
         plane.close()
     with instance.service() as service:
-        found.stats = median(service.call("GET", "/stats")[0] for _ in range(TIMES))
-        found.listed = median(service.call("GET", "/rules")[0] for _ in range(TIMES))
+        found.stats = repeated(lambda: service.call("GET", "/stats")[0])
+        found.listed = repeated(lambda: service.call("GET", "/rules")[0])
     for size in SIZES if with_sets else ():
         _set(instance, size, found)
     return found
