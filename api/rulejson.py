@@ -9,7 +9,7 @@ from __future__ import annotations
 from xdpwall import counters, views
 from xdpwall.model import Rule
 from xdpwall.observing import Observation
-from xdpwall.ruleset import Entry
+from xdpwall.ruleindex import Entry
 
 _MOVING = {"position", "packets", "bytes", "last_hit", "created", "expired"}
 

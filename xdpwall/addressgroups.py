@@ -170,7 +170,8 @@ class Prefixes(Group):
 
     def prepare(self, g: Compiled, columns: Columns) -> None:
         new = {(value[1].address, value[1].length) for value in self._mine(columns) if value}
-        for address, length in sorted(new - self.nodes.keys(), key=lambda prefix: prefix[1]):
+        new = {prefix for prefix in new if prefix not in self.nodes}
+        for address, length in sorted(new, key=lambda prefix: prefix[1]):
             parent = self._parent(address, length)
             row = g.copy_row(parent)
             table = f"{self._name}{self.family}"

@@ -7,6 +7,7 @@ that was in force before.
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
@@ -18,7 +19,8 @@ from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
 from .model import AttachmentSpec
-from .ruleset import State
+from .ruleindex import Entry as RuleEntry
+from .ruleset import State, Step
 from .store import AttachmentRow
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from .dataplane import Dataplane
     from .generation import Compiled, Place, SetWorld
     from .kernel.programs import Program
-    from .rule import Rule
     from .views import Policy
 
 
@@ -41,7 +42,7 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
     began = time.monotonic()
     # First the maps: to make them gives the sets' classes other numbers.
     dataplane = loaded(instance)
-    compiled = next_generation(instance, dataplane, new)
+    compiled = next_generation(instance, dataplane, old, new)
     try:
         if slots := ruleset.new_slots(old, new):
             # Whoever used such a slot left in an earlier change; no packet may count there any
@@ -69,27 +70,37 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
     return instance.state
 
 
-def next_generation(instance: Instance, dataplane: Dataplane, new: State) -> Compiled:
+def next_generation(instance: Instance, dataplane: Dataplane, old: State, new: State) -> Compiled:
     """The tables of a ruleset that is to follow the one in force: that one's, changed in place,
     when little differs; else compiled whole."""
     from .delta import apply
     from .edits import edits
 
-    rules, basis = new.kernel_rules(), _basis(instance, new)
-    now = dataplane.in_force
-    if now is not None and now.basis == basis:
-        few = edits(now.sources, rules, _entries)
+    basis, now = _basis(instance, new), dataplane.in_force
+    if now is not None and now.basis == basis and new.step and new.step.since is now.source:
+        few = edits(*_kernel_step(new.step, old), _entries)
         if few is not None and all(apply(now, edit) for edit in few):
-            now.sources = rules
+            now.source = new.entries
             return now
         # Of two edits the first may have been made.
         dataplane.forget()
-    return _compile(rules, basis, least=dataplane.sets.sizes.positions)
+    return _compile(new, basis, least=dataplane.sets.sizes.positions)
+
+
+def _kernel_step(step: Step, old: State) -> tuple[int, list[RuleEntry], list[RuleEntry]]:
+    """The step among the enabled rules, which are those that the kernel has."""
+    at = step.at
+    if at < len(old.entries):
+        at -= bisect_left(old.index.disabled, old.entries[at].rank)
+    else:
+        at -= len(old.index.disabled)
+    gone, come = ([e for e in entries if e.rule.enabled] for entries in (step.gone, step.come))
+    return at, gone, come
 
 
 def compiled_for(instance: Instance, state: State) -> Compiled:
     """The tables of a ruleset, for the attachments and the sets' classes as they are now."""
-    return _compile(state.kernel_rules(), _basis(instance, state))
+    return _compile(state, _basis(instance, state))
 
 
 def _basis(instance: Instance, state: State) -> tuple[Policy, list[Place], SetWorld]:
@@ -102,21 +113,20 @@ def _basis(instance: Instance, state: State) -> tuple[Policy, list[Place], SetWo
 
 
 def _compile(
-    rules: Sequence[tuple[Rule, int]],
-    basis: tuple[Policy, list[Place], SetWorld],
-    *,
-    least: int = 0,
+    state: State, basis: tuple[Policy, list[Place], SetWorld], *, least: int = 0
 ) -> Compiled:
     from .compiler import compile_ruleset
 
-    compiled = compile_ruleset(_entries(rules), *basis, least=least)
-    compiled.basis, compiled.sources = basis, rules
+    enabled = [entry for entry in state.entries if entry.rule.enabled]
+    compiled = compile_ruleset(_entries(enabled), *basis, least=least)
+    compiled.basis, compiled.source = basis, state.entries
     return compiled
 
 
-def _entries(rules: Sequence[tuple[Rule, int]]) -> list[Entry]:
+def _entries(enabled: Sequence[RuleEntry]) -> list[Entry]:
     from .compiler import entries_of
 
+    rules = [(entry.rule, entry.slot) for entry in enabled]
     return entries_of(rules, now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from .ruleset import Entry, State
+from .ruleindex import Entry
+from .ruleset import State
 from .views import RuleCount, RuleView
 
 Counts = tuple[int, int]
@@ -18,26 +19,20 @@ def since_reset(entry: Entry, raw: Counts) -> Counts:
 
 
 def rule_views(
-    state: State,
-    raw: Sequence[Counts],
+    placed: Iterable[tuple[int, Entry]],
+    raw: Iterable[Counts],
     *,
     now: str,
     hits: Mapping[str, str],
-    only: Iterable[str] | None = None,
 ) -> list[RuleView]:
-    """The rules in order, or those of the ids in `only` in that order.
+    """Rules as read back, of (position from 1, entry)s.
 
-    `raw` has one pair per entry of the state; `now` is the canonical time that decides `expired`;
-    `hits` has the times of last hits, by rule id, where known.
+    `raw` has one pair for each of them; `now` is the canonical time that decides `expired`; `hits`
+    has the times of last hits, by rule id, where known.
     """
-    if only is None:
-        chosen = list(range(len(state.entries)))
-    else:
-        place = {entry.id: index for index, entry in enumerate(state.entries)}
-        chosen = [place[rule_id] for rule_id in only]
     return [
-        _view(entry, i + 1, since_reset(entry, raw[i]), now, hits.get(entry.id))
-        for i, entry in ((i, state.entries[i]) for i in chosen)
+        _view(entry, position, since_reset(entry, counts), now, hits.get(entry.id))
+        for (position, entry), counts in zip(placed, raw, strict=True)
     ]
 
 

@@ -3,45 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from operator import is_
+from typing import TypeVar
 
+from .columns import Entry
 from .delta import MOST, Edit
 
 _T = TypeVar("_T")
 
 
 def edits(
-    old: Sequence[tuple[_T, int]],
-    new: Sequence[tuple[_T, int]],
-    entries: Callable[[Sequence[tuple[_T, int]]], Sequence[Any]],
+    at: int,
+    gone: Sequence[_T],
+    come: Sequence[_T],
+    entries: Callable[[Sequence[_T]], Sequence[Entry]],
 ) -> list[Edit] | None:
-    """Edits that lead from `old` to `new`, (rule, slot)s, to be made one after the other; `entries`
-    makes what they insert. None when that would take many.
+    """Edits, to be made one after the other, by which `gone` at place `at` of a list make way for
+    `come`; `entries` makes what they insert. None when that would take many.
 
-    A rule is the same when it is the same object under the same slot.
+    A rule that is the same object stays the same.
     """
-    first, shorter = 0, min(len(old), len(new))
-    while first < shorter and _same(old[first], new[first]):
-        first += 1
-    last = 0
-    while last < shorter - first and _same(old[-1 - last], new[-1 - last]):
-        last += 1
-    before, after = old[first : len(old) - last], new[first : len(new) - last]
-    if len(before) + len(after) <= MOST:
-        return [Edit(first, len(before), entries(after))] if before or after else []
-    if len(before) != len(after):
+    if not gone and not come:
+        return []
+    if len(gone) + len(come) <= MOST:
+        return [Edit(at, len(gone), entries(come))]
+    if len(gone) != len(come):
         return None
-    end = first + len(before) - 1
-    if _all_same(before[1:], after[:-1]):  # one rule moved down
-        return [Edit(first, 1, ()), Edit(end, 0, entries(after[-1:]))]
-    if _all_same(before[:-1], after[1:]):
-        return [Edit(end, 1, ()), Edit(first, 0, entries(after[:1]))]
+    end = at + len(gone) - 1
+    if all(map(is_, gone[1:], come[:-1])):  # one rule moved down
+        return [Edit(at, 1, ()), Edit(end, 0, entries(come[-1:]))]
+    if all(map(is_, gone[:-1], come[1:])):
+        return [Edit(end, 1, ()), Edit(at, 0, entries(come[:1]))]
     return None
-
-
-def _same(a: tuple[object, int], b: tuple[object, int]) -> bool:
-    return a[0] is b[0] and a[1] == b[1]
-
-
-def _all_same(a: Sequence[tuple[object, int]], b: Sequence[tuple[object, int]]) -> bool:
-    return all(map(_same, a, b))

@@ -74,8 +74,8 @@ class Firewall(SetMethods, Reader):
         with self._instance.writing() as now:
             self._check_directions(rules, now)
             new = ruleset.insert(now.state, rules, at=at, now=now_text())
-            before = now.state.by_id()
-            ids = [entry.id for entry in new.entries if entry.id not in before]
+            first = len(now.state.entries) if at is None else at - 1
+            ids = [entry.id for entry in new.entries[first : first + len(rules)]]
             return self._commit(new, ids, by, f"add {_some(ids)}")
 
     def set_rule(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -113,9 +112,9 @@ class Compiled:
         self.groups: list[Group] = []
         self.touched = Touched()
         self.basis: object = None
-        self.sources: Sequence[tuple[Any, int]] = ()
-        """Policy, places and sets, and (rule, slot)s: what it was compiled from, as its maker
-        compares them."""
+        self.source: object = None
+        """Policy, places and sets, and the rules: what it was compiled from, as its maker compares
+        them."""
         self.stale = 0
         """Rules that have gone since it was compiled."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .counters import Counts
-from .ruleset import Entry
+from .ruleindex import Entry
 
 
 class LastHits:

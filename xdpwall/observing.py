@@ -87,8 +87,11 @@ class Watched(Facade, Protocol):
 
 
 def rule_views(seen: Observation, only: Iterable[str] | None = None) -> list[views.RuleView]:
-    """The rules as they were then."""
-    return counters.rule_views(seen.state, seen.raw, now=seen.now, hits=seen.hits, only=only)
+    """The rules as they were then, in order; those of the ids in `only`."""
+    entries, wanted = seen.state.entries, None if only is None else set(only)
+    at = [i for i, entry in enumerate(entries) if wanted is None or entry.id in wanted]
+    placed, raw = [(i + 1, entries[i]) for i in at], [seen.raw[i] for i in at]
+    return counters.rule_views(placed, raw, now=seen.now, hits=seen.hits)
 
 
 def rules_changed(old: Observation, new: Observation) -> RulesChanged | None:
@@ -108,7 +111,7 @@ def rules_changed(old: Observation, new: Observation) -> RulesChanged | None:
         removed=diff.removed,
         changed=changed,
         moved=diff.moved,
-        rules=rule_views(new, [entry.id for entry in new.state.entries if entry.id in touched]),
+        rules=rule_views(new, touched),
         by=[change for change in new.trail if change.revision is not None],
     )
 

@@ -215,9 +215,15 @@ class Reader:
 
     # -- inside ----------------------------------------------------------------------------------
     def _views(self, state: State, ids: Sequence[str] | None = None) -> list[views.RuleView]:
-        raw = self._raw(state)
-        hits = self._hits.known(state.entries)
-        return counters.rule_views(state, raw, now=now_text(), hits=hits, only=ids)
+        if ids is None:
+            entries, raw = state.entries, self._raw(state)
+            placed = list(enumerate(entries, 1))
+        else:
+            entries = tuple(ruleset.find(state, rule_id) for rule_id in ids)
+            placed = [(state.place(entry) + 1, entry) for entry in entries]
+            raw = self._read([entry.slot for entry in entries])
+        hits = self._hits.known(entries)
+        return counters.rule_views(placed, raw, now=now_text(), hits=hits)
 
     def _totals(self, now: Snapshot) -> list[views.AttachmentTotals]:
         from .attachmentviews import totals_of
@@ -231,14 +237,16 @@ class Reader:
 
     def _raw(self, state: State) -> list[counters.Counts]:
         """(packets, bytes) of every entry, as the kernel counts."""
-        slots = [entry.slot for entry in state.entries]
-        if len(slots) <= _FEW and not self._instance.has_dataplane:
-            return read_pinned(self._settings.bpffs, slots)
-        dataplane = self._instance.dataplane()
-        raw = [(0, 0)] * len(slots) if dataplane is None else dataplane.read_counters(slots)
+        raw = self._read([entry.slot for entry in state.entries])
         if self._service:
             self._hits.note(state.entries, raw, now_text())
         return raw
+
+    def _read(self, slots: Sequence[int]) -> list[counters.Counts]:
+        if len(slots) <= _FEW and not self._instance.has_dataplane:
+            return read_pinned(self._settings.bpffs, slots)
+        dataplane = self._instance.dataplane()
+        return [(0, 0)] * len(slots) if dataplane is None else dataplane.read_counters(slots)
 
     def _on(self, now: Snapshot) -> tuple[bool, list[str]]:
         """Whether packets are judged, and what is wrong with the kernel's side."""

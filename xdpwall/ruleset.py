@@ -8,38 +8,32 @@ ruleset, which `State.same_as` tells.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import ranks, setnames
 from .errors import Conflict, Full, InvalidInput, NotFound
-from .limits import SLOTS
 from .model import MAX_RULES, Rule
+from .ruleindex import Entry, Index
+from .ruleindex import rank_of as _rank
+from .rulesteps import NO_SLOT, placed_between, window, with_slots
 from .setnames import SetRow
 from .views import Policy
 
-NO_SLOT = -1
 _MADE_ID = re.compile(r"r([1-9][0-9]{0,14})\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One rule in force: `rule.id` is set."""
+class Step:
+    """How a state came from the one before: `gone` at place `at` of its entries made way for
+    `come`."""
 
-    rule: Rule
-    slot: int
-    created: str
-    rank: int = 0
-    base_packets: int = 0
-    """What the kernel's counter said when it was last reset: views subtract it."""
-    base_bytes: int = 0
-
-    @property
-    def id(self) -> str:
-        """The rule's id."""
-        assert self.rule.id is not None
-        return self.rule.id
+    since: tuple[Entry, ...]
+    at: int
+    gone: tuple[Entry, ...]
+    come: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +46,24 @@ class State:
     next_number: int = 1
     sets: tuple[SetRow, ...] = ()
     """By name."""
+    step: Step | None = field(default=None, compare=False, repr=False)
+    """Absent in a state that was read from the disk."""
+    _index: list[Index] = field(default_factory=list, compare=False, repr=False)
 
-    def by_id(self) -> dict[str, Entry]:
+    @property
+    def index(self) -> Index:
+        """The entries by what they are looked up by; made once."""
+        if not self._index:
+            self._index.append(Index.of(self.entries))
+        return self._index[0]
+
+    def by_id(self) -> Mapping[str, Entry]:
         """The entries by rule id."""
-        return {entry.id: entry for entry in self.entries}
+        return self.index.by_id
+
+    def place(self, entry: Entry) -> int:
+        """Where one of its entries stands, from 0."""
+        return bisect_left(self.entries, entry.rank, key=_rank)
 
     def same_as(self, other: State) -> bool:
         """Whether both judge and read alike (revision and made numbers apart)."""
@@ -93,10 +101,10 @@ def insert(state: State, rules: Sequence[Rule], *, at: int | None, now: str) -> 
         raise InvalidInput(
             f"position must be 1 to {count + 1}, got {at}", field="position", value=at
         )
-    taken = {entry.id for entry in state.entries}
+    taken, given = state.by_id(), set[str]()
     for rule in rules:
         if rule.id is not None:
-            if rule.id in taken:
+            if rule.id in taken or rule.id in given:
                 raise Conflict(
                     f"a rule with the id {rule.id!r} is there already",
                     code="id-taken",
@@ -104,8 +112,8 @@ def insert(state: State, rules: Sequence[Rule], *, at: int | None, now: str) -> 
                     value=rule.id,
                     hint=f"give another id, or change that rule: xdpwall rule set {rule.id} ...",
                 )
-            taken.add(rule.id)
-    named, number = _give_ids(rules, taken, state.next_number)
+            given.add(rule.id)
+    named, number = _give_ids(rules, given, state.next_number)
     fresh = [Entry(rule, NO_SLOT, now) for rule in named]
     entries = [*state.entries[: at - 1], *fresh, *state.entries[at - 1 :]]
     return _finish(state, entries, next_number=number)
@@ -120,8 +128,10 @@ def replace_rule(state: State, rule_id: str, rule: Rule) -> State:
             value=rule.id,
             hint="delete the rule and add it under the new id",
         )
-    find(state, rule_id)
-    return _finish(state, [_carry(e, rule) if e.id == rule_id else e for e in state.entries])
+    entry = find(state, rule_id)
+    entries = list(state.entries)
+    entries[state.place(entry)] = _carry(entry, rule)
+    return _finish(state, entries)
 
 
 def change_rule(state: State, rule_id: str, changes: Mapping[str, Any]) -> State:
@@ -132,8 +142,10 @@ def change_rule(state: State, rule_id: str, changes: Mapping[str, Any]) -> State
 def delete(state: State, rule_ids: Collection[str]) -> State:
     """Without these rules; NotFound when one of them is not there, and then all stay."""
     _must_know(state, rule_ids)
-    gone = set(rule_ids)
-    return _finish(state, [entry for entry in state.entries if entry.id not in gone])
+    entries = list(state.entries)
+    for place in sorted({state.place(find(state, rule_id)) for rule_id in rule_ids}, reverse=True):
+        del entries[place]
+    return _finish(state, entries)
 
 
 def move(state: State, rule_id: str, position: int) -> State:
@@ -144,21 +156,20 @@ def move(state: State, rule_id: str, position: int) -> State:
         raise InvalidInput(
             f"position must be 1 to {count}, got {position}", field="position", value=position
         )
-    rest = [other for other in state.entries if other is not entry]
-    rest.insert(position - 1, entry)
-    return _finish(state, rest)
+    entries = list(state.entries)
+    entries.insert(position - 1, entries.pop(state.place(entry)))
+    return _finish(state, entries)
 
 
 def enable(state: State, rule_ids: Collection[str], enabled: bool) -> State:
     """These rules switched on or off; counters stay."""
     _must_know(state, rule_ids)
-    wanted = set(rule_ids)
-    entries = [
-        replace(entry, rule=entry.rule.model_copy(update={"enabled": enabled}))
-        if entry.id in wanted and entry.rule.enabled != enabled
-        else entry
-        for entry in state.entries
-    ]
+    entries = list(state.entries)
+    for rule_id in rule_ids:
+        entry = find(state, rule_id)
+        if entry.rule.enabled != enabled:
+            rule = entry.rule.model_copy(update={"enabled": enabled})
+            entries[state.place(entry)] = replace(entry, rule=rule)
     return _finish(state, entries)
 
 
@@ -230,10 +241,10 @@ def matched(
 
 def find(state: State, rule_id: str) -> Entry:
     """The rule's entry; NotFound."""
-    for entry in state.entries:
-        if entry.id == rule_id:
-            return entry
-    raise _unknown([rule_id])
+    found = state.by_id().get(rule_id)
+    if found is None:
+        raise _unknown([rule_id])
+    return found
 
 
 def diff(old: State, new: State) -> Diff:
@@ -255,12 +266,13 @@ def diff(old: State, new: State) -> Diff:
 
 def new_slots(old: State, new: State) -> list[int]:
     """Slots that `new` uses and `old` does not: the ones to zero before the switch."""
-    used = {entry.slot for entry in old.entries}
-    return [entry.slot for entry in new.entries if entry.slot not in used]
+    used, step = old.index.used, new.step
+    come = step.come if step is not None and step.since is old.entries else new.entries
+    return [entry.slot for entry in come if not used[entry.slot]]
 
 
 def _must_know(state: State, rule_ids: Collection[str]) -> None:
-    known = {entry.id for entry in state.entries}
+    known = state.by_id()
     if missing := [rule_id for rule_id in rule_ids if rule_id not in known]:
         raise _unknown(missing)
 
@@ -323,28 +335,24 @@ def _finish(
             code="too-many-rules",
             hint="join rules by prefixes and port lists, or delete some",
         )
-    known = {id(entry) for entry in old.entries} if sets is None else set()
+    at, end = window(old.entries, entries)
+    gone, come = old.entries[at : len(old.entries) - end], entries[at : len(entries) - end]
+    named = come if sets is None else entries
     sets = old.sets if sets is None else sets
-    setnames.check_known((entry.rule for entry in entries if id(entry) not in known), sets)
-    former = {entry.id: entry.rank for entry in old.entries}
-    places = ranks.assign([former.get(entry.id) for entry in entries])
-    used = {entry.slot for entry in old.entries}
-    free = iter([slot for slot in range(SLOTS) if slot not in used])
-    finished = []
-    for entry, rank in zip(entries, places, strict=True):
-        slot = entry.slot if entry.slot != NO_SLOT else next(free, NO_SLOT)
-        if slot == NO_SLOT:
-            raise Full(
-                "too many rules change at once: their counters do not fit beside the old ones",
-                code="too-many-changes",
-                hint=f"change at most {SLOTS - MAX_RULES} rules in one step",
-            )
-        same = slot == entry.slot and rank == entry.rank
-        finished.append(entry if same else replace(entry, slot=slot, rank=rank))
+    setnames.check_known((entry.rule for entry in named), sets)
+    placed = placed_between(old.index, entries, at, end)
+    if placed is None:
+        # No ranks are left between two neighbours: all are given anew.
+        at, end, gone, come = 0, 0, old.entries, entries
+        placed = ranks.assign([None] * len(entries))
+    finished = with_slots(old.index, come, placed)
+    step = Step(old.entries, at, gone, finished)
     return State(
         revision=old.revision + 1,
         policy=old.policy if policy is None else policy,
-        entries=tuple(finished),
+        entries=(*old.entries[:at], *finished, *old.entries[len(old.entries) - end :]),
         next_number=old.next_number if next_number is None else next_number,
         sets=sets,
+        step=step,
+        _index=[old.index.changed(gone, finished)],
     )

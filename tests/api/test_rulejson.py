@@ -8,7 +8,8 @@ from typing import Any
 from xdpwall.api.rulejson import RuleTexts
 from xdpwall.model import Rule
 from xdpwall.observing import Observation, rule_views
-from xdpwall.ruleset import Entry, State
+from xdpwall.ruleindex import Entry
+from xdpwall.ruleset import State
 from xdpwall.views import RuleList
 
 NOW = "2026-11-21T10:00:00Z"

@@ -34,6 +34,7 @@ class Stepping(KernelBench):
         super().__init__(folder)
         self.random = random.Random(SEED)
         self.former: list[Rule] = []
+        self.sources: Sources = []
         self.whole = self.changed = 0
 
     def load(
@@ -79,7 +80,9 @@ class Stepping(KernelBench):
         """By edits where that is possible, as changes.py does it."""
         places = [Place(NUMBERS[p], self.iface, p == "tc-egress") for p in PLACES]
         g = self.dataplane.in_force
-        few = None if g is None or g.basis != policy else edits(g.sources, sources, self.entries)
+        few = None
+        if g is not None and g.basis == policy:
+            few = edits(*window(self.sources, sources), self.entries)
         if g is not None and few is not None and all(apply(g, edit) for edit in few):
             self.changed += 1
         else:
@@ -88,7 +91,7 @@ class Stepping(KernelBench):
             g = compile_ruleset(self.entries(sources), policy, places, NO_SETS, least=least)
             g.basis = policy
             self.whole += 1
-        g.sources = list(sources)
+        self.sources = list(sources)
         self.revision += 1
         self.dataplane.commit(g, self.revision, self._forget_programs)
         if self.random.random() < 0.3:
@@ -97,6 +100,17 @@ class Stepping(KernelBench):
     @staticmethod
     def entries(sources: Sequence[tuple[Rule, int]]) -> Any:
         return entries_of(sources, now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+
+
+def window(old: Sources, new: Sources) -> tuple[int, Sources, Sources]:
+    """What differs: where, and what was and is there."""
+    at, shorter = 0, min(len(old), len(new))
+    while at < shorter and old[at] is new[at]:
+        at += 1
+    end = 0
+    while end < shorter - at and old[-1 - end] is new[-1 - end]:
+        end += 1
+    return at, old[at : len(old) - end], new[at : len(new) - end]
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from xdpwall import ruleset, views
 from xdpwall.lasthits import LastHits
 from xdpwall.model import Rule
 from xdpwall.observing import Observation, counters_now, policy_changed, rule_views, rules_changed
-from xdpwall.ruleset import Entry, State
+from xdpwall.ruleindex import Entry
+from xdpwall.ruleset import State
 
 NOW = "2026-11-21T10:00:00Z"
 

@@ -8,7 +8,8 @@ from dataclasses import astuple
 from typing import Any, NamedTuple
 
 from ..errors import Failed
-from ..ruleset import Entry, State
+from ..ruleindex import Entry
+from ..ruleset import State
 from ..setnames import SetRow
 from ..views import Policy
 
@@ -69,7 +70,12 @@ def row_of(entry: Entry) -> RuleRow:
 
 def between(old: State, new: State) -> Delta:
     """The rows that differ."""
-    before, after = old.by_id(), new.by_id()
+    step = new.step
+    if step is not None and step.since is old.entries:
+        before = {entry.id: entry for entry in step.gone}
+        after = {entry.id: entry for entry in step.come}
+    else:
+        before, after = dict(old.by_id()), dict(new.by_id())
     rules: list[tuple[RuleRow | None, RuleRow | None]] = []
     for rule_id in {**before, **after}:
         was, becomes = before.get(rule_id), after.get(rule_id)

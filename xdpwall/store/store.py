@@ -17,7 +17,8 @@ from typing import Any
 from ..errors import Failed, XdpwallError
 from ..facade import Author
 from ..model import Rule
-from ..ruleset import Entry, State
+from ..ruleindex import Entry
+from ..ruleset import State
 from ..setnames import SetRow
 from ..views import Policy
 from ..views_events import Change

@@ -1,0 +1,56 @@
+"""What differs between two lists of entries, and the ranks and slots of those that come. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from operator import is_
+
+from . import ranks
+from .errors import Full
+from .limits import SLOTS
+from .model import MAX_RULES
+from .ruleindex import Entry, Index
+
+NO_SLOT = -1
+
+
+def window(old: Sequence[Entry], new: Sequence[Entry]) -> tuple[int, int]:
+    """How many entries at the beginning, and how many at the end, are the same ones."""
+    shorter = min(len(old), len(new))
+    first = [*map(is_, old[:shorter], new[:shorter]), False].index(False)
+    left = shorter - first
+    last = [*map(is_, reversed(old[-left:]), reversed(new[-left:])), False].index(False)
+    return first, min(last, left)
+
+
+def placed_between(old: Index, entries: Sequence[Entry], at: int, end: int) -> list[int] | None:
+    """Ranks for entries[at : -end], between those of their neighbours; None when some neighbour
+    would need another one."""
+    come = entries[at : len(entries) - end]
+    former = [old.by_id[e.id].rank if e.id in old.by_id else None for e in come]
+    low = [entries[at - 1].rank] if at else []
+    high = [entries[len(entries) - end].rank] if end else []
+    given = ranks.assign([*low, *former, *high])
+    kept = given[: len(low)] == low and given[len(given) - len(high) :] == high
+    return given[len(low) : len(given) - len(high)] if kept else None
+
+
+def with_slots(old: Index, come: Sequence[Entry], places: Sequence[int]) -> tuple[Entry, ...]:
+    """The entries with these ranks; those without a slot get one that the old state leaves free."""
+    used = old.used[:]
+    finished = []
+    for entry, rank in zip(come, places, strict=True):
+        slot = entry.slot
+        if slot == NO_SLOT:
+            slot = used.find(0)
+            if slot < 0:
+                raise Full(
+                    "too many rules change at once: their counters do not fit beside the old ones",
+                    code="too-many-changes",
+                    hint=f"change at most {SLOTS - MAX_RULES} rules in one step",
+                )
+            used[slot] = 1
+        same = slot == entry.slot and rank == entry.rank
+        finished.append(entry if same else replace(entry, slot=slot, rank=rank))
+    return tuple(finished)
