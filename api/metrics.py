@@ -122,6 +122,10 @@ class _Found(Collector):
             size.add_metric([name], fill.size)
         yield used
         yield size
+        entries = GaugeMetricFamily("xdpwall_set_entries", "Entries of a set.", labels=["set"])
+        for name, count in self._found.sets.items():
+            entries.add_metric([name], count)
+        yield entries
 
     def _commits(self) -> Metric:
         total, buckets = 0, []

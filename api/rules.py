@@ -207,8 +207,8 @@ def _check_sets(firewall: Facade, rule: Rule, text: str) -> None:
         check_known([rule], [SetRow(one.name, 0, one.created) for one in firewall.sets().sets])
     except InvalidInput as error:
         word = str(error.value)
-        start = text.find(word)
-        error.span = (start, start + len(word))
+        if (start := text.find(word)) >= 0:
+            error.span = (start, start + len(word))
         raise
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -65,68 +64,73 @@ def frames(
     members ("near"), where whatever tells quickly that an address is in no set must look closer."""
     random = np.random.default_rng([SEED, size, len(case)])
     wanted = entries(kind, size, family)
-    numbers: list[int] = []
-    while len(numbers) < count:
+    four = family == "ipv4"
+    found: list[int] = []
+    while len(found) < count:
         if case == "miss":
-            drawn = _draw4(random, count) if family == "ipv4" else _draw6(random, count)
-            found = [int(n) for n in drawn]
-            if family == "ipv6":
-                found = [n << 64 | 1 for n in found]
+            high = random.integers(0, 1, count, dtype=np.uint64) if four else _draw6(random, count)
+            low = _draw4(random, count) if four else np.ones(count, dtype=np.uint64)
         else:
-            found = _members(random, wanted, family, count)
-            if case == "near":
-                found = [n ^ 1 for n in found] if kind == "addresses" else _beside(found, family)
+            high, low = _members(random, wanted, four, count)
+            if case == "near" and kind == "addresses":
+                low = low ^ np.uint64(1)
+            elif case == "near" and four:
+                low = low ^ np.uint64(1 << 8)
+            elif case == "near":
+                high = high ^ np.uint64(1 << 20)
         if case != "hit":
-            found = [
-                n
-                for n, inside in zip(found, _inside(wanted, found, family), strict=True)
-                if not inside
-            ]
-        numbers += found
-    return [_frame(n, family) for n in numbers[:count]]
+            outside = ~(_inside4(wanted, low) if four else _inside6(wanted, high, low))
+            high, low = high[outside], low[outside]
+        found += [a << 64 | b for a, b in zip(high.tolist(), low.tolist(), strict=True)]
+    return [_frame(number, family) for number in found[:count]]
 
 
-def _members(random: np.random.Generator, wanted: Entries, family: Family, count: int) -> list[int]:
+def _members(
+    random: np.random.Generator, wanted: Entries, four: bool, count: int
+) -> tuple[Array, Array]:
+    """(upper, lower 64 bits) of addresses in entries, anywhere in a prefix."""
     picked = random.integers(0, len(wanted), count)
-    spread = [int(n) for n in random.integers(0, 1 << 62, count)]
-    if family == "ipv4":
-        if len(wanted.v4):
-            return [int(n) for n in wanted.v4[picked]]
-        chosen = [(int(n) >> 8, 32 - int(n) % 256) for n in wanted.p4[picked]]
-    elif len(wanted.v6):
-        return [int(high) << 64 | int(low) for high, low in wanted.v6[picked]]
-    else:
-        chosen = [(int(p["hi"]) << 64, 128 - int(p["length"])) for p in wanted.p6[picked]]
-    return [
-        base | (more & ((1 << bits) - 1)) for (base, bits), more in zip(chosen, spread, strict=True)
-    ]
-
-
-def _beside(members: Sequence[int], family: Family) -> list[int]:
-    """In the same /24 or /32 mostly, a bit of the network flipped."""
-    return [n ^ (1 << (8 if family == "ipv4" else 84)) for n in members]
-
-
-def _inside(wanted: Entries, numbers: Sequence[int], family: Family) -> list[bool]:
-    if family == "ipv4":
-        if len(wanted.v4):
-            held = set(wanted.v4.tolist())
-            return [n in held for n in numbers]
-        held = set(wanted.p4.tolist())
-        lengths = sorted({n % 256 for n in held})
-        return [
-            any((n >> 32 - size << 32 - size) << 8 | size in held for size in lengths)
-            for n in numbers
-        ]
+    spread = random.integers(0, 1 << 62, count, dtype=np.uint64)
+    nothing = np.zeros(count, dtype=np.uint64)
+    if len(wanted.v4):
+        return nothing, wanted.v4[picked].astype(np.uint64)
     if len(wanted.v6):
-        held = {int(high) << 64 | int(low) for high, low in wanted.v6}
-        return [n in held for n in numbers]
-    pairs = {(int(p["hi"]), int(p["length"])) for p in wanted.p6}
-    lengths = sorted({length for _, length in pairs})
-    return [
-        any(((n >> 64) >> 64 - size << 64 - size, size) in pairs for size in lengths)
-        for n in numbers
-    ]
+        return wanted.v6[picked, 0], wanted.v6[picked, 1]
+    if four:
+        chosen = wanted.p4[picked]
+        host = (np.uint64(1) << np.uint64(32) - chosen % np.uint64(256)) - np.uint64(1)
+        return nothing, chosen >> np.uint64(8) | spread & host
+    six = wanted.p6[picked]
+    bits = np.uint64(64) - six["length"].astype(np.uint64)  # none is longer than /64
+    return six["hi"] | spread & ((np.uint64(1) << bits) - np.uint64(1)), spread
+
+
+def _inside4(wanted: Entries, low: Array) -> Array:
+    if len(wanted.v4):
+        return _held(wanted.v4, low)
+    found = np.zeros(len(low), dtype=bool)
+    for length in np.unique(wanted.p4 % np.uint64(256)):
+        shift = np.uint64(32) - length
+        found |= _held(wanted.p4, low >> shift << shift << np.uint64(8) | length)
+    return found
+
+
+def _inside6(wanted: Entries, high: Array, low: Array) -> Array:
+    if len(wanted.v6):
+        at = np.minimum(np.searchsorted(wanted.v6[:, 0], high), len(wanted.v6) - 1)
+        return np.asarray((wanted.v6[at, 0] == high) & (wanted.v6[at, 1] == low))
+    found = np.zeros(len(high), dtype=bool)
+    for length in np.unique(wanted.p6["length"]):
+        shift = np.uint64(64 - int(length))
+        known = wanted.p6["hi"][wanted.p6["length"] == length]
+        found |= _held(known, high >> shift << shift)
+    return found
+
+
+def _held(known: Array, values: Array) -> Array:
+    """Which of the values are in `known`, which is sorted."""
+    at = np.minimum(np.searchsorted(known, values.astype(known.dtype)), len(known) - 1)
+    return np.asarray(known[at] == values)
 
 
 def _frame(number: int, family: Family) -> bytes:

@@ -33,10 +33,17 @@ def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts
     places = attachment_views(instance, now.attachments)
     enabled = sum(entry.rule.enabled for entry in state.entries)
     fill = {"slots": Fill(used=len(state.entries), size=SLOTS)}
+    held = instance.store.sets.held()
+    known = {
+        **figures.fill,
+        "positions": enabled,
+        "set4": sum(one.v4 for one in held.values()),
+        "set6": sum(one.v6 for one in held.values()),
+    }
     if dataplane is not None:
         for name, size in asdict(dataplane.sets.sizes).items():
-            used = enabled if name == "positions" else figures.fill.get(name, 0)
-            fill[name] = Fill(used=min(size, used), size=size)
+            if size > 1:  # of 1 are maps that are not in use
+                fill[name] = Fill(used=min(size, known.get(name, 0)), size=size)
     return Metrics(
         version=__version__,
         on=on,
@@ -51,6 +58,7 @@ def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts
         attached=[one.state == "attached" for one in places],
         events=EventCounts() if dataplane is None else dataplane.events.counts(),
         fill=fill,
+        sets={row.name: held[row.number].total for row in state.sets if row.number in held},
         commits=list(figures.commits.buckets),
         commit_bounds=list(BUCKETS),
         commit_seconds=figures.commits.seconds,

@@ -20,8 +20,8 @@ from .setentries import Entry, parse_entry
 
 _COMMENT = re.compile(r"[#;].*", re.DOTALL)
 _WITH_VALUE = ("packets", "bytes", "skbmark", "skbprio", "skbqueue", "comment")
-MAX_TIMEOUT = 10 * 365 * 86400
-"""Seconds: as long as a rule's `expires` may be."""
+MAX_TIMEOUT = 100 * 365 * 86400
+"""Seconds: as long as any duration here may be."""
 
 
 @dataclass(slots=True)

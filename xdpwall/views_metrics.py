@@ -34,6 +34,8 @@ class Metrics(View):
     events: EventCounts
     fill: dict[str, Fill]
     """By map."""
+    sets: dict[str, int] = {}
+    """Entries by set; there are at most 1,024 sets."""
     commits: list[int]
     """Commits by how long they took: a number for each of `commit_bounds`, and of longer ones."""
     commit_bounds: list[float]

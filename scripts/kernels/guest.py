@@ -18,7 +18,9 @@ TESTS = (
     "tests/kernel/test_attach_tc.py",
     "tests/kernel/test_batch.py",
     "tests/kernel/test_doctor.py",
+    "tests/kernel/test_kernelbtf.py",
     "tests/kernel/test_netlink.py",
+    "tests/trace/test_trace.py",
 )
 
 # Of the comparison itself, not of a kernel, and slow under emulation.

@@ -16,6 +16,7 @@ COMMANDS = [
     "export",
     "attach veth0",
     "restore",
+    "trace",
 ]
 
 

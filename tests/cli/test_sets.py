@@ -103,7 +103,7 @@ def test_load_replaces_and_reports(wall: Instance, tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text("# bad ones\n10.0.0.0/8\n10.1.2.3\n192.0.2.7\n192.0.2.7 ; again\n2001:db8::1\n")
     words = wall.done("set", "load", "bad", str(path))
-    assert "loaded: bad: 3 entries (6 lines, 1 duplicates, 1 inside wider entries)" in words
+    assert "loaded: bad: 3 entries (6 lines, 1 duplicate, 1 inside wider entries)" in words
     assert "line 5: 192.0.2.7" in words and "line 3: 10.1.2.3" in words
     assert entries(wall, "bad") == ["192.0.2.7", "10.0.0.0/8", "2001:db8::1"]
     path.write_bytes(gzip.compress(b"198.51.100.1\nbad line\n198.51.100.2\n"))

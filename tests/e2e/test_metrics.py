@@ -137,10 +137,19 @@ def test_what_they_say(wall: Route) -> None:
     ]
     assert rose[0] == rose[1] >= 4
     assert value(now, "map_used", map="positions") == 2
+    assert ("xdpwall_map_size", frozenset({("map", "prefixes6")})) not in now, "not in use"
     assert value(now, "map_size", map="slots") == 32768
     for (name, labels), used in now.items():
         if name == "xdpwall_map_used":
             assert used <= now["xdpwall_map_size", labels]
+
+
+def test_sets(wall: Route) -> None:
+    made = done(wall, "PUT", "/sets/friends", {"entries": ["192.0.2.1", "10.0.0.0/8", "::1"]})
+    assert made["set"]["entries"] == 3
+    now = Scraper(wall).scrape()
+    assert value(now, "set_entries", set="friends") == 3
+    assert value(now, "map_used", map="set4") == 1
 
 
 def test_many_rules_have_a_bounded_number_of_series(wall: Route) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,9 +60,14 @@ def test_filters(place: Place) -> None:
             trace.wait_until_ready()
         send_all(place)
         for words, trace in traces.items():
-            trace.until(lambda one, last=FILTERS[words][-1]: mine(one) and one["dport"] == last)
+            trace.until(partial(is_last, FILTERS[words][-1]))
             assert trace.interrupt() == 130
             assert [one["dport"] for one in trace.drops if mine(one)] == FILTERS[words], words
+
+
+def is_last(port: int, drop: dict[str, Any]) -> bool:
+    """The last of those that are waited for."""
+    return mine(drop) and drop["dport"] == port
 
 
 def mine(drop: dict[str, Any]) -> bool:

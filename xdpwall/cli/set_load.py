@@ -80,7 +80,7 @@ def _read(file: str, skip_bad: bool, bar: Bar) -> Loaded:
 def _words(kept: int, report: Report) -> str:
     parts = [f"{report.lines:,} lines"]
     for count, what in (
-        (report.duplicates, "duplicates"),
+        (report.duplicates, "duplicate" if report.duplicates == 1 else "duplicates"),
         (report.merged, "inside wider entries"),
         (report.rejected, "skipped"),
     ):

@@ -20,9 +20,8 @@ _ANY_REASON = "NOT_SPECIFIED"
 _NEAR_NS = 10_000_000
 """Between the two; a virtual machine may stop in between."""
 _FIELDS = (
-    "time", "rule", "place", "revision", "iface", "vlan", "ethertype", "family", "proto", "src",
-    "dst", "sport", "dport", "icmp_type", "icmp_code", "tcp_flags", "ttl", "fragment", "length",
-    "bytes", "packets",
+    "time", "rule", "place", "revision", "iface", "vlan", "family", "proto", "src", "dst", "sport",
+    "dport", "icmp_type", "icmp_code", "tcp_flags", "ttl", "fragment", "length", "bytes",
 )  # fmt: skip
 _Key = tuple[str | None, str | None, str | None]
 
@@ -59,20 +58,21 @@ class Pairing:
         return found
 
     def _partner(self, at: int, ours: PacketEvent) -> Drop | None:
-        queue = self._freed.get(_key(ours))
+        queue = self._freed.get(_key(ours), ())
         near = [
-            (index, drop)
-            for index, (freed, drop) in enumerate(queue or ())
-            if at <= freed <= at + _NEAR_NS and drop.reason in (REASONS[_place(ours)], _ANY_REASON)
+            one
+            for one in queue
+            if at <= one[0] <= at + _NEAR_NS
+            and one[1].reason in (REASONS[_place(ours)], _ANY_REASON)
         ]
         same = [one for one in near if _ports(one[1]) == _ports(ours)]
         sure = [one for one in near if one[1].reason != _ANY_REASON]
-        for index, drop in [*same, *sure][:1]:
-            assert queue is not None
-            del queue[index]
-            self._taken.add(id(drop))
-            return drop
-        return None
+        if not (same or sure):
+            return None
+        _, drop = min(same or sure, key=lambda one: one[0])
+        self._taken.add(id(drop))
+        self._forget(drop)
+        return drop
 
     def _forget(self, drop: Drop) -> None:
         key = _key(drop)
@@ -93,7 +93,7 @@ def _place(ours: PacketEvent) -> str:
 
 
 def _key(drop: Drop | PacketEvent) -> _Key:
-    return drop.iface, drop.src or drop.ethertype, drop.dst
+    return drop.iface, drop.src if drop.family else drop.ethertype, drop.dst
 
 
 def _ports(drop: Drop | PacketEvent) -> tuple[Any, ...]:
@@ -106,6 +106,8 @@ def _ours(ours: PacketEvent, freed: Drop | None) -> Drop:
         **fields,
         "by": "rule" if ours.rule else "policy",
         "reason": REASONS[_place(ours)],
+        "ethertype": None if ours.family else ours.ethertype,
+        "packets": ours.packets if ours.packets > 1 else None,
     }
     if freed is not None:
         for name in ("function", "pid", "process", "stack"):

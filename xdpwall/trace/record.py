@@ -14,6 +14,7 @@ DROP, EXCEPTION = 0, 1
 _HEAD = struct.Struct("<QQ8IHHI16s16s128s")
 _FRAME = struct.Struct("<Q")
 _IP4, _IP6, _ARP = 0x0800, 0x86DD, 0x0806
+_TAGS = (0x8100, 0x88A8, 0x9100)
 _EXTENSIONS = {0, 43, 44, 51, 60, 135, 139, 140}
 _MOST_EXTENSIONS = 8
 _FRAGMENT, _AUTHENTICATION = 44, 51
@@ -74,6 +75,9 @@ def _text(raw: bytes) -> str:
 
 def headers(ethertype: int, packet: bytes) -> dict[str, Any]:
     """The fields of views_trace.Drop that the packet's first bytes tell."""
+    if ethertype in _TAGS and len(packet) >= 4:
+        inner = headers(int.from_bytes(packet[2:4]), packet[4:])
+        return {**inner, "vlan": int.from_bytes(packet[:2]) & 0xFFF}
     if ethertype in (_IP4, 0) and len(packet) >= 20 and packet[0] >> 4 == 4:
         return dict(_ip4(packet))
     if ethertype in (_IP6, 0) and len(packet) >= 40 and packet[0] >> 4 == 6:
