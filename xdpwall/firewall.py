@@ -74,8 +74,8 @@ class Firewall(SetMethods, Reader):
         with self._instance.writing() as now:
             self._check_directions(rules, now)
             new = ruleset.insert(now.state, rules, at=at, now=now_text())
-            first = len(now.state.entries) if at is None else at - 1
-            ids = [entry.id for entry in new.entries[first : first + len(rules)]]
+            before = now.state.by_id()
+            ids = [entry.id for entry in new.entries if entry.id not in before]
             return self._commit(new, ids, by, f"add {_some(ids)}")
 
     def set_rule(
@@ -188,7 +188,7 @@ class Firewall(SetMethods, Reader):
             old = now.events if dataplane is None else dataplane.events.read()
             wanted = eventsettings.changed(old, changes)
             if wanted != old or wanted != now.events:
-                action = f"events {eventsettings.words(changes)}"
+                action = f"events {eventsettings.words(wanted, changes)}"
                 self._instance.store.set_events(wanted, by=by, action=action, now=now_text())
             if dataplane is not None:
                 logging = any(rule.log for rule, _ in now.state.kernel_rules())
