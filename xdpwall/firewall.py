@@ -188,7 +188,7 @@ class Firewall(SetMethods, Reader):
             old = now.events if dataplane is None else dataplane.events.read()
             wanted = eventsettings.changed(old, changes)
             if wanted != old or wanted != now.events:
-                action = f"events {eventsettings.words(changes)}"
+                action = f"events {eventsettings.words(wanted, changes)}"
                 self._instance.store.set_events(wanted, by=by, action=action, now=now_text())
             if dataplane is not None:
                 logging = any(rule.log for rule, _ in now.state.kernel_rules())
