@@ -36,7 +36,7 @@ const Cells = memo(({ rule, ghost, above, undo, left, mark, meter, hit, held }) 
   const { packets, bytes } = meter ?? rule;
   const now = (!ghost && meter?.rate) || 0;
   return html`
-    <td class="at">${ghost ? "–" : rule.position}</td>
+    <td class="at" draggable=${!ghost && !held}>${ghost ? "–" : rule.position}</td>
     <th scope="row" class="text" title=${rule.text}>
       ${ghost
         ? html`<${Sentence} text=${rule.text} />`

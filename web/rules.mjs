@@ -1,5 +1,6 @@
 // The table of rules, of which a long one draws only the rows in the window, and the policy at its end.
 
+import { DRAG } from "./drag.mjs";
 import { exact, policyWords, rate, size } from "./format.mjs";
 import { html, useLayoutEffect, useRef } from "./html.mjs";
 import { total } from "./meters.mjs";
@@ -49,7 +50,7 @@ export function Rules({ state, held, suggest, iface }) {
           <th scope="col" class="do"><span class="unseen">Actions</span></th>
         </tr>
       </thead>
-      <tbody ref=${body}>
+      <tbody ref=${body} ...${DRAG}>
         ${above > 0 && html`<${Space} key="above" height=${above} />`}
         ${rows.slice(from, to).map(draw)}
         ${below > 0 && html`<${Space} key="below" height=${below} />`}
@@ -57,7 +58,10 @@ export function Rules({ state, held, suggest, iface }) {
       <tfoot><${PolicyRow} policy=${status.policy} meters=${meters} index=${rows.length + 2} held=${held}
         undo=${undoes.get("policy")} /></tfoot>
     </table>
-    ${rows.length === 0 && html`<${NoRules} suggest=${suggest} iface=${iface} held=${held} />`}
+    ${rows.length === 0
+      ? html`<${NoRules} suggest=${suggest} iface=${iface} held=${held} />`
+      : iface && status.on && !total(meters, "dropped").packets && html`<p class="none">
+          Nothing dropped yet. Send a packet that a drop rule names: its row lights up and counts.</p>`}
   </section>`;
 }
 

@@ -24,7 +24,15 @@ function together(warnings) {
     const key = rest ?? words;
     groups.set(key, [...(groups.get(key) ?? []), id]);
   }
-  return [...groups].map(([words, ids]) => (ids[0] ? `${ids.length > 1 ? "rules" : "rule"} ${listed(ids)}${words}` : words));
+  return [...groups].map(([words, ids]) => {
+    if (!ids[0]) return words;
+    return ids.length > 1 ? `rules ${listed(ids)}${plural(words)}` : `rule ${ids[0]}${words}`;
+  });
 }
+
+const PLURAL = { does: "do", is: "are", names: "name" };
+
+/** The verb for several rules: "on the bridge docker0 does not see" -> "... do not see". */
+const plural = (words) => words.replace(/\b(does|is|names)\b/, (verb) => PLURAL[verb]);
 
 const listed = (ids) => (ids.length > 6 ? `${ids.slice(0, 5).join(", ")} and ${ids.length - 5} more` : ids.join(", "));

@@ -33,10 +33,11 @@ def changed(old: EventSettings, changes: Mapping[str, Any]) -> EventSettings:
     return old.model_copy(update=wanted)
 
 
-def words(changes: Mapping[str, Any]) -> str:
+def words(wanted: EventSettings, changes: Mapping[str, Any]) -> str:
     """As the history says it: `log_drops on, rate 1000`."""
     said = {True: "on", False: "off"}
+    values = {name: getattr(wanted, name) for name in changes}
     return ", ".join(
         f"{name} {said[value] if isinstance(value, bool) else value}"
-        for name, value in changes.items()
+        for name, value in values.items()
     )

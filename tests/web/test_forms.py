@@ -110,6 +110,18 @@ def test_the_menu_duplicates_inserts_and_moves(page: Page, host: Host) -> None:
     expect(page.get_by_role("menu")).to_have_count(0)
 
 
+def test_a_rule_is_dragged_by_its_number(page: Page, host: Host) -> None:
+    for port in (1, 2, 3):
+        host.add(f"drop tcp/{port}")
+    expect(page.locator("tr[data-rule]")).to_have_count(3)
+    row(page, "tcp/3").locator(".at").drag_to(row(page, "tcp/1"))
+    expect(row(page, "tcp/3").locator(".at")).to_have_text("1")
+    assert host.texts() == ["drop tcp/3", "drop tcp/1", "drop tcp/2"]
+    row(page, "tcp/3").locator(".at").drag_to(row(page, "tcp/1"))
+    expect(row(page, "tcp/3").locator(".at")).to_have_text("2")
+    assert host.texts() == ["drop tcp/1", "drop tcp/3", "drop tcp/2"]
+
+
 def test_the_chart_and_the_same_as_a_table(page: Page, host: Host, traffic: None) -> None:
     host.attach()
     host.add("count icmp on docker0")

@@ -6,8 +6,8 @@ both records, so they are matched by what is in it: interface, addresses, protoc
 
 from __future__ import annotations
 
-from bisect import insort
-from collections import defaultdict, deque
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,8 +17,10 @@ from ..views_trace import Drop
 REASONS = {"xdp": "XDP", "tc-ingress": "TC_INGRESS", "tc-egress": "TC_EGRESS"}
 """By our attachment's place: what the kernel calls it."""
 _ANY_REASON = "NOT_SPECIFIED"
-_NEAR_NS = 10_000_000
+_NEAR_NS = 100_000_000
 """Between the two; a virtual machine may stop in between."""
+_MOST = 256
+"""Looked at for one partner, in a flood between the same two hosts."""
 _FIELDS = (
     "time", "rule", "place", "revision", "iface", "vlan", "family", "proto", "src", "dst", "sport",
     "dport", "icmp_type", "icmp_code", "tcp_flags", "ttl", "fragment", "length", "bytes",
@@ -27,61 +29,67 @@ _Key = tuple[str | None, str | None, str | None]
 
 
 class Pairing:
-    """Holds drops back for a moment, so that both records of one have come."""
+    """Holds drops back until ready() is told that both records of one have come."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[int, int, Drop | PacketEvent]] = []
-        self._freed: defaultdict[_Key, deque[tuple[int, Drop]]] = defaultdict(deque)
+        self._waiting: list[tuple[int, Drop | PacketEvent]] = []
+        self._freed: defaultdict[_Key, list[tuple[int, Drop]]] = defaultdict(list)
         self._taken: set[int] = set()
-        self._count = 0
 
     def add(self, drops: Iterable[tuple[int, Drop | PacketEvent]]) -> None:
         """(ns, drop): the kernel's as Drop, ours as PacketEvent. In any order."""
         for at, drop in drops:
-            self._count += 1
-            insort(self._waiting, (at, self._count, drop), key=lambda one: one[:2])
+            insort(self._waiting, (at, drop), key=_time)
             if isinstance(drop, Drop) and _may_be_ours(drop):
-                self._freed[_key(drop)].append((at, drop))
+                insort(self._freed[_key(drop)], (at, drop), key=_time)
 
     def ready(self, until: int) -> list[Drop]:
         """Those of before `until` (ns), oldest first; both records of a drop as one."""
+        end = bisect_left(self._waiting, until, key=_time)
+        old = self._waiting[:end]
+        del self._waiting[:end]
         found = []
-        while self._waiting and self._waiting[0][0] < until:
-            at, _, drop = self._waiting.pop(0)
+        for at, drop in old:
             if isinstance(drop, PacketEvent):
                 found.append(_ours(drop, self._partner(at, drop)))
             elif id(drop) in self._taken:
                 self._taken.discard(id(drop))
             else:
                 found.append(drop)
-                self._forget(drop)
+                self._forget(at, drop)
         return found
 
     def _partner(self, at: int, ours: PacketEvent) -> Drop | None:
-        queue = self._freed.get(_key(ours), ())
-        near = [
-            one
-            for one in queue
-            if at <= one[0] <= at + _NEAR_NS
-            and one[1].reason in (REASONS[_place(ours)], _ANY_REASON)
-        ]
-        same = [one for one in near if _ports(one[1]) == _ports(ours)]
-        sure = [one for one in near if one[1].reason != _ANY_REASON]
-        if not (same or sure):
+        queue = self._freed.get(_key(ours), [])
+        index = None
+        # Nearly always it is the first.
+        for n, (freed, drop) in enumerate(queue[:_MOST]):
+            if freed > at + _NEAR_NS:
+                break
+            if freed < at or drop.reason not in (REASONS[_place(ours)], _ANY_REASON):
+                continue
+            if _ports(drop) == _ports(ours):
+                index = n
+                break
+            if index is None and drop.reason != _ANY_REASON:
+                index = n
+        if index is None:
             return None
-        _, drop = min(same or sure, key=lambda one: one[0])
+        _, drop = queue.pop(index)
         self._taken.add(id(drop))
-        self._forget(drop)
         return drop
 
-    def _forget(self, drop: Drop) -> None:
+    def _forget(self, at: int, drop: Drop) -> None:
         key = _key(drop)
         queue = self._freed.get(key)
-        if queue is None:
-            return
-        self._freed[key] = deque(one for one in queue if one[1] is not drop)
-        if not self._freed[key]:
-            del self._freed[key]
+        if queue is not None:
+            del queue[: bisect_right(queue, at, key=_time)]
+            if not queue:
+                del self._freed[key]
+
+
+def _time(one: tuple[int, object]) -> int:
+    return one[0]
 
 
 def _may_be_ours(drop: Drop) -> bool:
