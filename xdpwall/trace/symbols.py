@@ -21,7 +21,7 @@ class Symbols:
                 for line in lines:
                     address, kind, name = line.split(None, 3)[:3]
                     if kind in _CODE:
-                        found[int(address, 16)] = name
+                        found.setdefault(int(address, 16), name)
         except OSError as error:
             raise Failed(f"cannot read {path}: {error.strerror}", detail=str(error)) from error
         self._starts = sorted(found)
