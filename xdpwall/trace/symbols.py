@@ -15,7 +15,7 @@ class Symbols:
     """Read once; modules and BPF programs that come later are not in it."""
 
     def __init__(self, path: Path = KALLSYMS) -> None:
-        found = {}
+        found: dict[int, str] = {}
         try:
             with path.open(encoding="ascii", errors="replace") as lines:
                 for line in lines:
