@@ -122,7 +122,9 @@ def _why_no_address(field: str, value: str, address: str, rest: str) -> Exceptio
     if address.startswith("["):
         return bad(field, value, "has brackets", f"{address.strip('[]')}{rest}")
     if "," in value:
-        return bad(field, value, "is a list", "one of them a rule, or a set: @name")
+        return bad(
+            field, value, "is a list", "one address or prefix a rule, or a set of them: @name"
+        )
     if "*" in value or "-" in address and address[:1].isdigit():
         return bad(field, value, "is a range or a wildcard", _WANTED)
     if address in ("any", "all", ""):

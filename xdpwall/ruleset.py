@@ -15,7 +15,7 @@ from typing import Any
 
 from . import ranks, setnames
 from .errors import Conflict, Full, InvalidInput, NotFound
-from .model import MAX_RULES, Rule
+from .model import MAX_RULES, Rule, in_list
 from .ruleindex import Entry, Index
 from .ruleindex import rank_of as _rank
 from .rulesteps import NO_SLOT, placed_between, window, with_slots
@@ -113,6 +113,7 @@ def insert(state: State, rules: Sequence[Rule], *, at: int | None, now: str) -> 
                     hint=f"give another id, or change that rule: xdpwall rule set {rule.id} ...",
                 )
             given.add(rule.id)
+    _check_sets(rules, state.sets, listed=len(rules) > 1)
     named, number = _give_ids(rules, given, state.next_number)
     fresh = [Entry(rule, NO_SLOT, now) for rule in named]
     entries = [*state.entries[: at - 1], *fresh, *state.entries[at - 1 :]]
@@ -197,6 +198,7 @@ def matched(
     The same is: the same id; or, for a rule without id, the same sentence, else the same match and
     action (so that a new comment costs no counters), each in order.
     """
+    _check_sets(rules, state.sets if sets is None else sets, listed=True)
     current = state.by_id()
     given: set[str] = set()
     for index, rule in enumerate(rules):
@@ -237,6 +239,16 @@ def matched(
         for rule, entry in zip(named, partner, strict=True)
     ]
     return _finish(state, entries, policy=policy, next_number=number, sets=sets)
+
+
+def _check_sets(rules: Sequence[Rule], sets: tuple[SetRow, ...], *, listed: bool) -> None:
+    """As setnames.check_known; `listed`: the error says which rule of the list it is about."""
+    try:
+        setnames.check_known(rules, sets)
+    except InvalidInput:
+        for index, rule in enumerate(rules if listed else ()):
+            in_list("rules", index, setnames.check_known, [rule], sets)
+        raise
 
 
 def find(state: State, rule_id: str) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from xdpwall.trace.pairing import Pairing
 from xdpwall.trace.reasons import Reasons
 from xdpwall.trace.record import headers
 from xdpwall.trace.summary import Counting
+from xdpwall.trace.symbols import Symbols
 from xdpwall.views_packets import PacketEvent
 from xdpwall.views_trace import Drop
 
@@ -196,3 +198,19 @@ def test_counting_puts_the_offsets_of_one_function_together() -> None:
     found = counting.summary(1.0, 7)
     assert [(one.function, one.packets) for one in found.drops] == [("f", 12), ("g", 1)]
     assert (found.packets, found.lost) == (13, 7)
+
+
+def test_symbols(tmp_path: Path) -> None:
+    file = tmp_path / "kallsyms"
+    file.write_text("1000 T first\n1800 d data\n2000 t second\t[module]\n2000 w alias\n")
+    symbols = Symbols(file)
+    named = [symbols.name(address) for address in (0xFFF, 0x1000, 0x1FFF, 0x2010)]
+    assert named == ["0xfff", "first+0x0", "first+0xfff", "second+0x10"]
+    assert not symbols.hidden()
+
+
+def test_symbols_that_the_kernel_hides(tmp_path: Path) -> None:
+    file = tmp_path / "kallsyms"
+    file.write_text("0 T first\n0 t second\n")
+    assert Symbols(file).hidden()
+    assert Symbols(file).name(0x1000) == "0x1000"

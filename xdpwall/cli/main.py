@@ -44,7 +44,6 @@ LATER = (
     "unblock",
     "explain",
     "top",
-    "set",
 )
 EPILOG = """\b
 Examples:

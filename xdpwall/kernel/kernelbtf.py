@@ -14,6 +14,8 @@ from .btf import _ENUM, _HEADER, _PTR, _SKIPS, _STRUCT, _TYPE, _TYPEDEF, _UNION,
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 _FUNC_PROTO = 13
+_KINDS = 32
+_SOUGHT = frozenset({_STRUCT, _ENUM, _TYPEDEF})
 
 
 class KernelBtf:
@@ -43,16 +45,18 @@ class KernelBtf:
             raise Failed(f"cannot read {path}: {error.strerror}", detail=str(error)) from error
 
     def _walk(self) -> None:
+        each = [_extra(kind, 1) - _extra(kind, 0) for kind in range(_KINDS)]
+        fixed = [_extra(kind, 0) for kind in range(_KINDS)]
         unpack, size = _TYPE.unpack_from, _TYPE.size
-        types, starts, named = self._types, self._starts, self._named
-        at = 0
-        while at < len(types):
+        types, add, named = self._types, self._starts.append, self._named
+        at, end = 0, len(types)
+        while at < end:
             name, info, _ = unpack(types, at)
             kind = info >> 24 & 0x1F
-            if name:
-                named.setdefault((kind, name), len(starts))
-            starts.append(at)
-            at += size + _extra(kind, info & 0xFFFF)
+            if kind in _SOUGHT:
+                named.setdefault((kind, name), len(self._starts))
+            add(at)
+            at += size + fixed[kind] + each[kind] * (info & 0xFFFF)
 
     def _id(self, kind: int, name: str) -> int | None:
         at = self._texts.find(b"\0" + name.encode() + b"\0")

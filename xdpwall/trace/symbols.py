@@ -15,13 +15,13 @@ class Symbols:
     """Read once; modules and BPF programs that come later are not in it."""
 
     def __init__(self, path: Path = KALLSYMS) -> None:
-        found = {}
+        found: dict[int, str] = {}
         try:
             with path.open(encoding="ascii", errors="replace") as lines:
                 for line in lines:
                     address, kind, name = line.split(None, 3)[:3]
                     if kind in _CODE:
-                        found[int(address, 16)] = name
+                        found.setdefault(int(address, 16), name)
         except OSError as error:
             raise Failed(f"cannot read {path}: {error.strerror}", detail=str(error)) from error
         self._starts = sorted(found)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ..closing import Closing
@@ -25,6 +27,11 @@ _POLL = 0.05
 _ACTIONS = ("ABORTED", "DROP", "PASS", "TX", "REDIRECT")
 
 
+@functools.cache
+def _btf() -> KernelBtf:
+    return KernelBtf.read()
+
+
 def known_reasons(given: tuple[str, ...] | None = None) -> tuple[str, ...]:
     """All reasons of this kernel; with `given` those names as the kernel spells them.
 
@@ -32,7 +39,7 @@ def known_reasons(given: tuple[str, ...] | None = None) -> tuple[str, ...]:
     """
     if given == ():
         return ()
-    reasons = reasons_of(KernelBtf.read())
+    reasons = reasons_of(_btf())
     return tuple(reasons.listed() if given is None else map(reasons.name, reasons.numbers(given)))
 
 
@@ -47,28 +54,40 @@ class Tracer(Closing):
             raise NeedsPrivileges(
                 "tracing reads every packet that is dropped", hint="run it as root"
             )
-        btf = KernelBtf.read()
+        btf = _btf()
         self._reasons = reasons_of(btf)
         self._wanted = wanted
         self._stack = stack
-        self._child = Child.start(source(btf, self._reasons, wanted, stack=stack))
-        self._symbols = Symbols()
+        with ThreadPoolExecutor(1) as meanwhile:
+            symbols = meanwhile.submit(Symbols)
+            self._child = Child.start(source(btf, self._reasons, wanted, stack=stack))
+        self._ours: Ours | None = None
+        self.warnings: list[str] = []
+        """What is not seen, and why."""
+        try:
+            self._symbols = symbols.result()
+            self._look_at_ours(settings)
+        except BaseException:
+            self._child.close()
+            raise
+        if self._symbols.hidden():
+            self.warnings.append(
+                "the kernel hides where its functions lie, so they have no names here: "
+                "sysctl kernel.kptr_restrict=1"
+            )
         self._netns = netns_inode()
         # Once: two clocks read one after the other are never quite at the same moment.
         self._boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._pairing = Pairing()
         self._complete = 0
-        self._ours: Ours | None = None
-        self.warnings: list[str] = []
-        """What is not seen, and why."""
-        if settings is not None:
-            try:
-                self._ours = Ours(settings, wanted)
-            except XdpwallError as error:
-                self.warnings.append(f"rules are not told apart from the kernel: {error.message}")
-            except BaseException:
-                self._child.close()
-                raise
+
+    def _look_at_ours(self, settings: Settings | None) -> None:
+        if settings is None:
+            return
+        try:
+            self._ours = Ours(settings, self._wanted)
+        except XdpwallError as error:
+            self.warnings.append(f"rules are not told apart from the kernel: {error.message}")
 
     @property
     def lost(self) -> int:
