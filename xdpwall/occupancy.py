@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .layout import HASH_FACTOR, OCCUPIED, OCCUPIED_BITS
+from .setentries import Entries, Entry
 
 Array = np.ndarray[Any, Any]
 
@@ -35,6 +36,19 @@ class Occupied:
         """Mark these, in the shape that they have in `setentries.Entries`."""
         if len(entries):
             getattr(self, f"_add_{kind}")(entries)
+
+    def add_one(self, entry: Entry) -> None:
+        """Mark one entry, without the arrays."""
+        if entry.family == 4:
+            kind, shown, bit = ("v4" if entry.exact else "p4"), 24, entry.address >> 8
+        else:
+            kind, shown = ("v6", 48) if entry.exact else ("p6", 32)
+            bit = (entry.address >> (128 - shown)) * HASH_FACTOR % (1 << 64) >> (64 - OCCUPIED_BITS)
+        if entry.length >= shown:
+            self.bits(kind)[bit >> 6] |= np.uint64(1 << (bit & 63))
+        else:
+            one = Entries.from_entries([entry])
+            self.add(kind, getattr(one, kind))
 
     def take(self, other: Occupied, kind: str) -> None:
         """The other's bits of a kind in place of these; they hold every entry that there is."""

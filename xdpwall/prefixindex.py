@@ -72,9 +72,9 @@ class PrefixIndex:
         return [other for other in found if other != entry]
 
     def count_inside(self, entry: Entry) -> int:
-        """About how many those are."""
+        """About how many those are: without the latest ones."""
         first, end = self._range(entry)
-        return int(end - first) + len(self._extra)
+        return end - first
 
     def _range(self, entry: Entry) -> tuple[int, int]:
         first, end = runs(self._keys, self._keys_of([entry]))

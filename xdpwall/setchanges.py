@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from . import setnames
 from .changes import loaded
-from .errors import Failed, XdpwallError
+from .errors import Failed, Full, XdpwallError
 from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
-from .setentries import Entry, check_size
+from .setentries import Entries, Entry, check_size
 from .setkeys import KINDS, Kind, kind_of
 from .store import Change
 
@@ -49,7 +49,7 @@ def change_entries(
         instance.sets.make_room(dataplane, more)
     wanted = [Change(number, entry, expires) for entry in add]
     wanted += [Change(number, entry, None) for entry in remove]
-    plan = instance.sets.single(dataplane).plan(wanted)
+    plan = _plan(instance, dataplane, wanted)
     if plan.changes:
         _make(instance, dataplane, plan, by=by, action=_words(name, plan.changes))
         instance.store.sets.fold()
@@ -63,8 +63,7 @@ def _make(instance: Instance, dataplane: Dataplane, plan: Plan, *, by: Author, a
         mark = store.change(plan.changes, by=by, action=action, now=now_text())
         crash_point("set-recorded")
         try:
-            instance.sets.know(dataplane, plan.classes())
-            instance.sets.single(dataplane).write(plan)
+            _write(instance, dataplane, plan)
         except BaseException as error:
             _take_back(instance, dataplane, plan.changes, error, by=by, action=action)
             raise
@@ -73,6 +72,30 @@ def _make(instance: Instance, dataplane: Dataplane, plan: Plan, *, by: Author, a
     except BaseException:
         instance.sets.forget()
         raise
+
+
+def _plan(instance: Instance, dataplane: Dataplane, wanted: Sequence[Change]) -> Plan:
+    try:
+        return instance.sets.single(dataplane).plan(wanted)
+    except Full as error:
+        if error.code != "too-many-classes":
+            raise
+        instance.sets.collect(dataplane)
+        return instance.sets.single(dataplane).plan(wanted)
+
+
+def _write(instance: Instance, dataplane: Dataplane, plan: Plan) -> None:
+    instance.sets.know(dataplane, plan.classes())
+    instance.sets.single(dataplane).write(plan)
+    if plan.large:
+        from .setloads import write_bulk
+
+        groups: dict[tuple[int, int | None], list[Entry]] = {}
+        for change in plan.large:
+            groups.setdefault((change.number, change.expires), []).append(change.entry)
+        for (number, expires), entries in groups.items():
+            ends = expires and instance.sets.classes.round(expires)
+            write_bulk(instance, dataplane, number, Entries.from_entries(entries), ends)
 
 
 def _take_back(
@@ -88,9 +111,8 @@ def _take_back(
     back = [Change(c.number, c.entry, c.was, c.expires) for c in changes]
     try:
         mark = store.change(back, by=by, action=f"take back: {action}", now=now_text())
-        plan = instance.sets.single(dataplane).plan(back)
-        instance.sets.know(dataplane, plan.classes())
-        instance.sets.single(dataplane).write(plan)
+        plan = _plan(instance, dataplane, back)
+        _write(instance, dataplane, plan)
         store.mark_applied(mark)
     except XdpwallError as second:
         raise Failed(
@@ -120,10 +142,9 @@ def finish_entries(instance: Instance, dataplane: Dataplane) -> None:
     store = instance.store.sets
     if not (left := store.unapplied()):
         return
-    plan = instance.sets.single(dataplane).plan(left)
+    plan = _plan(instance, dataplane, left)
     instance.sets.make_room(dataplane, {})
-    instance.sets.know(dataplane, plan.classes())
-    instance.sets.single(dataplane).write(plan)
+    _write(instance, dataplane, plan)
     store.mark_applied(store.last)
 
 
@@ -133,9 +154,8 @@ def expire(instance: Instance, dataplane: Dataplane, now: float | None = None) -
     over = store.expired(int(time.time() if now is None else now), EXPIRE_AT_ONCE)
     if not over:
         return 0
-    plan = instance.sets.single(dataplane).plan(over)
-    instance.sets.know(dataplane, plan.classes())
-    instance.sets.single(dataplane).write(plan)
+    plan = _plan(instance, dataplane, over)
+    _write(instance, dataplane, plan)
     crash_point("set-expired")
     store.drop_expired(over)
     if len(over) < EXPIRE_AT_ONCE:

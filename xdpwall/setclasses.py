@@ -24,7 +24,9 @@ STEPS = 8
 _SPARES = 8
 _MOST_SPARES = 1024
 CROWDED = 24_000
-"""Classes with endings; past it endings are rounded up to whole minutes."""
+"""Classes with endings; past it new endings are rounded up to whole minutes, past twice as many to
+whole hours."""
+_GRAINS = (1, 60, 3600)
 
 
 def joined(members: Members, number: int, expires: int) -> Members:
@@ -107,9 +109,20 @@ class Classes:
         seen = ",".join(map(str, sorted(self.numbers[number] & self.visible)))
         return zlib.crc32(seen.encode()) or 1
 
+    def grain(self, moments: Iterable[int] = ()) -> int:
+        """Seconds to whose multiples endings are rounded up, once these have come: 1, while there
+        is room for a class for each second."""
+        moments = list(moments)
+        for grain in _GRAINS[:-1]:
+            coming = len({-(-moment // grain) for moment in moments}) if moments else 0
+            if self._timed + coming < (CROWDED if grain == 1 else 2 * CROWDED):
+                return grain
+        return _GRAINS[-1]
+
     def round(self, expires: int) -> int:
-        """The ending that a class is given for an entry's: a whole minute when it is crowded."""
-        return expires if self._timed < CROWDED else -(-expires // 60) * 60
+        """The ending that a class is given for an entry's."""
+        grain = self.grain()
+        return -(-expires // grain) * grain
 
     @property
     def timed(self) -> bool:
@@ -188,6 +201,15 @@ class Classes:
                 self._freed.append(number)
                 self.gone.add(number)
 
+    def keep(self, borne: Iterable[int]) -> None:
+        """Retire all but these and what they turn into."""
+        kept = set[int]()
+        for number in borne:
+            while number and number not in kept and number in self._members:
+                kept.add(number)
+                number = self.ending(number)[1]
+        self.retire([number for number in self._members if number not in kept])
+
     # -- inside ----------------------------------------------------------------------------------
     def _enter(self, number: int, members: Members) -> None:
         self._members[number] = members
@@ -208,8 +230,10 @@ class Classes:
                 self._spare(idle, self.numbers[idle])
             self._limbo = []
         if not self._spares.get(key):
-            alike = sum(other & self.visible == key for other in self.numbers.values())
-            more = min(_MOST_SPARES // 2, max(_SPARES, alike)) if timed else _SPARES
+            more = _SPARES
+            if timed:  # every second may bring another: as many again as there are
+                alike = sum(other & self.visible == key for other in self.numbers.values())
+                more = min(_MOST_SPARES // 2, max(_SPARES, alike))
             for number in self._new(more):
                 self._spare(number, key)
                 self._rows[number] = _idle(key)
@@ -231,7 +255,6 @@ class Classes:
             else:
                 numbers.append(self._next)
                 self._next += 1
-        self.gone.difference_update(numbers)
         return numbers
 
 

@@ -152,7 +152,23 @@ class SetEngine:
         ):
             return
         regenerate(self._instance, dataplane)
+        # No packet may meet such a class while the copy that was left behind judges it.
+        dataplane.settle()
         self.known(dataplane)
+
+    def collect(self, dataplane: Dataplane) -> None:
+        """Give back classes that no entry bears any more: combinations that came and went."""
+        import numpy as np
+
+        from .setbulk import distinct
+        from .setmaps import OWN
+
+        classes, borne = self.classes, set[int]()
+        for table in self.maps(dataplane).of.values():
+            _, values = table.lookup_batch()
+            values = np.ascontiguousarray(values).view("<u4").ravel() & np.uint32(OWN)
+            borne.update(distinct(values).tolist())
+        classes.keep(borne)
 
     def known(self, dataplane: Dataplane) -> None:
         """A generation with all classes, as rules see them now, is in force."""

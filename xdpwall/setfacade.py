@@ -12,7 +12,7 @@ from .errors import InvalidInput
 from .facade import Author
 from .instance import Instance
 from .setentries import parse_entry
-from .setviews import entries_view, membership_view, set_view
+from .setviews import entries_view, membership_view, set_views
 from .times import parse_expiry, seconds_of
 from .views_sets import SetChange, SetEntries, SetList, SetOutcome, SetTest, SetView
 
@@ -34,13 +34,13 @@ class SetMethods:
         """By name."""
         with self._instance.reading() as now:
             store = self._instance.store.sets
-            return SetList(sets=[set_view(store, now.state, row) for row in now.state.sets])
+            return SetList(sets=set_views(store, now.state, now.state.sets))
 
     def set(self, name: str) -> SetView:
         """One set without its entries; NotFound."""
         with self._instance.reading() as now:
             row = setnames.find(now.state.sets, name)
-            return set_view(self._instance.store.sets, now.state, row)
+            return set_views(self._instance.store.sets, now.state, [row])[0]
 
     def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> SetEntries:
         """A part of the entries."""
@@ -139,7 +139,8 @@ class SetMethods:
     def _outcome(self, name: str, changed: bool) -> SetOutcome:
         self._changed()
         state = self._instance.state
-        view = set_view(self._instance.store.sets, state, setnames.find(state.sets, name))
+        row = setnames.find(state.sets, name)
+        view = set_views(self._instance.store.sets, state, [row])[0]
         return SetOutcome(revision=state.revision, set=view, changed=changed)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import ruleset, setnames
 from .changes import commit, loaded
-from .errors import XdpwallError
+from .errors import Full, XdpwallError
 from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
@@ -163,11 +163,30 @@ def _into_kernel(
     sets.make_room(dataplane, {})
     parts: list[tuple[Entries, Any]] = [(content.entries, 0)]
     if content.timed:
-        parts.append(_with_ends(content.timed, sets.classes.round))
+        parts.append(_with_ends(content.timed, sets.classes.grain(content.timed.values())))
     for entries, ends in parts:
+        write_bulk(instance, dataplane, number, entries, ends, others)
+
+
+def write_bulk(
+    instance: Instance,
+    dataplane: Dataplane,
+    number: int,
+    entries: Entries,
+    ends: Any,
+    others: Callable[[Kind], Any] | None = None,
+) -> None:
+    """Plan, make the classes known, write: the arguments of `BulkTables.plan`."""
+    sets = instance.sets
+    try:
         bulk = sets.bulk(dataplane, number, others).plan(number, entries, ends)
-        sets.know(dataplane, bulk.classes)
-        sets.bulk(dataplane, number).write(bulk)
+    except Full as error:
+        if error.code != "too-many-classes":
+            raise
+        sets.collect(dataplane)
+        bulk = sets.bulk(dataplane, number, others).plan(number, entries, ends)
+    sets.know(dataplane, bulk.classes)
+    sets.bulk(dataplane, number).write(bulk)
 
 
 @contextmanager
@@ -202,9 +221,9 @@ def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
         data = store.read(number)
         for entries in (data.entries, Entries.from_entries(entry for entry, _ in data.timed)):
             if len(entries) and instance.sets.room(dataplane):
-                bulk = instance.sets.bulk(dataplane, number).plan(number, entries, None)
-                instance.sets.know(dataplane, bulk.classes)
-                instance.sets.bulk(dataplane, number).write(bulk)
+                # Packets that began before the last switch may still look for this number.
+                dataplane.settle()
+                write_bulk(instance, dataplane, number, entries, None)
         crash_point("set-swept")
         classes = instance.sets.classes
         classes.retire(classes.bearing(number))
@@ -275,14 +294,14 @@ def _same(instance: Instance, number: int, content: Content) -> bool:
     return dict(data.timed) == content.timed and data.entries == content.entries
 
 
-def _with_ends(timed: Mapping[Entry, int], rounded: Any) -> tuple[Entries, dict[Kind, Any]]:
-    """The entries, and for each kind when each of them ends, (n,) u8."""
+def _with_ends(timed: Mapping[Entry, int], grain: int) -> tuple[Entries, dict[Kind, Any]]:
+    """The entries, and for each kind when each of them ends, (n,) u8, in multiples of `grain`."""
     import numpy as np
 
     entries = Entries.from_entries(timed)
     ends: dict[Kind, list[int]] = {kind: [] for kind in KINDS}
     for entry in entries.part():
-        ends[kind_of(entry)].append(rounded(timed[entry]))
+        ends[kind_of(entry)].append(-(-timed[entry] // grain) * grain)
     return entries, {kind: np.array(ends[kind], "<u8") for kind in KINDS}
 
 

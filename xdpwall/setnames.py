@@ -51,11 +51,16 @@ def check_known(rules: Iterable[Rule], sets: Collection[SetRow]) -> None:
 
 def users(rules: Iterable[Rule], name: str) -> list[str]:
     """The ids of the rules that refer to a set, in order."""
-    return [
-        rule.id
-        for rule in rules
-        if rule.id is not None and any(other == name for _, other in named(rule))
-    ]
+    return all_users(rules).get(name, [])
+
+
+def all_users(rules: Iterable[Rule]) -> dict[str, list[str]]:
+    """For each set that rules refer to, those rules' ids in order."""
+    found: dict[str, list[str]] = {}
+    for rule in rules:
+        for name in dict.fromkeys(name for _, name in named(rule)):
+            found.setdefault(name, []).append(rule.id or "")
+    return found
 
 
 def find(sets: Iterable[SetRow], name: str) -> SetRow:

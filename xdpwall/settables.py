@@ -10,16 +10,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
 from .prefixindex import PrefixIndex
-from .setarrays import P6
 from .setclasses import Classes, Members, joined, merged, without
 from .setentries import Entry
-from .setkeys import kind_of
 from .setmaps import SetMaps
 from .store import Change
 
+LARGE = 5000
+"""Prefixes that may have to be written for one change before it is made as a whole load is."""
 FAMILIES: tuple[Literal[4, 6], ...] = (4, 6)
 
 
@@ -33,6 +31,8 @@ class Plan:
     """Address -> class, 0 to take it away."""
     wide: dict[Entry, tuple[int, int]] = field(default_factory=dict)
     """Prefix -> (class with all wider ones', own class or 0 to take it away), the widest first."""
+    large: list[Change] = field(default_factory=list)
+    """Changes of prefixes with so many inside them that they are for setbulk.py."""
 
     def classes(self) -> set[int]:
         """Every class that an entry will bear."""
@@ -84,6 +84,9 @@ class SetTables:
             if not changed:
                 continue
             index = self.prefixes(family)
+            if sum(index.count_inside(entry) for entry in changed) > LARGE:
+                plan.large += [c for c in plan.changes if c.entry in changed]
+                continue
             inside = {other for entry in changed for other in index.inside(entry)}
             above: list[tuple[Entry, Members]] = []
             for entry in sorted(inside.union(changed), key=lambda e: (e.address, e.length)):
@@ -104,29 +107,16 @@ class SetTables:
         self.maps.tell(self.classes)
         for entry, number in plan.exact.items():
             if number:
-                self._occupy(entry)
+                self.maps.occupied.add_one(entry)
             self.maps.put_exact(entry, number)
         for entry, (effective, own) in plan.wide.items():
             index = self.prefixes(entry.family)
             if own:
-                self._occupy(entry)
+                self.maps.occupied.add_one(entry)
                 index.add(entry)
             self.maps.put_prefix(entry, effective, own)
             if not own:
                 index.remove(entry)
-
-    def _occupy(self, entry: Entry) -> None:
-        kind = kind_of(entry)
-        low = entry.address & (1 << 64) - 1
-        if kind == "v4":
-            one = np.array([entry.address], "<u4")
-        elif kind == "p4":
-            one = np.array([entry.address << 8 | entry.length], "<u8")
-        elif kind == "v6":
-            one = np.array([[entry.address >> 64, low]], "<u8")
-        else:
-            one = np.array([(entry.address >> 64, low, entry.length)], P6)
-        self.maps.occupied.add(kind, one)
 
 
 def _contains(wide: Entry, entry: Entry) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,17 @@ def moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def set_view(store: SetStore, state: State, row: SetRow) -> SetView:
-    """One set without its entries."""
+def set_views(store: SetStore, state: State, rows: Iterable[SetRow]) -> list[SetView]:
+    """Sets without their entries."""
+    users = setnames.all_users(entry.rule for entry in state.entries)
+    return [_set_view(store, row, users.get(row.name, [])) for row in rows]
+
+
+def _set_view(store: SetStore, row: SetRow, users: list[str]) -> SetView:
     held = store.held().get(row.number, Held())
     ends = store.next_expiry(row.number) if held.timed else None
     if ends is not None and ends <= time.time():
-        over = store.expired(int(time.time()), held.timed)
+        over = store.expired(int(time.time()), sum(h.timed for h in store.held().values()))
         held = held.after(change for change in over if change.number == row.number)
         left = [ends for _, ends in _timed(store.read(row.number))]
         ends = min(left, default=None)
@@ -41,7 +47,7 @@ def set_view(store: SetStore, state: State, row: SetRow) -> SetView:
         timed=held.timed,
         next_expiry=None if ends is None else moment(ends),
         created=row.created,
-        rules=setnames.users((entry.rule for entry in state.entries), row.name),
+        rules=users,
     )
 
 

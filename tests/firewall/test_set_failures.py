@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.firewall.support import Site, rules, step
-from tests.support.netns import Lab, Namespace
+from tests.support.netns import Lab, Namespace, wait_for
 from xdpwall.errors import Full
 from xdpwall.faults import POINTS
 from xdpwall.firewall import Firewall
@@ -83,8 +83,7 @@ def test_killed_while_a_set_is_replaced(ready: Site, point: str) -> None:
 def test_killed_while_expired_entries_are_taken_out(ready: Site) -> None:
     with ready.open() as firewall:
         firewall.change_set("bad", add=["10.9.0.2", "10.9.0.0/24"], expires="1s")
-        while firewall.test_set("bad", "10.9.0.2").found:
-            assert firewall.set("bad").timed == 2
+        wait_for(lambda: not firewall.test_set("bad", "10.9.0.2").found, "the entry's end")
     assert ready.run(step("create_set", "x"), crash_at="set-expired") == KILLED
     with ready.open() as firewall:
         assert not agree(ready, firewall)

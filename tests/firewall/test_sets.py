@@ -10,7 +10,7 @@ import pytest
 
 from tests.firewall.support import Site, rules, step
 from tests.support.netns import wait_for
-from xdpwall import rulesetfile
+from xdpwall import rulesetfile, settables
 from xdpwall.errors import Conflict, InvalidInput, NotFound
 from xdpwall.firewall import Firewall
 from xdpwall.model import Ruleset
@@ -139,6 +139,24 @@ def test_a_timeout_is_replaced(site: Site, firewall: Firewall) -> None:
     assert firewall.set("bad").timed == 1
     assert firewall.test_set("bad", "10.9.0.2").expires == firewall.set("bad").next_expiry
     assert site.ping(1) == 0
+
+
+def test_a_prefix_around_very_many_others(both: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settables, "LARGE", 3)
+    around = [f"10.9.0.{i}/31" for i in range(0, 64, 2)]
+    with both.open() as firewall:
+        firewall.attach("veth0")
+        firewall.replace_set("good", Entries.of(["10.0.0.0/12", *around, "10.9.0.2"]))
+        firewall.create_set("bad")
+        firewall.add_rules(rules("drop icmp from @bad"))
+        firewall.change_set("bad", add=["10.9.0.0/24", "::/0"])
+        assert both.ping(1) == 0
+        firewall.change_set("bad", add=["10.8.0.0/15"], expires="1h")
+        firewall.change_set("bad", remove=["10.9.0.0/24"])
+        assert both.ping(1) == 0
+        firewall.change_set("bad", remove=["10.8.0.0/15"])
+        assert both.ping(1) == 1
+        assert firewall.set("bad").entries == 1
 
 
 def test_a_service_takes_out_what_expired(site: Site) -> None:

@@ -101,9 +101,7 @@ class SetStore:
         """All that a number holds."""
         self._refresh()
         with self._database.read() as connection:
-            entries = self._arrays_of(connection, number)
-            if self._logged.get(number):
-                entries = self._with_log(connection, number, entries)
+            entries = self._with_log(connection, number, self._arrays_of(connection, number))
             rows = connection.execute(
                 "SELECT key, expires FROM set_timed WHERE number = ? ORDER BY key", (number,)
             ).fetchall()
@@ -275,10 +273,13 @@ class SetStore:
         self._held = {row[0]: Held(*row[1:]) for row in rows}
         self._applied = int(applied[0]) if applied else 0
         self._seq = max(last or 0, self._applied)
+        # Another process may have given a number to other entries, folded as often.
+        self._arrays = {}
         self._version = version
 
     def _arrays_of(self, connection: sqlite3.Connection, number: int) -> Entries:
-        folds = self._held[number].folds if number in self._held else 0
+        row = connection.execute("SELECT folds FROM set_held WHERE number = ?", (number,))
+        folds = (row.fetchone() or (0,))[0]
         known = self._arrays.get(number)
         if known is None or known[0] != folds:
             known = folds, _read_parts(connection, number)
@@ -293,6 +294,8 @@ class SetStore:
             "SELECT key, expires FROM set_log WHERE number = ? ORDER BY seq", (number,)
         )
         last = {unstored(key): expires for key, expires in rows.fetchall()}
+        if not last:
+            return entries
         touched = Entries.from_entries(last)
         there = Entries.from_entries(entry for entry, expires in last.items() if expires == 0)
         return entries.difference(touched).union(there)
