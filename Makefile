@@ -81,13 +81,13 @@ demo: build
 lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	clang-format --dry-run --Werror $(wildcard bpf/*.[ch])
+	clang-format --dry-run --Werror $(wildcard bpf/*.[ch] xdpwall/trace/*.c)
 	$(BIN)/mypy
 
 format: dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	clang-format -i $(wildcard bpf/*.[ch])
+	clang-format -i $(wildcard bpf/*.[ch] xdpwall/trace/*.c)
 
 # The page's third-party files, fetched anew as pinned (needs npm; the result is committed).
 vendor:

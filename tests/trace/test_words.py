@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import frames as f
 from tests.support.clang import compile_bpf
 from tests.support.netns import wait_for
 from tests.support.tracing import Trace, five_tuple
@@ -72,7 +73,45 @@ def is_last(port: int, drop: dict[str, Any]) -> bool:
 
 def mine(drop: dict[str, Any]) -> bool:
     """Not of another suite on this machine: a filter may want its packets too."""
-    return drop.get("sport") == SPORT and drop["dst"].startswith("10.9.")
+    return drop.get("sport") == SPORT and drop["dst"].startswith(("10.9.", "2001:db8:"))
+
+
+def test_ipv6_filters(place: Place) -> None:
+    near, wall = "2001:db8::2", "2001:db8::1"
+    with (
+        Trace(place.wall, "--dst", "2001:db8::/32", "--dport", str(XDP_PORT), wait=False) as one,
+        Trace(place.wall, "--src", near, "--proto", "udp") as both,
+    ):
+        one.wait_until_ready()
+        for port in (XDP_PORT, LAST_PORT):
+            packet = f.ipv6(f.udp(sport=SPORT, dport=port), src=near, dst=wall)
+            assert place.wires[0].send(f.ether(packet))
+        both.until(partial(is_last, LAST_PORT))
+        one.until(partial(is_last, XDP_PORT))
+        assert (one.interrupt(), both.interrupt()) == (130, 130)
+    first, second = (five_tuple(drop) for drop in both.drops)
+    assert first == ("udp", near, SPORT, wall, XDP_PORT)
+    assert second == ("udp", near, SPORT, wall, LAST_PORT)
+    assert [drop["by"] for drop in both.drops] == ["rule", "kernel"]
+    assert [five_tuple(drop) for drop in one.drops] == [first]
+
+
+def test_rules_change_meanwhile(place: Place) -> None:
+    with place.space.inside(), Trace(place.wall, "--proto", "udp", "--src", "10.9.0.2") as trace:
+        place.wall.done("rule", "add", f"drop udp/{CLOSED_PORT} on eth0", "--id", "late")
+        place.send(0, CLOSED_PORT)
+        assert trace.until(partial(is_last, CLOSED_PORT))["rule"] == "late"
+        place.wall.done("off")
+        place.send(0, XDP_PORT)
+        assert trace.until(partial(is_last, XDP_PORT))["by"] == "kernel"
+        place.wall.done("on")
+        place.wall.done("rule", "delete", "late")
+        place.send(0, XDP_PORT)
+        place.send(0, CLOSED_PORT)
+        place.send(0, LAST_PORT)
+        trace.until(partial(is_last, LAST_PORT))
+    told = [(drop["dport"], drop.get("rule")) for drop in trace.drops if mine(drop)]
+    assert told[2:4] == [(XDP_PORT, "by-xdp"), (CLOSED_PORT, None)]
 
 
 def test_one_packet_in_a_flood_of_others(place: Place) -> None:

@@ -41,6 +41,16 @@ def _sets() -> list[str]:
         return []
 
 
+def drop_reasons(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Why this kernel drops, as it calls it."""
+    from ..trace.tracer import known_reasons
+
+    try:
+        return [name for name in known_reasons() if name.startswith(incomplete.upper())]
+    except XdpwallError:
+        return []
+
+
 def sentence(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The next word of a sentence that is given as several arguments, or as one in quotes."""
     from ..completion import complete

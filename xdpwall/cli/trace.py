@@ -38,6 +38,7 @@ _WAIT = 0.5
     "reasons",
     metavar="REASON",
     multiple=True,
+    shell_complete=complete.drop_reasons,
     help="Only for this reason, as the kernel names it; may stand several times.",
 )
 @click.option("--stack", is_flag=True, help="Print the functions on the stack with each drop.")
