@@ -180,6 +180,14 @@ def test_words(fields: dict[str, Any], words: str) -> None:
     assert words_of(PacketEvent(**{**EVENT, **fields})) == words
 
 
+def test_log_is_taken_away_like_any_field(dropping: Instance) -> None:
+    assert dropping.json("rule", "show", "noping")["log"] is True
+    dropping.done("rule", "set", "noping", "--unset", "log")
+    assert dropping.json("rule", "show", "noping")["log"] is False
+    dropping.done("rule", "set", "noping", "--log")
+    assert dropping.json("rule", "show", "noping")["text"] == "drop icmp log"
+
+
 def test_each_object_stands_on_a_line_of_its_own(dropping: Instance) -> None:
     process = watch(dropping, "-j", "-c", "2")
     ping(dropping)
