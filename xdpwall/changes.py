@@ -182,6 +182,11 @@ def tidy(instance: Instance) -> None:
 
 def narrow(instance: Instance, dataplane: Dataplane) -> None:
     """Programs that do no more than the ruleset in force needs."""
+    from .delta import used
+
+    force = dataplane.in_force
+    if force is not None and force.shrunk:
+        force.features, force.shrunk = used(force), False
     dataplane.narrow(lambda: reload_programs(instance, dataplane))
 
 

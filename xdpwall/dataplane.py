@@ -234,7 +234,9 @@ class Dataplane:
     def untidy(self) -> bool:
         """Would prime() or narrow() do anything?"""
         force = self._force
-        return force is not None and (self._lag is None or force.features != self.features)
+        if force is None:
+            return False
+        return self._lag is None or force.shrunk or force.features != self.features
 
     def prime(self) -> None:
         """Bring the copy left behind up to the generation in force, so that the next change writes

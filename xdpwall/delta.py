@@ -16,6 +16,7 @@ from . import layout
 from .columns import Columns, Entry
 from .compiler import deciding
 from .generation import Compiled
+from .layout import Feature
 
 MOST = 64
 """Rules in one change, those that go and those that come; past it, compiling anew is as quick."""
@@ -44,6 +45,7 @@ def apply(g: Compiled, edit: Edit) -> bool:
         g.rules[position] = 0
         g.touched.positions.add(position)
         g.stale += 1
+        g.shrunk = True
     if not edit.new:
         return True
     for group in g.groups:
@@ -68,30 +70,36 @@ def _fits(g: Compiled, edit: Edit, columns: Columns) -> bool:
         return False
     if deciding(edit.new) & ~g.features:
         return False
-    return all(group.admits(columns) for group in g.groups) and not _new_field(g, columns)
+    # A field that no rule has named so far has no rows to join.
+    return all(group.admits(columns) for group in g.groups) and not _named(columns) & ~g.features
 
 
-def _new_field(g: Compiled, columns: Columns) -> bool:
-    """Does a rule name a field that no rule has named so far? Then it has no rows to join."""
-    F = layout.Feature
-    wanted = F(0)
+def used(g: Compiled) -> Feature:
+    """The features that the rules of a generation use by now."""
+    kept = g.features & (Feature.TRIES | Feature.NEGATED_SET | Feature.TIMED_SET)
+    return deciding(g.entries) | _named(Columns(g.entries)) | kept
+
+
+def _named(columns: Columns) -> Feature:
+    """The fields that some rule names."""
+    found = Feature(0)
     if not columns.free("iface").all() or columns.uses("egress", "vlan"):
-        wanted |= F.WHERE
+        found |= Feature.WHERE
     if columns.uses("length_low", "ttl_low"):
-        wanted |= F.HEADER
-    for name, port in (("sport", F.SPORT), ("dport", F.DPORT)):
+        found |= Feature.HEADER
+    for name, port in (("sport", Feature.SPORT), ("dport", Feature.DPORT)):
         if not columns.free(name).all():
-            wanted |= port
+            found |= port
     for name, four, six, of in (
-        ("src", F.SRC4, F.SRC6, F.SRC_SET),
-        ("dst", F.DST4, F.DST6, F.DST_SET),
+        ("src", Feature.SRC4, Feature.SRC6, Feature.SRC_SET),
+        ("dst", Feature.DST4, Feature.DST6, Feature.DST_SET),
     ):
         for value in columns.values(name):
             if value is not None:
-                wanted |= four if value[1].family == 4 else six
+                found |= four if value[1].family == 4 else six
         if not columns.free(f"{name}_set").all():
-            wanted |= of
-    return bool(wanted & ~g.features)
+            found |= of
+    return found
 
 
 def _place(g: Compiled, at: int) -> int:

@@ -7,12 +7,14 @@ answers with what is in force then.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from . import advice, attachments, eventsettings, ruleset, views
 from .applying import apply_ruleset
-from .changes import commit
+from .changes import commit, narrow
+from .errors import XdpwallError
 from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
@@ -74,8 +76,8 @@ class Firewall(SetMethods, Reader):
         with self._instance.writing() as now:
             self._check_directions(rules, now)
             new = ruleset.insert(now.state, rules, at=at, now=now_text())
-            before = now.state.by_id()
-            ids = [entry.id for entry in new.entries if entry.id not in before]
+            first = len(now.state.entries) if at is None else at - 1
+            ids = [entry.id for entry in new.entries[first : first + len(rules)]]
             return self._commit(new, ids, by, f"add {_some(ids)}")
 
     def set_rule(
@@ -278,6 +280,11 @@ class Firewall(SetMethods, Reader):
         )
 
     def _changed(self) -> None:
+        dataplane = self._instance.dataplane() if self._settler is None else None
+        if dataplane is not None:
+            # Nobody stays to do it later. Programs that can do more than they need are no failure.
+            with suppress(XdpwallError):
+                narrow(self._instance, dataplane)
         for thread in (self._settler, self._expirer):
             if thread is not None:
                 thread.wake()

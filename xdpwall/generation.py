@@ -117,6 +117,8 @@ class Compiled:
         them."""
         self.stale = 0
         """Rules that have gone since it was compiled."""
+        self.shrunk = False
+        """`features` may be more than it uses."""
 
     @property
     def need(self) -> Sizes:

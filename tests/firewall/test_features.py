@@ -1,0 +1,120 @@
+"""Programs hold what the rules use: more before a rule that needs more, less when there is time;
+and a rule of many is a change of what it touches. Judged by packets, not only by what is stored."""
+
+from __future__ import annotations
+
+from tests.firewall.support import Site, rules
+from tests.support.netns import wait_for
+from xdpwall.dataplane import Dataplane
+from xdpwall.layout import Feature
+from xdpwall.model import Ruleset
+
+
+def features(site: Site) -> Feature:
+    """What every program in place can judge by, as the kernel's word says."""
+    dataplane = Dataplane(site.settings.bpffs)
+    dataplane.open()
+    try:
+        return dataplane.features
+    finally:
+        dataplane.close()
+
+
+def test_a_command_leaves_programs_that_do_no_more_than_they_need(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        assert features(site) == Feature(0)
+        first = firewall.status().attachments[0].program_id
+        firewall.add_rules(rules("drop icmp from 10.9.0.2"))
+        assert features(site) == Feature.RULES | Feature.SRC4
+        second = firewall.status().attachments[0].program_id
+        assert second != first
+        assert site.ping() == 0
+        packets = firewall.rules().rules[0].packets
+        assert packets == 3
+        # No other feature: the program stays.
+        firewall.add_rules(rules("drop udp from 10.9.0.3"))
+        assert firewall.status().attachments[0].program_id == second
+        firewall.delete_rules(["r2"])
+    with site.open() as firewall:
+        firewall.add_rules(rules("count tcp/80 ttl 3"), at=1)
+        assert features(site) >= Feature.RULES | Feature.SRC4 | Feature.HEADER | Feature.COUNTING
+        assert firewall.rules().rules[1].packets == packets
+        assert site.ping() == 0
+        firewall.flush()
+        assert features(site) == Feature(0)
+        assert site.ping() == 3
+
+
+def test_a_service_narrows_down_when_nothing_changes(site: Site) -> None:
+    with site.open(service=True) as firewall:
+        firewall.attach("veth0")
+        firewall.add_rules(rules("drop icmp from 10.9.0.2", "drop tcp/22"))
+        assert features(site) >= Feature.RULES | Feature.SRC4 | Feature.DPORT
+        firewall.apply(Ruleset(tuple(rules("drop icmp"))))
+        assert site.ping() == 0
+        wait_for(lambda: features(site) == Feature.RULES, "smaller programs")
+        assert site.ping() == 0
+        assert firewall.health().problems == []
+
+
+def test_rules_come_move_and_go_one_by_one_among_many(site: Site) -> None:
+    many = [f"drop udp/{n} from 10.8.{n >> 8}.{n & 255}" for n in range(1, 400)]
+    with site.open(service=True) as firewall:
+        firewall.attach("veth0")
+        firewall.apply(Ruleset(tuple(rules(*many, "accept icmp from 10.9.0.2"))))
+        assert site.ping() == 3
+        firewall.add_rules(rules("drop icmp from 10.9.0.0/24"), at=1)
+        assert site.ping() == 0
+        dropper = firewall.rules().rules[0]
+        assert dropper.packets == 3
+        for position in (401, 200, 401):
+            firewall.move_rule(dropper.id, position)
+            assert site.ping() == (0 if position == 200 else 3)
+            assert firewall.rule(dropper.id).position == position
+        firewall.enable_rules(["r400"], False)
+        assert site.ping() == 0
+        firewall.enable_rules(["r400"], True)
+        firewall.set_rule("r400", {"src": "10.9.0.9"})
+        assert site.ping() == 0
+        firewall.delete_rules([dropper.id])
+        assert site.ping() == 3
+        firewall.delete_rules([f"r{n}" for n in range(1, 50)])
+        firewall.add_rules(rules("drop icmp"), at=3)
+        assert site.ping() == 0
+    # What was written bit by bit is what is on disk: a whole compilation says the same.
+    site.forget_kernel()
+    with site.open() as firewall:
+        firewall.restore()
+        assert len(firewall.rules().rules) == 352
+        assert site.ping() == 0
+
+
+def test_a_change_that_fails_half_way_leaves_the_next_one_right(site: Site) -> None:
+    """What is changed in memory before the disk refuses must not be taken for what is in force."""
+    with site.open(service=True) as firewall:
+        firewall.attach("veth0")
+        firewall.add_rules(rules("drop udp/1 from 10.8.0.1", "accept icmp from 10.9.0.2"))
+        firewall.add_rules(rules("drop tcp/1 from 10.8.0.2"))
+        store = firewall._instance.store
+        record = store.record
+
+        def refuse(*_: object, **__: object) -> None:
+            raise RuntimeError("the disk")
+
+        store.record = refuse  # type: ignore[method-assign]
+        try:
+            firewall.add_rules(rules("drop icmp"), at=1)
+        except RuntimeError:
+            pass
+        finally:
+            store.record = record  # type: ignore[method-assign]
+        assert site.ping() == 3
+        firewall.add_rules(rules("drop udp/2 from 10.8.0.3"))
+        assert site.ping() == 3
+        assert [rule.text for rule in firewall.rules().rules] == [
+            "drop udp/1 from 10.8.0.1",
+            "accept icmp from 10.9.0.2",
+            "drop tcp/1 from 10.8.0.2",
+            "drop udp/2 from 10.8.0.3",
+        ]
