@@ -20,8 +20,12 @@ _ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})")
 class Ring:
     """Events numbered from 1; ids are those of one run of the service."""
 
-    def __init__(self, *, most: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, *, most: int = MOST_EVENTS, most_bytes: int = MOST_BYTES, ids: bool = True
+    ) -> None:
+        """`ids` False: no client comes back to these."""
         self._run = secrets.token_hex(4)
+        self._ids = ids
         self._most = most
         self._most_bytes = most_bytes
         self._events: deque[bytes] = deque()
@@ -36,7 +40,7 @@ class Ring:
 
     def append(self, name: str, data: bytes) -> None:
         """One more event; `data` is JSON on one line."""
-        event = frame(name, data, self.id_of(self.newest + 1))
+        event = frame(name, data, self.id_of(self.newest + 1) if self._ids else None)
         self.newest += 1
         self._events.append(event)
         self._bytes += len(event)

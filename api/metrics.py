@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry
@@ -21,8 +22,20 @@ from xdpwall.views_metrics import Metrics
 
 router = APIRouter(tags=["firewall"])
 
+EXAMPLE = """\
+# HELP xdpwall_rule_packets_total Packets that a rule matched.
+# TYPE xdpwall_rule_packets_total counter
+xdpwall_rule_packets_total{rule="r1"} 12.0
+"""
+ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Prometheus' text format, or OpenMetrics for who accepts that",
+        "content": {"text/plain": {"schema": {"type": "string"}, "example": EXAMPLE}},
+    }
+}
 
-@router.get("/metrics", dependencies=NOTHING, response_class=Response)
+
+@router.get("/metrics", responses=ANSWER, dependencies=NOTHING, response_class=Response)
 async def metrics(request: Request, call: Reading) -> Response:
     """Counters never go back while the kernel's maps live (docs/guides/metrics.md)."""
     accepted = request.headers.get("accept", "")

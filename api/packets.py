@@ -39,7 +39,7 @@ class PacketFeed:
     def __init__(self, firewall: Watched, tell: Callable[[], None]) -> None:
         self._firewall = firewall
         self._tell = tell
-        self.ring = Ring(most_bytes=MOST_BYTES)
+        self.ring = Ring(most_bytes=MOST_BYTES, ids=False)
         self._recent: deque[bytes] = deque(maxlen=MOST)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
-import time
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ ROUNDS = 3
 IFACE = "v0"
 C, OURS, COMMAND, NFT = "C, batches", "in process", "xdpwall set load", "nft -f"
 SOURCE = Path(__file__).with_name("loader.c")
+TIMED = Path(__file__).with_name("timed.py")
 
 
 @dataclass
@@ -37,31 +38,31 @@ class Loading:
 
 def measure(instance: Instance) -> Loading:
     """Interleaved rounds; the set is deleted between two, as nft's table is."""
-    found = Loading()
+    found, folder = Loading(), instance.folder
     texts = entries("addresses", SIZE, "ipv4").texts()
-    plain = instance.folder / "million.txt"
+    plain = folder / "million.txt"
     plain.write_text("\n".join(texts) + "\n", encoding="ascii")
-    table = instance.folder / "million.nft"
+    table = folder / "million.nft"
     lines = [nft_line({"action": "drop"}, "ipv4").replace("meta protocol ip", "ip saddr @s")]
     held = nft_set("s", "ipv4", texts, interval=False)
     table.write_text(nft_table(IFACE, lines, "accept", held), encoding="ascii")
-    loader = _built(instance.folder)
+    loader = _built(folder)
     parts: dict[str, list[float]] = {"C: reading": [], "C: writing": []}
     with instance.opened() as firewall:
         if not any(a.iface == IFACE for a in firewall.status().attachments):
             firewall.attach(IFACE)
     for _ in range(ROUNDS):
-        seconds, peak, said = _run([str(loader), str(plain), str(SIZE)])
+        seconds, peak, said = _run(folder, [str(loader), str(plain), str(SIZE)])
         _note(found, C, seconds, peak)
         for name, value in zip(parts, said.split()[1:], strict=True):
             parts[name].append(float(value))
         _in_force(instance, with_set=False)
         argv = instance.space.argv(*program(), "set", "load", NAME, str(plain))
-        _note(found, COMMAND, *_run(argv, instance.environ)[:2])
+        _note(found, COMMAND, *_run(folder, argv, instance.environ)[:2])
         _in_force(instance, with_set=True)
-        _note(found, COMMAND + ", in use", *_run(argv, instance.environ)[:2])
+        _note(found, COMMAND + ", in use", *_run(folder, argv, instance.environ)[:2])
         argv = instance.space.argv("nft", "-f", str(table))
-        _note(found, NFT, *_run(argv)[:2])
+        _note(found, NFT, *_run(folder, argv)[:2])
         instance.space.run("nft", "delete", "table", "netdev", "bench")
     found.parts = {name: median(values) for name, values in parts.items()}
     return found
@@ -80,21 +81,17 @@ def _note(found: Loading, name: str, seconds: float, peak: int) -> None:
     found.peak[name] = max(peak, found.peak.get(name, 0))
 
 
-def _run(argv: Sequence[str], environ: dict[str, str] | None = None) -> tuple[float, int, str]:
+def _run(
+    folder: Path, argv: Sequence[str], environ: dict[str, str] | None = None
+) -> tuple[float, int, str]:
     """(seconds from fork to end, peak memory in bytes, what it printed)."""
-    start = time.perf_counter()
-    with subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ
-    ) as process:
-        assert process.stdout is not None and process.stderr is not None
-        said = process.stdout.read()
-        complaint = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise BenchFailed(f"{' '.join(argv)}: {complaint[-2000:]}")
-    return seconds, usage.ru_maxrss * 1024, said
+    answer = folder / "timed.json"
+    whole = [sys.executable, str(TIMED), str(answer), *argv]
+    done = subprocess.run(whole, capture_output=True, text=True, env=environ, check=False)
+    if done.returncode:
+        raise BenchFailed(f"{' '.join(argv)}: {done.stderr[-2000:]}")
+    found = json.loads(answer.read_text(encoding="ascii"))
+    return found["seconds"], found["peak"], done.stdout
 
 
 def _built(folder: Path) -> Path:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from tests.support.netns import wait_for
 from tests.web.conftest import CHROMIUM, FLAGS
 from xdpwall.model import MAX_RULES, Ruleset
 
-from .instance import BenchFailed, Instance
+from .instance import Instance
 from .rulesets import rules
 
 SECONDS = 3
@@ -27,6 +28,7 @@ _SCROLL = """
   requestAnimationFrame(step);
 })
 """
+_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/#token=\S+")
 _PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 
 
@@ -43,15 +45,12 @@ def measure(instance: Instance) -> PageTimes:
     """Scroll through as many rules as fit, the counters of the service streaming meanwhile."""
     from playwright.sync_api import expect, sync_playwright
 
-    found = PageTimes(rules=MAX_RULES)
+    found, log = PageTimes(rules=MAX_RULES), instance.folder / "serve.log"
     with instance.opened() as firewall:
         firewall.apply(Ruleset.parse({"version": 1, "rules": rules("hosts", MAX_RULES, "ipv4")}))
     with instance.service():
-        address = re.search(
-            r"http://127\.0\.0\.1:\d+/#token=\S+", (instance.folder / "serve.log").read_text()
-        )
-        if address is None:
-            raise BenchFailed("xdpwall serve printed no address")
+        # The socket listens a moment before the address is printed.
+        address = wait_for(lambda: _ADDRESS.findall(log.read_text()), "the page's address")
         with instance.space.inside():  # whatever the browser starts stays in this namespace
             playwright = sync_playwright().start()
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

@@ -31,7 +31,9 @@ _TRIAL = 4_000
 _SECONDS = 0.12
 """What one measurement should take."""
 _ENOUGH = 0.99
-"""Share of the frames that must have come to the filter."""
+"""Share of the frames that must have come to the filter: the cable drops them when the other end is
+kept from its CPU, and then the time is not the filter's."""
+_ATTEMPTS = 3
 
 
 class StreamFailed(Exception):
@@ -96,12 +98,14 @@ class Cable:
         return lambda: self._ns(by, count)
 
     def _ns(self, by: Sender, count: int) -> int:
-        before = self.received()
-        ns = by.run(self.sends, self.near, count)
-        came = self.received() - before
-        if came < count * _ENOUGH:
-            raise StreamFailed(f"{came} of {count} frames came to {self.far} in {self.space.name}")
-        return ns
+        came = 0
+        for _ in range(_ATTEMPTS):
+            before = self.received()
+            ns = by.run(self.sends, self.near, count)
+            came = self.received() - before
+            if came >= count * _ENOUGH:
+                return ns
+        raise StreamFailed(f"{came} of {count} frames came to {self.far} in {self.space.name}")
 
 
 def cable(sends: Namespace, space: Namespace, name: str) -> Cable:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their widest cell; the first reads from the left, the others do not."""
     lines = [head, *rows]
-    width = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    # Two dashes at least: "-:" is what says that a column reads from the right.
+    width = [max(2, *(len(line[i]) for line in lines)) for i in range(len(head))]
 
     def show(line: Sequence[str]) -> str:
         cells = [

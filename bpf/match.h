@@ -98,6 +98,14 @@ static __always_inline int first_rule(struct packet *p, struct walk *w, __u64 wo
 	return rest(p, w);
 }
 
+/* The verifier takes it that a global function writes what it is given, so that it need not walk
+ * the loops below once for each way in which the rows were found: a quarter of the instructions. */
+__noinline int blur(struct walk *w)
+{
+	asm volatile("" ::: "memory");
+	return !w;
+}
+
 /* -1: no rule decides. */
 static __always_inline int by_rules(const struct xw_tables *t, struct packet *p, __u32 copy)
 {
@@ -116,6 +124,8 @@ static __always_inline int by_rules(const struct xw_tables *t, struct packet *p,
 		return DECISION_ERROR;
 	find_rows(&l, p, w.rows);
 	point(base, w.rows, row);
+	if (features & XW_COUNTING && blur(&w))
+		return DECISION_ERROR;
 	if (!aggregates) {
 		word = all_of(row, 0, false);
 		return word ? first_rule(p, &w, word) : -1;

@@ -37,6 +37,9 @@ static __always_inline void *at(struct xw_ctx *ctx, __u32 off, const __u32 n, vo
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
 
+	/* clang would otherwise compute the end from a sum that the caller has, and Linux 6.1 not
+	 * see that both are one pointer. */
+	barrier_var(off);
 	/* Farther than eight of the longest extension headers; the verifier wants a bound. */
 	if (off > 0x7fff)
 		return NULL;

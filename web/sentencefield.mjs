@@ -33,8 +33,9 @@ export function SentenceField({ id, value, onText, onEnter, judged, held, label,
   };
 
   useLayoutEffect(() => {
-    echo.current.scrollLeft = input.current.scrollLeft;
-  }, [value, problem]); // not at each drawing: it makes the browser lay out the page at once
+    // Only where there is something to scroll: it makes the browser lay out the page at once.
+    if (value) echo.current.scrollLeft = input.current.scrollLeft;
+  }, [value, problem]);
   useEffect(shut, [held]);
   useEffect(() => {
     if (hurry && completions) setHurry(false);

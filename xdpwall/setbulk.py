@@ -114,7 +114,7 @@ class BulkTables:
             bulk.parts.append(_exact(kind, entries, keys, then))
         else:
             bulk.parts.append(_exact(kind, entries[moved], keys[moved], then[moved]))
-        bulk.classes.update(distinct(then).tolist())
+        bulk.classes.update(classes_in(then))
 
     def _shared(self, kind: Kind, entries: Array) -> Array:
         """Which of them other sets may have: (n,) bool."""
@@ -134,7 +134,7 @@ class BulkTables:
         classes = self.classes
         table = np.zeros(OWN + 1, "<u4")
         if not isinstance(ends, np.ndarray):
-            for old in distinct(now).tolist():
+            for old in classes_in(now):
                 members = classes.members(old)
                 then = without(members, number) if ends is None else joined(members, number, ends)
                 table[old] = classes.id_of(then)
@@ -192,11 +192,13 @@ class BulkTables:
         bulk.parts.append(_wide(kind, every[moved], effective[moved], own[moved]))
         bulk.parts[-1].gone = wide_keys(every[gone])
         bulk.parts[-1].after = every[(own > 0) | ~touched]
-        bulk.classes.update(distinct(effective[moved]).tolist())
+        bulk.classes.update(classes_in(effective[moved]))
 
     def _merged(self, outer: Array, own: Array) -> Array:
         """The classes of what both are in together."""
-        codes = outer.astype("<u8") << np.uint64(16) | own
+        answer = np.where(own > 0, own, outer)
+        both = (own > 0) & (outer > 0) & (own != outer)
+        codes = outer[both].astype("<u8") << np.uint64(16) | own[both]
         kinds = distinct(codes)
         members = self.classes.members
         made = np.array(
@@ -206,7 +208,7 @@ class BulkTables:
             ],
             "<u4",
         )
-        answer: Array = made[np.searchsorted(kinds, codes)]
+        answer[both] = made[np.searchsorted(kinds, codes)]
         return answer
 
     # -- what is there ---------------------------------------------------------------------------
@@ -241,6 +243,11 @@ def distinct(values: Array) -> Array:
     """Sorted, each once. (np.unique hashes whole numbers, which takes 40 times as long.)"""
     values = np.sort(values)
     return values[np.concatenate([[True], values[1:] != values[:-1]])] if len(values) else values
+
+
+def classes_in(numbers: Array) -> list[int]:
+    """The different ones of many classes."""
+    return np.flatnonzero(np.bincount(numbers)).tolist()
 
 
 def _sortable(keys: Array) -> Array:

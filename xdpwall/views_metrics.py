@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from .views import AttachmentTotals, Count, View
 from .views_packets import EventCounts
 
@@ -34,7 +36,7 @@ class Metrics(View):
     events: EventCounts
     fill: dict[str, Fill]
     """By map."""
-    sets: dict[str, int] = {}
+    sets: dict[str, int] = Field(default_factory=dict)
     """Entries by set; there are at most 1,024 sets."""
     commits: list[int]
     """Commits by how long they took: a number for each of `commit_bounds`, and of longer ones."""

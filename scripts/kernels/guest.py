@@ -25,6 +25,7 @@ TESTS = (
 
 # Of the comparison itself, not of a kernel, and slow under emulation.
 LEFT_OUT = {
+    "tests/bpf/test_large_rulesets.py",
     "tests/bpf/test_against_reference.py::test_a_planted_fault_is_found_and_shrunk",
     "tests/bpf/test_kept_cases.py::test_fuzzing_keeps_what_fails",
 }

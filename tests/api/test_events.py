@@ -66,7 +66,8 @@ def test_what_comes_has_its_schema(service: Service) -> None:
         service.call("PUT", "/interfaces/eth1/attachments/xdp", {})
         for name in ("attachments", "counters"):
             events.next(name)
-        assert {event.name for event in events.seen} == set(EVENTS) - {"end", "packets"}
+        # Packets of the tests before may stand at the beginning (test_packets.py).
+        assert {event.name for event in events.seen} | {"packets"} == set(EVENTS) - {"end"}
         for event in events.seen:
             made = EVENTS[event.name].model_validate(event.data)
             assert made.to_json() == event.data
@@ -176,7 +177,7 @@ def test_a_client_that_comes_back_gets_what_it_missed(service: Service) -> None:
             added += events.next("rules")["added"]
         assert added[0] == "missed"
         assert "snapshot" not in {event.name for event in events.seen}
-        numbers = [int(event.id.partition("-")[2]) for event in events.seen]
+        numbers = [int(event.id.partition("-")[2]) for event in events.seen if event.id]
         first = int(last.id.partition("-")[2]) + 1
         assert numbers == list(range(first, first + len(numbers)))
 

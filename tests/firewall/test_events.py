@@ -118,6 +118,20 @@ def test_a_record_names_the_rule_that_it_was(site: Site) -> None:
         assert {(one.iface, one.place) for one in events} == {("veth0", "xdp")}
 
 
+def test_log_comes_and_goes_and_the_counters_stay(site: Site) -> None:
+    site.prepare("drop icmp")
+    with site.open() as firewall, closing(firewall.event_reader("a test")) as reader:
+        ping(site)
+        for log in (True, None):
+            counted = firewall.rule("r1").packets
+            firewall.set_rule("r1", {"log": log})
+            assert firewall.rule("r1").packets == counted > 0
+            ping(site)
+        assert [one.log for one in collect(reader, 1)] == ["r1"]
+        assert reader.read(0.2) == []
+        assert firewall.events().counts.sent == 1
+
+
 def test_a_reader_sees_maps_that_were_made_anew(site: Site) -> None:
     with closing(EventReader(site.settings, "a test")) as reader:
         assert reader.read(0) == [], "no maps yet"

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from xdpwall.api import joined
+
 ROOT = Path(__file__).parents[2]
 OBJECTS = {"xdpwall/bpf/xdp.bpf.o", "xdpwall/bpf/tc.bpf.o"}
 
@@ -86,9 +88,19 @@ def test_the_wheel_runs_without_a_compiler(bare: Path) -> None:
     assert said.split()[:2] == ["xdpwall", "0.1.0"]
     code = "import xdpwall.bpf, importlib.resources as r; f = r.files('xdpwall') / 'bpf';"
     code += "print((f / 'xdp.bpf.o').read_bytes()[:4] == b'\\x7fELF')"
-    assert run(bare / "bin/python", "-c", code, cwd=bare, env=env).strip() == "True"
+    assert run(bare / "bin/python", "-I", "-c", code, cwd=bare, env=env).strip() == "True"
+
+
+def test_the_page_is_in_the_wheel_and_can_be_joined(bare: Path) -> None:
+    code = "import importlib.resources as r; from xdpwall.api import joined;"
+    code += (
+        "web = r.files('xdpwall') / 'web'; print(len(joined.script(web)), len(joined.sheet(web)))"
+    )
+    script, sheet = run(bare / "bin/python", "-I", "-c", code, cwd=bare).split()
+    assert int(script) == len(joined.script(ROOT / "web"))
+    assert int(sheet) == len(joined.sheet(ROOT / "web"))
 
 
 def test_there_is_no_module_called_api(bare: Path) -> None:
     code = "import importlib.util as u; import xdpwall.api; print(u.find_spec('api'))"
-    assert run(bare / "bin/python", "-c", code, cwd=bare).strip() == "None"
+    assert run(bare / "bin/python", "-I", "-c", code, cwd=bare).strip() == "None"

@@ -78,6 +78,7 @@ class Events(Closing):
         token: str | None = None,
         last_id: str | None = None,
         receive_buffer: int | None = None,
+        query: str = "",
     ) -> None:
         headers = ["host: localhost"]
         if last_id is not None:
@@ -93,7 +94,7 @@ class Events(Closing):
         self.socket.connect(
             str(service.settings.socket) if token is None else ("127.0.0.1", service.port)
         )
-        request = "\r\n".join([f"GET {PATH} HTTP/1.1", *headers, "", ""])
+        request = "\r\n".join([f"GET {PATH}{query} HTTP/1.1", *headers, "", ""])
         self.socket.sendall(request.encode())
         self.reading = Reading()
         self.seen: list[Event] = []

@@ -23,7 +23,7 @@ class Trace(Closing):
     def __init__(self, wall: Instance, *args: str, output: str = "json", wait: bool = True) -> None:
         """Without `wait`, wait_until_ready() comes before the first packet."""
         # An emulated machine takes a minute for what takes a second here.
-        self._deadline = time.monotonic() + 300
+        self._deadline = time.monotonic() + 900
         self._process = subprocess.Popen(
             wall.argv("trace", "-o", output, *args),
             cwd=ROOT,

@@ -37,7 +37,9 @@ def test_each_drop_once_with_its_5_tuple(place: Place) -> None:
         (1, BAD_PORT, {"by": "kernel", "reason": "UDP_CSUM"}, "__udp4_lib_rcv"),
         (0, LAST_PORT, {"by": "kernel", "reason": "NO_SOCKET"}, "__udp4_lib_rcv"),
     ):
-        (drop,) = [one for one in trace.drops if one.get("dport") == port]
+        found = [one for one in trace.drops if one.get("dport") == port]
+        assert len(found) == 1, found
+        drop = found[0]
         assert expected.items() <= drop.items()
         assert bool(ours & drop.keys() - {"by"}) is (drop["by"] == "rule")
         assert five_tuple(drop) == ("udp", f"10.9.{cable}.2", SPORT, f"10.9.{cable}.1", port)

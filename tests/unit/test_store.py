@@ -16,8 +16,10 @@ from xdpwall.errors import Conflict, Failed, Full
 from xdpwall.facade import Author
 from xdpwall.model import Rule
 from xdpwall.ruleset import State
-from xdpwall.store import AttachmentRow, Binding, Store
-from xdpwall.store.store import KEEP_REVISIONS
+from xdpwall.setentries import Entries, parse_entry
+from xdpwall.setnames import SetRow
+from xdpwall.store import AttachmentRow, Binding, Change, Store
+from xdpwall.store.store import FILE, KEEP_REVISIONS
 from xdpwall.views import Policy
 
 NOW = "2026-11-21T10:00:00Z"
@@ -249,4 +251,73 @@ def test_a_full_disk_keeps_the_old_state(small_disk: Path) -> None:
     assert again.read().state == before
     change(again, added(before, "drop udp"))
     assert [entry.id for entry in again.read().state.entries] == ["r1", "r2"]
+    again.close()
+
+
+def test_a_store_without_sets_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Written by the version before sets: its rules stay, and a second opening changes nothing."""
+    store = Store(tmp_path)
+    change(store, added(State(), "drop icmp"))
+    before = store.read()
+    store.close()
+    old = sqlite3.connect(tmp_path / FILE)
+    first = ("meta", "rules", "revisions", "attachments", "audit")
+    tables = old.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    for (table,) in tables:
+        if table not in first:
+            old.execute(f"DROP TABLE {table}")
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    for _ in range(2):
+        again = Store(tmp_path)
+        assert again.read() == before and again.sets.held() == {}
+        again.close()
+
+
+def test_what_is_remembered_of_a_commit_is_what_is_on_disk(store: Store, tmp_path: Path) -> None:
+    state = ruleset.with_sets(State(), (SetRow("bad", 7, NOW),))
+    change(store, state)
+    change(store, added(store.read().state, "drop icmp from @bad", "accept tcp/80 log"))
+    store.record(
+        store.read().state, added(store.read().state, "drop udp"), by=BY, action="x", now=NOW
+    )
+    for _ in range(2):
+        again = Store(tmp_path / "state")
+        assert again.read() == store.read()
+        again.close()
+        store.drop_pending()
+    assert [row.name for row in store.read().state.sets] == ["bad"]
+
+
+def test_entries_of_sets(store: Store, tmp_path: Path) -> None:
+    """Whole loads and single changes add up, also for another process; marks wait for a write."""
+    texts = ["10.0.0.1", "10.0.0.2", "10.0.0.0/8", "2001:db8::1", "2001:db8::/32"]
+    one, timed = parse_entry("192.0.2.1"), parse_entry("192.0.2.0/24")
+    store.sets.stage(7, Entries.of(texts), {one: 500})
+    coming = [
+        Change(7, parse_entry("10.0.0.3"), 0),
+        Change(7, timed, 900),
+        Change(7, one, 0, was=500),
+        Change(7, parse_entry("10.0.0.1"), None, was=0),
+    ]
+    mark = store.sets.change(coming, by=BY, action="add", now=NOW)
+    again = Store(tmp_path / "state")
+    assert [(c.entry, c.expires) for c in again.sets.unapplied()] == [
+        (c.entry, c.expires) for c in coming
+    ]
+    held = again.sets.held()[7]
+    assert (held.v4, held.p4, held.v6, held.p6, held.timed) == (3, 2, 1, 1, 1)
+    data = again.sets.read(7)
+    wanted = {*texts, "10.0.0.3", "192.0.2.1"} - {"10.0.0.1"}
+    assert set(data.entries.texts()) == wanted and data.timed == [(timed, 900)]
+    store.sets.mark_applied(mark)
+    store.sets.save()
+    assert again.sets.unapplied() == []
+    assert again.sets.next_expiry() == 900 and again.sets.expired(899, 10) == []
+    store.sets.drop_expired(store.sets.expired(900, 10))
+    assert again.sets.read(7).timed == [] and again.sets.held()[7].total == 6
+    store.sets.stage(8, Entries.of(["::1"]), {})
+    store.sets.forget(7)
+    assert list(again.sets.held()) == [8]
     again.close()

@@ -45,10 +45,11 @@ def event_source() -> Iterator[Source]:
         return
     from ..firewall import Firewall
 
-    with Firewall.open(settings) as local:
-        local.health()
-        with contextlib.closing(local.event_reader("xdpwall events")) as reader:
-            yield _Direct(reader, local.events)
+    with (
+        Firewall.open(settings) as local,
+        contextlib.closing(local.event_reader("xdpwall events")) as reader,
+    ):
+        yield _Direct(reader, local.events)
 
 
 class _Direct:

@@ -24,6 +24,9 @@ from .record import EXCEPTION, Record, headers, read_record
 from .symbols import Symbols
 
 _POLL = 0.05
+_SLACK_NS = 100_000_000
+"""A record bears the time when it was begun: it comes into its ring after that, and the kernel's
+end of a packet after our verdict. Microseconds, but where a CPU stands still in between."""
 _ACTIONS = ("ABORTED", "DROP", "PASS", "TX", "REDIRECT")
 
 
@@ -116,11 +119,11 @@ class Tracer(Closing):
     def _read(self, timeout: float) -> list[Drop]:
         records = [read_record(raw) for raw in self._child.read(timeout)]
         self._pairing.add((record.time, self._drop(record)) for record in records)
-        self._complete = self._child.complete
+        complete = self._child.complete
         if self._ours is not None:
-            # Read after the kernel's: our program's verdict comes before the kernel's end of it.
             self._pairing.add(self._ours.read(self._boot))
-            self._complete = min(self._complete, self._ours.complete)
+            complete = min(complete, self._ours.complete)
+        self._complete = complete - _SLACK_NS
         return [drop for drop in self._pairing.ready(self._complete) if self._wanted.wants(drop)]
 
     def close(self) -> None:

@@ -5,9 +5,10 @@ It shares decode and memory with the slow one, and a test holds it against that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from xdpwall.views import Policy
 
 from .columns import ABSENT, FRAGMENTS, HIDDEN, Addresses, Array, Columns
 from .judge import Attachment, in_force
+from .members import SetMembers, Sets
 
 Question = Callable[[Array], tuple[Array, Array]]
 """Indices of packets -> (agrees, can't be read), booleans for each."""
@@ -43,8 +45,14 @@ def judge_many(
     where: Attachment,
     *,
     date: datetime | None = None,
+    sets: Sets = MappingProxyType({}),
 ) -> Rulings:
     """Judge every packet at one place."""
+    holds = {
+        (side, name): _members(columns, addresses, members)
+        for name, members in sets.items()
+        for side, addresses in (("src", columns.src), ("dst", columns.dst))
+    }
     date = date or datetime.now(UTC)
     decider = np.full(len(columns), -1)
     packets = np.zeros(len(rules), dtype=np.int64)
@@ -62,7 +70,7 @@ def judge_many(
             if prefix is not None and not prefix[0]:
                 some = min(some, side.near(prefix[1]), key=len)
         some = some[decider[some] < 0]
-        some = _matching(_questions(m, columns), some, rule.action == "drop")
+        some = _matching(_questions(m, columns, holds), some, rule.action == "drop")
         packets[index] = len(some)
         sizes[index] = columns.size[some].sum()
         if rule.action != "count":
@@ -88,7 +96,9 @@ def _meant_here(m: Match, where: Attachment) -> bool:
     return m.egress is None or m.egress == (where.direction == "egress")
 
 
-def _questions(m: Match, columns: Columns) -> Iterator[Question]:
+def _questions(
+    m: Match, columns: Columns, holds: Mapping[tuple[str, str], Array]
+) -> Iterator[Question]:
     def about(name: str, agrees: Callable[[Array], Array]) -> Question:
         column = columns.numbers[name]
 
@@ -109,6 +119,12 @@ def _questions(m: Match, columns: Columns) -> Iterator[Question]:
     yield about("family", lambda values: (values == 4) | (values == 6))
     if m.family is not None:
         yield about("family", lambda values: values == m.family)
+    for side, chosen, addresses in (
+        ("src", m.src_set, columns.src),
+        ("dst", m.dst_set, columns.dst),
+    ):
+        if chosen is not None:
+            yield _held(addresses, holds[side, chosen[1]], chosen[0])
     for given, addresses in ((m.src, columns.src), (m.dst, columns.dst)):
         if given is not None:
             yield about("family", _equals(given[1].family))
@@ -160,6 +176,20 @@ def _within(addresses: Addresses, negated: bool, prefix: Prefix) -> Question:
         return (same != negated) & (known > ABSENT), known == HIDDEN
 
     return answer
+
+
+def _held(addresses: Addresses, holds: Array, negated: bool) -> Question:
+    def answer(some: Array) -> tuple[Array, Array]:
+        known = addresses.known[some]
+        return (holds[some] != negated) & (known > ABSENT), known == HIDDEN
+
+    return answer
+
+
+def _members(columns: Columns, addresses: Addresses, members: SetMembers) -> Array:
+    """Which packets have an address in the set."""
+    rows = zip(columns.numbers["family"], addresses.high, addresses.low, strict=True)
+    return np.array([members.holds(int(f), int(h) << 64 | int(low)) for f, h, low in rows], bool)
 
 
 class _Side:

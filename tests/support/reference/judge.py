@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from xdpwall.match import Match, Prefix, Ranges, match_of
 from xdpwall.model import Rule
 from xdpwall.views import Direction, Policy
 
 from .decode import decode
+from .members import SetMembers, Sets
 from .memory import FragmentMemory
 from .packet import Field, Hidden, Packet
 
@@ -53,6 +55,7 @@ def judge(
     stripped: int | None = None,
     now: float = 0.0,
     date: datetime | None = None,
+    sets: Sets = MappingProxyType({}),
 ) -> Ruling:
     """Judge one frame. `now`: seconds for the fragment memory; `date`: for rules that expire.
 
@@ -64,7 +67,7 @@ def judge(
     for index, rule in enumerate(rules):
         if not in_force(rule, date):
             continue
-        reason = matches(rule, packet, where)
+        reason = matches(rule, packet, where, sets)
         if reason is None:
             continue
         counted.append(index)
@@ -83,14 +86,16 @@ def in_force(rule: Rule, date: datetime) -> bool:
     return rule.expires is None or date < datetime.fromisoformat(rule.expires)
 
 
-def matches(rule: Rule, packet: Packet, where: Attachment) -> str | None:
+def matches(
+    rule: Rule, packet: Packet, where: Attachment, sets: Sets = MappingProxyType({})
+) -> str | None:
     """Why the rule matches, in words, or None.
 
     What can't be read matches for drop, and does not match for accept and count; a field that can
     be read and differs makes any rule not match.
     """
     unreadable = []
-    for name, answer in answers(match_of(rule), packet, where):
+    for name, answer in answers(match_of(rule), packet, where, sets):
         if answer is False:
             return None
         if isinstance(answer, Hidden):
@@ -100,7 +105,9 @@ def matches(rule: Rule, packet: Packet, where: Attachment) -> str | None:
     return "; ".join(unreadable) if rule.action == "drop" else None
 
 
-def answers(m: Match, packet: Packet, where: Attachment) -> Iterator[tuple[str, bool | Hidden]]:
+def answers(
+    m: Match, packet: Packet, where: Attachment, sets: Sets
+) -> Iterator[tuple[str, bool | Hidden]]:
     """Each field that the rule names, and whether the packet's agrees."""
     if m.iface is not None:
         negated, name = m.iface
@@ -118,6 +125,11 @@ def answers(m: Match, packet: Packet, where: Attachment) -> Iterator[tuple[str, 
     yield "family", _ask(packet.family, lambda family: family in (4, 6))
     if m.family is not None:
         yield "family", _ask(packet.family, lambda family: family == m.family)
+    for name, chosen in (("src", m.src_set), ("dst", m.dst_set)):
+        if chosen is not None:
+            negated, wanted = chosen
+            held = _held(sets[wanted], packet.family, negated)
+            yield name, _ask(getattr(packet, name), held)
     yield from _internet(m, packet)
 
 
@@ -174,6 +186,15 @@ def _within(negated: bool, prefix: Prefix) -> Callable[[int | str | None], bool]
         if value is None:
             return False
         return (int(value) >> host_bits == prefix.address >> host_bits) != negated
+
+    return question
+
+
+def _held(members: SetMembers, family: Field, negated: bool) -> Callable[[int | str | None], bool]:
+    def question(value: int | str | None) -> bool:
+        if value is None or not isinstance(family, int):
+            return False
+        return members.holds(family, int(value)) != negated
 
     return question
 
