@@ -11,7 +11,7 @@ import socket
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def cut_off(
     if rule.action != "drop" or not rule.enabled:
         return []
     match = match_of(rule)
-    if replace(match, iface=None, egress=None, family=None) == Match():
+    if match._replace(iface=None, egress=None, family=None) == Match():
         return [ALL]
     lost = [one for one in sessions if _covers(match, one)]
     if any(one.iface == LOOPBACK for one in lost) and LOOPBACK not in attached():

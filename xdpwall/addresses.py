@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address
-from socket import AF_INET, AF_INET6, inet_pton
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any, Literal
 
 from .inputs import bad, negation, text
@@ -18,6 +18,8 @@ _WANTED = "an address or a prefix: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32"
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
 _DOTTED = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
 _MAPPED = 0xFFFF << 32
+_HOST_BITS4 = {str(length): (1 << (32 - length)) - 1 for length in range(32)}
+_HOST_BITS6 = {str(length): (1 << (128 - length)) - 1 for length in range(128)}
 _SET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
 SetUse = tuple[bool, str]
@@ -86,12 +88,33 @@ def prefix_text(prefix: Prefix) -> str:
 
 def canonical_address(field: str, value: Any) -> str:
     """The canonical text of a `src` or `dst`: a prefix or `@set`, either with `!` in front."""
+    if type(value) is str and _is_canonical(value):
+        return value
     named = set_use(field, value)
     if named is not None:
         return f"!@{named[1]}" if named[0] else f"@{named[1]}"
     negated, prefix = parse_prefix(field, value)
     spelled = prefix_text(prefix)
     return f"!{spelled}" if negated else spelled
+
+
+def _is_canonical(value: str) -> bool:
+    """Whether it surely is: most addresses are given as they are kept. False is no refusal."""
+    address, slash, length = (value[1:] if value[:1] == "!" else value).partition("/")
+    try:
+        if ":" not in address:
+            number = int.from_bytes(inet_pton(AF_INET, address), "big")  # takes one spelling only
+            bits = _HOST_BITS4.get(length)
+        else:
+            packed = inet_pton(AF_INET6, address)
+            number = int.from_bytes(packed, "big")
+            bits = _HOST_BITS6.get(length)
+            # Below 2**64 are the mapped ones, and those that inet_ntop writes with dots.
+            if number >> 64 == 0 or inet_ntop(AF_INET6, packed) != address:
+                return False
+    except (OSError, ValueError):
+        return False
+    return not slash or bits is not None and number & bits == 0
 
 
 def _spell(family: int, number: int) -> str:

@@ -21,6 +21,7 @@ IP_FIELDS = (
     *("family", "proto", "src", "dst", "sport", "dport", "icmp_type", "icmp_code", "tcp_flags"),
     *("length", "ttl", "fragment"),
 )
+_ICMP_FAMILIES: Mapping[Any, str] = {"icmp": "ipv4", "icmpv6": "ipv6"}
 READ_ONLY = ("text", "position", "packets", "bytes", "last_hit", "created", "expired")
 
 
@@ -38,7 +39,8 @@ def canonical(values: Mapping[Any, Any]) -> dict[str, Any]:
         result = parser(value)
         if result is not None:
             rule[name] = result
-    _icmp(rule, values)
+    if "icmp_type" in values or "icmp_code" in values:
+        _icmp(rule, values)
     if "action" not in rule:
         raise InvalidInput("action: missing; wanted drop, accept or count", field="action")
     if "ethertype" in rule:
@@ -111,19 +113,21 @@ def _layers(rule: dict[str, Any]) -> None:
 
 def implied_family(rule: Mapping[str, Any]) -> tuple[str | None, str]:
     """(family, the field that says so): given, or implied by icmp, icmpv6 or an address."""
-    for name in ("proto", "src", "dst"):
-        family = _family_of(name, rule.get(name))
+    family = _ICMP_FAMILIES.get(rule.get("proto"))
+    if family:
+        return family, "proto"
+    for name in ("src", "dst"):
+        family = family_of(rule.get(name))
         if family:
             return family, name
     return rule.get("family"), "family"
 
 
-def _family_of(name: str, value: object) -> str | None:
-    if name == "proto":
-        return "ipv4" if value == "icmp" else "ipv6" if value == "icmpv6" else None
-    if not isinstance(value, str) or value.startswith(("@", "!@")):
+def family_of(address: str | None) -> str | None:
+    """The family of a canonical `src` or `dst`; a set has none."""
+    if address is None or "@" in address:
         return None
-    return "ipv6" if ":" in value else "ipv4"
+    return "ipv6" if ":" in address else "ipv4"
 
 
 def _families(rule: dict[str, Any]) -> None:
@@ -132,7 +136,7 @@ def _families(rule: dict[str, Any]) -> None:
         return
     for name in ("family", "src", "dst"):
         value = rule.get(name)
-        other = value if name == "family" else _family_of(name, value)
+        other = value if name == "family" else family_of(value)
         if other and other != family:
             raise bad(
                 name,

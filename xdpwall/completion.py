@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .clauses import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED
 from .errors import InvalidInput
 from .names import ICMP_CODES, ICMP_PROTOCOLS, ICMP_TYPES, PORT_PROTOCOLS, PROTOCOLS
-from .sentence import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED, quote, words_of
+from .sentence import quote, words_of
 
 Kind = Literal["action", "protocol", "port", "type", "code", "clause", "interface", "set", "value"]
 

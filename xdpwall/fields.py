@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -299,23 +300,33 @@ def parse_comment(value: Any) -> str | None:
     return comment or None
 
 
+def _remembered(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same, without reading again the texts that rules repeat: ports, protocols, names."""
+    known = lru_cache(maxsize=4096)(parse)
+
+    def look_up(value: Any) -> Any:
+        return known(value) if type(value) is str and len(value) <= 32 else parse(value)
+
+    return look_up
+
+
 PARSERS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
     {
         "id": parse_id,
         "action": parse_action,
-        "iface": parse_iface,
+        "iface": _remembered(parse_iface),
         "direction": parse_direction,
         "ethertype": parse_ethertype,
         "family": parse_family,
         "proto": parse_proto,
         "src": parse_src,
         "dst": parse_dst,
-        "sport": _ports("sport"),
-        "dport": _ports("dport"),
-        "tcp_flags": parse_tcp_flags,
-        "vlan": parse_vlan,
-        "length": _span("length", MAX_LENGTH),
-        "ttl": _span("ttl", 255),
+        "sport": _remembered(_ports("sport")),
+        "dport": _remembered(_ports("dport")),
+        "tcp_flags": _remembered(parse_tcp_flags),
+        "vlan": _remembered(parse_vlan),
+        "length": _remembered(_span("length", MAX_LENGTH)),
+        "ttl": _remembered(_span("ttl", 255)),
         "fragment": parse_fragment,
         "expires": lambda value: parse_expiry("expires", value),
         "enabled": lambda value: boolean("enabled", value),

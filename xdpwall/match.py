@@ -5,9 +5,8 @@ The model keeps fields as a person reads them; this is the same thing parsed onc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from .rule import Rule
@@ -19,8 +18,7 @@ Ranges = tuple[tuple[int, int], ...]
 """Sorted, disjoint, non-adjacent inclusive ranges."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(NamedTuple):
     """An address prefix: host bits are zero."""
 
     family: Literal[4, 6]
@@ -28,8 +26,7 @@ class Prefix:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """Absent (None) means any. Each (negated, value) pair is what `!` stands for in the field.
 
     A negated prefix is about its own family only. `iface` is matched by the compiler against the

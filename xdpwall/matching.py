@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Literal
 
-from .addresses import parse_prefix, set_use
+from .addresses import set_use
 from .checks import implied_family
 from .fields import parse_flags, parse_ranges
 from .inputs import negation
@@ -15,28 +17,34 @@ from .rule import Rule
 
 def numbers_of(rule: Rule) -> Match:
     """The Match of a rule."""
-    family, _ = implied_family(rule.__dict__)
-    kind = rule.icmp_type
+    mine = rule.__dict__
+    src, dst, sport, dport = mine["src"], mine["dst"], mine["sport"], mine["dport"]
+    proto, kind, iface = mine["proto"], mine["icmp_type"], mine["iface"]
+    direction, ethertype = mine["direction"], mine["ethertype"]
+    flags, vlan, fragment = mine["tcp_flags"], mine["vlan"], mine["fragment"]
     return Match(
-        iface=None if rule.iface is None else negation(rule.iface),
-        egress=None if rule.direction is None else rule.direction == "egress",
-        ethertype=None if rule.ethertype is None else _ethertype(rule.ethertype),
-        family=None if family is None else 4 if family == "ipv4" else 6,
-        proto=PROTOCOLS[rule.proto] if isinstance(rule.proto, str) else rule.proto,
-        src=_prefix("src", rule.src),
-        dst=_prefix("dst", rule.dst),
-        src_set=set_use("src", rule.src),
-        dst_set=set_use("dst", rule.dst),
-        sport=_ranges("sport", rule.sport),
-        dport=_ranges("dport", rule.dport),
-        icmp_type=None if kind is None else icmp_type_number(str(rule.proto), kind),
-        icmp_code=rule.icmp_code,
-        tcp_flags=None if rule.tcp_flags is None else parse_flags(rule.tcp_flags),
-        vlan=None if rule.vlan is None else _vlan(str(rule.vlan)),
-        length=_span(rule.length),
-        ttl=_span(rule.ttl),
-        fragment=_fragment(rule.fragment),
+        iface=None if iface is None else negation(iface),
+        egress=None if direction is None else direction == "egress",
+        ethertype=None if ethertype is None else _ethertype(ethertype),
+        family=_FAMILIES[implied_family(mine)[0]],
+        proto=PROTOCOLS[proto] if isinstance(proto, str) else proto,
+        src=None if src is None else _prefix(src),
+        dst=None if dst is None else _prefix(dst),
+        src_set=None if src is None else set_use("src", src) if "@" in src else None,
+        dst_set=None if dst is None else set_use("dst", dst) if "@" in dst else None,
+        sport=None if sport is None else _ranges(sport),
+        dport=None if dport is None else _ranges(dport),
+        icmp_type=None if kind is None else icmp_type_number(str(proto), kind),
+        icmp_code=mine["icmp_code"],
+        tcp_flags=None if flags is None else parse_flags(flags),
+        vlan=None if vlan is None else _vlan(str(vlan)),
+        length=_span(mine["length"]),
+        ttl=_span(mine["ttl"]),
+        fragment=None if fragment is None else _fragment(fragment),
     )
+
+
+_FAMILIES: dict[str | None, Literal[4, 6] | None] = {None: None, "ipv4": 4, "ipv6": 6}
 
 
 def _ethertype(text: str) -> int | Literal["any"]:
@@ -45,14 +53,21 @@ def _ethertype(text: str) -> int | Literal["any"]:
     return 0x0806 if text == "arp" else int(text, 16)
 
 
-def _prefix(field: str, text: str | None) -> tuple[bool, Prefix] | None:
-    if text is None or text.startswith(("@", "!@")):
+def _prefix(text: str) -> tuple[bool, Prefix] | None:
+    if "@" in text:
         return None
-    return parse_prefix(field, text)
+    negated = text[0] == "!"
+    address, slash, length = (text[1:] if negated else text).partition("/")
+    if ":" in address:
+        number = int.from_bytes(inet_pton(AF_INET6, address), "big")
+        return negated, Prefix(6, number, int(length) if slash else 128)
+    number = int.from_bytes(inet_pton(AF_INET, address), "big")
+    return negated, Prefix(4, number, int(length) if slash else 32)
 
 
-def _ranges(field: str, text: str | None) -> tuple[bool, Ranges] | None:
-    return None if text is None else parse_ranges(field, text)
+@lru_cache(maxsize=4096)
+def _ranges(text: str) -> tuple[bool, Ranges]:
+    return parse_ranges("port", text)
 
 
 def _vlan(text: str) -> tuple[bool, int]:
@@ -68,8 +83,8 @@ def _span(value: int | str | None) -> tuple[int, int] | None:
 
 
 def _fragment(
-    value: bool | Literal["first", "later"] | None,
+    value: bool | Literal["first", "later"],
 ) -> Literal["any", "first", "later", "none"] | None:
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
         return value
     return "any" if value else "none"

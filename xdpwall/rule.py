@@ -7,6 +7,7 @@ and `text` give the canonical forms, and each reads back to the same rule.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
+from operator import itemgetter
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -15,6 +16,7 @@ from . import views
 from .checks import FIELDS, canonical
 from .fields import parse_id
 from .inputs import bad, label
+from .quickread import quick_fields
 
 MATCH_FIELDS = tuple(f for f in FIELDS if f not in ("id", "expires", "enabled", "log", "comment"))
 """The fields, `action` among them, whose change starts a rule's counters anew."""
@@ -73,12 +75,22 @@ class Rule(BaseModel):
     def _build(cls, fields: dict[str, Any]) -> Self:
         # The fields are canonical already: validating once more, or pydantic's model_construct,
         # would double the cost of loading 10,000 rules.
+        return cls._made(_ABSENT | fields, set(fields))
+
+    @classmethod
+    def _made(cls, values: dict[str, Any], given: set[str]) -> Self:
         rule = cls.__new__(cls)
-        object.__setattr__(rule, "__dict__", {**_ABSENT, **fields})
-        object.__setattr__(rule, "__pydantic_fields_set__", set(fields))
-        object.__setattr__(rule, "__pydantic_extra__", None)
-        object.__setattr__(rule, "__pydantic_private__", None)
+        _set(rule, "__dict__", values)
+        _set(rule, "__pydantic_fields_set__", given)
+        _set(rule, "__pydantic_extra__", None)
+        _set(rule, "__pydantic_private__", None)
         return rule
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash(_all(self.__dict__))
 
     @property
     def text(self) -> str:
@@ -99,12 +111,18 @@ class Rule(BaseModel):
 
     def match_key(self) -> Hashable:
         """Equal for rules that match the same fields and do the same: counters may go on."""
-        mine = self.__dict__
-        return tuple(mine[name] for name in MATCH_FIELDS)
+        key: Hashable = _matching(self.__dict__)
+        return key
+
+    def text_key(self) -> Hashable:
+        """Equal for rules whose sentences are equal: all but the id."""
+        key: Hashable = _said(self.__dict__)
+        return key
 
     def with_id(self, rule_id: str) -> Self:
         """The same rule under an id."""
-        return self.model_copy(update={"id": parse_id(rule_id)})
+        given = {*self.__pydantic_fields_set__, "id"}
+        return self._made(self.__dict__ | {"id": parse_id(rule_id)}, given)
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """The rule with some fields changed; None takes one away.
@@ -132,9 +150,16 @@ class Rule(BaseModel):
 
 
 _ABSENT = dict.fromkeys(FIELDS) | {"enabled": True, "log": False}
+_set = object.__setattr__
+_all = itemgetter(*FIELDS)
+_matching = itemgetter(*MATCH_FIELDS)
+_said = itemgetter(*(name for name in FIELDS if name != "id"))
 
 
 def _from_sentence(sentence: str) -> dict[str, Any]:
+    fields = quick_fields(sentence)
+    if fields is not None:
+        return fields
     from .sentence import read_sentence
 
     return read_sentence(sentence)

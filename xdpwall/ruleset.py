@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -215,7 +215,9 @@ def matched(
     ]
     free = [entry for entry in state.entries if entry.id not in given]
     nameless = [index for index, rule in enumerate(rules) if rule.id is None]
-    for key in (_by_text, Rule.match_key):
+    for key in (Rule.text_key, Rule.match_key):
+        if not free:
+            break
         waiting: dict[Any, list[Entry]] = {}
         for entry in reversed(free):
             waiting.setdefault(key(entry.rule), []).append(entry)
@@ -299,10 +301,6 @@ def _unknown(missing: Sequence[str]) -> NotFound:
     )
 
 
-def _by_text(rule: Rule) -> Hashable:
-    return rule.text
-
-
 def _carry(entry: Entry, rule: Rule) -> Entry:
     """`rule` under the entry's id: the slot stays with the match, or a fresh one will be given."""
     rule = _named(rule, entry.id)
@@ -312,7 +310,7 @@ def _carry(entry: Entry, rule: Rule) -> Entry:
 
 
 def _named(rule: Rule, rule_id: str) -> Rule:
-    return rule if rule.id == rule_id else rule.model_copy(update={"id": rule_id})
+    return rule if rule.id == rule_id else rule.with_id(rule_id)
 
 
 def _give_ids(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from operator import is_
 
 from . import ranks
@@ -52,5 +51,9 @@ def with_slots(old: Index, come: Sequence[Entry], places: Sequence[int]) -> tupl
                 )
             used[slot] = 1
         same = slot == entry.slot and rank == entry.rank
-        finished.append(entry if same else replace(entry, slot=slot, rank=rank))
+        if same:
+            finished.append(entry)
+        else:
+            counts = (entry.base_packets, entry.base_bytes)
+            finished.append(Entry(entry.rule, slot, entry.created, rank, *counts))
     return tuple(finished)

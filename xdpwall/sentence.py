@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .checks import canonical
+from .clauses import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED
 from .errors import InvalidInput
 from .inputs import closest, kept, plain, show
 from .names import ICMP_PROTOCOLS, PORT_PROTOCOLS, PROTOCOLS
@@ -23,39 +24,6 @@ from .times import in_seconds, parse_duration, parse_moment
 
 _WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+))', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-ACTIONS = ("drop", "accept", "count")
-VALUED = {
-    "from": ("src", "an address, a prefix or @set"),
-    "to": ("dst", "an address, a prefix or @set"),
-    "sport": ("sport", "a port, a range or a list"),
-    "dport": ("dport", "a port, a range or a list"),
-    "on": ("iface", "the name of an interface"),
-    "vlan": ("vlan", "a VLAN id or none"),
-    "flags": ("tcp_flags", "WANT/MASK, like syn/syn,ack"),
-    "length": ("length", "a number or a range"),
-    "ttl": ("ttl", "a number or a range"),
-    "ethertype": ("ethertype", "arp, any or a number like 0x88cc"),
-    "for": ("expires", "a duration like 10m"),
-    "until": ("expires", "a time like 2026-11-21T10:00:00Z"),
-    "comment": ("comment", 'text in quotes: comment "no pings"'),
-}
-"""Clause words that take the next word: the field, and what stands there."""
-BARE: dict[str, tuple[str, object]] = {
-    "ipv4": ("family", "ipv4"),
-    "ipv6": ("family", "ipv6"),
-    "in": ("direction", "ingress"),
-    "out": ("direction", "egress"),
-    "unfragmented": ("fragment", False),
-    "log": ("log", True),
-    "disabled": ("enabled", False),
-}
-"""Clause words that stand alone: the field and its value."""
-NEGATABLE = ("from", "to", "sport", "dport", "on", "vlan")
-CLAUSES = (
-    *("ipv4", "ipv6", "from", "to", "sport", "dport", "on", "in", "out", "vlan", "flags"),
-    *("length", "ttl", "fragment", "unfragmented", "ethertype", "log", "disabled", "for"),
-    *("until", "comment"),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 from .errors import InvalidInput
 from .inputs import plain, show
-from .yamlflat import read_flat, scalar
+from .yamlflat import read_flat
+from .yamlscalar import scalar
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./,:-]*(?<!:)", re.ASCII)
 _STANDARD = "tag:yaml.org,2002:"

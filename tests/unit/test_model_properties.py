@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from tests.support.rules import rule_objects, rules, rulesets
 from xdpwall.checks import FIELDS
+from xdpwall.clauses import CLAUSES
 from xdpwall.errors import InvalidInput
 from xdpwall.match import Match, match_of
 from xdpwall.model import AttachmentSpec, Rule, Ruleset
 from xdpwall.rulesetfile import dump, load
-from xdpwall.sentence import CLAUSES, join_words, words_of
+from xdpwall.sentence import join_words, words_of
 from xdpwall.yamlfile import compose_yaml
 from xdpwall.yamlflat import read_flat
 
