@@ -33,18 +33,12 @@ struct {
 	__type(value, struct xw_event);
 } event_scratch SEC(".maps");
 
-/* A second of one rule, as it began (jiffies), and the events sent in it. By the slot's remainder;
- * the last one is the policy's. */
-struct event_limit {
-	__u32 start;
-	__u32 sent;
-};
-
+/* By the slot's remainder; the last one is the policy's. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, XW_EVENT_LIMITS + 1);
 	__type(key, __u32);
-	__type(value, struct event_limit);
+	__type(value, struct xw_event_limit);
 } event_limits SEC(".maps");
 
 #endif

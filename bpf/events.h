@@ -16,7 +16,7 @@ static __always_inline bool over_limit(const struct packet *p, const struct xw_e
 {
 	__u32 rule = p->log ? p->log : p->slot, now = bpf_jiffies64();
 	__u32 key = rule ? (rule - 1) % XW_EVENT_LIMITS : XW_EVENT_LIMITS;
-	struct event_limit *l = bpf_map_lookup_elem(&event_limits, &key);
+	struct xw_event_limit *l = bpf_map_lookup_elem(&event_limits, &key);
 
 	if (!l)
 		return true;
@@ -24,8 +24,10 @@ static __always_inline bool over_limit(const struct packet *p, const struct xw_e
 		l->start = now;
 		l->sent = 0;
 	}
-	if (l->sent >= s->rate)
+	if (l->sent >= s->rate) {
+		l->limited += p->packets;
 		return true;
+	}
 	l->sent++;
 	return false;
 }
@@ -77,36 +79,33 @@ static __always_inline __u32 copy_first(struct xw_ctx *ctx, struct xw_event *e, 
 	return copy_bytes(ctx, e->data, n) ? 0 : n;
 }
 
-/* A function of its own, off the way of packets that nobody wants to see. */
-static __noinline int report(struct xw_ctx *ctx, const struct packet *p, int decision,
-			     __u64 control_word)
+/* A process that traces sees our drops as well. */
+static __noinline int report_to_taps(const struct packet *p, int decision, __u64 control_word)
+{
+	__u32 zero = 0;
+	struct xw_event *e = bpf_map_lookup_elem(&event_scratch, &zero);
+
+	if (!e)
+		return 0;
+	describe(e, p, decision, control_word);
+	e->captured = 0;
+	tap(p, e);
+	return 0;
+}
+
+/* What is neither over its rate nor a frequent sight: functions, off the way of other packets. */
+static __noinline int send(struct xw_ctx *ctx, const struct packet *p, int decision,
+			   __u64 control_word, bool chosen)
 {
 	__u32 zero = 0, n;
 	const struct xw_event_settings *s = bpf_map_lookup_elem(&event_settings, &zero);
-	struct xw_event_counts *counts;
-	struct xw_event *e;
+	struct xw_event_counts *counts = bpf_map_lookup_elem(&event_counts, &zero);
+	struct xw_event *e = bpf_map_lookup_elem(&event_scratch, &zero);
 
-	if (!s)
+	if (!s || !counts || !e)
 		return 0;
-	e = bpf_map_lookup_elem(&event_scratch, &zero);
-	if (!e)
-		return 0;
-	if (s->tapped && decision & DECISION_DROP) {
-		describe(e, p, decision, control_word);
-		e->captured = 0;
-		tap(p, e);
-	}
-	if (!s->enabled || (!p->log && !s->log_drops))
-		return 0;
-	counts = bpf_map_lookup_elem(&event_counts, &zero);
-	if (!counts)
-		return 0;
-	if (s->chance != ~0U && bpf_get_prandom_u32() > s->chance) {
+	if (!chosen) {
 		counts->sampled += p->packets;
-		return 0;
-	}
-	if (over_limit(p, s)) {
-		counts->limited += p->packets;
 		return 0;
 	}
 	describe(e, p, decision, control_word);
@@ -120,6 +119,26 @@ static __noinline int report(struct xw_ctx *ctx, const struct packet *p, int dec
 	else
 		counts->sent += p->packets;
 	return 0;
+}
+
+/* Inline, since what a flood pays is this: a call and its return cost more than the look-ups. */
+static __always_inline void report(struct xw_ctx *ctx, const struct packet *p, int decision,
+				   __u64 control_word)
+{
+	__u32 zero = 0;
+	const struct xw_event_settings *s = bpf_map_lookup_elem(&event_settings, &zero);
+	bool chosen;
+
+	if (!s)
+		return;
+	if (s->tapped && decision & DECISION_DROP)
+		report_to_taps(p, decision, control_word);
+	if (!s->enabled || (!p->log && !s->log_drops))
+		return;
+	chosen = s->chance == ~0U || bpf_get_prandom_u32() <= s->chance;
+	if (chosen && over_limit(p, s))
+		return;
+	send(ctx, p, decision, control_word, chosen);
 }
 
 #endif

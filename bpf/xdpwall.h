@@ -228,7 +228,13 @@ struct xw_event_counts {
 	__u64 sent;
 	__u64 lost; /* the ring buffer was full */
 	__u64 sampled;
-	__u64 limited;
+};
+
+/* One rule's share of a second. */
+struct xw_event_limit {
+	__u32 start;   /* of the second, in jiffies */
+	__u32 sent;    /* within it */
+	__u64 limited; /* packets over the rate, since the maps were made */
 };
 
 /* One record: struct packet as judged, and the frame's first `captured` bytes, which end it. */

@@ -25,6 +25,7 @@ class EventMaps:
     def __init__(self, shared: Mapping[str, Map]) -> None:
         self.ring = shared["events"]
         self._counts = shared["event_counts"]
+        self._limits = shared["event_limits"]
         self._settings = np.frombuffer(
             shared["event_settings"].mmap(), dtype=layout.EVENT_SETTINGS, count=1
         )
@@ -61,9 +62,12 @@ class EventMaps:
 
     def counts(self) -> EventCounts:
         """Summed over CPUs."""
-        raw = self._counts.read_percpu([0])
-        sums = np.ascontiguousarray(raw).view("<u8").sum(axis=1)[0]
-        return EventCounts(**dict(zip(EventCounts.model_fields, map(int, sums), strict=True)))
+        raw = np.ascontiguousarray(self._counts.read_percpu([0])).view(layout.EVENT_COUNTS)
+        limits = np.ascontiguousarray(self._limits.read_percpu(range(layout.EVENT_LIMITS + 1)))
+        return EventCounts(
+            **{name: int(raw[name].sum()) for name in layout.EVENT_COUNTS.names or ()},
+            limited=int(limits.view(layout.EVENT_LIMIT)["limited"].sum()),
+        )
 
 
 def _jiffies() -> int:

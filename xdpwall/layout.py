@@ -205,8 +205,11 @@ TAP = np.dtype(
 )
 """struct xw_tap."""
 
-EVENT_COUNTS = np.dtype([("sent", "<u8"), ("lost", "<u8"), ("sampled", "<u8"), ("limited", "<u8")])
+EVENT_COUNTS = np.dtype([("sent", "<u8"), ("lost", "<u8"), ("sampled", "<u8")])
 """struct xw_event_counts."""
+
+EVENT_LIMIT = np.dtype([("start", "<u4"), ("sent", "<u4"), ("limited", "<u8")])
+"""struct xw_event_limit."""
 
 EVENT = np.dtype(
     [

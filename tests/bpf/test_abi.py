@@ -27,6 +27,7 @@ STRUCTS = {
     "xw_set_prefix": layout.SET_PREFIX,
     "xw_event_settings": layout.EVENT_SETTINGS,
     "xw_event_counts": layout.EVENT_COUNTS,
+    "xw_event_limit": layout.EVENT_LIMIT,
     "xw_tap": layout.TAP,
     "xw_event": layout.EVENT,
 }

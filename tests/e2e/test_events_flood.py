@@ -109,7 +109,7 @@ def test_a_reader_that_sleeps_loses_and_counts(way: Route) -> None:
         # The service is asleep: its maps tell.
         shared = {
             name: Map.open_pinned(way.service.settings.bpffs / "maps" / name)
-            for name in ("events", "event_settings", "event_counts")
+            for name in ("events", "event_settings", "event_counts", "event_limits")
         }
         maps = EventMaps(shared)
         wait_for(lambda: maps.counts().lost + maps.counts().sent >= sum(before.values()) + 10_000,
