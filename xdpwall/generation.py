@@ -201,11 +201,24 @@ class Compiled:
         first, last = min(low, low + step), max(high, high + step)
         w0, w1 = first // 64, last // 64
         part = self.rows.data[:, self.aggregates + w0 : self.aggregates + w1 + 1]
-        bits = np.unpackbits(part.view(np.uint8), axis=1, bitorder="little")
-        a, b = low - w0 * 64, high - w0 * 64
-        bits[:, a + step : b + step + 1] = bits[:, a : b + 1].copy()
-        bits[:, a if step > 0 else b] = 0
-        part[:] = np.packbits(bits, axis=1, bitorder="little").view("<u8")
+        # In words, not unpacked: with few gaps that would be 16 kB a row.
+        moved = np.empty_like(part)
+        one, top = np.uint64(1), np.uint64(63)
+        if step > 0:
+            np.left_shift(part, one, out=moved)
+            moved[:, 1:] |= part[:, :-1] >> top
+        else:
+            np.right_shift(part, one, out=moved)
+            moved[:, :-1] |= part[:, 1:] << top
+        mask = np.zeros((w1 - w0 + 1) * 64, dtype=np.uint8)
+        mask[first - w0 * 64 : last - w0 * 64 + 1] = 1
+        mask[(low if step > 0 else high) - w0 * 64] = 0
+        taken = np.packbits(mask, bitorder="little").view("<u8")
+        mask[first - w0 * 64 : last - w0 * 64 + 1] = 1
+        stay = ~np.packbits(mask, bitorder="little").view("<u8")
+        moved &= taken
+        part &= stay
+        part |= moved
         for word in range(w0, w1 + 1):
             self._column_changed(word)
         self.rules[low + step : high + step + 1] = self.rules[low : high + 1].copy()
@@ -217,4 +230,4 @@ class Compiled:
         """The places in `entries` of the rules in a row."""
         words = self.rows.data[row, self.aggregates :]
         bits = np.unpackbits(words.view(np.uint8), bitorder="little")
-        return {i for i, position in enumerate(self.positions) if bits[position]}
+        return set(np.flatnonzero(bits[self.positions]).tolist()) if self.positions else set()

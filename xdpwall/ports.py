@@ -94,28 +94,40 @@ class Ports(Group):
     # -- a rule that joins -----------------------------------------------------------------------
 
     def admits(self, columns: Columns) -> bool:
-        ranges = sum(len(value[1]) for value in self._values(columns) if value is not None)
-        return self._classes + 2 * ranges + len(columns) <= self._hidden_row - self._first
+        return self._split(columns) is not None
 
     def prepare(self, g: Compiled, columns: Columns) -> None:
-        for value in self._values(columns):
-            if value is None:
-                continue
-            table = g.tables[self._name]
-            mask = _mask(value[1])
-            inside = np.bincount(table[mask], minlength=self._classes)
-            split = np.flatnonzero(
-                (inside > 0) & (inside < np.bincount(table, minlength=len(inside)))
-            )
-            for part in split.tolist():
-                new = self._first + self._classes
-                g.rows.data[new] = g.rows.data[self._first + part]
-                g.touched.rows.add(new)
-                table[mask & (table == part)] = self._classes
-                self._classes += 1
-            if len(split):
-                g.touched.tables.add(self._name)
+        split = self._split(columns)
+        assert split is not None
+        parents, table = split
+        for part in parents:
+            new = self._first + self._classes
+            g.rows.data[new] = g.rows.data[self._first + part]
+            g.touched.rows.add(new)
+            self._classes += 1
+        if parents:
+            self._table[:] = table
+            g.touched.tables.add(self._name)
         self._number_rows()
+
+    def _split(self, columns: Columns) -> tuple[list[int], Array] | None:
+        """The classes that are parted, one for each new one, and each port's class afterwards; None
+        when there is no room for so many: a class is a set of ports, and one range can cut through
+        all of them."""
+        parents: list[int] = []
+        table = self._table.copy()
+        room = self._hidden_row - self._first
+        for ranges in {value[1] for value in self._values(columns) if value is not None}:
+            mask = _mask(ranges)
+            classes = self._classes + len(parents)
+            inside = np.bincount(table[mask], minlength=classes)
+            split = np.flatnonzero((inside > 0) & (inside < np.bincount(table, minlength=classes)))
+            if classes + len(split) > room:
+                return None
+            for part in split.tolist():
+                table[mask & (table == part)] = self._classes + len(parents)
+                parents.append(part)
+        return parents, table
 
     def satisfied(self, columns: Columns) -> Array:
         answer = np.zeros((len(self.rows), len(columns)), dtype=bool)
