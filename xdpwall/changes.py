@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from . import ruleset
-from .errors import Failed, XdpwallError
+from .errors import Failed, Full, XdpwallError
 from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
@@ -73,15 +73,23 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
 def next_generation(instance: Instance, dataplane: Dataplane, old: State, new: State) -> Compiled:
     """The tables of a ruleset that is to follow the one in force: that one's, changed in place,
     when little differs; else compiled whole."""
+    from .compiler import check_memory
     from .delta import apply
     from .edits import edits
 
     basis, now = _basis(instance, new), dataplane.in_force
     if now is not None and now.basis == basis and new.step and new.step.since is now.source:
-        few = edits(*_kernel_step(new.step, old), _entries)
-        if few is not None and all(apply(now, edit) for edit in few):
-            now.source = new.entries
-            return now
+        try:
+            few = edits(*_kernel_step(new.step, old), _entries)
+            if few is not None and all(apply(now, edit) for edit in few):
+                check_memory(now)
+                now.source = new.entries
+                return now
+        except Full:
+            pass
+        except BaseException:
+            dataplane.forget()
+            raise
         # Of two edits the first may have been made.
         dataplane.forget()
     return _compile(new, basis, least=dataplane.sets.sizes.positions)
@@ -98,9 +106,10 @@ def _kernel_step(step: Step, old: State) -> tuple[int, list[RuleEntry], list[Rul
     return at, gone, come
 
 
-def compiled_for(instance: Instance, state: State) -> Compiled:
-    """The tables of a ruleset, for the attachments and the sets' classes as they are now."""
-    return _compile(state, _basis(instance, state))
+def compiled_for(instance: Instance, state: State, *, least: int = 0) -> Compiled:
+    """The tables of a ruleset, for the attachments and the sets' classes as they are now; of at
+    least so many positions."""
+    return _compile(state, _basis(instance, state), least=least)
 
 
 def _basis(instance: Instance, state: State) -> tuple[Policy, list[Place], SetWorld]:
@@ -167,7 +176,7 @@ def refill(instance: Instance, dataplane: Dataplane) -> None:
 def regenerate(instance: Instance, dataplane: Dataplane) -> None:
     """Load the committed ruleset again, for the attachments as they are now."""
     state = instance.state
-    compiled = compiled_for(instance, state)
+    compiled = compiled_for(instance, state, least=dataplane.sets.sizes.positions)
     dataplane.commit(compiled, state.revision, lambda: reload_programs(instance, dataplane))
 
 
@@ -223,7 +232,7 @@ def _undo(
     """Back to `old` in the kernel and on disk; what cannot be undone is said on the error."""
     try:
         if dataplane.control.revision == revision:
-            compiled = compiled_for(instance, old)
+            compiled = compiled_for(instance, old, least=dataplane.sets.sizes.positions)
             dataplane.commit(compiled, old.revision, lambda: reload_programs(instance, dataplane))
     except XdpwallError as second:
         raise Failed(

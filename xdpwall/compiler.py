@@ -105,7 +105,7 @@ def compile_ruleset(
     g.tables["policy"] = int(_policy_bits(policy))
     rules = [(e.slot, e.kernel_action, e.expires) for e in entries]
     g.rules[g.positions] = np.array(rules, dtype=layout.RULE)
-    _check_memory(g)
+    check_memory(g)
     g.touched = Touched()
     return g
 
@@ -139,7 +139,8 @@ def _policy_bits(policy: Policy) -> PolicyBit:
     return bits
 
 
-def _check_memory(compiled: Compiled) -> None:
+def check_memory(compiled: Compiled) -> None:
+    """Full when its rows are more than a map may hold."""
     sizes = layout.Sizes().grown_to(compiled.need)
     memory = sizes.rows * sizes.row_bytes
     if memory > MAX_ROW_MEMORY:

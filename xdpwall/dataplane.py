@@ -38,6 +38,7 @@ class Dataplane:
         self.folder = folder
         self._shared: dict[str, Map] = {}
         self._sets: MapSet | None = None
+        self._number: int | None = None  # of the map set
         self._control: memoryview | None = None
         self._events: EventMaps | None = None
         self._logging = False
@@ -54,6 +55,12 @@ class Dataplane:
         """Are the instance's maps in the kernel?"""
         return (self.folder / "maps" / "control").exists() and self._newest() is not None
 
+    @property
+    def outgrown(self) -> bool:
+        """Has another process made bigger maps since these were opened? It may have done no more
+        than that, which nothing on disk tells."""
+        return self._newest() != self._number
+
     def create(self) -> None:
         """Fresh maps: switched on, revision 0, accepting everything. Conflict when there are some."""
         if self.alive():
@@ -69,7 +76,7 @@ class Dataplane:
         bpffs.ensure_mounted(self.folder / "maps")
         for name in reversed(SHARED):  # control last: with it, the instance is alive
             shared[name].pin(self.folder / "maps" / name)
-        self._adopt(shared, sets)
+        self._adopt(shared, sets, 1)
         self.events.write(EventSettings())
 
     def open(self) -> None:
@@ -100,11 +107,11 @@ class Dataplane:
                 code="other-version",
                 hint="`xdpwall detach --all`, remove that folder, then `xdpwall restore`",
             )
-        self._adopt(shared, MapSet.open(self.folder, number))
+        self._adopt(shared, MapSet.open(self.folder, number), number)
 
-    def _adopt(self, shared: dict[str, Map], sets: MapSet) -> None:
+    def _adopt(self, shared: dict[str, Map], sets: MapSet, number: int) -> None:
         self.close()
-        self._shared, self._sets = shared, sets
+        self._shared, self._sets, self._number = shared, sets, number
         self._control = shared["control"].mmap()
         self._events = EventMaps(shared)
 
@@ -118,6 +125,7 @@ class Dataplane:
             self._sets.close()
             self._sets = None
         self._settled = False
+        self.forget()
 
     def _newest(self) -> int | None:
         numbers = [
@@ -288,7 +296,7 @@ class Dataplane:
         number = (self._newest() or 0) + 1
         bigger = old.grown(sizes, self._shared, copy)
         bigger.pin(self.folder, number)
-        self._sets, self._lag = bigger, None
+        self._sets, self._number, self._lag = bigger, number, None
         swap()
         old.close()
         self.retire()

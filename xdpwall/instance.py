@@ -117,8 +117,10 @@ class Instance:
         return self._dataplane is not None
 
     def alive(self) -> bool:
-        """Whether the maps that this process has open are still pinned; True when it has none."""
-        return self._dataplane is None or self._dataplane.alive()
+        """Whether the maps that this process has open are those that are pinned; True when it has
+        none."""
+        opened = self._dataplane
+        return opened is None or (opened.alive() and not opened.outgrown)
 
     def use_dataplane(self, dataplane: Dataplane, version: int | None = None) -> None:
         """These maps from now on, as they were when store.version() was `version`; None is now."""

@@ -124,6 +124,15 @@ class Classes:
         grain = self.grain()
         return -(-expires // grain) * grain
 
+    def with_rest(self, borne: Iterable[int]) -> set[int]:
+        """These and what they turn into; without 0, which is in no set."""
+        found = set[int]()
+        for number in borne:
+            while number and number not in found and number in self._members:
+                found.add(number)
+                number = self.ending(number)[1]
+        return found
+
     @property
     def timed(self) -> bool:
         """Whether some class ends."""
@@ -203,11 +212,7 @@ class Classes:
 
     def keep(self, borne: Iterable[int]) -> None:
         """Retire all but these and what they turn into."""
-        kept = set[int]()
-        for number in borne:
-            while number and number not in kept and number in self._members:
-                kept.add(number)
-                number = self.ending(number)[1]
+        kept = self.with_rest(borne)
         self.retire([number for number in self._members if number not in kept])
 
     # -- inside ----------------------------------------------------------------------------------

@@ -62,7 +62,8 @@ class SetEngine:
         """What the compiler has to know for a ruleset."""
         classes = self.classes
         numbers = {row.name: row.number for row in state.sets}
-        return SetWorld(numbers, classes.numbers, classes.timed)
+        # A copy: a generation is held against what it was compiled from.
+        return SetWorld(numbers, dict(classes.numbers), classes.timed)
 
     def maps(self, dataplane: Dataplane) -> SetMaps:
         """The maps in use; others after they grew."""
@@ -141,7 +142,8 @@ class SetEngine:
         force has rows for them, and time for those that end."""
         from .changes import regenerate
 
-        classes, wanted = self.classes, [number for number in wanted if number]
+        classes = self.classes
+        wanted = classes.with_rest(wanted)
         if self._store.class_rows:
             self._store.save()
         self.maps(dataplane).tell(classes)

@@ -40,11 +40,12 @@ class Settler:
             if self._ending:
                 return
             # A failure here is met again, and told, by the next change.
-            dataplane = None
+            untidy = False
             with suppress(XdpwallError), self._instance.lock.threads:
                 dataplane = self._instance.dataplane()
                 if dataplane is not None:
                     dataplane.settle()
-            if dataplane is not None and dataplane.untidy and not self._work.wait(_QUIET):
+                    untidy = dataplane.untidy
+            if untidy and not self._work.wait(_QUIET):
                 with suppress(XdpwallError), self._instance.writing():
                     tidy(self._instance)

@@ -186,6 +186,22 @@ def test_a_process_sees_maps_that_another_made_bigger(site: Site) -> None:
         assert site.ping() == 3
 
 
+def test_maps_that_another_made_bigger_and_then_changed_nothing(site: Site) -> None:
+    """There is nothing on disk then by which this process would know."""
+    addresses = [f"192.0.{n >> 8}.{n & 255}" for n in range(700)]
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        firewall.create_set("one")
+        firewall.change_set("one", add=addresses)
+        firewall.add_rules(rules("drop icmp"))
+        before = [path.name for path in site.settings.bpffs.glob("maps-*")]
+        assert site.run(step("change_set", "one", add=addresses)) == 0
+        assert [path.name for path in site.settings.bpffs.glob("maps-*")] != before
+        for turn in range(2):
+            firewall.set_rule("r1", {"comment": f"turn {turn}"})
+            assert site.ping(1) == 0
+
+
 def test_a_lock_that_nobody_gives_back(site: Site) -> None:
     with site.open() as firewall:
         firewall.add_rules(rules("drop icmp"))

@@ -127,6 +127,39 @@ def test_an_entry_expires_while_nothing_of_ours_runs(site: Site, entry: str) -> 
             assert list(dataplane.sets.maps[name].keys()) == []
 
 
+def test_what_an_address_is_in_after_an_ending_is_known(site: Site, firewall: Firewall) -> None:
+    """A class that ends goes on as one that no entry bore so far, and that took the last spare."""
+    firewall.attach("veth0")
+    firewall.create_set("good")
+    firewall.create_set("bad")
+    firewall.add_rules(rules("accept icmp from @good", "drop icmp from @bad"))
+    for name in ("good", "bad"):  # spares for addresses in both
+        firewall.change_set(name, add=["192.0.2.1"])
+    classes = firewall._instance.sets.classes
+    bad = firewall._instance.state.sets[0].number
+    turn = 0
+    while classes._spares[frozenset((bad,))]:
+        turn += 1
+        firewall.change_set("bad", add=[f"192.0.2.{turn + 1}"], expires=f"{turn}h")
+    firewall.change_set("good", add=["10.9.0.2"], expires="2s")
+    firewall.change_set("bad", add=["10.9.0.2"], expires="100h")
+    assert site.ping(1) == 1
+    wait_for(lambda: site.ping(1) == 0, "the end of being good")
+
+
+def test_a_rule_joins_after_classes_have_come(site: Site, firewall: Firewall) -> None:
+    """What the generation in force was compiled from does not change under it."""
+    firewall.attach("veth0")
+    firewall.create_set("bad")
+    firewall.add_rules(rules("drop icmp from @bad", "drop udp/9"))
+    dataplane = firewall._instance.dataplane()
+    assert dataplane is not None and dataplane.in_force is not None
+    world = dataplane.in_force.basis[2]  # type: ignore[index]
+    before = dict(world.classes)
+    firewall._instance.sets.classes.reserve(7)
+    assert world.classes == before
+
+
 def test_a_timeout_is_replaced(site: Site, firewall: Firewall) -> None:
     firewall.attach("veth0")
     firewall.create_set("bad")
