@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from . import layout
-from .address6 import TooManyBlocks, table6
+from .address6 import MAX_BLOCKS, TooManyBlocks, table6
 from .addresses4 import table4
 from .columns import Columns
 from .generation import NO_ROW, Compiled, Group, SetWorld
@@ -27,6 +27,8 @@ FEATURES = {
     ("dst", 4): Feature.DST4,
     ("dst", 6): Feature.DST6,
 }
+_DEEPEST = 14
+"""Blocks that one IPv6 prefix more can need."""
 _TRIES = {"src": layout.SRC6_TRIE, "dst": layout.DST6_TRIE}
 
 
@@ -95,7 +97,9 @@ class Prefixes(Group):
         if prefixes:
             g.features |= FEATURES[name, family]
             self._fill(g, prefixes, named)
+        blocks = g.blocks.count
         self._write_table(g, prefixes)
+        self._blocks = g.blocks.count - blocks
         self.rows = np.arange(outside, g.rows.count)
         self._known = _family([(0, -1), *prefixes], self.width)
         g.groups.append(self)
@@ -166,7 +170,10 @@ class Prefixes(Group):
         ]
 
     def admits(self, columns: Columns) -> bool:
-        return not self.in_trie or not any(self._mine(columns))
+        new = {(v[1].address, v[1].length) for v in self._mine(columns) if v} - self.nodes.keys()
+        if self.in_trie:
+            return not new
+        return self.family == 4 or self._blocks + _DEEPEST * len(new) <= MAX_BLOCKS
 
     def prepare(self, g: Compiled, columns: Columns) -> None:
         new = {(value[1].address, value[1].length) for value in self._mine(columns) if value}
@@ -175,7 +182,9 @@ class Prefixes(Group):
             parent = self._parent(address, length)
             row = g.copy_row(parent)
             table = f"{self._name}{self.family}"
+            blocks = g.blocks.count
             insert(g, table, self.family, (address, length), parent, row)
+            self._blocks += g.blocks.count - blocks
             self.nodes[address, length] = row
             self.rows = np.append(self.rows, row)
             one = _family([(address, length)], self.width)

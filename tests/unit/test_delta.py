@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.duel.ruledraw import draw_rules
-from xdpwall import layout
+from xdpwall import address6, addressgroups, layout
 from xdpwall.columns import Columns, Entry
 from xdpwall.compiler import compile_ruleset, entries_of
 from xdpwall.delta import Edit, apply
@@ -247,3 +247,20 @@ def test_sixty_four_and_sixty_five() -> None:
         g = changed(g, n, 0, entries([f"drop udp/{n + 1}"], 100 + n))
         check_same(g, [])
         assert g.capacity == (64 if len(g.entries) <= 64 else 128)
+
+
+def test_prefixes_that_join_one_by_one_end_in_a_trie_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pairs of addresses alike up to their ends: the bound on tables holds for changes as well."""
+    for module in (address6, addressgroups):
+        monkeypatch.setattr(module, "MAX_BLOCKS", 64)
+    g = whole(entries(["drop from 2001:db8::1"]))
+    new = [f"drop from 2001:db8:{n:x}::{end}" for n in range(8) for end in (1, 2)]
+    for n, entry in enumerate(entries(new, 10)):
+        g = changed(g, n, 0, [entry])
+    assert g.blocks.count <= 64
+    assert g.tables["tries"] == layout.SRC6_TRIE
+    check_same(g, entries(["drop from 2001:db8:3::/64"]))
+    known = entries(["accept from 2001:db8:3::1"], 90)
+    assert apply(g, Edit(0, 0, known)), "no other prefix is needed"
+    check_rows(g)
+    check_same(g, known)
