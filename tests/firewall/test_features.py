@@ -3,9 +3,14 @@ and a rule of many is a change of what it touches. Judged by packets, not only b
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from tests.firewall.support import Site, rules
 from tests.support.netns import wait_for
 from xdpwall.dataplane import Dataplane
+from xdpwall.generation import Compiled
 from xdpwall.layout import Feature
 from xdpwall.model import Ruleset
 
@@ -118,3 +123,73 @@ def test_a_change_that_fails_half_way_leaves_the_next_one_right(site: Site) -> N
             "drop tcp/1 from 10.8.0.2",
             "drop udp/2 from 10.8.0.3",
         ]
+
+
+def test_rules_about_sets_join_in_place(site: Site) -> None:
+    """Also negated ones, and beside rules about the other family's prefixes."""
+    first = ["drop udp from !@a to !@b", "drop icmpv6 from fd00::/8", "count icmp from 10.8.0.0/16"]
+    with site.open(service=True) as firewall:
+        firewall.attach("veth0")
+        for name in ("a", "b"):
+            firewall.create_set(name)
+        firewall.change_set("a", add=["10.9.0.0/24"])
+        firewall.change_set("b", add=["10.9.0.1"])
+        firewall.apply(Ruleset(tuple(rules(*first, "drop icmp from 192.0.2.1"))))
+        steps = [
+            ("drop icmp from !@a", 1, 3),
+            ("accept icmp from @a to @b", 1, 3),
+            ("drop icmp from @a", 2, 3),
+            ("drop icmp to @b", 1, 0),
+            ("accept icmp to !@b", 1, 0),
+            ("accept icmp from 10.9.0.2 to @b", 1, 3),
+            ("drop icmp from !@b to @b", 1, 0),
+            ("accept icmp from !10.9.0.0/25", 1, 0),
+        ]
+        for text, at, replies in steps:
+            dataplane = firewall._instance.dataplane()
+            assert dataplane is not None
+            before = dataplane.in_force
+            assert before is not None
+            firewall.add_rules(rules(text), at=at)
+            assert dataplane.in_force is before, text
+            assert site.ping() == replies, text
+        # A class that comes makes it whole again, and what joined is kept.
+        firewall.change_set("b", add=["10.9.0.2"])
+        assert site.ping() == 3
+        firewall.change_set("b", remove=["10.9.0.2"])
+        assert site.ping() == 0
+        for _, _, replies in reversed(steps[3:]):
+            assert site.ping() == replies
+            firewall.delete_rules([firewall.rules().rules[0].id])
+        assert site.ping() == 3
+
+
+def test_a_change_in_place_that_fails_is_forgotten(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is half changed in memory must not be what the next change builds on."""
+    with site.open(service=True) as firewall:
+        firewall.attach("veth0")
+        firewall.apply(Ruleset(tuple(rules("drop icmp from 10.9.0.2", "drop tcp/22"))))
+        with monkeypatch.context() as patch:
+            patch.setattr(Compiled, "set_bit", refuse)
+            with pytest.raises(MemoryError):
+                firewall.add_rules(rules("accept icmp from 10.9.0.0/24"), at=1)
+        assert site.ping() == 0
+        firewall.add_rules(rules("drop tcp/22 from 10.9.0.3"), at=1)
+        assert site.ping() == 0
+        assert [rule.packets for rule in firewall.rules().rules] == [0, 6, 0]
+
+
+def test_one_range_of_ports_cuts_through_many_others(site: Site) -> None:
+    """More new classes of ports than there is room for: those behind them stay what they are."""
+    many = [f"drop udp/{n},{n + 2000}" for n in range(1, 141, 2)]
+    with site.open(service=True) as firewall:
+        firewall.attach("veth0")
+        firewall.apply(Ruleset(tuple(rules("drop icmp from 10.9.0.2", "accept tcp/9", *many))))
+        firewall.add_rules(rules("accept tcp/1-1000"))
+        assert site.ping() == 0
+
+
+def refuse(*_: Any) -> None:
+    raise MemoryError
