@@ -13,10 +13,12 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.support.netns import Lab
+from xdpwall.errors import XdpwallError
 
 from . import changes, hot, kernelcost, loading, machine, page, plot, scale, sets, wire
 from .instance import BenchFailed, Instance
@@ -70,8 +72,8 @@ def main() -> int:
         return 130
     finally:
         lab.clean()
-    write(result, docs=arguments.docs)
-    return 0
+    write(result, docs=arguments.docs and not result.failed)
+    return int(bool(result.failed))
 
 
 def write(result: Result, *, docs: bool) -> None:
@@ -133,19 +135,36 @@ def packets(
 
 
 def rest(instance: Instance, parts: frozenset[str], result: Result) -> None:
-    """Changes, commands, loading and the page, one after the other; it fills `result`."""
+    """Changes, commands, loading and the page, one after the other; it fills `result`.
+
+    One that fails does not take the others' figures with it.
+    """
     if "changes" in parts:
         say("changes, commands and the service")
-        result.changes, result.commands = changes.measure(instance)
+        with noted("changes", result):
+            result.changes, result.commands = changes.measure(instance)
     if "scale" in parts:
         say("counters and set entries")
-        result.scale = scale.measure(instance, with_sets=sets.there())
+        with noted("scale", result):
+            result.scale = scale.measure(instance, with_sets=sets.there())
     if "loading" in parts and sets.there():
         say("loading a million addresses")
-        result.loading = loading.measure(instance)
+        with noted("loading", result):
+            result.loading = loading.measure(instance)
     if "page" in parts:
         say("the page with a full ruleset")
-        result.page = page.measure(instance)
+        with noted("page", result):
+            result.page = page.measure(instance)
+
+
+@contextmanager
+def noted(part: str, result: Result) -> Iterator[None]:
+    """What goes wrong in a part, in the result."""
+    try:
+        yield
+    except (BenchFailed, XdpwallError, AssertionError) as error:
+        print(f"error: {part}: {error}", file=sys.stderr)
+        result.failed.append(f"{part}: {str(error).splitlines()[0][:200]}")
 
 
 def say(text: str) -> None:

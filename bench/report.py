@@ -35,6 +35,7 @@ def _machine(result: Result) -> str:
     if result.times:
         words.append(f"- rounds: {result.rounds}, by test-run of {result.repeat:,} packets a cell")
     words.append(f"- the run took {result.seconds:.0f} s")
+    words += [f"- not measured: {what}" for what in result.failed]
     return "## Machine\n\n" + "\n".join(words)
 
 

@@ -31,6 +31,8 @@ class Result:
     scale: Scale | None = None
     loading: Loading | None = None
     page: PageTimes | None = None
+    failed: list[str] = field(default_factory=list)
+    """Parts that could not be measured, and why."""
     seconds: float = 0.0
     """What the whole run took."""
 
@@ -56,5 +58,6 @@ class Result:
                     ("page", self.page),
                 )
             },
+            "failed": self.failed,
             "seconds": self.seconds,
         }

@@ -107,7 +107,8 @@ def _place(g: Compiled, at: int) -> int:
     low = g.positions[at - 1] if at else -1
     high = g.positions[at] if at < len(g.positions) else g.capacity
     if high - low > 1:
-        return (low + high) // 2
+        # At an end next to the neighbour, so that the room there is for as many as it can be.
+        return high - 1 if not at else low + 1 if at == len(g.positions) else (low + high) // 2
     taken = np.zeros(g.capacity, dtype=bool)
     taken[g.positions] = True
     after = np.flatnonzero(~taken[high:])

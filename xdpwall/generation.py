@@ -85,6 +85,14 @@ class Group:
         """Make the classes that a rule needs, as parts of those that there are."""
 
 
+def spread(count: int, positions: int) -> list[int]:
+    """Positions for `count` rules: a quarter of those to spare before them and one behind, where
+    most of the rules that come find their place, the rest between them."""
+    spare = (positions - count) // 4
+    room = positions - 2 * spare
+    return [spare + i * room // count for i in range(count)]
+
+
 class Compiled:
     """One generation, ready to be written into maps of at least `need`.
 
@@ -97,8 +105,7 @@ class Compiled:
         self.entries = list(entries)
         self.capacity = positions
         self.aggregates = sizes.aggregates
-        n = max(len(self.entries), 1)
-        self.positions = [i * positions // n for i in range(len(self.entries))]
+        self.positions = spread(len(self.entries), positions)
         self.tables: Array = np.zeros((), dtype=layout.TABLES)
         self.rows = Pool("<u8", (sizes.row_bytes // 8,), room=512 + 3 * len(self.entries))
         self.rows.take()  # NO_ROW
