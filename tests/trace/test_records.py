@@ -175,6 +175,23 @@ def test_the_right_one_of_two_flows() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        pytest.param({"fragment": "later"}, {"fragment": "later", "sport": None, "dport": None},
+                     id="ports that its first fragment had"),
+        pytest.param({"sport": None, "dport": None}, {}, id="ports that we do not read"),
+        pytest.param({"proto": None, "sport": None, "dport": None}, {}, id="a hidden protocol"),
+    ],
+)  # fmt: skip
+def test_what_one_of_the_two_cannot_read_makes_no_second_drop(
+    told: dict[str, Any], read: dict[str, Any]
+) -> None:
+    pairing = Pairing()
+    pairing.add([(1, ours(**FLOW | told)), (2, freed("NOT_SPECIFIED", **FLOW | read))])
+    assert [(one.rule, one.function) for one in pairing.ready(9)] == [("r1", "f+0x1")]
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("src", "10.0.0.1/8"),
