@@ -253,7 +253,10 @@ class Store:
         return mark, () if after is None else tuple(found)
 
     def slots_at(self, revision: int) -> dict[int, str]:
-        """Which rule had which slot in a revision, as far back as revisions are kept."""
+        """Which rule had which slot in a revision; {} when it is older than those kept, or newer.
+
+        Half of the way back would name rules that came later, and took the slots of others.
+        """
         with self._database.read() as connection:
             now = int(
                 connection.execute(
@@ -266,8 +269,11 @@ class Store:
                 " ORDER BY number",
                 (min(now, revision), max(now, revision)),
             ).fetchall()
-        found: dict[int, str] = dict(rows)
         back = revision < now
+        steps_kept = {number for number, _ in between_them}
+        if not (steps_kept >= {min(now, revision) + 1, max(now, revision)} or revision == now):
+            return {}
+        found: dict[int, str] = dict(rows)
         for _, blob in reversed(between_them) if back else between_them:
             delta = Delta.unpack(blob)
             steps = [(new, old) if back else (old, new) for old, new in delta.rules]
