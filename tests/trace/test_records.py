@@ -88,6 +88,13 @@ def test_cut_off_anywhere(version: Any) -> None:
         assert found.items() <= whole.items()
 
 
+@pytest.mark.parametrize("version", [f.ipv4, f.ipv6])
+def test_the_padding_of_a_short_frame_is_no_header(version: Any) -> None:
+    frame = f.ether(version(f.Layer(6, b"\x00\x50")), pad=80)
+    found = headers(int.from_bytes(frame[12:14]), frame[14:])
+    assert found["proto"] == "tcp" and not {"sport", "dport", "tcp_flags"} & set(found)
+
+
 def test_reasons() -> None:
     assert REASONS.no_drop == [0, 1]
     assert REASONS.listed() == ["NOT_SPECIFIED", "NO_SOCKET", "NETFILTER_DROP"]
