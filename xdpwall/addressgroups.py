@@ -32,12 +32,12 @@ _DEEPEST = 14
 _TRIES = {"src": layout.SRC6_TRIE, "dst": layout.DST6_TRIE}
 
 
-def prefixes_of(columns: Columns, name: Name) -> list[tuple[bool, Prefix] | None]:
+def prefixes_of(columns: Columns, name: Name) -> Sequence[tuple[bool, Prefix] | None]:
     """The field's (negated, prefix) by rule."""
     return columns.values(name)
 
 
-def sets_of(columns: Columns, name: Name) -> list[tuple[bool, str] | None]:
+def sets_of(columns: Columns, name: Name) -> Sequence[tuple[bool, str] | None]:
     """The field's (negated, set name) by rule."""
     return columns.values(f"{name}_set")
 
@@ -84,7 +84,7 @@ class Prefixes(Group):
         self.in_trie = False
         values = prefixes_of(columns, name)
         named = [
-            (i, value[0], (value[1].address, value[1].length))
+            (i, value[0], value[1][1:])
             for i in np.flatnonzero(~columns.free(name)).tolist()
             if (value := values[i]) is not None and value[1].family == family
         ]
@@ -116,6 +116,9 @@ class Prefixes(Group):
         first = g.rows.take(count)
         add = g.rows.data[first:, g.aggregates :]
         take: Array | None = None
+        above = g.rows.data[self.outside, g.aggregates :]
+        if above.any():
+            add[depth == 0] = above
         for no in (False, True):
             chosen = [(self.nodes[prefix], i) for i, negated, prefix in named if negated is no]
             if not chosen:
@@ -123,14 +126,18 @@ class Prefixes(Group):
             node, rule = np.array(chosen).T
             position = np.array(g.positions)[rule]
             bits = np.uint64(1) << (position % 64).astype(np.uint64)
+            # Each rule has its own bit, and numpy adds faster than it ORs.
             if no:
                 take = np.zeros((count, words), dtype="<u8")
-            into = add if take is None else take
-            np.bitwise_or.at(into, (node - self.outside - 1, position // 64), bits)
-        above = g.rows.data[self.outside, g.aggregates :]
+                at = (node - self.outside - 1) * words + position // 64
+                np.add.at(take.reshape(-1), at, bits)
+            else:
+                at = node * g.rows.data.shape[1] + g.aggregates + position // 64
+                np.add.at(g.rows.data.reshape(-1), at, bits)
         for level in range(int(depth.max()) + 1):
             at = np.flatnonzero(depth == level)
-            add[at] |= above if not level else add[parent[at]]
+            if level:
+                add[at] |= add[parent[at]]
             if take is not None:
                 add[at] &= ~take[at]
         g.aggregate(first)
@@ -229,7 +236,8 @@ def _parents(prefixes: Sequence[tuple[int, int]], width: int) -> tuple[Array, Ar
     """The place of each sorted prefix's nearest wider one (-1: none), and how many it has."""
     parent, depth = np.full(len(prefixes), -1), np.zeros(len(prefixes), dtype=np.int64)
     stack: list[tuple[int, int]] = []  # (last address, place)
-    for n, (address, length) in enumerate(prefixes):
+    for n in _nested(prefixes, width):
+        address, length = prefixes[n]
         while stack and address > stack[-1][0]:
             stack.pop()
         if stack:
@@ -237,6 +245,20 @@ def _parents(prefixes: Sequence[tuple[int, int]], width: int) -> tuple[Array, Ar
         depth[n] = len(stack)
         stack.append((address + (1 << (width - length)) - 1, n))
     return parent, depth
+
+
+def _nested(prefixes: Sequence[tuple[int, int]], width: int) -> list[int]:
+    """The places of those that may be inside another one or around one. Most are neither, and a
+    step of Python for each of 10,000 would be noticed."""
+    shift = max(0, width - 62)
+    first = np.array([address >> shift for address, _ in prefixes], dtype=np.int64)
+    length = np.array([length for _, length in prefixes], dtype=np.int64)
+    size = np.int64(1) << np.maximum(width - shift - length, 0)
+    ends = np.maximum.accumulate(first + size - 1)
+    inside = np.append(False, first[1:] <= ends[:-1])
+    around = np.append(inside[1:], False)
+    found: list[int] = np.flatnonzero(inside | around).tolist()
+    return found
 
 
 class Sets(Group):

@@ -58,7 +58,8 @@ def apply_ruleset(
                 attach(instance, spec, by=by)
             with sweeping(instance):
                 loaded_rows = load_new(instance, fresh)
-                new = _matched(old, wanted, planned_sets(old.sets, contents, loaded_rows))
+                if loaded_rows:
+                    new = _matched(old, wanted, planned_sets(old.sets, contents, loaded_rows))
                 revision = commit_sets(instance, new, by=by, action="apply").revision
         except BaseException:
             _detach_all(instance, made, by)

@@ -22,6 +22,7 @@ IP_FIELDS = (
     *("length", "ttl", "fragment"),
 )
 _ICMP_FAMILIES: Mapping[Any, str] = {"icmp": "ipv4", "icmpv6": "ipv6"}
+_PARSERS = dict(PARSERS)
 READ_ONLY = ("text", "position", "packets", "bytes", "last_hit", "created", "expired")
 
 
@@ -29,7 +30,7 @@ def canonical(values: Mapping[Any, Any]) -> dict[str, Any]:
     """The canonical fields of a rule; InvalidInput names the first field that is wrong."""
     rule: dict[str, Any] = {}
     for name, value in values.items():
-        parser = PARSERS.get(name) if isinstance(name, str) else None
+        parser = _PARSERS.get(name) if isinstance(name, str) else None
         if parser is None:
             if name in ("icmp_type", "icmp_code"):
                 continue
@@ -131,9 +132,10 @@ def family_of(address: str | None) -> str | None:
 
 
 def _families(rule: dict[str, Any]) -> None:
-    family, because = implied_family(rule)
-    if family is None:
+    icmp, addresses = _ICMP_FAMILIES.get(rule.get("proto")), (rule.get("src"), rule.get("dst"))
+    if len({None, icmp, rule.get("family"), *map(family_of, addresses)}) <= 2:
         return
+    family, because = implied_family(rule)
     for name in ("family", "src", "dst"):
         value = rule.get(name)
         other = value if name == "family" else family_of(value)

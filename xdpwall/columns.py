@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain
-from operator import attrgetter
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,15 +16,56 @@ ABSENT = -1
 FRAGMENTS = (None, "none", "any", "first", "later")
 """Match.fragment by code."""
 
-_COLUMNS = (
-    "family", "proto", "flags_want", "flags_mask", "icmp_first", "icmp_last", "fragment",
-    "ethertype", "egress", "vlan", "vlan_negated", "length_low", "length_high", "ttl_low",
-    "ttl_high",
-)  # fmt: skip
+
+def _flag(at: int) -> Callable[[Any], int]:
+    return lambda flags: (0, ABSENT)[at] if flags is None else flags[at]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+def _end(at: int) -> Callable[[Any], int]:
+    return lambda span: ABSENT if span is None else span[at]
+
+
+def _icmp(last: int) -> Callable[[Any], int]:
+    def number(value: tuple[int | None, int | None]) -> int:
+        kind, code = value
+        if kind is None:
+            return ABSENT
+        return kind << 8 | (code if code is not None else 0xFF * last)
+
+    return number
+
+
+def _vlan(vlan: tuple[bool, int] | None) -> int:
+    if vlan is None:
+        return ABSENT
+    return UNTAGGED if vlan[1] == VLAN_NONE else vlan[1]
+
+
+def _or_absent(value: int | None) -> int:
+    return ABSENT if value is None else value
+
+
+_COLUMNS: Mapping[str, tuple[str, Callable[[Any], int]]] = {
+    "family": ("family", lambda family: family or 0),
+    "proto": ("proto", _or_absent),
+    "flags_want": ("tcp_flags", _flag(0)),
+    "flags_mask": ("tcp_flags", _flag(1)),
+    "icmp_first": ("icmp", _icmp(0)),
+    "icmp_last": ("icmp", _icmp(1)),
+    "fragment": ("fragment", FRAGMENTS.index),
+    "ethertype": ("ethertype", lambda value: value if isinstance(value, int) else ABSENT),
+    "egress": ("egress", lambda egress: ABSENT if egress is None else int(egress)),
+    "vlan": ("vlan", _vlan),
+    "vlan_negated": ("vlan", lambda vlan: int(vlan is not None and vlan[0])),
+    "length_low": ("length", _end(0)),
+    "length_high": ("length", _end(1)),
+    "ttl_low": ("ttl", _end(0)),
+    "ttl_high": ("ttl", _end(1)),
+}
+"""Which field of the matches, and its number; `icmp` is (type, code)."""
+
+
+class Entry(NamedTuple):
     """One enabled rule, in order. `expires` is CLOCK_BOOTTIME ns; 0 is never."""
 
     match: Match
@@ -47,18 +85,18 @@ class Columns:
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
-        self._values: dict[str, list[Any]] = {}
         self._free: dict[str, Array] = {}
-        self.matches = [e.match for e in entries]
+        columns = list(zip(*(e.match for e in entries), strict=True)) or [()] * len(Match._fields)
+        self._values: dict[str, Sequence[Any]] = dict(zip(Match._fields, columns, strict=True))
+        self._values["icmp"] = list(
+            zip(self._values["icmp_type"], self._values["icmp_code"], strict=True)
+        )
+        self._table: dict[str, Array] = {}
         self.drop = np.array([e.action is Action.DROP for e in entries], dtype=bool)
-        self.any_frame = np.array([m.ethertype == "any" for m in self.matches], dtype=bool)
-        flat = list(chain.from_iterable(map(_numbers, self.matches)))
-        self._table = np.array(flat, dtype=np.int32).reshape(len(entries), len(_COLUMNS)).T
+        self.any_frame = self._numbers("ethertype", lambda value: value == "any") == 1
 
-    def values(self, name: str) -> list[Any]:
+    def values(self, name: str) -> Sequence[Any]:
         """A field of the rules' matches, as it is there."""
-        if name not in self._values:
-            self._values[name] = list(map(attrgetter(name), self.matches))
         return self._values[name]
 
     def free(self, name: str) -> Array:
@@ -67,44 +105,22 @@ class Columns:
             self._free[name] = np.array([v is None for v in self.values(name)], dtype=bool)
         return self._free[name]
 
+    def _numbers(self, field: str, number: Callable[[Any], int]) -> Array:
+        """A number for each rule's value of the field; rules repeat values."""
+        values = self._values[field]
+        numbers = {value: number(value) for value in set(values)}
+        return np.array([numbers[value] for value in values], dtype=np.int32)
+
     def __len__(self) -> int:
         return len(self.entries)
 
     def __getattr__(self, name: str) -> Array:
         if name not in _COLUMNS:
             raise AttributeError(name)
-        found: Array = self._table[_COLUMNS.index(name)]
-        return found
+        if name not in self._table:
+            self._table[name] = self._numbers(*_COLUMNS[name])
+        return self._table[name]
 
     def uses(self, *names: str) -> bool:
         """Does any rule name one of these columns?"""
         return any(bool((getattr(self, name) != ABSENT).any()) for name in names)
-
-
-def _numbers(m: Match) -> tuple[Any, ...]:
-    want, mask = m.tcp_flags or (0, ABSENT)
-    if m.icmp_type is None:
-        first = last = ABSENT
-    else:
-        first = m.icmp_type << 8 | (m.icmp_code or 0)
-        last = first if m.icmp_code is not None else first | 0xFF
-    negated, vlan = m.vlan or (False, ABSENT)
-    if m.vlan is not None and vlan == VLAN_NONE:
-        vlan = UNTAGGED
-    length = m.length or (ABSENT, ABSENT)
-    ttl = m.ttl or (ABSENT, ABSENT)
-    return (
-        m.family or 0,
-        ABSENT if m.proto is None else m.proto,
-        want,
-        mask,
-        first,
-        last,
-        FRAGMENTS.index(m.fragment),
-        m.ethertype if isinstance(m.ethertype, int) else ABSENT,
-        ABSENT if m.egress is None else int(m.egress),
-        vlan,
-        int(negated),
-        *length,
-        *ttl,
-    )

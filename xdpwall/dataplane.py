@@ -15,6 +15,8 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
+
 from . import layout
 from .errors import Conflict, Failed
 from .eventmaps import EventMaps
@@ -29,6 +31,9 @@ from .percpu import sums, totals
 from .tapmaps import TapMaps
 from .views import Place, Totals
 from .views_packets import EventSettings
+
+ZEROED_AT_ONCE = 1024
+"""Counters, in one system call; each has a value for every CPU."""
 
 
 class Dataplane:
@@ -366,8 +371,10 @@ class Dataplane:
 
     def zero_slot(self, slots: Sequence[int]) -> None:
         """Zero counters that no generation in use counts on; settle() comes first."""
-        for slot in slots:
-            self._shared["counters"].zero_percpu(slot)
+        counters = self._shared["counters"]
+        for at in range(0, len(slots), ZEROED_AT_ONCE):
+            some = np.array(slots[at : at + ZEROED_AT_ONCE], dtype="<u4")
+            counters.update_batch(some, bytes(len(some) * counters.value_bytes), len(some))
 
     def zero_totals(self, number: int) -> None:
         """Zero an attachment's totals before its number is used again."""

@@ -60,6 +60,9 @@ class Record(NamedTuple):
     decision: int
 
 
+UNKNOWN = "?"
+"""Instead of a rule's id that nobody remembers. None would say that no rule decided."""
+
 Where = tuple[str, Place | None]
 """An interface's name and the place of the attachment on it."""
 
@@ -112,7 +115,7 @@ class Decoder:
         return PacketEvent.model_construct(**found)
 
     def _name(self, slot: int, revision: int) -> str | None:
-        return self._rule(slot - 1, revision) if slot else None
+        return (self._rule(slot - 1, revision) or UNKNOWN) if slot else None
 
 
 def moment(ns: int) -> str:

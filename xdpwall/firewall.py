@@ -14,6 +14,7 @@ from typing import Any, Self
 from . import advice, attachments, eventsettings, ruleset, views
 from .applying import apply_ruleset
 from .changes import commit, narrow
+from .collecting import no_collections
 from .errors import XdpwallError
 from .facade import Author
 from .faults import crash_point
@@ -204,7 +205,7 @@ class Firewall(SetMethods, Reader):
         self, wanted: Ruleset, *, dry_run: bool = False, by: Author = _ANYONE
     ) -> views.ApplyOutcome:
         """Make the kernel hold exactly this ruleset, in one switch."""
-        with self._instance.writing():
+        with self._instance.writing(), no_collections():
             outcome = apply_ruleset(self._instance, wanted, dry_run=dry_run, by=by)
             self._changed()
             return outcome

@@ -109,7 +109,7 @@ class Compiled:
         self.tables: Array = np.zeros((), dtype=layout.TABLES)
         self.rows = Pool("<u8", (sizes.row_bytes // 8,), room=512 + 3 * len(self.entries))
         self.rows.take()  # NO_ROW
-        self.blocks = Pool("<u4", (256,))
+        self.blocks = Pool("<u4", (256,), room=64 + 4 * len(self.entries))
         self.leaves = Pool(layout.LEAVES)
         self.rules: Array = np.zeros(positions, dtype=layout.RULE)
         self.class_rows: Array = np.zeros(1, dtype=layout.CLASS_ROWS)

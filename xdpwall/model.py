@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
 from . import views
+from .collecting import no_collections
 from .errors import InvalidInput
 from .fields import parse_iface_name
 from .inputs import bad, choice, closest, label
@@ -160,7 +161,8 @@ def parse_rules(obj: object) -> tuple[Rule, ...]:
             field="rules",
             code="too-many",
         )
-    rules = tuple(in_list("rules", index, Rule.parse, one) for index, one in enumerate(obj))
+    with no_collections():
+        rules = tuple(in_list("rules", index, Rule.parse, one) for index, one in enumerate(obj))
     seen: dict[str, int] = {}
     for index, rule in enumerate(rules):
         if rule.id is not None and seen.setdefault(rule.id, index) != index:

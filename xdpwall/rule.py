@@ -75,13 +75,9 @@ class Rule(BaseModel):
     def _build(cls, fields: dict[str, Any]) -> Self:
         # The fields are canonical already: validating once more, or pydantic's model_construct,
         # would double the cost of loading 10,000 rules.
-        return cls._made(_ABSENT | fields, set(fields))
-
-    @classmethod
-    def _made(cls, values: dict[str, Any], given: set[str]) -> Self:
         rule = cls.__new__(cls)
-        _set(rule, "__dict__", values)
-        _set(rule, "__pydantic_fields_set__", given)
+        _set(rule, "__dict__", _ABSENT | fields)
+        _set(rule, "__pydantic_fields_set__", _GIVEN)
         _set(rule, "__pydantic_extra__", None)
         _set(rule, "__pydantic_private__", None)
         return rule
@@ -121,8 +117,7 @@ class Rule(BaseModel):
 
     def with_id(self, rule_id: str) -> Self:
         """The same rule under an id."""
-        given = {*self.__pydantic_fields_set__, "id"}
-        return self._made(self.__dict__ | {"id": parse_id(rule_id)}, given)
+        return self._build(self.__dict__ | {"id": parse_id(rule_id)})
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """The rule with some fields changed; None takes one away.
@@ -150,6 +145,8 @@ class Rule(BaseModel):
 
 
 _ABSENT = dict.fromkeys(FIELDS) | {"enabled": True, "log": False}
+_GIVEN = set(FIELDS)
+"""Common to all: pydantic copies it before it changes it."""
 _set = object.__setattr__
 _all = itemgetter(*FIELDS)
 _matching = itemgetter(*MATCH_FIELDS)

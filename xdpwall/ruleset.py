@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from . import ranks, setnames
@@ -170,7 +170,7 @@ def enable(state: State, rule_ids: Collection[str], enabled: bool) -> State:
         entry = find(state, rule_id)
         if entry.rule.enabled != enabled:
             rule = entry.rule.model_copy(update={"enabled": enabled})
-            entries[state.place(entry)] = replace(entry, rule=rule)
+            entries[state.place(entry)] = entry._replace(rule=rule)
     return _finish(state, entries)
 
 
@@ -305,8 +305,8 @@ def _carry(entry: Entry, rule: Rule) -> Entry:
     """`rule` under the entry's id: the slot stays with the match, or a fresh one will be given."""
     rule = _named(rule, entry.id)
     if rule.match_key() == entry.rule.match_key():
-        return entry if rule == entry.rule else replace(entry, rule=rule)
-    return replace(entry, rule=rule, slot=NO_SLOT, base_packets=0, base_bytes=0)
+        return entry if rule == entry.rule else entry._replace(rule=rule)
+    return entry._replace(rule=rule, slot=NO_SLOT, base_packets=0, base_bytes=0)
 
 
 def _named(rule: Rule, rule_id: str) -> Rule:

@@ -51,9 +51,5 @@ def with_slots(old: Index, come: Sequence[Entry], places: Sequence[int]) -> tupl
                 )
             used[slot] = 1
         same = slot == entry.slot and rank == entry.rank
-        if same:
-            finished.append(entry)
-        else:
-            counts = (entry.base_packets, entry.base_bytes)
-            finished.append(Entry(entry.rule, slot, entry.created, rank, *counts))
+        finished.append(entry if same else entry._replace(slot=slot, rank=rank))
     return tuple(finished)

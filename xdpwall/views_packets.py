@@ -63,7 +63,7 @@ class PacketEvent(View):
     direction: Direction | None = None
     verdict: Literal["drop", "pass"]
     rule: str | None = None
-    """The rule that decided; absent when the policy did."""
+    """The rule that decided; absent when the policy did; `?` when its id is forgotten."""
     log: str | None = None
     """The rule whose `log` made the event; absent when `log_drops` did."""
     revision: int

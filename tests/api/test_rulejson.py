@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from xdpwall.api.rulejson import RuleTexts
@@ -59,7 +58,7 @@ def test_the_bytes_are_those_of_the_models() -> None:
 def test_what_changed_is_written_anew() -> None:
     texts, before = RuleTexts(), entries()
     texts.rules(look(*before))
-    edited = replace(before[0], rule=before[0].rule.changed({"comment": "other"}))
+    edited = before[0]._replace(rule=before[0].rule.changed({"comment": "other"}))
     seen = look(before[2], edited, before[3], revision=4)
     assert texts.listed(seen) == by_the_models(seen)
     assert b"other" in texts.listed(seen)

@@ -88,6 +88,13 @@ def test_cut_off_anywhere(version: Any) -> None:
         assert found.items() <= whole.items()
 
 
+@pytest.mark.parametrize("version", [f.ipv4, f.ipv6])
+def test_the_padding_of_a_short_frame_is_no_header(version: Any) -> None:
+    frame = f.ether(version(f.Layer(6, b"\x00\x50")), pad=80)
+    found = headers(int.from_bytes(frame[12:14]), frame[14:])
+    assert found["proto"] == "tcp" and not {"sport", "dport", "tcp_flags"} & set(found)
+
+
 def test_reasons() -> None:
     assert REASONS.no_drop == [0, 1]
     assert REASONS.listed() == ["NOT_SPECIFIED", "NO_SOCKET", "NETFILTER_DROP"]
@@ -172,6 +179,23 @@ def test_the_right_one_of_two_flows() -> None:
         ]
     )  # fmt: skip
     assert [(one.rule, one.function) for one in pairing.ready(9)] == [("r1", "f+0x1"), ("r2", "g")]
+
+
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        pytest.param({"fragment": "later"}, {"fragment": "later", "sport": None, "dport": None},
+                     id="ports that its first fragment had"),
+        pytest.param({"sport": None, "dport": None}, {}, id="ports that we do not read"),
+        pytest.param({"proto": None, "sport": None, "dport": None}, {}, id="a hidden protocol"),
+    ],
+)  # fmt: skip
+def test_what_one_of_the_two_cannot_read_makes_no_second_drop(
+    told: dict[str, Any], read: dict[str, Any]
+) -> None:
+    pairing = Pairing()
+    pairing.add([(1, ours(**FLOW | told)), (2, freed("NOT_SPECIFIED", **FLOW | read))])
+    assert [(one.rule, one.function) for one in pairing.ready(9)] == [("r1", "f+0x1")]
 
 
 @pytest.mark.parametrize(

@@ -321,3 +321,17 @@ def test_entries_of_sets(store: Store, tmp_path: Path) -> None:
     store.sets.forget(7)
     assert list(again.sets.held()) == [8]
     again.close()
+
+
+def test_slots_of_a_revision_that_is_no_longer_kept_are_unknown(store: Store) -> None:
+    """Its slots are other rules' by now: no name is better than a wrong one."""
+    change(store, added(State(), "drop icmp"))
+    change(store, ruleset.delete(store.read().state, ["r1"]))
+    change(store, added(store.read().state, "drop udp"))
+    assert store.slots_at(3) == {0: "r2"} and store.slots_at(1) == {0: "r1"}
+    for n in range(KEEP_REVISIONS):
+        policy = Policy(ingress="accept" if n % 2 else "drop")
+        change(store, ruleset.with_policy(store.read().state, policy))
+    assert store.slots_at(3) == {0: "r2"}, "every change since is kept"
+    assert store.slots_at(2) == {} and store.slots_at(1) == {}
+    assert store.slots_at(store.read().state.revision + 1) == {}, "nothing is known of it yet"

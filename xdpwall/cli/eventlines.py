@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..views_packets import PacketEvent
 from .packetwords import packet_words
+from .text import clean
 
 
 def words_of(event: PacketEvent) -> str:
@@ -17,4 +18,4 @@ def words_of(event: PacketEvent) -> str:
         words.append(f"({event.packets} packets in one)")
     if event.malformed:
         words.append("malformed")
-    return " ".join(words)
+    return clean(" ".join(words))

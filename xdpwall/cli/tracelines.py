@@ -9,6 +9,7 @@ from .options import invocation
 from .output import Cell, Column, Printer, paint
 from .packetwords import packet_words
 from .problems import note
+from .text import clean
 
 
 def printer() -> Callable[[Drop], None]:
@@ -25,9 +26,10 @@ def printer() -> Callable[[Drop], None]:
         elif asked.output == "name" or asked.quiet:
             out.line(_who(drop))
         else:
-            process = f" [{drop.process} {drop.pid}]" if drop.pid else ""
-            who = paint(_who(drop), _color(drop) if out.color else None)
-            out.text(f"{_packet(drop)}: {who}{process}\n")
+            # Whoever runs a process names it: the name must not move the cursor.
+            process = f" [{clean(drop.process or '')} {drop.pid}]" if drop.pid else ""
+            who = paint(clean(_who(drop)), _color(drop) if out.color else None)
+            out.text(f"{clean(_packet(drop))}: {who}{process}\n")
             for frame in drop.stack or ():
                 out.line(f"    {frame}")
 

@@ -71,7 +71,7 @@ class Pairing:
             if _ports(drop) == _ports(ours):
                 index = n
                 break
-            if index is None and drop.reason != _ANY_REASON:
+            if index is None and (drop.reason != _ANY_REASON or _may_be_one(drop, ours)):
                 index = n
         if index is None:
             return None
@@ -106,6 +106,12 @@ def _key(drop: Drop | PacketEvent) -> _Key:
 
 def _ports(drop: Drop | PacketEvent) -> tuple[Any, ...]:
     return drop.proto, drop.sport, drop.dport, drop.icmp_type
+
+
+def _may_be_one(drop: Drop, ours: PacketEvent) -> bool:
+    """Does what both could read agree? A later fragment has the ports that we remember only."""
+    pairs = zip(_ports(drop), _ports(ours), strict=True)
+    return all(one == other or one is None or other is None for one, other in pairs)
 
 
 def _ours(ours: PacketEvent, freed: Drop | None) -> Drop:

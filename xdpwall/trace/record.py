@@ -94,13 +94,14 @@ def _ip4(p: bytes) -> Iterator[tuple[str, Any]]:
     yield "src", str(IPv4Address(p[12:16]))
     yield "dst", str(IPv4Address(p[16:20]))
     yield "ttl", p[8]
-    yield "length", int.from_bytes(p[2:4]) or None
+    length = int.from_bytes(p[2:4]) or None
+    yield "length", length
     if fragment & 0x1FFF:
         yield "fragment", "later"
         return
     if fragment & 0x2000:
         yield "fragment", "first"
-    yield from _layer4(p[9], "icmp", p[(p[0] & 15) * 4 :])
+    yield from _layer4(p[9], "icmp", p[(p[0] & 15) * 4 : length])
 
 
 def _ip6(p: bytes) -> Iterator[tuple[str, Any]]:
@@ -109,8 +110,9 @@ def _ip6(p: bytes) -> Iterator[tuple[str, Any]]:
     yield "dst", str(IPv6Address(p[24:40]))
     yield "ttl", p[7]
     payload = int.from_bytes(p[4:6])
-    yield "length", 40 + payload if payload else None
-    proto, rest = p[6], p[40:]
+    length = 40 + payload if payload else None
+    yield "length", length
+    proto, rest = p[6], p[40:length]
     for _ in range(_MOST_EXTENSIONS):
         if proto not in _EXTENSIONS or len(rest) < 8:
             break

@@ -1,0 +1,33 @@
+"""Names out of packets' surroundings are anybody's to choose: they move no cursor, end no line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from xdpwall.cli import tracelines
+from xdpwall.cli.eventlines import words_of
+from xdpwall.cli.options import invocation
+from xdpwall.views_packets import PacketEvent
+from xdpwall.views_trace import Drop
+
+EVIL = "\x1b[2J\x07\n00:00 lies\u202e"
+SHOWN = "\\x1b[2J\\x07\\n00:00 lies\\u202e"
+
+
+@pytest.mark.parametrize("name", ["iface", "process"])
+def test_a_traced_drop_is_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    fields: dict[str, Any] = {"iface": "eth0", "process": "nc", "pid": 7, "function": "f"}
+    drop = Drop(
+        by="kernel", time="2026-11-21T10:00:00.000001Z", reason="R", **fields | {name: EVIL}
+    )
+    invocation.set_new()
+    tracelines.printer()(drop)
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and SHOWN in said and "\x1b" not in said
+
+
+def test_an_event_is_one_line() -> None:
+    event = PacketEvent(n=1, time="t", iface=EVIL, verdict="drop", revision=1, bytes=60)
+    assert SHOWN in words_of(event) and "\n" not in words_of(event)

@@ -1,0 +1,23 @@
+"""Python's search for cyclic garbage, put off. Touches no files and no kernel."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def no_collections() -> Iterator[None]:
+    """For what makes many objects that stay, as a ruleset does: the search goes through all of them
+    again and again, which is a fifth of the time that 10,000 rules take.
+
+    It is the whole process's. When two threads are in here, the first that leaves may end it for
+    both, and the last that leaves has ended it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
