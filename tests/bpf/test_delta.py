@@ -149,3 +149,56 @@ def test_inserted_at_the_front_until_there_is_no_gap(stepping: Stepping) -> None
 def second_now_and_then(n: int) -> int:
     """Mostly the front, now and then the second place."""
     return n % 5 == 0
+
+
+def test_growing_rule_by_rule_and_room_for_sets_in_between(stepping: Stepping) -> None:
+    """64 to 65 positions and on, in maps that are made anew while the idle copy is known."""
+    from tests.support import frames as f
+
+    sources: Sources = [(Rule.parse("drop udp/9999 from 10.9.9.9"), 0)]
+    stepping.put(sources, Policy())
+    sizes = set()
+    for n in range(1, 200):
+        at = stepping.random.randint(0, len(sources))
+        sources.insert(at, (Rule.parse(f"drop udp/{n} from 10.0.0.0/{8 + n % 24}"), n))
+        stepping.put(sources, Policy())
+        if n in (30, 60, 90, 120):
+            stepping.dataplane.prime()
+            room = 1024 * n
+            stepping.dataplane.reserve(set4=room, set6=room, swap=stepping._forget_programs)
+        sizes.add(stepping.dataplane.sets.sizes.positions)
+        stepping.rules = [rule for rule, slot in sorted(sources, key=lambda source: source[1])]
+        for port in (n, max(1, n - 33)):
+            frame = f.ether(f.ipv4(f.udp(dport=port), src="10.0.0.0"))
+            assert stepping.judge("xdp", frame).counted == (port,)
+    assert sizes == {64, 128, 256}
+    assert stepping.changed > 150
+
+
+def test_positions_nearly_full(stepping: Stepping) -> None:
+    """All that there are: one goes for one that comes, one moves from end to end."""
+    from tests.support import frames as f
+
+    def judged(port: int) -> tuple[int, ...]:
+        frame = f.ether(f.ipv4(f.udp(dport=port), src="10.0.0.0"))
+        return stepping.judge("tc-ingress", frame).counted
+
+    sources: Sources = [(Rule.parse(f"drop udp/{n} from 10.0.0.0/9"), n) for n in range(113)]
+    stepping.put(sources, Policy())
+    for n in range(113, 128):
+        sources.insert(n % 2 * len(sources), (Rule.parse(f"drop udp/{n} from 10.0.0.0/9"), n))
+        stepping.put(sources, Policy())
+    assert stepping.dataplane.sets.sizes.positions == len(sources) == 128
+    stepping.rules = [rule for rule, slot in sorted(sources, key=lambda source: source[1])]
+    whole = stepping.whole
+    for turn in range(6):
+        first = turn % 2 == 0
+        sources.insert(0 if first else len(sources) - 1, sources.pop(-1 if first else 0))
+        stepping.put(sources, Policy())
+        sources[64 + turn] = (Rule.parse(f"drop udp/{turn + 1} from 10.0.0.0/9"), 0)
+        stepping.put(sources, Policy())
+        order = [slot for _, slot in sources]
+        for port in (1, 2, 40, 100, 126, 127):
+            wanted = next(s for r, s in sources if r.dport == str(port))
+            assert judged(port) == (wanted,), order
+    assert stepping.whole == whole
