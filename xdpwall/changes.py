@@ -214,6 +214,26 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
             if program is not None and dataplane.is_current(program):
                 continue
         attacher.swap(spec_of(row), row.index, found.mode, loader(dataplane, row))
+    _reload_unknown(instance, dataplane)
+
+
+def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
+    """Likewise programs of ours that no row tells of (the state folder was lost): they judge by the
+    same tables."""
+    attacher = instance.attacher
+    known = {(row.index, row.place) for row in instance.attachments}
+    for index, place in attacher.pins.entries():
+        if (index, place) in known:
+            continue
+        found = attacher.find(index, place)
+        if found is None or not found.ours:
+            continue
+        with attacher.pins.open(found.program_id) or nullcontext() as program:
+            if program is None or dataplane.is_current(program):
+                continue
+            number = dataplane.constant(program, "number")
+        row = AttachmentRow(f"index{index}", place, index, None, number or 0, "")
+        attacher.swap(spec_of(row), index, found.mode, loader(dataplane, row))
 
 
 def loader(dataplane: Dataplane, row: AttachmentRow) -> Callable[[bool], Program]:

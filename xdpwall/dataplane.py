@@ -348,14 +348,19 @@ class Dataplane:
         wanted = {self.sets.maps["rows"].info.id, self._shared["control"].info.id}
         if not wanted <= set(program.map_ids):
             return False
+        return self.constant(program, "features") == self.features | self._wanted
+
+    @staticmethod
+    def constant(program: Program, name: str) -> int | None:
+        """What a program of ours was loaded with (bpf/maps.h)."""
         source = object_path("xdp" if program.info.name.startswith("xdpwall_xdp") else "tc")
-        place = read_btf(source).section(".rodata")["features"]
+        place = read_btf(source).section(".rodata")[name]
         for number in program.map_ids:
             with Map.open_id(number) as m:
                 if m.info.name.endswith(".rodata") and (value := m.lookup(0)):
                     found = value[place.offset : place.offset + place.size]
-                    return int.from_bytes(found, "little") == self.features | self._wanted
-        return False
+                    return int.from_bytes(found, "little")
+        return None
 
     # -- counters --------------------------------------------------------------------------------
 
