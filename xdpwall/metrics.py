@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from operator import attrgetter
 
 from . import __version__
 from .attachmentviews import attachment_views
@@ -25,7 +26,9 @@ def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts
     """`raw` is what the kernel says of each entry of the state. Within instance.reading()."""
     state, figures = now.state, instance.store.figures()
     dataplane = instance.dataplane()
-    shown = sorted(zip(state.entries, raw, strict=True), key=lambda pair: pair[0].created)
+    # Rules of one commit are equally old; then by slot, which a rule keeps wherever it moves.
+    age = attrgetter("created", "slot")
+    shown = sorted(zip(state.entries, raw, strict=True), key=lambda pair: age(pair[0]))
     counted = {}
     for entry, (packets, size) in shown[:MOST_RULES]:
         before = figures.carried.get(entry.id, (0, 0))

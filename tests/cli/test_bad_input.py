@@ -92,7 +92,7 @@ FILES = {
     "[]": "",
     "version: 2\nrules: []": "version",
     "version: 1\nrulez: []": "rulez",
-    "version: 1\nsets: {}": "sets",
+    "version: 1\nrules: []\nsets: []": "sets",
     "version: 1\nrules: drop": "rules",
     "version: 1\nrules: [drop icmp form x]": "form",
     "version: 1\nrules: [{action: drop, dport: 80}]": "dport",
