@@ -99,6 +99,7 @@ pictures: dev
 
 bench: dev
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.events
 
 clean:
 	$(MAKE) --no-print-directory -C bpf clean
