@@ -176,16 +176,20 @@ class Prefixes(Group):
             for value in prefixes_of(columns, self._name)
         ]
 
+    def _new(self, columns: Columns) -> set[tuple[int, int]]:
+        """Prefixes that no rule has named so far. Asked one by one: taking away all that there are
+        would walk thousands."""
+        named = {(value[1].address, value[1].length) for value in self._mine(columns) if value}
+        return {prefix for prefix in named if prefix not in self.nodes}
+
     def admits(self, columns: Columns) -> bool:
-        new = {(v[1].address, v[1].length) for v in self._mine(columns) if v} - self.nodes.keys()
+        new = self._new(columns)
         if self.in_trie:
             return not new
         return self.family == 4 or self._blocks + _DEEPEST * len(new) <= MAX_BLOCKS
 
     def prepare(self, g: Compiled, columns: Columns) -> None:
-        new = {(value[1].address, value[1].length) for value in self._mine(columns) if value}
-        new = {prefix for prefix in new if prefix not in self.nodes}
-        for address, length in sorted(new, key=lambda prefix: prefix[1]):
+        for address, length in sorted(self._new(columns), key=lambda prefix: prefix[1]):
             parent = self._parent(address, length)
             row = g.copy_row(parent)
             table = f"{self._name}{self.family}"

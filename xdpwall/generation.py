@@ -143,9 +143,9 @@ class Compiled:
 
     def words(self, chosen: Array) -> Array:
         """Bool (k, n) over the entries -> (k, words) u64 over positions."""
-        spread = np.zeros((len(chosen), self.capacity), dtype=bool)
-        spread[:, self.positions] = chosen
-        return np.packbits(spread, axis=1, bitorder="little").view("<u8")
+        bits = np.zeros((len(chosen), self.capacity), dtype=bool)
+        bits[:, self.positions] = chosen
+        return np.packbits(bits, axis=1, bitorder="little").view("<u8")
 
     def add_rows(self, words: Array) -> int:
         """Rows with these words, (k, words) u64; the first one's number."""

@@ -26,14 +26,14 @@ IP4, IP6, ETHER, LLC, OPAQUE = range(5)
 _FAMILY = {IP4: 4, IP6: 6}
 
 
-def classes_of(low: Array, high: Array, size: int, more: Sequence[int] = ()) -> tuple[Array, Array]:
+def classes_of(low: Array, high: Array, size: int) -> tuple[Array, Array]:
     """Classes of the values 0..size-1 that ranges low..high (ABSENT: none) tell apart.
 
     Returns each value's class (u16, shape (size,)) and a value of each class. Segments are not
     joined: rules that name the same two ranges are few.
     """
     used = low != ABSENT
-    edges = np.unique(np.concatenate([[0, *more], low[used], high[used] + 1]))
+    edges = np.unique(np.concatenate([[0], low[used], high[used] + 1]))
     edges = edges[edges < size]
     table = np.zeros(size, dtype="<u2")
     table[edges[1:]] = 1

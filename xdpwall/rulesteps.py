@@ -19,8 +19,11 @@ def window(old: Sequence[Entry], new: Sequence[Entry]) -> tuple[int, int]:
     shorter = min(len(old), len(new))
     first = [*map(is_, old[:shorter], new[:shorter]), False].index(False)
     left = shorter - first
-    last = [*map(is_, reversed(old[-left:]), reversed(new[-left:])), False].index(False)
-    return first, min(last, left)
+    last = [
+        *map(is_, reversed(old[len(old) - left :]), reversed(new[len(new) - left :])),
+        False,
+    ].index(False)
+    return first, last
 
 
 def placed_between(old: Index, entries: Sequence[Entry], at: int, end: int) -> list[int] | None:
