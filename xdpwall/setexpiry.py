@@ -5,37 +5,21 @@ Packets do not see them any more by then; this gives their memory back.
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import suppress
 
+from .background import Background
 from .errors import XdpwallError
-from .instance import Instance
 
 _LOOK = 60.0
 """Seconds between looks when nothing is known to expire: other processes add entries too."""
 _AFTER = 0.1
 
 
-class Expirer:
-    """A thread of the service."""
+class Expirer(Background):
+    """Woken when an entry with an earlier end may have come."""
 
-    def __init__(self, instance: Instance) -> None:
-        self._instance = instance
-        self._work = threading.Event()
-        self._ending = False
-        self._thread = threading.Thread(target=self._run, name="xdpwall-expire", daemon=True)
-        self._thread.start()
-
-    def wake(self) -> None:
-        """An entry with an earlier end may have come."""
-        self._work.set()
-
-    def close(self) -> None:
-        """End the thread and wait for it."""
-        self._ending = True
-        self._work.set()
-        self._thread.join()
+    name = "xdpwall-expire"
 
     def _run(self) -> None:
         while not self._ending:

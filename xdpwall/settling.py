@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 
+from .background import Background
 from .changes import tidy
 from .errors import XdpwallError
-from .instance import Instance
 
 _QUIET = 0.2
 """Seconds without a change before what can wait is done: it takes the lock for tens of ms."""
 
 
-class Settler:
-    """A thread of the service; a wake during a wait is not lost."""
+class Settler(Background):
+    """Woken when a change has left a copy behind."""
 
-    def __init__(self, instance: Instance) -> None:
-        self._instance = instance
-        self._work = threading.Event()
-        self._ending = False
-        self._thread = threading.Thread(target=self._run, name="xdpwall-settle", daemon=True)
-        self._thread.start()
-
-    def wake(self) -> None:
-        """A change has left a copy behind."""
-        self._work.set()
-
-    def close(self) -> None:
-        """End the thread and wait for it."""
-        self._ending = True
-        self._work.set()
-        self._thread.join()
+    name = "xdpwall-settle"
 
     def _run(self) -> None:
         while True:
