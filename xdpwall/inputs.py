@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .errors import InvalidInput
@@ -119,6 +119,19 @@ def boolean(field: str, value: Any) -> bool:
     if value in ("true", "false"):
         return bool(value == "true")
     raise bad(field, value, "is neither", "true or false")
+
+
+def only_known(obj: Mapping[Any, Any], known: tuple[str, ...], what: str, prefix: str = "") -> None:
+    """InvalidInput "unknown-field" when the object has another field; `what` is "a set"."""
+    for name in obj:
+        if name not in known:
+            shown = label(name)
+            raise InvalidInput(
+                f"{prefix}{shown}: {what} has no such field; known: {', '.join(known)}",
+                field=prefix + shown,
+                code="unknown-field",
+                hint=closest(shown, known),
+            )
 
 
 def negation(value: str) -> tuple[bool, str]:

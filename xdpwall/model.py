@@ -10,7 +10,7 @@ from . import views
 from .collecting import no_collections
 from .errors import InvalidInput
 from .fields import parse_iface_name
-from .inputs import bad, choice, closest, label
+from .inputs import bad, choice, only_known
 from .rule import MATCH_FIELDS, Rule
 from .setcontent import Files, SetContent, parse_sets
 from .setnames import SetRow, check_known
@@ -75,7 +75,7 @@ class AttachmentSpec:
         """From {"iface": ..., "hook": ..., "direction": ..., "mode": ...}; only iface is needed."""
         if not isinstance(obj, Mapping):
             raise bad("attachment", obj, "is not an attachment", "an object with iface and hook")
-        _known(obj, ("iface", "hook", "direction", "mode"), "an attachment")
+        only_known(obj, ("iface", "hook", "direction", "mode"), "an attachment")
         if "iface" not in obj:
             raise InvalidInput("iface: missing; wanted the name of an interface", field="iface")
         return cls(**{str(name): value for name, value in obj.items()})
@@ -105,7 +105,7 @@ class Ruleset:
         """
         if not isinstance(obj, Mapping):
             raise bad("ruleset", obj, "is not a ruleset", "an object with version and rules")
-        _known(obj, ("version", "policy", "sets", "rules", "attachments"), "a ruleset")
+        only_known(obj, ("version", "policy", "sets", "rules", "attachments"), "a ruleset")
         for name, wanted in (("version", "version: 1"), ("rules", "a list ([] for none)")):
             if name not in obj:
                 raise InvalidInput(f"{name}: missing; wanted {wanted}", field=name)
@@ -138,7 +138,7 @@ def parse_policy(obj: object) -> views.Policy:
     """The policy of a ruleset; what it leaves out is `accept`."""
     if not isinstance(obj, Mapping):
         raise bad("policy", obj, "is not a policy", "an object like {ingress: drop}")
-    _known(obj, tuple(views.Policy.model_fields), "a policy", "policy.")
+    only_known(obj, tuple(views.Policy.model_fields), "a policy", "policy.")
     for name, value in obj.items():
         check_policy(name, value, f"policy.{name}")
     return views.Policy(**{str(name): value for name, value in obj.items()})
@@ -146,7 +146,7 @@ def parse_policy(obj: object) -> views.Policy:
 
 def check_policy(name: str, value: object, shown_as: str | None = None) -> None:
     """One field of the policy and its value, as `policy set` and PUT /policy give them."""
-    _known({name: value}, tuple(views.Policy.model_fields), "a policy")
+    only_known({name: value}, tuple(views.Policy.model_fields), "a policy")
     second = "judge" if name == "neighbor_discovery" else "drop"
     choice(shown_as or name, value, ("accept", second))
 
@@ -217,15 +217,3 @@ def in_list(name: str, index: int, parse: Callable[..., _T], *args: object) -> _
         inner = f".{error.field}" if error.field not in (None, word) else ""
         error.field = f"{name}[{index}]{inner}"
         raise
-
-
-def _known(obj: Mapping[Any, Any], known: tuple[str, ...], what: str, prefix: str = "") -> None:
-    for name in obj:
-        if name not in known:
-            shown = label(name)
-            raise InvalidInput(
-                f"{prefix}{shown}: {what} has no such field; known: {', '.join(known)}",
-                field=prefix + shown,
-                code="unknown-field",
-                hint=closest(shown, known),
-            )

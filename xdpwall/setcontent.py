@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InvalidInput
-from .inputs import bad, closest, label
+from .inputs import bad, label, only_known
 from .setentries import Entries, check_size, parse_entry
 from .times import parse_expiry
 
@@ -42,15 +42,7 @@ class SetContent:
         prefix = where and f"{where}."
         if not isinstance(obj, Mapping):
             raise bad(where or "set", obj, "is not a set", "an object with entries")
-        for name in obj:
-            if name not in _KNOWN:
-                shown = label(name)
-                raise InvalidInput(
-                    f"{prefix}{shown}: a set has no such field; known: {', '.join(_KNOWN)}",
-                    field=prefix + shown,
-                    code="unknown-field",
-                    hint=closest(shown, _KNOWN),
-                )
+        only_known(obj, _KNOWN, "a set", prefix)
         if "file" in obj:
             return _from_file(obj, f"{prefix}file", files)
         if not obj:
