@@ -138,14 +138,18 @@ def differing(instance: Instance, contents: Mapping[str, Content] | None) -> dic
 def load_new(instance: Instance, contents: Mapping[str, Content]) -> list[SetRow]:
     """Load these under new numbers: the rows to commit. All or nothing for packets, since no rule
     names them yet; inside `sweeping`. Full."""
+    if not contents:
+        return []
     known = {row.name: row for row in instance.state.sets}
     rows = []
+    # First the maps: to make them after a reboot forgets what has no name yet.
+    dataplane = loaded(instance)
     for name, content in contents.items():
         row = known.get(name)
         number = _free_number(instance)
         instance.store.sets.stage(number, content.entries, content.timed)
         crash_point("set-staged")
-        _into_kernel(instance, loaded(instance), number, content)
+        _into_kernel(instance, dataplane, number, content)
         crash_point("set-loaded")
         rows.append(SetRow(name, number, row.created if row else now_text()))
     return rows

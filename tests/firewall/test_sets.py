@@ -320,6 +320,22 @@ def test_a_reboot_brings_the_sets_back(both: Site) -> None:
         assert passing(both) == (True, False)
 
 
+def test_a_set_loaded_right_after_a_reboot_is_on_disk_too(site: Site) -> None:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        firewall.replace_set("bad", Entries.of(["192.0.2.7"]))
+        firewall.add_rules(rules("drop icmp from @bad"))
+    site.forget_kernel()
+    many = Entries.of([f"10.9.{i >> 8}.{i & 255}" for i in range(3000)])
+    with site.open() as firewall:
+        firewall.replace_set("bad", many)
+        firewall.restore()
+        assert site.ping(1) == 0
+        assert firewall.set("bad").entries == 3000
+        assert firewall.set_entries("bad", limit=3000).entries[2].entry == "10.9.0.2"
+        assert firewall.health().problems == []
+
+
 def test_apply_with_sets(site: Site) -> None:
     def wanted(text: str, **sets: list[str]) -> Ruleset:
         contents = {name: {"entries": entries} for name, entries in sets.items()}
