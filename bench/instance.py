@@ -34,8 +34,11 @@ class Instance:
         self.space = space
         self.folder = folder
         self.settings = Settings(folder / "state", pins / "instance", folder / "xdpwall.sock")
+        # As installed: with bytecode, which some workplaces forbid to write.
+        environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         self.environ = {
-            **os.environ,
+            **environ,
+            "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
             "XDPWALL_STATE_DIR": str(self.settings.state_dir),
             "XDPWALL_BPFFS": str(self.settings.bpffs),
             "XDPWALL_SOCKET": str(self.settings.socket),
