@@ -23,6 +23,7 @@ from xdpwall.api import (
 )
 from xdpwall.api.eventhub import Hub
 from xdpwall.api.page import page_beside
+from xdpwall.api.quick import Quick
 from xdpwall.api.security import Guard
 from xdpwall.api.squeeze import Squeeze
 from xdpwall.api.work import Workers
@@ -30,6 +31,23 @@ from xdpwall.observing import Watched
 
 PREFIX = "/api/v1"
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+ROUTERS = [
+    noun.router
+    for noun in (
+        health,
+        stats,
+        metrics,
+        events,
+        interfaces,
+        rules,
+        rule,
+        policy,
+        switch,
+        sets,
+        ruleset,
+    )
+]
+"""Below PREFIX, in the order in which they are asked."""
 
 
 def create_app(firewall: Watched, *, token: str, hosts: frozenset[str] = LOOPBACK_NAMES) -> FastAPI:
@@ -49,20 +67,8 @@ def create_app(firewall: Watched, *, token: str, hosts: frozenset[str] = LOOPBAC
     hub = Hub(firewall)
     app.state.events = hub
     app.state.workers = Workers(firewall, changed=hub.wake)
-    for noun in (
-        health,
-        stats,
-        metrics,
-        events,
-        interfaces,
-        rules,
-        rule,
-        policy,
-        switch,
-        sets,
-        ruleset,
-    ):
-        app.include_router(noun.router, prefix=PREFIX, responses=docs.PROBLEMS)
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX, responses=docs.PROBLEMS)
     app.include_router(later.router, prefix=PREFIX)
     app.include_router(health.router, responses=docs.PROBLEMS)
     app.include_router(metrics.router, include_in_schema=False)
@@ -70,6 +76,8 @@ def create_app(firewall: Watched, *, token: str, hosts: frozenset[str] = LOOPBAC
     app.router.default = page_beside(app.router.not_found)
     errors.install(app)
     docs.install(app)
+    quick = [route for router in ROUTERS for route in router.routes]
+    app.add_middleware(Quick, prefix=PREFIX, routes=quick)
     app.add_middleware(Squeeze)
     app.add_middleware(Guard, token=token, hosts=hosts)
     return app

@@ -106,6 +106,10 @@ async def _raw(request: Request) -> bytes:
     return await request.body()
 
 
+QUERY_CHECKS: set[Callable[..., Any]] = set()
+"""What `only` made: they have nothing against a request without a query."""
+
+
 def only(*names: str) -> Any:
     """A dependency that refuses query parameters other than these: none is ignored."""
 
@@ -117,6 +121,7 @@ def only(*names: str) -> Any:
             if len(request.query_params.getlist(name)) > 1:
                 raise bad(name, value, "is given twice", "one value")
 
+    QUERY_CHECKS.add(check)
     return Depends(check)
 
 
