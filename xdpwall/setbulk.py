@@ -22,7 +22,6 @@ from .setkeys import KINDS, Kind
 from .setmaps import LENGTH_SHIFT, OWN, SetMaps
 
 Array = np.ndarray[Any, Any]
-_CHUNK = 1 << 16
 _FEW = 32
 """Reading one element alone costs as much as this many in a batch."""
 _KEY4 = np.dtype([("bits", "<u4"), ("address", ">u4")])
@@ -79,21 +78,14 @@ class BulkTables:
                 self._plan_wide(bulk, 4 if kind == "p4" else 6, entries, number, moments)
         return bulk
 
-    def write(self, bulk: Bulk, progress: Callable[[int], None] = lambda _: None) -> None:
-        """Do it, a piece at a time. Full may leave a part done: to do it again, or to sweep it, is
-        no harm. `progress` is told how many elements each piece had."""
+    def write(self, bulk: Bulk) -> None:
+        """Do it. Full may leave a part done: to do it again, or to sweep it, is no harm."""
         self.maps.tell(self.classes)
         for part in bulk.parts:
             self.maps.occupied.add(part.kind, part.entries)
             table = self.maps.of[part.kind]
-            for start in range(0, len(part.keys), _CHUNK):
-                keys = part.keys[start : start + _CHUNK]
-                table.update_batch(keys, part.values[start : start + _CHUNK], len(keys))
-                progress(len(keys))
-            for start in range(0, len(part.gone), _CHUNK):
-                gone = part.gone[start : start + _CHUNK]
-                table.delete_batch(gone, len(gone))
-                progress(len(gone))
+            table.update_batch(part.keys, part.values, len(part.keys))
+            table.delete_batch(part.gone, len(part.gone))
             if part.after is not None:
                 self.prefixes(4 if part.kind == "p4" else 6).replace(part.after)
 

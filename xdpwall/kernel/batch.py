@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .libbpf import BatchOpts, cpus, lib
+from .spread import spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from .maps import Buffer, Map
 
 _CHUNK = 65536
+"""Elements of one system call, and between two looks at Ctrl-C."""
+_HASH = 1
 _ATTEMPTS = 10
 _GAP = 64  # reading so many elements too many is cheaper than one more system call
 
@@ -48,36 +51,57 @@ def update(table: Map, keys: Buffer, values: Buffer, count: int, flags: int) -> 
         return
     key_memory = _Memory(keys, count * table.info.key_size, "keys")
     value_memory = _Memory(values, count * table.value_bytes, "values")
-    done = ctypes.c_uint32(count)
-    result = lib().bpf_map_update_batch(
-        table.fileno(),
-        key_memory.address,
-        value_memory.address,
-        ctypes.byref(done),
-        ctypes.byref(_options(flags)),
-    )
-    if result < 0:
-        raise table.failure(-result, "written", f"{done.value} of {count} elements written")
+
+    def piece(start: int) -> None:
+        size = min(_CHUNK, count - start)
+        done = ctypes.c_uint32(size)
+        result = lib().bpf_map_update_batch(
+            table.fileno(),
+            key_memory.address + start * table.info.key_size,
+            value_memory.address + start * table.value_bytes,
+            ctypes.byref(done),
+            ctypes.byref(_options(flags)),
+        )
+        if result < 0:
+            raise table.failure(-result, "written", f"{done.value} of {size} elements written")
+
+    _in_pieces(table, piece, count)
 
 
 def delete(table: Map, keys: Buffer, count: int) -> int:
     memory = _Memory(keys, count * table.info.key_size, "keys")
-    at = deleted = 0
-    while at < count:
-        done = ctypes.c_uint32(count - at)
-        result = lib().bpf_map_delete_batch(
-            table.fileno(),
-            memory.address + at * table.info.key_size,
-            ctypes.byref(done),
-            ctypes.byref(_options()),
-        )
-        deleted += done.value
-        at += done.value
-        if result == -errno.ENOENT:
-            at += 1  # the batch ends at a key that is not there
-        elif result < 0:
-            raise table.failure(-result, "deleted from", f"{deleted} elements deleted")
-    return deleted
+    deleted: list[int] = []
+
+    def piece(start: int) -> None:
+        at, end = start, min(start + _CHUNK, count)
+        while at < end:
+            done = ctypes.c_uint32(end - at)
+            result = lib().bpf_map_delete_batch(
+                table.fileno(),
+                memory.address + at * table.info.key_size,
+                ctypes.byref(done),
+                ctypes.byref(_options()),
+            )
+            deleted.append(done.value)
+            at += done.value
+            if result == -errno.ENOENT:
+                at += 1  # the batch ends at a key that is not there
+            elif result < 0:
+                raise table.failure(-result, "deleted from", f"{sum(deleted)} elements deleted")
+
+    _in_pieces(table, piece, count)
+    return sum(deleted)
+
+
+def _in_pieces(table: Map, piece: Callable[[int], None], count: int) -> None:
+    """`piece(start)` for each _CHUNK elements. Those of a hash by several threads: it has a lock
+    for each bucket, where a trie has one for all."""
+    starts = range(0, count, _CHUNK)
+    if len(starts) > 1 and table.info.type == _HASH:
+        spread(piece, starts)
+    else:
+        for start in starts:
+            piece(start)
 
 
 def _lookup(

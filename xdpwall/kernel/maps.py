@@ -141,8 +141,9 @@ class Map(Handle):
             yield last
 
     def update_batch(self, keys: Buffer, values: Buffer, count: int, flags: int = 0) -> None:
-        """Write `count` elements in one system call: keys count x key_size bytes in a row, values
-        count x value_bytes. Not atomic: after Full, `detail` says how many were written."""
+        """Write `count` elements, as many by one system call as is good: keys count x key_size
+        bytes in a row, each once; values count x value_bytes. Not atomic: after Full, `detail` says
+        how many the call that failed had written."""
         batch.update(self, keys, values, count, flags)
 
     def delete_batch(self, keys: Buffer, count: int) -> int:
