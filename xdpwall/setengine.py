@@ -100,6 +100,12 @@ class SetEngine:
                 parts.append(getattr(Entries.from_entries(e for e, _ in data.timed), kind))
         return np.concatenate(parts)
 
+    def _different(self, kind: Kind) -> int:
+        """How many addresses of a family there are in all sets."""
+        from .setarrays import all_keys, once
+
+        return len(once(*all_keys(self.addresses(kind, without=0))))
+
     def start_empty(self) -> None:
         """The kernel holds no entry and knows no class."""
         self._classes = None
@@ -123,11 +129,21 @@ class SetEngine:
         return dataplane.sets.sizes.sets
 
     # -- before entries are written --------------------------------------------------------------
-    def make_room(self, dataplane: Dataplane, more: Mapping[Kind, int]) -> None:
-        """Maps that hold so many more addresses; the same rules go on meanwhile. Full."""
+    def make_room(
+        self, dataplane: Dataplane, more: Mapping[Kind, int], *, closely: bool = False
+    ) -> None:
+        """Maps that hold so many more addresses; the same rules go on meanwhile. Full.
+
+        `closely`: look first how many sets have the same ones, as those that follow each other do.
+        """
         from .changes import reload_programs
 
         counts, sizes = self.counts(), dataplane.sets.sizes
+        if closely and sizes.sets:
+            rooms: dict[Kind, int] = {"v4": sizes.set4, "v6": sizes.set6}
+            for kind, room in rooms.items():
+                if counts[kind] > room:
+                    counts[kind] = self._different(kind)
         need4, need6 = (counts[kind] + more.get(kind, 0) for kind in ("v4", "v6"))
         if need4 <= sizes.set4 and need6 <= sizes.set6 and sizes.sets:
             return

@@ -164,7 +164,7 @@ def _into_kernel(
 ) -> None:
     """What is on disk already; the kernel holds nothing of the number."""
     sets = instance.sets
-    sets.make_room(dataplane, {})
+    sets.make_room(dataplane, {}, closely=True)
     parts: list[tuple[Entries, Any]] = [(content.entries, 0)]
     if content.timed:
         parts.append(_with_ends(content.timed, sets.classes.grain(content.timed.values())))

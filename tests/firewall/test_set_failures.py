@@ -113,7 +113,7 @@ def test_more_addresses_than_there_is_room_for(ready: Site) -> None:
 
 
 def test_full_maps_leave_what_there_was(ready: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SetEngine, "make_room", lambda *_: None)
+    monkeypatch.setattr(SetEngine, "make_room", lambda *_, **__: None)
     many = ["10.9.0.2", *(f"192.0.{i >> 8}.{i & 255}" for i in range(3000))]
     with ready.open() as firewall:
         with pytest.raises(Full) as caught:

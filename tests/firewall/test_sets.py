@@ -369,3 +369,17 @@ def test_another_process_loads_while_this_one_reads(site: Site) -> None:
         assert site.run(step("replace_set", "bad", ["10.0.0.1", "10.0.0.2"])) == 0
         assert firewall.set("bad").entries == 2
         assert firewall.change_set("bad", add=["10.0.0.2", "10.0.0.3"]).added == 1
+
+
+def test_maps_grow_for_new_addresses_only(site: Site) -> None:
+    """A set is loaded beside the one that it replaces; what both have takes no room twice."""
+    texts = [f"10.{i >> 8}.{i & 255}.9" for i in range(1900)]
+    with site.open() as firewall:
+        firewall.replace_set("bad", Entries.of(texts))
+        dataplane = firewall._instance.dataplane()
+        assert dataplane is not None and dataplane.sets.sizes.set4 == 2048
+        firewall.replace_set("bad", Entries.of([*texts[100:], "10.9.0.2"]))
+        assert dataplane.sets.sizes.set4 == 2048
+        firewall.replace_set("bad", Entries.of([f"11.0.{i >> 8}.{i & 255}" for i in range(1900)]))
+        assert dataplane.sets.sizes.set4 == 4096
+        assert firewall.set("bad").entries == 1900
