@@ -18,6 +18,8 @@ class Settler(Background):
     name = "xdpwall-settle"
 
     def _run(self) -> None:
+        with suppress(XdpwallError), self._instance.lock.hold():
+            self._instance.store.stretch()
         while True:
             self._work.wait()
             self._work.clear()

@@ -157,6 +157,21 @@ def test_old_revisions_go(store: Store, tmp_path: Path) -> None:
         assert raw.execute("SELECT count(*) FROM revisions").fetchone()[0] == KEEP_REVISIONS
 
 
+def test_commits_need_not_lengthen_a_stretched_log(store: Store, tmp_path: Path) -> None:
+    change(store, added(store.read().state, "drop icmp"))
+    log = tmp_path / "state" / f"{FILE}-wal"
+    short = log.stat().st_size
+    store.stretch()
+    long = log.stat().st_size
+    assert long > 4_000_000 > short
+    for turn in range(300):  # more than the log has room for: it begins anew
+        change(store, added(store.read().state, f"drop tcp/{turn}"))
+    assert log.stat().st_size == long
+    with closing(Store(tmp_path / "state")) as other:
+        assert other.read() == store.read()
+        assert len(other.read().state.entries) == 301
+
+
 def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "xdpwall.db"
     path.write_bytes(b"this is no database, " * 500)

@@ -12,6 +12,9 @@ from pathlib import Path
 from ..errors import Conflict, Failed, Full, NeedsPrivileges, XdpwallError
 from .schema import MIGRATIONS, SCHEMA_VERSION
 
+_LOG_BYTES = 4 << 20
+"""As many as SQLite writes before it begins the log anew: 1,000 pages."""
+
 
 class Database:
     """One connection. Statements run in `transaction` or `read`; both raise only XdpwallError."""
@@ -97,6 +100,27 @@ class Database:
             yield
         finally:
             self._alone = before
+
+    def stretch(self) -> None:
+        """Make the write-ahead log as long as it gets before SQLite begins it anew, for a process
+        that stays: a commit that lengthens the file waits for the file system's journal too."""
+        log = self.path.with_name(f"{self.path.name}-wal")
+        with self._mapped("write"):
+            if log.exists() and log.stat().st_size >= _LOG_BYTES:
+                return
+            execute = self._connection.execute
+            (usual,) = execute("PRAGMA cache_size").fetchone()
+            # What the cache cannot hold is written to the log at once, and taken back.
+            execute("PRAGMA cache_size = 20")
+            execute("BEGIN IMMEDIATE")
+            try:
+                execute("INSERT INTO meta VALUES ('stretch', zeroblob(?))", (_LOG_BYTES,))
+            finally:
+                self._rollback()
+                execute(f"PRAGMA cache_size = {usual}")
+            # SQLite keeps its locks on other files: to close this one drops none.
+            with log.open("rb") as written:
+                os.fdatasync(written.fileno())
 
     def close(self) -> None:
         """Close the connection; twice is once."""

@@ -14,6 +14,9 @@ from ..ruleset import State
 from ..setnames import SetRow
 from ..views import Policy
 
+_SHORT = 2048
+"""Bytes below which to compress costs more than it saves: half a page."""
+
 
 class RuleRow(NamedTuple):
     """One row of the table `rules`, in its column order."""
@@ -36,20 +39,21 @@ class Delta(NamedTuple):
     sets: tuple[tuple[SetRow, ...], tuple[SetRow, ...]] = ((), ())
 
     def pack(self) -> bytes:
-        """Bytes for the disk: a full ruleset's JSON shrinks to a tenth."""
+        """Bytes for the disk: a full ruleset's JSON shrinks to a tenth, a rule's stays as it is."""
         data = {
             "rules": self.rules,
             "policy": [policy.to_json() for policy in self.policy],
             "next_number": self.next_number,
             "sets": [[astuple(row) for row in rows] for rows in self.sets],
         }
-        return zlib.compress(json.dumps(data, separators=(",", ":")).encode(), 1)
+        text = json.dumps(data, separators=(",", ":")).encode()
+        return text if len(text) < _SHORT else zlib.compress(text, 1)
 
     @classmethod
     def unpack(cls, blob: bytes) -> Delta:
         """The inverse of pack; Failed "corrupt" when the bytes are not ours."""
         try:
-            data = json.loads(zlib.decompress(blob))
+            data = json.loads(blob if blob.startswith(b"{") else zlib.decompress(blob))
             before, after = (Policy(**policy) for policy in data["policy"])
             rules = [(_row(old), _row(new)) for old, new in data["rules"]]
             # Revisions that an xdpwall without sets recorded have none.

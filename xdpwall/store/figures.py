@@ -27,6 +27,12 @@ class Commits(NamedTuple):
     """How many took at most BUCKETS[i] seconds and more than BUCKETS[i - 1]."""
     seconds: float = 0.0
 
+    def and_one(self, seconds: float) -> Commits:
+        """With one more."""
+        index = sum(seconds > bound for bound in BUCKETS)
+        buckets = tuple(count + (at == index) for at, count in enumerate(self.buckets))
+        return Commits(buckets, self.seconds + seconds)
+
 
 class Figures(NamedTuple):
     """Everything of it."""
@@ -60,14 +66,16 @@ def carry(connection: sqlite3.Connection, delta: Delta, read: ReadCounters) -> N
     )
 
 
-def note_commit(connection: sqlite3.Connection, seconds: float, fill: Mapping[str, int]) -> None:
-    """One more commit."""
-    known = _commits(_meta(connection, "commits"))
-    index = sum(seconds > bound for bound in BUCKETS)
-    buckets = [count + (place == index) for place, count in enumerate(known.buckets)]
-    said = {"buckets": buckets, "seconds": known.seconds + seconds}
-    for key, value in (("commits", said), ("fill", dict(fill))):
-        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+def to_meta(commits: Commits, fill: Mapping[str, int]) -> dict[str, str]:
+    """As rows of meta."""
+    said = {"buckets": commits.buckets, "seconds": commits.seconds}
+    return {"commits": json.dumps(said), "fill": json.dumps(dict(fill))}
+
+
+def read_commits(connection: sqlite3.Connection) -> Commits:
+    """Those of all processes so far."""
+    found = _meta(connection, "commits")
+    return Commits(tuple(found["buckets"]), float(found["seconds"])) if found else Commits()
 
 
 def read_figures(connection: sqlite3.Connection) -> Figures:
@@ -75,15 +83,9 @@ def read_figures(connection: sqlite3.Connection) -> Figures:
     rows = connection.execute("SELECT id, packets, bytes FROM carried").fetchall()
     return Figures(
         carried={rule_id: (packets, size) for rule_id, packets, size in rows},
-        commits=_commits(_meta(connection, "commits")),
+        commits=read_commits(connection),
         fill=_meta(connection, "fill"),
     )
-
-
-def _commits(found: Mapping[str, Any]) -> Commits:
-    if not found:
-        return Commits()
-    return Commits(tuple(found["buckets"]), float(found["seconds"]))
 
 
 def _meta(connection: sqlite3.Connection, key: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import Failed, XdpwallError
 from ..facade import Author
@@ -27,13 +27,22 @@ from . import figures
 from .audit import audit
 from .database import Database
 from .delta import Delta, RuleRow, between
-from .figures import ReadCounters
+from .figures import Commits, ReadCounters
 from .records import AttachmentRow, Binding, Pending, Snapshot
 from .sets import SetStore
+from .statements import AuditEntry, read_delta, set_meta, write_rules
 
 FILE = "xdpwall.db"
 KEEP_REVISIONS = 200
 _ATTACHMENT = "iface, place, ifindex, wanted, number, since, mode, kind, intent"
+
+
+class _Recorded(NamedTuple):
+    """A pending revision as this process recorded it."""
+
+    state: State
+    delta: Delta
+    entry: AuditEntry
 
 
 class Store:
@@ -44,7 +53,9 @@ class Store:
         self._own_changes = 0
         self._cached: tuple[tuple[int, int], Snapshot] | None = None
         self._entries: dict[str, tuple[RuleRow, Entry]] = {}
-        self._recorded: tuple[State, Delta] | None = None
+        self._commits: tuple[int, Commits] | None = None
+        """Their histogram as of a version of the file."""
+        self._recorded: _Recorded | None = None
         """What is pending, when we recorded it: to read it back takes 80 ms for 10,000 rules."""
         self.sets = SetStore(self._database)
         """What the sets hold."""
@@ -56,6 +67,10 @@ class Store:
     def alone(self) -> AbstractContextManager[None]:
         """For as long as the instance's lock is held: no other process writes."""
         return self._database.alone()
+
+    def stretch(self) -> None:
+        """Room for what will be written, so that a commit need not make some."""
+        self._database.stretch()
 
     def close(self) -> None:
         """Close the file."""
@@ -75,13 +90,15 @@ class Store:
         delta = between(old, new)
         blob = delta.pack()
         known = self.read()
+        entry = (now, by.name, by.via, action, by.message)
         with self._write() as connection:
-            connection.execute("DELETE FROM revisions WHERE state = 'pending'")
+            if known.pending is not None:
+                connection.execute("DELETE FROM revisions WHERE state = 'pending'")
             connection.execute(
                 "INSERT OR REPLACE INTO revisions VALUES (?, 'pending', ?, ?, ?, ?, ?, ?)",
-                (new.revision, now, by.name, by.via, action, by.message, blob),
+                (new.revision, *entry, blob),
             )
-        self._recorded = (new, delta)
+        self._recorded = _Recorded(new, delta, entry)
         self._know(replace(known, pending=Pending(new.revision, action)))
 
     def commit(
@@ -96,48 +113,44 @@ class Store:
 
         `read` gives what slots have counted that rules leave; `took` is in seconds.
         """
-        known = self.read()
-        recorded, kept = self._recorded or (None, None)
-        if recorded is None or recorded.revision != revision:
-            recorded = kept = None
+        known, recorded = self.read(), self._recorded
+        if recorded is not None and recorded.state.revision != revision:
+            recorded = None
+        said: dict[str, str] = {}
+        commits = None
         with self._write() as connection:
-            row = connection.execute(
-                "SELECT delta, time, author, via, action, message FROM revisions"
-                " WHERE number = ? AND state = 'pending'",
+            marked = connection.execute(
+                "UPDATE revisions SET state = 'committed' WHERE number = ? AND state = 'pending'",
                 (revision,),
-            ).fetchone()
-            if row is None:
+            )
+            if marked.rowcount != 1:
                 raise Failed(f"revision {revision} is not pending", code="corrupt")
-            delta = kept or Delta.unpack(row[0])
+            if recorded is not None:
+                delta, entry = recorded.delta, recorded.entry
+            else:
+                delta, entry = read_delta(connection, revision)
             figures.carry(connection, delta, read)
             if took is not None:
-                figures.note_commit(connection, took, fill or {})
-            connection.executemany(
-                "DELETE FROM rules WHERE id = ?",
-                [(before.id,) for before, after in delta.rules if before and not after],
-            )
-            connection.executemany(
-                "INSERT OR REPLACE INTO rules VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [after for _, after in delta.rules if after],
-            )
+                commits = self._commits_in(connection).and_one(took)
+                said |= figures.to_meta(commits, fill or {})
+            write_rules(connection, delta)
             if delta.sets[0] != delta.sets[1]:
                 connection.execute("DELETE FROM sets")
                 connection.executemany(
                     "INSERT INTO sets VALUES (?, ?, ?)", [astuple(row) for row in delta.sets[1]]
                 )
-            _set(connection, "policy", json.dumps(delta.policy[1].to_json()))
-            _set(connection, "next_number", str(delta.next_number))
-            _set(connection, "revision", str(revision))
-            connection.execute(
-                "UPDATE revisions SET state = 'committed' WHERE number = ?", (revision,)
-            )
+            if delta.policy[0] != delta.policy[1] or revision == 1:
+                said["policy"] = json.dumps(delta.policy[1].to_json())
+            said |= {"next_number": str(delta.next_number), "revision": str(revision)}
+            set_meta(connection, said)
             connection.execute(
                 "DELETE FROM revisions WHERE number <= ?", (revision - KEEP_REVISIONS,)
             )
-            _, time, author, via, action, message = row
-            audit(connection, time, author, via, action, message, revision)
+            audit(connection, *entry, revision)
+        if commits is not None:
+            self._commits = (self._database.data_version(), commits)
         if recorded is not None:
-            self._know(replace(known, state=recorded, pending=None))
+            self._know(replace(known, state=recorded.state, pending=None))
         self._recorded = None
 
     def drop_pending(self) -> None:
@@ -205,21 +218,26 @@ class Store:
     def set_switch(self, on: bool, *, by: Author, action: str, now: str) -> None:
         """Whether the firewall judges at all."""
         with self._write() as connection:
-            _set(connection, "on", "1" if on else "0")
+            set_meta(connection, {"on": "1" if on else "0"})
             audit(connection, now, by.name, by.via, action, by.message, None)
 
     def set_events(self, wanted: EventSettings, *, by: Author, action: str, now: str) -> None:
         """Which packets become events."""
         with self._write() as connection:
-            _set(connection, "events", wanted.model_dump_json())
+            set_meta(connection, {"events": wanted.model_dump_json()})
             audit(connection, now, by.name, by.via, action, by.message, None)
 
     def bind(self, binding: Binding) -> None:
         """From now on the instance belongs to this namespace and boot."""
         with self._write() as connection:
-            _set(connection, "netns", str(binding.netns))
-            _set(connection, "boot_id", binding.boot_id)
-            _set(connection, "netns_cookie", str(binding.cookie))
+            set_meta(
+                connection,
+                {
+                    "netns": str(binding.netns),
+                    "boot_id": binding.boot_id,
+                    "netns_cookie": str(binding.cookie),
+                },
+            )
 
     def audit_trail(self, limit: int = 100) -> list[dict[str, object]]:
         """The newest entries first: time, author, via, action, message, revision."""
@@ -294,6 +312,12 @@ class Store:
         self.sets.class_rows.clear()
         self._own_changes += 1
 
+    def _commits_in(self, connection: sqlite3.Connection) -> Commits:
+        version = self._database.data_version()
+        if self._commits is None or self._commits[0] != version:
+            self._commits = (version, figures.read_commits(connection))
+        return self._commits[1]
+
     def _know(self, snapshot: Snapshot) -> None:
         """This is what is on disk after our own write, if nobody else wrote."""
         self._cached = ((self._database.data_version(), self._own_changes), snapshot)
@@ -357,7 +381,3 @@ def _entry(row: RuleRow) -> Entry:
 
 def _attachment(row: Sequence[Any]) -> AttachmentRow:
     return AttachmentRow(*row)
-
-
-def _set(connection: sqlite3.Connection, key: str, value: str) -> None:
-    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
