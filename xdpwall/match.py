@@ -6,7 +6,7 @@ The model keeps fields as a person reads them; this is the same thing parsed onc
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -58,10 +58,9 @@ class Match(NamedTuple):
     """`true` is any, `false` is none."""
 
 
-@lru_cache(maxsize=32768)
 def match_of(rule: Rule) -> Match:
     """What a canonical rule matches, in numbers. Remembered, since a ruleset is compiled often."""
-    return _reader()(rule)
+    return rule.numbers(_reader())
 
 
 @cache

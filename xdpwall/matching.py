@@ -7,7 +7,6 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import Literal
 
 from .addresses import set_use
-from .checks import implied_family
 from .fields import parse_flags, parse_ranges
 from .inputs import negation
 from .match import VLAN_NONE, Match, Prefix, Ranges
@@ -22,29 +21,41 @@ def numbers_of(rule: Rule) -> Match:
     proto, kind, iface = mine["proto"], mine["icmp_type"], mine["iface"]
     direction, ethertype = mine["direction"], mine["ethertype"]
     flags, vlan, fragment = mine["tcp_flags"], mine["vlan"], mine["fragment"]
-    return Match(
-        iface=None if iface is None else negation(iface),
-        egress=None if direction is None else direction == "egress",
-        ethertype=None if ethertype is None else _ethertype(ethertype),
-        family=_FAMILIES[implied_family(mine)[0]],
-        proto=PROTOCOLS[proto] if isinstance(proto, str) else proto,
-        src=None if src is None else _prefix(src),
-        dst=None if dst is None else _prefix(dst),
-        src_set=None if src is None else set_use("src", src) if "@" in src else None,
-        dst_set=None if dst is None else set_use("dst", dst) if "@" in dst else None,
-        sport=None if sport is None else _ranges(sport),
-        dport=None if dport is None else _ranges(dport),
-        icmp_type=None if kind is None else icmp_type_number(str(proto), kind),
-        icmp_code=mine["icmp_code"],
-        tcp_flags=None if flags is None else parse_flags(flags),
-        vlan=None if vlan is None else _vlan(str(vlan)),
-        length=_span(mine["length"]),
-        ttl=_span(mine["ttl"]),
-        fragment=None if fragment is None else _fragment(fragment),
+    length, ttl = mine["length"], mine["ttl"]
+    source = target = from_set = to_set = None
+    if src is not None:
+        source, from_set = (None, set_use("src", src)) if "@" in src else (_prefix(src), None)
+    if dst is not None:
+        target, to_set = (None, set_use("dst", dst)) if "@" in dst else (_prefix(dst), None)
+    side = source or target
+    family = side[1].family if side else _IMPLIED.get(proto) or _FAMILIES[mine["family"]]
+    # In the order of the fields: by their names it takes twice as long.
+    return Match._make(
+        (
+            None if iface is None else negation(iface),
+            None if direction is None else direction == "egress",
+            None if ethertype is None else _ethertype(ethertype),
+            family,
+            PROTOCOLS[proto] if isinstance(proto, str) else proto,
+            source,
+            target,
+            from_set,
+            to_set,
+            None if sport is None else _ranges(sport),
+            None if dport is None else _ranges(dport),
+            None if kind is None else icmp_type_number(str(proto), kind),
+            mine["icmp_code"],
+            None if flags is None else parse_flags(flags),
+            None if vlan is None else _vlan(str(vlan)),
+            None if length is None else _span(length),
+            None if ttl is None else _span(ttl),
+            None if fragment is None else _fragment(fragment),
+        )
     )
 
 
 _FAMILIES: dict[str | None, Literal[4, 6] | None] = {None: None, "ipv4": 4, "ipv6": 6}
+_IMPLIED: dict[object, Literal[4, 6]] = {"icmp": 4, "icmpv6": 6}
 
 
 def _ethertype(text: str) -> int | Literal["any"]:
@@ -53,9 +64,7 @@ def _ethertype(text: str) -> int | Literal["any"]:
     return 0x0806 if text == "arp" else int(text, 16)
 
 
-def _prefix(text: str) -> tuple[bool, Prefix] | None:
-    if "@" in text:
-        return None
+def _prefix(text: str) -> tuple[bool, Prefix]:
     negated = text[0] == "!"
     address, slash, length = (text[1:] if negated else text).partition("/")
     if ":" in address:
@@ -67,6 +76,9 @@ def _prefix(text: str) -> tuple[bool, Prefix] | None:
 
 @lru_cache(maxsize=4096)
 def _ranges(text: str) -> tuple[bool, Ranges]:
+    if text.isdecimal():
+        port = int(text)
+        return False, ((port, port),)
     return parse_ranges("port", text)
 
 
@@ -75,9 +87,7 @@ def _vlan(text: str) -> tuple[bool, int]:
     return negated, VLAN_NONE if body == "none" else int(body)
 
 
-def _span(value: int | str | None) -> tuple[int, int] | None:
-    if value is None:
-        return None
+def _span(value: int | str) -> tuple[int, int]:
     low, dash, high = str(value).partition("-")
     return int(low), int(high if dash else low)
 

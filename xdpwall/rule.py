@@ -6,9 +6,9 @@ and `text` give the canonical forms, and each reads back to the same rule.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from operator import itemgetter
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -21,6 +21,8 @@ from .quickread import quick_fields
 MATCH_FIELDS = tuple(f for f in FIELDS if f not in ("id", "expires", "enabled", "log", "comment"))
 """The fields, `action` among them, whose change starts a rule's counters anew."""
 
+_N = TypeVar("_N")
+
 _BESIDE_TEXT = ("text", "id", "comment", "enabled", "expires", "log")
 
 
@@ -28,6 +30,7 @@ class Rule(BaseModel):
     """One rule in canonical form. Absent fields are None and match anything."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    __slots__ = ("_numbers",)
 
     id: str | None = None
     action: Literal["drop", "accept", "count"]
@@ -73,13 +76,18 @@ class Rule(BaseModel):
 
     @classmethod
     def _build(cls, fields: dict[str, Any]) -> Self:
-        # The fields are canonical already: validating once more, or pydantic's model_construct,
-        # would double the cost of loading 10,000 rules.
+        return cls._made(_ABSENT | fields)
+
+    @classmethod
+    def _made(cls, fields: dict[str, Any], numbers: object = None) -> Self:
+        # The fields are canonical already, and all there: validating once more, or pydantic's
+        # model_construct, would double the cost of loading 10,000 rules.
         rule = cls.__new__(cls)
-        _set(rule, "__dict__", _ABSENT | fields)
+        _set(rule, "__dict__", fields)
         _set(rule, "__pydantic_fields_set__", _GIVEN)
         _set(rule, "__pydantic_extra__", None)
         _set(rule, "__pydantic_private__", None)
+        _set(rule, "_numbers", numbers)
         return rule
 
     def __eq__(self, other: object) -> bool:
@@ -97,8 +105,7 @@ class Rule(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """The canonical object: what is absent, `enabled: true` and `log: false` are left out."""
-        mine = self.__dict__
-        found = {name: mine[name] for name in FIELDS if mine[name] is not None}
+        found = {name: value for name, value in self.__dict__.items() if value is not None}
         if self.enabled:
             del found["enabled"]
         if not self.log:
@@ -115,9 +122,19 @@ class Rule(BaseModel):
         key: Hashable = _said(self.__dict__)
         return key
 
+    def numbers(self, read: Callable[[Self], _N]) -> _N:
+        """What `read` makes of this rule, remembered from its first call on. For match_of."""
+        found: _N | None = getattr(self, "_numbers", None)
+        if found is None:
+            found = read(self)
+            _set(self, "_numbers", found)
+        return found
+
     def with_id(self, rule_id: str) -> Self:
         """The same rule under an id."""
-        return self._build(self.__dict__ | {"id": parse_id(rule_id)})
+        fields = self.__dict__.copy()
+        fields["id"] = parse_id(rule_id)
+        return self._made(fields, getattr(self, "_numbers", None))
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """The rule with some fields changed; None takes one away.

@@ -54,4 +54,5 @@ def test_the_numbers_of_a_rule(sentence: str, match: Match) -> None:
 
 def test_the_numbers_are_remembered() -> None:
     rule = Rule.parse("drop icmp on eth0")
-    assert match_of(rule) is match_of(Rule.parse("drop icmp on eth0"))
+    assert match_of(rule) is match_of(rule)
+    assert match_of(rule) is match_of(rule.with_id("other"))
