@@ -272,12 +272,12 @@ class Firewall(SetMethods, Reader):
         self._changed()
         known = state.by_id()
         rules = [known[rule_id].rule for rule_id in ids if known[rule_id].rule.enabled]
+        # Only a rule that names an interface wants to know which there are.
+        there = attachments.interface_names() if any(rule.iface for rule in rules) else {}
         return views.RuleOutcome(
             revision=state.revision,
             rules=self._views(state, ids),
-            warnings=advice.about_rules(
-                rules, self._instance.attachments, attachments.interface_names()
-            ),
+            warnings=advice.about_rules(rules, self._instance.attachments, there),
         )
 
     def _changed(self) -> None:

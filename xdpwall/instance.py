@@ -35,6 +35,7 @@ class Instance:
         self._attacher: Attacher | None = None
         self._sets: SetEngine | None = None
         self._version = 0
+        self._here = namespace.Here()
 
     def close(self) -> None:
         """Give files and maps back; filtering goes on."""
@@ -42,6 +43,7 @@ class Instance:
             self.drop_dataplane()
             self.store.close()
             self.lock.close()
+            self._here.close()
 
     # -- reading and writing ---------------------------------------------------------------------
     @contextmanager
@@ -65,7 +67,8 @@ class Instance:
         `in_need` is for the ways out (off, detach): they go on when nothing can be mended.
         """
         with self.lock.hold(), self.store.alone():
-            binding, here = self.store.read().binding, _here()
+            netns, cookie = self._here.netns()
+            binding, here = self.store.read().binding, Binding(netns, namespace.boot_id(), cookie)
             if binding != here:
                 self._check_namespace(binding)
             try:
@@ -153,10 +156,10 @@ class Instance:
 
     # -- which namespace -------------------------------------------------------------------------
     def _check_namespace(self, binding: Binding | None) -> None:
-        here = namespace.netns_inode()
         if binding is None or binding.boot_id != namespace.boot_id():
             return
-        if binding.cookie in (0, namespace.netns_cookie()) and binding.netns == here:
+        here, cookie = self._here.netns()
+        if binding.cookie in (0, cookie) and binding.netns == here:
             return
         if not namespace.netns_exists(binding.netns, binding.cookie):
             return
@@ -168,10 +171,6 @@ class Instance:
             hint="run the command in that namespace (nsenter --net=...), or give this one an "
             "instance of its own: --state-dir DIR --bpffs DIR --socket PATH",
         )
-
-
-def _here() -> Binding:
-    return Binding(namespace.netns_inode(), namespace.boot_id(), namespace.netns_cookie())
 
 
 def now_text() -> str:

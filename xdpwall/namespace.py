@@ -38,8 +38,37 @@ def netns_cookie() -> int:
     """The kernel's number of the calling thread's namespace, unique in a boot (inodes are given
     away again when a namespace has gone)."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asked:
-        raw = asked.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
-    return int.from_bytes(raw, sys.byteorder)
+        return _cookie_of(asked)
+
+
+def _cookie_of(asked: socket.socket) -> int:
+    return int.from_bytes(asked.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8), sys.byteorder)
+
+
+class Here:
+    """Where the calling thread is, for who asks again and again: half of the answer is kept.
+
+    A socket that was opened in a namespace keeps it alive. So while one is held, its inode is given
+    to no other namespace, and the same inode means the same cookie.
+    """
+
+    def __init__(self) -> None:
+        self._held: tuple[int, int, socket.socket] | None = None
+
+    def netns(self) -> tuple[int, int]:
+        """(inode, cookie)"""
+        inode = netns_inode()
+        if self._held is None or self._held[0] != inode:
+            self.close()
+            asked = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._held = (inode, _cookie_of(asked), asked)
+        return self._held[:2]
+
+    def close(self) -> None:
+        """Let the namespace go; the next question holds one again."""
+        if self._held is not None:
+            self._held[2].close()
+            self._held = None
 
 
 def netns_exists(inode: int, cookie: int = 0) -> bool:

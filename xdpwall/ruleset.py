@@ -116,8 +116,7 @@ def insert(state: State, rules: Sequence[Rule], *, at: int | None, now: str) -> 
     _check_sets(rules, state.sets, listed=len(rules) > 1)
     named, number = _give_ids(rules, given, state.next_number)
     fresh = [Entry(rule, NO_SLOT, now) for rule in named]
-    entries = [*state.entries[: at - 1], *fresh, *state.entries[at - 1 :]]
-    return _finish(state, entries, next_number=number)
+    return _spliced(state, at - 1, at - 1, fresh, next_number=number)
 
 
 def replace_rule(state: State, rule_id: str, rule: Rule) -> State:
@@ -130,9 +129,8 @@ def replace_rule(state: State, rule_id: str, rule: Rule) -> State:
             hint="delete the rule and add it under the new id",
         )
     entry = find(state, rule_id)
-    entries = list(state.entries)
-    entries[state.place(entry)] = _carry(entry, rule)
-    return _finish(state, entries)
+    place = state.place(entry)
+    return _spliced(state, place, place + 1, [_carry(entry, rule)])
 
 
 def change_rule(state: State, rule_id: str, changes: Mapping[str, Any]) -> State:
@@ -143,8 +141,11 @@ def change_rule(state: State, rule_id: str, changes: Mapping[str, Any]) -> State
 def delete(state: State, rule_ids: Collection[str]) -> State:
     """Without these rules; NotFound when one of them is not there, and then all stay."""
     _must_know(state, rule_ids)
+    places = sorted({state.place(find(state, rule_id)) for rule_id in rule_ids}, reverse=True)
+    if len(places) == 1:
+        return _spliced(state, places[0], places[0] + 1, [])
     entries = list(state.entries)
-    for place in sorted({state.place(find(state, rule_id)) for rule_id in rule_ids}, reverse=True):
+    for place in places:
         del entries[place]
     return _finish(state, entries)
 
@@ -338,31 +339,56 @@ def _finish(
     next_number: int | None = None,
     sets: tuple[SetRow, ...] | None = None,
 ) -> State:
-    """Give out ranks and slots. A new slot is never one that the old state still uses."""
-    if len(entries) > MAX_RULES:
+    """The state with exactly these entries."""
+    at, end = window(old.entries, entries)
+    return _spliced(
+        old,
+        at,
+        len(old.entries) - end,
+        entries[at : len(entries) - end],
+        policy=policy,
+        next_number=next_number,
+        sets=sets,
+    )
+
+
+def _spliced(
+    old: State,
+    at: int,
+    until: int,
+    come: Sequence[Entry],
+    *,
+    policy: Policy | None = None,
+    next_number: int | None = None,
+    sets: tuple[SetRow, ...] | None = None,
+) -> State:
+    """The state with `come` in the place of old.entries[at:until]: ranks and slots are given out.
+    A new slot is never one that the old state still uses."""
+    gone = old.entries[at:until]
+    if (count := len(old.entries) - len(gone) + len(come)) > MAX_RULES:
         raise Full(
-            f"{len(entries)} rules are more than the {MAX_RULES} that fit",
+            f"{count} rules are more than the {MAX_RULES} that fit",
             code="too-many-rules",
             hint="join rules by prefixes and port lists, or delete some",
         )
-    at, end = window(old.entries, entries)
-    gone, come = old.entries[at : len(old.entries) - end], entries[at : len(entries) - end]
-    named = come if sets is None else entries
+    named = come if sets is None else [*old.entries[:at], *come, *old.entries[until:]]
     sets = old.sets if sets is None else sets
     setnames.check_known((entry.rule for entry in named), sets)
-    placed = placed_between(old.index, entries, at, end)
+    placed = placed_between(
+        old.index, old.entries[max(0, at - 1) : at], come, old.entries[until : until + 1]
+    )
     if placed is None:
         # No ranks are left between two neighbours: all are given anew.
-        at, end, gone, come = 0, 0, old.entries, entries
-        placed = ranks.assign([None] * len(entries))
+        come = [*old.entries[:at], *come, *old.entries[until:]]
+        at, until, gone = 0, len(old.entries), old.entries
+        placed = ranks.assign([None] * len(come))
     finished = with_slots(old.index, come, placed)
-    step = Step(old.entries, at, gone, finished)
     return State(
         revision=old.revision + 1,
         policy=old.policy if policy is None else policy,
-        entries=(*old.entries[:at], *finished, *old.entries[len(old.entries) - end :]),
+        entries=old.entries[:at] + finished + old.entries[until:],
         next_number=old.next_number if next_number is None else next_number,
         sets=sets,
-        step=step,
+        step=Step(old.entries, at, gone, finished),
         _index=[old.index.changed(gone, finished)],
     )

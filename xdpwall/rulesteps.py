@@ -26,13 +26,14 @@ def window(old: Sequence[Entry], new: Sequence[Entry]) -> tuple[int, int]:
     return first, last
 
 
-def placed_between(old: Index, entries: Sequence[Entry], at: int, end: int) -> list[int] | None:
-    """Ranks for entries[at : -end], between those of their neighbours; None when some neighbour
-    would need another one."""
-    come = entries[at : len(entries) - end]
-    former = [old.by_id[e.id].rank if e.id in old.by_id else None for e in come]
-    low = [entries[at - 1].rank] if at else []
-    high = [entries[len(entries) - end].rank] if end else []
+def placed_between(
+    old: Index, before: Sequence[Entry], come: Sequence[Entry], after: Sequence[Entry]
+) -> list[int] | None:
+    """Ranks for `come`, between those of the neighbours, of which each end may have one; None when
+    some neighbour would need another one."""
+    known = [old.by_id.get(entry.id) for entry in come]
+    former = [None if entry is None else entry.rank for entry in known]
+    low, high = [entry.rank for entry in before], [entry.rank for entry in after]
     given = ranks.assign([*low, *former, *high])
     kept = given[: len(low)] == low and given[len(given) - len(high) :] == high
     return given[len(low) : len(given) - len(high)] if kept else None

@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from xdpwall import limits, ruleset
 from xdpwall.errors import Conflict, Full, InvalidInput, NotFound
 from xdpwall.model import MAX_RULES, Rule
+from xdpwall.ruleindex import Index
 from xdpwall.ruleset import State
 from xdpwall.views import Policy
 
@@ -176,3 +178,30 @@ def test_too_many_rules_are_refused() -> None:
 def test_kernel_rules_are_the_enabled_ones() -> None:
     state = ruleset.enable(state_of("drop icmp", "drop tcp"), ["r1"], False)
     assert [rule.id for rule, _ in state.kernel_rules()] == ["r2"]
+
+
+def test_what_is_looked_up_follows_hundreds_of_changes() -> None:
+    """States share what they are looked up by; each must have its own."""
+    random, states = Random(7), [state_of(*(f"drop tcp/{port}" for port in range(1, 40)))]
+    for turn in range(600):
+        now = states[-1]
+        some = random.choice(ids(now))
+        if (kind := random.randrange(5)) == 0 and len(now.entries) > 20:
+            new = ruleset.delete(now, [some])
+        elif kind == 1:
+            new = ruleset.enable(now, [some], not ruleset.find(now, some).rule.enabled)
+        elif kind == 2:
+            new = ruleset.move(now, some, random.randrange(len(now.entries)) + 1)
+        elif kind == 3:
+            new = ruleset.change_rule(now, some, {"dport": str(turn + 1)})
+        else:
+            at = random.randrange(len(now.entries)) + 1
+            new = ruleset.insert(now, [Rule.parse(f"drop udp/{turn + 1}")], at=at, now=NOW)
+        states.append(new)
+    for state in states:
+        index = Index.of(state.entries)
+        assert dict(state.by_id()) == dict(index.by_id)
+        assert len(state.by_id()) == len(state.entries) == len(set(slots(state).values()))
+        assert (state.index.used, state.index.disabled) == (index.used, index.disabled)
+        assert all(state.place(entry) == at for at, entry in enumerate(state.entries))
+        assert "nothing" not in state.by_id()
