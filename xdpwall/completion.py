@@ -13,7 +13,8 @@ from typing import Literal
 from .clauses import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED
 from .errors import InvalidInput
 from .names import ICMP_CODES, ICMP_PROTOCOLS, ICMP_TYPES, PORT_PROTOCOLS, PROTOCOLS
-from .sentence import quote, words_of
+from .sentence import words_of
+from .written import quote
 
 Kind = Literal["action", "protocol", "port", "type", "code", "clause", "interface", "set", "value"]
 

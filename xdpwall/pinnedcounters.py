@@ -5,10 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .counters import Counts
 from .errors import NotFound
 from .kernel.maps import Map
+
+if TYPE_CHECKING:
+    from .counters import Counts
 
 
 def read_pinned(bpffs: Path, slots: Sequence[int]) -> list[Counts]:

@@ -99,7 +99,7 @@ class Rule(BaseModel):
     @property
     def text(self) -> str:
         """The canonical sentence."""
-        from .sentence import write_sentence
+        from .written import write_sentence
 
         return write_sentence(self)
 

@@ -1,4 +1,4 @@
-"""The sentence: `drop tcp/22 from not 10.0.0.0/8 on eth0 in`, read and written. Pure.
+"""The sentence: `drop tcp/22 from not 10.0.0.0/8 on eth0 in`, read; written.py writes it. Pure.
 
     ACTION [icmp[/TYPE[/CODE]] | icmpv6[...] | tcp[/DPORTS] | udp[...] | sctp[...] | NAME | proto N]
     clauses, in any order, each once
@@ -21,6 +21,7 @@ from .inputs import closest, kept, plain, show
 from .names import ICMP_PROTOCOLS, PORT_PROTOCOLS, PROTOCOLS
 from .rule import Rule
 from .times import in_seconds, parse_duration, parse_moment
+from .written import quote
 
 _WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+))', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -77,12 +78,6 @@ def join_words(words: Sequence[str]) -> str:
         takes = clause not in VALUED and word in VALUED
         clause = word if takes else clause if word == "not" and clause in NEGATABLE else ""
     return " ".join(joined)
-
-
-def quote(text: str) -> str:
-    """The text in quotes, as a sentence takes it."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def _wrong(
@@ -254,64 +249,3 @@ class _Reader:
         elif name in ACTIONS:
             hint = "the action stands first, once"
         return _wrong(name, word.span, f"a clause: {', '.join(CLAUSES)}", "text", hint)
-
-
-def write_sentence(rule: Rule) -> str:
-    """The canonical sentence of a rule; its id is not part of it."""
-    words: list[str] = [rule.action]
-    if rule.proto is not None:
-        words.append(_protocol_text(rule))
-    if rule.family is not None:
-        words.append(rule.family)
-    for clause in ("from", "to", "sport", "dport", "on"):
-        value = getattr(rule, VALUED[clause][0])
-        if value is not None and not (clause == "dport" and not value.startswith("!")):
-            words += [clause, *_maybe_not(value)]
-    if rule.direction is not None:
-        words.append("in" if rule.direction == "ingress" else "out")
-    if rule.vlan is not None:
-        words += ["vlan", *_maybe_not(str(rule.vlan))]
-    for clause, value in (("flags", rule.tcp_flags), ("length", rule.length), ("ttl", rule.ttl)):
-        if value is not None:
-            words += [clause, str(value)]
-    if rule.fragment is not None:
-        words.append(_fragment_text(rule.fragment))
-    if rule.ethertype is not None:
-        words += ["ethertype", rule.ethertype]
-    if rule.log:
-        words.append("log")
-    if not rule.enabled:
-        words.append("disabled")
-    if rule.expires is not None:
-        words += ["until", rule.expires]
-    if rule.comment is not None:
-        words += ["comment", quote(rule.comment)]
-    return " ".join(words)
-
-
-def _protocol_text(rule: Rule) -> str:
-    if isinstance(rule.proto, int):
-        return f"proto {rule.proto}"
-    text = str(rule.proto)
-    if rule.dport is not None and not rule.dport.startswith("!"):
-        text += f"/{rule.dport}"
-    if rule.icmp_type is not None:
-        text += f"/{rule.icmp_type}"
-        if rule.icmp_code is not None:
-            text += f"/{rule.icmp_code}"
-    return text
-
-
-def _fragment_text(fragment: bool | str) -> str:
-    if isinstance(fragment, str):
-        return f"fragment {fragment}"
-    return "fragment" if fragment else "unfragmented"
-
-
-def _maybe_not(value: str) -> list[str]:
-    negated = value.startswith("!")
-    name = value[1:] if negated else value
-    # A quoted word is never a word of the language, so an interface may be called "not".
-    if name == "not" or name.startswith('"'):
-        name = quote(name)
-    return ["not", name] if negated else [name]

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "xdpwall"
 ACTING = {
     "advice", "applying", "attach", "attachments", "attachmentviews", "background", "changes", "dataplane",
     "doctor", "doctorlinks", "eventnames", "eventreader", "instance", "interfaces", "lock", "mapset", "metrics", "namespace", "orphans", "pins",
-    "percpu", "pinnedcounters", "places", "reader", "recovery", "restoring", "setbulk", "setchanges",
+    "percpu", "pinnedcounters", "places", "quicklist", "reader", "recovery", "restoring", "setbulk", "setchanges",
     "setengine", "setexpiry", "setfacade", "setloads", "setmaps", "settables", "settling", "setviews",
     "store", "trace",
 }  # fmt: skip
@@ -25,7 +25,15 @@ ACTING = {
 here is pure: it imports nothing of ours that is not pure too."""
 
 EDGES = {"__main__", "api", "cli"}
-DOORS = {"doctor", "firewall", "namespace", "trace.filters", "trace.summary", "trace.tracer"}
+DOORS = {
+    "doctor",
+    "firewall",
+    "namespace",
+    "quicklist",
+    "trace.filters",
+    "trace.summary",
+    "trace.tracer",
+}
 """What an edge may call, besides the pure modules."""
 
 OUTSIDE = {"fcntl", "mmap", "sqlite3", "subprocess"}

@@ -8,7 +8,8 @@ import pytest
 
 from xdpwall.errors import InvalidInput
 from xdpwall.model import Rule
-from xdpwall.sentence import join_words, parse_sentence, write_sentence
+from xdpwall.sentence import join_words, parse_sentence
+from xdpwall.written import write_sentence
 
 
 @pytest.mark.parametrize(

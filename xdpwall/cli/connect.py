@@ -6,9 +6,9 @@ answers for another: refused. Nobody answers: the instance is opened in this pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Conflict
 from ..namespace import instance_digest, netns_inode
@@ -34,6 +34,38 @@ def firewall() -> Iterator[Facade]:
 
     with Firewall.open(settings) as local:
         yield local
+
+
+@contextmanager
+def listing(*, again: bool) -> Iterator[Callable[[], dict[str, Any]]]:
+    """What gives `views.RuleList` as JSON, without models where they are not needed: to import them
+    takes longer than to list a few rules. `again`: it will be called more than once."""
+    settings = invocation.get().settings()
+    transport = service(settings)
+    if transport is not None:
+        yield lambda: _listed(transport)
+        return
+    if not again:
+        from ..quicklist import list_rules
+
+        if (found := list_rules(settings)) is not None:
+            yield lambda: found
+            return
+    from ..firewall import Firewall
+
+    with Firewall.open(settings) as local:
+        yield lambda: local.rules().to_json()
+
+
+def _listed(transport: Transport) -> dict[str, Any]:
+    from ..listed import is_list
+
+    body = transport.call("GET", "/rules").body
+    if is_list(body):
+        return cast(dict[str, Any], body)
+    from .remote import rules_of
+
+    return rules_of(body).to_json()
 
 
 def service(settings: Settings) -> Transport | None:

@@ -235,6 +235,11 @@ class RemoteFirewall:
         )
 
 
+def rules_of(body: Any) -> views.RuleList:
+    """What GET /rules answered; Failed "version-skew" when it is something else."""
+    return _read(views.RuleList, body)
+
+
 def _rule(rule_id: str) -> str:
     return f"/rules/{quote(rule_id, safe='')}"
 

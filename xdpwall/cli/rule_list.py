@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .complete import rule_ids
-from .connect import firewall
+from .connect import firewall, listing
 from .options import common, exact, invocation
 from .output import Cell, Column, Printer
 
 if TYPE_CHECKING:
-    from ..facade import Facade
-    from ..views import RuleList, RuleView
+    from ..views import RuleView
 
 _COLORS = {"drop": "red", "accept": "green", "count": "cyan"}
 _HOME_AND_CLEAR = "\x1b[H\x1b[J"
+Json = dict[str, Any]
 Seen = dict[str, tuple[int, int]]
 
 
@@ -49,14 +49,14 @@ def list_(watch: bool, interval: float, times: int | None) -> None:
       xdpwall rule list -j | jq '.rules[].packets'
     """
     printer = Printer(invocation.get())
-    with firewall() as fw:
+    with listing(again=watch) as look:
         if watch:
-            _watch(fw, printer, interval, times)
+            _watch(look, printer, interval, times)
             return
-        found = fw.rules()
+        found = look()
     printer.show(
-        found.to_json,
-        lambda: [rule.id for rule in found.rules],
+        lambda: found,
+        lambda: [rule["id"] for rule in found["rules"]],
         lambda: _table(printer, found),
     )
 
@@ -79,18 +79,18 @@ def show(rule_id: str) -> None:
     printer.show(rule.to_json, lambda: [rule.id], lambda: _facts(printer, rule))
 
 
-def _watch(fw: Facade, printer: Printer, interval: float, times: int | None) -> None:
+def _watch(look: Callable[[], Json], printer: Printer, interval: float, times: int | None) -> None:
     output = printer.asked.output
     live = output in ("table", "wide") and printer.stream.isatty()
     before: Seen = {}
     last = 0.0
     for number, now in enumerate(_looks(interval, times)):
-        found = fw.rules()
+        found = look()
         if output == "json":
-            printer.json(found.to_json(), one_line=True)
+            printer.json(found, one_line=True)
         elif output == "yaml":
             printer.line("---")
-            printer.yaml(found.to_json())
+            printer.yaml(found)
         else:
             if live:
                 printer.stream.write(_HOME_AND_CLEAR)
@@ -98,7 +98,7 @@ def _watch(fw: Facade, printer: Printer, interval: float, times: int | None) -> 
                 printer.line()
             _table(printer, found, before, now - last if number else 0.0)
         printer.stream.flush()
-        before = {rule.id: (rule.packets, rule.bytes) for rule in found.rules}
+        before = {rule["id"]: (rule["packets"], rule["bytes"]) for rule in found["rules"]}
         last = now
 
 
@@ -114,41 +114,39 @@ def _looks(interval: float, times: int | None) -> Iterator[float]:
         due += interval
 
 
-def _table(
-    printer: Printer, found: RuleList, before: Seen | None = None, seconds: float = 0.0
-) -> None:
+def _table(printer: Printer, found: Json, before: Seen | None = None, seconds: float = 0.0) -> None:
     columns = [Column("#", right=True), Column("ID")]
     columns += [Column("PACKETS", right=True), Column("BYTES", right=True)]
     if before is not None:
         columns += [Column("PKT/S", right=True), Column("BIT/S", right=True)]
     columns += [Column("LAST HIT", wide=True), Column("CREATED", wide=True), Column("RULE")]
     rows: list[list[str | Cell]] = []
-    for rule in found.rules:
-        row: list[str | Cell] = [str(rule.position), rule.id]
-        row += [printer.packets(rule.packets), printer.bytes(rule.bytes)]
+    for rule in found["rules"]:
+        row: list[str | Cell] = [str(rule["position"]), rule["id"]]
+        row += [printer.packets(rule["packets"]), printer.bytes(rule["bytes"])]
         if before is not None:
             row += _rates(printer, rule, before, seconds)
-        row += [rule.last_hit or "-", rule.created, _sentence(rule)]
+        row += [rule.get("last_hit", "-"), rule["created"], _sentence(rule)]
         rows.append(row)
     printer.table(columns, rows)
     if not rows and not printer.asked.quiet:
         print("no rules", file=sys.stderr)
 
 
-def _rates(printer: Printer, rule: RuleView, before: Seen, seconds: float) -> list[str]:
-    if seconds <= 0 or rule.id not in before:
+def _rates(printer: Printer, rule: Json, before: Seen, seconds: float) -> list[str]:
+    if seconds <= 0 or rule["id"] not in before:
         return ["-", "-"]
-    packets, size = before[rule.id]
+    packets, size = before[rule["id"]]
     # A counter that was reset in between has no rate.
-    pps = max(0, rule.packets - packets) / seconds
-    bps = max(0, rule.bytes - size) * 8 / seconds
+    pps = max(0, rule["packets"] - packets) / seconds
+    bps = max(0, rule["bytes"] - size) * 8 / seconds
     return [printer.packets(round(pps)), printer.packets(round(bps))]
 
 
-def _sentence(rule: RuleView) -> Cell:
-    idle = not rule.enabled or rule.expired
-    text = f"{rule.text} (expired)" if rule.expired else rule.text
-    return Cell(text, "dim" if idle else _COLORS[rule.action])
+def _sentence(rule: Json) -> Cell:
+    idle = not rule["enabled"] or rule["expired"]
+    text = f"{rule['text']} (expired)" if rule["expired"] else rule["text"]
+    return Cell(text, "dim" if idle else _COLORS[rule["action"]])
 
 
 def _facts(printer: Printer, rule: RuleView) -> None:

@@ -1,12 +1,16 @@
-"""http.client over a connected unix socket. Apart, since http.client costs 30 ms to import."""
+"""One HTTP request over a connected unix socket. http.client does it too, in 30 ms of imports."""
 
 from __future__ import annotations
 
-import http.client
 import socket
 from collections.abc import Mapping
 
-HttpError = http.client.HTTPException
+LONGEST_HEAD = 64 << 10
+"""Bytes; the service's own are a thousand."""
+
+
+class HttpError(Exception):
+    """The other end does not speak HTTP, or stopped in the middle."""
 
 
 def exchange(
@@ -18,14 +22,47 @@ def exchange(
 ) -> tuple[int, str, bytes]:
     """Send one request and read its answer: status, ETag (may be empty), content.
 
-    Raises OSError and HttpError. The socket is closed in any case.
+    `target` and `headers` are ASCII without line ends. Raises OSError and HttpError. The socket is
+    closed in any case.
     """
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = connected
-    try:
-        connection.request(method, target, body, dict(headers))
-        response = connection.getresponse()
-        return response.status, response.getheader("ETag") or "", response.read()
-    finally:
-        connection.close()
-        connected.close()
+    with connected:
+        lines = [f"{method} {target} HTTP/1.1", "Host: localhost"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        connected.sendall("\r\n".join([*lines, "", ""]).encode("ascii") + (body or b""))
+        head, content = _read_head(connected)
+        status, told = _parse(head)
+        length = told.get("content-length")
+        if "transfer-encoding" in told or (length is not None and not length.isdecimal()):
+            raise HttpError("an answer of a form that is not known here")
+        parts, got = [content], len(content)
+        while (length is None or got < int(length)) and (data := connected.recv(1 << 18)):
+            parts.append(data)
+            got += len(data)
+    if length is not None and got != int(length):
+        raise HttpError(f"{got} of {length} bytes came")
+    return status, told.get("etag", ""), b"".join(parts)
+
+
+def _read_head(connected: socket.socket) -> tuple[bytes, bytes]:
+    """The answer's head, and what came of its content with it."""
+    got = b""
+    while True:
+        head, end, rest = got.partition(b"\r\n\r\n")
+        if end:
+            return head, rest
+        if len(got) > LONGEST_HEAD or not (data := connected.recv(1 << 16)):
+            raise HttpError("no answer" if not got else "half an answer")
+        got += data
+
+
+def _parse(head: bytes) -> tuple[int, dict[str, str]]:
+    """Status, and the fields by their names in small letters."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    version, _, rest = first.partition(" ")
+    status = rest.partition(" ")[0]
+    if not version.startswith("HTTP/1.") or not (status.isdecimal() and len(status) == 3):
+        raise HttpError("the answer is not HTTP")
+    pairs = (line.partition(":") for line in lines)
+    return int(status), {name.lower(): value.strip() for name, _, value in pairs}
