@@ -23,9 +23,15 @@ def about_rules(
     """What to know about these rules with these attachments in place; each sentence once, and no
     more of them than a person reads."""
     found: dict[str, None] = {}
+    fine: dict[tuple[str | None, str | None, bool], bool] = {}
     for rule in rules:
-        for words in _about_rule(rule, rows, interfaces):
-            found[words] = None
+        # What there is to warn of hangs on these alone; most rules have them in common.
+        kind = rule.iface, rule.direction, rule.vlan is None
+        if fine.get(kind):
+            continue
+        warnings = _about_rule(rule, rows, interfaces)
+        fine[kind] = not warnings
+        found.update(dict.fromkeys(warnings))
     return _some(list(found))
 
 

@@ -55,11 +55,18 @@ class ById(Mapping[str, Entry]):
         whole = {**self._base, **over}
         return ById({rule_id: e for rule_id, e in whole.items() if e is not None}, {})
 
+    def find(self, rule_id: str) -> Entry | None:
+        """The entry, None when there is none. (`get` raises and catches an error for each.)"""
+        return self._over[rule_id] if rule_id in self._over else self._base.get(rule_id)
+
     def __getitem__(self, rule_id: str) -> Entry:
-        found = self._over[rule_id] if rule_id in self._over else self._base[rule_id]
+        found = self.find(rule_id)
         if found is None:
             raise KeyError(rule_id)
         return found
+
+    def __contains__(self, rule_id: object) -> bool:
+        return isinstance(rule_id, str) and self.find(rule_id) is not None
 
     def __iter__(self) -> Iterator[str]:
         if not self._over:

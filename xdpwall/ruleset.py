@@ -200,7 +200,7 @@ def matched(
     action (so that a new comment costs no counters), each in order.
     """
     _check_sets(rules, state.sets if sets is None else sets, listed=True)
-    current = state.by_id()
+    current = {entry.id: entry for entry in state.entries}
     given: set[str] = set()
     for index, rule in enumerate(rules):
         if rule.id is not None:
@@ -264,14 +264,14 @@ def find(state: State, rule_id: str) -> Entry:
 
 def diff(old: State, new: State) -> Diff:
     """What leads from one to the other. Moved are the fewest rules that explain the new order."""
-    before, after = old.by_id(), new.by_id()
-    place = {entry.id: index for index, entry in enumerate(old.entries)}
-    common = [entry.id for entry in new.entries if entry.id in before]
+    before, after = ({entry.id: entry for entry in state.entries} for state in (old, new))
+    place = {rule_id: index for index, rule_id in enumerate(before)}
+    common = [rule_id for rule_id in after if rule_id in before]
     still = {common[i] for i in ranks.longest_increasing([place[rule_id] for rule_id in common])}
     changed = [rule_id for rule_id in common if before[rule_id].rule != after[rule_id].rule]
     return Diff(
-        added=[entry.id for entry in new.entries if entry.id not in before],
-        removed=[entry.id for entry in old.entries if entry.id not in after],
+        added=[rule_id for rule_id in after if rule_id not in before],
+        removed=[rule_id for rule_id in before if rule_id not in after],
         changed=changed,
         moved=[rule_id for rule_id in common if rule_id not in still],
         kept=len(still.difference(changed)),
