@@ -28,13 +28,36 @@ _LINE = re.compile(
 _PAIRS = re.compile(_PAIR, re.ASCII)
 
 
+_NOTHING = object()
+_Parts = tuple[int, int, str | None, object, str | None]
+"""Of a line: blanks, the dash with those behind it, the key, the value or _NOTHING, the braces."""
+
+
 def read_flat(text: str) -> tuple[dict[str, object], dict[str, int]] | None:
     """The data and the line of each field, or None for YAML of another shape."""
     reader = _Flat()
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
-        if not line.isprintable() or not reader.line(line, number):
+    lines = text.replace("\r\n", "\n").split("\n")
+    if not "".join(lines).isprintable():
+        return None
+    for number, line in enumerate(lines, 1):
+        if not reader.line(line, number):
             return None
     return (reader.data, reader.lines) if reader.data and reader.closed() else None
+
+
+def _parts(line: str) -> _Parts | None:
+    found = _LINE.fullmatch(line)
+    if found is None:
+        return None
+    indent, dash, key, plain, double, single, flow = found.groups()
+    value: object = _NOTHING
+    if plain is not None:
+        value = scalar(plain)
+    elif double is not None:
+        value = unescaped(double)
+    elif single is not None:
+        value = single.replace("''", "'")
+    return len(indent), len(dash or ""), key, value, flow
 
 
 class _Flat:
@@ -53,40 +76,39 @@ class _Flat:
         self.column = 0
         self.started = False
         self.sets = Sets(self.lines)
+        self.known: dict[str, _Parts] = {}
+        """Lines that were read before: in a list of rules most say what another has said."""
 
     def line(self, line: str, number: int) -> bool:
-        bare = line.lstrip(" ")
-        if not bare or bare[0] == "#":
-            return True
-        if self.section == "sets" and line[0] == " ":
+        if self.section == "sets" and line[:1] == " " and line.lstrip(" ")[:1] not in ("", "#"):
             return self.sets.line(line, number)
-        found = _LINE.fullmatch(line)
-        if found is None:
-            return self._start(line)
-        indent, dash, key, plain, double, single, flow = found.groups()
-        if plain is not None:
-            value = scalar(plain)
-        elif double is not None:
-            value = unescaped(double)
-        elif single is not None:
-            value = single.replace("''", "'")
-        elif flow is None:
+        parts = self.known.get(line)
+        if parts is None:
+            bare = line.lstrip(" ")
+            if not bare or bare[0] == "#":
+                return True
+            parts = _parts(line)
+            if parts is None:
+                return self._start(line)
+            self.known[line] = parts
+        indent, dash, key, value, flow = parts
+        if value is _NOTHING:
+            if flow is not None:
+                return self._flow(flow, indent, dash, key, number)
             # Nothing: a section begins. Elsewhere null, which is ruamel.yaml's to tell.
-            return not indent and dash is None and key is not None and self._open(key, number)
-        else:
-            return self._flow(flow, len(indent), dash, key, number)
-        if dash is None and not indent:
+            return not indent and not dash and key is not None and self._open(key, number)
+        if not dash and not indent:
             return key is not None and self._top(key, value, number)
-        if dash is not None and not self._item(len(indent), number):
+        if dash and not self._item(indent, number):
             return False
-        if dash is not None and key is None:
+        if dash and key is None:
             assert self.items is not None
             self.items.append(value)
             self.entry = None
             return True
-        if dash is not None:
-            self._begin(len(indent) + len(dash))
-        elif not self._continues(len(indent)):
+        if dash:
+            self._begin(indent + dash)
+        elif (self.entry is None or indent != self.column) and not self._continues(indent):
             return False
         return key is not None and self._put(key, value, number)
 
@@ -102,7 +124,7 @@ class _Flat:
         self.lines.setdefault("", number)
         self.lines[key] = number
         self.data[key] = value
-        self.section = ""
+        self.section, self.entry = "", None
         return True
 
     def _open(self, key: str, number: int) -> bool:
@@ -151,12 +173,12 @@ class _Flat:
         self.lines[f"{self.path}.{key}"] = number
         return True
 
-    def _flow(self, flow: str, indent: int, dash: str | None, key: str | None, number: int) -> bool:
+    def _flow(self, flow: str, indent: int, dash: int, key: str | None, number: int) -> bool:
         """`[]`, or an object in braces, as the value of a section or one of a list."""
         value: list[object] | dict[str, object] = [] if flow == "[]" else {}
-        if dash is None and not indent and key == "sets" and flow == "{}":
+        if not dash and not indent and key == "sets" and flow == "{}":
             return self._open(key, number) and self._shut()
-        if dash is None:
+        if not dash:
             path = key or ""
             fits = not indent and key is not None and self._top(key, value, number)
         else:

@@ -112,7 +112,11 @@ def test_any_scalar(frame: str, scalar: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# only", "---", "a:", "- a", "a: &b c", "a: 1\na: 2", "\ufeffa: 1", "a: |\n  b"]
+    "text",
+    [
+        *("", "# only", "---", "a:", "- a", "a: &b c", "a: 1\na: 2", "\ufeffa: 1", "a: |\n  b"),
+        "a:\n- b: c\nd: 1\n  e: 2",
+    ],
 )
 def test_what_it_does_not_know_is_left_to_the_whole_reading(text: str) -> None:
     assert read_flat(text) is None
