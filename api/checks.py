@@ -33,7 +33,7 @@ def parse_json(raw: bytes) -> Any:
     if not raw.strip():
         raise InvalidInput("the request has no body", code="no-body", field="body")
     try:
-        data = json.loads(raw, object_pairs_hook=_once, parse_constant=_no_constant)
+        data = _DECODER.decode(raw.decode(json.detect_encoding(raw), "surrogatepass"))
         if b"\\u" in raw:
             json.dumps(data, ensure_ascii=False).encode()
     except UnicodeError as error:
@@ -116,3 +116,6 @@ def _no_constant(name: str) -> None:
 
 def _not_json(why: str) -> InvalidInput:
     return InvalidInput(f"the body is not JSON: {why}", code="not-json", field="body")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from xdpwall.api.errors import HttpError, of_http, unexpected
@@ -46,6 +46,10 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
+_SEAL = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+_OURS = frozenset(name for name, _ in _SEAL)
+_NEVER_KEPT = (b"cache-control", b"no-store")
+_ASKED_ANEW = (b"cache-control", b"no-cache")
 
 _PORT = re.compile(r":[0-9]{1,5}$")
 
@@ -80,10 +84,10 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-                headers.setdefault("cache-control", "no-store" if is_api else "no-cache")
+                headers = [one for one in message["headers"] if one[0] not in _OURS] + _SEAL
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(_NEVER_KEPT if is_api else _ASKED_ANEW)
+                message = {**message, "headers": headers}
             await send(message)
 
         try:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from xdpwall import views
+from xdpwall.api.writer import Writer
 from xdpwall.observing import Watched
 
 T = TypeVar("T")
@@ -30,7 +31,7 @@ class Workers:
         """`changed` is called in the event loop after each change, also one that failed."""
         self.firewall = firewall
         self._changed = changed
-        self._writer = CapacityLimiter(1)
+        self._writer = Writer()
         self._readers = CapacityLimiter(READERS)
         self._health: asyncio.Future[views.Health] | None = None
         self._known = firewall.health()
@@ -43,8 +44,7 @@ class Workers:
     async def write(self, work: Callable[[Watched], T]) -> T:
         """Run `work` alone among the changes of this service.
 
-        A client that goes away does not stop it: the change is done whole and its thread is
-        waited for.
+        A client that goes away does not stop it: the change is done whole.
         """
 
         def timed() -> T:
@@ -55,7 +55,7 @@ class Workers:
                 self._writing_since = None
 
         try:
-            return await to_thread.run_sync(timed, limiter=self._writer)
+            return await self._writer.run(timed)
         finally:
             self._changed()
 
