@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -69,6 +70,7 @@ def events(
     asked = invocation.get()
     if pcap == "-" and asked.output != "table":
         raise InvalidInput("pcap: stdout takes the capture or -o, not both", field="pcap")
+    gc.enable()
     with ExitStack() as stack:
         source = stack.enter_context(event_source())
         before = source.about()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -51,6 +52,7 @@ def list_(watch: bool, interval: float, times: int | None) -> None:
     printer = Printer(invocation.get())
     with listing(again=watch) as look:
         if watch:
+            gc.enable()
             _watch(look, printer, interval, times)
             return
         found = look()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import click
 
 from .connect import firewall
@@ -36,6 +38,7 @@ def serve(host: str, port: int) -> None:
     """
     from ..api.server import serve as run
 
+    gc.enable()
     run(invocation.get().settings(), host=host, port=port)
 
 

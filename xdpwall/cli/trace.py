@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import time
@@ -80,6 +81,7 @@ def trace(
         _list([*known_reasons()])
         return
     chosen = DropFilter.parse(reasons=known_reasons(reasons), **wanted)
+    gc.enable()
     _end_tidily()
     with Tracer(chosen, asked.settings(), stack=stack) as tracer:
         warn(tracer.warnings, asked)
