@@ -16,24 +16,64 @@ static __always_inline __u32 in_block(const __u32 *block, __u32 entry, __u32 low
 	return block[first + (low & 0xff)];
 }
 
-/* 16-8-8 bits; `address` as it stands in the packet. */
-static __always_inline __u32 row4(const __u32 *first, const __u32 *block, __u32 address)
-{
-	__u32 a = bpf_ntohl(address), entry = first[a >> 16];
-
-	if (entry & XW_BLOCK)
-		entry = in_block(block, entry, a >> 8);
-	if (entry & XW_BLOCK)
-		entry = in_block(block, entry, a);
-	return entry;
-}
-
 /* What the address tables of a generation consist of. */
 struct levels {
 	const struct xw_tables *t;
 	const __u32 *block;
 	__u32 copy;
 };
+
+static __always_inline __u32 leaf4_row(__u32 copy, __u32 entry, __u32 a)
+{
+	for (int i = 0; i < XW_CHAIN && entry & XW_LEAF; i++) {
+		__u32 key = copy * (leaf4_mask + 1) + (entry & leaf4_mask);
+		const struct xw_leaf4 *leaf = bpf_map_lookup_elem(&leaves4, &key);
+
+		if (!leaf)
+			return 0;
+		entry = (a ^ leaf->address) & leaf->mask ? leaf->outside : leaf->inside;
+	}
+	return entry;
+}
+
+/* Rows of both addresses, of those for which there are tables: 16-8-8 bits, or less where one
+ * prefix or none is left. Level by level for both, so that one waits for memory while the other
+ * does; the barriers keep clang from moving one's reads behind the other's branches. */
+static __always_inline void rows4(const struct levels *l, const struct packet *p, __u32 *src_row,
+				  __u32 *dst_row)
+{
+	const __u32 with = features;
+	__u32 a = bpf_ntohl(p->src[0]), b = bpf_ntohl(p->dst[0]), src = 0, dst = 0;
+
+	if (with & XW_SRC4)
+		src = l->t->src4[a >> 16];
+	if (with & XW_DST4)
+		dst = l->t->dst4[b >> 16];
+	barrier_var(src);
+	barrier_var(dst);
+	if (with & XW_SRC4 && src & XW_BLOCK)
+		src = in_block(l->block, src, a >> 8);
+	if (with & XW_DST4 && dst & XW_BLOCK)
+		dst = in_block(l->block, dst, b >> 8);
+	barrier_var(src);
+	barrier_var(dst);
+	if (with & XW_SRC4 && src & XW_BLOCK)
+		src = in_block(l->block, src, a);
+	if (with & XW_DST4 && dst & XW_BLOCK)
+		dst = in_block(l->block, dst, b);
+	barrier_var(src);
+	barrier_var(dst);
+	if (with & XW_SRC4) {
+		if (src & XW_LEAF)
+			src = leaf4_row(l->copy, src, a);
+		*src_row = src;
+	}
+	if (with & XW_DST4) {
+		if (dst & XW_LEAF)
+			dst = leaf4_row(l->copy, dst, b);
+		*dst_row = dst;
+	}
+}
 
 static __always_inline __u32 leaf_row(__u32 copy, __u32 entry, const __u64 *a)
 {

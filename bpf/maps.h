@@ -5,16 +5,18 @@
 
 #include "xdpwall.h"
 
-/* Rows are [aggregates | words]: bit i of aggregate j says that word 64 * j + i is not zero. */
-const volatile __u32 number;	 /* of this attachment */
-const volatile __u32 egress;	 /* its direction */
-const volatile __u32 features;	 /* enum xw_feature */
-const volatile __u32 positions;	 /* rules per generation, a power of two from 64 */
-const volatile __u32 aggregates; /* u64s, positions / 4096, at least 1; 0 for 64 positions */
-const volatile __u32 row_mask;	 /* rows per generation - 1, a power of two - 1 */
-const volatile __u32 row_bytes;	 /* 8 * (aggregates + positions / 64) */
-const volatile __u32 block_mask; /* blocks per generation - 1, likewise */
-const volatile __u32 leaf_mask;	 /* leaves per generation - 1, likewise */
+const volatile __u32 number;	    /* of this attachment */
+const volatile __u32 egress;	    /* its direction */
+const volatile __u32 features;	    /* enum xw_feature */
+const volatile __u32 positions;	    /* rules per generation, a power of two from 64 */
+const volatile __u32 segment_words; /* positions / 4096, at least 1 */
+const volatile __u32 row_mask;	    /* rows per generation - 1, a power of two - 1 */
+const volatile __u32 row_bytes;	    /* of a struct xw_row, or of what stands for it */
+const volatile __u32 packed;	    /* a row is a struct xw_row */
+const volatile __u32 whole_mask;    /* whole rows per generation - 1, likewise */
+const volatile __u32 block_mask;    /* blocks per generation - 1, likewise */
+const volatile __u32 leaf_mask;	    /* leaves per generation - 1, likewise */
+const volatile __u32 leaf4_mask;
 const volatile __u32 class_mask; /* classes that the generation knows - 1, likewise */
 
 /* Shared by every program of the instance for as long as it lives. */
@@ -95,6 +97,14 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, 8); /* (whole_mask + 1) * positions / 8 */
+} whole_rows SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 2); /* 2 * positions */
 	__type(key, __u32);
 	__type(value, struct xw_rule);
@@ -107,6 +117,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct xw_leaf);
 } leaves SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2); /* 2 * (leaf4_mask + 1) */
+	__type(key, __u32);
+	__type(value, struct xw_leaf4);
+} leaves4 SEC(".maps");
 
 struct prefix_trie {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

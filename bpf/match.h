@@ -3,7 +3,7 @@
  * "Scalable Packet Classification", SIGCOMM 2001).
  *
  * Each group of fields maps the packet to a row: the set of rules that it satisfies, one bit a
- * position, with one bit a word in front. The lowest bit set in all rows is the first rule.
+ * position, with summaries in front (words.h). The lowest bit set in all rows is the first rule.
  * Rows are looked up once; the same code serves IPv4, IPv6 and frames without IP.
  */
 #ifndef XDPWALL_MATCH_H
@@ -21,9 +21,11 @@ enum decision {
 #include "account.h"
 #include "address.h"
 #include "rows.h"
+#include "words.h"
 
-/* 16,384 positions: 256 words, 4 aggregates. */
-#define MAX_AGGREGATES 4
+#define MAX_SEGMENTS 64
+/* Words that are looked at before rest() goes on, where few are left (bench: 1 to 2 on average). */
+#define FIRST_WORDS 4
 
 /* A walk over the rules that match. Row numbers, since pointers cannot be handed to rest(), whose
  * state stands here too: the verifier knows nothing of what is in this memory, so that a step of
@@ -32,9 +34,10 @@ struct walk {
 	__u32 rows[GROUPS];
 	__u32 copy;
 	__u64 word; /* rules left in word `index`, bits from the lowest */
-	__u64 left; /* words left in aggregate `aggregate` */
+	__u64 left; /* segments */
+	__u32 some; /* words left in segment `segment` */
+	__u32 segment;
 	__u32 index;
-	__u32 aggregate;
 	__s32 decision;
 };
 
@@ -98,14 +101,6 @@ static __always_inline int first_rule(struct packet *p, struct walk *w, __u64 wo
 	return rest(p, w);
 }
 
-/* The verifier takes it that a global function writes what it is given, so that it need not walk
- * the loops below once for each way in which the rows were found: a quarter of the instructions. */
-__noinline int blur(struct walk *w)
-{
-	asm volatile("" ::: "memory");
-	return !w;
-}
-
 /* -1: no rule decides. */
 static __always_inline int by_rules(const struct xw_tables *t, struct packet *p, __u32 copy)
 {
@@ -115,37 +110,41 @@ static __always_inline int by_rules(const struct xw_tables *t, struct packet *p,
 	    .block = bpf_map_lookup_elem(&blocks, &copy),
 	    .copy = copy,
 	};
-	const void *base = bpf_map_lookup_elem(&rows, &copy);
-	const __u64 *row[GROUPS];
+	struct found f = {};
 	struct walk w = {.copy = copy};
-	__u64 word;
+	__u32 segment = 0, some = 0;
+	__u64 word = 0, left;
 
-	if (!l.block || !base)
+	if (!l.block)
 		return DECISION_ERROR;
 	find_rows(&l, p, w.rows);
-	point(base, w.rows, row);
-	if (features & XW_COUNTING && blur(&w))
+	if (!point(&f, copy, w.rows))
 		return DECISION_ERROR;
-	if (!aggregates) {
-		word = all_of(row, 0, false);
+	if (positions == 64) {
+		word = words_of(&f, 0);
 		return word ? first_rule(p, &w, word) : -1;
 	}
-	for (__u32 a = 0; a < MAX_AGGREGATES && a < aggregates; a++) {
-		__u64 left = all_of(row, a, true);
-
-		for (int n = 0; n < 64 && left; n++, left &= left - 1) {
-			__u32 i = a * 64 + lowest(left);
-
-			word = all_of(row, aggregates + (i & word_mask), false);
-			if (!word)
+	left = segments_of(&f);
+	for (int n = 0; n < FIRST_WORDS; n++) {
+		if (!some) {
+			if (!left)
+				return -1;
+			segment = lowest(left);
+			left &= left - 1;
+			some = words_in(&f, segment);
+			if (!some)
 				continue;
-			w.index = i;
-			w.aggregate = a;
-			w.left = left & (left - 1);
-			return first_rule(p, &w, word);
 		}
+		w.index = segment * segment_words + lowest(some);
+		some &= some - 1;
+		word = words_of(&f, w.index & word_mask);
+		if (word)
+			break;
 	}
-	return -1;
+	w.segment = segment;
+	w.some = some;
+	w.left = left;
+	return word ? first_rule(p, &w, word) : rest(p, &w);
 }
 
 /* `control_word` was read once by the entry, so everything here is of one generation. */

@@ -8,13 +8,12 @@ struct rest {
 	struct walk *w;
 };
 
-/* One rule, or one word; 1 ends the loop. */
+/* One rule, one word or one segment; 1 ends the loop. */
 static long rest_step(__u32 n, struct rest *r)
 {
-	__u32 word_mask = positions / 64 - 1, copy;
+	__u32 word_mask = positions / 64 - 1;
 	struct walk *w = r->w;
-	const __u64 *row[GROUPS];
-	const void *base;
+	struct found f = {};
 	__u64 bits;
 	int decision;
 
@@ -25,22 +24,21 @@ static long rest_step(__u32 n, struct rest *r)
 		w->decision = decision;
 		return decision >= 0;
 	}
-	copy = w->copy;
-	base = bpf_map_lookup_elem(&rows, &copy);
-	if (!base)
+	if (!point(&f, w->copy, w->rows))
 		return 1;
-	point(base, w->rows, row);
-	bits = w->left;
+	bits = w->some;
 	if (bits) {
-		w->left = bits & (bits - 1);
-		w->index = w->aggregate * 64 + lowest(bits);
-		w->word = all_of(row, aggregates + (w->index & word_mask), false);
+		w->some = bits & (bits - 1);
+		w->index = w->segment * segment_words + lowest(bits);
+		w->word = words_of(&f, w->index & word_mask);
 		return 0;
 	}
-	if (w->aggregate + 1 >= aggregates)
+	bits = w->left;
+	if (!bits)
 		return 1;
-	w->aggregate++;
-	w->left = all_of(row, w->aggregate & (aggregates - 1), true);
+	w->left = bits & (bits - 1);
+	w->segment = lowest(bits);
+	w->some = words_in(&f, w->segment);
 	return 0;
 }
 
@@ -53,7 +51,7 @@ __noinline int rest(struct packet *p, struct walk *w)
 	if (!p || !w)
 		return DECISION_ERROR;
 	w->decision = -1;
-	bpf_loop(positions + positions / 64 + MAX_AGGREGATES, rest_step, &r, 0);
+	bpf_loop(positions + positions / 64 + MAX_SEGMENTS, rest_step, &r, 0);
 	return w->decision;
 }
 

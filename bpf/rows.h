@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* struct packet -> a row for each group of fields, and the rows' words together. */
+/* struct packet -> a row for each group of fields. */
 #ifndef XDPWALL_ROWS_H
 #define XDPWALL_ROWS_H
 
@@ -99,11 +99,10 @@ static __always_inline void address_rows(const struct levels *l, const struct pa
 		row[1] = row[3];
 		return;
 	}
-	if (ip4 && features & (src ? XW_SRC4 : XW_DST4))
-		row[0] = row4(src ? t->src4 : t->dst4, l->block, address[0]);
-	else if (!ip4 && features & (src ? XW_SRC6 : XW_DST6))
+	if (!ip4 && features & (src ? XW_SRC6 : XW_DST6))
 		row[0] = src ? src6_row(l, address) : dst6_row(l, address);
-	else if (features & (src ? XW_SRC_SET : XW_DST_SET))
+	else if (features & (src ? XW_SRC_SET : XW_DST_SET) &&
+		 !(ip4 && features & (src ? XW_SRC4 : XW_DST4)))
 		row[0] = NO_ROW;
 	if (!(features & (src ? XW_SRC_SET : XW_DST_SET)))
 		return;
@@ -135,84 +134,14 @@ static __always_inline void find_rows(const struct levels *l, const struct packe
 		return;
 	if (features & XW_HEADER)
 		row[G_HEADER] = header_row(t, p);
+	if (p->ports != PORTS_NONE)
+		port_rows(t, p, row);
+	if (features & (XW_SRC4 | XW_DST4) && p->kind == XW_KIND_IP4 && !p->addresses_hidden)
+		rows4(l, p, row + G_SRC, row + G_DST);
 	if (features & SRC_FEATURES)
 		address_rows(l, p, true, row + G_SRC);
 	if (features & DST_FEATURES)
 		address_rows(l, p, false, row + G_DST);
-	if (p->ports != PORTS_NONE)
-		port_rows(t, p, row);
-}
-
-static __always_inline bool in_use(int group)
-{
-	switch (group) {
-	case G_WHAT:
-		return true;
-	case G_WHERE:
-		return features & XW_WHERE;
-	case G_HEADER:
-		return features & XW_HEADER;
-	case G_SPORT:
-		return features & XW_SPORT;
-	case G_DPORT:
-		return features & XW_DPORT;
-	case G_SRC:
-		return features & SRC_FEATURES;
-	case G_DST:
-		return features & DST_FEATURES;
-	case G_SRC_EXACT:
-	case G_SRC_WIDE:
-		return features & XW_SRC_SET;
-	case G_DST_EXACT:
-	case G_DST_WIDE:
-		return features & XW_DST_SET;
-	case G_SRC_NEGATED:
-		return features & XW_SRC_SET && features & XW_NEGATED_SET;
-	default:
-		return features & XW_DST_SET && features & XW_NEGATED_SET;
-	}
-}
-
-static __always_inline void point(const void *base, const __u32 *number_of, const __u64 **row)
-{
-#pragma unroll
-	for (int g = 0; g < GROUPS; g++)
-		if (in_use(g))
-			row[g] = base + (number_of[g] & row_mask) * row_bytes;
-}
-
-/* u64 number `i` of an address's rows; of its aggregates, where a superset does. */
-static __always_inline __u64 address_word(const __u64 **row, __u32 i, const __u32 set_feature,
-					  const bool aggregate)
-{
-	__u64 word = row[0][i], in;
-
-	if (!(features & set_feature))
-		return word;
-	in = row[1][i] | row[2][i];
-	if (features & XW_NEGATED_SET)
-		in = aggregate ? in | row[3][i] : in ^ row[3][i];
-	return word | in;
-}
-
-/* u64 number `i` of all rows together. */
-static __always_inline __u64 all_of(const __u64 **row, __u32 i, const bool aggregate)
-{
-	__u64 word = row[G_WHAT][i];
-
-	if (features & XW_WHERE)
-		word &= row[G_WHERE][i];
-	if (features & XW_HEADER)
-		word &= row[G_HEADER][i];
-	if (features & XW_SPORT)
-		word &= row[G_SPORT][i];
-	if (features & XW_DPORT)
-		word &= row[G_DPORT][i];
-	if (features & SRC_FEATURES)
-		word &= address_word(row + G_SRC, i, XW_SRC_SET, aggregate);
-	if (features & DST_FEATURES)
-		word &= address_word(row + G_DST, i, XW_DST_SET, aggregate);
-	return word;
 }
 
 #endif

@@ -75,9 +75,10 @@ enum xw_policy {
 };
 
 /* An entry of src4, dst4, src6, dst6 or a block: a row; with XW_BLOCK the block of the next 8 bits;
- * with XW_LEAF (IPv6) the one prefix that is left to compare. */
+ * with XW_LEAF the one prefix that is left to compare. */
 #define XW_BLOCK 0x80000000U
 #define XW_LEAF	 0x40000000U
+#define XW_CHAIN 4 /* leaves that IPv4 addresses may be led to, one by the other, longest first */
 
 /* One generation's first-level tables. Every value ends in a row number; a composed field is a sum:
  *   what   = proto4|proto6[proto] (+ flags[] or icmp4|icmp6[]) + fragment * fragment_stride
@@ -120,10 +121,38 @@ struct xw_tables {
 	__u32 dst6[65536];
 };
 
+/* A row says which rules a packet satisfies by some of its fields, one bit a position. Positions
+ * fall into at most 64 segments, and rules into patterns: whatever tells rules that leave one field
+ * open from those that leave another one open, so that a packet that satisfies many of both kinds,
+ * each by another field, is not led to all their words.
+ *
+ * Of 64 positions, a row is one word. Up to 1,024, a word is a segment, and a row is a u64, its bit
+ * 16 * p + s about pattern p and segment s, and its words. From 2,048 on it is packed: */
+#define XW_PATTERNS   4
+#define XW_AGGREGATES 4
+#define XW_PATCHES    6
+
+struct xw_row {
+	__u64 segments[XW_PATTERNS];	 /* bit s: some rule of the pattern in segment s */
+	__u64 aggregates[XW_AGGREGATES]; /* bit i of number j: word 64 * j + i is not zero */
+	__u8 which[XW_PATCHES];		 /* the words that differ from ... */
+	__u16 whole;			 /* ... those of this whole row */
+	__u64 patch[XW_PATCHES];
+	__u64 pad;
+};
+
 /* An IPv6 prefix, in network order, and the rows of addresses inside and outside. */
 struct xw_leaf {
 	__u64 address[2];
 	__u64 mask[2];
+	__u32 inside;
+	__u32 outside;
+};
+
+/* Likewise an IPv4 prefix, in host order; `outside` is an entry, and may lead to another leaf. */
+struct xw_leaf4 {
+	__u32 address;
+	__u32 mask;
 	__u32 inside;
 	__u32 outside;
 };

@@ -114,9 +114,9 @@ class Prefixes(Group):
         count, words = len(prefixes), g.capacity // 64
         parent, depth = _parents(prefixes, self.width)
         first = g.rows.take(count)
-        add = g.rows.data[first:, g.aggregates :]
+        add = g.rows.data[first:]
         take: Array | None = None
-        above = g.rows.data[self.outside, g.aggregates :]
+        above = g.rows.data[self.outside]
         if above.any():
             add[depth == 0] = above
         for no in (False, True):
@@ -132,7 +132,7 @@ class Prefixes(Group):
                 at = (node - self.outside - 1) * words + position // 64
                 np.add.at(take.reshape(-1), at, bits)
             else:
-                at = node * g.rows.data.shape[1] + g.aggregates + position // 64
+                at = node * words + position // 64
                 np.add.at(g.rows.data.reshape(-1), at, bits)
         for level in range(int(depth.max()) + 1):
             at = np.flatnonzero(depth == level)
@@ -140,7 +140,6 @@ class Prefixes(Group):
                 add[at] |= add[parent[at]]
             if take is not None:
                 add[at] &= ~take[at]
-        g.aggregate(first)
 
     def _write_table(self, g: Compiled, prefixes: list[tuple[int, int]]) -> None:
         table = g.tables[f"{self._name}{self.family}"]

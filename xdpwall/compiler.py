@@ -105,6 +105,9 @@ def compile_ruleset(
     g.tables["policy"] = int(_policy_bits(policy))
     rules = [(e.slot, e.kernel_action, e.expires) for e in entries]
     g.rules[g.positions] = np.array(rules, dtype=layout.RULE)
+    g.set_patterns(columns)
+    check_memory(g)
+    g.pack()
     check_memory(g)
     g.touched = Touched()
     return g
@@ -140,10 +143,10 @@ def _policy_bits(policy: Policy) -> PolicyBit:
 
 
 def check_memory(compiled: Compiled) -> None:
-    """Full when its rows are more than a map may hold."""
+    """Full when its rows are too many. However the kernel has them, they are words here."""
     sizes = layout.Sizes().grown_to(compiled.need)
-    memory = sizes.rows * sizes.row_bytes
-    if memory > MAX_ROW_MEMORY:
+    memory = sizes.rows * sizes.word_bytes
+    if memory > MAX_ROW_MEMORY or compiled.need.whole > layout.MAX_WHOLE:
         raise Full(
             f"the ruleset needs {memory >> 20} MiB of rows; at most {MAX_ROW_MEMORY >> 20} MiB fit",
             code="too-many-combinations",

@@ -218,6 +218,8 @@ class Dataplane:
         load every attachment's program anew, on them; no verdict changes. Raises Full.
         """
         self.settle()
+        if compiled.capacity < self.sets.sizes.positions:
+            compiled.widen(self.sets.sizes.positions)
         self._wanted |= self.features | compiled.features
         known = compiled is self._force
         if not self.sets.sizes.holds(compiled.need):
@@ -226,7 +228,7 @@ class Dataplane:
             swap()
         self._store_features(self._wanted)
         lag, self._lag = self._lag, None
-        if known and lag is not None and compiled.capacity == self.sets.sizes.positions:
+        if known and lag is not None:
             self.sets.write_touched(1 - self.control.copy, compiled, lag | compiled.touched)
         else:
             self.sets.write(1 - self.control.copy, compiled)

@@ -31,7 +31,7 @@ class Edit(NamedTuple):
 
 
 def apply(g: Compiled, edit: Edit) -> bool:
-    """Change `g` in place; False, and nothing changed, when it has to be compiled anew.
+    """Change `g` in place; False when it has to be compiled anew, and `g` is of no use then.
 
     What was written is in `g.touched`.
     """
@@ -41,13 +41,11 @@ def apply(g: Compiled, edit: Edit) -> bool:
     for _ in range(edit.gone):
         position = g.positions.pop(edit.at)
         del g.entries[edit.at]
-        g.clear_bit(position)
-        g.rules[position] = 0
-        g.touched.positions.add(position)
+        g.clear(position)
         g.stale += 1
         g.shrunk = True
     if not edit.new:
-        return True
+        return g.pack_touched()
     for group in g.groups:
         group.prepare(g, columns)
     chosen = [(group.rows, group.satisfied(columns)) for group in g.groups]
@@ -55,10 +53,9 @@ def apply(g: Compiled, edit: Edit) -> bool:
         position = _place(g, edit.at + n)
         g.positions.insert(edit.at + n, position)
         g.entries.insert(edit.at + n, entry)
-        g.set_bit(np.concatenate([rows[found[:, n]] for rows, found in chosen]), position)
-        g.rules[position] = (entry.slot, entry.kernel_action, entry.expires)
-        g.touched.positions.add(position)
-    return True
+        rows = np.concatenate([rows[found[:, n]] for rows, found in chosen])
+        g.place(columns, n, position, rows)
+    return g.pack_touched()
 
 
 def _fits(g: Compiled, edit: Edit, columns: Columns) -> bool:

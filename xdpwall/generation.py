@@ -1,7 +1,8 @@
 """One generation of the classifier in memory: what the compiler makes and delta.py changes. Pure.
 
-A row is a set of rules, one bit a position, as the kernel wants it: aggregates, then words. Each
-group of match fields has the rows of its classes of packets; bpf/rows.h ANDs one row of each.
+A row is a set of rules, one bit a position in words of 64; packing.py makes of it what the kernel
+gets. Each group of match fields has the rows of its classes of packets; bpf/rows.h ANDs one row of
+each.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ import numpy as np
 from . import layout
 from .columns import Columns, Entry
 from .layout import Array, Feature, Sizes
+from .packing import KernelRows, kernel_rows
+from .patterns import masks, patterns_of, telling
 from .pool import Pool
 
 __all__ = ["NO_ROW", "Columns", "Compiled", "Entry", "Place", "SetWorld", "Touched"]
 
 NO_ROW = 0
 """Satisfies nothing: what should never be looked up matches no rule."""
+NEUTRAL_ROW = 1
+"""Of fields that no rule names."""
 
 Trie = dict[tuple[int, bytes], int]
 """(prefix length, 16 bytes) -> row."""
@@ -48,21 +53,22 @@ class SetWorld:
 class Touched:
     """What a change has written: the rest of the other copy in the kernel is the same."""
 
-    words: set[int] = field(default_factory=set)
-    """Columns of the rows."""
     rows: set[int] = field(default_factory=set)
+    whole: set[int] = field(default_factory=set)
     tables: set[str] = field(default_factory=set)
     blocks: set[int] = field(default_factory=set)
     leaves: set[int] = field(default_factory=set)
+    leaves4: set[int] = field(default_factory=set)
     positions: set[int] = field(default_factory=set)
 
     def __or__(self, other: Touched) -> Touched:
         return Touched(
-            self.words | other.words,
             self.rows | other.rows,
+            self.whole | other.whole,
             self.tables | other.tables,
             self.blocks | other.blocks,
             self.leaves | other.leaves,
+            self.leaves4 | other.leaves4,
             self.positions | other.positions,
         )
 
@@ -71,6 +77,9 @@ class Group:
     """The rows of one group of fields. `rows` are their numbers, shape (k,)."""
 
     rows: Array
+    alike = True
+    """Rows are packed; else whole, and made before those of groups whose rows are alike. bpf/rows.h
+    reads either kind in its own way."""
 
     def satisfied(self, columns: Columns) -> Array:
         """Which rules each row's packets satisfy: bool, shape (k, n)."""
@@ -101,23 +110,32 @@ class Compiled:
     """
 
     def __init__(self, entries: Sequence[Entry], positions: int) -> None:
-        self._sizes = sizes = Sizes(positions=positions)
+        self._sizes = Sizes(positions=positions)
         self.entries = list(entries)
         self.capacity = positions
-        self.aggregates = sizes.aggregates
         self.positions = spread(len(self.entries), positions)
         self.tables: Array = np.zeros((), dtype=layout.TABLES)
-        self.rows = Pool("<u8", (sizes.row_bytes // 8,), room=512 + 3 * len(self.entries))
+        room = 512 + 3 * len(self.entries)
+        self.rows = Pool("<u8", (positions // 64,), room=room)
         self.rows.take()  # NO_ROW
         self.blocks = Pool("<u4", (256,), room=64 + 4 * len(self.entries))
         self.leaves = Pool(layout.LEAVES)
+        self.leaves4 = Pool(layout.LEAVES4, room=64 + len(self.entries))
         self.rules: Array = np.zeros(positions, dtype=layout.RULE)
+        self._patterns: Array = np.zeros(positions, dtype="u1")
+        """By position, as `rules`."""
+        self._telling: tuple[str, ...] = ()
         self.class_rows: Array = np.zeros(1, dtype=layout.CLASS_ROWS)
         self.src6: Trie = {}
         self.dst6: Trie = {}
         self.features = Feature(0)
         self.groups: list[Group] = []
         self.touched = Touched()
+        self._columns: set[int] = set()
+        self._fresh: set[int] = set()
+        """What pack_touched() is to follow: columns of the rows' words, and rows."""
+        self.kernel_rows: KernelRows
+        """What the kernel gets of `rows`, once pack() is called."""
         self.basis: object = None
         self.source: object = None
         """Policy, places and sets, and the rules: what it was compiled from, as its maker compares
@@ -126,6 +144,7 @@ class Compiled:
         """Rules that have gone since it was compiled."""
         self.shrunk = False
         """`features` may be more than it uses."""
+        self.pack()
 
     @property
     def need(self) -> Sizes:
@@ -135,6 +154,8 @@ class Compiled:
             rows=self.rows.count,
             blocks=max(self.blocks.count, 1),
             leaves=max(self.leaves.count, 1),
+            leaves4=max(self.leaves4.count, 1),
+            whole=max(self.kernel_rows.whole.count, 1),
             prefixes6=max(len(self.src6), len(self.dst6), 1),
             class_rows=len(self.class_rows),
         )
@@ -150,14 +171,8 @@ class Compiled:
     def add_rows(self, words: Array) -> int:
         """Rows with these words, (k, words) u64; the first one's number."""
         first = self.rows.take(len(words))
-        self.rows.data[first:, self.aggregates :] = words
-        self.aggregate(first)
+        self.rows.data[first:] = words
         return first
-
-    def aggregate(self, first: int) -> None:
-        """Write the aggregates of the rows from number `first` on."""
-        rows = self.rows.data[first:]
-        rows[:, : self.aggregates] = layout.aggregates(rows[:, self.aggregates :], self._sizes)
 
     def add_group(self, group: Group, columns: Columns) -> None:
         """The rows of a group that satisfied() describes whole, in its order: consecutive ones."""
@@ -168,39 +183,73 @@ class Compiled:
     def copy_row(self, row: int) -> int:
         """A new row that equals `row`."""
         new = self.rows.take()
-        self.rows.data[new] = self.rows.data[row]
-        self.touched.rows.add(new)
+        self.rewrite_row(new, row)
         return new
+
+    def rewrite_row(self, row: int, like: int) -> None:
+        """Make a row equal another one."""
+        self.rows.data[row] = self.rows.data[like]
+        self._fresh.add(row)
+
+    # -- the kernel's form of the rows -----------------------------------------------------------
+
+    def set_patterns(self, columns: Columns) -> None:
+        """Find what tells the rules, all of `entries`, apart."""
+        self._telling = telling(columns)
+        self._patterns[self.positions] = patterns_of(columns, self._telling)
+
+    def pack(self) -> None:
+        """Make `kernel_rows`, when all rows are written."""
+        starts = [int(group.rows[0]) for group in self.groups if group.alike and len(group.rows)]
+        patterns = masks(self._patterns)
+        self.kernel_rows = kernel_rows(self.rows.data, self._sizes, patterns, starts)
+
+    def pack_touched(self) -> bool:
+        """Bring them up to date; False when the generation had better be compiled anew."""
+        touched, kernel = self.touched, self.kernel_rows
+        patterns = masks(self._patterns)
+        done = kernel.update(self.rows.data, self._columns, self._fresh, patterns)
+        touched.rows |= kernel.written
+        touched.whole |= kernel.written_whole
+        kernel.written, kernel.written_whole = set(), set()
+        self._columns, self._fresh = set(), set()
+        return done
+
+    def widen(self, positions: int) -> None:
+        """Room for more positions, as the maps have it."""
+        self._sizes = Sizes(positions=positions)
+        words = self.rows.data
+        self.rows = Pool("<u8", (positions // 64,), room=len(words))
+        self.rows.take(len(words))
+        self.rows.data[:, : words.shape[1]] = words
+        self.rules = np.append(self.rules, np.zeros(positions - self.capacity, layout.RULE))
+        self._patterns = np.append(self._patterns, np.zeros(positions - self.capacity, "u1"))
+        self.capacity = positions
+        self.pack()
 
     # -- columns of bits, for delta.py -----------------------------------------------------------
 
-    def set_bit(self, rows: Array, position: int) -> None:
-        """One rule into rows, by their numbers."""
-        word = self.aggregates + position // 64
-        self.rows.data[rows, word] |= np.uint64(1 << position % 64)
-        self._column_changed(position // 64)
+    def place(self, columns: Columns, n: int, position: int, rows: Array) -> None:
+        """Rule `n` of `columns` at a free position; `rows` are the numbers of those it is in."""
+        entry = columns.entries[n]
+        self.rules[position] = (entry.slot, entry.kernel_action, entry.expires)
+        self._patterns[position] = patterns_of(Columns([entry]), self._telling)[0]
+        self.rows.data[rows, position // 64] |= np.uint64(1 << position % 64)
+        self._columns.add(position // 64)
+        self.touched.positions.add(position)
 
-    def clear_bit(self, position: int) -> None:
+    def clear(self, position: int) -> None:
         """One rule out of every row."""
-        word = self.aggregates + position // 64
-        self.rows.data[:, word] &= np.uint64(~(1 << position % 64) & (1 << 64) - 1)
-        self._column_changed(position // 64)
-
-    def _column_changed(self, word: int) -> None:
-        self.touched.words.add(self.aggregates + word)
-        if not self.aggregates:
-            return
-        bit = np.uint64(1 << word % 64)
-        aggregate = self.rows.data[:, word // 64]
-        full = self.rows.data[:, self.aggregates + word] != 0
-        self.rows.data[:, word // 64] = np.where(full, aggregate | bit, aggregate & ~bit)
-        self.touched.words.add(word // 64)
+        self.rows.data[:, position // 64] &= np.uint64(~(1 << position % 64) & (1 << 64) - 1)
+        self.rules[position] = 0
+        self._columns.add(position // 64)
+        self.touched.positions.add(position)
 
     def shift(self, low: int, high: int, step: int) -> None:
         """Move the rules at positions low..high, all taken, by one place (`step` 1 or -1)."""
         first, last = min(low, low + step), max(high, high + step)
         w0, w1 = first // 64, last // 64
-        part = self.rows.data[:, self.aggregates + w0 : self.aggregates + w1 + 1]
+        part = self.rows.data[:, w0 : w1 + 1]
         # In words, not unpacked: with few gaps that would be 16 kB a row.
         moved = np.empty_like(part)
         one, top = np.uint64(1), np.uint64(63)
@@ -219,15 +268,14 @@ class Compiled:
         moved &= taken
         part &= stay
         part |= moved
-        for word in range(w0, w1 + 1):
-            self._column_changed(word)
-        self.rules[low + step : high + step + 1] = self.rules[low : high + 1].copy()
+        self._columns.update(range(w0, w1 + 1))
+        for by_position in (self.rules, self._patterns):
+            by_position[low + step : high + step + 1] = by_position[low : high + 1].copy()
         self.touched.positions.update(range(first, last + 1))
 
     # -- for tests and people --------------------------------------------------------------------
 
     def satisfying(self, row: int) -> set[int]:
         """The places in `entries` of the rules in a row."""
-        words = self.rows.data[row, self.aggregates :]
-        bits = np.unpackbits(words.view(np.uint8), bitorder="little")
+        bits = np.unpackbits(self.rows.data[row].view(np.uint8), bitorder="little")
         return set(np.flatnonzero(bits[self.positions]).tolist()) if self.positions else set()

@@ -15,7 +15,7 @@ import numpy as np
 from . import layout
 from .columns import ABSENT, FRAGMENTS, Columns
 from .errors import Full
-from .generation import Compiled, Group, Place
+from .generation import NEUTRAL_ROW, Compiled, Group, Place
 from .layout import BYTE_HIDDEN, ICMP_HIDDEN, LENGTH_HIDDEN, VLAN_HIDDEN, Array, Feature
 
 ICMP, TCP, ICMPV6 = 1, 6, 58
@@ -49,12 +49,15 @@ NEUTRAL = (
 class Neutral(Group):
     """Every rule is satisfied by fields that none names: a program may look at them all the same."""
 
+    alike = False
+
     def __init__(self, g: Compiled, columns: Columns) -> None:
-        for name in NEUTRAL:
-            g.tables[name] = g.rows.count
-        for name in ("src", "dst"):
-            g.class_rows[name] = g.rows.count
         g.add_group(self, columns)
+        assert self.rows.tolist() == [NEUTRAL_ROW]
+        for name in NEUTRAL:
+            g.tables[name] = NEUTRAL_ROW
+        for name in ("src", "dst"):
+            g.class_rows[name] = NEUTRAL_ROW
 
     def satisfied(self, columns: Columns) -> Array:
         return np.ones((1, len(columns)), dtype=bool)
@@ -65,6 +68,8 @@ class Neutral(Group):
 
 class What(Group):
     """Family, protocol, TCP flags, ICMP type and code, fragment, ethertype."""
+
+    alike = False
 
     def __init__(self, g: Compiled, columns: Columns) -> None:
         c = columns
@@ -243,6 +248,8 @@ class _Here:
 class Where(Group):
     """Interface, direction and VLAN: a run of VLAN classes for each attachment."""
 
+    alike = False
+
     def __init__(self, g: Compiled, columns: Columns, places: Sequence[Place]) -> None:
         self._places = [_Here(place) for place in places]
         low = columns.vlan
@@ -278,6 +285,8 @@ class Where(Group):
 
 class Header(Group):
     """IP length and TTL or hop limit."""
+
+    alike = False
 
     def __init__(self, g: Compiled, columns: Columns) -> None:
         c = columns

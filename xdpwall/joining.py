@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
 from .address6 import leaf
+from .addresses4 import leaf4
 from .generation import Compiled
-from .layout import BLOCK, LEAF, Array
+from .layout import BLOCK, CHAIN, LEAF, Array
+from .pool import Pool
 
 _FLAGS = np.uint32(BLOCK | LEAF)
 _NUMBER = ~(BLOCK | LEAF) & 0xFFFFFFFF
+_CHAINS: Mapping[int, int] = {4: CHAIN, 6: 1}
+"""Leaves in a row, by family."""
 
 
 def insert(
@@ -46,6 +51,10 @@ class _Insertion:
         found = self.g.blocks.data[block]
         return found
 
+    def leaves(self) -> Pool:
+        """Of the prefix's family."""
+        return self.g.leaves4 if self.family == 4 else self.g.leaves
+
     def at_level(self, block: int | None, done: int) -> None:
         bits = 8 if done else 16
         index = self.address >> (self.width - done - bits) & ((1 << bits) - 1)
@@ -56,43 +65,74 @@ class _Insertion:
         entry = int(self.entries(block)[index])
         if entry & BLOCK:
             below = entry & _NUMBER
-        elif self.family == 6 and not entry & LEAF:
-            made = leaf(self.g, self.address, self.length, self.new, entry)
-            self.entries(block)[index] = made
-            return
         else:
+            chain, _ = self.chain(entry)
+            if len(chain) < _CHAINS[self.family]:
+                self.link(block, index, chain)
+                return
             below = self.open(entry, done + bits)
             self.entries(block)[index] = BLOCK | below
         self.at_level(below, done + bits)
 
-    def open(self, entry: int, done: int) -> int:
-        """A block in place of a row, or of a leaf, whose prefix moves into it."""
-        g = self.g
-        number = g.blocks.take()
-        block = self.entries(number)
-        if not entry & LEAF:
-            block[:] = entry
-            return number
-        found = g.leaves.data[entry & _NUMBER]
-        block[:] = found["outside"]
-        address = int.from_bytes(found["address"].tobytes(), "big")
+    def chain(self, entry: int) -> tuple[list[int], int]:
+        """The leaves that an entry leads to, one after the other, and the row behind them."""
+        leaves: list[int] = []
+        while entry & LEAF:
+            leaves.append(entry & _NUMBER)
+            entry = int(self.leaves().data["outside"][leaves[-1]])
+        return leaves, entry
+
+    def prefix_of(self, leaf: int) -> tuple[int, int]:
+        """(address, length)"""
+        found = self.leaves().data[leaf]
+        if self.family == 4:
+            return int(found["address"]), int(found["mask"]).bit_count()
         length = int.from_bytes(found["mask"].tobytes(), "big").bit_count()
-        index = address >> (self.width - done - 8) & 0xFF
-        if length - done <= 8:
-            block[index : index + (1 << (8 - (length - done)))] = found["inside"]
+        return int.from_bytes(found["address"].tobytes(), "big"), length
+
+    def lead(self, leaf: int, outside: int) -> None:
+        """Where a leaf leads addresses that are not its own."""
+        self.leaves().data["outside"][leaf] = outside
+        touched = self.g.touched
+        (touched.leaves4 if self.family == 4 else touched.leaves).add(leaf)
+
+    def link(self, block: int | None, index: int, chain: list[int]) -> None:
+        """A leaf more, behind those of longer prefixes."""
+        at = sum(self.prefix_of(leaf)[1] > self.length for leaf in chain)
+        before = int(self.entries(block)[index])
+        if at:
+            before = int(self.leaves().data["outside"][chain[at - 1]])
+        make = leaf4 if self.family == 4 else leaf
+        made = make(self.g, self.address, self.length, self.new, before)
+        if at:
+            self.lead(chain[at - 1], made)
         else:
-            block[index] = entry
+            self.entries(block)[index] = made
+
+    def open(self, entry: int, done: int) -> int:
+        """A block in place of leaves, or of a row; the leaves' prefixes move into it."""
+        chain, row = self.chain(entry)
+        number = self.g.blocks.take()
+        block = self.entries(number)
+        block[:] = row
+        for found in reversed(chain):
+            address, length = self.prefix_of(found)
+            index = address >> (self.width - done - 8) & 0xFF
+            if length - done <= 8:
+                inside = self.leaves().data["inside"][found]
+                block[index : index + (1 << (8 - (length - done)))] = inside
+            else:
+                self.lead(found, int(block[index]))
+                block[index] = LEAF | found
         return number
 
     def replace(self, entries: Array) -> None:
         """In these entries and in everything below them."""
-        g = self.g
         entries[entries == self.old] = self.new
         below = entries[entries & _FLAGS != 0]
-        leaves = (below[below & np.uint32(BLOCK) == 0] & np.uint32(_NUMBER)).tolist()
-        for number in leaves:
-            if g.leaves.data[number]["outside"] == self.old:
-                g.leaves.data["outside"][number] = self.new
-                g.touched.leaves.add(number)
+        for entry in below[below & np.uint32(BLOCK) == 0].tolist():
+            leaves, row = self.chain(entry)
+            if row == self.old:
+                self.lead(leaves[-1], self.new)
         for number in (below[below & np.uint32(BLOCK) != 0] & np.uint32(_NUMBER)).tolist():
             self.replace(self.entries(number))

@@ -25,6 +25,7 @@ VLAN_NONE = 4096
 VLAN_HIDDEN = 4097
 BLOCK = 0x80000000
 LEAF = 0x40000000
+CHAIN = 4
 RULE_LOG = 0x80000000
 """In a rule's action: packets that match are reported."""
 EVENT_BYTES = 256
@@ -34,8 +35,15 @@ TAP_ANY = 0xFFFFFFFF
 
 MAX_POSITIONS = 16384
 MIN_POSITIONS = 64
+PACKED_POSITIONS = 2048
+"""Rows are packed from so many positions on; below, they are hardly longer than packed ones."""
+MAX_WHOLE = 65536
+"""Whole rows: a packed one has 16 bits for the number of its own."""
 CONTROL_WORDS = 2
 CLASSES = 65536
+PATTERNS = 4
+AGGREGATES = 4
+PATCHES = 6
 CLASS_STEPS = 8
 OCCUPIED_BITS = 24
 OCCUPIED_WORDS = 1 << (OCCUPIED_BITS - 6)
@@ -149,6 +157,21 @@ LEAVES = np.dtype(
     [("address", "u1", (16,)), ("mask", "u1", (16,)), ("inside", "<u4"), ("outside", "<u4")]
 )
 """struct xw_leaf."""
+
+ROW = np.dtype(
+    [
+        ("segments", "<u8", (PATTERNS,)),
+        ("aggregates", "<u8", (AGGREGATES,)),
+        ("which", "u1", (PATCHES,)),
+        ("whole", "<u2"),
+        ("patch", "<u8", (PATCHES,)),
+        ("pad", "<u8"),
+    ]
+)
+"""struct xw_row."""
+
+LEAVES4 = np.dtype([("address", "<u4"), ("mask", "<u4"), ("inside", "<u4"), ("outside", "<u4")])
+"""struct xw_leaf4."""
 
 PREFIX4 = np.dtype([("bits", "<u4"), ("address", "u1", (4,))])
 """struct xw_prefix4."""
@@ -274,6 +297,9 @@ class Sizes:
     rows: int = 256
     blocks: int = 64
     leaves: int = 64
+    leaves4: int = 64
+    whole: int = 1
+    """Whole rows, of which packed ones say how they differ."""
     prefixes6: int = 1
     class_rows: int = 1
     set4: int = 1
@@ -281,14 +307,24 @@ class Sizes:
     set6: int = 1
 
     @property
-    def aggregates(self) -> int:
-        """u64s in front of a row: one bit a word; none for a row of one word."""
-        return 0 if self.positions <= 64 else max(1, self.positions // 4096)
+    def packed(self) -> bool:
+        """Is a row a ROW?"""
+        return self.positions >= PACKED_POSITIONS
+
+    @property
+    def segment_words(self) -> int:
+        """Words of 64 positions in a segment."""
+        return max(1, self.positions // 4096)
+
+    @property
+    def word_bytes(self) -> int:
+        """Bytes of a row's words."""
+        return self.positions // 8
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row, aggregates and words."""
-        return 8 * (self.aggregates + self.positions // 64)
+        """Bytes of a row in the kernel."""
+        return ROW.itemsize if self.packed else 8 * (self.positions > 64) + self.word_bytes
 
     @property
     def sets(self) -> bool:
@@ -308,13 +344,3 @@ class Sizes:
 
 def _power_of_two(n: int) -> int:
     return 1 << max(0, n - 1).bit_length()
-
-
-def aggregates(words: Array, sizes: Sizes) -> Array:
-    """The aggregates, (n, sizes.aggregates) u64, of (n, positions / 64) words."""
-    if not sizes.aggregates:
-        return np.zeros((len(words), 0), dtype="<u8")
-    out = np.zeros((len(words), sizes.aggregates * 8), dtype=np.uint8)
-    bits = np.packbits(words != 0, axis=1, bitorder="little")
-    out[:, : bits.shape[1]] = bits
-    return out.view("<u8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from . import layout
 from .eventmaps import EVENT_MAPS
 from .generation import Compiled, Touched, Trie
+from .growing import grown
 from .kernel import bpffs
 from .kernel.maps import Map, MapType
 from .kernel.objects import MapSize, load_object
@@ -21,7 +23,10 @@ from .tapmaps import TAP_MAPS
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
 SHARED = ("control", "counters", "totals", "fragments", *EVENT_MAPS, *TAP_MAPS)
 SETS = ("set4", "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
-MAP_SET = ("tables", "blocks", "leaves", "rows", "rules", "class_rows", *TRIES, *SETS)
+MAP_SET = (
+    "tables", "blocks", "leaves", "leaves4", "rows", "whole_rows", "rules", "class_rows",
+    *TRIES, *SETS,
+)  # fmt: skip
 
 Array = np.ndarray[Any, Any]
 
@@ -58,12 +63,14 @@ class MapSet:
         """The set pinned as maps-<number>."""
         maps = {name: Map.open_pinned(folder / f"maps-{number}" / name) for name in MAP_SET}
         positions = maps["rules"].info.max_entries // 2
-        row_bytes = Sizes(positions=positions).row_bytes
+        one = Sizes(positions=positions)
         sizes = Sizes(
             positions=positions,
-            rows=maps["rows"].info.value_size // row_bytes,
+            rows=maps["rows"].info.value_size // one.row_bytes,
+            whole=maps["whole_rows"].info.value_size // one.word_bytes,
             blocks=maps["blocks"].info.value_size // 1024,
             leaves=maps["leaves"].info.max_entries // 2,
+            leaves4=maps["leaves4"].info.max_entries // 2,
             prefixes6=maps["src6_0"].info.max_entries,
             class_rows=maps["class_rows"].info.max_entries // 2,
             set4=maps["set4"].info.max_entries,
@@ -93,11 +100,14 @@ class MapSet:
         s = self.sizes
         return {
             "positions": s.positions,
-            "aggregates": s.aggregates,
+            "segment_words": s.segment_words,
             "row_mask": s.rows - 1,
             "row_bytes": s.row_bytes,
+            "packed": int(s.packed),
+            "whole_mask": s.whole - 1,
             "block_mask": s.blocks - 1,
             "leaf_mask": s.leaves - 1,
+            "leaf4_mask": s.leaves4 - 1,
             "class_mask": s.class_rows - 1,
         }
 
@@ -107,14 +117,15 @@ class MapSet:
         return map_sizes(self.sizes)
 
     def write(self, copy: int, compiled: Compiled) -> None:
-        """Fill one copy. The caller knows that no packet is judged by it."""
-        rows = compiled.rows.data
-        if compiled.capacity != self.sizes.positions:
-            rows = self._widened(rows[:, compiled.aggregates :])
-        self._array("rows", copy, "<u8")[: rows.size] = rows.ravel()
+        """Fill one copy with what has as many positions. The caller knows that no packet is judged
+        by it."""
+        kernel = compiled.kernel_rows
+        self._rows(copy)[: kernel.rows.count] = kernel.rows.data
+        self._whole(copy)[: kernel.whole.count] = kernel.whole.data
         blocks = compiled.blocks.data
         self._array("blocks", copy, "<u4")[: blocks.size] = blocks.ravel()
         self._leaves(copy)[: compiled.leaves.count] = compiled.leaves.data
+        self._leaves4(copy)[: compiled.leaves4.count] = compiled.leaves4.data
         self._class_rows(copy)[: len(compiled.class_rows)] = compiled.class_rows
         self._array("tables", copy, layout.TABLES)[0] = compiled.tables
         self._rules(copy)[: len(compiled.rules)] = compiled.rules
@@ -124,43 +135,35 @@ class MapSet:
     def write_touched(self, copy: int, compiled: Compiled, touched: Touched) -> None:
         """Bring one copy, which differs from `compiled` in what was touched, up to date. Both have
         as many positions; the caller knows that no packet is judged by the copy."""
-        rows = compiled.rows.data
-        count, width = rows.shape
-        there = self._array("rows", copy, "<u8")[: count * width].reshape(count, width)
-        for word in touched.words:
-            there[:, word] = rows[:, word]
-        for row in touched.rows:
-            there[row] = rows[row]
+        kernel = compiled.kernel_rows
+        at = list(touched.rows)
+        self._rows(copy)[at] = kernel.rows.data[at]
+        at = list(touched.whole)
+        self._whole(copy)[at] = kernel.whole.data[at]
         blocks = self._array("blocks", copy, "<u4").reshape(-1, 256)
         for block in touched.blocks:
             blocks[block] = compiled.blocks.data[block]
         leaves = self._leaves(copy)
         for leaf in touched.leaves:
             leaves[leaf] = compiled.leaves.data[leaf]
+        at = list(touched.leaves4)
+        self._leaves4(copy)[at] = compiled.leaves4.data[at]
         tables = self._array("tables", copy, layout.TABLES)
         for name in touched.tables:
             tables[name][0] = compiled.tables[name]
         at = list(touched.positions)
         self._rules(copy)[at] = compiled.rules[at]
 
-    def _widened(self, words: Array) -> Array:
-        """Rows for more positions than they were made for."""
-        rows = np.zeros((len(words), self.sizes.row_bytes // 8), dtype="<u8")
-        rows[:, self.sizes.aggregates : self.sizes.aggregates + words.shape[1]] = words
-        rows[:, : self.sizes.aggregates] = layout.aggregates(
-            rows[:, self.sizes.aggregates :], self.sizes
-        )
-        return rows
-
-    def copy_from(self, other: MapSet, copy: int) -> None:
-        """Take over one copy of a smaller set, into the copy of the same number."""
+    def copy_from(self, other: MapSet, copy: int, rows: Array, whole: Array) -> None:
+        """Take over one copy of a smaller set, into the copy of the same number. `rows` and `whole`
+        are its rows, grown."""
         old = other.sizes
-        source = other._array("rows", copy, "<u8")[: old.rows * old.row_bytes // 8]
-        rows = self._widened(source.reshape(old.rows, -1)[:, old.aggregates :])
-        self._array("rows", copy, "<u8")[: rows.size] = rows.ravel()
+        self._rows(copy)[: len(rows)] = rows
+        self._whole(copy)[: len(whole)] = whole
         blocks = other._array("blocks", copy, "<u4")[: old.blocks * 256]
         self._array("blocks", copy, "<u4")[: blocks.size] = blocks
         self._leaves(copy)[: old.leaves] = other._leaves(copy)
+        self._leaves4(copy)[: old.leaves4] = other._leaves4(copy)
         self._class_rows(copy)[: old.class_rows] = other._class_rows(copy)
         self._array("tables", copy, layout.TABLES)[0] = other._array("tables", copy, layout.TABLES)[
             0
@@ -174,11 +177,14 @@ class MapSet:
     def grown(self, sizes: Sizes, shared: Mapping[str, Map], copy: int) -> MapSet:
         """Bigger maps that hold the same ruleset, in the copy of the same number, and the same
         sets. Those maps of the sets that are large enough go on in the new set. Raises Full."""
+        tables = self._array("tables", copy, layout.TABLES)[0]
+        rows, whole = grown(self._rows(copy), self._whole(copy), tables, self.sizes, sizes)
+        sizes = sizes.grown_to(replace(sizes, whole=len(whole)))
         before, after = map_sizes(self.sizes), map_sizes(sizes)
         kept = {name: self.maps[name] for name in SETS if before[name] == after[name]}
         bigger, _ = MapSet.create(sizes, shared, kept)
         try:
-            bigger.copy_from(self, copy)
+            bigger.copy_from(self, copy, rows, whole)
             for name in SETS:
                 if name not in kept:
                     _copy_all(self.maps[name], bigger.maps[name])
@@ -199,6 +205,20 @@ class MapSet:
 
     def _leaves(self, copy: int) -> Array:
         return self._half("leaves", copy, layout.LEAVES, self.sizes.leaves)
+
+    def _leaves4(self, copy: int) -> Array:
+        return self._half("leaves4", copy, layout.LEAVES4, self.sizes.leaves4)
+
+    def _rows(self, copy: int) -> Array:
+        s = self.sizes
+        if s.packed:
+            return self._array("rows", copy, layout.ROW)
+        found: Array = self._array("rows", copy, "<u8").reshape(s.rows, -1)
+        return found
+
+    def _whole(self, copy: int) -> Array:
+        found: Array = self._array("whole_rows", copy, "<u8").reshape(self.sizes.whole, -1)
+        return found
 
     def _class_rows(self, copy: int) -> Array:
         return self._half("class_rows", copy, layout.CLASS_ROWS, self.sizes.class_rows)
@@ -244,7 +264,9 @@ def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
     return {
         "rows": MapSize(value_size=sizes.rows * sizes.row_bytes),
         "blocks": MapSize(value_size=sizes.blocks * 1024),
+        "whole_rows": MapSize(value_size=sizes.whole * sizes.word_bytes),
         "leaves": MapSize(max_entries=2 * sizes.leaves),
+        "leaves4": MapSize(max_entries=2 * sizes.leaves4),
         "rules": MapSize(max_entries=2 * sizes.positions),
         **{name: MapSize(max_entries=sizes.prefixes6) for name in TRIES},
         "class_rows": MapSize(max_entries=2 * sizes.class_rows),

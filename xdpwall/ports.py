@@ -105,8 +105,7 @@ class Ports(Group):
         parents, table = split
         for part in parents:
             new = self._first + self._classes
-            g.rows.data[new] = g.rows.data[self._first + part]
-            g.touched.rows.add(new)
+            g.rewrite_row(new, self._first + part)
             self._classes += 1
         if parents:
             self._table[:] = table

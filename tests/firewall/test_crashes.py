@@ -64,10 +64,8 @@ def test_a_growth_that_never_swapped_the_programs(site: Site) -> None:
             dataplane = instance.dataplane()
             assert dataplane is not None
             sizes = dataplane.sets.sizes
-            bigger = type(dataplane.sets).create(
-                sizes.grown_to(type(sizes)(positions=sizes.positions * 2)), dataplane._shared
-            )[0]
-            bigger.copy_from(dataplane.sets, dataplane.control.copy)
+            sizes = sizes.grown_to(type(sizes)(positions=sizes.positions * 2))
+            bigger = dataplane.sets.grown(sizes, dataplane._shared, dataplane.control.copy)
             bigger.pin(site.settings.bpffs, 99)
             bigger.close()
     with site.open() as firewall:

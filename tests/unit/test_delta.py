@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from tests.support import kernelrows
 from tests.support.duel.ruledraw import draw_rules
 from xdpwall import address6, addressgroups, layout
 from xdpwall.columns import Columns, Entry
@@ -36,7 +37,7 @@ def whole(g: Sequence[Entry], least: int = 0) -> Compiled:
 
 
 def changed(g: Compiled, at: int, gone: int, new: Sequence[Entry]) -> Compiled:
-    """In place where that is possible; the aggregates are right and spare rows empty."""
+    """In place where that is possible; the kernel gets the same and spare rows are empty."""
     if not apply(g, Edit(at, gone, new)):
         now = [*g.entries[:at], *new, *g.entries[at + gone :]]
         return whole(now, g.capacity)
@@ -45,10 +46,9 @@ def changed(g: Compiled, at: int, gone: int, new: Sequence[Entry]) -> Compiled:
 
 
 def check_rows(g: Compiled) -> None:
-    rows = g.rows.data
-    words = rows[:, g.aggregates :]
-    assert np.array_equal(rows[:, : g.aggregates], layout.aggregates(words, g._sizes))
-    assert not rows[0].any(), "row 0 satisfies nothing"
+    words = g.rows.data
+    kernelrows.check(g)
+    assert not words[0].any(), "row 0 satisfies nothing"
     assert g.positions == sorted(set(g.positions)) and len(g.positions) == len(g.entries)
     taken = np.zeros(g.capacity, dtype=bool)
     taken[g.positions] = True
@@ -68,6 +68,12 @@ def row4(g: Compiled, name: str, address: int) -> int:
     for shift in (8, 0):
         if entry & BLOCK:
             entry = int(g.blocks.data[entry & ~BLOCK][address >> shift & 255])
+    for _ in range(layout.CHAIN):
+        if not entry & LEAF:
+            break
+        leaf = g.leaves4.data[entry & ~LEAF]
+        outside = (address ^ int(leaf["address"])) & int(leaf["mask"])
+        entry = int(leaf["outside" if outside else "inside"])
     return entry
 
 

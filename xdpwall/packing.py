@@ -1,0 +1,294 @@
+"""Rows as the kernel has them (bpf/xdpwall.h, struct xw_row), of a generation's rows as words. Pure.
+
+A row begins with a summary, where rules that satisfy it are: by segment for each pattern of rules,
+and by word. Where there are thousands of rules, rows are packed too. Rows of one group of fields
+are alike: a prefix satisfies what every address does, and its own few rules. So the kernel has the
+few words in which a row differs from a whole row: 128 bytes instead of 2 kB, which caches and TLBs
+hold for thousands of prefixes (docs/concepts/ten-thousand-rules.md). What differs in more words is
+a whole row itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+
+from .layout import AGGREGATES, PATCHES, PATTERNS, ROW, Array, Sizes
+from .pool import Pool
+
+_MOST_BASES = 256
+"""Rows of one group that others are held against before what is left becomes whole rows."""
+_MOST_CROWDED = 64
+"""Rows that may become whole at once, for one rule."""
+_STRIDE = 4
+"""Rows are compared by every so many words first, which is enough to tell most apart."""
+_ONE = np.uint64(1)
+
+
+class KernelRows(Protocol):
+    """`rows` and `whole` are what the kernel gets; `written` and `written_whole` the numbers of
+    those that update() changed, until somebody clears them."""
+
+    rows: Pool
+    whole: Pool
+    written: set[int]
+    written_whole: set[int]
+
+    def update(
+        self, words: Array, columns: Collection[int], fresh: Collection[int], patterns: Array
+    ) -> bool:
+        """Follow `words`, of which whole columns may have changed, and rows `fresh` in any way.
+
+        False, and good for nothing any more, when they had better be made anew.
+        """
+
+
+def kernel_rows(words: Array, sizes: Sizes, patterns: Array, starts: Iterable[int]) -> KernelRows:
+    """The kernel's form of rows, (n, positions / 64) u64.
+
+    `patterns`: the positions of each pattern's rules, (PATTERNS, positions / 64) u64. `starts`:
+    where rows begin that are alike; those before the first are whole.
+    """
+    if sizes.packed:
+        return Packed(words, sizes, patterns, starts)
+    return Plain(words, sizes, patterns)
+
+
+class Plain:
+    """Rows of few positions: the summary of all patterns in one u64, and the words."""
+
+    def __init__(self, words: Array, sizes: Sizes, patterns: Array) -> None:
+        self._summary = int(sizes.positions > 64)
+        self.rows = Pool("<u8", (sizes.row_bytes // 8,), room=len(words))
+        self.whole = Pool("<u8", (1,), room=1)
+        self.written: set[int] = set()
+        self.written_whole: set[int] = set()
+        self.update(words, range(words.shape[1]), (), patterns)
+
+    def update(
+        self, words: Array, columns: Collection[int], fresh: Collection[int], patterns: Array
+    ) -> bool:
+        """See KernelRows."""
+        self.rows.take(len(words) - self.rows.count)
+        if fresh:
+            columns = range(words.shape[1])
+        before = self.rows.data.copy()
+        for word in columns:
+            column = words[:, word]
+            self.rows.data[:, self._summary + word] = column
+            if self._summary:
+                summary = self.rows.data[:, 0]
+                for number, mask in enumerate(patterns[:, word]):
+                    _put_bit(summary, 16 * number + word, column & mask != 0)
+        self.written.update(np.flatnonzero((self.rows.data != before).any(axis=1)).tolist())
+        return True
+
+
+class Packed:
+    """Rows of thousands of positions."""
+
+    def __init__(self, words: Array, sizes: Sizes, patterns: Array, starts: Iterable[int]) -> None:
+        self._words = sizes.positions // 64
+        self._segment = sizes.segment_words
+        self.rows = Pool(ROW, room=len(words) + 64)
+        self.whole = Pool("<u8", (self._words,))
+        self.written: set[int] = set()
+        self.written_whole: set[int] = set()
+        self._owner: list[int] = []
+        """The row that each whole one is."""
+        self._count = Pool("u1", room=len(words) + 64)
+        """Patches in use of each row; the others repeat the first."""
+        self._some = Pool("<u8", (PATTERNS, AGGREGATES), room=len(words) + 64)
+        """Bit w & 63 of [row, p, w >> 6]: the row satisfies rules of pattern p in word w."""
+        self._take(len(words))
+        edges = sorted({*starts, len(words)})
+        self._new_whole(words[: edges[0]], np.arange(edges[0]))
+        for first, end in pairwise(edges):
+            self._pack(words, first, end)
+        self._are_whole(words, range(self.whole.count))
+        self._summarize(patterns)
+
+    def _take(self, count: int) -> None:
+        for pool in (self.rows, self._count, self._some):
+            pool.take(count)
+
+    # -- all of them -----------------------------------------------------------------------------
+
+    def _pack(self, words: Array, first: int, end: int) -> None:
+        words = words[first:end]
+        rest = np.arange(end - first)
+        sample = words[:, ::_STRIDE].copy()
+        for _ in range(_MOST_BASES):
+            if not len(rest):
+                break
+            base = self._new_whole(words[rest[:1]], first + rest[:1])
+            near = np.flatnonzero((sample != sample[0]).sum(axis=1) <= PATCHES)[1:]
+            if len(near):
+                differs = words[rest[near]] != words[rest[0]]
+                few = differs.sum(axis=1) <= PATCHES
+                near, differs = near[few], differs[few]
+            if len(near):
+                self._describe(first + rest[near], differs, words[rest[near]], base)
+            keep = np.ones(len(rest), dtype=bool)
+            keep[near] = keep[0] = False
+            rest, sample = rest[keep], sample[keep]
+        self._new_whole(words[rest], first + rest)
+
+    def _new_whole(self, words: Array, rows: Array) -> int:
+        """New whole rows, those of `rows`, which _are_whole() has to be told; the first's number."""
+        first = self.whole.take(len(words))
+        self.whole.data[first:] = words
+        self._owner.extend(rows.tolist())
+        return first
+
+    def _are_whole(self, words: Array, numbers: Sequence[int]) -> None:
+        """The rows that own these whole ones are nothing but them."""
+        rows, own = self.rows.data, np.array([self._owner[n] for n in numbers], dtype=np.int64)
+        # A row without a difference repeats word 0.
+        rows["which"][own], rows["whole"][own] = 0, numbers
+        rows["patch"][own] = words[own, :1]
+        self._count.data[own] = 1
+
+    def _become_whole(self, words: Array, row: int) -> None:
+        number = self._new_whole(words[row : row + 1], np.array([row]))
+        self._are_whole(words, [number])
+        self.written_whole.add(number)
+
+    def _describe(self, at: Array, differs: Array, words: Array, base: int) -> None:
+        """Rows `at` as differences, (k, words) bool, of their `words` from whole row `base`."""
+        differs[~differs.any(axis=1), 0] = True
+        row, word = np.nonzero(differs)
+        count = np.bincount(row, minlength=len(at))
+        slot = np.arange(len(row)) - (np.cumsum(count) - count)[row]
+        which = np.repeat(word[slot == 0, None], PATCHES, axis=1)
+        which[row, slot] = word
+        rows = self.rows.data
+        rows["which"][at], rows["whole"][at] = which, base
+        rows["patch"][at] = np.take_along_axis(words, which, axis=1)
+        self._count.data[at] = count
+
+    def _summarize(self, patterns: Array) -> None:
+        """The summaries of all rows: those of their whole rows, but for what is patched."""
+        rows, all_rows = self.rows.data, np.arange(self.rows.count)
+        bits = np.packbits((self.whole.data[:, None] & patterns) != 0, axis=2, bitorder="little")
+        of_whole = np.zeros((len(bits), PATTERNS, AGGREGATES), dtype="<u8")
+        of_whole.view("u1")[:, :, : bits.shape[2]] = bits
+        some = of_whole[rows["whole"]]
+        for slot in range(PATCHES):
+            word = rows["which"][:, slot].astype(np.int64)
+            bit = _ONE << (word & 63).astype(np.uint64)
+            for p, mask in enumerate(patterns):
+                on = (rows["patch"][:, slot] & mask[word]) != 0
+                some[all_rows, p, word >> 6] &= ~bit
+                some[all_rows, p, word >> 6] |= np.where(on, bit, np.uint64(0))
+        self._some.data[:] = some
+        rows["aggregates"] = np.bitwise_or.reduce(some, axis=1)
+        rows["segments"] = 0
+        per = 64 // self._segment
+        for number in range(self._segment):
+            shift = np.uint64(number * per)
+            rows["segments"] |= _every(some[:, :, number], self._segment) << shift
+
+    # -- what a change touches -------------------------------------------------------------------
+
+    def update(
+        self, words: Array, columns: Collection[int], fresh: Collection[int], patterns: Array
+    ) -> bool:
+        """See KernelRows."""
+        if len(words) > self.rows.count:
+            self._take(len(words) - self.rows.count)
+        for row in sorted(fresh):
+            self._repack(words, row, patterns)
+        return all(self._update_word(words, word, patterns[:, word]) for word in sorted(columns))
+
+    def _repack(self, words: Array, row: int, patterns: Array) -> None:
+        differs = self.whole.data != words[row]
+        best = int(differs.sum(axis=1).argmin())
+        if differs[best].sum() > PATCHES:
+            self._become_whole(words, row)
+        else:
+            self._describe(np.array([row]), differs[best : best + 1], words[row][None], best)
+        bits = np.packbits((words[row] & patterns) != 0, axis=1, bitorder="little")
+        some = np.zeros((PATTERNS, AGGREGATES), dtype="<u8")
+        some.view("u1")[:, : bits.shape[1]] = bits
+        self._some.data[row] = some
+        entry = self.rows.data[row : row + 1]
+        entry["aggregates"] = np.bitwise_or.reduce(some, axis=0)
+        entry["segments"] = 0
+        for number in range(self._segment):
+            shift = np.uint64(number * (64 // self._segment))
+            entry["segments"] |= _every(some[:, number], self._segment) << shift
+        self.written.add(row)
+
+    def _update_word(self, words: Array, word: int, patterns: Array) -> bool:
+        rows, column = self.rows.data, words[:, word]
+        whole = column[self._owner]
+        moved = np.flatnonzero(self.whole.data[:, word] != whole)
+        self.whole.data[moved, word] = whole[moved]
+        self.written_whole.update(moved.tolist())
+        hit = rows["which"] == word
+        at, slot = np.nonzero(hit)
+        self.written.update(at[rows["patch"][at, slot] != column[at]].tolist())
+        rows["patch"][at, slot] = column[at]
+        new = np.flatnonzero(~hit.any(axis=1) & (whole[rows["whole"]] != column))
+        count = self._count.data[new]
+        crowded = new[count == PATCHES].tolist()
+        if len(crowded) > _MOST_CROWDED:
+            return False
+        for row in crowded:
+            self._become_whole(words, row)
+        roomy, free = new[count < PATCHES], count[count < PATCHES]
+        rows["which"][roomy, free] = word
+        rows["patch"][roomy, free] = column[roomy]
+        self._count.data[roomy] += 1
+        self.written.update(new.tolist())
+        self._summarize_word(column, word, patterns)
+        return True
+
+    def _summarize_word(self, column: Array, word: int, patterns: Array) -> None:
+        rows, some = self.rows.data, self._some.data[:, :, word >> 6]
+        on = (column[:, None] & patterns) != 0
+        bit = _ONE << np.uint64(word & 63)
+        at = np.flatnonzero((((some & bit) != 0) != on).any(axis=1))
+        few = some[at] & ~bit | np.where(on[at], bit, np.uint64(0))
+        some[at] = few
+        rows["aggregates"][at, word >> 6] = np.bitwise_or.reduce(few, axis=1)
+        segment = word // self._segment
+        mask = np.uint64(((1 << self._segment) - 1) << (segment * self._segment & 63))
+        part = rows["segments"][at] & ~(_ONE << np.uint64(segment))
+        part |= ((few & mask) != 0).astype("<u8") << np.uint64(segment)
+        rows["segments"][at] = part
+        self.written.update(at.tolist())
+
+
+def words_of(rows: Array, whole: Array) -> Array:
+    """What packed rows say: (n, words) u64, of the kernel's rows and its whole ones, (k, words)."""
+    words: Array = whole[rows["whole"]]
+    np.put_along_axis(words, rows["which"].astype(np.int64), rows["patch"], axis=1)
+    return words
+
+
+def _put_bit(words: Array, bit: int, on: Array) -> None:
+    mask = np.uint64(1 << bit)
+    words &= ~mask
+    words |= np.where(on, mask, np.uint64(0))
+
+
+_HALVES = (
+    (1, 0x5555555555555555), (2, 0x3333333333333333), (4, 0x0F0F0F0F0F0F0F0F),
+    (8, 0x00FF00FF00FF00FF), (16, 0x0000FFFF0000FFFF), (32, 0x00000000FFFFFFFF),
+)  # fmt: skip
+
+
+def _every(words: Array, step: int) -> Array:
+    """Bit i of the answer: is one of the `step` bits from i * step on set? step: 1, 2 or 4. Halving
+    as in Warren, "Hacker's Delight", 7-2."""
+    while step > 1:
+        words = words | words >> _ONE
+        for (_, keep), (shift, _) in zip(_HALVES, ((0, 0), *_HALVES), strict=False):
+            words = (words | words >> np.uint64(shift)) & np.uint64(keep)
+        step //= 2
+    return words
