@@ -25,6 +25,8 @@ class Settler(Background):
             self._work.clear()
             if self._ending:
                 return
+            with suppress(XdpwallError):
+                self._instance.store.sync()
             # A failure here is met again, and told, by the next change.
             untidy = False
             with suppress(XdpwallError), self._instance.lock.threads:

@@ -26,7 +26,7 @@ from xdpwall.model import Rule, Ruleset
 from xdpwall.setentries import Entries
 from xdpwall.settings import Settings
 steps = json.loads(sys.argv[1])
-with Firewall.open(Settings(*map(Path, sys.argv[2:5]))) as firewall:
+with Firewall.open(Settings(*map(Path, sys.argv[2:5])), service=len(sys.argv) > 5) as firewall:
     for method, args, named in steps:
         if method == "add_rules":
             args = [[Rule.parse(rule) for rule in args[0]]]
@@ -62,7 +62,11 @@ class Site:
             firewall.add_rules(rules(*texts))
 
     def start(
-        self, *steps: Step, crash_at: str | None = None, space: Namespace | None = None
+        self,
+        *steps: Step,
+        crash_at: str | None = None,
+        space: Namespace | None = None,
+        service: bool = False,
     ) -> subprocess.Popen[str]:
         """Another process makes these calls, and may die at a point of xdpwall.faults."""
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
@@ -70,13 +74,14 @@ class Site:
             environ["XDPWALL_TEST_CRASH_AT"] = crash_at
         paths = [str(getattr(self.settings, name)) for name in ("state_dir", "bpffs", "socket")]
         argv = [sys.executable, "-c", _CHILD, json.dumps(steps), *paths]
+        argv += ["service"] if service else []
         return subprocess.Popen(
             (space or self.host).argv(*argv), env=environ, stderr=subprocess.PIPE, text=True
         )
 
-    def run(self, *steps: Step, crash_at: str | None = None) -> int:
+    def run(self, *steps: Step, crash_at: str | None = None, service: bool = False) -> int:
         """The exit code of such a process; -9 when it died at the point."""
-        process = self.start(*steps, crash_at=crash_at)
+        process = self.start(*steps, crash_at=crash_at, service=service)
         _, words = process.communicate(timeout=30)
         if process.returncode not in (0, -9):
             raise AssertionError(words)

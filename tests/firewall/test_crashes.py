@@ -21,10 +21,11 @@ def test_every_point_has_a_test_here() -> None:
     assert {*CHANGE, *ATTACH, *DETACH, *RESTORE, *SETS, "switch-set"} == set(POINTS)
 
 
+@pytest.mark.parametrize("service", [False, True])
 @pytest.mark.parametrize("point", CHANGE)
-def test_a_change_of_rules(site: Site, point: str) -> None:
+def test_a_change_of_rules(site: Site, point: str, service: bool) -> None:
     site.prepare("accept udp")
-    assert site.run(step("add_rules", ["drop icmp"]), crash_at=point) == KILLED
+    assert site.run(step("add_rules", ["drop icmp"]), crash_at=point, service=service) == KILLED
     answers = site.ping()
     in_force = site.kernel_revision()
     assert (in_force, answers) in [(1, 3), (2, 0)]
