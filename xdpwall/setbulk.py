@@ -1,22 +1,23 @@
 """Whole loads and sweeps: every entry of one set into the kernel's maps, or out of them.
 
-An entry may be in other sets as well, so what it is in now is read first: entry by entry when
-there are few, else the whole map at once. Classes are then worked out by combination, not by entry.
+An entry may be in other sets as well. Of addresses the caller says in which; of prefixes, and of
+what ends, the kernel is asked: entry by entry when there are few, else the whole map at once.
+Classes are then worked out by combination, not by entry.
 `plan` and `write` are apart for the same reason as in settables.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from .nesting import levels, stops
 from .prefixindex import PrefixIndex, keys_of
-from .setarrays import from_keys17, keys16
-from .setclasses import Classes, joined, merged, without
+from .setarrays import all_keys, from_keys17, keys16
+from .setclasses import Classes, Members, joined, merged, without
 from .setentries import Entries
 from .setkeys import KINDS, Kind
 from .setmaps import LENGTH_SHIFT, OWN, SetMaps
@@ -25,6 +26,15 @@ Array = np.ndarray[Any, Any]
 _FEW = 32
 """Reading one element alone costs as much as this many in a batch."""
 _KEY4 = np.dtype([("bits", "<u4"), ("address", ">u4")])
+
+
+class Other(NamedTuple):
+    """What another set has of one family's addresses: sorted, in the shape of `Entries`."""
+
+    number: int
+    lasting: Array
+    asked: Array
+    """Those whose class the kernel has to say, since they end."""
 
 
 @dataclass(slots=True)
@@ -57,10 +67,9 @@ class BulkTables:
         maps: SetMaps,
         classes: Classes,
         prefixes: Callable[[Literal[4, 6]], PrefixIndex],
-        others: Callable[[Kind], Array],
+        others: Callable[[Kind], Iterable[Other]],
     ) -> None:
-        """`others` gives the addresses of one family (`v4` or `v6`, in the shape of `Entries`, in
-        any order) that other sets may have too; the rest is in no other set."""
+        """`others` gives what all other sets have of `v4` or `v6`."""
         self.maps, self.classes, self.prefixes, self._others = maps, classes, prefixes, others
 
     def plan(self, number: int, entries: Entries, ends: Mapping[Kind, Array] | int | None) -> Bulk:
@@ -94,31 +103,31 @@ class BulkTables:
         self, bulk: Bulk, kind: Kind, entries: Array, number: int, ends: Array | int | None
     ) -> None:
         keys = _exact_keys(kind, entries)
-        shared = self._shared(kind, entries)
-        now = np.zeros(len(keys), "<u4")
-        if shared.any():
-            now[shared] = self._present(kind, keys[shared], len(keys))[:, 0]
-        then = self._changed(now, number, ends)
-        moved = then != now
-        if ends is None:
-            moved |= ~shared
-        if moved.all():
-            bulk.parts.append(_exact(kind, entries, keys, then))
-        else:
-            bulk.parts.append(_exact(kind, entries[moved], keys[moved], then[moved]))
+        then = self._changed(self._elsewhere(kind, entries, keys), number, ends)
+        bulk.parts.append(_exact(kind, entries, keys, then))
         bulk.classes.update(classes_in(then))
 
-    def _shared(self, kind: Kind, entries: Array) -> Array:
-        """Which of them other sets may have: (n,) bool."""
-        others = self._others(kind)
-        if not len(others):
-            return np.zeros(len(entries), bool)
-        if kind == "v6":
-            others, entries = keys16(others), keys16(entries)
-        others = np.sort(others)
-        place = np.searchsorted(others, entries)
-        place[place == len(others)] = 0
-        found: Array = others[place] == entries
+    def _elsewhere(self, kind: Kind, entries: Array, keys: Array) -> Array:
+        """The class of what each of these addresses is in besides: (n,) u4. The kernel's answer may
+        have the set in question too."""
+        combined: list[Members] = [()]
+        found, asked = np.zeros(len(keys), "<u4"), np.zeros(len(keys), bool)
+        (wanted,) = all_keys(entries)
+        for other in self._others(kind):
+            lasting, ending = all_keys(other.lasting, other.asked)
+            if len(at := _common(wanted, lasting)):
+                table = np.zeros(len(combined), "<u4")
+                for code in classes_in(found[at]):
+                    table[code] = len(combined)
+                    combined.append(joined(combined[code], other.number, 0))
+                found[at] = table[found[at]]
+            asked[_common(wanted, ending)] = True
+        ids = np.zeros(len(combined), "<u4")
+        for code in classes_in(found):
+            ids[code] = self.classes.id_of(combined[code])
+        found = ids[found]
+        if asked.any():
+            found[asked] = self._present(kind, keys[asked], len(keys))[:, 0]
         return found
 
     def _changed(self, now: Array, number: int, ends: Array | int | None) -> Array:
@@ -229,6 +238,19 @@ class BulkTables:
             found[wrong] = 0
             found[:, 1] &= OWN
         return found
+
+
+def _common(wanted: Array, others: Array) -> Array:
+    """The places in `wanted` of what `others` has too, both sorted, each once. The fewer are looked
+    up among the more."""
+    if len(others) < len(wanted):
+        place = np.searchsorted(wanted, others)
+        place[place == len(wanted)] = 0
+        found: Array = place[wanted[place] == others]
+        return found
+    place = np.searchsorted(others, wanted)
+    place[place == len(others)] = 0
+    return np.flatnonzero(others[place] == wanted) if len(others) else place
 
 
 def distinct(values: Array) -> Array:

@@ -5,7 +5,7 @@ All of it is made when first needed and again after another process has written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from .generation import SetWorld
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .instance import Instance
     from .mapset import MapSet
     from .ruleset import State
-    from .setbulk import BulkTables
+    from .setbulk import BulkTables, Other
 
     Array = np.ndarray[Any, Any]
 
@@ -76,7 +76,10 @@ class SetEngine:
         return SetTables(self.maps(dataplane), self.classes, self._index)
 
     def bulk(
-        self, dataplane: Dataplane, number: int, others: Callable[[Kind], Array] | None = None
+        self,
+        dataplane: Dataplane,
+        number: int,
+        others: Callable[[Kind], Iterable[Other]] | None = None,
     ) -> BulkTables:
         """For loads and sweeps of one number; `others` as there, by default what is on disk."""
         from .setbulk import BulkTables
@@ -85,26 +88,33 @@ class SetEngine:
             self.maps(dataplane),
             self.classes,
             self._index,
-            others or (lambda kind: self.addresses(kind, without=number)),
+            others or (lambda kind: self.others(kind, without=number)),
         )
 
-    def addresses(self, kind: Kind, without: int) -> Array:
-        """All addresses of a family in any set but one, in any order."""
-        import numpy as np
+    def others(self, kind: Kind, without: int) -> Iterator[Other]:
+        """What all sets but one have of a family's addresses."""
+        from .setbulk import Other
 
-        parts = [getattr(Entries.empty(), kind)]
         for number, held in self._store.held().items():
             if number != without and getattr(held, kind):
                 data = self._store.read(number)
-                parts.append(getattr(data.entries, kind))
-                parts.append(getattr(Entries.from_entries(e for e, _ in data.timed), kind))
+                ending = Entries.from_entries(e for e, _ in data.timed)
+                yield Other(number, getattr(data.entries, kind), getattr(ending, kind))
+
+    def addresses(self, kind: Kind) -> Array:
+        """All addresses of a family in any set, in any order."""
+        import numpy as np
+
+        parts = [getattr(Entries.empty(), kind)]
+        for other in self.others(kind, without=0):
+            parts += [other.lasting, other.asked]
         return np.concatenate(parts)
 
     def _different(self, kind: Kind) -> int:
         """How many addresses of a family there are in all sets."""
         from .setarrays import all_keys, once
 
-        return len(once(*all_keys(self.addresses(kind, without=0))))
+        return len(once(*all_keys(self.addresses(kind))))
 
     def start_empty(self) -> None:
         """The kernel holds no entry and knows no class."""

@@ -8,7 +8,7 @@ what a change left that did not end, and is swept by whoever comes next.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from .times import seconds_of
 if TYPE_CHECKING:
     from .dataplane import Dataplane
     from .model import Ruleset
+    from .setbulk import Other
 
 EXACT: tuple[Kind, Kind] = ("v4", "v6")
 REBUILD_AT = 4096
@@ -160,7 +161,7 @@ def _into_kernel(
     dataplane: Dataplane,
     number: int,
     content: Content,
-    others: Callable[[Kind], Any] | None = None,
+    others: Callable[[Kind], Iterable[Other]] | None = None,
 ) -> None:
     """What is on disk already; the kernel holds nothing of the number."""
     sets = instance.sets
@@ -178,7 +179,7 @@ def write_bulk(
     number: int,
     entries: Entries,
     ends: Any,
-    others: Callable[[Kind], Any] | None = None,
+    others: Callable[[Kind], Iterable[Other]] | None = None,
 ) -> None:
     """Plan, make the classes known, write: the arguments of `BulkTables.plan`."""
     sets = instance.sets
@@ -269,7 +270,7 @@ def restore_sets(instance: Instance, dataplane: Dataplane) -> None:
         store.forget(number)
     if named:
         instance.sets.make_room(dataplane, {})
-    repeated = {kind: _repeated(instance.sets.addresses(kind, without=0)) for kind in EXACT}
+    repeated = {kind: _repeated(instance.sets.addresses(kind)) for kind in EXACT}
     instance.sets.start_empty()
     for number in named.intersection(store.held()):
         data = store.read(number)
@@ -279,15 +280,17 @@ def restore_sets(instance: Instance, dataplane: Dataplane) -> None:
     crash_point("restore-sets")
 
 
-def _repeated(addresses: Any) -> Any:
-    """Those that stand there more than once."""
+def _repeated(addresses: Any) -> list[Other]:
+    """Those that stand there more than once: what the kernel has of them so far, it has to say."""
     import numpy as np
 
-    from .setarrays import from_keys16, keys16
+    from .setarrays import from_keys16, keys16, once
+    from .setbulk import Other
 
     keys = np.sort(keys16(addresses) if addresses.ndim == 2 else addresses)
-    twice = keys[1:][keys[1:] == keys[:-1]]
-    return from_keys16(twice) if addresses.ndim == 2 else twice
+    twice = once(keys[1:][keys[1:] == keys[:-1]])
+    asked = from_keys16(twice) if addresses.ndim == 2 else twice
+    return [Other(0, asked[:0], asked)]
 
 
 def _same(instance: Instance, number: int, content: Content) -> bool:

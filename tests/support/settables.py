@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from xdpwall.closing import Closing
 from xdpwall.kernel.maps import BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, Map, MapType, create_map
 from xdpwall.layout import OCCUPIED
 from xdpwall.prefixindex import PrefixIndex, keys_of
-from xdpwall.setbulk import BulkTables
+from xdpwall.setbulk import BulkTables, Other
 from xdpwall.setclasses import Classes
 from xdpwall.setentries import Entries, Entry
 from xdpwall.setkeys import KINDS, Kind, address_bytes, kind_of, prefix_key
@@ -68,9 +68,16 @@ class Tables(Closing):
         return len(plan.changes), plan.unchanged
 
     def bulk(self, number: int) -> BulkTables:
-        held = [e for other, some in self.contents.items() if other != number for e in some]
-        entries = Entries.from_entries(held)
-        return BulkTables(self.maps, self.classes, self.index, lambda kind: getattr(entries, kind))
+        def others(kind: Kind) -> Iterator[Other]:
+            for other, held in self.contents.items():
+                if other != number:
+                    lasting, ending = (
+                        Entries.from_entries(e for e, ends in held.items() if bool(ends) is ended)
+                        for ended in (False, True)
+                    )
+                    yield Other(other, getattr(lasting, kind), getattr(ending, kind))
+
+        return BulkTables(self.maps, self.classes, self.index, others)
 
     def load(self, number: int, held: dict[Entry, int]) -> None:
         """A whole load of a number that holds nothing: what is for good, then what ends."""
