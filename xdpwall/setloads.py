@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 EXACT: tuple[Kind, Kind] = ("v4", "v6")
 REBUILD_AT = 4096
 """A sweep of so many entries is worth building the occupancy bitmaps anew."""
+LARGE = 1 << 16
+"""A set of so many entries leaves memory behind that is worth giving back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,10 @@ def sweeping(instance: Instance) -> Iterator[None]:
     # The change is in force; what is left is swept by the next one if this fails.
     with suppress(XdpwallError):
         _sweep_if_agreed(instance)
+    if any(held.total >= LARGE for held in instance.store.sets.held().values()):
+        from .kernel.memory import give_back
+
+        give_back()
 
 
 def _sweep_if_agreed(instance: Instance) -> None:
