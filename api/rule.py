@@ -40,7 +40,7 @@ async def show_rule(call: Reading, id: str) -> Response:
 
     def work(firewall: Facade) -> Response:
         found = firewall.rule(id)
-        return answer(found, etag=rule_etag(found))
+        return answer(found, etag=rule_etag(found.to_json()))
 
     return await call.read(work)
 
@@ -130,13 +130,13 @@ async def reset_one(call: Changing, id: str) -> Response:
 
 def one(outcome: views.RuleOutcome, status: int = 200, location: str | None = None) -> Response:
     """The one rule that a change was about, with what else there is to say beside its fields."""
-    rule = outcome.rules[0]
-    what = {**rule.to_json(), "warnings": outcome.warnings, "revision": outcome.revision}
+    rule = outcome.rules[0].to_json()
+    what = {**rule, "warnings": outcome.warnings, "revision": outcome.revision}
     return answer(what, status, etag=rule_etag(rule), location=location)
 
 
 def _expect_rule(call: Call, firewall: Facade, rule_id: str) -> None:
-    call.expect(lambda: rule_etag(firewall.rule(rule_id)))
+    call.expect(lambda: rule_etag(firewall.rule(rule_id).to_json()))
 
 
 def _keep(data: Any, rule_id: str) -> None:

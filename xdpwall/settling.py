@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 from .background import Background
 from .changes import tidy
 from .errors import XdpwallError
 
+_ANSWER = 0.003
+"""Seconds for which the change's answer has the interpreter for itself: this thread would take turns
+with those that write it, half a millisecond's worth."""
 _QUIET = 0.2
 """Seconds without a change before what can wait is done: it takes the lock for tens of ms."""
 
@@ -25,6 +29,7 @@ class Settler(Background):
             self._work.clear()
             if self._ending:
                 return
+            time.sleep(_ANSWER)
             with suppress(XdpwallError):
                 self._instance.store.sync()
             # A failure here is met again, and told, by the next change.
