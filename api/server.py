@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
+import uvloop
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -139,7 +140,7 @@ class _Stop:
         """Serve until asked to stop, also when that was before."""
         self._server = server
         server.should_exit = self.asked
-        asyncio.run(server.serve(sockets=sockets))
+        uvloop.run(server.serve(sockets=sockets))
 
     def _ask(self, *_: object) -> None:
         self.asked = True
