@@ -23,22 +23,29 @@ def about_rules(
     """What to know about these rules with these attachments in place; each sentence once, and no
     more of them than a person reads."""
     found: dict[str, None] = {}
-    fine: dict[tuple[str | None, str | None, bool], bool] = {}
+    counts: dict[tuple[str | None, str | None, bool], int] = {}
+    more = 0
     for rule in rules:
         # What there is to warn of hangs on these alone; most rules have them in common.
         kind = rule.iface, rule.direction, rule.vlan is None
-        if fine.get(kind):
+        count = counts.get(kind)
+        if count == 0:
+            continue
+        if count is not None and len(found) > MOST and rule.id is not None:
+            more += count  # each names its rule, so they are others than those before
             continue
         warnings = _about_rule(rule, rows, interfaces)
-        fine[kind] = not warnings
+        counts[kind] = len(warnings)
         found.update(dict.fromkeys(warnings))
-    return _some(list(found))
+    return _some(list(found), more)
 
 
-def _some(warnings: list[str]) -> list[str]:
+def _some(warnings: list[str], more: int = 0) -> list[str]:
+    """Those that a person reads, of these and `more` that are not worded."""
     if len(warnings) <= MOST:
         return warnings
-    return [*warnings[:MOST], f"... and {len(warnings) - MOST} more warnings about rules"]
+    more += len(warnings) - MOST
+    return [*warnings[:MOST], f"... and {more} more warnings about rules"]
 
 
 def about_policy(policy: Policy) -> list[str]:
