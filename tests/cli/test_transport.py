@@ -176,7 +176,16 @@ def test_what_http_alone_refuses_has_a_class_too(
         (b"SSH-2.0-OpenSSH\r\n", "broke the connection"),
         (http(200, b"<html>"), "other than JSON"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", "broke the connection"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2", "broke the connection"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n{}", "broke the connection"),
+        (b"HTTP/1.1 fine\r\nContent-Length: 2\r\n\r\n{}", "broke the connection"),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+            "broke the connection",
+        ),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "broke the connection"),
     ],
+    ids=range(9),
 )
 def test_a_socket_that_is_no_service_is_exit_7(
     instance: Instance, answer: bytes | None, words: str
@@ -186,6 +195,15 @@ def test_a_socket_that_is_no_service_is_exit_7(
     assert done.exit_code == 7
     assert words in done.stderr
     assert "hint: " in done.stderr
+
+
+def test_an_answer_in_pieces_and_one_without_a_length(instance: Instance) -> None:
+    long = {"a": "x" * 600_000}
+    endless = b'HTTP/1.1 200 OK\r\nETag: "3"\r\n\r\n{"b": 1}'
+    with speaker(instance.socket, http(200, long), endless):
+        assert Transport(instance.socket).call("GET", "/x").body == long
+        answer = Transport(instance.socket).call("GET", "/x")
+    assert (answer.body, answer.revision) == ({"b": 1}, 3)
 
 
 def test_a_service_that_hangs_is_exit_7(
