@@ -14,7 +14,8 @@ static __always_inline void add(struct xw_count *count, const struct packet *p)
 
 static __always_inline void count_rule(__u32 slot, const struct packet *p)
 {
-	struct xw_count *count = bpf_map_lookup_elem(&counters, &slot);
+	__u32 key = bpf_get_smp_processor_id() * XW_SLOTS + slot;
+	struct xw_count *count = bpf_map_lookup_elem(&counters, &key);
 
 	if (count)
 		add(count, p);

@@ -29,8 +29,11 @@ struct {
 	__type(value, __u64);
 } control SEC(".maps");
 
+/* XW_SLOTS for each CPU. Not a per-CPU array, which leads each packet by a pointer in a cache line
+ * of its own to the counter in another one. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, XW_SLOTS);
 	__type(key, __u32);
 	__type(value, struct xw_count);
@@ -105,10 +108,18 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, 8); /* positions * u32, XW_RULE_... */
+} rules SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 2); /* 2 * positions */
 	__type(key, __u32);
-	__type(value, struct xw_rule);
-} rules SEC(".maps");
+	__type(value, __u64); /* CLOCK_BOOTTIME ns */
+} expiries SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

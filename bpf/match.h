@@ -54,24 +54,33 @@ static __always_inline __u32 lowest(__u64 word)
 	return bit_of_product[((word & -word) * 0x022fdd63cc95386dULL) >> 58];
 }
 
+static __always_inline bool expired(__u32 copy, __u32 position)
+{
+	__u32 key = copy * positions + position;
+	const __u64 *expires = bpf_map_lookup_elem(&expiries, &key);
+
+	return expires && bpf_ktime_get_boot_ns() >= *expires;
+}
+
 /* -1: the rule does not decide. */
 static __always_inline int judge(__u32 copy, __u32 position, struct packet *p)
 {
-	__u32 key = copy * positions + position;
-	struct xw_rule *rule = bpf_map_lookup_elem(&rules, &key);
-	__u32 action;
+	const __u32 *all = bpf_map_lookup_elem(&rules, &copy);
+	__u32 rule, slot, action;
 
-	if (!rule)
+	if (!all)
 		return DECISION_ERROR;
-	if (features & XW_EXPIRING && rule->expires && bpf_ktime_get_boot_ns() >= rule->expires)
+	rule = all[position & (positions - 1)];
+	if (features & XW_EXPIRING && rule & XW_RULE_EXPIRES && expired(copy, position))
 		return -1;
-	count_rule(rule->slot, p);
-	if (rule->action & XW_RULE_LOG && !p->log)
-		p->log = rule->slot + 1;
-	action = rule->action & ~XW_RULE_LOG;
+	slot = rule & XW_RULE_SLOT;
+	count_rule(slot, p);
+	if (rule & XW_RULE_LOG && !p->log)
+		p->log = slot + 1;
+	action = rule >> XW_RULE_ACTION & 3;
 	if (action == XW_COUNT)
 		return -1;
-	p->slot = rule->slot + 1;
+	p->slot = slot + 1;
 	return action == XW_DROP ? DECISION_DROP : 0;
 }
 
@@ -117,7 +126,8 @@ static __always_inline int by_rules(const struct xw_tables *t, struct packet *p,
 
 	if (!l.block)
 		return DECISION_ERROR;
-	find_rows(&l, p, w.rows);
+	if (!find_rows(&l, p, w.rows))
+		return -1;
 	if (!point(&f, copy, w.rows))
 		return DECISION_ERROR;
 	if (positions == 64) {

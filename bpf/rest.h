@@ -20,7 +20,7 @@ static long rest_step(__u32 n, struct rest *r)
 	bits = w->word;
 	if (bits) {
 		w->word = bits & (bits - 1);
-		decision = judge(w->copy, (w->index & word_mask) * 64 + lowest(bits), r->p);
+		decision = judge(w->copy, w->index * 64 + lowest(bits), r->p);
 		w->decision = decision;
 		return decision >= 0;
 	}

@@ -83,8 +83,9 @@ static __always_inline __u32 class_row(__u32 copy, __u32 class, const bool src)
 	return src ? found->src : found->dst;
 }
 
-/* The four rows of an address field into row[G_SRC...] or row[G_DST...]. */
-static __always_inline void address_rows(const struct levels *l, const struct packet *p,
+/* The four rows of an address field into row[G_SRC...] or row[G_DST...]; false: no rule has them.
+ */
+static __always_inline bool address_rows(const struct levels *l, const struct packet *p,
 					 const bool src, __u32 *row)
 {
 	const struct xw_tables *t = l->t;
@@ -97,7 +98,7 @@ static __always_inline void address_rows(const struct levels *l, const struct pa
 	if (p->addresses_hidden) {
 		row[0] = src ? t->src_hidden : t->dst_hidden;
 		row[1] = row[3];
-		return;
+		return true;
 	}
 	if (!ip4 && features & (src ? XW_SRC6 : XW_DST6))
 		row[0] = src ? src6_row(l, address) : dst6_row(l, address);
@@ -105,10 +106,16 @@ static __always_inline void address_rows(const struct levels *l, const struct pa
 		 !(ip4 && features & (src ? XW_SRC4 : XW_DST4)))
 		row[0] = NO_ROW;
 	if (!(features & (src ? XW_SRC_SET : XW_DST_SET)))
-		return;
+		return row[0];
 	classify(ip4, address, &m);
-	row[1] = class_row(l->copy, m.exact, src);
-	row[2] = class_row(l->copy, m.wide, src);
+	row[1] = row[2] = src ? t->src_unlisted : t->dst_unlisted;
+	if (!(m.exact | m.wide))
+		return row[0] | row[1] | (features & XW_NEGATED_SET ? row[3] : 0);
+	if (m.exact)
+		row[1] = class_row(l->copy, m.exact, src);
+	if (m.wide)
+		row[2] = class_row(l->copy, m.wide, src);
+	return true;
 }
 
 static __always_inline void port_rows(const struct xw_tables *t, const struct packet *p, __u32 *row)
@@ -121,8 +128,9 @@ static __always_inline void port_rows(const struct xw_tables *t, const struct pa
 		row[G_DPORT] = read ? t->dport_row + t->dport[p->dport] : t->dport_hidden;
 }
 
-/* A group that this packet does not have repeats the first row. */
-static __always_inline void find_rows(const struct levels *l, const struct packet *p, __u32 *row)
+/* A group that this packet does not have repeats the first row. False: no rule matches, as those
+ * that name addresses name others. */
+static __always_inline bool find_rows(const struct levels *l, const struct packet *p, __u32 *row)
 {
 	const struct xw_tables *t = l->t;
 	__u32 what = what_row(t, p);
@@ -131,17 +139,16 @@ static __always_inline void find_rows(const struct levels *l, const struct packe
 	row[G_WHERE] = features & XW_WHERE ? where_row(t, p) : what;
 	row[G_HEADER] = row[G_SPORT] = row[G_DPORT] = row[G_SRC] = row[G_DST] = what;
 	if (p->kind > XW_KIND_IP6)
-		return;
+		return true;
 	if (features & XW_HEADER)
 		row[G_HEADER] = header_row(t, p);
 	if (p->ports != PORTS_NONE)
 		port_rows(t, p, row);
 	if (features & (XW_SRC4 | XW_DST4) && p->kind == XW_KIND_IP4 && !p->addresses_hidden)
 		rows4(l, p, row + G_SRC, row + G_DST);
-	if (features & SRC_FEATURES)
-		address_rows(l, p, true, row + G_SRC);
-	if (features & DST_FEATURES)
-		address_rows(l, p, false, row + G_DST);
+	if (features & SRC_FEATURES && !address_rows(l, p, true, row + G_SRC))
+		return false;
+	return !(features & DST_FEATURES) || address_rows(l, p, false, row + G_DST);
 }
 
 #endif

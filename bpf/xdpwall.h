@@ -34,7 +34,12 @@
 
 enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
 
-#define XW_RULE_LOG 0x80000000U /* packets that match are reported */
+/* A rule in the kernel, indexed by generation and position: its slot, its action, and what it asks
+ * for besides. Four bytes, as each packet that matches waits for its rule. */
+#define XW_RULE_SLOT	0x7fffU
+#define XW_RULE_ACTION	16	    /* from this bit on, enum xw_action */
+#define XW_RULE_EXPIRES 0x40000000U /* see the map `expiries` */
+#define XW_RULE_LOG	0x80000000U /* packets that match are reported */
 
 enum xw_fragment { XW_FRAG_NONE = 0, XW_FRAG_FIRST, XW_FRAG_LATER, XW_FRAG_HIDDEN };
 
@@ -101,6 +106,8 @@ struct xw_tables {
 	__u32 dst_hidden;
 	__u32 sport_hidden;
 	__u32 dport_hidden;
+	__u32 src_unlisted; /* in no set */
+	__u32 dst_unlisted;
 	__u32 src_negated; /* rules on `not @set` */
 	__u32 dst_negated;
 	__u32 attachment[XW_ATTACHMENTS];
@@ -211,13 +218,6 @@ struct xw_totals {
 	struct xw_count policy_dropped;
 	struct xw_count malformed;
 	struct xw_count errors;
-};
-
-/* A rule in the kernel, indexed by generation and position. */
-struct xw_rule {
-	__u32 slot;
-	__u32 action;  /* enum xw_action, and XW_RULE_LOG */
-	__u64 expires; /* CLOCK_BOOTTIME ns; 0 is never */
 };
 
 /* Events: records of single packets. */

@@ -94,6 +94,8 @@ class Prefixes(Group):
         prefixes = sorted({prefix for _, _, prefix in named})
         self.nodes = {prefix: outside + 1 + n for n, prefix in enumerate(prefixes)}
         self.outside = outside
+        self._lead = outside if g.rows.data[outside].any() else NO_ROW
+        """The row of other addresses in the tables: with NO_ROW, a program looks no further."""
         if prefixes:
             g.features |= FEATURES[name, family]
             self._fill(g, prefixes, named)
@@ -144,16 +146,16 @@ class Prefixes(Group):
     def _write_table(self, g: Compiled, prefixes: list[tuple[int, int]]) -> None:
         table = g.tables[f"{self._name}{self.family}"]
         rows = np.arange(self.outside + 1, self.outside + 1 + len(prefixes))
-        table[...] = self.outside
+        table[...] = self._lead
         if self.family == 4:
             numbers = np.array(prefixes, dtype=np.int64).reshape(-1, 2)
             table4(g, table, numbers[:, 0], numbers[:, 1], rows)
             return
-        g.tables[f"{self._name}6_row"] = self.outside
+        g.tables[f"{self._name}6_row"] = self._lead
         blocks, leaves = g.blocks.count, g.leaves.count
         placed = [(*prefix, row) for prefix, row in zip(prefixes, rows.tolist(), strict=True)]
         try:
-            table6(g, table, placed, self.outside)
+            table6(g, table, placed, self._lead)
         except TooManyBlocks:
             g.blocks.drop_to(blocks)
             g.leaves.drop_to(leaves)
@@ -188,12 +190,19 @@ class Prefixes(Group):
         return self.family == 4 or self._blocks + _DEEPEST * len(new) <= MAX_BLOCKS
 
     def prepare(self, g: Compiled, columns: Columns) -> None:
+        if self._lead == NO_ROW and self.satisfied(columns)[0].any():
+            self._lead = self.outside
+            insert(g, f"{self._name}{self.family}", self.family, (0, 0), NO_ROW, self.outside)
+            if self.family == 6:
+                g.tables[f"{self._name}6_row"] = self.outside
+                g.touched.tables.add(f"{self._name}6_row")
         for address, length in sorted(self._new(columns), key=lambda prefix: prefix[1]):
             parent = self._parent(address, length)
             row = g.copy_row(parent)
             table = f"{self._name}{self.family}"
             blocks = g.blocks.count
-            insert(g, table, self.family, (address, length), parent, row)
+            old = self._lead if parent == self.outside else parent
+            insert(g, table, self.family, (address, length), old, row)
             self._blocks += g.blocks.count - blocks
             self.nodes[address, length] = row
             self.rows = np.append(self.rows, row)
@@ -275,7 +284,7 @@ class Sets(Group):
         self._negated = any(no for no, _ in naming)
         self._classes = list(world.classes) if self.used else []
         first = g.rows.count
-        g.class_rows[name] = first
+        g.class_rows[name] = self._unlisted = first
         for n, number in enumerate(self._classes, 1):
             g.class_rows[name][number] = first + n
         if self.used:
@@ -288,6 +297,13 @@ class Sets(Group):
         else:
             g.tables[f"{name}_negated"] = NO_ROW
         g.add_group(self, columns)
+        g.tables[f"{name}_unlisted"] = first if g.rows.data[first].any() else NO_ROW
+
+    def prepare(self, g: Compiled, columns: Columns) -> None:
+        field = f"{self._name}_unlisted"
+        if g.tables[field] == NO_ROW and free_of(columns, self._name).any():
+            g.tables[field] = self._unlisted
+            g.touched.tables.add(field)
 
     def satisfied(self, columns: Columns) -> Array:
         c = columns

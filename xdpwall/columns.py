@@ -76,7 +76,7 @@ class Entry(NamedTuple):
 
     @property
     def kernel_action(self) -> int:
-        """struct xw_rule's `action`."""
+        """layout.RULE's `action`."""
         return int(self.action) | (RULE_LOG if self.log else 0)
 
 

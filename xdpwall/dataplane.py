@@ -22,18 +22,16 @@ from .errors import Conflict, Failed
 from .eventmaps import EventMaps
 from .generation import Compiled, Touched
 from .kernel import bpffs, mmio
-from .kernel.maps import Map
+from .kernel.cpus import cpu_ids
+from .kernel.maps import Map, MapType
 from .kernel.objects import load_object, read_btf
 from .kernel.programs import BPF_F_XDP_HAS_FRAGS, Program
 from .layout import Control, Feature, Sizes
 from .mapset import SHARED, MapSet
-from .percpu import sums, totals
+from .percpu import totals
 from .tapmaps import TapMaps
 from .views import Place, Totals
 from .views_packets import EventSettings
-
-ZEROED_AT_ONCE = 1024
-"""Counters, in one system call; each has a value for every CPU."""
 
 
 class Dataplane:
@@ -45,6 +43,7 @@ class Dataplane:
         self._sets: MapSet | None = None
         self._number: int | None = None  # of the map set
         self._control: memoryview | None = None
+        self._counters: memoryview | None = None
         self._events: EventMaps | None = None
         self._logging = False
         self._settled = False
@@ -96,13 +95,13 @@ class Dataplane:
         control, counters, totals = (shared[n].info for n in ("control", "counters", "totals"))
         if len(shared) < len(SHARED) or (
             control.max_entries,
-            counters.max_entries,
+            (counters.type, counters.max_entries),
             counters.value_size,
             totals.max_entries,
             totals.value_size,
         ) != (
             layout.CONTROL_WORDS,
-            layout.SLOTS,
+            (MapType.ARRAY, cpu_ids() * layout.SLOTS),
             layout.COUNT.itemsize,
             layout.ATTACHMENTS,
             layout.TOTALS.itemsize,
@@ -122,7 +121,7 @@ class Dataplane:
 
     def close(self) -> None:
         """Let go of descriptors and mappings; the pins stay."""
-        self._control = self._events = None
+        self._control = self._counters = self._events = None
         for m in self._shared.values():
             m.close()
         self._shared = {}
@@ -172,8 +171,7 @@ class Dataplane:
 
     def set_switch(self, on: bool) -> None:
         """Off: everything passes, by one word."""
-        now = self.control
-        self._store(replace(now, on=on))
+        self._store(replace(self.control, on=on))
 
     # -- events ----------------------------------------------------------------------------------
 
@@ -275,8 +273,7 @@ class Dataplane:
 
     def switch(self, revision: int) -> None:
         """Judge by the copy that write() filled: one store, every attachment at once."""
-        now = self.control
-        events = self.events.needed(logging=self._logging)
+        now, events = self.control, self.events.needed(logging=self._logging)
         self._store(Control(1 - now.copy, now.on, revision, events))
         self._settled = False
         force = self._written
@@ -370,7 +367,13 @@ class Dataplane:
         """(packets, bytes) of each slot, summed over CPUs."""
         if not slots:
             return []
-        return [(p, size) for p, size in sums(self._shared["counters"], slots).tolist()]
+        return [(p, size) for p, size in self._counts[:, slots].sum(axis=0).tolist()]
+
+    @property
+    def _counts(self) -> layout.Array:
+        """(CPUs, SLOTS, 2) u64: packets and bytes, as they are at this moment."""
+        self._counters = self._counters or self._shared["counters"].mmap()
+        return np.frombuffer(self._counters, dtype="<u8").reshape(-1, layout.SLOTS, 2)
 
     def read_totals(self, numbers: Sequence[int]) -> list[Totals]:
         """The totals of each attachment number."""
@@ -378,10 +381,7 @@ class Dataplane:
 
     def zero_slot(self, slots: Sequence[int]) -> None:
         """Zero counters that no generation in use counts on; settle() comes first."""
-        counters = self._shared["counters"]
-        for at in range(0, len(slots), ZEROED_AT_ONCE):
-            some = np.array(slots[at : at + ZEROED_AT_ONCE], dtype="<u4")
-            counters.update_batch(some, bytes(len(some) * counters.value_bytes), len(some))
+        self._counts[:, slots] = 0
 
     def zero_totals(self, number: int) -> None:
         """Zero an attachment's totals before its number is used again."""

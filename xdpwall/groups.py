@@ -43,6 +43,7 @@ def classes_of(low: Array, high: Array, size: int) -> tuple[Array, Array]:
 NEUTRAL = (
     "header_row", "sport_row", "sport_hidden", "dport_row", "dport_hidden", "attachment",
     "src_hidden", "dst_hidden", "src6_row", "dst6_row", "src4", "dst4", "src6", "dst6",
+    "src_unlisted", "dst_unlisted",
 )  # fmt: skip
 
 

@@ -26,6 +26,9 @@ VLAN_HIDDEN = 4097
 BLOCK = 0x80000000
 LEAF = 0x40000000
 CHAIN = 4
+RULE_SLOT = 0x7FFF
+RULE_ACTION = 16
+RULE_EXPIRES = 0x40000000
 RULE_LOG = 0x80000000
 """In a rule's action: packets that match are reported."""
 EVENT_BYTES = 256
@@ -114,6 +117,8 @@ TABLES = np.dtype(
         ("dst_hidden", "<u4"),
         ("sport_hidden", "<u4"),
         ("dport_hidden", "<u4"),
+        ("src_unlisted", "<u4"),
+        ("dst_unlisted", "<u4"),
         ("src_negated", "<u4"),
         ("dst_negated", "<u4"),
         ("attachment", "<u4", (ATTACHMENTS,)),
@@ -137,7 +142,7 @@ TABLES = np.dtype(
 """struct xw_tables."""
 
 RULE = np.dtype([("slot", "<u4"), ("action", "<u4"), ("expires", "<u8")])
-"""struct xw_rule."""
+"""A rule as the compiler has it; kernel_rules() makes what the kernel gets."""
 
 COUNT = np.dtype([("packets", "<u8"), ("bytes", "<u8")])
 """struct xw_count."""
@@ -344,3 +349,12 @@ class Sizes:
 
 def _power_of_two(n: int) -> int:
     return 1 << max(0, n - 1).bit_length()
+
+
+def kernel_rules(rules: Array) -> Array:
+    """XW_RULE_..., u32, of RULEs."""
+    expires = np.where(rules["expires"] > 0, np.uint32(RULE_EXPIRES), np.uint32(0))
+    log = rules["action"] & np.uint32(RULE_LOG)
+    action = (rules["action"] & np.uint32(3)) << np.uint32(RULE_ACTION)
+    answer: Array = rules["slot"] | action | log | expires
+    return answer

@@ -15,6 +15,7 @@ from .eventmaps import EVENT_MAPS
 from .generation import Compiled, Touched, Trie
 from .growing import grown
 from .kernel import bpffs
+from .kernel.cpus import cpu_ids
 from .kernel.maps import Map, MapType
 from .kernel.objects import MapSize, load_object
 from .layout import Sizes
@@ -24,7 +25,8 @@ TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
 SHARED = ("control", "counters", "totals", "fragments", *EVENT_MAPS, *TAP_MAPS)
 SETS = ("set4", "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
 MAP_SET = (
-    "tables", "blocks", "leaves", "leaves4", "rows", "whole_rows", "rules", "class_rows",
+    "tables", "blocks", "leaves", "leaves4", "rows", "whole_rows", "rules", "expiries",
+    "class_rows",
     *TRIES, *SETS,
 )  # fmt: skip
 
@@ -62,7 +64,7 @@ class MapSet:
     def open(cls, folder: Path, number: int) -> MapSet:
         """The set pinned as maps-<number>."""
         maps = {name: Map.open_pinned(folder / f"maps-{number}" / name) for name in MAP_SET}
-        positions = maps["rules"].info.max_entries // 2
+        positions = maps["rules"].info.value_size // 4
         one = Sizes(positions=positions)
         sizes = Sizes(
             positions=positions,
@@ -128,7 +130,7 @@ class MapSet:
         self._leaves4(copy)[: compiled.leaves4.count] = compiled.leaves4.data
         self._class_rows(copy)[: len(compiled.class_rows)] = compiled.class_rows
         self._array("tables", copy, layout.TABLES)[0] = compiled.tables
-        self._rules(copy)[: len(compiled.rules)] = compiled.rules
+        self._write_rules(copy, slice(len(compiled.rules)), compiled.rules)
         for name, trie in (("src6", compiled.src6), ("dst6", compiled.dst6)):
             self._write_trie(self.maps[f"{name}_{copy}"], trie)
 
@@ -152,7 +154,7 @@ class MapSet:
         for name in touched.tables:
             tables[name][0] = compiled.tables[name]
         at = list(touched.positions)
-        self._rules(copy)[at] = compiled.rules[at]
+        self._write_rules(copy, at, compiled.rules[at])
 
     def copy_from(self, other: MapSet, copy: int, rows: Array, whole: Array) -> None:
         """Take over one copy of a smaller set, into the copy of the same number. `rows` and `whole`
@@ -169,6 +171,7 @@ class MapSet:
             0
         ]
         self._rules(copy)[: old.positions] = other._rules(copy)
+        self._expiries(copy)[: old.positions] = other._expiries(copy)
         for name in (f"src6_{copy}", f"dst6_{copy}"):
             keys, values = other.maps[name].lookup_batch()
             if len(keys):
@@ -200,8 +203,15 @@ class MapSet:
         size = np.dtype(dtype).itemsize
         return np.frombuffer(part[: len(part) // size * size], dtype=dtype)
 
+    def _write_rules(self, copy: int, at: slice | list[int], rules: Array) -> None:
+        self._expiries(copy)[at] = rules["expires"]
+        self._rules(copy)[at] = layout.kernel_rules(rules)
+
     def _rules(self, copy: int) -> Array:
-        return self._half("rules", copy, layout.RULE, self.sizes.positions)
+        return self._array("rules", copy, "<u4")
+
+    def _expiries(self, copy: int) -> Array:
+        return self._half("expiries", copy, "<u8", self.sizes.positions)
 
     def _leaves(self, copy: int) -> Array:
         return self._half("leaves", copy, layout.LEAVES, self.sizes.leaves)
@@ -267,7 +277,9 @@ def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
         "whole_rows": MapSize(value_size=sizes.whole * sizes.word_bytes),
         "leaves": MapSize(max_entries=2 * sizes.leaves),
         "leaves4": MapSize(max_entries=2 * sizes.leaves4),
-        "rules": MapSize(max_entries=2 * sizes.positions),
+        "counters": MapSize(max_entries=cpu_ids() * layout.SLOTS),
+        "rules": MapSize(value_size=4 * sizes.positions),
+        "expiries": MapSize(max_entries=2 * sizes.positions),
         **{name: MapSize(max_entries=sizes.prefixes6) for name in TRIES},
         "class_rows": MapSize(max_entries=2 * sizes.class_rows),
         "set4": MapSize(max_entries=sizes.set4),

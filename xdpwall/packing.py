@@ -20,9 +20,13 @@ from .layout import AGGREGATES, PATCHES, PATTERNS, ROW, Array, Sizes
 from .pool import Pool
 
 _MOST_BASES = 256
-"""Rows of one group that others are held against before what is left becomes whole rows."""
+"""Whole rows that another one of their group is held against, the last ones."""
 _MOST_CROWDED = 64
 """Rows that may become whole at once, for one rule."""
+_SWEEPS = 3
+"""Rows that all others of their group are held against first."""
+_TRIED = 8
+"""Of those, so many nearest ones by some of their words are looked at whole."""
 _STRIDE = 4
 """Rows are compared by every so many words first, which is enough to tell most apart."""
 _ONE = np.uint64(1)
@@ -118,24 +122,41 @@ class Packed:
     # -- all of them -----------------------------------------------------------------------------
 
     def _pack(self, words: Array, first: int, end: int) -> None:
+        """Rows that are alike: most are like the first, and children stand behind their parents."""
         words = words[first:end]
-        rest = np.arange(end - first)
+        if not len(words):
+            return
         sample = words[:, ::_STRIDE].copy()
-        for _ in range(_MOST_BASES):
-            if not len(rest):
+        base = np.zeros(len(words), dtype=np.int64)
+        rest, at = np.arange(len(words)), 0
+        for _ in range(_SWEEPS):
+            base[rest[at]] = self._new_whole(words[rest[at : at + 1]], first + rest[at : at + 1])
+            near = np.flatnonzero((sample[rest] != sample[rest[at]]).sum(axis=1) <= PATCHES)
+            near = near[(words[rest[near]] != words[rest[at]]).sum(axis=1) <= PATCHES]
+            base[rest[near]] = base[rest[at]]
+            rest = np.delete(rest, near)
+            if len(rest) < _TRIED:
                 break
-            base = self._new_whole(words[rest[:1]], first + rest[:1])
-            near = np.flatnonzero((sample != sample[0]).sum(axis=1) <= PATCHES)[1:]
-            if len(near):
-                differs = words[rest[near]] != words[rest[0]]
-                few = differs.sum(axis=1) <= PATCHES
-                near, differs = near[few], differs[few]
-            if len(near):
-                self._describe(first + rest[near], differs, words[rest[near]], base)
-            keep = np.ones(len(rest), dtype=bool)
-            keep[near] = keep[0] = False
-            rest, sample = rest[keep], sample[keep]
-        self._new_whole(words[rest], first + rest)
+            at = len(rest) // 2
+        bases: Array = np.zeros((_MOST_BASES, sample.shape[1]), dtype="<u8")
+        numbers = np.zeros(_MOST_BASES, dtype=np.int64)
+        own = 0
+        for at in rest.tolist():
+            apart = (bases[: min(own, _MOST_BASES)] != sample[at]).sum(axis=1)
+            if len(apart) > _TRIED:
+                nearest = numbers[np.argpartition(apart, _TRIED)[:_TRIED]]
+            else:
+                nearest = numbers[: len(apart)]
+            apart = (self.whole.data[nearest] != words[at]).sum(axis=1)
+            if len(apart) and apart.min() <= PATCHES:
+                base[at] = nearest[apart.argmin()]
+                continue
+            base[at] = self._new_whole(words[at : at + 1], np.array([first + at]))
+            bases[own % _MOST_BASES], numbers[own % _MOST_BASES] = sample[at], base[at]
+            own += 1
+        for some in np.array_split(np.arange(len(words)), len(words) // 4096 + 1):
+            differs = words[some] != self.whole.data[base[some]]
+            self._describe(first + some, differs, words[some], base[some])
 
     def _new_whole(self, words: Array, rows: Array) -> int:
         """New whole rows, those of `rows`, which _are_whole() has to be told; the first's number."""
@@ -157,8 +178,8 @@ class Packed:
         self._are_whole(words, [number])
         self.written_whole.add(number)
 
-    def _describe(self, at: Array, differs: Array, words: Array, base: int) -> None:
-        """Rows `at` as differences, (k, words) bool, of their `words` from whole row `base`."""
+    def _describe(self, at: Array, differs: Array, words: Array, base: Array | int) -> None:
+        """Rows `at` as differences, (k, words) bool, of their `words` from whole rows `base`."""
         differs[~differs.any(axis=1), 0] = True
         row, word = np.nonzero(differs)
         count = np.bincount(row, minlength=len(at))

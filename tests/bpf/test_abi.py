@@ -18,7 +18,6 @@ ROOT = Path(__file__).parents[2]
 HEADER = (ROOT / "bpf" / "xdpwall.h").read_text()
 STRUCTS = {
     "xw_tables": layout.TABLES,
-    "xw_rule": layout.RULE,
     "xw_count": layout.COUNT,
     "xw_totals": layout.TOTALS,
     "xw_prefix6": layout.PREFIX6,
@@ -47,6 +46,10 @@ CONSTANTS = {
     "XW_CLASSES": layout.CLASSES,
     "XW_CLASS_STEPS": layout.CLASS_STEPS,
     "XW_CHAIN": layout.CHAIN,
+    "XW_RULE_SLOT": layout.RULE_SLOT,
+    "XW_RULE_ACTION": layout.RULE_ACTION,
+    "XW_RULE_EXPIRES": layout.RULE_EXPIRES,
+    "XW_RULE_LOG": layout.RULE_LOG,
     "XW_PATTERNS": layout.PATTERNS,
     "XW_AGGREGATES": layout.AGGREGATES,
     "XW_PATCHES": layout.PATCHES,
@@ -56,7 +59,6 @@ CONSTANTS = {
     "XW_SRC6_TRIE": layout.SRC6_TRIE,
     "XW_DST6_TRIE": layout.DST6_TRIE,
     "XW_LEAF": layout.LEAF,
-    "XW_RULE_LOG": layout.RULE_LOG,
     "XW_EVENT_BYTES": layout.EVENT_BYTES,
     "XW_EVENT_LIMITS": layout.EVENT_LIMITS,
     "XW_TAPS": layout.TAPS,

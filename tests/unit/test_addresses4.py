@@ -11,7 +11,7 @@ from tests.unit.test_delta import row4
 from xdpwall import layout
 from xdpwall.compiler import compile_ruleset, entries_of
 from xdpwall.delta import Edit, apply
-from xdpwall.generation import Compiled
+from xdpwall.generation import NO_ROW, Compiled
 from xdpwall.model import Rule
 from xdpwall.views import Policy
 
@@ -69,6 +69,27 @@ def test_one_by_one(seed: int) -> None:
         if n % 9 == 0:
             check(g, {prefix: i for i, prefix in enumerate(prefixes[: n + 1])}, source)
     check(g, {prefix: i for i, prefix in enumerate(prefixes)}, source)
+
+
+def test_a_rule_for_any_address_joins_rules_for_some() -> None:
+    """Until then the tables lead other addresses to no row at all."""
+    texts = ["drop tcp from 10.0.0.0/8", "drop from 10.1.2.3", "drop udp from 2001:db8::/32"]
+    entries = entries_of([(Rule.parse(t), n) for n, t in enumerate(texts)], now_boot_ns=10**9)
+    g = compile_ruleset(entries, Policy(), [])
+    assert row4(g, "src", 1) == g.tables["src6"][0] == g.tables["src_unlisted"] == NO_ROW
+    late = entries_of([(Rule.parse("drop tcp from !192.0.2.0/24"), 3)], now_boot_ns=10**9)
+    assert apply(g, Edit(3, 0, late))
+    assert g.satisfying(row4(g, "src", 1)) == {3}
+    assert g.satisfying(row4(g, "src", 0x0A010203)) == {0, 1, 3}
+    assert g.satisfying(row4(g, "src", 0xC0000201)) == set()
+    assert g.satisfying(int(g.tables["src6"][0])) == set()
+    late = entries_of([(Rule.parse("drop udp to 192.0.2.1"), 4)], now_boot_ns=10**9)
+    g = compile_ruleset([*g.entries, *late], Policy(), [])
+    assert apply(g, Edit(0, 0, entries_of([(Rule.parse("drop udp"), 5)], now_boot_ns=10**9)))
+    assert g.satisfying(row4(g, "src", 1)) == {0, 4, 5}
+    assert (
+        g.satisfying(int(g.tables["src6"][0])) == g.satisfying(int(g.tables["src6_row"])) == {0, 5}
+    )
 
 
 def test_leaves_of_one_place_share_a_cache_line() -> None:
