@@ -19,7 +19,6 @@ static __always_inline __u32 in_block(const __u32 *block, __u32 entry, __u32 low
 /* What the address tables of a generation consist of. */
 struct levels {
 	const struct xw_tables *t;
-	const __u32 *block;
 	__u32 copy;
 };
 
@@ -51,18 +50,25 @@ static __always_inline void rows4(const struct levels *l, const struct packet *p
 		dst = l->t->dst4[b >> 16];
 	barrier_var(src);
 	barrier_var(dst);
-	if (with & XW_SRC4 && src & XW_BLOCK)
-		src = in_block(l->block, src, a >> 8);
-	if (with & XW_DST4 && dst & XW_BLOCK)
-		dst = in_block(l->block, dst, b >> 8);
-	barrier_var(src);
-	barrier_var(dst);
-	if (with & XW_SRC4 && src & XW_BLOCK)
-		src = in_block(l->block, src, a);
-	if (with & XW_DST4 && dst & XW_BLOCK)
-		dst = in_block(l->block, dst, b);
-	barrier_var(src);
-	barrier_var(dst);
+	if ((src | dst) & XW_BLOCK) {
+		__u32 copy = l->copy;
+		const __u32 *block = bpf_map_lookup_elem(&blocks, &copy);
+
+		if (!block)
+			return;
+		if (with & XW_SRC4 && src & XW_BLOCK)
+			src = in_block(block, src, a >> 8);
+		if (with & XW_DST4 && dst & XW_BLOCK)
+			dst = in_block(block, dst, b >> 8);
+		barrier_var(src);
+		barrier_var(dst);
+		if (with & XW_SRC4 && src & XW_BLOCK)
+			src = in_block(block, src, a);
+		if (with & XW_DST4 && dst & XW_BLOCK)
+			dst = in_block(block, dst, b);
+		barrier_var(src);
+		barrier_var(dst);
+	}
 	if (with & XW_SRC4) {
 		if (src & XW_LEAF)
 			src = leaf4_row(l->copy, src, a);
@@ -91,10 +97,16 @@ static __always_inline __u32 leaf_row(__u32 copy, __u32 entry, const __u64 *a)
 /* 16 bits, then 8 at a time, down to where one prefix or none is left. */
 static __always_inline __u32 row6(const __u32 *first, const struct levels *l, const __u32 *address)
 {
-	__u32 entry = first[bpf_ntohl(address[0]) >> 16];
+	__u32 entry = first[bpf_ntohl(address[0]) >> 16], copy = l->copy;
 
-	for (int i = 2; i < 16 && entry & XW_BLOCK; i++)
-		entry = in_block(l->block, entry, ((const __u8 *)address)[i]);
+	if (entry & XW_BLOCK) {
+		const __u32 *block = bpf_map_lookup_elem(&blocks, &copy);
+
+		if (!block)
+			return 0;
+		for (int i = 2; i < 16 && entry & XW_BLOCK; i++)
+			entry = in_block(block, entry, ((const __u8 *)address)[i]);
+	}
 	if (entry & XW_LEAF)
 		return leaf_row(l->copy, entry, (const __u64 *)address);
 	return entry;

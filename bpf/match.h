@@ -116,7 +116,6 @@ static __always_inline int by_rules(const struct xw_tables *t, struct packet *p,
 	__u32 word_mask = positions / 64 - 1;
 	struct levels l = {
 	    .t = t,
-	    .block = bpf_map_lookup_elem(&blocks, &copy),
 	    .copy = copy,
 	};
 	struct found f = {};
@@ -124,8 +123,6 @@ static __always_inline int by_rules(const struct xw_tables *t, struct packet *p,
 	__u32 segment = 0, some = 0;
 	__u64 word = 0, left;
 
-	if (!l.block)
-		return DECISION_ERROR;
 	if (!find_rows(&l, p, w.rows))
 		return -1;
 	if (!point(&f, copy, w.rows))

@@ -31,12 +31,22 @@ static __always_inline __u32 unexpired(__u32 class)
 	return class;
 }
 
-static __always_inline bool is_occupied(const enum xw_occupied bitmap, __u32 bit)
+/* `word` of the map, bit & 63 of it. */
+static __always_inline bool is_set(__u32 word, __u32 bit)
 {
-	__u32 word = bitmap * XW_OCCUPIED_WORDS + (bit >> 6);
 	const __u64 *bits = bpf_map_lookup_elem(&occupied, &word);
 
 	return bits && *bits >> (bit & 63) & 1;
+}
+
+static __always_inline bool is_occupied4(const enum xw_occupied kind, __u32 bit)
+{
+	return is_set((bit >> 6) * 2 + kind, bit);
+}
+
+static __always_inline bool is_occupied6(const enum xw_occupied kind, __u32 bit)
+{
+	return is_set(kind * XW_OCCUPIED_WORDS + (bit >> 6), bit);
 }
 
 static __always_inline void find_exact(void *set, const __u32 *address, __u32 *class)
@@ -64,9 +74,9 @@ static __always_inline void classify4(const __u32 *address, struct membership *m
 {
 	__u32 bit = bpf_ntohl(address[0]) >> 8;
 
-	if (is_occupied(XW_EXACT4, bit))
+	if (is_occupied4(XW_EXACT4, bit))
 		find_exact(&set4, address, &m->exact);
-	if (is_occupied(XW_PREFIX4, bit))
+	if (is_occupied4(XW_PREFIX4, bit))
 		find_wide(&set4_prefixes, address, 32, &m->wide);
 }
 
@@ -79,9 +89,9 @@ static __always_inline void classify6(const __u32 *address, struct membership *m
 {
 	__u64 high = (__u64)bpf_ntohl(address[0]) << 32 | bpf_ntohl(address[1]);
 
-	if (is_occupied(XW_EXACT6, hashed(high >> 16)))
+	if (is_occupied6(XW_EXACT6, hashed(high >> 16)))
 		find_exact(&set6, address, &m->exact);
-	if (is_occupied(XW_PREFIX6, hashed(high >> 32)) || is_occupied(XW_SHORT6, 0))
+	if (is_occupied6(XW_PREFIX6, hashed(high >> 32)) || is_occupied6(XW_SHORT6, 0))
 		find_wide(&set6_prefixes, address, 128, &m->wide);
 }
 

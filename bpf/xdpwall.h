@@ -197,7 +197,8 @@ struct xw_set_prefix {
 	__u32 own;
 };
 
-/* Where sets have entries, four bitmaps one after the other: bit n is bit n & 63 of word n >> 6.
+/* Where sets have entries, four bitmaps: bit n is bit n & 63 of word n >> 6. IPv4's two have their
+ * words in turn, so that both are in one cache line; behind them IPv6's, one after the other.
  * IPv4 by the /24; IPv6 by a hash of the /48 (addresses) or the /32 (prefixes). A bit may be stale;
  * none is ever missing. The word behind them: IPv6 prefixes under /16. */
 #define XW_OCCUPIED_BITS  24

@@ -195,8 +195,7 @@ CLASS_ROWS = np.dtype([("src", "<u4"), ("dst", "<u4")])
 
 OCCUPIED = np.dtype(
     [
-        ("exact4", "<u8", (OCCUPIED_WORDS,)),
-        ("prefix4", "<u8", (OCCUPIED_WORDS,)),
+        ("both4", "<u8", (OCCUPIED_WORDS, 2)),
         ("exact6", "<u8", (OCCUPIED_WORDS,)),
         ("prefix6", "<u8", (OCCUPIED_WORDS,)),
         ("short6", "<u8"),

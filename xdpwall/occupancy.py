@@ -65,7 +65,7 @@ class Occupied:
     def bits(self, kind: str) -> Array:
         """The words of a kind, (OCCUPIED_WORDS,) u8."""
         words: Array = self._row[_NAMES[kind]][0]
-        return words
+        return words if kind in ("v6", "p6") else words[:, "vp".index(kind[0])]
 
     def _add_v4(self, v4: Array) -> None:
         _set(self.bits("v4"), v4 >> np.uint32(8))
@@ -97,7 +97,7 @@ class Occupied:
         _set(words, hashed(np.repeat(first, count.astype(np.int64)) + each))
 
 
-_NAMES = {"v4": "exact4", "p4": "prefix4", "v6": "exact6", "p6": "prefix6"}
+_NAMES = {"v4": "both4", "p4": "both4", "v6": "exact6", "p6": "prefix6"}
 
 
 def _set(words: Array, bits: Array) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from .columns import ABSENT, Columns
 from .layout import PATTERNS, Array
 
-_FEW = 16
+_FEW = 256
 """A field tells rules apart when one in so many names it, and one in so many does not."""
 
 
