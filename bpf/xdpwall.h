@@ -129,12 +129,11 @@ struct xw_tables {
 };
 
 /* A row says which rules a packet satisfies by some of its fields, one bit a position. Positions
- * fall into at most 64 segments, and rules into patterns: whatever tells rules that leave one field
- * open from those that leave another one open, so that a packet that satisfies many of both kinds,
- * each by another field, is not led to all their words.
- *
- * Of 64 positions, a row is one word. Up to 1,024, a word is a segment, and a row is a u64, its bit
- * 16 * p + s about pattern p and segment s, and its words. From 2,048 on it is packed: */
+ * fall into at most 64 segments, and rules into patterns by what they leave open, so that a packet
+ * that satisfies many of one pattern by one field and many of another by another field is not led
+ * to all their words. Of 64 positions, a row is one word. Up to 1,024, a word is a segment, and a
+ * row is a u64, its bit 16 * p + s about pattern p and segment s, and its words. From 2,048 on it
+ * is packed: */
 #define XW_PATTERNS   4
 #define XW_AGGREGATES 4
 #define XW_PATCHES    6
