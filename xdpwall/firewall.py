@@ -40,7 +40,6 @@ class Firewall(SetMethods, Reader):
     def __init__(self, settings: Settings, *, service: bool = False) -> None:
         """`service`: settle in the background after each change, and say so in status()."""
         super().__init__(Instance(settings), service=service)
-        self._instance.store.syncs_later = service  # the settler does
         self._settler = Settler(self._instance) if service else None
         self._expirer = Expirer(self._instance) if service else None
 

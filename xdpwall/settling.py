@@ -30,8 +30,6 @@ class Settler(Background):
             if self._ending:
                 return
             time.sleep(_ANSWER)
-            with suppress(XdpwallError):
-                self._instance.store.sync()
             # A failure here is met again, and told, by the next change.
             untidy = False
             with suppress(XdpwallError), self._instance.lock.threads:

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from tests.firewall.support import Site, rules, step
-from tests.support.netns import wait_for
 from xdpwall.errors import Conflict, Failed, Full
 from xdpwall.firewall import Firewall
 from xdpwall.instance import Instance
@@ -278,17 +277,3 @@ def test_a_full_disk_leaves_the_old_ruleset_in_force(site: Site, small_disk: Set
         firewall.add_rules(rules("drop icmp"))
         assert site.ping() == 0
         assert firewall.rules().revision == site.kernel_revision()
-
-
-def test_a_service_sees_to_it_that_what_it_answered_is_on_disk(site: Site) -> None:
-    with site.open(service=True) as firewall:
-        store = firewall._instance.store
-        assert store.syncs_later
-        with firewall._instance.lock.threads:  # the settler's other work waits meanwhile
-            firewall.add_rules(rules("drop icmp"))
-            wait_for(lambda: not store.unsynced, "the settler syncs")
-        firewall.add_rules(rules("drop udp"))
-    assert not store.unsynced
-    with site.open() as firewall:
-        assert not firewall._instance.store.syncs_later
-        assert len(firewall.rules().rules) == 2

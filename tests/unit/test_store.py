@@ -1,6 +1,5 @@
 """The SQLite store: order of a change, what survives, and the errors of a bad disk."""
 
-import errno
 import os
 import sqlite3
 import stat
@@ -171,50 +170,6 @@ def test_commits_need_not_lengthen_a_stretched_log(store: Store, tmp_path: Path)
     with closing(Store(tmp_path / "state")) as other:
         assert other.read() == store.read()
         assert len(other.read().state.entries) == 301
-
-
-def test_who_syncs_later_waits_for_the_disk_once_a_change(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def mode() -> int:
-        with store._database.read() as connection:
-            return int(connection.execute("PRAGMA synchronous").fetchone()[0])
-
-    change(store, added(State(), "drop icmp"))
-    assert not store.unsynced
-    store.syncs_later = True
-    change(store, added(store.read().state, "drop udp"))
-    assert store.unsynced and mode() == 2  # FULL, for whatever comes next
-    with closing(Store(tmp_path / "state")) as other:
-        assert other.read() == store.read()
-    store.record(
-        store.read().state, added(store.read().state, "drop gre"), by=BY, action="x", now=NOW
-    )
-    assert not store.unsynced, "a pending revision is on disk, and all before it"
-    store.drop_pending()
-    change(store, added(store.read().state, "drop tcp"))
-    synced = []
-    monkeypatch.setattr(os, "fdatasync", synced.append)
-    store.sync()
-    store.sync()
-    assert len(synced) == 1 and not store.unsynced
-    with pytest.raises(Failed, match="not pending"):
-        store.commit(99, nothing)
-    assert mode() == 2
-
-
-def test_a_sync_that_fails_is_told_and_stays_to_be_done(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(_: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    store.syncs_later = True
-    change(store, added(State(), "drop icmp"))
-    monkeypatch.setattr(os, "fdatasync", broken)
-    with pytest.raises(Failed, match="Input/output error"):
-        store.sync()
-    assert store.unsynced
 
 
 def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import Conflict, Failed, Full, NeedsPrivileges, XdpwallError
@@ -22,9 +22,6 @@ class Database:
     def __init__(self, path: Path, *, busy_seconds: float = 5.0) -> None:
         """Open or make the file (0600, its folder 0700 when it has to be made)."""
         self.path = path
-        self.unsynced = False
-        """Whether a power cut could take back the last transaction."""
-        self._log = path.with_name(f"{path.name}-wal")
         self._alone: int | None = None
         with self._mapped("open"):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -66,38 +63,16 @@ class Database:
                 raise
 
     @contextmanager
-    def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk when it ends; with `synced` False, on disk after sync() or after
-        the next transaction. What was written survives the end of any process either way."""
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, on disk when it ends."""
         with self._mapped("write"):
-            execute = self._connection.execute
-            if not synced:
-                execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("BEGIN IMMEDIATE")
             try:
-                execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._connection
-                    execute("COMMIT")
-                except BaseException:
-                    self._rollback()
-                    raise
-            finally:
-                if not synced:
-                    execute("PRAGMA synchronous = FULL")
-            self.unsynced = not synced
-
-    def sync(self) -> None:
-        """Everything that was committed is on disk. Any thread may call it, and nobody waits."""
-        if not self.unsynced:
-            return
-        self.unsynced = False  # a commit from now on is another one's
-        try:
-            with self._mapped("write"), self._log.open("rb") as written:
-                # SQLite keeps its locks on other files: to close this one drops none.
-                os.fdatasync(written.fileno())
-        except XdpwallError:
-            self.unsynced = True
-            raise
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._rollback()
+                raise
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -129,8 +104,9 @@ class Database:
     def stretch(self) -> None:
         """Make the write-ahead log as long as it gets before SQLite begins it anew, for a process
         that stays: a commit that lengthens the file waits for the file system's journal too."""
+        log = self.path.with_name(f"{self.path.name}-wal")
         with self._mapped("write"):
-            if self._log.exists() and self._log.stat().st_size >= _LOG_BYTES:
+            if log.exists() and log.stat().st_size >= _LOG_BYTES:
                 return
             execute = self._connection.execute
             (usual,) = execute("PRAGMA cache_size").fetchone()
@@ -142,13 +118,12 @@ class Database:
             finally:
                 self._rollback()
                 execute(f"PRAGMA cache_size = {usual}")
-        self.unsynced = True
-        self.sync()
+            # SQLite keeps its locks on other files: to close this one drops none.
+            with log.open("rb") as written:
+                os.fdatasync(written.fileno())
 
     def close(self) -> None:
         """Close the connection; twice is once."""
-        with suppress(XdpwallError):
-            self.sync()
         self._connection.close()
 
     def _rollback(self) -> None:

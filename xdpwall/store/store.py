@@ -50,10 +50,6 @@ class Store:
 
     def __init__(self, state_dir: Path, *, busy_seconds: float = 5.0) -> None:
         self._database = Database(state_dir / FILE, busy_seconds=busy_seconds)
-        self.syncs_later = False
-        """Whether somebody calls sync() soon after each commit(), which then does not wait for the
-        disk. The revision itself was on disk before the kernel had it: what a power cut could take
-        back is that it was committed, and then the one before it is restored."""
         self._own_changes = 0
         self._cached: tuple[tuple[int, int], Snapshot] | None = None
         self._entries: dict[str, tuple[RuleRow, Entry]] = {}
@@ -75,15 +71,6 @@ class Store:
     def stretch(self) -> None:
         """Room for what will be written, so that a commit need not make some."""
         self._database.stretch()
-
-    def sync(self) -> None:
-        """All that was committed is on disk; needs no lock."""
-        self._database.sync()
-
-    @property
-    def unsynced(self) -> bool:
-        """Whether sync() has something to do."""
-        return self._database.unsynced
 
     def close(self) -> None:
         """Close the file."""
@@ -131,7 +118,7 @@ class Store:
             recorded = None
         said: dict[str, str] = {}
         commits = None
-        with self._write(synced=not self.syncs_later) as connection:
+        with self._write() as connection:
             marked = connection.execute(
                 "UPDATE revisions SET state = 'committed' WHERE number = ? AND state = 'pending'",
                 (revision,),
@@ -318,8 +305,8 @@ class Store:
 
     # -- inside ----------------------------------------------------------------------------------
     @contextmanager
-    def _write(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
-        with self._database.transaction(synced=synced) as connection:
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        with self._database.transaction() as connection:
             self.sets.flush(connection)
             yield connection
         self.sets.class_rows.clear()
