@@ -132,7 +132,7 @@ class Compiled:
         self.groups: list[Group] = []
         self.touched = Touched()
         self._columns: set[int] = set()
-        self._fresh: set[int] = set()
+        self._fresh: dict[int, int] = {}
         """What pack_touched() is to follow: columns of the rows' words, and rows."""
         self.kernel_rows: KernelRows
         """What the kernel gets of `rows`, once pack() is called."""
@@ -189,7 +189,7 @@ class Compiled:
     def rewrite_row(self, row: int, like: int) -> None:
         """Make a row equal another one."""
         self.rows.data[row] = self.rows.data[like]
-        self._fresh.add(row)
+        self._fresh[row] = like
 
     # -- the kernel's form of the rows -----------------------------------------------------------
 
@@ -212,7 +212,7 @@ class Compiled:
         touched.rows |= kernel.written
         touched.whole |= kernel.written_whole
         kernel.written, kernel.written_whole = set(), set()
-        self._columns, self._fresh = set(), set()
+        self._columns, self._fresh = set(), {}
         return done
 
     def widen(self, positions: int) -> None:

@@ -10,7 +10,7 @@ a whole row itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Protocol
 
@@ -42,9 +42,10 @@ class KernelRows(Protocol):
     written_whole: set[int]
 
     def update(
-        self, words: Array, columns: Collection[int], fresh: Collection[int], patterns: Array
+        self, words: Array, columns: Collection[int], fresh: Mapping[int, int], patterns: Array
     ) -> bool:
-        """Follow `words`, of which whole columns may have changed, and rows `fresh` in any way.
+        """Follow `words`, of which whole columns may have changed. Rows `fresh` are new, or anew:
+        each like the row that it leads to, but for those columns.
 
         False, and good for nothing any more, when they had better be made anew.
         """
@@ -70,10 +71,10 @@ class Plain:
         self.whole = Pool("<u8", (1,), room=1)
         self.written: set[int] = set()
         self.written_whole: set[int] = set()
-        self.update(words, range(words.shape[1]), (), patterns)
+        self.update(words, range(words.shape[1]), {}, patterns)
 
     def update(
-        self, words: Array, columns: Collection[int], fresh: Collection[int], patterns: Array
+        self, words: Array, columns: Collection[int], fresh: Mapping[int, int], patterns: Array
     ) -> bool:
         """See KernelRows."""
         self.rows.take(len(words) - self.rows.count)
@@ -103,6 +104,8 @@ class Packed:
         self.written_whole: set[int] = set()
         self._owner: list[int] = []
         """The row that each whole one is."""
+        self._anew: list[int] = []
+        """Rows that update() made whole, with words that it comes to later."""
         self._count = Pool("u1", room=len(words) + 64)
         """Patches in use of each row; the others repeat the first."""
         self._some = Pool("<u8", (PATTERNS, AGGREGATES), room=len(words) + 64)
@@ -216,65 +219,65 @@ class Packed:
     # -- what a change touches -------------------------------------------------------------------
 
     def update(
-        self, words: Array, columns: Collection[int], fresh: Collection[int], patterns: Array
+        self, words: Array, columns: Collection[int], fresh: Mapping[int, int], patterns: Array
     ) -> bool:
         """See KernelRows."""
         if len(words) > self.rows.count:
             self._take(len(words) - self.rows.count)
-        for row in sorted(fresh):
-            self._repack(words, row, patterns)
+        for row, like in fresh.items():
+            for pool in (self.rows, self._count, self._some):
+                pool.data[row] = pool.data[like]
+        self.written.update(fresh)
+        self._anew = []
         return all(self._update_word(words, word, patterns[:, word]) for word in sorted(columns))
-
-    def _repack(self, words: Array, row: int, patterns: Array) -> None:
-        differs = self.whole.data != words[row]
-        best = int(differs.sum(axis=1).argmin())
-        if differs[best].sum() > PATCHES:
-            self._become_whole(words, row)
-        else:
-            self._describe(np.array([row]), differs[best : best + 1], words[row][None], best)
-        bits = np.packbits((words[row] & patterns) != 0, axis=1, bitorder="little")
-        some = np.zeros((PATTERNS, AGGREGATES), dtype="<u8")
-        some.view("u1")[:, : bits.shape[1]] = bits
-        self._some.data[row] = some
-        entry = self.rows.data[row : row + 1]
-        entry["aggregates"] = np.bitwise_or.reduce(some, axis=0)
-        entry["segments"] = 0
-        for number in range(self._segment):
-            shift = np.uint64(number * (64 // self._segment))
-            entry["segments"] |= _every(some[:, number], self._segment) << shift
-        self.written.add(row)
 
     def _update_word(self, words: Array, word: int, patterns: Array) -> bool:
         rows, column = self.rows.data, words[:, word]
-        whole = column[self._owner]
-        moved = np.flatnonzero(self.whole.data[:, word] != whole)
-        self.whole.data[moved, word] = whole[moved]
+        at, slot = np.nonzero(rows["which"] == word)
+        patch = rows["patch"][at, slot]
+        base, whole = rows["whole"], self.whole.data[:, word]
+        before = whole[base]
+        before[at] = patch
+        differs = before != column
+        differs[self._anew] = True
+        changed = np.flatnonzero(differs)
+        now = column[self._owner]
+        moved = np.flatnonzero(whole != now)
+        self.whole.data[moved, word] = now[moved]
         self.written_whole.update(moved.tolist())
-        hit = rows["which"] == word
-        at, slot = np.nonzero(hit)
-        self.written.update(at[rows["patch"][at, slot] != column[at]].tolist())
+        self.written.update(at[patch != column[at]].tolist())
         rows["patch"][at, slot] = column[at]
-        new = np.flatnonzero(~hit.any(axis=1) & (whole[rows["whole"]] != column))
-        count = self._count.data[new]
-        crowded = new[count == PATCHES].tolist()
+        apart = now[base] != column
+        apart[at] = False
+        done = self._patch(words, word, np.flatnonzero(apart))
+        self._summarize_word(changed, column[changed], word, patterns)
+        return done
+
+    def _patch(self, words: Array, word: int, at: Array) -> bool:
+        """Rows `at` differ from their whole rows in one more word."""
+        rows, column = self.rows.data, words[:, word]
+        count = self._count.data[at]
+        crowded = at[count == PATCHES].tolist()
         if len(crowded) > _MOST_CROWDED:
             return False
         for row in crowded:
             self._become_whole(words, row)
-        roomy, free = new[count < PATCHES], count[count < PATCHES]
+        self._anew += crowded
+        roomy, free = at[count < PATCHES], count[count < PATCHES]
         rows["which"][roomy, free] = word
         rows["patch"][roomy, free] = column[roomy]
         self._count.data[roomy] += 1
-        self.written.update(new.tolist())
-        self._summarize_word(column, word, patterns)
+        self.written.update(at.tolist())
         return True
 
-    def _summarize_word(self, column: Array, word: int, patterns: Array) -> None:
+    def _summarize_word(self, at: Array, words: Array, word: int, patterns: Array) -> None:
+        """Rows `at` have these words now, in place of others."""
         rows, some = self.rows.data, self._some.data[:, :, word >> 6]
-        on = (column[:, None] & patterns) != 0
         bit = _ONE << np.uint64(word & 63)
-        at = np.flatnonzero((((some & bit) != 0) != on).any(axis=1))
-        few = some[at] & ~bit | np.where(on[at], bit, np.uint64(0))
+        before = some[at]
+        few = before & ~bit | np.where((words[:, None] & patterns) != 0, bit, np.uint64(0))
+        differs = np.flatnonzero((few != before).any(axis=1))
+        at, few = at[differs], few[differs]
         some[at] = few
         rows["aggregates"][at, word >> 6] = np.bitwise_or.reduce(few, axis=1)
         segment = word // self._segment

@@ -67,16 +67,19 @@ def test_follows_columns_and_new_rows(sizes: Sizes) -> None:
     width = sizes.positions // 64
     for step in range(40):
         rows_before, whole_before = kernel.rows.data.copy(), kernel.whole.data.copy()
+        before = words.copy()
         columns = {int(w) for w in rng.integers(0, width, 1 + step % 3)}
         for word in columns:
             some = rng.random(len(words)) < rng.choice([0.02, 0.3, 0.95])
             some[0] = False
             words[some, word] ^= np.uint64(1 << int(rng.integers(0, 63)))
-        fresh = set()
+        fresh = {}
         if step % 4 == 0:
-            words = np.concatenate([words, words[-2:]])
-            words[-1, int(rng.integers(0, width))] ^= np.uint64(5)
-            fresh = {len(words) - 2, len(words) - 1}
+            like = [int(n) for n in rng.integers(1, len(before), 2)]
+            words = np.concatenate([words, before[like]])
+            fresh = {len(before): like[0], len(before) + 1: like[1]}
+            for word in columns:
+                words[-2:, word] ^= rng.integers(0, 4, 2).astype("<u8")
         if not kernel.update(words, columns, fresh, of):
             kernel = kernel_rows(words, sizes, of, (3,))
         check_rows(kernel, words, sizes, of)
@@ -92,7 +95,7 @@ def test_many_rows_that_differ_once_more_are_packed_anew() -> None:
     kernel = kernel_rows(words, sizes, of, (1,))
     for word in range(PATCHES + 1):
         words[10:, word] = rng.integers(1, 1 << 60)
-        assert kernel.update(words, {word}, (), of) == (word < PATCHES)
+        assert kernel.update(words, {word}, {}, of) == (word < PATCHES)
     kernel = kernel_rows(words, sizes, of, (1,))
     check_rows(kernel, words, sizes, of)
     assert kernel.whole.count == 3
