@@ -83,18 +83,21 @@ static __always_inline void rows4(const struct levels *l, const struct packet *p
 
 static __always_inline __u32 leaf_row(__u32 copy, __u32 entry, const __u64 *a)
 {
-	__u32 key = copy * (leaf_mask + 1) + (entry & leaf_mask);
-	const struct xw_leaf *leaf = bpf_map_lookup_elem(&leaves, &key);
-	__u64 differs;
+	for (int i = 0; i < XW_CHAIN && entry & XW_LEAF; i++) {
+		__u32 key = copy * (leaf_mask + 1) + (entry & leaf_mask);
+		const struct xw_leaf *leaf = bpf_map_lookup_elem(&leaves, &key);
+		__u64 differs;
 
-	if (!leaf)
-		return 0;
-	differs = ((a[0] ^ leaf->address[0]) & leaf->mask[0]) |
-		  ((a[1] ^ leaf->address[1]) & leaf->mask[1]);
-	return differs ? leaf->outside : leaf->inside;
+		if (!leaf)
+			return 0;
+		differs = ((a[0] ^ leaf->address[0]) & leaf->mask[0]) |
+			  ((a[1] ^ leaf->address[1]) & leaf->mask[1]);
+		entry = differs ? leaf->outside : leaf->inside;
+	}
+	return entry;
 }
 
-/* 16 bits, then 8 at a time, down to where one prefix or none is left. */
+/* 16 bits, then 8 at a time, down to where few prefixes are left. */
 static __always_inline __u32 row6(const __u32 *first, const struct levels *l, const __u32 *address)
 {
 	__u32 entry = first[bpf_ntohl(address[0]) >> 16], copy = l->copy;

@@ -83,7 +83,7 @@ enum xw_policy {
  * with XW_LEAF the one prefix that is left to compare. */
 #define XW_BLOCK 0x80000000U
 #define XW_LEAF	 0x40000000U
-#define XW_CHAIN 4 /* leaves that IPv4 addresses may be led to, one by the other, longest first */
+#define XW_CHAIN 4 /* leaves that an address may be led to, one by the other, longest first */
 
 /* One generation's first-level tables. Every value ends in a row number; a composed field is a sum:
  *   what   = proto4|proto6[proto] (+ flags[] or icmp4|icmp6[]) + fragment * fragment_stride
@@ -147,7 +147,7 @@ struct xw_row {
 	__u64 pad;
 };
 
-/* An IPv6 prefix, in network order, and the rows of addresses inside and outside. */
+/* An IPv6 prefix, in network order, the row of addresses inside, and an entry for the others. */
 struct xw_leaf {
 	__u64 address[2];
 	__u64 mask[2];
@@ -155,7 +155,7 @@ struct xw_leaf {
 	__u32 outside;
 };
 
-/* Likewise an IPv4 prefix, in host order; `outside` is an entry, and may lead to another leaf. */
+/* Likewise an IPv4 prefix, in host order. */
 struct xw_leaf4 {
 	__u32 address;
 	__u32 mask;

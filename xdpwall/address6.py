@@ -1,5 +1,5 @@
-"""IPv6 prefixes -> a table of 16 bits, then 8 at a time, that ends in a leaf as soon as one prefix
-is left below it: the leaf is compared whole."""
+"""IPv6 prefixes -> a table of 16 bits, then 8 at a time, that ends in leaves as soon as few prefixes
+are left below it: leaves are compared whole, one after the other."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 from . import layout
 from .generation import Compiled
-from .layout import Array
+from .layout import CHAIN, Array
 
 MAX_BLOCKS = 16384
-"""16 MiB a generation. Only thousands of prefixes in pairs, each pair far from the others and long
-alike, come here: a single prefix costs a leaf of 40 bytes and no block of its own."""
+"""16 MiB a generation. Only thousands of prefixes in groups, each far from the others and long
+alike, come here: a few prefixes cost a leaf of 40 bytes each and no block of their own."""
 
 Placed = tuple[int, int, int]
 """A prefix's address and length, and the row of its addresses that no longer one covers."""
@@ -62,9 +62,11 @@ def _filled(g: Compiled, placed: Sequence[Placed], inherited: int, done: int, li
 
 
 def _entry(g: Compiled, placed: Sequence[Placed], inherited: int, done: int, limit: int) -> int:
-    if len(placed) == 1:
-        address, length, row = placed[0]
-        return leaf(g, address, length, row, inherited)
+    if len(placed) <= CHAIN:
+        entry = inherited
+        for address, length, row in placed:  # the longest last, and so first to be compared
+            entry = leaf(g, address, length, row, entry)
+        return entry
     if g.blocks.count >= limit:
         raise TooManyBlocks
     number = g.blocks.take()

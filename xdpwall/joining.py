@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -15,8 +14,6 @@ from .pool import Pool
 
 _FLAGS = np.uint32(BLOCK | LEAF)
 _NUMBER = ~(BLOCK | LEAF) & 0xFFFFFFFF
-_CHAINS: Mapping[int, int] = {4: CHAIN, 6: 1}
-"""Leaves in a row, by family."""
 
 
 def insert(
@@ -67,7 +64,7 @@ class _Insertion:
             below = entry & _NUMBER
         else:
             chain, _ = self.chain(entry)
-            if len(chain) < _CHAINS[self.family]:
+            if len(chain) < CHAIN:
                 self.link(block, index, chain)
                 return
             below = self.open(entry, done + bits)

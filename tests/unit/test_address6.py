@@ -28,14 +28,16 @@ def prefixes(draw: st.DrawFn) -> tuple[int, int]:
 
 
 def walk(compiled: Compiled, address: int) -> set[int]:
-    """bpf/match.h's row6()."""
+    """bpf/address.h's row6()."""
     entry = int(compiled.tables["src6"][address >> 112])
     for i in range(2, 16):
         if not entry & layout.BLOCK:
             break
         block = compiled.blocks.data[entry & ~layout.BLOCK]
         entry = int(block[address >> (120 - 8 * i) & 0xFF])
-    if entry & layout.LEAF:
+    for _ in range(layout.CHAIN):
+        if not entry & layout.LEAF:
+            break
         leaf = compiled.leaves.data[entry & ~layout.LEAF]
         theirs = int.from_bytes(leaf["address"].tobytes(), "big")
         mask = int.from_bytes(leaf["mask"].tobytes(), "big")
@@ -64,16 +66,23 @@ def test_walk(given_prefixes: list[tuple[int, int]], asked: list[int]) -> None:
 def test_single_addresses_cost_leaves() -> None:
     rules = [(Rule.parse(f"drop from 2001:db8:{i:x}::1"), i) for i in range(300)]
     compiled = compiler.compile(rules, Policy(), [], now_boot_ns=0)
-    # One block for each of bytes 2, 3 and 4, and two for byte 5, under which all are alone.
+    # One block for each of bytes 2, 3 and 4, and two for byte 5, under which few are together.
     assert (compiled.leaves.count, compiled.blocks.count) == (300, 5)
     assert not compiled.src6
 
 
+def test_few_that_are_nearly_alike_cost_leaves_too() -> None:
+    rules = [(Rule.parse(f"drop from 2001:db8::{i:x}"), i) for i in range(layout.CHAIN)]
+    compiled = compiler.compile(rules, Policy(), [], now_boot_ns=0)
+    assert (compiled.leaves.count, compiled.blocks.count) == (layout.CHAIN, 0)
+    assert [walk(compiled, (0x20010DB8 << 96) + i) for i in range(5)] == [{0}, {1}, {2}, {3}, set()]
+
+
 def test_too_many_blocks_are_a_trie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address6, "MAX_BLOCKS", 3)
-    rules = [(Rule.parse(f"drop from 2001:db8::{i:x}"), i) for i in (1, 2)]
+    rules = [(Rule.parse(f"drop from 2001:db8::{i:x}"), i) for i in range(1, 6)]
     compiled = compiler.compile(rules, Policy(), [], now_boot_ns=0)
     assert compiled.features & Feature.TRIES
     assert compiled.tables["tries"] == SRC6_TRIE
-    assert len(compiled.src6) == 2
+    assert len(compiled.src6) == 5
     assert not compiled.leaves.count
