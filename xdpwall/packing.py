@@ -108,6 +108,8 @@ class Packed:
         """Rows that update() made whole, with words that it comes to later."""
         self._count = Pool("u1", room=len(words) + 64)
         """Patches in use of each row; the others repeat the first."""
+        self._patterns = patterns.copy()
+        """Those by which the summaries are made."""
         self._some = Pool("<u8", (PATTERNS, AGGREGATES), room=len(words) + 64)
         """Bit w & 63 of [row, p, w >> 6]: the row satisfies rules of pattern p in word w."""
         self._take(len(words))
@@ -240,7 +242,10 @@ class Packed:
         before[at] = patch
         differs = before != column
         differs[self._anew] = True
-        changed = np.flatnonzero(differs)
+        # One rule for another at one position is the same bit, of another pattern.
+        other = np.bitwise_or.reduce(self._patterns[:, word] ^ patterns)
+        self._patterns[:, word] = patterns
+        changed = np.flatnonzero(differs | (column & other != 0))
         now = column[self._owner]
         moved = np.flatnonzero(whole != now)
         self.whole.data[moved, word] = now[moved]

@@ -192,6 +192,37 @@ def test_after_random_edits() -> None:
         assert in_place > 15
 
 
+def test_one_rule_for_another_of_another_pattern() -> None:
+    """Both at one position: no row of what satisfies both changes, but its summary has to."""
+    texts = [f"drop tcp/{n} from 10.0.0.{n} to 10.1.0.{n}" for n in range(1, 60)]
+    g = whole(entries(["accept tcp/99", *texts, "drop udp to 10.2.0.1"]), 2048)
+    place = g.positions[30]
+    assert changed(g, 30, 1, entries(["accept tcp"], 100)) is g
+    assert g.positions[30] == place and g._patterns[place] == 0
+
+
+@pytest.mark.parametrize("least", [2048, 16384])
+def test_after_random_edits_of_packed_rows(least: int) -> None:
+    """Rules of every pattern, some of which move by one place."""
+    chance = random.Random(SEED + least)
+
+    def rule() -> str:
+        text = chance.choice(("accept tcp", "drop udp", "count tcp")) + f"/{chance.randint(1, 30)}"
+        text += chance.choice(("", f" from 10.0.{chance.randint(0, 9)}.{chance.randint(0, 9)}"))
+        return text + chance.choice(("", f" to 10.9.0.{chance.randint(0, 99)}"))
+
+    g = whole(entries([rule() for _ in range(120)]), least)
+    for n in range(25):
+        # Next to one another, so that there are no gaps.
+        at = chance.randint(50, 60)
+        gone = chance.randint(0, 2)
+        before = g
+        new = entries([rule() for _ in range(chance.randint(0, 12))], 1000 + 20 * n)
+        g = changed(g, at, gone, new)
+        assert g is before
+    check_same(g, [])
+
+
 def test_one_range_of_ports_that_cuts_through_more_classes_than_there_is_room_for() -> None:
     """A class is a set of ports, not a range: one more rule can cut all of them in two."""
     texts = [f"drop tcp/{n},{n + 2000}" for n in range(1, 141, 2)]
