@@ -20,6 +20,7 @@ from .generation import Compiled, Place, SetWorld, Touched
 from .groups import Header, Neutral, What, Where
 from .layout import Action, Feature, PolicyBit
 from .match import match_of
+from .packing import too_many
 from .ports import Ports
 from .times import seconds_of
 from .views import Policy
@@ -108,7 +109,6 @@ def compile_ruleset(
     g.set_patterns(columns)
     check_memory(g)
     g.pack()
-    check_memory(g)
     g.touched = Touched()
     return g
 
@@ -146,10 +146,5 @@ def check_memory(compiled: Compiled) -> None:
     """Full when its rows are too many. However the kernel has them, they are words here."""
     sizes = layout.Sizes().grown_to(compiled.need)
     memory = sizes.rows * sizes.word_bytes
-    if memory > MAX_ROW_MEMORY or compiled.need.whole > layout.MAX_WHOLE:
-        raise Full(
-            f"the ruleset needs {memory >> 20} MiB of rows; at most {MAX_ROW_MEMORY >> 20} MiB fit",
-            code="too-many-combinations",
-            hint="rules on many different VLANs and interfaces, or lengths and TTLs, multiply;"
-            " use fewer different values of one of them",
-        )
+    if memory > MAX_ROW_MEMORY:
+        raise too_many(f"{memory >> 20} MiB of rows; at most {MAX_ROW_MEMORY >> 20} MiB fit")

@@ -16,7 +16,8 @@ from typing import Protocol
 
 import numpy as np
 
-from .layout import AGGREGATES, PATCHES, PATTERNS, ROW, Array, Sizes
+from .errors import Full
+from .layout import AGGREGATES, MAX_WHOLE, PATCHES, PATTERNS, ROW, Array, Sizes
 from .pool import Pool
 
 _MOST_BASES = 256
@@ -47,7 +48,8 @@ class KernelRows(Protocol):
         """Follow `words`, of which whole columns may have changed. Rows `fresh` are new, or anew:
         each like the row that it leads to, but for those columns.
 
-        False, and good for nothing any more, when they had better be made anew.
+        False, and good for nothing any more, when they had better be made anew; likewise after
+        Full.
         """
 
 
@@ -55,7 +57,7 @@ def kernel_rows(words: Array, sizes: Sizes, patterns: Array, starts: Iterable[in
     """The kernel's form of rows, (n, positions / 64) u64.
 
     `patterns`: the positions of each pattern's rules, (PATTERNS, positions / 64) u64. `starts`:
-    where rows begin that are alike; those before the first are whole.
+    where rows begin that are alike; those before the first are whole. Raises Full.
     """
     if sizes.packed:
         return Packed(words, sizes, patterns, starts)
@@ -164,7 +166,10 @@ class Packed:
             self._describe(first + some, differs, words[some], base[some])
 
     def _new_whole(self, words: Array, rows: Array) -> int:
-        """New whole rows, those of `rows`, which _are_whole() has to be told; the first's number."""
+        """New whole rows, those of `rows`, which _are_whole() has to be told; the first's number.
+        Raises Full."""
+        if self.whole.count + len(words) > MAX_WHOLE:
+            raise too_many(f"more than {MAX_WHOLE} different rows")
         first = self.whole.take(len(words))
         self.whole.data[first:] = words
         self._owner.extend(rows.tolist())
@@ -291,6 +296,16 @@ class Packed:
         part |= ((few & mask) != 0).astype("<u8") << np.uint64(segment)
         rows["segments"][at] = part
         self.written.update(at.tolist())
+
+
+def too_many(rows: str) -> Full:
+    """The error of a ruleset of so many rows."""
+    return Full(
+        f"the ruleset needs {rows}",
+        code="too-many-combinations",
+        hint="rules on many different VLANs and interfaces, or lengths and TTLs, multiply;"
+        " use fewer different values of one of them",
+    )
 
 
 def words_of(rows: Array, whole: Array) -> Array:

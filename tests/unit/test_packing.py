@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.kernelrows import check_rows, words_of
 from xdpwall import layout, packing
+from xdpwall.errors import Full
 from xdpwall.generation import NEUTRAL_ROW
 from xdpwall.growing import grown
 from xdpwall.layout import PATCHES, PATTERNS, Array, Sizes
@@ -99,6 +100,21 @@ def test_many_rows_that_differ_once_more_are_packed_anew() -> None:
     kernel = kernel_rows(words, sizes, of, (1,))
     check_rows(kernel, words, sizes, of)
     assert kernel.whole.count == 3
+
+
+def test_more_whole_rows_than_have_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused with what would be right, whenever they become too many."""
+    monkeypatch.setattr(packing, "MAX_WHOLE", 50)
+    rng, sizes = np.random.default_rng(6), Sizes(positions=2048)
+    words, of = rng.integers(0, 1 << 63, (51, 32)).astype("<u8"), patterns(sizes, rng)
+    with pytest.raises(Full, match="more than 50 different rows"):
+        kernel_rows(words, sizes, of, ())
+    words[10:] = words[0]
+    kernel = kernel_rows(words, sizes, of, (0,))
+    with pytest.raises(Full):
+        for word in range(PATCHES + 1):
+            words[10:, word] = rng.integers(1, 1 << 60, 41)
+            assert kernel.update(words, {word}, {}, of)
 
 
 def test_most_bases(monkeypatch: pytest.MonkeyPatch) -> None:
