@@ -29,6 +29,7 @@ from .kernel.programs import BPF_F_XDP_HAS_FRAGS, Program
 from .layout import Control, Feature, Sizes
 from .mapset import SHARED, MapSet
 from .percpu import totals
+from .pinnedcounters import other_version
 from .tapmaps import TapMaps
 from .views import Place, Totals
 from .views_packets import EventSettings
@@ -106,11 +107,7 @@ class Dataplane:
             layout.ATTACHMENTS,
             layout.TOTALS.itemsize,
         ):
-            raise Failed(
-                f"the maps in {self.folder} are of another version of xdpwall",
-                code="other-version",
-                hint="`xdpwall detach --all`, remove that folder, then `xdpwall restore`",
-            )
+            raise other_version(self.folder)
         self._adopt(shared, MapSet.open(self.folder, number), number)
 
     def _adopt(self, shared: dict[str, Map], sets: MapSet, number: int) -> None:

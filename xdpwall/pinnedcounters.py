@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .errors import NotFound
-from .kernel.maps import Map
+from .errors import Failed, NotFound
+from .kernel.maps import Map, MapType
 from .limits import SLOTS
 
 if TYPE_CHECKING:
@@ -22,14 +22,26 @@ def read_pinned(bpffs: Path, slots: Sequence[int]) -> list[Counts]:
     """The counters of some slots from their pinned map alone; zeros when there is none.
 
     Without the data plane and numpy, which take longer to import than all the rest of `rule list`.
+    Failed when the map is of another version.
     """
     try:
         table = Map.open_pinned(bpffs / "maps" / "counters")
     except NotFound:
         return [(0, 0)] * len(slots)
     with table:
+        if table.info.type != MapType.ARRAY:
+            raise other_version(bpffs)
         memory = table.mmap(writable=False)
         return [_sum(memory, slot) for slot in slots]
+
+
+def other_version(folder: Path) -> Failed:
+    """The error of maps that are not laid out as ours."""
+    return Failed(
+        f"the maps in {folder} are of another version of xdpwall",
+        code="other-version",
+        hint="`xdpwall detach --all`, remove that folder, then `xdpwall restore`",
+    )
 
 
 def _sum(memory: memoryview, slot: int) -> Counts:

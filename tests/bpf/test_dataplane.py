@@ -12,6 +12,7 @@ from xdpwall.dataplane import Dataplane
 from xdpwall.errors import Conflict, Failed
 from xdpwall.kernel import bpffs
 from xdpwall.kernel.maps import MapType, create_map
+from xdpwall.pinnedcounters import read_pinned
 
 
 @pytest.fixture
@@ -50,6 +51,9 @@ def test_another_versions_maps_are_refused(folder: Path) -> None:
         plane.open()
     assert caught.value.code == "other-version"
     assert "restore" in (caught.value.hint or "")
+    with pytest.raises(Failed) as caught:
+        read_pinned(folder, [0])
+    assert caught.value.code == "other-version"
 
 
 def test_the_maps_of_a_version_without_events_are_refused(folder: Path) -> None:
