@@ -91,6 +91,8 @@ class Plain:
                 for number, mask in enumerate(patterns[:, word]):
                     _put_bit(summary, 16 * number + word, column & mask != 0)
         self.written.update(np.flatnonzero((self.rows.data != before).any(axis=1)).tolist())
+        # Also those that are all zero: what the kernel has there is of generations long gone.
+        self.written.update(fresh)
         return True
 
 

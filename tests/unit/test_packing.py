@@ -90,6 +90,17 @@ def test_follows_columns_and_new_rows(sizes: Sizes) -> None:
             assert old.tobytes() == new.tobytes() or n in kernel.written_whole
 
 
+@pytest.mark.parametrize("sizes", SIZES, ids=lambda sizes: str(getattr(sizes, "positions", sizes)))
+def test_a_new_row_that_satisfies_nothing_is_told(sizes: Sizes) -> None:
+    """The kernel may have another one there, of a larger generation before."""
+    words = np.zeros((5, sizes.positions // 64), dtype="<u8")
+    of = patterns(sizes, np.random.default_rng(0))
+    kernel = kernel_rows(words, sizes, of, (1,))
+    kernel.written = set()
+    assert kernel.update(np.concatenate([words, words[:1]]), (), {5: 4}, of)
+    assert kernel.written == {5}
+
+
 def test_many_rows_that_differ_once_more_are_packed_anew() -> None:
     rng, sizes = np.random.default_rng(3), Sizes(positions=2048)
     words, of = np.zeros((200, 32), dtype="<u8"), patterns(sizes, np.random.default_rng(4))
