@@ -35,8 +35,8 @@ static __always_inline __u32 leaf4_row(__u32 copy, __u32 entry, __u32 a)
 	return entry;
 }
 
-/* Rows of both addresses, of those for which there are tables: 16-8-8 bits, or less where one
- * prefix or none is left. Level by level for both, so that one waits for memory while the other
+/* Rows of both addresses, of those for which there are tables: 16-8-8 bits, or less where few
+ * prefixes are left. Level by level for both, so that one waits for memory while the other
  * does; the barriers keep clang from moving one's reads behind the other's branches. */
 static __always_inline void rows4(const struct levels *l, const struct packet *p, __u32 *src_row,
 				  __u32 *dst_row)

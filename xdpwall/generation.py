@@ -233,7 +233,7 @@ class Compiled:
         """Rule `n` of `columns` at a free position; `rows` are the numbers of those it is in."""
         entry = columns.entries[n]
         self.rules[position] = (entry.slot, entry.kernel_action, entry.expires)
-        self._patterns[position] = patterns_of(Columns([entry]), self._telling)[0]
+        self._patterns[position] = patterns_of(columns, self._telling)[n]
         self.rows.data[rows, position // 64] |= np.uint64(1 << position % 64)
         self._columns.add(position // 64)
         self.touched.positions.add(position)

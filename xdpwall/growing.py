@@ -16,8 +16,8 @@ from .packing import Packed, Plain
 def grown(rows: Array, whole: Array, tables: Array, old: Sizes, new: Sizes) -> tuple[Array, Array]:
     """(rows, whole rows) for as many positions or more. The whole rows may be more than there were.
 
-    `tables` are the generation's. The patterns of rules are not known, and nothing but speed depends on them: where rows change
-    their form, all rules have the same.
+    `tables` are the generation's. The patterns of rules are not known, and nothing but speed depends
+    on them: where rows change their form, all rules have the same.
     """
     if old.positions == new.positions:
         return rows, whole

@@ -19,6 +19,7 @@ from .kernel.cpus import cpu_ids
 from .kernel.maps import Map, MapType
 from .kernel.objects import MapSize, load_object
 from .layout import Sizes
+from .pool import Pool
 from .tapmaps import TAP_MAPS
 
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
@@ -121,13 +122,8 @@ class MapSet:
     def write(self, copy: int, compiled: Compiled) -> None:
         """Fill one copy with what has as many positions. The caller knows that no packet is judged
         by it."""
-        kernel = compiled.kernel_rows
-        self._rows(copy)[: kernel.rows.count] = kernel.rows.data
-        self._whole(copy)[: kernel.whole.count] = kernel.whole.data
-        blocks = compiled.blocks.data
-        self._array("blocks", copy, "<u4")[: blocks.size] = blocks.ravel()
-        self._leaves(copy)[: compiled.leaves.count] = compiled.leaves.data
-        self._leaves4(copy)[: compiled.leaves4.count] = compiled.leaves4.data
+        for there, pool, _ in self._pools(copy, compiled, compiled.touched):
+            there[: pool.count] = pool.data
         self._class_rows(copy)[: len(compiled.class_rows)] = compiled.class_rows
         self._array("tables", copy, layout.TABLES)[0] = compiled.tables
         self._write_rules(copy, slice(len(compiled.rules)), compiled.rules)
@@ -137,24 +133,27 @@ class MapSet:
     def write_touched(self, copy: int, compiled: Compiled, touched: Touched) -> None:
         """Bring one copy, which differs from `compiled` in what was touched, up to date. Both have
         as many positions; the caller knows that no packet is judged by the copy."""
-        kernel = compiled.kernel_rows
-        at = list(touched.rows)
-        self._rows(copy)[at] = kernel.rows.data[at]
-        at = list(touched.whole)
-        self._whole(copy)[at] = kernel.whole.data[at]
-        blocks = self._array("blocks", copy, "<u4").reshape(-1, 256)
-        for block in touched.blocks:
-            blocks[block] = compiled.blocks.data[block]
-        leaves = self._leaves(copy)
-        for leaf in touched.leaves:
-            leaves[leaf] = compiled.leaves.data[leaf]
-        at = list(touched.leaves4)
-        self._leaves4(copy)[at] = compiled.leaves4.data[at]
+        for there, pool, numbers in self._pools(copy, compiled, touched):
+            at = list(numbers)
+            there[at] = pool.data[at]
         tables = self._array("tables", copy, layout.TABLES)
         for name in touched.tables:
             tables[name][0] = compiled.tables[name]
         at = list(touched.positions)
         self._write_rules(copy, at, compiled.rules[at])
+
+    def _pools(
+        self, copy: int, compiled: Compiled, touched: Touched
+    ) -> list[tuple[Array, Pool, set[int]]]:
+        """What a generation has in pools: where they go in one copy, and what was touched of each."""
+        kernel = compiled.kernel_rows
+        return [
+            (self._rows(copy), kernel.rows, touched.rows),
+            (self._whole(copy), kernel.whole, touched.whole),
+            (self._blocks(copy), compiled.blocks, touched.blocks),
+            (self._leaves(copy), compiled.leaves, touched.leaves),
+            (self._leaves4(copy), compiled.leaves4, touched.leaves4),
+        ]
 
     def copy_from(self, other: MapSet, copy: int, rows: Array, whole: Array) -> None:
         """Take over one copy of a smaller set, into the copy of the same number. `rows` and `whole`
@@ -162,8 +161,7 @@ class MapSet:
         old = other.sizes
         self._rows(copy)[: len(rows)] = rows
         self._whole(copy)[: len(whole)] = whole
-        blocks = other._array("blocks", copy, "<u4")[: old.blocks * 256]
-        self._array("blocks", copy, "<u4")[: blocks.size] = blocks
+        self._blocks(copy)[: old.blocks] = other._blocks(copy)
         self._leaves(copy)[: old.leaves] = other._leaves(copy)
         self._leaves4(copy)[: old.leaves4] = other._leaves4(copy)
         self._class_rows(copy)[: old.class_rows] = other._class_rows(copy)
@@ -212,6 +210,10 @@ class MapSet:
 
     def _expiries(self, copy: int) -> Array:
         return self._half("expiries", copy, "<u8", self.sizes.positions)
+
+    def _blocks(self, copy: int) -> Array:
+        found: Array = self._array("blocks", copy, "<u4").reshape(self.sizes.blocks, -1)
+        return found
 
     def _leaves(self, copy: int) -> Array:
         return self._half("leaves", copy, layout.LEAVES, self.sizes.leaves)

@@ -310,23 +310,17 @@ def too_many(rows: str) -> Full:
     )
 
 
-def words_of(rows: Array, whole: Array) -> Array:
-    """What packed rows say: (n, words) u64, of the kernel's rows and its whole ones, (k, words)."""
-    words: Array = whole[rows["whole"]]
-    np.put_along_axis(words, rows["which"].astype(np.int64), rows["patch"], axis=1)
-    return words
-
-
 def _put_bit(words: Array, bit: int, on: Array) -> None:
     mask = np.uint64(1 << bit)
     words &= ~mask
     words |= np.where(on, mask, np.uint64(0))
 
 
-_HALVES = (
-    (1, 0x5555555555555555), (2, 0x3333333333333333), (4, 0x0F0F0F0F0F0F0F0F),
-    (8, 0x00FF00FF00FF00FF), (16, 0x0000FFFF0000FFFF), (32, 0x00000000FFFFFFFF),
+_CLOSER = (
+    (0, 0x5555555555555555), (1, 0x3333333333333333), (2, 0x0F0F0F0F0F0F0F0F),
+    (4, 0x00FF00FF00FF00FF), (8, 0x0000FFFF0000FFFF), (16, 0x00000000FFFFFFFF),
 )  # fmt: skip
+"""(shift, what stays): every second bit, then two, four ... of them side by side."""
 
 
 def _every(words: Array, step: int) -> Array:
@@ -334,7 +328,7 @@ def _every(words: Array, step: int) -> Array:
     as in Warren, "Hacker's Delight", 7-2."""
     while step > 1:
         words = words | words >> _ONE
-        for (_, keep), (shift, _) in zip(_HALVES, ((0, 0), *_HALVES), strict=False):
+        for shift, keep in _CLOSER:
             words = (words | words >> np.uint64(shift)) & np.uint64(keep)
         step //= 2
     return words
