@@ -28,6 +28,8 @@ _SWEEPS = 3
 """Rows that all others of their group are held against first."""
 _TRIED = 8
 """Of those, so many nearest ones by some of their words are looked at whole."""
+_LATEST = 4
+"""Before those, the ones that the rows before were held against."""
 _STRIDE = 4
 """Rows are compared by every so many words first, which is enough to tell most apart."""
 _ONE = np.uint64(1)
@@ -147,25 +149,35 @@ class Packed:
             if len(rest) < _TRIED:
                 break
             at = len(rest) // 2
-        bases: Array = np.zeros((_MOST_BASES, sample.shape[1]), dtype="<u8")
+        bases: Array = np.zeros((sample.shape[1], _MOST_BASES), dtype="<u8")
         numbers = np.zeros(_MOST_BASES, dtype=np.int64)
         own = 0
+        latest: list[int] = []
         for at in rest.tolist():
-            apart = (bases[: min(own, _MOST_BASES)] != sample[at]).sum(axis=1)
-            if len(apart) > _TRIED:
-                nearest = numbers[np.argpartition(apart, _TRIED)[:_TRIED]]
-            else:
-                nearest = numbers[: len(apart)]
-            apart = (self.whole.data[nearest] != words[at]).sum(axis=1)
-            if len(apart) and apart.min() <= PATCHES:
-                base[at] = nearest[apart.argmin()]
-                continue
-            base[at] = self._new_whole(words[at : at + 1], np.array([first + at]))
-            bases[own % _MOST_BASES], numbers[own % _MOST_BASES] = sample[at], base[at]
-            own += 1
+            # Prefixes inside the same one stand side by side.
+            found = self._near(latest, words[at])
+            if found is None and own:
+                known = min(own, _MOST_BASES)
+                apart = (bases[:, :known] != sample[at][:, None]).sum(axis=0, dtype="<u2")
+                nearest = numbers[np.argsort(apart, kind="stable")[:_TRIED]]
+                found = self._near(nearest.tolist(), words[at])
+            if found is None:
+                found = self._new_whole(words[at : at + 1], np.array([first + at]))
+                bases[:, own % _MOST_BASES], numbers[own % _MOST_BASES] = sample[at], found
+                own += 1
+            base[at] = found
+            latest = [found, *(n for n in latest if n != found)][:_LATEST]
         for some in np.array_split(np.arange(len(words)), len(words) // 4096 + 1):
             differs = words[some] != self.whole.data[base[some]]
             self._describe(first + some, differs, words[some], base[some])
+
+    def _near(self, wholes: list[int], words: Array) -> int | None:
+        """The one of these whole rows that differs least from `words`, if it is by few enough."""
+        if not wholes:
+            return None
+        apart = (self.whole.data[wholes] != words).sum(axis=1)
+        nearest = int(apart.argmin())
+        return wholes[nearest] if apart[nearest] <= PATCHES else None
 
     def _new_whole(self, words: Array, rows: Array) -> int:
         """New whole rows, those of `rows`, which _are_whole() has to be told; the first's number.
@@ -193,7 +205,8 @@ class Packed:
     def _describe(self, at: Array, differs: Array, words: Array, base: Array | int) -> None:
         """Rows `at` as differences, (k, words) bool, of their `words` from whole rows `base`."""
         differs[~differs.any(axis=1), 0] = True
-        row, word = np.nonzero(differs)
+        # Of two dimensions, np.nonzero takes eight times as long.
+        row, word = np.divmod(np.flatnonzero(differs), differs.shape[1])
         count = np.bincount(row, minlength=len(at))
         slot = np.arange(len(row)) - (np.cumsum(count) - count)[row]
         which = np.repeat(word[slot == 0, None], PATCHES, axis=1)
@@ -205,18 +218,18 @@ class Packed:
 
     def _summarize(self, patterns: Array) -> None:
         """The summaries of all rows: those of their whole rows, but for what is patched."""
-        rows, all_rows = self.rows.data, np.arange(self.rows.count)
+        rows = self.rows.data
         bits = np.packbits((self.whole.data[:, None] & patterns) != 0, axis=2, bitorder="little")
         of_whole = np.zeros((len(bits), PATTERNS, AGGREGATES), dtype="<u8")
         of_whole.view("u1")[:, :, : bits.shape[2]] = bits
         some = of_whole[rows["whole"]]
         for slot in range(PATCHES):
-            word = rows["which"][:, slot].astype(np.int64)
+            at = np.flatnonzero(self._count.data > slot)
+            word = rows["which"][at, slot].astype(np.int64)
             bit = _ONE << (word & 63).astype(np.uint64)
-            for p, mask in enumerate(patterns):
-                on = (rows["patch"][:, slot] & mask[word]) != 0
-                some[all_rows, p, word >> 6] &= ~bit
-                some[all_rows, p, word >> 6] |= np.where(on, bit, np.uint64(0))
+            on = (rows["patch"][at, slot] & patterns[:, word]) != 0
+            few = some[at, :, word >> 6].T
+            some[at, :, word >> 6] = (few & ~bit | np.where(on, bit, np.uint64(0))).T
         self._some.data[:] = some
         rows["aggregates"] = np.bitwise_or.reduce(some, axis=1)
         rows["segments"] = 0
