@@ -15,6 +15,7 @@ import numpy as np
 from . import layout
 from .columns import Columns, Entry
 from .layout import Array, Feature, Sizes
+from .marks import Marks
 from .packing import KernelRows, kernel_rows
 from .patterns import masks, patterns_of, telling
 from .pool import Pool
@@ -53,8 +54,8 @@ class SetWorld:
 class Touched:
     """What a change has written: the rest of the other copy in the kernel is the same."""
 
-    rows: set[int] = field(default_factory=set)
-    whole: set[int] = field(default_factory=set)
+    rows: Marks = field(default_factory=Marks)
+    whole: Marks = field(default_factory=Marks)
     tables: set[str] = field(default_factory=set)
     blocks: set[int] = field(default_factory=set)
     leaves: set[int] = field(default_factory=set)
@@ -63,8 +64,8 @@ class Touched:
 
     def __or__(self, other: Touched) -> Touched:
         return Touched(
-            self.rows | other.rows,
-            self.whole | other.whole,
+            self.rows.both(other.rows),
+            self.whole.both(other.whole),
             self.tables | other.tables,
             self.blocks | other.blocks,
             self.leaves | other.leaves,
@@ -209,9 +210,9 @@ class Compiled:
         touched, kernel = self.touched, self.kernel_rows
         patterns = masks(self._patterns)
         done = kernel.update(self.rows.data, self._columns, self._fresh, patterns)
-        touched.rows |= kernel.written
-        touched.whole |= kernel.written_whole
-        kernel.written, kernel.written_whole = set(), set()
+        touched.rows = touched.rows.both(kernel.written)
+        touched.whole = touched.whole.both(kernel.written_whole)
+        kernel.written, kernel.written_whole = Marks(), Marks()
         self._columns, self._fresh = set(), {}
         return done
 
@@ -234,7 +235,8 @@ class Compiled:
         entry = columns.entries[n]
         self.rules[position] = (entry.slot, entry.kernel_action, entry.expires)
         self._patterns[position] = patterns_of(columns, self._telling)[n]
-        self.rows.data[rows, position // 64] |= np.uint64(1 << position % 64)
+        column = self.rows.data[:, position // 64]
+        column[rows] |= np.uint64(1 << position % 64)
         self._columns.add(position // 64)
         self.touched.positions.add(position)
 

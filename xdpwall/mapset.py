@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +19,7 @@ from .kernel.cpus import cpu_ids
 from .kernel.maps import Map, MapType
 from .kernel.objects import MapSize, load_object
 from .layout import Sizes
+from .marks import Marks
 from .pool import Pool
 from .tapmaps import TAP_MAPS
 
@@ -32,6 +33,9 @@ MAP_SET = (
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]
+
+_MANY = 8
+"""Where one element in so many is to be written, all are."""
 
 
 class MapSet:
@@ -123,7 +127,7 @@ class MapSet:
         """Fill one copy with what has as many positions. The caller knows that no packet is judged
         by it."""
         for there, pool, _ in self._pools(copy, compiled, compiled.touched):
-            there[: pool.count] = pool.data
+            _numbers(there)[: pool.count] = _numbers(pool.data)
         self._class_rows(copy)[: len(compiled.class_rows)] = compiled.class_rows
         self._array("tables", copy, layout.TABLES)[0] = compiled.tables
         self._write_rules(copy, slice(len(compiled.rules)), compiled.rules)
@@ -134,8 +138,7 @@ class MapSet:
         """Bring one copy, which differs from `compiled` in what was touched, up to date. Both have
         as many positions; the caller knows that no packet is judged by the copy."""
         for there, pool, numbers in self._pools(copy, compiled, touched):
-            at = list(numbers)
-            there[at] = pool.data[at]
+            put(there, pool.data, numbers)
         tables = self._array("tables", copy, layout.TABLES)
         for name in touched.tables:
             tables[name][0] = compiled.tables[name]
@@ -144,7 +147,7 @@ class MapSet:
 
     def _pools(
         self, copy: int, compiled: Compiled, touched: Touched
-    ) -> list[tuple[Array, Pool, set[int]]]:
+    ) -> list[tuple[Array, Pool, Collection[int]]]:
         """What a generation has in pools: where they go in one copy, and what was touched of each."""
         kernel = compiled.kernel_rows
         return [
@@ -258,6 +261,28 @@ class MapSet:
         fresh = [(k, v) for k, v in wanted.items() if present.get(k) != v]
         if fresh:
             m.update_batch(b"".join(k for k, _ in fresh), b"".join(v for _, v in fresh), len(fresh))
+
+
+def put(there: Array, data: Array, numbers: Collection[int]) -> None:
+    """Write these elements. Of very many, also what is between them: copied in one piece, rows take
+    a tenth of the time that they take picked out, and all of them say what they should."""
+    if not numbers:
+        return
+    at = numbers.numbers() if isinstance(numbers, Marks) else np.array(list(numbers))
+    there, data = _numbers(there), _numbers(data)
+    if _MANY * len(at) > len(data):
+        first, end = int(at.min()), int(at.max()) + 1
+        there[first:end] = data[first:end]
+    else:
+        there[at] = data[at]
+
+
+def _numbers(elements: Array) -> Array:
+    """Elements as numbers: numpy copies a structure field by field, thirty times as slowly."""
+    if elements.dtype.names is None:
+        return elements
+    size = "<u8" if elements.itemsize % 8 == 0 else "<u4"
+    return elements.view(size).reshape(len(elements), -1)
 
 
 def _copy_all(old: Map, new: Map) -> None:

@@ -18,12 +18,12 @@ import numpy as np
 
 from .errors import Full
 from .layout import AGGREGATES, MAX_WHOLE, PATCHES, PATTERNS, ROW, Array, Sizes
+from .marks import Marks
 from .pool import Pool
+from .repacking import Repacked
 
 _MOST_BASES = 256
 """Whole rows that another one of their group is held against, the last ones."""
-_MOST_CROWDED = 64
-"""Rows that may become whole at once, for one rule."""
 _SWEEPS = 3
 """Rows that all others of their group are held against first."""
 _TRIED = 8
@@ -41,8 +41,8 @@ class KernelRows(Protocol):
 
     rows: Pool
     whole: Pool
-    written: set[int]
-    written_whole: set[int]
+    written: Marks
+    written_whole: Marks
 
     def update(
         self, words: Array, columns: Collection[int], fresh: Mapping[int, int], patterns: Array
@@ -73,8 +73,8 @@ class Plain:
         self._summary = int(sizes.positions > 64)
         self.rows = Pool("<u8", (sizes.row_bytes // 8,), room=len(words))
         self.whole = Pool("<u8", (1,), room=1)
-        self.written: set[int] = set()
-        self.written_whole: set[int] = set()
+        self.written = Marks()
+        self.written_whole = Marks()
         self.update(words, range(words.shape[1]), {}, patterns)
 
     def update(
@@ -92,13 +92,13 @@ class Plain:
                 summary = self.rows.data[:, 0]
                 for number, mask in enumerate(patterns[:, word]):
                     _put_bit(summary, 16 * number + word, column & mask != 0)
-        self.written.update(np.flatnonzero((self.rows.data != before).any(axis=1)).tolist())
+        self.written.update(np.flatnonzero((self.rows.data != before).any(axis=1)))
         # Also those that are all zero: what the kernel has there is of generations long gone.
         self.written.update(fresh)
         return True
 
 
-class Packed:
+class Packed(Repacked):
     """Rows of thousands of positions."""
 
     def __init__(self, words: Array, sizes: Sizes, patterns: Array, starts: Iterable[int]) -> None:
@@ -106,8 +106,8 @@ class Packed:
         self._segment = sizes.segment_words
         self.rows = Pool(ROW, room=len(words) + 64)
         self.whole = Pool("<u8", (self._words,))
-        self.written: set[int] = set()
-        self.written_whole: set[int] = set()
+        self.written = Marks()
+        self.written_whole = Marks()
         self._owner: list[int] = []
         """The row that each whole one is."""
         self._anew: list[int] = []
@@ -237,80 +237,6 @@ class Packed:
         for number in range(self._segment):
             shift = np.uint64(number * per)
             rows["segments"] |= _every(some[:, :, number], self._segment) << shift
-
-    # -- what a change touches -------------------------------------------------------------------
-
-    def update(
-        self, words: Array, columns: Collection[int], fresh: Mapping[int, int], patterns: Array
-    ) -> bool:
-        """See KernelRows."""
-        if len(words) > self.rows.count:
-            self._take(len(words) - self.rows.count)
-        for row, like in fresh.items():
-            for pool in (self.rows, self._count, self._some):
-                pool.data[row] = pool.data[like]
-        self.written.update(fresh)
-        self._anew = []
-        return all(self._update_word(words, word, patterns[:, word]) for word in sorted(columns))
-
-    def _update_word(self, words: Array, word: int, patterns: Array) -> bool:
-        rows, column = self.rows.data, words[:, word]
-        at, slot = np.nonzero(rows["which"] == word)
-        patch = rows["patch"][at, slot]
-        base, whole = rows["whole"], self.whole.data[:, word]
-        before = whole[base]
-        before[at] = patch
-        differs = before != column
-        differs[self._anew] = True
-        # One rule for another at one position is the same bit, of another pattern.
-        other = np.bitwise_or.reduce(self._patterns[:, word] ^ patterns)
-        self._patterns[:, word] = patterns
-        changed = np.flatnonzero(differs | (column & other != 0))
-        now = column[self._owner]
-        moved = np.flatnonzero(whole != now)
-        self.whole.data[moved, word] = now[moved]
-        self.written_whole.update(moved.tolist())
-        self.written.update(at[patch != column[at]].tolist())
-        rows["patch"][at, slot] = column[at]
-        apart = now[base] != column
-        apart[at] = False
-        done = self._patch(words, word, np.flatnonzero(apart))
-        self._summarize_word(changed, column[changed], word, patterns)
-        return done
-
-    def _patch(self, words: Array, word: int, at: Array) -> bool:
-        """Rows `at` differ from their whole rows in one more word."""
-        rows, column = self.rows.data, words[:, word]
-        count = self._count.data[at]
-        crowded = at[count == PATCHES].tolist()
-        if len(crowded) > _MOST_CROWDED:
-            return False
-        for row in crowded:
-            self._become_whole(words, row)
-        self._anew += crowded
-        roomy, free = at[count < PATCHES], count[count < PATCHES]
-        rows["which"][roomy, free] = word
-        rows["patch"][roomy, free] = column[roomy]
-        self._count.data[roomy] += 1
-        self.written.update(at.tolist())
-        return True
-
-    def _summarize_word(self, at: Array, words: Array, word: int, patterns: Array) -> None:
-        """Rows `at` have these words now, in place of others."""
-        rows, some = self.rows.data, self._some.data[:, :, word >> 6]
-        bit = _ONE << np.uint64(word & 63)
-        before = some[at]
-        few = before & ~bit | np.where((words[:, None] & patterns) != 0, bit, np.uint64(0))
-        differs = np.flatnonzero((few != before).any(axis=1))
-        at, few = at[differs], few[differs]
-        some[at] = few
-        rows["aggregates"][at, word >> 6] = np.bitwise_or.reduce(few, axis=1)
-        segment = word // self._segment
-        mask = np.uint64(((1 << self._segment) - 1) << (segment * self._segment & 63))
-        part = rows["segments"][at] & ~(_ONE << np.uint64(segment))
-        part |= ((few & mask) != 0).astype("<u8") << np.uint64(segment)
-        rows["segments"][at] = part
-        self.written.update(at.tolist())
 
 
 def too_many(rows: str) -> Full:

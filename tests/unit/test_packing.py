@@ -13,6 +13,7 @@ from xdpwall.errors import Full
 from xdpwall.generation import NEUTRAL_ROW
 from xdpwall.growing import grown
 from xdpwall.layout import PATCHES, PATTERNS, Array, Sizes
+from xdpwall.marks import Marks
 from xdpwall.packing import Packed, kernel_rows
 from xdpwall.pool import Pool
 
@@ -96,9 +97,9 @@ def test_a_new_row_that_satisfies_nothing_is_told(sizes: Sizes) -> None:
     words = np.zeros((5, sizes.positions // 64), dtype="<u8")
     of = patterns(sizes, np.random.default_rng(0))
     kernel = kernel_rows(words, sizes, of, (1,))
-    kernel.written = set()
+    kernel.written = Marks()
     assert kernel.update(np.concatenate([words, words[:1]]), (), {5: 4}, of)
-    assert kernel.written == {5}
+    assert set(kernel.written) == {5}
 
 
 def test_many_rows_that_differ_once_more_are_packed_anew() -> None:

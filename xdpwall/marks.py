@@ -1,0 +1,59 @@
+"""Numbers of elements that something has happened to: a few, or nearly all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+
+from .layout import Array
+
+
+class Marks(AbstractSet[int]):
+    """A set of small numbers. To mark thousands costs no more than to look at them, which a set of
+    Python's does not keep."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self) -> None:
+        self._at: Array = np.zeros(0, dtype=bool)
+
+    def update(self, numbers: Array | Iterable[int]) -> None:
+        """Mark these too."""
+        new = numbers if isinstance(numbers, np.ndarray) else np.array(list(numbers), dtype=int)
+        if len(new):
+            self._reach(int(new.max()) + 1)
+            self._at[new] = True
+
+    def add(self, number: int) -> None:
+        """Mark one more."""
+        self._reach(number + 1)
+        self._at[number] = True
+
+    def numbers(self) -> Array:
+        """Those that are marked, ascending."""
+        return np.flatnonzero(self._at)
+
+    def both(self, other: Marks) -> Marks:
+        """What is marked in one of them at least."""
+        long, short = sorted((self, other), key=lambda marks: len(marks._at), reverse=True)
+        made = Marks()
+        made._at = long._at.copy()
+        made._at[: len(short._at)] |= short._at
+        return made
+
+    def _reach(self, count: int) -> None:
+        if count > len(self._at):
+            wider = np.zeros(max(count, 2 * len(self._at), 64), dtype=bool)
+            wider[: len(self._at)] = self._at
+            self._at = wider
+
+    def __contains__(self, number: object) -> bool:
+        return isinstance(number, int) and number < len(self._at) and bool(self._at[number])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.numbers().tolist())
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self._at))
