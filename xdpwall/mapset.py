@@ -127,7 +127,7 @@ class MapSet:
         """Fill one copy with what has as many positions. The caller knows that no packet is judged
         by it."""
         for there, pool, _ in self._pools(copy, compiled, compiled.touched):
-            _numbers(there)[: pool.count] = _numbers(pool.data)
+            numbers_of(there)[: pool.count] = numbers_of(pool.data)
         self._class_rows(copy)[: len(compiled.class_rows)] = compiled.class_rows
         self._array("tables", copy, layout.TABLES)[0] = compiled.tables
         self._write_rules(copy, slice(len(compiled.rules)), compiled.rules)
@@ -269,7 +269,7 @@ def put(there: Array, data: Array, numbers: Collection[int]) -> None:
     if not numbers:
         return
     at = numbers.numbers() if isinstance(numbers, Marks) else np.array(list(numbers))
-    there, data = _numbers(there), _numbers(data)
+    there, data = numbers_of(there), numbers_of(data)
     if _MANY * len(at) > len(data):
         first, end = int(at.min()), int(at.max()) + 1
         there[first:end] = data[first:end]
@@ -277,12 +277,12 @@ def put(there: Array, data: Array, numbers: Collection[int]) -> None:
         there[at] = data[at]
 
 
-def _numbers(elements: Array) -> Array:
+def numbers_of(elements: Array) -> Array:
     """Elements as numbers: numpy copies a structure field by field, thirty times as slowly."""
     if elements.dtype.names is None:
         return elements
-    size = "<u8" if elements.itemsize % 8 == 0 else "<u4"
-    return elements.view(size).reshape(len(elements), -1)
+    size = 8 if elements.itemsize % 8 == 0 else 4
+    return elements.view(f"<u{size}").reshape(len(elements), elements.itemsize // size)
 
 
 def _copy_all(old: Map, new: Map) -> None:

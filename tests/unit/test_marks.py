@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from xdpwall.layout import LEAVES, LEAVES4, ROW
-from xdpwall.mapset import put
+from xdpwall.mapset import numbers_of, put
 from xdpwall.marks import Marks
 
 
@@ -24,6 +24,13 @@ def test_as_a_set_of_python() -> None:
         assert set(marks) == known and len(marks) == len(known)
         assert marks.numbers().tolist() == sorted(known)
         assert (one in marks, 4000 in marks, 7 in marks) == (True, False, 7 in known)
+
+
+@pytest.mark.parametrize("dtype", [ROW, LEAVES4])
+def test_put_nothing(dtype: Any) -> None:
+    there = np.zeros(3, dtype=dtype)
+    put(there, there[:0], Marks())
+    assert numbers_of(there[:0]).shape == (0, dtype.itemsize // 8)
 
 
 def test_both() -> None:
