@@ -80,23 +80,25 @@ def used(g: Compiled) -> Feature:
 def _named(columns: Columns) -> Feature:
     """The fields that some rule names."""
     found = Feature(0)
-    if not columns.free("iface").all() or columns.uses("egress", "vlan"):
-        found |= Feature.WHERE
-    if columns.uses("length_low", "ttl_low"):
-        found |= Feature.HEADER
-    for name, port in (("sport", Feature.SPORT), ("dport", Feature.DPORT)):
-        if not columns.free(name).all():
-            found |= port
-    for name, four, six, of in (
-        ("src", Feature.SRC4, Feature.SRC6, Feature.SRC_SET),
-        ("dst", Feature.DST4, Feature.DST6, Feature.DST_SET),
-    ):
+    for names, feature in _FEATURES:
+        if any(value is not None for name in names for value in columns.values(name)):
+            found |= feature
+    for name, four, six in _ADDRESSES:
         for value in columns.values(name):
             if value is not None:
                 found |= four if value[1].family == 4 else six
-        if not columns.free(f"{name}_set").all():
-            found |= of
     return found
+
+
+_FEATURES = (
+    (("iface", "egress", "vlan"), Feature.WHERE),
+    (("length", "ttl"), Feature.HEADER),
+    (("sport",), Feature.SPORT),
+    (("dport",), Feature.DPORT),
+    (("src_set",), Feature.SRC_SET),
+    (("dst_set",), Feature.DST_SET),
+)
+_ADDRESSES = (("src", Feature.SRC4, Feature.SRC6), ("dst", Feature.DST4, Feature.DST6))
 
 
 def _place(g: Compiled, at: int) -> int:

@@ -7,6 +7,7 @@ what a rule satisfies is asked in one way, for whole rulesets and for one rule t
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -169,17 +170,7 @@ class What(Group):
 
     def satisfied(self, columns: Columns) -> Array:
         c = columns
-        kind, proto, flags, icmp, fragment, ethertype = (
-            np.array(values)[:, None]
-            for values in (
-                self._kind,
-                self._proto,
-                self._flags,
-                self._icmp,
-                self._fragment,
-                self._ethertype,
-            )
-        )
+        kind, proto, flags, icmp, fragment, ethertype = self._described
         no_ether = (c.ethertype == ABSENT) & ~c.any_frame
         family = np.where(kind == IP4, 4, 6)
         ip = no_ether & ((c.family == 0) | (c.family == family))
@@ -202,12 +193,19 @@ class What(Group):
         answer: Array = np.where(kind <= IP6, ip, bare) | c.any_frame
         return answer
 
+    @functools.cached_property
+    def _described(self) -> list[Array]:
+        """What satisfied() asks of each row, (k, 1); rows never change."""
+        lists = (self._kind, self._proto, self._flags, self._icmp, self._fragment, self._ethertype)
+        return [np.array(values)[:, None] for values in lists]
+
     def admits(self, columns: Columns) -> bool:
         c = columns
+        pairs_of_family = set(zip(columns.values("family"), columns.values("proto"), strict=True))
         for family, named in self._named.items():
-            wanted = c.proto[(c.family == 0) | (c.family == family)]
-            if not set(wanted.tolist()) <= named | {ABSENT}:
-                return False
+            for of, proto in pairs_of_family:
+                if proto is not None and of in (None, family) and proto not in named:
+                    return False
         pairs = set(zip(c.flags_want.tolist(), c.flags_mask.tolist(), strict=True))
         types = zip(c.proto.tolist(), c.icmp_first.tolist(), c.icmp_last.tolist(), strict=True)
         ethertypes = set(c.ethertype.tolist()) - {ABSENT}

@@ -6,7 +6,7 @@ Protocols without ports skip the rows: groups.What excludes them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,10 @@ class Ports(Group):
         g.rows.take(_SPARE)
         g.tables[name] = table[0]
         self._table: Array = g.tables[name]
+        self._sizes: Array | None = None
+        """How many ports each class has, once that is asked."""
+        self._next: tuple[Columns, _Split] | None = None
+        """What admits() found out for prepare()."""
         g.tables[f"{name}_row"] = self._first
         hidden = self._hidden(columns)
         self._hidden_row = g.add_rows(g.words(hidden[None]))
@@ -97,39 +101,42 @@ class Ports(Group):
     # -- a rule that joins -----------------------------------------------------------------------
 
     def admits(self, columns: Columns) -> bool:
-        return self._split(columns) is not None
+        self._next = None
+        split = self._split(columns)
+        self._next = (columns, split) if split else None
+        return split is not None
 
     def prepare(self, g: Compiled, columns: Columns) -> None:
-        split = self._split(columns)
+        asked, split = self._next or (None, None)
+        if asked is not columns:
+            split = self._split(columns)
         assert split is not None
-        parents, table = split
-        for part in parents:
-            new = self._first + self._classes
-            g.rewrite_row(new, self._first + part)
+        self._next = None
+        if not split.parents:
+            return
+        for part in split.parents:
+            g.rewrite_row(self._first + self._classes, self._first + part)
             self._classes += 1
-        if parents:
-            self._table[:] = table
-            g.touched.tables.add(self._name)
+        self._table[:] = split.table
+        self._sizes = split.sizes
+        g.touched.tables.add(self._name)
         self._number_rows()
 
-    def _split(self, columns: Columns) -> tuple[list[int], Array] | None:
-        """The classes that are parted, one for each new one, and each port's class afterwards; None
-        when there is no room for so many: a class is a set of ports, and one range can cut through
-        all of them."""
-        parents: list[int] = []
-        table = self._table.copy()
+    def _split(self, columns: Columns) -> _Split | None:
+        """None when there is no room for so many classes: one is a set of ports, and one range can
+        cut through all of them."""
+        if self._sizes is None:
+            self._sizes = np.bincount(self._table, minlength=self._classes)
+        split = _Split([], self._table, self._sizes)
         room = self._hidden_row - self._first
         for ranges in {value[1] for value in self._values(columns) if value is not None}:
-            mask = _mask(ranges)
-            classes = self._classes + len(parents)
-            inside = np.bincount(table[mask], minlength=classes)
-            split = np.flatnonzero((inside > 0) & (inside < np.bincount(table, minlength=classes)))
-            if classes + len(split) > room:
+            inside = _inside(split.table, ranges, len(split.sizes))
+            parts = np.flatnonzero((inside > 0) & (inside < split.sizes)).tolist()
+            if len(split.sizes) + len(parts) > room:
                 return None
-            for part in split.tolist():
-                table[mask & (table == part)] = self._classes + len(parents)
-                parents.append(part)
-        return parents, table
+            if parts:
+                split = split.cut(ranges, parts, inside)
+        return split
 
     def satisfied(self, columns: Columns) -> Array:
         answer = np.zeros((len(self.rows), len(columns)), dtype=bool)
@@ -137,7 +144,7 @@ class Ports(Group):
             if value is None:
                 answer[:, i] = True
             else:
-                inside = np.bincount(self._table[_mask(value[1])], minlength=self._classes)
+                inside = _inside(self._table, value[1], self._classes)
                 answer[:-1, i] = (inside > 0) != value[0]
         answer[-1] = self._hidden(columns)
         return answer
@@ -148,11 +155,29 @@ class Ports(Group):
         return not columns.free(name).all()
 
 
-def _mask(ranges: Ranges) -> Array:
-    mask = np.zeros(_VALUES, dtype=bool)
-    for low, high in ranges:
-        mask[low : high + 1] = True
-    return mask
+class _Split(NamedTuple):
+    """Classes of ports that are parted: the one that each new one was a part of, each port's class
+    afterwards, and how many ports each class has."""
+
+    parents: list[int]
+    table: Array
+    sizes: Array
+
+    def cut(self, ranges: Ranges, parts: Sequence[int], inside: Array) -> _Split:
+        """The ports of classes `parts` that are in the ranges, `inside` of each, become new ones."""
+        table, sizes = self.table.copy(), np.append(self.sizes, inside[parts])
+        sizes[parts] -= inside[parts]
+        for low, high in ranges:
+            here = table[low : high + 1]
+            for new, part in enumerate(parts, len(self.sizes)):
+                here[here == part] = new
+        return _Split([*self.parents, *parts], table, sizes)
+
+
+def _inside(table: Array, ranges: Ranges, classes: int) -> Array:
+    """How many ports of each class are in ranges, of which none meets another."""
+    found = [table[low : high + 1] for low, high in ranges]
+    return np.bincount(found[0] if len(found) == 1 else np.concatenate(found), minlength=classes)
 
 
 def _toggled(index: Array, position: Array, start: Array, wanted: Array, words: int) -> Array:
