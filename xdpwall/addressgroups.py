@@ -7,6 +7,8 @@ the bits of its own rules set, or taken out where a rule is about the addresses 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ from .generation import NO_ROW, Compiled, Group, SetWorld
 from .joining import insert
 from .layout import Array, Feature
 from .match import Prefix
+from .nesting import levels, stops
 
 Name = Literal["src", "dst"]
 FEATURES = {
@@ -29,6 +32,8 @@ FEATURES = {
 }
 _DEEPEST = 14
 """Blocks that one IPv6 prefix more can need."""
+_NONE = -1
+"""The place of no prefix."""
 _TRIES = {"src": layout.SRC6_TRIE, "dst": layout.DST6_TRIE}
 
 
@@ -82,23 +87,25 @@ class Prefixes(Group):
         self.family: Literal[4, 6] = family
         self.width = 32 if family == 4 else 128
         self.in_trie = False
-        values = prefixes_of(columns, name)
-        named = [
-            (i, value[0], value[1][1:])
-            for i in np.flatnonzero(~columns.free(name)).tolist()
-            if (value := values[i]) is not None and value[1].family == family
-        ]
-        negated = np.zeros(len(columns), dtype=bool)
-        negated[[i for i, no, _ in named if no]] = True
+        different = columns.different(name)
+        mine = [n for n, value in enumerate(different.values) if value[1].family == family]
+        named = [different.values[n][1][1:] for n in mine]
+        keys, first, which = np.unique(
+            _keys(named, self.width), return_index=True, return_inverse=True
+        )
+        of_value = np.full(len(different.values) + 1, _NONE)
+        of_value[mine] = which.ravel()
+        node = of_value[different.of]  # by rule; where none is named, ABSENT takes the last
+        negated = different.each(itemgetter(0), False, bool) & (node != _NONE)
         outside = g.add_rows(g.words((free_of(columns, name) | negated)[None]))
-        prefixes = sorted({prefix for _, _, prefix in named})
-        self.nodes = {prefix: outside + 1 + n for n, prefix in enumerate(prefixes)}
+        prefixes = [named[n] for n in first.tolist()]
+        self.nodes: dict[tuple[int, int], int] = dict(zip(prefixes, count(outside + 1)))
         self.outside = outside
         self._lead = outside if g.rows.data[outside].any() else NO_ROW
         """The row of other addresses in the tables: with NO_ROW, a program looks no further."""
         if prefixes:
             g.features |= FEATURES[name, family]
-            self._fill(g, prefixes, named)
+            self._fill(g, keys, node, negated)
         blocks = g.blocks.count
         self._write_table(g, prefixes)
         self._blocks = g.blocks.count - blocks
@@ -106,42 +113,30 @@ class Prefixes(Group):
         self._known = _family([(0, -1), *prefixes], self.width)
         g.groups.append(self)
 
-    def _fill(
-        self,
-        g: Compiled,
-        prefixes: list[tuple[int, int]],
-        named: Sequence[tuple[int, bool, tuple[int, int]]],
-    ) -> None:
-        """The rows, parents before children."""
-        count, words = len(prefixes), g.capacity // 64
-        parent, depth = _parents(prefixes, self.width)
-        first = g.rows.take(count)
+    def _fill(self, g: Compiled, keys: Array, node: Array, negated: Array) -> None:
+        """The rows, parents before children. `node`: by rule, which of the keys it names."""
+        words = g.capacity // 64
+        parent, by_depth = levels(stops(keys))
+        first = g.rows.take(len(keys))
         add = g.rows.data[first:]
-        take: Array | None = None
         above = g.rows.data[self.outside]
         if above.any():
-            add[depth == 0] = above
-        for no in (False, True):
-            chosen = [(self.nodes[prefix], i) for i, negated, prefix in named if negated is no]
-            if not chosen:
-                continue
-            node, rule = np.array(chosen).T
-            position = np.array(g.positions)[rule]
-            bits = np.uint64(1) << (position % 64).astype(np.uint64)
-            # Each rule has its own bit, and numpy adds faster than it ORs.
-            if no:
-                take = np.zeros((count, words), dtype="<u8")
-                at = (node - self.outside - 1) * words + position // 64
-                np.add.at(take.reshape(-1), at, bits)
-            else:
-                at = node * words + position // 64
-                np.add.at(g.rows.data.reshape(-1), at, bits)
-        for level in range(int(depth.max()) + 1):
-            at = np.flatnonzero(depth == level)
-            if level:
-                add[at] |= add[parent[at]]
+            add[by_depth[0]] = above
+        position = np.array(g.positions)
+        bits = np.uint64(1) << (position % 64).astype(np.uint64)
+        at = node * words + position // 64
+        # Each rule has its own bit, and numpy adds faster than it ORs.
+        rules = (node != _NONE) & ~negated
+        np.add.at(add.reshape(-1), at[rules], bits[rules])
+        take: Array | None = None
+        if negated.any():
+            take = np.zeros((len(keys), words), dtype="<u8")
+            np.add.at(take.reshape(-1), at[negated], bits[negated])
+        for depth, some in enumerate(by_depth):
+            if depth:
+                add[some] |= add[parent[some]]
             if take is not None:
-                add[at] &= ~take[at]
+                add[some] &= ~take[some]
 
     def _write_table(self, g: Compiled, prefixes: list[tuple[int, int]]) -> None:
         table = g.tables[f"{self._name}{self.family}"]
@@ -236,41 +231,20 @@ class Prefixes(Group):
         return answer
 
 
+def _keys(prefixes: Sequence[tuple[int, int]], width: int) -> Array:
+    """(address, length)s as nesting.py takes them."""
+    if width == 32:
+        return np.array([address << 8 | length for address, length in prefixes], dtype="<u8")
+    raw = b"".join(address.to_bytes(16, "big") + bytes([length]) for address, length in prefixes)
+    return np.frombuffer(raw, "S17")
+
+
 def _family(prefixes: Sequence[tuple[int, int]], width: int) -> _Family:
     raw = b"".join((a << (128 - width)).to_bytes(16, "big") for a, _ in prefixes)
     return _Family(
         np.frombuffer(raw, ">u8").reshape(-1, 2).astype(np.uint64),
         np.array([length for _, length in prefixes], dtype=np.int64),
     )
-
-
-def _parents(prefixes: Sequence[tuple[int, int]], width: int) -> tuple[Array, Array]:
-    """The place of each sorted prefix's nearest wider one (-1: none), and how many it has."""
-    parent, depth = np.full(len(prefixes), -1), np.zeros(len(prefixes), dtype=np.int64)
-    stack: list[tuple[int, int]] = []  # (last address, place)
-    for n in _nested(prefixes, width):
-        address, length = prefixes[n]
-        while stack and address > stack[-1][0]:
-            stack.pop()
-        if stack:
-            parent[n] = stack[-1][1]
-        depth[n] = len(stack)
-        stack.append((address + (1 << (width - length)) - 1, n))
-    return parent, depth
-
-
-def _nested(prefixes: Sequence[tuple[int, int]], width: int) -> list[int]:
-    """The places of those that may be inside another one or around one. Most are neither, and a
-    step of Python for each of 10,000 would be noticed."""
-    shift = max(0, width - 62)
-    first = np.array([address >> shift for address, _ in prefixes], dtype=np.int64)
-    length = np.array([length for _, length in prefixes], dtype=np.int64)
-    size = np.int64(1) << np.maximum(width - shift - length, 0)
-    ends = np.maximum.accumulate(first + size - 1)
-    inside = np.append(False, first[1:] <= ends[:-1])
-    around = np.append(inside[1:], False)
-    found: list[int] = np.flatnonzero(inside | around).tolist()
-    return found
 
 
 class Sets(Group):

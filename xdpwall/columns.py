@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,52 +18,33 @@ FRAGMENTS = (None, "none", "any", "first", "later")
 """Match.fragment by code."""
 
 
-def _flag(at: int) -> Callable[[Any], int]:
-    return lambda flags: (0, ABSENT)[at] if flags is None else flags[at]
-
-
-def _end(at: int) -> Callable[[Any], int]:
-    return lambda span: ABSENT if span is None else span[at]
-
-
 def _icmp(last: int) -> Callable[[Any], int]:
-    def number(value: tuple[int | None, int | None]) -> int:
+    def number(value: tuple[int, int | None]) -> int:
         kind, code = value
-        if kind is None:
-            return ABSENT
         return kind << 8 | (code if code is not None else 0xFF * last)
 
     return number
 
 
-def _vlan(vlan: tuple[bool, int] | None) -> int:
-    if vlan is None:
-        return ABSENT
-    return UNTAGGED if vlan[1] == VLAN_NONE else vlan[1]
-
-
-def _or_absent(value: int | None) -> int:
-    return ABSENT if value is None else value
-
-
-_COLUMNS: Mapping[str, tuple[str, Callable[[Any], int]]] = {
-    "family": ("family", lambda family: family or 0),
-    "proto": ("proto", _or_absent),
-    "flags_want": ("tcp_flags", _flag(0)),
-    "flags_mask": ("tcp_flags", _flag(1)),
-    "icmp_first": ("icmp", _icmp(0)),
-    "icmp_last": ("icmp", _icmp(1)),
-    "fragment": ("fragment", FRAGMENTS.index),
-    "ethertype": ("ethertype", lambda value: value if isinstance(value, int) else ABSENT),
-    "egress": ("egress", lambda egress: ABSENT if egress is None else int(egress)),
-    "vlan": ("vlan", _vlan),
-    "vlan_negated": ("vlan", lambda vlan: int(vlan is not None and vlan[0])),
-    "length_low": ("length", _end(0)),
-    "length_high": ("length", _end(1)),
-    "ttl_low": ("ttl", _end(0)),
-    "ttl_high": ("ttl", _end(1)),
+_COLUMNS: Mapping[str, tuple[str, Callable[[Any], int], int]] = {
+    "family": ("family", int, 0),
+    "proto": ("proto", int, ABSENT),
+    "flags_want": ("tcp_flags", itemgetter(0), 0),
+    "flags_mask": ("tcp_flags", itemgetter(1), ABSENT),
+    "icmp_first": ("icmp", _icmp(0), ABSENT),
+    "icmp_last": ("icmp", _icmp(1), ABSENT),
+    "fragment": ("fragment", FRAGMENTS.index, 0),
+    "ethertype": ("ethertype", lambda v: v if isinstance(v, int) else ABSENT, ABSENT),
+    "egress": ("egress", int, ABSENT),
+    "vlan": ("vlan", lambda v: UNTAGGED if v[1] == VLAN_NONE else v[1], ABSENT),
+    "vlan_negated": ("vlan", itemgetter(0), 0),
+    "length_low": ("length", itemgetter(0), ABSENT),
+    "length_high": ("length", itemgetter(1), ABSENT),
+    "ttl_low": ("ttl", itemgetter(0), ABSENT),
+    "ttl_high": ("ttl", itemgetter(1), ABSENT),
 }
-"""Which field of the matches, and its number; `icmp` is (type, code)."""
+"""Which field of the matches, its number, and what it is where a rule does not name the field;
+`icmp` is (type, code)."""
 
 
 class Entry(NamedTuple):
@@ -80,36 +62,56 @@ class Entry(NamedTuple):
         return int(self.action) | (RULE_LOG if self.log else 0)
 
 
+class Different(NamedTuple):
+    """The different values of a field, of which rules repeat many: what is asked of a value is
+    asked once."""
+
+    values: list[Any]
+    of: Array
+    """(n,) i8: which of them each rule has; ABSENT where it does not name the field."""
+
+    def each(self, ask: Callable[[Any], Any], absent: Any, dtype: Any) -> Array:
+        """(n,) of `dtype`: what `ask` says about each rule's value; `absent` where there is none."""
+        answers = np.array([*map(ask, self.values), absent], dtype=dtype)
+        found: Array = answers[self.of]  # ABSENT is the last one
+        return found
+
+
 class Columns:
     """`entries` in columns of shape (n,): int32, ABSENT where a rule does not name the field."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
-        self._free: dict[str, Array] = {}
+        self._different: dict[str, Different] = {}
         columns = list(zip(*(e.match for e in entries), strict=True)) or [()] * len(Match._fields)
         self._values: dict[str, Sequence[Any]] = dict(zip(Match._fields, columns, strict=True))
-        self._values["icmp"] = list(
-            zip(self._values["icmp_type"], self._values["icmp_code"], strict=True)
-        )
+        self._values["icmp"] = [
+            None if kind is None else (kind, code)
+            for kind, code in zip(self._values["icmp_type"], self._values["icmp_code"], strict=True)
+        ]
         self._table: dict[str, Array] = {}
         self.drop = np.array([e.action is Action.DROP for e in entries], dtype=bool)
-        self.any_frame = self._numbers("ethertype", lambda value: value == "any") == 1
+        self.any_frame = self.different("ethertype").each(lambda v: v == "any", False, bool)
 
     def values(self, name: str) -> Sequence[Any]:
         """A field of the rules' matches, as it is there."""
         return self._values[name]
 
+    def different(self, name: str) -> Different:
+        """The different values of a field; `icmp` is (type, code)."""
+        if name not in self._different:
+            values = self._values[name]
+            found = [value for value in dict.fromkeys(values) if value is not None]
+            numbers: dict[Any, int] = {value: n for n, value in enumerate(found)}
+            numbers[None] = ABSENT
+            of = np.fromiter(map(numbers.__getitem__, values), np.int64, len(values))
+            self._different[name] = Different(found, of)
+        return self._different[name]
+
     def free(self, name: str) -> Array:
         """The rules that do not name that field: bool."""
-        if name not in self._free:
-            self._free[name] = np.array([v is None for v in self.values(name)], dtype=bool)
-        return self._free[name]
-
-    def _numbers(self, field: str, number: Callable[[Any], int]) -> Array:
-        """A number for each rule's value of the field; rules repeat values."""
-        values = self._values[field]
-        numbers = {value: number(value) for value in set(values)}
-        return np.array([numbers[value] for value in values], dtype=np.int32)
+        answer: Array = self.different(name).of == ABSENT
+        return answer
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -118,7 +120,8 @@ class Columns:
         if name not in _COLUMNS:
             raise AttributeError(name)
         if name not in self._table:
-            self._table[name] = self._numbers(*_COLUMNS[name])
+            field, number, absent = _COLUMNS[name]
+            self._table[name] = self.different(field).each(number, absent, np.int32)
         return self._table[name]
 
     def uses(self, *names: str) -> bool:

@@ -236,10 +236,8 @@ class _Here:
     place: Place
 
     def satisfied(self, columns: Columns) -> Array:
-        asked: dict[tuple[bool, str] | None, bool] = {None: True}
-        for iface in set(columns.values("iface")) - {None}:
-            asked[iface] = (iface[1] == self.place.iface) != iface[0]
-        answer = np.array([asked[iface] for iface in columns.values("iface")], dtype=bool)
+        name = self.place.iface
+        answer = columns.different("iface").each(lambda v: (v[1] == name) != v[0], True, bool)
         answer &= (columns.egress == ABSENT) | (columns.egress == self.place.egress)
         return answer
 

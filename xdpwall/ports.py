@@ -6,6 +6,8 @@ Protocols without ports skip the rows: groups.What excludes them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -70,19 +72,15 @@ class Ports(Group):
         Method with Application for Game Playing", 1970. 128 bits, so that two classes are never
         taken for one.
         """
-        edge: list[int] = []
-        rule: list[int] = []
-        negated = np.zeros(len(columns), dtype=bool)
+        different = columns.different(self._name)
         free = columns.free(self._name)
-        values = self._values(columns)
-        for i in np.flatnonzero(~free).tolist():
-            value = values[i]
-            assert value is not None
-            negated[i] = value[0]
-            for low, high in value[1]:
-                edge += (low, high + 1)
-                rule += (i, i)
-        edges, index = np.unique(np.array([0, *edge]), return_inverse=True)
+        negated = different.each(itemgetter(0), False, bool)
+        ends = [[end for low, high in v[1] for end in (low, high + 1)] for v in different.values]
+        ends.append([])  # of rules that do not name the field
+        rule = np.repeat(np.arange(len(columns)), np.array([*map(len, ends)])[different.of])
+        toggled = map(ends.__getitem__, different.of.tolist())
+        edge = np.fromiter(chain.from_iterable(toggled), np.int64, len(rule))
+        edges, index = np.unique(np.append(0, edge), return_inverse=True)
         index = index.ravel()[1:]
         numbers = np.random.default_rng(0).integers(0, 1 << 63, (len(columns), 2), dtype=np.uint64)
         hashes = np.zeros((len(edges), 2), dtype=np.uint64)
@@ -91,7 +89,9 @@ class Ports(Group):
         hashes[present] = np.bitwise_xor.reduceat(numbers[rule][order], begins)
         hashes = np.bitwise_xor.accumulate(hashes, axis=0)
         inside = edges < _VALUES
-        _, first, which = np.unique(hashes[inside], axis=0, return_index=True, return_inverse=True)
+        # As strings of bytes, which numpy sorts four times as fast as rows.
+        kinds = np.ascontiguousarray(hashes[inside]).view("S16").ravel()
+        _, first, which = np.unique(kinds, return_index=True, return_inverse=True)
         sizes = np.diff(np.append(edges[inside], _VALUES))
         table = np.repeat(which.ravel().astype("<u2"), sizes)
         position = np.array(g.positions, dtype=np.int64)[rule]
