@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import count
-from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -87,16 +86,16 @@ class Prefixes(Group):
         self.family: Literal[4, 6] = family
         self.width = 32 if family == 4 else 128
         self.in_trie = False
-        different = columns.different(name)
-        mine = [n for n, value in enumerate(different.values) if value[1].family == family]
-        named = [different.values[n][1][1:] for n in mine]
+        values = prefixes_of(columns, name)
+        mine = [n for n, value in enumerate(values) if value and value[1].family == family]
+        named = [value[1][1:] for n in mine if (value := values[n])]
         keys, first, which = np.unique(
             _keys(named, self.width), return_index=True, return_inverse=True
         )
-        of_value = np.full(len(different.values) + 1, _NONE)
-        of_value[mine] = which.ravel()
-        node = of_value[different.of]  # by rule; where none is named, ABSENT takes the last
-        negated = different.each(itemgetter(0), False, bool) & (node != _NONE)
+        node = np.full(len(columns), _NONE)  # by rule: which of the keys it names
+        node[mine] = which.ravel()
+        negated = np.zeros(len(columns), dtype=bool)
+        negated[[n for n in mine if (value := values[n]) and value[0]]] = True
         outside = g.add_rows(g.words((free_of(columns, name) | negated)[None]))
         prefixes = [named[n] for n in first.tolist()]
         self.nodes: dict[tuple[int, int], int] = dict(zip(prefixes, count(outside + 1)))
@@ -114,7 +113,7 @@ class Prefixes(Group):
         g.groups.append(self)
 
     def _fill(self, g: Compiled, keys: Array, node: Array, negated: Array) -> None:
-        """The rows, parents before children. `node`: by rule, which of the keys it names."""
+        """The rows, parents before children."""
         words = g.capacity // 64
         parent, by_depth = levels(stops(keys))
         first = g.rows.take(len(keys))

@@ -83,6 +83,7 @@ class Columns:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self.entries = entries
         self._different: dict[str, Different] = {}
+        self._free: dict[str, Array] = {}
         columns = list(zip(*(e.match for e in entries), strict=True)) or [()] * len(Match._fields)
         self._values: dict[str, Sequence[Any]] = dict(zip(Match._fields, columns, strict=True))
         self._values["icmp"] = [
@@ -101,17 +102,16 @@ class Columns:
         """The different values of a field; `icmp` is (type, code)."""
         if name not in self._different:
             values = self._values[name]
-            found = [value for value in dict.fromkeys(values) if value is not None]
-            numbers: dict[Any, int] = {value: n for n, value in enumerate(found)}
-            numbers[None] = ABSENT
-            of = np.fromiter(map(numbers.__getitem__, values), np.int64, len(values))
-            self._different[name] = Different(found, of)
+            numbers: dict[Any, int] = {None: ABSENT}
+            of = [numbers.setdefault(value, len(numbers) - 1) for value in values]
+            self._different[name] = Different(list(numbers)[1:], np.array(of, dtype=np.int64))
         return self._different[name]
 
     def free(self, name: str) -> Array:
         """The rules that do not name that field: bool."""
-        answer: Array = self.different(name).of == ABSENT
-        return answer
+        if name not in self._free:
+            self._free[name] = np.array([v is None for v in self.values(name)], dtype=bool)
+        return self._free[name]
 
     def __len__(self) -> int:
         return len(self.entries)

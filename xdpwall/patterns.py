@@ -29,7 +29,7 @@ def _address(name: str) -> Callable[[Columns], Array]:
 
 def _plainly(columns: Columns, name: str) -> Array:
     """The rules that name the field, and not what it must not be, which most packets satisfy."""
-    return columns.different(name).each(lambda value: not value[0], False, bool)
+    return np.array([v is not None and not v[0] for v in columns.values(name)], dtype=bool)
 
 
 _FIELDS: Mapping[str, Callable[[Columns], Array]] = {
