@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .kernel.programs import Program
     from .views import Policy
 
+FEW = 64
+"""Rules that come or go in a change that is recorded before it is compiled, as in delta.py."""
+
 
 def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
     """Put `new` into force; gives the state that is in force then (the old when nothing differs).
@@ -42,20 +45,29 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
     began = time.monotonic()
     # First the maps: to make them gives the sets' classes other numbers.
     dataplane = loaded(instance)
-    compiled = next_generation(instance, dataplane, old, new)
+    # A few rules nearly always fit, and compiling them takes as long as the disk does.
+    early = _few(new, old)
     try:
+        if early:
+            _record(instance, old, new, by, action, wait=False)
+        compiled = next_generation(instance, dataplane, old, new)
         if slots := ruleset.new_slots(old, new):
             # Whoever used such a slot left in an earlier change; no packet may count there any
             # more.
             dataplane.settle()
             dataplane.zero_slot(slots)
-        instance.store.record(old, new, by=by, action=action, now=now_text())
+        if not early:
+            _record(instance, old, new, by, action, wait=True)
     except BaseException:
         dataplane.forget()
+        if early:
+            with suppress(XdpwallError):
+                instance.store.drop_pending()
         raise
     crash_point("after-record")
     try:
         dataplane.write(compiled, lambda: reload_programs(instance, dataplane))
+        instance.store.synced()
         crash_point("after-write")
         dataplane.switch(new.revision)
         crash_point("after-switch")
@@ -68,6 +80,17 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         raise
     crash_point("after-commit")
     return instance.state
+
+
+def _few(new: State, old: State) -> bool:
+    step = new.step
+    return step is not None and step.since is old.entries and len(step.gone + step.come) <= FEW
+
+
+def _record(
+    instance: Instance, old: State, new: State, by: Author, action: str, *, wait: bool
+) -> None:
+    instance.store.record(old, new, by=by, action=action, now=now_text(), wait=wait)
 
 
 def next_generation(instance: Instance, dataplane: Dataplane, old: State, new: State) -> Compiled:

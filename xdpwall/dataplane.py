@@ -10,6 +10,7 @@ behind is written again only after a grace period.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -58,13 +59,16 @@ class Dataplane:
 
     def alive(self) -> bool:
         """Are the instance's maps in the kernel?"""
-        return (self.folder / "maps" / "control").exists() and self._newest() is not None
+        return bool(bpffs.numbered(self.folder, "maps-")) and self._has_control()
 
-    @property
-    def outgrown(self) -> bool:
-        """Has another process made bigger maps since these were opened? It may have done no more
-        than that, which nothing on disk tells."""
-        return self._newest() != self._number
+    def is_newest(self, numbers: Sequence[int]) -> bool:
+        """Are these maps alive and, of the map sets pinned, the newest? Another process may have
+        made bigger ones since they were opened, and done no more than that, which nothing on disk
+        tells."""
+        return bool(numbers) and max(numbers) == self._number and self._has_control()
+
+    def _has_control(self) -> bool:
+        return os.path.exists(f"{self.folder}/maps/control")
 
     def create(self) -> None:
         """Fresh maps: switched on, revision 0, accepting everything. Conflict when there are some."""
@@ -129,12 +133,7 @@ class Dataplane:
         self.forget()
 
     def _newest(self) -> int | None:
-        numbers = [
-            int(name.removeprefix("maps-"))
-            for name in bpffs.names(self.folder)
-            if name.removeprefix("maps-").isdigit()
-        ]
-        return max(numbers, default=None)
+        return max(bpffs.numbered(self.folder, "maps-"), default=None)
 
     @property
     def sets(self) -> MapSet:

@@ -6,7 +6,7 @@ reads or writes half a change: `reading` and `writing` first make disk and kerne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -119,11 +119,10 @@ class Instance:
         """Whether this process has the maps open already."""
         return self._dataplane is not None
 
-    def alive(self) -> bool:
-        """Whether the maps that this process has open are those that are pinned; True when it has
-        none."""
-        opened = self._dataplane
-        return opened is None or (opened.alive() and not opened.outgrown)
+    def holds_newest(self, numbers: Sequence[int]) -> bool:
+        """Whether the maps that this process has open are the newest of the pinned map sets
+        `numbers`; True when it has none."""
+        return self._dataplane is None or self._dataplane.is_newest(numbers)
 
     def use_dataplane(self, dataplane: Dataplane, version: int | None = None) -> None:
         """These maps from now on, as they were when store.version() was `version`; None is now."""

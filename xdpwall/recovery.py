@@ -26,8 +26,10 @@ RECOVERY = Author("recovery", "recovery")
 
 def recover(instance: Instance) -> None:
     """End what a dead process left; costs two small reads when there is nothing to do."""
-    outgrown = _outgrown(instance)
-    if outgrown or not instance.alive():
+    numbers = bpffs.numbered(instance.settings.bpffs, "maps-")
+    # A growth of the maps that was cut short leaves two sets of them.
+    outgrown = len(numbers) > 1
+    if outgrown or not instance.holds_newest(numbers):
         # What this process has open may not be what is pinned by now.
         instance.drop_dataplane()
     dataplane = instance.dataplane()
@@ -107,9 +109,3 @@ def finish(instance: Instance, row: AttachmentRow, by: Author) -> AttachmentRow:
     done = replace(row, intent="attached")
     instance.store.put_attachment(done, by=by, action=f"attach {row.words}", now=now_text())
     return done
-
-
-def _outgrown(instance: Instance) -> bool:
-    """Whether a growth of the maps was cut short: then two sets of them are pinned."""
-    names = bpffs.names(instance.settings.bpffs)
-    return sum(name.startswith("maps-") for name in names) > 1

@@ -63,7 +63,10 @@ def _make(instance: Instance, dataplane: Dataplane, plan: Plan, *, by: Author, a
         mark = store.change(plan.changes, by=by, action=action, now=now_text())
         crash_point("set-recorded")
         try:
+            # Meanwhile the disk is busy with it. Whatever ends this process now, what is recorded
+            # is there for the next one; and a machine that ends forgets the kernel's side too.
             _write(instance, dataplane, plan)
+            store.synced()
         except BaseException as error:
             _take_back(instance, dataplane, plan.changes, error, by=by, action=action)
             raise
@@ -113,6 +116,7 @@ def _take_back(
         mark = store.change(back, by=by, action=f"take back: {action}", now=now_text())
         plan = _plan(instance, dataplane, back)
         _write(instance, dataplane, plan)
+        store.synced()
         store.mark_applied(mark)
     except XdpwallError as second:
         raise Failed(

@@ -21,6 +21,7 @@ __all__ = [
     "grace",
     "is_bpffs",
     "names",
+    "numbered",
     "remove_tree",
     "rename",
     "unlink",
@@ -94,6 +95,12 @@ def names(folder: str | os.PathLike[str]) -> list[str]:
         return []
     except OSError as error:
         raise _failed(error, f"{os.fspath(folder)}: cannot be listed") from error
+
+
+def numbered(folder: str | os.PathLike[str], prefix: str) -> list[int]:
+    """The numbers n for which the folder holds `prefix`n, in any order."""
+    found = (name.removeprefix(prefix) for name in names(folder) if name.startswith(prefix))
+    return [int(number) for number in found if number.isdigit()]
 
 
 def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import Conflict, Failed, Full, NeedsPrivileges, XdpwallError
 from .schema import MIGRATIONS, SCHEMA_VERSION
+from .syncing import Syncer
 
 _LOG_BYTES = 4 << 20
 """As many as SQLite writes before it begins the log anew: 1,000 pages."""
@@ -23,6 +24,8 @@ class Database:
         """Open or make the file (0600, its folder 0700 when it has to be made)."""
         self.path = path
         self._alone: int | None = None
+        self._log = path.with_name(f"{path.name}-wal")
+        self._syncer = Syncer(self._log)
         with self._mapped("open"):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make_private(path)
@@ -38,8 +41,11 @@ class Database:
 
     def _prepare(self) -> None:
         execute = self._connection.execute
-        execute("PRAGMA journal_mode = WAL")
-        execute("PRAGMA synchronous = FULL")
+        log = execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal"
+        # With a log, SQLite's FULL is NORMAL and an fdatasync of the log after each commit. That we
+        # do ourselves, so that something else can be done meanwhile.
+        self._synced = not log
+        execute(f"PRAGMA synchronous = {'NORMAL' if log else 'FULL'}")
         version = execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise Failed(
@@ -61,10 +67,13 @@ class Database:
             except BaseException:
                 self._rollback()
                 raise
+            if not self._synced:
+                self._syncer.now()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk when it ends."""
+    def transaction(self, *, wait: bool = True) -> Iterator[sqlite3.Connection]:
+        """All or nothing, on disk when it ends; without `wait` when synced() has returned, though
+        nothing but the machine's own end can undo it before."""
         with self._mapped("write"):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -73,6 +82,13 @@ class Database:
             except BaseException:
                 self._rollback()
                 raise
+            if not self._synced:
+                (self._syncer.now if wait else self._syncer.begin)()
+
+    def synced(self) -> None:
+        """Wait for the disk to have all of it."""
+        with self._mapped("write"):
+            self._syncer.wait()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -104,9 +120,8 @@ class Database:
     def stretch(self) -> None:
         """Make the write-ahead log as long as it gets before SQLite begins it anew, for a process
         that stays: a commit that lengthens the file waits for the file system's journal too."""
-        log = self.path.with_name(f"{self.path.name}-wal")
         with self._mapped("write"):
-            if log.exists() and log.stat().st_size >= _LOG_BYTES:
+            if self._log.exists() and self._log.stat().st_size >= _LOG_BYTES:
                 return
             execute = self._connection.execute
             (usual,) = execute("PRAGMA cache_size").fetchone()
@@ -118,12 +133,12 @@ class Database:
             finally:
                 self._rollback()
                 execute(f"PRAGMA cache_size = {usual}")
-            # SQLite keeps its locks on other files: to close this one drops none.
-            with log.open("rb") as written:
-                os.fdatasync(written.fileno())
+            if not self._synced:
+                self._syncer.now()
 
     def close(self) -> None:
         """Close the connection; twice is once."""
+        self._syncer.close()
         self._connection.close()
 
     def _rollback(self) -> None:
@@ -142,6 +157,8 @@ class Database:
                 f"{self.path}: permission denied", hint="run as root (sudo)", detail=str(error)
             ) from error
         except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise self._disk_full(str(error)) from error
             raise Failed(
                 f"{self.path}: cannot {verb}: {error.strerror}",
                 code="store",
@@ -153,12 +170,7 @@ class Database:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         detail = f"{getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}: {error}"
         if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self._no_space()):
-            return Full(
-                f"{self.path}: the disk is full; nothing was changed",
-                code="disk-full",
-                hint=f"make room on the file system of {self.path.parent}",
-                detail=detail,
-            )
+            return self._disk_full(detail)
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return Conflict(
                 f"{self.path}: the database is locked by another process",
@@ -180,6 +192,14 @@ class Database:
                 f"{self.path}: cannot {verb}", hint="run as root (sudo)", detail=detail
             )
         return Failed(f"{self.path}: cannot {verb}: {error}", code="store", detail=detail)
+
+    def _disk_full(self, detail: str) -> Full:
+        return Full(
+            f"{self.path}: the disk is full; nothing was changed",
+            code="disk-full",
+            hint=f"make room on the file system of {self.path.parent}",
+            detail=detail,
+        )
 
     def _no_space(self) -> bool:
         try:

@@ -145,13 +145,16 @@ class SetStore:
 
     # -- writing ---------------------------------------------------------------------------------
     def change(self, changes: Sequence[Change], *, by: Author | None, action: str, now: str) -> int:
-        """Log single changes; the mark for `mark_applied`. Without `by` the audit trail is mute."""
+        """Log single changes; the mark for `mark_applied`. Without `by` the audit trail is mute.
+
+        On disk when synced() has returned: what is answered is, what dies before it is in neither.
+        """
         self._refresh()
         seq, held = self._seq, dict(self._held)
         for number in {change.number for change in changes}:
             held[number] = held.get(number, Held()).after(c for c in changes if c.number == number)
         rows = [(change.number, stored(change.entry), change.expires) for change in changes]
-        with self._write() as connection:
+        with self._write(wait=False) as connection:
             connection.executemany(
                 "INSERT INTO set_log VALUES (?, ?, ?, ?)",
                 [(seq + i, *row) for i, row in enumerate(rows, 1)],
@@ -167,6 +170,10 @@ class SetStore:
         for change in changes:
             self._logged[change.number] = self._logged.get(change.number, 0) + 1
         return self._seq
+
+    def synced(self) -> None:
+        """Wait for the disk to have what change() wrote."""
+        self._database.synced()
 
     @property
     def last(self) -> int:
@@ -253,8 +260,8 @@ class SetStore:
 
     # -- inside ----------------------------------------------------------------------------------
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._database.transaction() as connection:
+    def _write(self, *, wait: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._database.transaction(wait=wait) as connection:
             self.flush(connection)
             yield connection
         self.class_rows.clear()

@@ -85,13 +85,15 @@ class Store:
         return self._cached[1]
 
     # -- a change of the ruleset -----------------------------------------------------------------
-    def record(self, old: State, new: State, *, by: Author, action: str, now: str) -> None:
-        """Step 2: the revision is on disk, pending."""
+    def record(
+        self, old: State, new: State, *, by: Author, action: str, now: str, wait: bool = True
+    ) -> None:
+        """Step 2: the revision is on disk, pending; without `wait` when synced() has returned."""
         delta = between(old, new)
         blob = delta.pack()
         known = self.read()
         entry = (now, by.name, by.via, action, by.message)
-        with self._write() as connection:
+        with self._write(wait=wait) as connection:
             if known.pending is not None:
                 connection.execute("DELETE FROM revisions WHERE state = 'pending'")
             connection.execute(
@@ -100,6 +102,10 @@ class Store:
             )
         self._recorded = _Recorded(new, delta, entry)
         self._know(replace(known, pending=Pending(new.revision, action)))
+
+    def synced(self) -> None:
+        """Wait for the disk to have what was written without waiting."""
+        self._database.synced()
 
     def commit(
         self,
@@ -305,8 +311,8 @@ class Store:
 
     # -- inside ----------------------------------------------------------------------------------
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._database.transaction() as connection:
+    def _write(self, *, wait: bool = True) -> Iterator[sqlite3.Connection]:
+        with self._database.transaction(wait=wait) as connection:
             self.sets.flush(connection)
             yield connection
         self.sets.class_rows.clear()
