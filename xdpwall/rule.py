@@ -132,8 +132,15 @@ class Rule(BaseModel):
 
     def with_id(self, rule_id: str) -> Self:
         """The same rule under an id."""
+        return self._under(parse_id(rule_id))
+
+    def with_made_id(self, number: int) -> Self:
+        """The same rule under the id that the firewall makes of this number."""
+        return self._under(f"r{number}")
+
+    def _under(self, rule_id: str) -> Self:
         fields = self.__dict__.copy()
-        fields["id"] = parse_id(rule_id)
+        fields["id"] = rule_id
         return self._made(fields, getattr(self, "_numbers", None))
 
     def changed(self, changes: Mapping[str, Any]) -> Self:

@@ -31,6 +31,14 @@ class Entry(NamedTuple):
 
 
 rank_of = attrgetter("rank")
+id_of = attrgetter("rule.id")
+"""As Entry.id, for many."""
+
+
+def with_ids(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """The entries by id, in their order."""
+    entries = tuple(entries)
+    return dict(zip(map(id_of, entries), entries, strict=True))
 
 
 _MOST_OVER = 256
@@ -49,7 +57,7 @@ class ById(Mapping[str, Entry]):
 
     def changed(self, gone: Iterable[Entry], come: Iterable[Entry]) -> ById:
         """Without `gone` and with `come`."""
-        over = {**self._over, **{e.id: None for e in gone}, **{e.id: e for e in come}}
+        over = {**self._over, **dict.fromkeys(map(id_of, gone)), **with_ids(come)}
         if len(over) <= _MOST_OVER:
             return ById(self._base, over)
         whole = {**self._base, **over}
@@ -95,7 +103,7 @@ class Index:
         for entry in entries:
             used[entry.slot] = 1
         return cls(
-            ById({entry.id: entry for entry in entries}, {}),
+            ById(with_ids(entries), {}),
             used,
             [entry.rank for entry in entries if not entry.rule.enabled],
         )

@@ -16,7 +16,7 @@ from typing import Any
 from . import ranks, setnames
 from .errors import Conflict, Full, InvalidInput, NotFound
 from .model import MAX_RULES, Rule, in_list
-from .ruleindex import Entry, Index
+from .ruleindex import Entry, Index, with_ids
 from .ruleindex import rank_of as _rank
 from .rulesteps import NO_SLOT, placed_between, window, with_slots
 from .setnames import SetRow
@@ -202,7 +202,7 @@ def matched(
     action (so that a new comment costs no counters), each in order.
     """
     _check_sets(rules, state.sets if sets is None else sets, listed=True)
-    current = {entry.id: entry for entry in state.entries}
+    current = with_ids(state.entries)
     given: set[str] = set()
     for index, rule in enumerate(rules):
         if rule.id is not None:
@@ -230,18 +230,12 @@ def matched(
                 partner[index] = found.pop()
         taken = {id(entry) for entry in partner if entry is not None}
         free = [entry for entry in free if id(entry) not in taken]
-    old_ids = [entry.id for entry in partner if entry is not None]
-    named, number = _give_ids(
-        [
-            rule if rule.id is not None or entry is None else _named(rule, entry.id)
-            for rule, entry in zip(rules, partner, strict=True)
-        ],
-        given | set(old_ids),
-        state.next_number,
-    )
+    coming = [rule for rule, entry in zip(rules, partner, strict=True) if entry is None]
+    named, number = _give_ids(coming, given, state.next_number)
+    fresh = iter(named)
     entries = [
-        Entry(rule, NO_SLOT, now) if entry is None else _carry(entry, rule)
-        for rule, entry in zip(named, partner, strict=True)
+        Entry(next(fresh), NO_SLOT, now) if entry is None else _carry(entry, rule)
+        for rule, entry in zip(rules, partner, strict=True)
     ]
     return _finish(state, entries, policy=policy, next_number=number, sets=sets)
 
@@ -266,7 +260,7 @@ def find(state: State, rule_id: str) -> Entry:
 
 def diff(old: State, new: State) -> Diff:
     """What leads from one to the other. Moved are the fewest rules that explain the new order."""
-    before, after = ({entry.id: entry for entry in state.entries} for state in (old, new))
+    before, after = with_ids(old.entries), with_ids(new.entries)
     place = {rule_id: index for index, rule_id in enumerate(before)}
     common = [rule_id for rule_id in after if rule_id in before]
     still = {common[i] for i in ranks.longest_increasing([place[rule_id] for rule_id in common])}
@@ -306,9 +300,11 @@ def _unknown(missing: Sequence[str]) -> NotFound:
 
 def _carry(entry: Entry, rule: Rule) -> Entry:
     """`rule` under the entry's id: the slot stays with the match, or a fresh one will be given."""
+    if rule.text_key() == entry.rule.text_key():
+        return entry
     rule = _named(rule, entry.id)
     if rule.match_key() == entry.rule.match_key():
-        return entry if rule == entry.rule else entry._replace(rule=rule)
+        return entry._replace(rule=rule)
     return entry._replace(rule=rule, slot=NO_SLOT, base_packets=0, base_bytes=0)
 
 
@@ -319,15 +315,14 @@ def _named(rule: Rule, rule_id: str) -> Rule:
 def _give_ids(
     rules: Iterable[Rule], taken: Collection[str], next_number: int
 ) -> tuple[list[Rule], int]:
-    """Ids for the rules without one, past every rN ever seen."""
-    taken = set(taken)
+    """Ids for the rules without one, past every rN ever seen: `taken` and all before."""
     for rule_id in taken:
         if found := _MADE_ID.match(rule_id):
             next_number = max(next_number, int(found[1]) + 1)
     named = []
     for rule in rules:
         if rule.id is None:
-            rule = _named(rule, f"r{next_number}")
+            rule = rule.with_made_id(next_number)
             next_number += 1
         named.append(rule)
     return named, next_number

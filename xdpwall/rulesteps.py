@@ -9,7 +9,7 @@ from . import ranks
 from .errors import Full
 from .limits import SLOTS
 from .model import MAX_RULES
-from .ruleindex import Entry, Index
+from .ruleindex import Entry, Index, id_of
 
 NO_SLOT = -1
 
@@ -31,7 +31,8 @@ def placed_between(
 ) -> list[int] | None:
     """Ranks for `come`, between those of the neighbours, of which each end may have one; None when
     some neighbour would need another one."""
-    known = [old.by_id.find(entry.id) for entry in come]
+    find = old.by_id.find
+    known = [find(rule_id) for rule_id in map(id_of, come)]
     former = [None if entry is None else entry.rank for entry in known]
     low, high = [entry.rank for entry in before], [entry.rank for entry in after]
     given = ranks.assign([*low, *former, *high])
@@ -43,18 +44,18 @@ def with_slots(old: Index, come: Sequence[Entry], places: Sequence[int]) -> tupl
     """The entries with these ranks; those without a slot get one that the old state leaves free."""
     used = old.used[:]
     finished = []
+    free = -1
     for entry, rank in zip(come, places, strict=True):
-        slot = entry.slot
+        # For many entries _replace takes four times as long.
+        rule, slot, created, former, *base = entry
         if slot == NO_SLOT:
-            slot = used.find(0)
+            slot = free = used.find(0, free + 1)
             if slot < 0:
                 raise Full(
                     "too many rules change at once: their counters do not fit beside the old ones",
                     code="too-many-changes",
                     hint=f"change at most {SLOTS - MAX_RULES} rules in one step",
                 )
-            used[slot] = 1
-        same = slot == entry.slot and rank == entry.rank
-        # For many entries _replace takes four times as long.
-        finished.append(entry if same else Entry(entry.rule, slot, entry.created, rank, *entry[4:]))
+        same = slot == entry.slot and rank == former
+        finished.append(entry if same else Entry(rule, slot, created, rank, *base))
     return tuple(finished)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..errors import Failed
 from ..rule import Rule
-from ..ruleindex import Entry
+from ..ruleindex import Entry, id_of, with_ids
 from ..ruleset import State
 from ..setnames import SetRow
 from ..views import Policy
@@ -69,7 +69,7 @@ class Delta(NamedTuple):
 def row_of(entry: Entry) -> RuleRow:
     """The row that keeps an entry."""
     rule, slot, created, rank, packets, size = entry
-    return RuleRow(entry.id, rank, _json(rule), slot, created, packets, size)
+    return RuleRow(id_of(entry), rank, _json(rule), slot, created, packets, size)
 
 
 def _json(rule: Rule) -> str:
@@ -92,8 +92,7 @@ def between(old: State, new: State) -> Delta:
     """The rows that differ."""
     step = new.step
     if step is not None and step.since is old.entries:
-        before = {entry.id: entry for entry in step.gone}
-        after = {entry.id: entry for entry in step.come}
+        before, after = with_ids(step.gone), with_ids(step.come)
     else:
         before, after = dict(old.by_id()), dict(new.by_id())
     rules: list[tuple[RuleRow | None, RuleRow | None]] = []
