@@ -64,6 +64,7 @@ def _ethertype(text: str) -> int | Literal["any"]:
     return 0x0806 if text == "arp" else int(text, 16)
 
 
+@lru_cache(maxsize=1 << 14)
 def _prefix(text: str) -> tuple[bool, Prefix]:
     negated = text[0] == "!"
     address, slash, length = (text[1:] if negated else text).partition("/")

@@ -47,7 +47,7 @@ def with_slots(old: Index, come: Sequence[Entry], places: Sequence[int]) -> tupl
     free = -1
     for entry, rank in zip(come, places, strict=True):
         # For many entries _replace takes four times as long.
-        rule, slot, created, former, *base = entry
+        rule, slot, created, former, packets, size = entry
         if slot == NO_SLOT:
             slot = free = used.find(0, free + 1)
             if slot < 0:
@@ -57,5 +57,5 @@ def with_slots(old: Index, come: Sequence[Entry], places: Sequence[int]) -> tupl
                     hint=f"change at most {SLOTS - MAX_RULES} rules in one step",
                 )
         same = slot == entry.slot and rank == former
-        finished.append(entry if same else Entry(rule, slot, created, rank, *base))
+        finished.append(entry if same else Entry(rule, slot, created, rank, packets, size))
     return tuple(finished)

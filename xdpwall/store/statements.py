@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from itertools import chain
 
-from .delta import Delta
+from .delta import Delta, RuleRow
 
+_AT_ONCE = 100
+"""Rows by one statement: 10,000 one by one take half as long again."""
 AuditEntry = tuple[str, str, str, str, str | None]
 """Time, author, via, action, message."""
 
@@ -26,8 +29,15 @@ def write_rules(connection: sqlite3.Connection, delta: Delta) -> None:
     come = [after for _, after in delta.rules if after]
     if gone:
         connection.executemany("DELETE FROM rules WHERE id = ?", gone)
-    if come:
-        connection.executemany("INSERT OR REPLACE INTO rules VALUES (?, ?, ?, ?, ?, ?, ?)", come)
+    many = len(come) - len(come) % _AT_ONCE
+    for count, some in ((_AT_ONCE, come[:many]), (1, come[many:])):
+        rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * count)
+        values = list(chain.from_iterable(some))
+        width = count * len(RuleRow._fields)
+        connection.executemany(
+            f"INSERT OR REPLACE INTO rules VALUES {rows}",
+            [values[at : at + width] for at in range(0, len(values), width)],
+        )
 
 
 def set_meta(connection: sqlite3.Connection, said: Mapping[str, str]) -> None:
