@@ -50,11 +50,12 @@ def _changes(result: Result) -> Iterator[Aim]:
     if changes is None:
         return
     for count, limit in REST.items():
-        if count in changes.rest:
-            what = f"one more rule by REST, {count:,} in force"
-            yield _under(what, changes.rest[count], limit, "s")
-            if count in changes.nft:
-                yield _below(what, changes.rest[count], changes.nft[count], "`nft add rule`")
+        if count in changes.live:
+            what = f"one more rule by REST, in the kernel, beside {count:,}"
+            yield _under(what, changes.live[count], limit, "s")
+        if count in changes.rest and count in changes.nft:
+            what = f"one more rule by REST, answered, beside {count:,}"
+            yield _below(what, changes.rest[count], changes.nft[count], "`nft add rule`")
     if 10_000 in changes.apply:
         yield _under("apply 10,000 rules, in process", changes.apply[10_000], APPLY, "s")
 
@@ -65,8 +66,9 @@ def _scale(result: Result) -> Iterator[Aim]:
         return
     what = f"counters of {scale.rules:,} rules, the kernel's part"
     yield _under(what, scale.counters, COUNTERS, "s")
-    for size, seconds in scale.entry.items():
-        yield _under(f"one more entry by REST, {size:,} in the set", seconds, ENTRY, "s")
+    for size, seconds in scale.entry_live.items():
+        what = f"one more entry by REST, in the kernel, beside {size:,}"
+        yield _under(what, seconds, ENTRY, "s")
 
 
 def _loading(result: Result) -> Iterator[Aim]:

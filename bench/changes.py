@@ -15,7 +15,7 @@ from xdpwall.kernel.maps import Map
 from xdpwall.layout import Control
 from xdpwall.model import Rule, Ruleset
 
-from .instance import BenchFailed, Instance, Service
+from .instance import BenchFailed, Instance, Service, Timed
 from .peerrules import nft_line, nft_table
 from .rulesets import rules
 
@@ -41,7 +41,10 @@ class Changes:
     """Seconds, by the number of rules in force or applied; medians where taken several times."""
 
     firewall: dict[int, float] = field(default_factory=dict)
+    live: dict[int, float] = field(default_factory=dict)
+    """Of a request to the service: until the kernel judges by the rule."""
     rest: dict[int, float] = field(default_factory=dict)
+    """The same requests: until they are answered."""
     rest_at_once: dict[int, float] = field(default_factory=dict)
     """Each change right after the one before."""
     burst: dict[int, float] = field(default_factory=dict)
@@ -93,9 +96,9 @@ def measure(instance: Instance) -> tuple[Changes, Commands]:
         commands.list_on = repeated(lambda: instance.command("rule", "list"))
         for count in ONE_MORE:
             service.call("PUT", "/ruleset", ruleset(count).to_json())
-            live(instance, service)
-            changes.rest[count] = _one_more_by_rest(service, PAUSE)
-            changes.rest_at_once[count] = _one_more_by_rest(service, 0)
+            check_live(instance, service)
+            changes.live[count], changes.rest[count] = _one_more_by_rest(instance, service)
+            changes.rest_at_once[count] = repeated(lambda: _add_and_delete(service))
             changes.burst[count] = burst(lambda _: _add_and_delete(service)) / 2
         commands.used = service.resident()
     for count in APPLIED:
@@ -104,7 +107,7 @@ def measure(instance: Instance) -> tuple[Changes, Commands]:
     return changes, commands
 
 
-def live(instance: Instance, service: Service) -> None:
+def check_live(instance: Instance, service: Service) -> None:
     """An answer means that the kernel judges by the new rule: the control word says so."""
     _, answer = service.call("POST", "/rules", _EXTRA)
     with Map.open_pinned(instance.settings.bpffs / "maps" / "control") as control:
@@ -145,9 +148,10 @@ def ruleset(count: int) -> Ruleset:
     return Ruleset.parse({"version": 1, "rules": rules("acl", count, "ipv4")})
 
 
-def _add_and_delete(service: Service) -> None:
-    _, answer = service.call("POST", "/rules", _EXTRA)
+def _add_and_delete(service: Service) -> float:
+    seconds, answer = service.call("POST", "/rules", _EXTRA)
     service.call("DELETE", f"/rules/{answer['id']}")
+    return seconds
 
 
 def _apply(firewall: Facade, count: int, changes: Changes) -> None:
@@ -199,15 +203,23 @@ def _one_more(firewall: Facade) -> float:
     return repeated(once)
 
 
-def _one_more_by_rest(service: Service, pause: float) -> float:
-    def once() -> float:
-        time.sleep(pause)
-        seconds, answer = service.call("POST", "/rules", _EXTRA)
-        time.sleep(pause)
-        service.call("DELETE", f"/rules/{answer['id']}")
-        return seconds
+def _one_more_by_rest(instance: Instance, service: Service) -> tuple[float, float]:
+    """(live in the kernel, answered)"""
+    found: list[Timed] = []
 
-    return repeated(once)
+    def once() -> float:
+        time.sleep(PAUSE)
+        before = bytes(word[:8])
+        timed = service.timed("POST", "/rules", _EXTRA, live=lambda: word[:8] != before)
+        time.sleep(PAUSE)
+        service.call("DELETE", f"/rules/{timed.answer['id']}")
+        found.append(timed)
+        return timed.answered
+
+    with Map.open_pinned(instance.settings.bpffs / "maps" / "control") as control:
+        word = control.mmap()
+        answered = repeated(once)
+    return median(timed.live for timed in found), answered
 
 
 def _nft(instance: Instance, changes: Changes) -> None:

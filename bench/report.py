@@ -61,8 +61,9 @@ def _changes(result: Result) -> str:
         return ""
     lines: list[tuple[str, Mapping[int, float]]] = [
         ("one more rule, in process", c.firewall),
-        ("one more rule, REST", c.rest),
-        ("one more rule, REST, right after a change", c.rest_at_once),
+        ("one more rule, REST: in force in the kernel", c.live),
+        ("one more rule, REST: answered", c.rest),
+        ("one more rule, REST, right after a change: answered", c.rest_at_once),
         ("a change of a burst by 8 connections, REST", c.burst),
         ("`nft add rule`", c.nft),
         ("apply from no rule, in process", c.apply),
@@ -85,8 +86,9 @@ def _scale(result: Result) -> str:
     text = f"## {s.rules:,} rules read back\n\n" + table(("", ""), rows)
     if s.entry:
         lines: list[tuple[str, Mapping[int, float]]] = [
-            ("one more entry, REST", s.entry),
-            ("one more entry, REST, right after a change", s.entry_at_once),
+            ("one more entry, REST: in force in the kernel", s.entry_live),
+            ("one more entry, REST: answered", s.entry),
+            ("one more entry, REST, right after a change: answered", s.entry_at_once),
             ("a change of a burst by 8 connections, REST", s.entry_burst),
             ("`nft add element`", s.nft),
         ]

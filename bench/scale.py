@@ -9,11 +9,12 @@ from ipaddress import IPv4Address
 from statistics import median
 
 from xdpwall.dataplane import Dataplane
+from xdpwall.kernel.maps import Map
 from xdpwall.model import MAX_RULES, Ruleset
 
 from .changes import IFACE, PAUSE, TIMES, burst, repeated, ruleset
 from .entries import entries
-from .instance import Instance, Service
+from .instance import Instance, Service, Timed
 from .peerrules import nft_set, nft_table
 from .sets import NAME, RULE
 from .wire import feed
@@ -32,7 +33,10 @@ class Scale:
     """GET /stats."""
     listed: float = 0.0
     """GET /rules."""
+    entry_live: dict[int, float] = field(default_factory=dict)
+    """Until the kernel has it."""
     entry: dict[int, float] = field(default_factory=dict)
+    """Until it is answered."""
     entry_at_once: dict[int, float] = field(default_factory=dict)
     entry_burst: dict[int, float] = field(default_factory=dict)
     nft: dict[int, float] = field(default_factory=dict)
@@ -66,9 +70,11 @@ def _set(instance: Instance, size: int, found: Scale) -> None:
         firewall.replace_set(NAME, held)
         firewall.apply(Ruleset.parse({"version": 1, "rules": [{"text": RULE}]}))
     strangers = [str(IPv4Address((240 << 24) + n)) for n in range(4 * TIMES + 256)]
-    with instance.service() as service:
-        found.entry[size] = _spaced(service, strangers, PAUSE)
-        found.entry_at_once[size] = _spaced(service, strangers[TIMES:], 0)
+    with instance.service() as service, _addresses(instance) as there:
+        spaced = [_watched(service, there, address) for address in strangers[:TIMES]]
+        found.entry_live[size] = median(timed.live for timed in spaced)
+        found.entry[size] = median(timed.answered for timed in spaced)
+        found.entry_at_once[size] = median(_add(service, a) for a in strangers[TIMES : 2 * TIMES])
         rest = strangers[2 * TIMES :]
         found.entry_burst[size] = burst(lambda n: _add(service, rest[n]))
     table = nft_table(IFACE, [], "accept", nft_set("s", "ipv4", held.texts(), interval=False))
@@ -82,12 +88,19 @@ def _set(instance: Instance, size: int, found: Scale) -> None:
     instance.space.run("nft", "delete", "table", "netdev", "bench")
 
 
-def _spaced(service: Service, addresses: list[str], pause: float) -> float:
-    times = []
-    for address in addresses[:TIMES]:
-        time.sleep(pause)
-        times.append(_add(service, address))
-    return median(times)
+def _addresses(instance: Instance) -> Map:
+    """The kernel's table of the sets' IPv4 addresses."""
+    newest = max(int(path.name[5:]) for path in instance.settings.bpffs.glob("maps-*"))
+    return Map.open_pinned(instance.settings.bpffs / f"maps-{newest}" / "set4")
+
+
+def _watched(service: Service, there: Map, address: str) -> Timed:
+    time.sleep(PAUSE)
+    key = IPv4Address(address).packed
+    entries = {"add": [address]}
+    return service.timed(
+        "POST", f"/sets/{NAME}/entries", entries, live=lambda: there.lookup(key) is not None
+    )
 
 
 def _add(service: Service, address: str) -> float:

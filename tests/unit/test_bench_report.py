@@ -72,7 +72,8 @@ def result(**changes: object) -> Result:
         programs=[ProgramCost("xdp", 10, 0.25, 128_227, 9_235)],
         changes=Changes(
             firewall={10: 0.013},
-            rest={1_000: 0.0015, 10_000: 0.003},
+            live={1_000: 0.0015, 10_000: 0.003},
+            rest={1_000: 0.0017, 10_000: 0.0035},
             nft={1_000: 0.002, 10_000: 0.0037},
             apply={10_000: 0.4},
         ),
@@ -128,10 +129,12 @@ def test_a_slow_case_misses_its_aim(cell: Cell, ns: float, wanted: list[str]) ->
 
 
 def test_a_slow_change_misses_its_limit_and_the_peer() -> None:
-    slow = Changes(rest={10_000: 0.011}, nft={10_000: 0.0037}, apply={10_000: 0.5})
+    slow = Changes(
+        live={10_000: 0.011}, rest={10_000: 0.012}, nft={10_000: 0.0037}, apply={10_000: 0.5}
+    )
     assert missed(result(changes=slow)) == [
-        "one more rule by REST, 10,000 in force",
-        "one more rule by REST, 10,000 in force",
+        "one more rule by REST, in the kernel, beside 10,000",
+        "one more rule by REST, answered, beside 10,000",
         "apply 10,000 rules, in process",
     ]
 
@@ -159,7 +162,8 @@ def test_a_row_has_absolutes_and_ratios_of_both_ways() -> None:
     assert [OURS, "acl", "10,000", "-", "-", "60", "-", "1.50", "2.40", *wire] in lines
     assert [OURS, "acl", "1", "50", "-", "-", "-", "1.25", "2.00", *["-"] * 4] in lines
     assert [NFT, "hosts", "1,000", *["-"] * 6, "16,000", "15,870", "0.0625", "123.08"] in lines
-    assert ["one more rule, REST", "-", "1.5 ms", "3.0 ms"] in lines
+    assert ["one more rule, REST: in force in the kernel", "-", "1.5 ms", "3.0 ms"] in lines
+    assert ["one more rule, REST: answered", "-", "1.7 ms", "3.5 ms"] in lines
     assert ["acl, IPv4", "10", "7.0 MB", "rows 5.0 MB"] in lines
     assert ["xdp", "10", "250 ms", "128,227", "9,235"] in lines
 
