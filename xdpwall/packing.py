@@ -31,7 +31,11 @@ _TRIED = 8
 _LATEST = 4
 """Before those, the ones that the rows before were held against."""
 _STRIDE = 4
-"""Rows are compared by every so many words first, which is enough to tell most apart."""
+"""Rows are compared by every so many words first, and by a byte made of each, which is enough to
+tell most apart."""
+_MIXED, _BUT_A_BYTE = np.uint64(0x9E3779B97F4A7C15), np.uint64(56)
+"""Multiplied by the odd number next to 2**64 over the golden ratio, a word's highest byte depends
+on all of its bits (Knuth, "The Art of Computer Programming", 6.4)."""
 _ONE = np.uint64(1)
 
 
@@ -137,7 +141,7 @@ class Packed(Repacked):
         words = words[first:end]
         if not len(words):
             return
-        sample = words[:, ::_STRIDE].copy()
+        sample = (words[:, ::_STRIDE] * _MIXED >> _BUT_A_BYTE).astype("u1")
         base = np.zeros(len(words), dtype=np.int64)
         rest, at = np.arange(len(words)), 0
         for _ in range(_SWEEPS):
@@ -149,7 +153,7 @@ class Packed(Repacked):
             if len(rest) < _TRIED:
                 break
             at = len(rest) // 2
-        bases: Array = np.zeros((sample.shape[1], _MOST_BASES), dtype="<u8")
+        bases: Array = np.zeros((sample.shape[1], _MOST_BASES), dtype="u1")
         numbers = np.zeros(_MOST_BASES, dtype=np.int64)
         own = 0
         latest: list[int] = []
@@ -159,8 +163,9 @@ class Packed(Repacked):
             if found is None and own:
                 known = min(own, _MOST_BASES)
                 apart = (bases[:, :known] != sample[at][:, None]).sum(axis=0, dtype="<u2")
-                nearest = numbers[np.argsort(apart, kind="stable")[:_TRIED]]
-                found = self._near(nearest.tolist(), words[at])
+                nearest = np.argsort(apart, kind="stable")[:_TRIED]
+                few = nearest[apart[nearest] <= PATCHES]
+                found = self._near(numbers[few].tolist(), words[at])
             if found is None:
                 found = self._new_whole(words[at : at + 1], np.array([first + at]))
                 bases[:, own % _MOST_BASES], numbers[own % _MOST_BASES] = sample[at], found
