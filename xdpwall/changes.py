@@ -10,7 +10,6 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from . import ruleset
@@ -72,7 +71,7 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         dataplane.switch(new.revision)
         crash_point("after-switch")
         took = time.monotonic() - began
-        fill = asdict(compiled.need)
+        fill = compiled.need.to_json()
         instance.store.commit(new.revision, dataplane.read_counters, took=took, fill=fill)
     except BaseException as error:
         dataplane.forget()

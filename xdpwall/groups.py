@@ -171,20 +171,23 @@ class What(Group):
     def satisfied(self, columns: Columns) -> Array:
         c = columns
         kind, proto, flags, icmp, fragment, ethertype = self._described
-        no_ether = (c.ethertype == ABSENT) & ~c.any_frame
         family = np.where(kind == IP4, 4, 6)
-        ip = no_ether & ((c.family == 0) | (c.family == family))
+        ip = (c.family == 0) | (c.family == family)
         ip = ip & ((c.proto == ABSENT) | (c.proto == proto) | ((proto == BYTE_HIDDEN) & c.drop))
-        ip &= (
-            (c.flags_mask == ABSENT)
-            | ((flags != BYTE_HIDDEN) & ((flags & c.flags_mask) == c.flags_want))
-            | ((flags == BYTE_HIDDEN) & c.drop)
-        )
-        ip &= (
-            (c.icmp_first == ABSENT)
-            | ((icmp != ICMP_HIDDEN) & (c.icmp_first <= icmp) & (icmp <= c.icmp_last))
-            | ((icmp == ICMP_HIDDEN) & c.drop)
-        )
+        if _named(c, "ethertype"):
+            ip &= (c.ethertype == ABSENT) & ~c.any_frame
+        if _named(c, "tcp_flags"):
+            ip &= (
+                (c.flags_mask == ABSENT)
+                | ((flags != BYTE_HIDDEN) & ((flags & c.flags_mask) == c.flags_want))
+                | ((flags == BYTE_HIDDEN) & c.drop)
+            )
+        if _named(c, "icmp"):
+            ip &= (
+                (c.icmp_first == ABSENT)
+                | ((icmp != ICMP_HIDDEN) & (c.icmp_first <= icmp) & (icmp <= c.icmp_last))
+                | ((icmp == ICMP_HIDDEN) & c.drop)
+            )
         if self._fragments:
             ip &= _FRAGMENT_TABLE[fragment, c.fragment] | (
                 (fragment == 3) & (c.drop | (c.fragment == 0))
@@ -200,21 +203,28 @@ class What(Group):
         return [np.array(values)[:, None] for values in lists]
 
     def admits(self, columns: Columns) -> bool:
+        # Values one by one: they are of one rule, as a rule.
         c = columns
-        pairs_of_family = set(zip(columns.values("family"), columns.values("proto"), strict=True))
+        families = set(zip(c.values("family"), c.values("proto"), strict=True))
         for family, named in self._named.items():
-            for of, proto in pairs_of_family:
+            for of, proto in families:
                 if proto is not None and of in (None, family) and proto not in named:
                     return False
-        pairs = set(zip(c.flags_want.tolist(), c.flags_mask.tolist(), strict=True))
-        types = zip(c.proto.tolist(), c.icmp_first.tolist(), c.icmp_last.tolist(), strict=True)
-        ethertypes = set(c.ethertype.tolist()) - {ABSENT}
-        return (
-            pairs <= self._pairs | {(0, ABSENT)}
-            and {t for t in types if t[1] != ABSENT} <= self._types
-            and (self._fragments or not bool((c.fragment != 0).any()))
-            and ethertypes <= set(self._ethertype)
-        )
+        if not self._fragments and _named(c, "fragment"):
+            return False
+        if not {pair for pair in c.values("tcp_flags") if pair is not None} <= self._pairs:
+            return False
+        if _named(c, "icmp"):
+            types = zip(c.proto.tolist(), c.icmp_first.tolist(), c.icmp_last.tolist(), strict=True)
+            if not {t for t in types if t[1] != ABSENT} <= self._types:
+                return False
+        numbers = {value for value in c.values("ethertype") if isinstance(value, int)}
+        return numbers <= set(self._ethertype)
+
+
+def _named(columns: Columns, name: str) -> bool:
+    """Does any rule name the field?"""
+    return any(value is not None for value in columns.values(name))
 
 
 def _fragment_table() -> Array:
