@@ -102,9 +102,11 @@ class Columns:
         """The different values of a field; `icmp` is (type, code)."""
         if name not in self._different:
             values = self._values[name]
-            numbers: dict[Any, int] = {None: ABSENT}
-            of = [numbers.setdefault(value, len(numbers) - 1) for value in values]
-            self._different[name] = Different(list(numbers)[1:], np.array(of, dtype=np.int64))
+            found = [value for value in dict.fromkeys(values) if value is not None]
+            numbers: dict[Any, int] = {value: n for n, value in enumerate(found)}
+            numbers[None] = ABSENT
+            of = np.fromiter(map(numbers.__getitem__, values), np.int64, len(values))
+            self._different[name] = Different(found, of)
         return self._different[name]
 
     def free(self, name: str) -> Array:

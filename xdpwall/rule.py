@@ -139,9 +139,7 @@ class Rule(BaseModel):
         return self._under(f"r{number}")
 
     def _under(self, rule_id: str) -> Self:
-        fields = self.__dict__.copy()
-        fields["id"] = rule_id
-        return self._made(fields, getattr(self, "_numbers", None))
+        return self._made({**self.__dict__, "id": rule_id}, getattr(self, "_numbers", None))
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """The rule with some fields changed; None takes one away.

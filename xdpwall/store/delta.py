@@ -15,8 +15,6 @@ from ..ruleset import State
 from ..setnames import SetRow
 from ..views import Policy
 
-_LEFT_OUT = {"enabled": True, "log": False}
-"""As in Rule.to_json()."""
 _SHORT = 2048
 """Bytes below which to compress costs more than it saves: half a page."""
 
@@ -79,7 +77,8 @@ def _json(rule: Rule) -> str:
     parts = [
         f'"{name}":{encode_basestring(value) if isinstance(value, str) else json.dumps(value)}'
         for name, value in rule.__dict__.items()
-        if value is not None and value is not _LEFT_OUT.get(name)
+        if value is not None
+        and not (value is True and name == "enabled" or value is False and name == "log")
     ]
     return f"{{{','.join(parts)}}}"
 
