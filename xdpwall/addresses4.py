@@ -11,6 +11,7 @@ import numpy as np
 
 from .generation import Compiled
 from .layout import BLOCK, CHAIN, LEAF, Array
+from .setarrays import once
 
 _NUMBER = np.uint32(~BLOCK & 0xFFFFFFFF)
 _MASKS = np.array([(1 << 32) - (1 << (32 - n)) for n in range(33)], dtype=np.uint32)
@@ -29,7 +30,7 @@ def table4(g: Compiled, first: Array, address: Array, length: Array, rows: Array
     deep = np.flatnonzero(length > 16)
     deep = deep[_leave(g, first, address[deep] >> 16, address[deep], length[deep], rows[deep])]
     address, length, rows = address[deep], length[deep], rows[deep]
-    top = np.unique(address >> 16)
+    top = once(address >> 16)
     first[top] = _opened(g, first[top])
     above = _below(first[address >> 16], address >> 8)
     for n in range(17, 25):
@@ -39,7 +40,7 @@ def table4(g: Compiled, first: Array, address: Array, length: Array, rows: Array
     flat = g.blocks.data.reshape(-1)
     deep = deep[_leave(g, flat, above[deep], address[deep], length[deep], rows[deep])]
     address, length, rows, above = address[deep], length[deep], rows[deep], above[deep]
-    slots = np.unique(above)
+    slots = once(above)
     opened = _opened(g, flat[slots])
     flat = g.blocks.data.reshape(-1)
     flat[slots] = opened

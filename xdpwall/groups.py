@@ -18,6 +18,7 @@ from .columns import ABSENT, FRAGMENTS, Columns
 from .errors import Full
 from .generation import NEUTRAL_ROW, Compiled, Group, Place
 from .layout import BYTE_HIDDEN, ICMP_HIDDEN, LENGTH_HIDDEN, VLAN_HIDDEN, Array, Feature
+from .setarrays import once
 
 ICMP, TCP, ICMPV6 = 1, 6, 58
 OTHER = -2
@@ -34,7 +35,7 @@ def classes_of(low: Array, high: Array, size: int) -> tuple[Array, Array]:
     joined: rules that name the same two ranges are few.
     """
     used = low != ABSENT
-    edges = np.unique(np.concatenate([[0], low[used], high[used] + 1]))
+    edges = once(np.concatenate([[0], low[used], high[used] + 1]))
     edges = edges[edges < size]
     table = np.zeros(size, dtype="<u2")
     table[edges[1:]] = 1
@@ -159,7 +160,7 @@ class What(Group):
         """Frames without IP satisfy only rules that name an ethertype."""
         g.tables["ether_row"] = base + len(self._kind)
         self._row(ETHER)
-        for n, ethertype in enumerate(np.unique(c.ethertype[c.ethertype != ABSENT]).tolist(), 1):
+        for n, ethertype in enumerate(once(c.ethertype[c.ethertype != ABSENT]).tolist(), 1):
             g.tables["ether"][ethertype] = n
             self._row(ETHER, ethertype=ethertype)
         g.tables["llc_row"] = base + len(self._kind)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 from operator import itemgetter
+from random import Random
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -82,7 +83,8 @@ class Ports(Group):
         edge = np.fromiter(chain.from_iterable(toggled), np.int64, len(rule))
         edges, index = np.unique(np.append(0, edge), return_inverse=True)
         index = index.ravel()[1:]
-        numbers = np.random.default_rng(0).integers(0, 1 << 63, (len(columns), 2), dtype=np.uint64)
+        # By numpy.random, a process would import that for this alone.
+        numbers = np.frombuffer(Random(0).randbytes(16 * len(columns)), "<u8").reshape(-1, 2)
         hashes = np.zeros((len(edges), 2), dtype=np.uint64)
         order = np.argsort(index, kind="stable")
         present, begins = np.unique(index[order], return_index=True)
