@@ -28,8 +28,8 @@ _SWEEPS = 3
 """Rows that all others of their group are held against first."""
 _TRIED = 8
 """Of those, so many nearest ones by some of their words are looked at whole."""
-_LATEST = 4
-"""Before those, the ones that the rows before were held against."""
+_BLOCK, _LATEST = 64, 4
+"""Before those, so many rows at once are held against as many that were found last."""
 _STRIDE = 4
 """Rows are compared by every so many words first, and by a byte made of each, which is enough to
 tell most apart."""
@@ -157,24 +157,35 @@ class Packed(Repacked):
         numbers = np.zeros(_MOST_BASES, dtype=np.int64)
         own = 0
         latest: list[int] = []
-        for at in rest.tolist():
+        for left in np.array_split(rest, len(rest) // _BLOCK + 1):
             # Prefixes inside the same one stand side by side.
-            found = self._near(latest, words[at])
-            if found is None and own:
-                known = min(own, _MOST_BASES)
-                apart = (bases[:, :known] != sample[at][:, None]).sum(axis=0, dtype="<u2")
-                nearest = np.argsort(apart, kind="stable")[:_TRIED]
-                few = nearest[apart[nearest] <= PATCHES]
-                found = self._near(numbers[few].tolist(), words[at])
-            if found is None:
-                found = self._new_whole(words[at : at + 1], np.array([first + at]))
-                bases[:, own % _MOST_BASES], numbers[own % _MOST_BASES] = sample[at], found
-                own += 1
-            base[at] = found
-            latest = [found, *(n for n in latest if n != found)][:_LATEST]
+            for whole in latest:
+                left = self._far(left, words, whole, base)
+            while len(left):
+                found = None
+                if own:
+                    known = min(own, _MOST_BASES)
+                    apart = (bases[:, :known] != sample[left[0], :, None]).sum(axis=0, dtype="<u2")
+                    nearest = np.argsort(apart, kind="stable")[:_TRIED]
+                    few = nearest[apart[nearest] <= PATCHES]
+                    found = self._near(numbers[few].tolist(), words[left[0]])
+                if found is None:
+                    found = self._new_whole(words[left[:1]], first + left[:1])
+                    bases[:, own % _MOST_BASES], numbers[own % _MOST_BASES] = sample[left[0]], found
+                    own += 1
+                left = self._far(left, words, found, base)
+                latest = [found, *(n for n in latest if n != found)][:_LATEST]
         for some in np.array_split(np.arange(len(words)), len(words) // 4096 + 1):
             differs = words[some] != self.whole.data[base[some]]
             self._describe(first + some, differs, words[some], base[some])
+
+    def _far(self, rows: Array, words: Array, whole: int, base: Array) -> Array:
+        """Those of the rows that differ from a whole one by too many words; it is the base of the
+        others."""
+        near = (words[rows] != self.whole.data[whole]).sum(axis=1) <= PATCHES
+        base[rows[near]] = whole
+        far: Array = rows[~near]
+        return far
 
     def _near(self, wholes: list[int], words: Array) -> int | None:
         """The one of these whole rows that differs least from `words`, if it is by few enough."""

@@ -25,6 +25,8 @@ def scalar(text: str) -> object:
         return WORDS[text]
     if text[0] not in "+-.0123456789":
         return text
+    if text.count(".") > 1 or ":" in text:
+        return text  # most are addresses, of which four patterns would be asked in turn
     if _INT.fullmatch(text):
         return int(text)
     if _HEX.fullmatch(text):
