@@ -159,6 +159,23 @@ def test_applying_the_same_again_is_no_change() -> None:
     assert ruleset.matched(state, rules, Policy(), now="later").same_as(state)
 
 
+def test_what_stays_is_the_same_object_and_what_comes_is_named_around_it() -> None:
+    state = state_of("drop icmp", "drop tcp", 'drop udp comment "a"')
+    texts = [
+        "drop tcp",
+        "drop",
+        'drop udp comment "b"',
+        {"text": "drop icmp", "id": "r9"},
+        "accept",
+    ]
+    new = ruleset.matched(state, [Rule.parse(t) for t in texts], Policy(), now="later")
+    assert ids(new) == ["r2", "r10", "r3", "r9", "r11"]
+    assert new.entries[0].rule is state.entries[1].rule
+    assert new.entries[2].slot == state.entries[2].slot
+    assert new.entries[2].rule.comment == "b"
+    assert len(set(slots(new).values()) | set(slots(state).values())) == 6
+
+
 def test_apply_refuses_an_id_that_stands_twice() -> None:
     rules = [Rule.parse({"action": "drop", "id": "a"}), Rule.parse({"action": "accept", "id": "a"})]
     with pytest.raises(InvalidInput) as caught:

@@ -74,6 +74,17 @@ def test_a_committed_change_is_read_back_whole(store: Store, tmp_path: Path) -> 
     again.close()
 
 
+@pytest.mark.parametrize("count", [1, 99, 100, 101, 350])
+def test_many_rules_are_read_back(store: Store, tmp_path: Path, count: int) -> None:
+    """They are written a hundred by one statement."""
+    new = added(State(), *(f'drop udp/{n + 1} comment "{n}"' for n in range(count)))
+    change(store, new)
+    fewer = ruleset.delete(new, [entry.id for entry in new.entries[::3]])
+    change(store, fewer)
+    with closing(Store(tmp_path / "state")) as other:
+        assert other.read().state == fewer
+
+
 def test_a_pending_change_is_not_in_force_until_committed(store: Store) -> None:
     new = added(State(), "drop icmp")
     store.record(State(), new, by=BY, action="add", now=NOW)
