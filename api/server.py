@@ -24,6 +24,7 @@ from xdpwall.api.eventstream import ABORT
 from xdpwall.api.listen import host_names, page_url, refused, tcp_socket, unix_socket
 from xdpwall.api.security import PEER, Peer
 from xdpwall.api.tokens import load_token
+from xdpwall.collecting import put_off_collections
 from xdpwall.errors import Conflict
 from xdpwall.facade import Author
 from xdpwall.settings import Settings
@@ -75,6 +76,7 @@ def serve(
         server = _Server(_config(app))
 
         def started() -> None:
+            put_off_collections()
             app.state.events.start()
             say(f"xdpwall: page at {address}")
 

@@ -15,7 +15,7 @@ from xdpwall.kernel.maps import Map
 from xdpwall.layout import Control
 from xdpwall.model import Rule, Ruleset
 
-from .instance import BenchFailed, Instance, Service, Timed
+from .instance import BenchFailed, Instance, Service
 from .peerrules import nft_line, nft_table
 from .rulesets import rules
 
@@ -148,8 +148,9 @@ def ruleset(count: int) -> Ruleset:
     return Ruleset.parse({"version": 1, "rules": rules("acl", count, "ipv4")})
 
 
-def _add_and_delete(service: Service) -> float:
+def _add_and_delete(service: Service, pause: float = 0) -> float:
     seconds, answer = service.call("POST", "/rules", _EXTRA)
+    time.sleep(pause)
     service.call("DELETE", f"/rules/{answer['id']}")
     return seconds
 
@@ -204,22 +205,27 @@ def _one_more(firewall: Facade) -> float:
 
 
 def _one_more_by_rest(instance: Instance, service: Service) -> tuple[float, float]:
-    """(live in the kernel, answered)"""
-    found: list[Timed] = []
+    """(live in the kernel, answered), of requests in turn: who looks at the kernel is in the way of
+    the answer."""
+    found: list[float] = []
 
     def once() -> float:
         time.sleep(PAUSE)
+        answered = _add_and_delete(service, PAUSE)
+        time.sleep(PAUSE)
         before = bytes(word[:8])
-        timed = service.timed("POST", "/rules", _EXTRA, live=lambda: word[:8] != before)
+        timed = service.timed(
+            "POST", "/rules", _EXTRA, live=lambda: word[:8] != before, rest=answered / 2
+        )
         time.sleep(PAUSE)
         service.call("DELETE", f"/rules/{timed.answer['id']}")
-        found.append(timed)
-        return timed.answered
+        found.append(timed.live)
+        return answered
 
     with Map.open_pinned(instance.settings.bpffs / "maps" / "control") as control:
         word = control.mmap()
         answered = repeated(once)
-    return median(timed.live for timed in found), answered
+    return median(found), answered
 
 
 def _nft(instance: Instance, changes: Changes) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from statistics import median
 
 from xdpwall.dataplane import Dataplane
+from xdpwall.errors import XdpwallError
 from xdpwall.kernel.maps import Map
 from xdpwall.model import MAX_RULES, Ruleset
 
 from .changes import IFACE, PAUSE, TIMES, burst, repeated, ruleset
 from .entries import entries
-from .instance import Instance, Service, Timed
+from .instance import Instance, Service
 from .peerrules import nft_set, nft_table
 from .sets import NAME, RULE
 from .wire import feed
@@ -69,13 +71,14 @@ def _set(instance: Instance, size: int, found: Scale) -> None:
     with instance.opened() as firewall:
         firewall.replace_set(NAME, held)
         firewall.apply(Ruleset.parse({"version": 1, "rules": [{"text": RULE}]}))
-    strangers = [str(IPv4Address((240 << 24) + n)) for n in range(4 * TIMES + 256)]
-    with instance.service() as service, _addresses(instance) as there:
-        spaced = [_watched(service, there, address) for address in strangers[:TIMES]]
-        found.entry_live[size] = median(timed.live for timed in spaced)
-        found.entry[size] = median(timed.answered for timed in spaced)
-        found.entry_at_once[size] = median(_add(service, a) for a in strangers[TIMES : 2 * TIMES])
-        rest = strangers[2 * TIMES :]
+    strangers = [str(IPv4Address((240 << 24) + n)) for n in range(5 * TIMES + 256)]
+    with instance.service() as service:
+        spaced = [_spaced(instance, service, *strangers[n : n + 2]) for n in range(0, 2 * TIMES, 2)]
+        found.entry_live[size] = median(live for live, _ in spaced)
+        found.entry[size] = median(answered for _, answered in spaced)
+        at_once = strangers[2 * TIMES : 3 * TIMES]
+        found.entry_at_once[size] = median(_add(service, address) for address in at_once)
+        rest = strangers[3 * TIMES :]
         found.entry_burst[size] = burst(lambda n: _add(service, rest[n]))
     table = nft_table(IFACE, [], "accept", nft_set("s", "ipv4", held.texts(), interval=False))
     feed(instance.space, table, "nft", "-f", "-")
@@ -88,19 +91,29 @@ def _set(instance: Instance, size: int, found: Scale) -> None:
     instance.space.run("nft", "delete", "table", "netdev", "bench")
 
 
-def _addresses(instance: Instance) -> Map:
-    """The kernel's table of the sets' IPv4 addresses."""
-    newest = max(int(path.name[5:]) for path in instance.settings.bpffs.glob("maps-*"))
-    return Map.open_pinned(instance.settings.bpffs / f"maps-{newest}" / "set4")
+def _holds(instance: Instance, key: bytes) -> bool:
+    """Has the kernel this address in its table, which may have been replaced by a larger one?"""
+    pins = instance.settings.bpffs
+    newest = max(int(path.name[5:]) for path in pins.glob("maps-[0-9]*"))
+    with suppress(XdpwallError), Map.open_pinned(pins / f"maps-{newest}" / "set4") as table:
+        return table.lookup(key) is not None
+    return False
 
 
-def _watched(service: Service, there: Map, address: str) -> Timed:
+def _spaced(instance: Instance, service: Service, one: str, other: str) -> tuple[float, float]:
+    """(live, answered), of two requests, as for a rule."""
     time.sleep(PAUSE)
-    key = IPv4Address(address).packed
-    entries = {"add": [address]}
-    return service.timed(
-        "POST", f"/sets/{NAME}/entries", entries, live=lambda: there.lookup(key) is not None
+    answered = _add(service, one)
+    time.sleep(PAUSE)
+    key = IPv4Address(other).packed
+    timed = service.timed(
+        "POST",
+        f"/sets/{NAME}/entries",
+        {"add": [other]},
+        live=lambda: _holds(instance, key),
+        rest=answered / 2,
     )
+    return timed.live, answered
 
 
 def _add(service: Service, address: str) -> float:

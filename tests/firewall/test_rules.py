@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tests.firewall.support import ROOT, Site, rules
-from xdpwall.errors import Conflict, InvalidInput, NotFound
+from xdpwall.errors import Conflict, Full, InvalidInput, NotFound
 from xdpwall.facade import Author
 from xdpwall.model import Rule
 
@@ -186,3 +186,22 @@ def test_listing_a_few_rules_takes_neither_numpy_nor_netlink(site: Site) -> None
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False)
     assert done.stdout.splitlines() == ["[3, 0]", "[]"], done.stderr
+
+
+def test_one_rule_too_many_leaves_no_trace(site: Site) -> None:
+    """It is recorded before it is compiled, and then does not fit: 251 TTLs times 262 lengths."""
+    texts = [f"drop ttl {n}" for n in range(0, 250, 2)]
+    texts += [f"drop length {n}" for n in range(100, 358, 2)]
+    with site.open() as firewall:
+        firewall.add_rules(rules(*texts))
+        store = firewall._instance.store
+        for turn in range(2):
+            with pytest.raises(Full) as caught:
+                firewall.add_rules(rules("drop length 1001"))
+            assert caught.value.code == "too-many-combinations"
+            assert store.read().pending is None
+            assert site.kernel_revision() == site.disk_revision() == 1 + turn
+            # What fits goes on as if nothing had been.
+            firewall.add_rules(rules("drop ttl 2"))
+            assert site.kernel_revision() == site.disk_revision() == 2 + turn
+        assert firewall.health().problems == []
