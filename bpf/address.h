@@ -5,6 +5,7 @@
 
 #include "maps.h"
 #include "packet.h"
+#include "shape.h"
 
 /* Entry `low` of a block. Added and not or-ed, behind a barrier since clang knows that it is the
  * same: Linux 6.1's verifier loses the bounds of an or. */
@@ -19,6 +20,7 @@ static __always_inline __u32 in_block(const __u32 *block, __u32 entry, __u32 low
 /* What the address tables of a generation consist of. */
 struct levels {
 	const struct xw_tables *t;
+	struct shape shape;
 	__u32 copy;
 };
 
@@ -41,12 +43,12 @@ static __always_inline __u32 leaf4_row(__u32 copy, __u32 entry, __u32 a)
 static __always_inline void rows4(const struct levels *l, const struct packet *p, __u32 *src_row,
 				  __u32 *dst_row)
 {
-	const __u32 with = features;
+	const struct shape s = l->shape;
 	__u32 a = bpf_ntohl(p->src[0]), b = bpf_ntohl(p->dst[0]), src = 0, dst = 0;
 
-	if (with & XW_SRC4)
+	if (with(s, XW_SRC))
 		src = l->t->src4[a >> 16];
-	if (with & XW_DST4)
+	if (with(s, XW_DST))
 		dst = l->t->dst4[b >> 16];
 	barrier_var(src);
 	barrier_var(dst);
@@ -56,25 +58,25 @@ static __always_inline void rows4(const struct levels *l, const struct packet *p
 
 		if (!block)
 			return;
-		if (with & XW_SRC4 && src & XW_BLOCK)
+		if (with(s, XW_SRC) && src & XW_BLOCK)
 			src = in_block(block, src, a >> 8);
-		if (with & XW_DST4 && dst & XW_BLOCK)
+		if (with(s, XW_DST) && dst & XW_BLOCK)
 			dst = in_block(block, dst, b >> 8);
 		barrier_var(src);
 		barrier_var(dst);
-		if (with & XW_SRC4 && src & XW_BLOCK)
+		if (with(s, XW_SRC) && src & XW_BLOCK)
 			src = in_block(block, src, a);
-		if (with & XW_DST4 && dst & XW_BLOCK)
+		if (with(s, XW_DST) && dst & XW_BLOCK)
 			dst = in_block(block, dst, b);
 		barrier_var(src);
 		barrier_var(dst);
 	}
-	if (with & XW_SRC4) {
+	if (with(s, XW_SRC)) {
 		if (src & XW_LEAF)
 			src = leaf4_row(l->copy, src, a);
 		*src_row = src;
 	}
-	if (with & XW_DST4) {
+	if (with(s, XW_DST)) {
 		if (dst & XW_LEAF)
 			dst = leaf4_row(l->copy, dst, b);
 		*dst_row = dst;
@@ -129,7 +131,7 @@ static __always_inline __u32 src6_row(const struct levels *l, const __u32 *addre
 {
 	const struct xw_tables *t = l->t;
 
-	if (!(features & XW_TRIES) || !(t->tries & XW_SRC6_TRIE))
+	if (!with(l->shape, XW_TRIES) || !(t->tries & XW_SRC6_TRIE))
 		return row6(t->src6, l, address);
 	return l->copy ? trie_row6(&src6_1, address, t->src6_row)
 		       : trie_row6(&src6_0, address, t->src6_row);
@@ -139,10 +141,21 @@ static __always_inline __u32 dst6_row(const struct levels *l, const __u32 *addre
 {
 	const struct xw_tables *t = l->t;
 
-	if (!(features & XW_TRIES) || !(t->tries & XW_DST6_TRIE))
+	if (!with(l->shape, XW_TRIES) || !(t->tries & XW_DST6_TRIE))
 		return row6(t->dst6, l, address);
 	return l->copy ? trie_row6(&dst6_1, address, t->dst6_row)
 		       : trie_row6(&dst6_0, address, t->dst6_row);
+}
+
+static __always_inline void rows6(const struct levels *l, const struct packet *p, __u32 *src_row,
+				  __u32 *dst_row)
+{
+	const struct shape s = l->shape;
+
+	if (with(s, XW_SRC))
+		*src_row = src6_row(l, p->src);
+	if (with(s, XW_DST))
+		*dst_row = dst6_row(l, p->dst);
 }
 
 #endif

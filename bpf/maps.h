@@ -9,7 +9,7 @@ const volatile __u32 number;	    /* of this attachment */
 const volatile __u32 egress;	    /* its direction */
 const volatile __u32 features;	    /* enum xw_feature */
 const volatile __u32 positions;	    /* rules per generation, a power of two from 64 */
-const volatile __u32 segment_words; /* positions / 4096, at least 1 */
+const volatile __u32 segment_words; /* 1, from 8192 positions on 4 */
 const volatile __u32 row_mask;	    /* rows per generation - 1, a power of two - 1 */
 const volatile __u32 row_bytes;	    /* of a struct xw_row, or of what stands for it */
 const volatile __u32 packed;	    /* a row is a struct xw_row */

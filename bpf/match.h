@@ -54,24 +54,24 @@ static __always_inline __u32 lowest(__u64 word)
 	return bit_of_product[((word & -word) * 0x022fdd63cc95386dULL) >> 58];
 }
 
-static __always_inline bool expired(__u32 copy, __u32 position)
+static __always_inline bool expired(const struct shape s, __u32 copy, __u32 position)
 {
-	__u32 key = copy * positions + position;
+	__u32 key = copy * positions_of(s) + position;
 	const __u64 *expires = bpf_map_lookup_elem(&expiries, &key);
 
 	return expires && bpf_ktime_get_boot_ns() >= *expires;
 }
 
 /* -1: the rule does not decide. */
-static __always_inline int judge(__u32 copy, __u32 position, struct packet *p)
+static __always_inline int judge(const struct shape s, __u32 copy, __u32 position, struct packet *p)
 {
 	const __u32 *all = bpf_map_lookup_elem(&rules, &copy);
 	__u32 rule, slot, action;
 
 	if (!all)
 		return DECISION_ERROR;
-	rule = all[position & (positions - 1)];
-	if (features & XW_EXPIRING && rule & XW_RULE_EXPIRES && expired(copy, position))
+	rule = all[position & (positions_of(s) - 1)];
+	if (with(s, XW_EXPIRING) && rule & XW_RULE_EXPIRES && expired(s, copy, position))
 		return -1;
 	slot = rule & XW_RULE_SLOT;
 	count_rule(slot, p);
@@ -100,25 +100,28 @@ static __always_inline int by_policy(const struct xw_tables *t, const struct pac
 }
 
 /* The first rule of the walk that decides, `word` being the first word with any; -1: none. */
-static __always_inline int first_rule(struct packet *p, struct walk *w, __u64 word)
+static __always_inline int first_rule(const struct shape s, struct packet *p, struct walk *w,
+				      __u64 word)
 {
-	int decision = judge(w->copy, w->index * 64 + lowest(word), p);
+	int decision = judge(s, w->copy, w->index * 64 + lowest(word), p);
 
-	if (decision >= 0 || !(features & XW_COUNTING))
+	if (decision >= 0 || !with(s, XW_COUNTING))
 		return decision;
 	w->word = word & (word - 1);
 	return rest(p, w);
 }
 
 /* -1: no rule decides. */
-static __always_inline int by_rules(const struct xw_tables *t, struct packet *p, __u32 copy)
+static __always_inline int by_rules(const struct xw_tables *t, struct packet *p, __u32 copy,
+				    const struct shape s)
 {
-	__u32 word_mask = positions / 64 - 1;
+	__u32 word_mask = positions_of(s) / 64 - 1;
 	struct levels l = {
 	    .t = t,
+	    .shape = s,
 	    .copy = copy,
 	};
-	struct found f = {};
+	struct found f = {.shape = s};
 	struct walk w = {.copy = copy};
 	__u32 segment = 0, some = 0;
 	__u64 word = 0, left;
@@ -127,9 +130,9 @@ static __always_inline int by_rules(const struct xw_tables *t, struct packet *p,
 		return -1;
 	if (!point(&f, copy, w.rows))
 		return DECISION_ERROR;
-	if (positions == 64) {
+	if (one_word(s)) {
 		word = words_of(&f, 0);
-		return word ? first_rule(p, &w, word) : -1;
+		return word ? first_rule(s, p, &w, word) : -1;
 	}
 	left = segments_of(&f);
 	for (int n = 0; n < FIRST_WORDS; n++) {
@@ -142,7 +145,7 @@ static __always_inline int by_rules(const struct xw_tables *t, struct packet *p,
 			if (!some)
 				continue;
 		}
-		w.index = segment * segment_words + lowest(some);
+		w.index = segment * words_in_segment(s) + lowest(some);
 		some &= some - 1;
 		word = words_of(&f, w.index & word_mask);
 		if (word)
@@ -151,8 +154,12 @@ static __always_inline int by_rules(const struct xw_tables *t, struct packet *p,
 	w.segment = segment;
 	w.some = some;
 	w.left = left;
-	return word ? first_rule(p, &w, word) : rest(p, &w);
+	return word ? first_rule(s, p, &w, word) : rest(p, &w);
 }
+
+#define ALSO  (BOTH6 | XW_WHERE)
+#define ALSO6 0
+#include "quick.h"
 
 /* `control_word` was read once by the entry, so everything here is of one generation. */
 static __always_inline int decide(struct packet *p, __u64 control_word)
@@ -164,7 +171,7 @@ static __always_inline int decide(struct packet *p, __u64 control_word)
 	if (!t)
 		return DECISION_ERROR;
 	if (features & XW_RULES)
-		decision = by_rules(t, p, copy);
+		decision = by_kind(t, p, copy);
 	return decision < 0 ? by_policy(t, p) : decision;
 }
 

@@ -11,16 +11,17 @@ struct rest {
 /* One rule, one word or one segment; 1 ends the loop. */
 static long rest_step(__u32 n, struct rest *r)
 {
-	__u32 word_mask = positions / 64 - 1;
+	const struct shape s = {};
+	__u32 word_mask = positions_of(s) / 64 - 1;
 	struct walk *w = r->w;
-	struct found f = {};
+	struct found f = {.shape = s};
 	__u64 bits;
 	int decision;
 
 	bits = w->word;
 	if (bits) {
 		w->word = bits & (bits - 1);
-		decision = judge(w->copy, w->index * 64 + lowest(bits), r->p);
+		decision = judge(s, w->copy, w->index * 64 + lowest(bits), r->p);
 		w->decision = decision;
 		return decision >= 0;
 	}

@@ -30,8 +30,8 @@ enum group {
 /* Row 0 satisfies nothing. */
 #define NO_ROW 0
 
-#define SRC_FEATURES (XW_SRC4 | XW_SRC6 | XW_SRC_SET)
-#define DST_FEATURES (XW_DST4 | XW_DST6 | XW_DST_SET)
+#define SRC_FEATURES (XW_SRC | XW_SRC_SET)
+#define DST_FEATURES (XW_DST | XW_DST_SET)
 
 static __always_inline __u32 what_row(const struct xw_tables *t, const struct packet *p)
 {
@@ -83,34 +83,22 @@ static __always_inline __u32 class_row(__u32 copy, __u32 class, const bool src)
 	return src ? found->src : found->dst;
 }
 
-/* The four rows of an address field into row[G_SRC...] or row[G_DST...]; false: no rule has them.
- */
-static __always_inline bool address_rows(const struct levels *l, const struct packet *p,
-					 const bool src, __u32 *row)
+/* The rows of the sets that an address is in; false: no rule has any of the address's rows. */
+static __always_inline bool set_rows(const struct levels *l, const struct packet *p, const bool src,
+				     __u32 *row)
 {
 	const struct xw_tables *t = l->t;
-	const bool ip4 = p->kind == XW_KIND_IP4;
-	const __u32 *address = src ? p->src : p->dst;
+	const struct shape s = l->shape;
 	struct membership m = {};
 
-	if (features & XW_NEGATED_SET)
-		row[3] = src ? t->src_negated : t->dst_negated;
-	if (p->addresses_hidden) {
-		row[0] = src ? t->src_hidden : t->dst_hidden;
-		row[1] = row[3];
-		return true;
-	}
-	if (!ip4 && features & (src ? XW_SRC6 : XW_DST6))
-		row[0] = src ? src6_row(l, address) : dst6_row(l, address);
-	else if (features & (src ? XW_SRC_SET : XW_DST_SET) &&
-		 !(ip4 && features & (src ? XW_SRC4 : XW_DST4)))
-		row[0] = NO_ROW;
-	if (!(features & (src ? XW_SRC_SET : XW_DST_SET)))
+	if (!with(s, src ? XW_SRC_SET : XW_DST_SET))
 		return row[0];
-	classify(ip4, address, &m);
+	if (with(s, XW_NEGATED_SET))
+		row[3] = src ? t->src_negated : t->dst_negated;
+	classify(p->kind == XW_KIND_IP4, src ? p->src : p->dst, &m);
 	row[1] = row[2] = src ? t->src_unlisted : t->dst_unlisted;
 	if (!(m.exact | m.wide))
-		return row[0] | row[1] | (features & XW_NEGATED_SET ? row[3] : 0);
+		return row[0] | row[1] | (with(s, XW_NEGATED_SET) ? row[3] : 0);
 	if (m.exact)
 		row[1] = class_row(l->copy, m.exact, src);
 	if (m.wide)
@@ -118,13 +106,55 @@ static __always_inline bool address_rows(const struct levels *l, const struct pa
 	return true;
 }
 
-static __always_inline void port_rows(const struct xw_tables *t, const struct packet *p, __u32 *row)
+/* Rules on `not @set` match neither one way nor the other. */
+static __always_inline void hidden_rows(const struct levels *l, __u32 *row)
 {
+	const struct xw_tables *t = l->t;
+	const struct shape s = l->shape;
+
+	if (with(s, SRC_FEATURES))
+		row[G_SRC] = t->src_hidden;
+	if (with(s, DST_FEATURES))
+		row[G_DST] = t->dst_hidden;
+	if (with(s, XW_NEGATED_SET)) {
+		row[G_SRC_EXACT] = row[G_SRC_NEGATED] = t->src_negated;
+		row[G_DST_EXACT] = row[G_DST_NEGATED] = t->dst_negated;
+	}
+}
+
+/* Both addresses' rows; false: no rule has those. */
+static __always_inline bool address_rows(const struct levels *l, const struct packet *p, __u32 *row)
+{
+	const struct shape s = l->shape;
+
+	if (p->addresses_hidden) {
+		hidden_rows(l, row);
+		return true;
+	}
+	if (!with(s, XW_SRC) && with(s, XW_SRC_SET))
+		row[G_SRC] = NO_ROW;
+	if (!with(s, XW_DST) && with(s, XW_DST_SET))
+		row[G_DST] = NO_ROW;
+	if (with(s, XW_SRC | XW_DST)) {
+		if (p->kind == XW_KIND_IP4)
+			rows4(l, p, row + G_SRC, row + G_DST);
+		else
+			rows6(l, p, row + G_SRC, row + G_DST);
+	}
+	if (with(s, SRC_FEATURES) && !set_rows(l, p, true, row + G_SRC))
+		return false;
+	return !with(s, DST_FEATURES) || set_rows(l, p, false, row + G_DST);
+}
+
+static __always_inline void port_rows(const struct levels *l, const struct packet *p, __u32 *row)
+{
+	const struct xw_tables *t = l->t;
+	const struct shape s = l->shape;
 	bool read = p->ports == PORTS_READ;
 
-	if (features & XW_SPORT)
+	if (with(s, XW_SPORT))
 		row[G_SPORT] = read ? t->sport_row + t->sport[p->sport] : t->sport_hidden;
-	if (features & XW_DPORT)
+	if (with(s, XW_DPORT))
 		row[G_DPORT] = read ? t->dport_row + t->dport[p->dport] : t->dport_hidden;
 }
 
@@ -133,22 +163,19 @@ static __always_inline void port_rows(const struct xw_tables *t, const struct pa
 static __always_inline bool find_rows(const struct levels *l, const struct packet *p, __u32 *row)
 {
 	const struct xw_tables *t = l->t;
+	const struct shape s = l->shape;
 	__u32 what = what_row(t, p);
 
 	row[G_WHAT] = what;
-	row[G_WHERE] = features & XW_WHERE ? where_row(t, p) : what;
+	row[G_WHERE] = with(s, XW_WHERE) ? where_row(t, p) : what;
 	row[G_HEADER] = row[G_SPORT] = row[G_DPORT] = row[G_SRC] = row[G_DST] = what;
 	if (p->kind > XW_KIND_IP6)
 		return true;
-	if (features & XW_HEADER)
+	if (with(s, XW_HEADER))
 		row[G_HEADER] = header_row(t, p);
 	if (p->ports != PORTS_NONE)
-		port_rows(t, p, row);
-	if (features & (XW_SRC4 | XW_DST4) && p->kind == XW_KIND_IP4 && !p->addresses_hidden)
-		rows4(l, p, row + G_SRC, row + G_DST);
-	if (features & SRC_FEATURES && !address_rows(l, p, true, row + G_SRC))
-		return false;
-	return !(features & DST_FEATURES) || address_rows(l, p, false, row + G_DST);
+		port_rows(l, p, row);
+	return !with(s, SRC_FEATURES | DST_FEATURES) || address_rows(l, p, row);
 }
 
 #endif

@@ -7,25 +7,24 @@
 #include "rows.h"
 
 #define RARE_FEATURES (XW_WHERE | XW_HEADER | XW_SPORT)
-#define PACKED	      (1ULL << 32) /* beside the features */
 
-static __always_inline bool in_use(int group)
+static __always_inline bool in_use(const struct shape s, int group)
 {
 	switch (group) {
 	case G_WHAT:
 		return true;
 	case G_WHERE:
-		return features & XW_WHERE;
+		return with(s, XW_WHERE);
 	case G_HEADER:
-		return features & XW_HEADER;
+		return with(s, XW_HEADER);
 	case G_SPORT:
-		return features & XW_SPORT;
+		return with(s, XW_SPORT);
 	case G_DPORT:
-		return features & XW_DPORT;
+		return with(s, XW_DPORT);
 	case G_SRC:
-		return features & SRC_FEATURES;
+		return with(s, SRC_FEATURES);
 	case G_DST:
-		return features & DST_FEATURES;
+		return with(s, DST_FEATURES);
 	default:
 		return false;
 	}
@@ -37,33 +36,28 @@ struct found {
 	const void *base;
 	const void *whole; /* the rows that packed ones are told by their differences from */
 	const __u32 *number;
-	__u64 used; /* features */
+	struct shape shape;
 	__u64 whole_mask;
 };
 
-/* Anew each time, or clang makes a copy of every loop for each answer. */
-static __always_inline __u64 uses(const struct found *f, __u64 some)
+static __always_inline __u32 uses(const struct found *f, const __u32 some)
 {
-	__u64 used = f->used;
-
-	barrier_var(used);
-	return used & some;
+	return with(f->shape, some);
 }
 
 static __always_inline bool point(struct found *f, __u32 copy, const __u32 *number_of)
 {
-	const __u32 mask = row_mask, bytes = row_bytes;
+	const __u32 mask = row_mask, bytes = size_of_row(f->shape);
 
 	f->base = bpf_map_lookup_elem(&rows, &copy);
-	f->whole = packed ? bpf_map_lookup_elem(&whole_rows, &copy) : f->base;
+	f->whole = is_packed(f->shape) ? bpf_map_lookup_elem(&whole_rows, &copy) : f->base;
 	if (!f->base || !f->whole)
 		return false;
 	f->number = number_of;
-	f->used = features | (packed ? PACKED : 0);
 	f->whole_mask = whole_mask;
 #pragma unroll
 	for (int g = 0; g <= G_DST; g++)
-		if (in_use(g))
+		if (in_use(f->shape, g))
 			f->row[g] = f->base + (number_of[g] & mask) * bytes;
 	return true;
 }
@@ -71,7 +65,7 @@ static __always_inline bool point(struct found *f, __u32 copy, const __u32 *numb
 /* Row `n` of the sets' rows of an address field, whose first is `group`. */
 static __always_inline const __u64 *set_row(const struct found *f, const enum group group, int n)
 {
-	return f->base + (f->number[group + n] & row_mask) * row_bytes;
+	return f->base + (f->number[group + n] & row_mask) * size_of_row(f->shape);
 }
 
 /* Number `k` of what an address's rows begin with. A superset does. */
@@ -114,7 +108,7 @@ static __always_inline __u64 segments_of(const struct found *f)
 {
 	__u64 some = summary(f, 0);
 
-	if (packed)
+	if (is_packed(f->shape))
 		return some | summary(f, 1) | summary(f, 2) | summary(f, 3);
 	some |= some >> 32;
 	return (some | some >> 16) & 0xffff;
@@ -124,7 +118,7 @@ static __always_inline __u64 segments_of(const struct found *f)
  * tell most apart are asked; a superset does. */
 static __always_inline __u32 words_in(const struct found *f, __u32 segment)
 {
-	const __u32 count = segment_words;
+	const __u32 count = words_in_segment(f->shape);
 	__u32 first = segment * count, k;
 	__u64 some = ~0ULL;
 
@@ -160,8 +154,8 @@ static __always_inline __u64 whole_word(const struct found *f, const __u64 *row,
 {
 	__u64 number_of;
 
-	if (!uses(f, PACKED))
-		return row[(positions > 64) + at->i];
+	if (!is_packed(f->shape))
+		return row[!one_word(f->shape) + at->i];
 	number_of = ((const struct xw_row *)row)->whole & f->whole_mask;
 	return *(const __u64 *)(at->whole + number_of * at->size);
 }
@@ -173,8 +167,8 @@ static __always_inline __u64 word_of(const struct found *f, const __u64 *row, co
 
 	/* Or clang keeps the place of every row's `which` on the stack, through the loops. */
 	barrier_var(row);
-	if (!uses(f, PACKED))
-		return row[(positions > 64) + at->i];
+	if (!is_packed(f->shape))
+		return row[!one_word(f->shape) + at->i];
 	which = row[WHICH];
 	/* The lowest byte that equals i: Warren, "Hacker's Delight", 6-1. */
 	differs = which ^ at->each;
@@ -204,8 +198,10 @@ static __always_inline __u64 address_word(const struct found *f, const enum grou
 /* Word number `i` of all rows together. */
 static __always_inline __u64 words_of(const struct found *f, __u32 i)
 {
-	struct at at = {
-	    .i = i, .each = i * EACH_BYTE, .whole = f->whole + i * 8, .size = positions / 8};
+	struct at at = {.i = i,
+			.each = i * EACH_BYTE,
+			.whole = f->whole + i * 8,
+			.size = positions_of(f->shape) / 8};
 	__u64 word;
 
 	barrier_var(at.each);

@@ -51,20 +51,18 @@ enum xw_kind { XW_KIND_IP4 = 0, XW_KIND_IP6, XW_KIND_ETHER, XW_KIND_LLC, XW_KIND
 enum xw_feature {
 	XW_WHERE = 1 << 0,  /* iface, direction, vlan */
 	XW_HEADER = 1 << 1, /* length, ttl */
-	XW_SRC4 = 1 << 2,   /* prefixes in rules */
-	XW_DST4 = 1 << 3,
-	XW_SRC6 = 1 << 4,
-	XW_DST6 = 1 << 5,
-	XW_SPORT = 1 << 6,
-	XW_DPORT = 1 << 7,
-	XW_TRIES = 1 << 8, /* struct xw_tables.tries may be set */
-	XW_SRC_SET = 1 << 9,
-	XW_DST_SET = 1 << 10,
-	XW_NEGATED_SET = 1 << 11,
-	XW_TIMED_SET = 1 << 12,
-	XW_RULES = 1 << 13,
-	XW_COUNTING = 1 << 14, /* a rule that matches may not decide */
-	XW_EXPIRING = 1 << 15,
+	XW_SRC = 1 << 2,    /* prefixes in rules */
+	XW_DST = 1 << 3,
+	XW_SPORT = 1 << 4,
+	XW_DPORT = 1 << 5,
+	XW_TRIES = 1 << 6, /* struct xw_tables.tries may be set */
+	XW_SRC_SET = 1 << 7,
+	XW_DST_SET = 1 << 8,
+	XW_NEGATED_SET = 1 << 9,
+	XW_TIMED_SET = 1 << 10,
+	XW_RULES = 1 << 11,
+	XW_COUNTING = 1 << 12, /* a rule that matches may not decide */
+	XW_EXPIRING = 1 << 13,
 };
 
 /* struct xw_tables.tries: IPv6 prefixes are in the tries, as their blocks would have passed the

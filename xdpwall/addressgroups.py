@@ -23,12 +23,9 @@ from .match import Prefix
 from .nesting import levels, stops
 
 Name = Literal["src", "dst"]
-FEATURES = {
-    ("src", 4): Feature.SRC4,
-    ("src", 6): Feature.SRC6,
-    ("dst", 4): Feature.DST4,
-    ("dst", 6): Feature.DST6,
-}
+FEATURES = {"src": Feature.SRC, "dst": Feature.DST}
+"""Of both families, whose tables are filled in any case: one of them without prefixes ends at its
+first look, and the classifier has fewer kinds to be compiled for."""
 _DEEPEST = 14
 """Blocks that one IPv6 prefix more can need."""
 _NONE = -1
@@ -103,7 +100,7 @@ class Prefixes(Group):
         self._lead = outside if g.rows.data[outside].any() else NO_ROW
         """The row of other addresses in the tables: with NO_ROW, a program looks no further."""
         if prefixes:
-            g.features |= FEATURES[name, family]
+            g.features |= FEATURES[name]
             self._fill(g, keys, node, negated)
         blocks = g.blocks.count
         self._write_table(g, prefixes)

@@ -83,22 +83,19 @@ def _named(columns: Columns) -> Feature:
     for names, feature in _FEATURES:
         if any(value is not None for name in names for value in columns.values(name)):
             found |= feature
-    for name, four, six in _ADDRESSES:
-        for value in columns.values(name):
-            if value is not None:
-                found |= four if value[1].family == 4 else six
     return found
 
 
 _FEATURES = (
     (("iface", "egress", "vlan"), Feature.WHERE),
     (("length", "ttl"), Feature.HEADER),
+    (("src",), Feature.SRC),
+    (("dst",), Feature.DST),
     (("sport",), Feature.SPORT),
     (("dport",), Feature.DPORT),
     (("src_set",), Feature.SRC_SET),
     (("dst_set",), Feature.DST_SET),
 )
-_ADDRESSES = (("src", Feature.SRC4, Feature.SRC6), ("dst", Feature.DST4, Feature.DST6))
 
 
 def _place(g: Compiled, at: int) -> int:

@@ -45,7 +45,9 @@ def _wider(rows: Array, whole: Array, new: Sizes) -> tuple[Array, Array]:
     wider = rows.copy()
     some: Array = rows["aggregates"].copy().view("u1")
     bits = np.unpackbits(some, axis=1, bitorder="little", count=new.positions // 64)
-    segments = bits.reshape(len(rows), 64, -1).any(axis=2)
+    segments = np.zeros((len(rows), 64), dtype=bool)
+    in_use = bits.reshape(len(rows), -1, new.segment_words).any(axis=2)
+    segments[:, : in_use.shape[1]] = in_use
     wider["segments"] = np.packbits(segments, axis=1, bitorder="little").view("<u8")
     there = np.zeros((len(whole), new.positions // 64), dtype="<u8")
     there[:, : whole.shape[1]] = whole

@@ -70,20 +70,18 @@ class Feature(IntFlag):
 
     WHERE = 1 << 0
     HEADER = 1 << 1
-    SRC4 = 1 << 2
-    DST4 = 1 << 3
-    SRC6 = 1 << 4
-    DST6 = 1 << 5
-    SPORT = 1 << 6
-    DPORT = 1 << 7
-    TRIES = 1 << 8
-    SRC_SET = 1 << 9
-    DST_SET = 1 << 10
-    NEGATED_SET = 1 << 11
-    TIMED_SET = 1 << 12
-    RULES = 1 << 13
-    COUNTING = 1 << 14
-    EXPIRING = 1 << 15
+    SRC = 1 << 2
+    DST = 1 << 3
+    SPORT = 1 << 4
+    DPORT = 1 << 5
+    TRIES = 1 << 6
+    SRC_SET = 1 << 7
+    DST_SET = 1 << 8
+    NEGATED_SET = 1 << 9
+    TIMED_SET = 1 << 10
+    RULES = 1 << 11
+    COUNTING = 1 << 12
+    EXPIRING = 1 << 13
 
 
 SRC6_TRIE, DST6_TRIE = 1, 2
@@ -320,7 +318,7 @@ class Sizes:
     @property
     def segment_words(self) -> int:
         """Words of 64 positions in a segment."""
-        return max(1, self.positions // 4096)
+        return 1 if self.positions <= 64 * 64 else 4
 
     @property
     def word_bytes(self) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.kernelbench import NUMBERS
+from tests.support.kinds import FEW, MORE
 from xdpwall import layout
 from xdpwall.dataplane import Dataplane
 from xdpwall.kernel import bpffs
@@ -29,6 +30,7 @@ VARIANTS: dict[str, tuple[Place, bool]] = {
 ALL = Feature(sum(Feature))
 SETS = Feature.SRC_SET | Feature.DST_SET | Feature.NEGATED_SET | Feature.TIMED_SET
 FEATURES = {"nothing": Feature(0), "rules": ALL & ~SETS, "everything": ALL}
+KINDS = [*FEW, *MORE]
 ENOUGH = 1_000_000 // 2
 """Instructions to verify: half of what the kernel grants, since compilers and kernels differ."""
 
@@ -64,14 +66,37 @@ def test_it_loads(
     record_property: Callable[[str, object], None],
 ) -> None:
     place, frags = VARIANTS[variant]
-    begun = time.monotonic()
-    with plane.load_program(
-        place, NUMBERS[place], frags=frags, features=FEATURES[features]
-    ) as program:
-        took = time.monotonic() - begun
-        verified = program.info.verified_insns
+    check(plane, place, frags, FEATURES[features], record_property)
     record_property("variant", variant)
     record_property("features", features)
+
+
+@pytest.mark.parametrize("features", KINDS, ids=repr)
+@pytest.mark.parametrize("variant", ["xdp", "tc-ingress"])
+def test_each_kind_loads(
+    plane: Dataplane,
+    variant: str,
+    features: Feature,
+    record_property: Callable[[str, object], None],
+) -> None:
+    place, frags = VARIANTS[variant]
+    check(plane, place, frags, features, record_property)
+    record_property("variant", variant)
+    record_property("features", repr(features))
+
+
+def check(
+    plane: Dataplane,
+    place: Place,
+    frags: bool,
+    features: Feature,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Load it, and note what it took."""
+    begun = time.monotonic()
+    with plane.load_program(place, NUMBERS[place], frags=frags, features=features) as program:
+        took = time.monotonic() - begun
+        verified = program.info.verified_insns
     record_property("positions", plane.sets.sizes.positions)
     record_property("verified", verified)
     record_property("seconds", round(took, 2))

@@ -32,7 +32,7 @@ def test_a_command_leaves_programs_that_do_no_more_than_they_need(site: Site) ->
         assert features(site) == Feature(0)
         first = firewall.status().attachments[0].program_id
         firewall.add_rules(rules("drop icmp from 10.9.0.2"))
-        assert features(site) == Feature.RULES | Feature.SRC4
+        assert features(site) == Feature.RULES | Feature.SRC
         second = firewall.status().attachments[0].program_id
         assert second != first
         assert site.ping() == 0
@@ -44,7 +44,7 @@ def test_a_command_leaves_programs_that_do_no_more_than_they_need(site: Site) ->
         firewall.delete_rules(["r2"])
     with site.open() as firewall:
         firewall.add_rules(rules("count tcp/80 ttl 3"), at=1)
-        assert features(site) >= Feature.RULES | Feature.SRC4 | Feature.HEADER | Feature.COUNTING
+        assert features(site) >= Feature.RULES | Feature.SRC | Feature.HEADER | Feature.COUNTING
         assert firewall.rules().rules[1].packets == packets
         assert site.ping() == 0
         firewall.flush()
@@ -56,7 +56,7 @@ def test_a_service_narrows_down_when_nothing_changes(site: Site) -> None:
     with site.open(service=True) as firewall:
         firewall.attach("veth0")
         firewall.add_rules(rules("drop icmp from 10.9.0.2", "drop tcp/22"))
-        assert features(site) >= Feature.RULES | Feature.SRC4 | Feature.DPORT
+        assert features(site) >= Feature.RULES | Feature.SRC | Feature.DPORT
         firewall.apply(Ruleset(tuple(rules("drop icmp"))))
         assert site.ping() == 0
         wait_for(lambda: features(site) == Feature.RULES, "smaller programs")

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* by_rules(), inlined with what is known of the most common kinds of rulesets. Part of match.h. */
+#ifndef XDPWALL_QUICK_H
+#define XDPWALL_QUICK_H
+
+/* Rules on certain fields, of which there are few: their rows are one word. */
+static __always_inline int by_few(const struct xw_tables *t, struct packet *p, __u32 copy,
+				  const __u32 fields)
+{
+	struct shape s = {
+	    .features = fields,
+	    .positions = 64,
+	    .segment_words = 1,
+	    .row_bytes = 8,
+	    .known = true,
+	};
+
+	return by_rules(t, p, copy, s);
+}
+
+/* More of them: their rows are plain, or packed with segments of one word or of four. */
+static __always_inline int by_more(const struct xw_tables *t, struct packet *p, __u32 copy,
+				   const __u32 fields)
+{
+	struct shape s = {
+	    .features = fields,
+	    .positions = positions,
+	    .segment_words = 1,
+	    .row_bytes = row_bytes,
+	    .known = true,
+	};
+
+	if (!packed)
+		return by_rules(t, p, copy, s);
+	s.packed = true;
+	s.row_bytes = sizeof(struct xw_row);
+	if (segment_words == 1)
+		return by_rules(t, p, copy, s);
+	s.segment_words = 4;
+	return by_rules(t, p, copy, s);
+}
+
+/* Jumps reach 32,767 instructions, so that there is room for some more kinds and not for all. */
+static __always_inline int by_kind(const struct xw_tables *t, struct packet *p, __u32 copy)
+{
+	const __u32 fields = features & ~XW_RULES;
+
+#define FEW(kind)                                                                                  \
+	if (fields == (kind) && positions == 64)                                                   \
+	return by_few(t, p, copy, XW_RULES | (kind))
+#define MORE(kind)                                                                                 \
+	FEW(kind);                                                                                 \
+	if (fields == (kind) && positions > 64)                                                    \
+	return by_more(t, p, copy, XW_RULES | (kind))
+
+	FEW(0);
+	FEW(XW_DPORT);
+	FEW(XW_WHERE);
+	FEW(XW_SRC_SET);
+	MORE(XW_SRC);
+	MORE(XW_SRC | XW_DPORT);
+	MORE(XW_SRC | XW_DST);
+	MORE(XW_SRC | XW_DST | XW_DPORT);
+	MORE(XW_SRC | XW_DST | XW_SPORT | XW_DPORT);
+	MORE(XW_WHERE | XW_SRC | XW_DST | XW_SPORT | XW_DPORT);
+	return by_rules(t, p, copy, (struct shape){});
+#undef MORE
+#undef FEW
+}
+
+#endif
