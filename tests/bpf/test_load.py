@@ -81,7 +81,8 @@ def test_each_kind_loads(
 ) -> None:
     place, frags = VARIANTS[variant]
     check(plane, place, frags, features, record_property)
-    record_property("variant", variant)
+    # Not the line of the table that is about everything.
+    record_property("variant", f"{variant}*")
     record_property("features", repr(features))
 
 
