@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,9 @@ def speaker(path: Path, *answers: bytes | None) -> Iterator[list[bytes]]:
             with connection:
                 came.append(_request(connection))
                 if answer is not None:
-                    connection.sendall(answer)
+                    # A client hangs up as soon as it has read enough to refuse an answer.
+                    with suppress(BrokenPipeError, ConnectionResetError):
+                        connection.sendall(answer)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -183,7 +185,7 @@ def test_what_http_alone_refuses_has_a_class_too(
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
             "broke the connection",
         ),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000, "broke the connection"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10_000_000, "broke the connection"),
     ],
     ids=range(9),
 )
