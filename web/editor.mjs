@@ -10,6 +10,8 @@ import { Verdict } from "./says.mjs";
 import { SentenceField } from "./sentencefield.mjs";
 import { ruleOf, state } from "./store.mjs";
 
+const CHANGED = '"changed"';
+
 /** `panel` is {text, rule} to edit, or {text, position, title} for a new rule. */
 export function Editor({ panel, held }) {
   const { rule, position, title } = panel;
@@ -17,6 +19,7 @@ export function Editor({ panel, held }) {
   const [values, setValues] = useState(valuesOf(rule ?? {}));
   const [spans, setSpans] = useState({});
   const [stale, setStale] = useState(false);
+  const [busy, setBusy] = useState(false);
   const [judged, refuse] = useJudge(text, held);
   const form = useRef();
   const etag = useEtag(rule);
@@ -44,9 +47,10 @@ export function Editor({ panel, held }) {
   };
   const save = async (event) => {
     event?.preventDefault();
-    if (!text.trim() || held || judged.problem) return;
+    if (!text.trim() || held || busy || judged.problem) return;
+    setBusy(true);
     try {
-      const sure = stale ? undefined : etag.current;
+      const sure = stale ? undefined : await etag.current;
       const done = rule ? await saveRule(ruleOf(rule.id) ?? rule, text, sure) : await addRule(text, { position });
       if (done && rule) openRule(rule.id);
       else if (done) close();
@@ -54,6 +58,7 @@ export function Editor({ panel, held }) {
       if (problem.status === 412) setStale(true);
       else refuse(problem);
     }
+    setBusy(false);
   };
 
   const wrong = fieldAt(judged.problem, spans);
@@ -70,7 +75,7 @@ export function Editor({ panel, held }) {
       <div id="sentence-says" class="says"><${Verdict} judged=${judged} /></div>
       <div class="choices">
         <button type="button" onClick=${close}>Cancel</button>
-        <button class="primary" disabled=${held || !text.trim() || (rule && !now)}>
+        <button class="primary" disabled=${held || !text.trim() || (rule && !now)} aria-disabled=${busy}>
           ${rule ? "Save" : `Add at ${position}`}</button>
       </div>
     </div>
@@ -86,11 +91,18 @@ export function Editor({ panel, held }) {
   </form>`;
 }
 
-/** The version of the rule that is being edited, so that saving notices a faster somebody. */
+/**
+ * The version of the rule that is being edited, promised, so that saving notices a faster somebody;
+ * one that no rule has when it was changed before it could be asked for.
+ */
 function useEtag(rule) {
   const etag = useRef();
   useEffect(() => {
-    if (rule) api.rule(rule.id).then((read) => { etag.current = read.etag; }, () => {});
+    if (!rule) return;
+    etag.current = api.rule(rule.id).then(
+      ({ answer, etag }) => (answer.text === rule.text ? etag : CHANGED),
+      () => undefined,
+    );
   }, []);
   return etag;
 }

@@ -43,8 +43,10 @@ def test_a_rule_of_every_field(page: Page, host: Host) -> None:
         page.get_by_label(label, exact=True).fill(value)
     for label, value in CHOSEN.items():
         page.get_by_label(label, exact=True).select_option(value)
-    page.get_by_role("button", name="Add at 1").click()
+    page.get_by_role("button", name="Add at 1").dblclick()
+    expect(page.get_by_role("heading", name="New rule")).to_have_count(0)
     expect(page.locator("tr[data-rule]")).to_have_count(1)
+    assert len(host.texts()) == 1, "once, also for who clicks twice"
     rule = host.service.call("GET", "/rules").json["rules"][0]
     assert rule["text"].startswith(
         "count tcp/80,443 ipv4 from not 10.0.0.0/8 to 192.0.2.1 sport not 53 on docker0 in "

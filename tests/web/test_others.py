@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Browser, Page, expect
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.conftest import Faults, Host, row
 
@@ -34,9 +35,22 @@ def test_a_second_browsers_changes_appear_and_say_so(
     context.close()
 
 
-def test_who_edits_hears_that_somebody_was_faster(page: Page, host: Host, faults: Faults) -> None:
+@pytest.mark.parametrize("slow", [False, True])
+def test_who_edits_hears_that_somebody_was_faster(
+    page: Page, host: Host, faults: Faults, slow: bool
+) -> None:
+    """`slow`: what the editor asks of the rule is answered after somebody else has changed it."""
     faults.expected = ["412"]
     rule_id = host.add("drop tcp/1")
+    path, waiting = f"**/api/v1/rules/{rule_id}", list[Route]()
+
+    def held(asked: Route) -> None:
+        if slow and asked.request.method == "GET":
+            waiting.append(asked)
+        else:
+            asked.continue_()
+
+    page.route(path, held)
     row(page, "tcp/1").focus()
     page.keyboard.press("e")
     field = page.get_by_role("combobox", name="Sentence")
@@ -46,7 +60,12 @@ def test_who_edits_hears_that_somebody_was_faster(page: Page, host: Host, faults
     expect(page.get_by_role("alert")).to_contain_text("Somebody else changed this rule")
     expect(page.get_by_role("alert")).to_contain_text("drop tcp/2")
     field.fill("drop tcp/3")
-    field.press("Enter")
+    with page.expect_response(lambda answer: answer.status == 412):
+        field.press("Enter")
+        for request in waiting:
+            request.continue_()
+    assert len(waiting) == slow
+    page.unroute(path)
     assert host.texts() == ["drop tcp/2"]
     page.get_by_role("button", name="Save").click()  # Knowing it now.
     expect(row(page, "tcp/3")).to_be_visible()
