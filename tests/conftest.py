@@ -7,8 +7,16 @@ import signal
 from collections.abc import Generator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.netns import Lab
+
+# The same examples in every run, however long each takes: a run of what has not changed says what
+# the one before said. Others are drawn by `--hypothesis-profile=default`.
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 
 def pytest_configure() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import Service
+from tests.support.service import START, Service
 from xdpwall.api.security import CSP
 
 RULES = "/api/v1/rules"
@@ -94,7 +94,7 @@ def test_our_names_pass_with_any_port(service: Service) -> None:
 
 
 def test_two_hosts_or_none_are_refused(service: Service) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=START)
     with service.space.inside():
         connection.connect()
     connection.putrequest("GET", RULES, skip_host=True)

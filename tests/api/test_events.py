@@ -150,7 +150,7 @@ def test_an_interface_that_comes_and_goes(service: Service) -> None:
 def test_a_rule_that_expires_is_told(service: Service) -> None:
     with Events(service) as events:
         events.next("snapshot")
-        service.call("POST", "/rules", {"id": "brief", "action": "drop", "expires": "1s"})
+        service.call("POST", "/rules", {"id": "brief", "action": "drop", "expires": "4s"})
         assert events.next("rules")["added"] == ["brief"]
         change = events.next("rules")
         assert (change["changed"], change["by"]) == (["brief"], [])

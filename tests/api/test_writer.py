@@ -10,7 +10,7 @@ import pytest
 
 from xdpwall.api.writer import Writer
 
-LONG = 10.0
+LONG = 60.0
 
 
 def go(main: Callable[[Writer], Awaitable[None]]) -> None:

@@ -134,7 +134,7 @@ def test_a_planted_fault_is_found_and_shrunk(
         return wrong.run(case) is not None and right.run(case) is None
 
     failing = next(case for seed in range(100) if fails(case := draw_case(seed)))
-    least = Shrinker(fails, seconds=20).shrink(failing)
+    least = Shrinker(fails, seconds=300).shrink(failing)
     assert len(least.steps) == steps
     assert len(least.rules) <= most_rules
     assert least == Case.from_json(least.to_json())

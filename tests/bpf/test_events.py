@@ -208,9 +208,11 @@ def test_the_rate_is_each_rules_own(reports: Reports) -> None:
     # Slots of their own: the shares of the first ones may be used up by the tests before.
     others = [f"drop ethertype {0x8900 + n:#x}" for n in range(20)]
     reports.load(*others, "drop udp log", "drop tcp log", settings=EventSettings(rate=10))
-    # A second may begin at any moment: at most three windows in two runs.
-    assert 10 <= len(reports.run(DNS, times=5000)) <= 30
-    assert 10 <= len(reports.run(SYN, times=5000)) <= 30
+    for frame in (DNS, SYN):
+        begun = time.monotonic()
+        found = len(reports.run(frame, times=5000))
+        # A second may begin at any moment of the run.
+        assert 10 <= found <= 10 * (int(time.monotonic() - begun) + 2)
     counts = reports.counted()
     assert counts["sent"] + counts["limited"] == 10_000
     assert counts["lost"] == counts["sampled"] == 0
@@ -218,7 +220,7 @@ def test_the_rate_is_each_rules_own(reports: Reports) -> None:
 
 def test_a_new_second_brings_a_new_share(reports: Reports) -> None:
     reports.load("drop udp log", settings=EventSettings(rate=1))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(found := reports.run(DNS)) == 0 or reports.counted()["sent"] < 3:
         assert time.monotonic() < deadline, found
     assert reports.counted()["limited"] > 0

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support import frames as f
 from tests.support.kernelbench import KernelBench
-from tests.support.netns import Lab, Namespace, wait_for
+from tests.support.netns import PATIENCE, Lab, Namespace, wait_for
 from tests.support.wire.taps import BEFORE, OURS, Taps, attach_tc
 from xdpwall.views import Count
 
@@ -128,7 +128,7 @@ def _bulk(cable: Cable) -> tuple[int, int]:
             sender.connect(("10.0.0.2", PORT))
             sender.sendall(bytes(BULK))
             sender.shutdown(socket.SHUT_WR)
-            thread.join(20)
+            thread.join(PATIENCE)
         assert sum(got) == BULK
         wait_for(lambda: not _connected(cable.box), "connection closed")
         info = sender.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 232)
@@ -199,7 +199,7 @@ def test_datagrams_of_one_call_are_counted_each(cable: Cable) -> None:
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with receiver, sender:
         receiver.bind(("10.0.0.2", PORT))
-        receiver.settimeout(5)
+        receiver.settimeout(PATIENCE)
         sender.setsockopt(socket.SOL_UDP, UDP_SEGMENT, 1000)
         sender.sendto(bytes(9500), ("10.0.0.2", PORT))
         assert [len(receiver.recv(2000)) for _ in range(10)] == [1000] * 9 + [500]

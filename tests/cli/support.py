@@ -18,6 +18,8 @@ from tests.support.service import Service
 from xdpwall.cli.main import cli
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 300.0
+"""Seconds that any command may take."""
 UNWANTED = ("SSH_CONNECTION", "NO_COLOR", "SUDO_UID", "XDPWALL_TEST_CRASH_AT")
 
 
@@ -74,7 +76,7 @@ class Instance:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
             cwd=ROOT,
             env=clean_environment(**self.env, **(env or {})),
         )

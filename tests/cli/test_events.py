@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import ROOT, Instance, clean_environment
+from tests.cli.support import PATIENCE, ROOT, Instance, clean_environment
+from tests.support import frames as f
+from tests.support.packets import Wire
 from xdpwall.cli.eventlines import words_of
 from xdpwall.views_packets import PacketEvent
 
@@ -48,7 +50,7 @@ def dropping(direct: Instance) -> Instance:
 def test_lines_for_people(dropping: Instance) -> None:
     process = watch(dropping, "-c", "1")
     ping(dropping)
-    out, words = process.communicate(timeout=20)
+    out, words = process.communicate(timeout=PATIENCE)
     time, rest = out.split(" ", 1)
     assert len(time) == len("14:15:40.244607")
     assert rest == (
@@ -61,11 +63,13 @@ def test_interrupted_it_says_what_was_left_out(dropping: Instance) -> None:
     dropping.done("events", "set", "--rate", "1")
     process = watch(dropping, "-o", "name")
     assert process.stdout is not None
-    for _ in range(4):
-        ping(dropping)
+    assert dropping.box is not None
+    with Wire(dropping.box, "eth0") as wire:
+        for _ in range(100):  # in far less than 100 seconds
+            wire.send(f.ether(f.ipv4(f.icmp()), pad=60))
     assert process.stdout.readline() == "noping\n"
     process.send_signal(signal.SIGINT)
-    _, words = process.communicate(timeout=20)
+    _, words = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert words.endswith("over the rate\n")
 
@@ -142,7 +146,7 @@ def test_a_capture_to_stdout_is_nothing_else(dropping: Instance) -> None:
     head = os.read(process.stdout.fileno(), 4)
     assert head == bytes.fromhex("0a0d0d0a")
     ping(dropping)
-    rest, _ = process.communicate(timeout=20)
+    rest, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert b"drop by rule noping at veth0 xdp" in rest
     assert b"echo-request" not in rest
@@ -192,5 +196,5 @@ def test_each_object_stands_on_a_line_of_its_own(dropping: Instance) -> None:
     process = watch(dropping, "-j", "-c", "2")
     ping(dropping)
     ping(dropping)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert [json.loads(line)["rule"] for line in out.splitlines()] == ["noping", "noping"]

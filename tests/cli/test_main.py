@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.cli.support import ROOT, Instance, clean_environment, invoke
+from tests.cli.support import PATIENCE, ROOT, Instance, clean_environment, invoke
 from tests.support.netns import wait_for
 from xdpwall import __version__, errors
 from xdpwall.cli.lazy import LazyGroup
@@ -239,7 +239,7 @@ def test_a_closed_pipe_is_quiet(away: Instance) -> None:
         cwd=ROOT,
         env=clean_environment(**away.env),
     ) as process:
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert err == "0\n"
 
 
@@ -273,7 +273,7 @@ def test_ctrl_c_ends_with_130_and_without_a_traceback(away: Instance) -> None:
     with process, fifo.open("w"):
         wait_for(lambda: _sleeps(process.pid), "xdpwall reads the fifo")
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out, err) == (130, "", "")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cli.support import ROOT, Instance, clean_environment
+from tests.cli.support import PATIENCE, ROOT, Instance, clean_environment
 
 
 class Terminal:
@@ -24,7 +24,7 @@ class Terminal:
         self.fd = fd
         self.seen = ""
 
-    def until(self, words: str, *, times: int = 1, timeout: float = 30.0) -> str:
+    def until(self, words: str, *, times: int = 1, timeout: float = PATIENCE) -> str:
         """Everything seen once `words` have come so often."""
         deadline = time.monotonic() + timeout
         while self.seen.count(words) < times:
@@ -40,7 +40,7 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.fd, text.encode())
 
-    def end(self, *, timeout: float = 30.0) -> int:
+    def end(self, *, timeout: float = PATIENCE) -> int:
         """The exit code; what it still says is read."""
         while True:
             ready, _, _ = select.select([self.fd], [], [], timeout)
@@ -52,7 +52,7 @@ class Terminal:
             if not data:
                 break
             self.seen += data.decode()
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=PATIENCE)
 
 
 @contextmanager
@@ -130,10 +130,10 @@ def test_loading_a_set_shows_a_bar_and_ctrl_c_keeps_the_old_one(
     # A list without an end, whose writer ends by SIGPIPE once nobody reads it.
     with subprocess.Popen(["sh", "-c", f"exec yes 10.0.0.1 > {fifo}"]) as writer:
         with terminal(direct, "set", "load", "bad", str(fifo)) as screen:
-            screen.until("reading bad 1.")
+            screen.until("reading bad ", times=3)
             screen.type("\x03")
             assert screen.end() == 130
-        assert writer.wait(timeout=30) == -signal.SIGPIPE
+        assert writer.wait(timeout=PATIENCE) == -signal.SIGPIPE
     assert "Traceback" not in screen.seen
     assert direct.json("set", "list", "bad")["entries"] == [{"entry": "192.0.2.7"}]
     path = tmp_path / "file"

@@ -53,7 +53,7 @@ def speaker(path: Path, *answers: bytes | None) -> Iterator[list[bytes]]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(timeout=5)
+        thread.join(timeout=60)
         assert not thread.is_alive()
 
 

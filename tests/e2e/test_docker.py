@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import http.client
-import re
-import subprocess
 from pathlib import Path
 
 from tests.support.docker import Docker
 from tests.support.netns import Lab, Namespace, wait_for
-from tests.support.service import Service
+from tests.support.ping import ping
+from tests.support.service import START, Service
 
 PINGS = 5
 
 
-def ping(space: Namespace, address: str) -> int:
-    """How many of the pings were answered."""
-    line = space.argv("ping", "-q", "-c", str(PINGS), "-i", "0.2", "-W", "1", address)
-    said = subprocess.run(line, capture_output=True, text=True, check=False).stdout
-    found = re.search(rf"{PINGS} packets transmitted, (\d+) received", said)
-    assert found, said
-    return int(found[1])
-
-
 def fetch(space: Namespace, address: str) -> bytes:
     """The container's page; empty while nobody listens."""
-    connection = http.client.HTTPConnection(address, timeout=10)
+    connection = http.client.HTTPConnection(address, timeout=START)
     try:
         with space.inside():
             connection.connect()
@@ -41,12 +31,13 @@ def test_icmp_is_blocked_on_a_real_docker0(lab: Lab, tmp_path: Path) -> None:
     host = lab.namespace("docker")
     with Docker(host, lab.tag) as docker, Service(host, tmp_path, lab.bpffs) as service:
         container = docker.serve_page()
+        way = ("docker0", container)
         wait_for(lambda: fetch(host, container) == b"hello\n", "the container's page")
         place = "/interfaces/docker0/attachments/xdp"
         attached = service.call("PUT", place, {"mode": "auto"})
         assert attached.status == 201, attached.content
         assert attached.json["attachment"]["mode"] == "generic"
-        assert ping(host, container) == PINGS
+        assert ping(host, container, PINGS, over=way) == PINGS
 
         rule = {"action": "drop", "iface": "docker0", "proto": "icmp"}
         added = service.call("POST", "/rules", rule)
@@ -54,7 +45,7 @@ def test_icmp_is_blocked_on_a_real_docker0(lab: Lab, tmp_path: Path) -> None:
         (warning,) = added.json["warnings"]
         assert "to containers: tc egress sees it" in warning
         path = f"/rules/{added.json['id']}"
-        assert ping(host, container) == 0
+        assert ping(host, container, PINGS, over=way) == 0
         assert fetch(host, container) == b"hello\n"
         counted = service.call("GET", path).json
         # A ping from the host dies of its answer, 98 bytes, which enters docker0 from the port.
@@ -67,5 +58,5 @@ def test_icmp_is_blocked_on_a_real_docker0(lab: Lab, tmp_path: Path) -> None:
         assert service.call("GET", path).json["packets"] == PINGS + 1
 
         assert service.call("DELETE", path).status == 200
-        assert ping(host, container) == PINGS
+        assert ping(host, container, PINGS, over=way) == PINGS
         assert service.call("DELETE", place).status == 200

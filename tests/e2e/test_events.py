@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.cli.support import ROOT, clean_environment
+from tests.cli.support import PATIENCE, ROOT, clean_environment
 from tests.support import frames as f
 from tests.support.events import Events
 from tests.support.netns import Lab, command
@@ -72,7 +72,7 @@ class Watching:
 
     def end(self) -> bytes:
         """What it printed; it must end by itself (--count)."""
-        out, words = self._process.communicate(timeout=20)
+        out, words = self._process.communicate(timeout=PATIENCE)
         assert self._process.returncode == 0, words
         assert words == b"every packet was reported\n"
         return out

@@ -28,9 +28,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.flood import ACCEPTED, CHANGING, DROPPED, Flood
+from tests.support.flood import ACCEPTED, CHANGING, DROPPED, PATIENCE, Flood
 from tests.support.netns import Lab
 from tests.support.route import WAYS, Route, Way, route
+from tests.support.service import START
 from xdpwall.dataplane import Dataplane
 
 KILLS = 5
@@ -155,9 +156,12 @@ def test_changes_under_load_touch_no_other_flow(wall: Route) -> None:
 def test_the_flood_notices_a_lost_verdict(lab: Lab, tmp_path: Path) -> None:
     """The tests here can fail: a ruleset without either rule that stays is noticed at once."""
     with route(lab, "tc-ingress", tmp_path) as wall:
-        for missing, words in (("dropped", "got through"), ("accepted", "was dropped")):
+        for missing, words, patience in (
+            ("dropped", "got through", PATIENCE),
+            ("accepted", "was dropped", 2.0),
+        ):
             put(wall, ruleset(0))
-            with Flood(wall) as flood:
+            with Flood(wall, patience=patience) as flood:
                 done(wall, "DELETE", f"/rules/{missing}")
                 with pytest.raises(AssertionError, match=words):
                     flood.pass_bursts(3)
@@ -176,7 +180,7 @@ class Changer:
 
     def join(self) -> None:
         """Wait until the service's end has ended it too."""
-        self._thread.join(30)
+        self._thread.join(START)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:

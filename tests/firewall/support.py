@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from tests.support.netns import Lab, Namespace
+from tests.support.ping import ping
 from xdpwall.dataplane import Dataplane
 from xdpwall.firewall import Firewall
 from xdpwall.model import Rule
@@ -18,6 +18,8 @@ from xdpwall.settings import Settings
 from xdpwall.store import Store
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 300.0
+"""Seconds in which another process has made its changes."""
 _CHILD = """
 import json, sys
 from pathlib import Path
@@ -82,18 +84,14 @@ class Site:
     def run(self, *steps: Step, crash_at: str | None = None, service: bool = False) -> int:
         """The exit code of such a process; -9 when it died at the point."""
         process = self.start(*steps, crash_at=crash_at, service=service)
-        _, words = process.communicate(timeout=30)
+        _, words = process.communicate(timeout=PATIENCE)
         if process.returncode not in (0, -9):
             raise AssertionError(words)
         return process.returncode
 
     def ping(self, count: int = 3, address: str = "10.9.0.1") -> int:
         """Answers that the box gets to `count` pings of the host."""
-        argv = self.box.argv("ping", "-q", "-c", str(count), "-i", "0.01", "-W", "0.2", address)
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
-        found = re.search(r"(\d+) received", done.stdout)
-        assert found, done.stdout + done.stderr
-        return int(found[1])
+        return ping(self.box, address, count, over=("eth0", "10.9.0.1"))
 
     def kernel_revision(self) -> int:
         """What the control word says."""

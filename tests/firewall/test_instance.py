@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.firewall.support import Site, rules, step
+from tests.firewall.support import PATIENCE, Site, rules, step
 from xdpwall.errors import Conflict, Failed, Full
 from xdpwall.firewall import Firewall
 from xdpwall.instance import Instance
@@ -141,7 +141,7 @@ def test_processes_change_one_after_the_other(site: Site) -> None:
         for number in range(1, 9):
             firewall.add_rules(rules(f"drop sctp/{number}"))
         for process in processes:
-            assert process.communicate(timeout=30)[1] == ""
+            assert process.communicate(timeout=PATIENCE)[1] == ""
             assert process.returncode == 0
         listed = firewall.rules()
         assert len({rule.id for rule in listed.rules}) == 24

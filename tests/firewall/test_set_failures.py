@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.firewall.support import Site, rules, step
+from tests.firewall.support import PATIENCE, Site, rules, step
 from tests.support.netns import Lab, Namespace, wait_for
 from xdpwall.errors import Full
 from xdpwall.faults import POINTS
@@ -184,6 +184,6 @@ def test_a_full_disk_leaves_what_there_was(small: Site) -> None:
 def test_another_namespace_may_not(ready: Site, lab: Lab) -> None:
     other: Namespace = lab.namespace("other")
     process = ready.start(step("change_set", "bad", add=["10.9.0.2"]), space=other)
-    _, words = process.communicate(timeout=30)
+    _, words = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1 and "network namespace" in words
     assert ready.ping(1) == 1

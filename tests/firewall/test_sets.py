@@ -106,14 +106,14 @@ def test_an_entry_expires_while_nothing_of_ours_runs(site: Site, entry: str) -> 
         firewall.attach("veth0")
         firewall.create_set("bad")
         firewall.add_rules(rules("drop icmp from @bad"))
-        firewall.change_set("bad", add=["10.9.0.0/16"], expires="1s")
-        firewall.change_set("bad", add=[entry], expires="2s")
+        began = time.monotonic()
+        firewall.change_set("bad", add=["10.9.0.0/16"], expires="3s")
+        firewall.change_set("bad", add=[entry], expires="5s")
         assert firewall.set("bad").timed == 2
         ends = firewall.set_entries("bad").entries[-1].expires
-    began = time.monotonic()
     assert site.ping(1) == 0
     wait_for(lambda: site.ping(1) == 1, "the entry's end")
-    assert time.monotonic() - began > 1
+    assert time.monotonic() - began > 3.5, "not at the end of the prefix around it"
     with site.open() as firewall:
         assert firewall.set("bad").entries == 0 and ends is not None
         assert firewall.set_entries("bad").total == 0
@@ -141,7 +141,7 @@ def test_what_an_address_is_in_after_an_ending_is_known(site: Site, firewall: Fi
     while classes._spares[frozenset((bad,))]:
         turn += 1
         firewall.change_set("bad", add=[f"192.0.2.{turn + 1}"], expires=f"{turn}h")
-    firewall.change_set("good", add=["10.9.0.2"], expires="2s")
+    firewall.change_set("good", add=["10.9.0.2"], expires="4s")
     firewall.change_set("bad", add=["10.9.0.2"], expires="100h")
     assert site.ping(1) == 1
     wait_for(lambda: site.ping(1) == 0, "the end of being good")

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.support.netns import Lab, wait_for
-from tests.support.packets import Wire, arrives, ethernet, is_test_frame
+from tests.support.packets import Wire, arrives, ethernet, is_lost, is_test_frame
 from tests.support.tinybpf import loader, never, tiny
 from xdpwall.attach import Attacher, Found
 from xdpwall.errors import Conflict, Unsupported
@@ -25,7 +25,7 @@ def test_egress_drops_and_detach_lets_pass(lab: Lab) -> None:
         done = attacher.attach(spec, index, loader("tc_drop"))
         assert (done.mode, done.changed) == (None, True)
         assert attacher.find(index, "tc-egress") == Found(done.program_id, None, ours=True)
-        assert not arrives(sender, receiver)
+        assert is_lost(sender, receiver)
         assert attacher.attach(spec, index, never).changed is False
         assert attacher.detach(spec, index) is True
         assert arrives(sender, receiver)
@@ -47,7 +47,7 @@ def test_ingress_drops_and_detach_lets_pass(lab: Lab) -> None:
         done = attacher.attach(spec, index, loader("tc_drop"))
         assert attacher.find(index, "tc-ingress") == Found(done.program_id, None, ours=True)
         assert attacher.find(index, "tc-egress") is None
-        assert not arrives(sender, receiver)
+        assert is_lost(sender, receiver)
         assert attacher.detach(spec, index) is True
         assert arrives(sender, receiver)
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.support.netns import Lab, wait_for
-from tests.support.packets import Wire, arrives, ethernet, is_test_frame
+from tests.support.packets import Wire, arrives, ethernet, is_lost, is_test_frame
 from tests.support.tinybpf import loader, never, tiny
 from xdpwall.attach import Attacher, Found
 from xdpwall.errors import Conflict, NotFound, Unsupported
@@ -29,7 +29,7 @@ def test_attach_drops_and_detach_lets_pass(lab: Lab, wanted: WantedMode, got: st
         done = attacher.attach(spec, index, loader("xdp_drop"))
         assert (done.mode, done.changed) == (got, True)
         assert done.program_id in netlink.xdp_query(index).ids
-        assert not arrives(sender, receiver)
+        assert is_lost(sender, receiver)
         assert attacher.find(index, "xdp") == Found(done.program_id, done.mode, ours=True)
         # Again is success, without loading anything, by a process that knows only the pins.
         again = Attacher(lab.bpffs).attach(spec, index, never)
@@ -50,7 +50,7 @@ def test_auto_on_a_bridge_gets_generic(lab: Lab) -> None:
         attacher = Attacher(lab.bpffs)
         spec = AttachmentSpec("docker0")
         assert attacher.attach(spec, host.index("docker0"), loader("xdp_drop")).mode == "generic"
-        assert not arrives(sender, receiver)
+        assert is_lost(sender, receiver)
 
 
 def test_native_on_a_bridge_is_refused_with_the_way_out(lab: Lab) -> None:

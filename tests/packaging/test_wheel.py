@@ -16,6 +16,8 @@ import pytest
 from xdpwall.api import joined
 
 ROOT = Path(__file__).parents[2]
+NETWORK = {"PIP_RETRIES": "10", "PIP_DEFAULT_TIMEOUT": "60"}
+"""What the network fails to bring is asked for again."""
 OBJECTS = {"xdpwall/bpf/xdp.bpf.o", "xdpwall/bpf/tc.bpf.o"}
 
 
@@ -41,7 +43,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         target = copy / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target, follow_symlinks=False)
-    run(sys.executable, "-m", "build", cwd=copy)
+    run(sys.executable, "-m", "build", cwd=copy, env={**os.environ, **NETWORK})
     return copy / "dist"
 
 
@@ -78,7 +80,15 @@ def bare(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = dist.glob("*.whl")
     folder = tmp_path_factory.mktemp("bare")
     venv.create(folder, with_pip=True)
-    run(folder / "bin/python", "-m", "pip", "install", "--quiet", str(wheel), cwd=folder)
+    install: list[str | Path] = [
+        folder / "bin/python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        str(wheel),
+    ]
+    run(*install, cwd=folder, env={**os.environ, **NETWORK})
     return folder
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.support.netns import command
 
 BUILD = Path(__file__).parents[2] / "build"
+RETRIES = ("-o", "Acquire::Retries=5")
 
 
 def unpacked(name: str, *packages: str) -> Path:
@@ -19,9 +20,9 @@ def unpacked(name: str, *packages: str) -> Path:
         for folder in (debs, fresh):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-        download = ["apt-get", "download", "-qq", *packages]
+        download = ["apt-get", "download", "-qq", *RETRIES, *packages]
         if subprocess.run(download, cwd=debs, capture_output=True, check=False).returncode:
-            command("apt-get", "update", "-qq")
+            command("apt-get", "update", "-qq", *RETRIES)
             subprocess.run(download, cwd=debs, capture_output=True, check=True)
         for deb in debs.glob("*.deb"):
             command("dpkg-deb", "-x", str(deb), str(fresh))

@@ -19,7 +19,7 @@ from tests.support.debs import unpacked
 from tests.support.netns import Namespace, wait_for
 
 PACKAGES = ("docker.io", "containerd", "runc", "libdevmapper1.02.1", "libseccomp2")
-START = 60.0
+START = 300.0
 """Seconds that the daemon may take to answer."""
 
 # What the daemon writes to /run and /etc whatever its options say stays in its mount namespace.

@@ -104,7 +104,7 @@ class Events(Closing):
         """Hang up."""
         self.socket.close()
 
-    def drain(self, seconds: float = 15.0) -> None:
+    def drain(self, seconds: float = START) -> None:
         """Read to the end, which must come."""
         deadline = time.monotonic() + seconds
         while self.pull():
@@ -119,7 +119,7 @@ class Events(Closing):
         self.reading.feed(data)
         return bool(data) and not self.reading.ended
 
-    def until(self, wanted: Callable[[Event], bool], what: str, seconds: float = 15.0) -> Event:
+    def until(self, wanted: Callable[[Event], bool], what: str, seconds: float = START) -> Event:
         """The next event that is wanted; those before it are passed over."""
         deadline = time.monotonic() + seconds
         while True:

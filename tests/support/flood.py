@@ -26,7 +26,7 @@ DROPPED, ACCEPTED, CHANGING = 0, 1, 2
 PORTS = (1001, 1002, 1003)
 BURST = 16
 """Frames of each flow in a burst."""
-PATIENCE = 1.0
+PATIENCE = 20.0
 """Seconds after which a frame of the accepted flow is lost."""
 
 
@@ -51,8 +51,9 @@ class Seen:
 class Flood:
     """Runs from `with` to `finish`."""
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: Route, *, patience: float = PATIENCE) -> None:
         self._route = route
+        self._patience = patience
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
         self._shared = _Shared.from_buffer(self._memory)
         self._child = 0
@@ -129,7 +130,7 @@ class Flood:
         wait_for(
             lambda: condition() or self._shared.lost,
             "bursts pass",
-            timeout=3 * PATIENCE,
+            timeout=10 * PATIENCE,
             every=1e-4,
         )
 
@@ -144,7 +145,7 @@ class Flood:
                 for flow, frame in enumerate(frames):
                     entry.send(frame)
                     shared.sent[flow] += 1
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + self._patience
             while True:
                 for frame in end.drain():
                     flow = flows.get(frame[wanted], -1)

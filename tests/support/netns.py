@@ -29,12 +29,14 @@ from typing import Any, TypeVar
 from pyroute2 import netns as _netns
 
 T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds for what comes true in a moment: a machine that stands still for some is no failure."""
 RUN_NETNS = Path("/run/netns")
 BPFFS = Path("/sys/fs/bpf")
 
 
 def wait_for(
-    condition: Callable[[], T], what: str, *, timeout: float = 5.0, every: float = 0.005
+    condition: Callable[[], T], what: str, *, timeout: float = PATIENCE, every: float = 0.005
 ) -> T:
     """Return the condition's first true value; AssertionError after `timeout` seconds."""
     deadline = time.monotonic() + timeout

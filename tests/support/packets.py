@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from xdpwall.closing import Closing
 
-from .netns import Namespace
+from .netns import PATIENCE, Namespace
 
 ETH_P_ALL = 3
 BROADCAST = b"\xff" * 6
@@ -37,6 +37,9 @@ class Wire(Closing):
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         # FORCE: a flood of a test must not overflow the default 208 KiB.
         self.socket.setsockopt(socket.SOL_SOCKET, 33, buffer)
+        # Sending waits before more is under way than the 256 frames that a veth queues, however
+        # long its receiver stands still.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32 << 10)
         self.socket.bind((iface, ETH_P_ALL))
         self.socket.setblocking(False)
 
@@ -57,7 +60,7 @@ class Wire(Closing):
                 return False
 
     def receive(
-        self, wanted: Callable[[bytes], bool] = lambda frame: True, *, timeout: float = 2.0
+        self, wanted: Callable[[bytes], bool] = lambda frame: True, *, timeout: float = PATIENCE
     ) -> bytes | None:
         """The next incoming frame that is wanted; None when none came within `timeout` seconds."""
         deadline = time.monotonic() + timeout
@@ -90,8 +93,13 @@ def is_test_frame(frame: bytes) -> bool:
     return frame[12:14] == TEST_ETHERTYPE.to_bytes(2, "big")
 
 
-def arrives(sender: Wire, receiver: Wire) -> bool:
-    """Whether a frame gets through; a lost one is waited for 0.3 s."""
+def arrives(sender: Wire, receiver: Wire, *, timeout: float = PATIENCE) -> bool:
+    """Whether a frame gets through within `timeout` seconds."""
     receiver.drain()
     sender.send(ethernet(b"probe"))
-    return receiver.receive(is_test_frame, timeout=0.3) is not None
+    return receiver.receive(is_test_frame, timeout=timeout) is not None
+
+
+def is_lost(sender: Wire, receiver: Wire) -> bool:
+    """Whether a frame does not get through in a moment that is long enough for any other."""
+    return not arrives(sender, receiver, timeout=0.3)

@@ -66,7 +66,7 @@ class Route:
         self._batch = 0
         # A carrier that has just come up may still be on its way through the bridge's state.
         self.rules([])
-        wait_for(lambda: self.send([]) == [], "the way is open")
+        wait_for(self._is_open, "the way is open")
 
     def attach(self, place: Place) -> list[str]:
         """Attach eth0 there; the warnings."""
@@ -111,16 +111,24 @@ class Route:
         with one_cpu():
             return self._send(batch, entry or self.entry)
 
-    def _send(self, batch: Sequence[bytes], entry: Wire) -> list[int]:
+    def _is_open(self) -> bool:
+        last = self._last()
+        self.entry.send(last)
+        return self.end.receive(lambda came: came[12:16] == last[12:16], timeout=1) is not None
+
+    def _last(self) -> bytes:
+        """A frame that ends a batch, each with a number of its own."""
         self._batch += 1
-        stamp = struct.pack("!H", self._batch & 0xFFFF)
+        return f.ether(f.Layer(END_TYPE, struct.pack("!H", self._batch & 0xFFFF)), pad=60)
+
+    def _send(self, batch: Sequence[bytes], entry: Wire) -> list[int]:
+        last = self._last()
         self.end.drain()
         for number, frame in enumerate(batch):
             entry.send(frame[:6] + MARK + struct.pack("!H", number) + frame[12:])
-        last = f.ether(f.Layer(END_TYPE, stamp), pad=60)
         self.entry.send(last)
         arrived: list[int] = []
-        while (came := self.end.receive(timeout=2)) is not None:
+        while (came := self.end.receive()) is not None:
             if came[12:16] == last[12:16]:
                 return arrived
             if came[6:10] == MARK:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.cli.support import ROOT, Instance, clean_environment
+from tests.support.netns import PATIENCE
 from xdpwall.closing import Closing
 
 _READY = b"tracing; Ctrl-C ends it"
@@ -65,7 +66,7 @@ class Trace(Closing):
         """Wait for its end; the exit code."""
         while self._read():
             pass
-        return self._process.wait(10)
+        return self._process.wait(PATIENCE)
 
     def interrupt(self) -> int:
         """Ctrl-C; the exit code."""
@@ -75,13 +76,13 @@ class Trace(Closing):
     def kill(self) -> None:
         """It cannot clean up."""
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
 
     def close(self) -> None:
         """End it if it has not."""
         if self._process.poll() is None:
             self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(PATIENCE)
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()

@@ -20,6 +20,7 @@ from playwright.sync_api import (
 )
 
 from tests.support.netns import Lab, Namespace
+from tests.support.ping import ping
 from tests.support.service import Service
 
 CHROMIUM = "/usr/bin/chromium"
@@ -33,6 +34,8 @@ FLAGS = [
     "--no-proxy-server",
 ]
 EMPTY = {"version": 1, "policy": {}, "rules": [], "attachments": []}
+PATIENCE_MS = 60_000
+"""In which the page shows what it should: it shows it at once, but on a machine that stands still."""
 BRIDGE, BOX = "172.17.0.1", "172.17.0.2"
 CARD = "198.51.100.1"
 
@@ -55,9 +58,10 @@ class Host:
     service: Service
 
     def ping(self, count: int = 1) -> bool:
-        """True when every ping from the host to the box is answered."""
-        wait = ["-i", "0.01", "-W", "0.3", "-c", str(count)]
-        return self.space.status("ping", "-q", *wait, BOX) == 0
+        """Whether pings from the host to the box are answered: all or none."""
+        answers = ping(self.space, BOX, count, over=("docker0", BOX))
+        assert answers in (0, count)
+        return answers == count
 
     def add(self, text: str) -> str:
         """A rule at the end, by REST; its id."""
@@ -128,6 +132,7 @@ def browser(running: Host) -> Iterator[Browser]:
     with running.space.inside():  # Whatever the browser starts stays in this namespace.
         playwright = sync_playwright().start()
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    expect.set_options(timeout=PATIENCE_MS)
     yield browser
     browser.close()
     playwright.stop()
@@ -157,7 +162,6 @@ class Window:
 @pytest.fixture(scope="session")
 def window(browser: Browser) -> Iterator[Window]:
     """The one window in which most tests run, one after the other: a new one costs seconds."""
-    expect.set_options(timeout=8000)
     context = browser.new_context()
     yield Window.of(context, Faults())
     context.close()
@@ -166,7 +170,6 @@ def window(browser: Browser) -> Iterator[Window]:
 @pytest.fixture
 def blank(browser: Browser, host: Host, faults: Faults) -> Iterator[Page]:
     """A new browser that has not gone anywhere; no complaint may come from it."""
-    expect.set_options(timeout=8000)
     context = browser.new_context(viewport={"width": 1400, "height": 900})
     yield Window.of(context, faults).page
     context.close()
