@@ -103,7 +103,7 @@ def test_two_hundred_clients(own: Service) -> None:
         # One reader for all: whoever they are, the same events, one of counters a second.
         told = {event.id: event for stream in streams for event in stream[1:]}
         assert all(told[event.id] == event for stream in streams for event in stream[1:])
-        assert counters_of(clients) <= time.monotonic() - begun + 2
+        assert 0.9 * (counters_of(clients) - 2) < time.monotonic() - begun
         assert memory(own) - before < 60
     wait_for(lambda: own.tcp("GET", "/healthz").status == 200, "the service goes on")
     assert "Traceback" not in own.log()

@@ -14,14 +14,14 @@ PINGS = 5
 
 
 def fetch(space: Namespace, address: str) -> bytes:
-    """The container's page; empty while nobody listens."""
+    """The container's page; empty while nobody answers."""
     connection = http.client.HTTPConnection(address, timeout=START)
     try:
         with space.inside():
             connection.connect()
         connection.request("GET", "/")
         return connection.getresponse().read()
-    except ConnectionRefusedError:
+    except (OSError, http.client.HTTPException):
         return b""
     finally:
         connection.close()

@@ -8,6 +8,8 @@ process ends every container and takes every mount along.
 from __future__ import annotations
 
 import contextlib
+import errno
+import functools
 import os
 import subprocess
 import tarfile
@@ -109,5 +111,17 @@ class Docker:
         """The control groups of this daemon's containers, innermost first."""
         for pattern in (self.tag, f"*/{self.tag}"):
             for top in Path("/sys/fs/cgroup").glob(pattern):
-                for folder, _, _ in os.walk(top, topdown=False):
-                    os.rmdir(folder)
+                wait_for(functools.partial(_removed, top), f"{top} can be removed", every=0.05)
+
+
+def _removed(top: Path) -> bool:
+    """Whether the group is gone; what was killed may still be on its way out of it."""
+    with contextlib.suppress(FileNotFoundError):
+        for folder, _, _ in os.walk(top, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+                return False
+    return True

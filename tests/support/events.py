@@ -91,11 +91,15 @@ class Events(Closing):
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(START)
-        self.socket.connect(
-            str(service.settings.socket) if token is None else ("127.0.0.1", service.port)
-        )
         request = "\r\n".join([f"GET {PATH}{query} HTTP/1.1", *headers, "", ""])
-        self.socket.sendall(request.encode())
+        try:
+            self.socket.connect(
+                str(service.settings.socket) if token is None else ("127.0.0.1", service.port)
+            )
+            self.socket.sendall(request.encode())
+        except OSError:
+            self.socket.close()
+            raise
         self.reading = Reading()
         self.seen: list[Event] = []
         self._at = 0

@@ -23,8 +23,8 @@ MOMENT = 0.1
 """Seconds after which it is asked whether missing answers may still come."""
 PATIENCE = 20.0
 """Seconds in which everything has its answer."""
-PAYLOAD = bytes(56)
-"""As ping(1) has: a frame of 98 bytes with IPv4."""
+PAYLOAD = b"not by ping(1)".ljust(56, b".")
+"""As long as ping(1)'s: a frame of 98 bytes with IPv4."""
 _ETH_P_ARP = 0x0806
 _REQUESTS, _REPLIES = {4: 8, 6: 128}, {4: 0, 6: 129}
 _identifiers = itertools.count(os.getpid())
@@ -93,7 +93,7 @@ def _listen(
         if version == 4:
             answer = answer[(answer[0] & 15) * 4 :]
         kind, _, _, owner, number = struct.unpack_from("!BBHHH", answer)
-        if (kind, owner) == (_REPLIES[version], identifier):
+        if (kind, owner, answer[8:]) == (_REPLIES[version], identifier, PAYLOAD):
             missing.discard(number)
 
 

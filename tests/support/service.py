@@ -161,7 +161,11 @@ class Service:
         connection = http.client.HTTPConnection("localhost", timeout=START)
         connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.sock.settimeout(START)
-        connection.sock.connect(str(self.settings.socket))
+        try:
+            connection.sock.connect(str(self.settings.socket))
+        except OSError:
+            connection.close()  # Else it is closed by the collector, with a warning, at some time.
+            raise
         return _exchange(connection, method, path, headers, data)
 
     def tcp(
