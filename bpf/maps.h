@@ -17,7 +17,8 @@ const volatile __u32 whole_mask;    /* whole rows per generation - 1, likewise *
 const volatile __u32 block_mask;    /* blocks per generation - 1, likewise */
 const volatile __u32 leaf_mask;	    /* leaves per generation - 1, likewise */
 const volatile __u32 leaf4_mask;
-const volatile __u32 class_mask; /* classes that the generation knows - 1, likewise */
+const volatile __u32 class_mask;  /* classes that the generation knows - 1, likewise */
+const volatile __u32 bucket_mask; /* buckets of set4 - 1, likewise */
 
 /* Shared by every program of the instance for as long as it lives. */
 
@@ -161,13 +162,24 @@ struct {
 
 /* The sets. Addresses in network order. */
 
+/* A hash of addresses whose buckets are a cache line each, so that a packet waits for one line and
+ * calls no helper. See xdpwall/addresstable.py for how it is written while packets look. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* bucket_mask + 1 */
+	__type(key, __u32);
+	__type(value, struct xw_bucket);
+} set4 SEC(".maps");
+
+/* The addresses that found their buckets full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u32); /* class */
-} set4 SEC(".maps");
+} set4_rest SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -204,7 +216,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* 4 * XW_OCCUPIED_WORDS + 1 */
+	__uint(max_entries, 1); /* XW_OCCUPIED_... */
 	__type(key, __u32);
 	__type(value, __u64);
 } occupied SEC(".maps");

@@ -17,7 +17,7 @@ struct membership {
 /* The class that counts now. */
 static __always_inline __u32 unexpired(__u32 class)
 {
-	if (!(features & XW_TIMED_SET))
+	if (!(features & XW_TIMED_SET) || !class)
 		return class;
 	for (int i = 0; i < XW_CLASS_STEPS; i++) {
 		const struct xw_class *c = bpf_map_lookup_elem(&classes, &class);
@@ -39,19 +39,19 @@ static __always_inline bool is_set(__u32 word, __u32 bit)
 	return bits && *bits >> (bit & 63) & 1;
 }
 
-static __always_inline bool is_occupied4(const enum xw_occupied kind, __u32 bit)
+static __always_inline bool has(const enum xw_occupied kind)
 {
-	return is_set((bit >> 6) * 2 + kind, bit);
+	return is_set(XW_KINDS * XW_OCCUPIED_WORDS, kind);
 }
 
-static __always_inline bool is_occupied6(const enum xw_occupied kind, __u32 bit)
+static __always_inline bool is_occupied(const enum xw_occupied kind, __u32 bit)
 {
-	return is_set(kind * XW_OCCUPIED_WORDS + (bit >> 6), bit);
+	return has(kind) && is_set(kind * XW_OCCUPIED_WORDS + (bit >> 6), bit);
 }
 
-static __always_inline void find_exact(void *set, const __u32 *address, __u32 *class)
+static __always_inline void find_exact6(const __u32 *address, __u32 *class)
 {
-	const __u32 *found = bpf_map_lookup_elem(set, address);
+	const __u32 *found = bpf_map_lookup_elem(&set6, address);
 
 	if (found)
 		*class = unexpired(*found);
@@ -70,13 +70,34 @@ static __always_inline void find_wide(void *set, const __u32 *address, __u32 bit
 		*class = unexpired(found->class);
 }
 
+/* The address's class, 0 when it is in no bucket and not among the rest. */
+static __always_inline __u32 find_exact4(const __u32 *address)
+{
+	__u32 at = *address * XW_HASH_FACTOR >> 32 & bucket_mask;
+	const struct xw_bucket *bucket = bpf_map_lookup_elem(&set4, &at);
+	const __u32 *rest;
+
+	if (!bucket)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < XW_BUCKET; i++) {
+		__u64 entry = *(volatile const __u64 *)&bucket->entry[i];
+
+		if ((__u32)entry == *address)
+			return (__u16)(entry >> 32);
+		if (!entry)
+			return 0;
+	}
+	rest = bpf_map_lookup_elem(&set4_rest, address);
+	return rest ? *rest : 0;
+}
+
 static __always_inline void classify4(const __u32 *address, struct membership *m)
 {
-	__u32 bit = bpf_ntohl(address[0]) >> 8;
+	__u32 bit = bpf_ntohl(*address) >> 8;
 
-	if (is_occupied4(XW_EXACT4, bit))
-		find_exact(&set4, address, &m->exact);
-	if (is_occupied4(XW_PREFIX4, bit))
+	m->exact = unexpired(find_exact4(address));
+	if (is_occupied(XW_PREFIX4, bit))
 		find_wide(&set4_prefixes, address, 32, &m->wide);
 }
 
@@ -89,9 +110,9 @@ static __always_inline void classify6(const __u32 *address, struct membership *m
 {
 	__u64 high = (__u64)bpf_ntohl(address[0]) << 32 | bpf_ntohl(address[1]);
 
-	if (is_occupied6(XW_EXACT6, hashed(high >> 16)))
-		find_exact(&set6, address, &m->exact);
-	if (is_occupied6(XW_PREFIX6, hashed(high >> 32)) || is_occupied6(XW_SHORT6, 0))
+	if (is_occupied(XW_EXACT6, hashed(high >> 16)))
+		find_exact6(address, &m->exact);
+	if (is_occupied(XW_PREFIX6, hashed(high >> 32)) || has(XW_SHORT6))
 		find_wide(&set6_prefixes, address, 128, &m->wide);
 }
 

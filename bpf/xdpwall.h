@@ -6,6 +6,8 @@
 
 #include <linux/types.h>
 
+#include "xdpwall_sets.h"
+
 #define XW_SLOTS       32768 /* counters: 16,384 rules and those that are leaving */
 #define XW_ATTACHMENTS 64    /* numbers of attachments */
 #define XW_LENGTHS     65576 /* IP lengths: 40 + 65,535 is IPv6's longest */
@@ -13,8 +15,6 @@
 #define XW_FRAGMENT_NS 60000000000ULL
 #define XW_EXTENSIONS  8 /* IPv6 extension headers stepped over */
 #define XW_TAGS	       2 /* VLAN tags stepped over */
-#define XW_CLASSES     65536
-#define XW_CLASS_STEPS 8 /* moments at which the entries of one address expire */
 
 /* Indexes past a field's values that mean "cannot be read". */
 #define XW_BYTE_HIDDEN	 256
@@ -166,43 +166,6 @@ struct xw_prefix6 {
 	__u32 bits;
 	__u8 address[16];
 };
-
-/* Sets are shared by both generations; which class satisfies which rule is in a generation. */
-
-/* A class is what an address belongs to: sets, some of them for a time. */
-struct xw_class {
-	__u64 expires; /* CLOCK_BOOTTIME ns; 0 is never */
-	__u32 after;   /* the class from then on */
-	__u32 pad;
-};
-
-/* One generation's rows of a class. */
-struct xw_class_rows {
-	__u32 src;
-	__u32 dst;
-};
-
-/* Key of set4_prefixes, in network order. */
-struct xw_prefix4 {
-	__u32 bits;
-	__u8 address[4];
-};
-
-/* Value of the sets' tries. */
-struct xw_set_prefix {
-	__u32 class; /* its own sets and those of every wider prefix */
-	__u32 own;
-};
-
-/* Where sets have entries, four bitmaps: bit n is bit n & 63 of word n >> 6. IPv4's two have their
- * words in turn, so that both are in one cache line; behind them IPv6's, one after the other.
- * IPv4 by the /24; IPv6 by a hash of the /48 (addresses) or the /32 (prefixes). A bit may be stale;
- * none is ever missing. The word behind them: IPv6 prefixes under /16. */
-#define XW_OCCUPIED_BITS  24
-#define XW_OCCUPIED_WORDS 262144		/* of one bitmap */
-#define XW_HASH_FACTOR	  0x9E3779B97F4A7C15ULL /* 2^64 / golden ratio: Knuth, TAOCP 3, 6.4 */
-
-enum xw_occupied { XW_EXACT4 = 0, XW_PREFIX4, XW_EXACT6, XW_PREFIX6, XW_SHORT6 };
 
 struct xw_count {
 	__u64 packets;

@@ -284,10 +284,10 @@ class Dataplane:
         self.switch(revision)
 
     def reserve(self, *, set4: int, set6: int, swap: Callable[[], None]) -> None:
-        """Room for so many addresses in all sets together. When there is less, the ruleset and the
-        sets are copied into bigger maps, as for write(). Raises Full."""
+        """Room for so many addresses in all sets together. When there is less, or the table of IPv4's
+        is worn, the ruleset and the sets are copied into other maps, as for write(). Raises Full."""
         sizes = self.sets.sizes.grown_to(replace(self.sets.sizes, set4=set4, set6=set6))
-        if sizes != self.sets.sizes:
+        if sizes != self.sets.sizes or self.sets.addresses.worn:
             self.settle()
             self._grow(sizes, swap)
 

@@ -195,13 +195,19 @@ CLASS_ROWS = np.dtype([("src", "<u4"), ("dst", "<u4")])
 
 OCCUPIED = np.dtype(
     [
-        ("both4", "<u8", (OCCUPIED_WORDS, 2)),
-        ("exact6", "<u8", (OCCUPIED_WORDS,)),
-        ("prefix6", "<u8", (OCCUPIED_WORDS,)),
-        ("short6", "<u8"),
+        ("p4", "<u8", (OCCUPIED_WORDS,)),
+        ("v6", "<u8", (OCCUPIED_WORDS,)),
+        ("p6", "<u8", (OCCUPIED_WORDS,)),
+        ("kinds", "<u8"),
     ]
 )
 """The map `occupied`, whole: enum xw_occupied."""
+SHORT6 = 3
+"""The bit of `kinds` behind those of the bitmaps, in their order: some IPv6 prefix is under a /16."""
+
+BUCKET = 8
+BUCKET_GONE = 1 << 63
+"""struct xw_bucket: words, and the mark of one whose address was taken out."""
 
 
 EVENT_SETTINGS = np.dtype(

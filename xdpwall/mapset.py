@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import layout
+from .addresstable import AddressTable, buckets
 from .eventmaps import EVENT_MAPS
 from .generation import Compiled, Touched, Trie
 from .growing import grown
@@ -20,12 +21,14 @@ from .kernel.maps import Map, MapType
 from .kernel.objects import MapSize, load_object
 from .layout import Sizes
 from .marks import Marks
+from .pinnedcounters import other_version
 from .pool import Pool
 from .tapmaps import TAP_MAPS
 
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
 SHARED = ("control", "counters", "totals", "fragments", *EVENT_MAPS, *TAP_MAPS)
-SETS = ("set4", "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
+SET4 = ("set4", "set4_rest")
+SETS = (*SET4, "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
 MAP_SET = (
     "tables", "blocks", "leaves", "leaves4", "rows", "whole_rows", "rules", "expiries",
     "class_rows",
@@ -67,8 +70,11 @@ class MapSet:
 
     @classmethod
     def open(cls, folder: Path, number: int) -> MapSet:
-        """The set pinned as maps-<number>."""
-        maps = {name: Map.open_pinned(folder / f"maps-{number}" / name) for name in MAP_SET}
+        """The set pinned as maps-<number>. Failed when another version pinned it."""
+        pins = folder / f"maps-{number}"
+        if not set(MAP_SET) <= set(bpffs.names(pins)):
+            raise other_version(folder)
+        maps = {name: Map.open_pinned(pins / name) for name in MAP_SET}
         positions = maps["rules"].info.value_size // 4
         one = Sizes(positions=positions)
         sizes = Sizes(
@@ -80,7 +86,7 @@ class MapSet:
             leaves4=maps["leaves4"].info.max_entries // 2,
             prefixes6=maps["src6_0"].info.max_entries,
             class_rows=maps["class_rows"].info.max_entries // 2,
-            set4=maps["set4"].info.max_entries,
+            set4=maps["set4_rest"].info.max_entries,
             set6=maps["set6"].info.max_entries,
         )
         return cls(maps, sizes)
@@ -116,7 +122,13 @@ class MapSet:
             "leaf_mask": s.leaves - 1,
             "leaf4_mask": s.leaves4 - 1,
             "class_mask": s.class_rows - 1,
+            "bucket_mask": buckets(s.set4) - 1,
         }
+
+    @property
+    def addresses(self) -> AddressTable:
+        """The IPv4 addresses of the sets."""
+        return AddressTable(*(self.maps[name] for name in SET4))
 
     @property
     def map_sizes(self) -> dict[str, MapSize]:
@@ -180,18 +192,22 @@ class MapSet:
 
     def grown(self, sizes: Sizes, shared: Mapping[str, Map], copy: int) -> MapSet:
         """Bigger maps that hold the same ruleset, in the copy of the same number, and the same
-        sets. Those maps of the sets that are large enough go on in the new set. Raises Full."""
+        sets. Those maps of the sets that are large enough, and not worn, go on in the new set.
+        Raises Full."""
         tables = self._array("tables", copy, layout.TABLES)[0]
         rows, whole = grown(self._rows(copy), self._whole(copy), tables, self.sizes, sizes)
         sizes = sizes.grown_to(replace(sizes, whole=len(whole)))
         before, after = map_sizes(self.sizes), map_sizes(sizes)
-        kept = {name: self.maps[name] for name in SETS if before[name] == after[name]}
-        bigger, _ = MapSet.create(sizes, shared, kept)
+        stay = {name for name in SETS if before[name] == after[name]}
+        if self.addresses.worn or not stay.issuperset(SET4):
+            stay.difference_update(SET4)
+        bigger, _ = MapSet.create(sizes, shared, {name: self.maps[name] for name in stay})
         try:
             bigger.copy_from(self, copy, rows, whole)
-            for name in SETS:
-                if name not in kept:
-                    _copy_all(self.maps[name], bigger.maps[name])
+            if "set4" not in stay:
+                self.addresses.copy_to(bigger.addresses)
+            for name in {*SETS} - {*SET4} - stay:
+                _copy_all(self.maps[name], bigger.maps[name])
         except BaseException:
             bigger.close()
             raise
@@ -309,7 +325,8 @@ def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
         "expiries": MapSize(max_entries=2 * sizes.positions),
         **{name: MapSize(max_entries=sizes.prefixes6) for name in TRIES},
         "class_rows": MapSize(max_entries=2 * sizes.class_rows),
-        "set4": MapSize(max_entries=sizes.set4),
+        "set4": MapSize(max_entries=buckets(sizes.set4)),
+        "set4_rest": MapSize(max_entries=sizes.set4),
         "set6": MapSize(max_entries=sizes.set6),
         "set4_prefixes": MapSize(max_entries=layout.SET_PREFIXES if sizes.sets else 1),
         "set6_prefixes": MapSize(max_entries=layout.SET_PREFIXES if sizes.sets else 1),

@@ -1,6 +1,7 @@
 """The bitmaps that tell a packet where no set has an entry (the map `occupied`). Pure numpy.
 
-IPv4 has a bit for each /24, IPv6 one for a hash of the /48 (addresses) or of the /32 (prefixes).
+IPv4 prefixes have a bit for each /24, IPv6 has one for a hash of the /48 (addresses) or of the /32
+(prefixes). IPv4 addresses have none: their own table says as quickly that they are not there.
 A set bit may be stale, which costs a packet a lookup; a missing one would cost truth, so bits are
 set before the entry is written and cleared only by building all of them anew.
 """
@@ -11,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from .layout import HASH_FACTOR, OCCUPIED, OCCUPIED_BITS
+from .layout import HASH_FACTOR, OCCUPIED, OCCUPIED_BITS, SHORT6
 from .setentries import Entries, Entry
 
 Array = np.ndarray[Any, Any]
 
+MARKED = ("p4", "v6", "p6")
+"""The kinds that have a bitmap, in the order of enum xw_occupied."""
 _FACTOR = np.uint64(HASH_FACTOR)
 _FULL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _MOST = 1 << OCCUPIED_BITS
@@ -35,40 +38,51 @@ class Occupied:
 
     def add(self, kind: str, entries: Array) -> None:
         """Mark these, in the shape that they have in `setentries.Entries`."""
-        if len(entries):
+        if len(entries) and kind in MARKED:
             getattr(self, f"_add_{kind}")(entries)
+            self._say(MARKED.index(kind))
 
     def add_one(self, entry: Entry) -> None:
         """Mark one entry, without the arrays."""
         if entry.family == 4:
-            kind, shown, bit = ("v4" if entry.exact else "p4"), 24, entry.address >> 8
+            kind, shown, bit = "p4", 24, entry.address >> 8
         else:
             kind, shown = ("v6", 48) if entry.exact else ("p6", 32)
             bit = (entry.address >> (128 - shown)) * HASH_FACTOR % (1 << 64) >> (64 - OCCUPIED_BITS)
+        if entry.family == 4 and entry.exact:
+            return
         if entry.length >= shown:
             self.bits(kind)[bit >> 6] |= np.uint64(1 << (bit & 63))
+            self._say(MARKED.index(kind))
         else:
             one = Entries.from_entries([entry])
             self.add(kind, getattr(one, kind))
 
     def take(self, other: Occupied, kind: str) -> None:
         """The other's bits of a kind in place of these; they hold every entry that there is."""
-        self.bits(kind)[:] = other.bits(kind)
-        if kind == "p6":
-            self._row["short6"] = other._row["short6"]
+        if kind not in MARKED:
+            return
+        at = np.uint64(1 << MARKED.index(kind) | (1 << SHORT6 if kind == "p6" else 0))
+        self._row[kind] = other._row[kind]
+        self._row["kinds"] = (self._row["kinds"] & ~at) | (other._row["kinds"] & at)
 
     @property
     def short(self) -> bool:
         """Whether some IPv6 prefix is shorter than /16: then there are no bits to ask."""
-        return bool(self._row["short6"][0])
+        return self.any(SHORT6)
+
+    def any(self, kind: int) -> bool:
+        """Whether there are, or were, entries of a kind: a place in MARKED, or SHORT6."""
+        return bool(int(self._row["kinds"][0]) >> kind & 1)
 
     def bits(self, kind: str) -> Array:
         """The words of a kind, (OCCUPIED_WORDS,) u8."""
-        words: Array = self._row[_NAMES[kind]][0]
-        return words if kind in ("v6", "p6") else words[:, "vp".index(kind[0])]
+        words: Array = self._row[kind][0]
+        return words
 
-    def _add_v4(self, v4: Array) -> None:
-        _set(self.bits("v4"), v4 >> np.uint32(8))
+    def _say(self, kind: int) -> None:
+        if not self.any(kind):
+            self._row["kinds"] |= np.uint64(1 << kind)
 
     def _add_v6(self, v6: Array) -> None:
         _set(self.bits("v6"), hashed(v6[:, 0] >> np.uint64(16)))
@@ -84,7 +98,7 @@ class Occupied:
     def _add_p6(self, p6: Array) -> None:
         words, length = self.bits("p6"), p6["length"]
         if (length < 16).any():
-            self._row["short6"] = 1
+            self._say(SHORT6)
         first = p6["hi"] >> np.uint64(32)
         _set(words, hashed(first[length >= 32]))
         middle = (length >= 16) & (length < 32)
@@ -95,9 +109,6 @@ class Occupied:
         start = np.repeat(np.cumsum(count) - count, count.astype(np.int64))
         each = np.arange(int(count.sum()), dtype="<u8") - start
         _set(words, hashed(np.repeat(first, count.astype(np.int64)) + each))
-
-
-_NAMES = {"v4": "both4", "p4": "both4", "v6": "exact6", "p6": "prefix6"}
 
 
 def _set(words: Array, bits: Array) -> None:

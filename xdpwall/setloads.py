@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import ruleset, setnames
-from .changes import commit, loaded
+from .changes import commit, loaded, reload_programs
 from .errors import Full, XdpwallError
 from .facade import Author
 from .faults import crash_point
@@ -242,6 +242,12 @@ def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
         for kind in KINDS:
             swept[kind] += getattr(held, kind)
     _rebuild(instance, dataplane, [kind for kind in KINDS if swept[kind] >= REBUILD_AT])
+    if swept["v4"] >= REBUILD_AT:
+        sizes = dataplane.sets.sizes
+        with suppress(Full):  # a worn table is slower, and right
+            dataplane.reserve(
+                set4=sizes.set4, set6=sizes.set6, swap=lambda: reload_programs(instance, dataplane)
+            )
 
 
 def _rebuild(instance: Instance, dataplane: Dataplane, kinds: list[Kind]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .addresstable import AddressTable
 from .kernel.maps import Map
 from .layout import CLASS, OCCUPIED
 from .occupancy import Occupied
@@ -19,7 +20,6 @@ from .setkeys import Kind, address_bytes, prefix_key
 Array = np.ndarray[Any, Any]
 
 _MAPS: Mapping[Kind, str] = {
-    "v4": "set4",
     "v6": "set6",
     "p4": "set4_prefixes",
     "p6": "set6_prefixes",
@@ -35,7 +35,10 @@ class SetMaps:
     """One instance's; `close` belongs to whoever opened the maps."""
 
     def __init__(self, maps: Mapping[str, Map]) -> None:
-        self.of: dict[Kind, Map] = {kind: maps[name] for kind, name in _MAPS.items()}
+        self.of: dict[Kind, Map | AddressTable] = {
+            "v4": AddressTable(maps["set4"], maps["set4_rest"]),
+            **{kind: maps[name] for kind, name in _MAPS.items()},
+        }
         self.classes: Array = np.frombuffer(maps["classes"].mmap(), CLASS)
         self.occupied = Occupied(np.frombuffer(maps["occupied"].mmap(), OCCUPIED, 1))
 
@@ -74,7 +77,7 @@ class SetMaps:
         else:
             self._trie(entry).delete(prefix_key(entry))
 
-    def _trie(self, entry: Entry) -> Map:
+    def _trie(self, entry: Entry) -> Map | AddressTable:
         return self.of["p4" if entry.family == 4 else "p6"]
 
     # -- classes ---------------------------------------------------------------------------------

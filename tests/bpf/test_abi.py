@@ -15,7 +15,7 @@ from xdpwall.dataplane import object_path
 from xdpwall.kernel.objects import read_btf
 
 ROOT = Path(__file__).parents[2]
-HEADER = (ROOT / "bpf" / "xdpwall.h").read_text()
+HEADER = "".join((ROOT / "bpf" / name).read_text() for name in ("xdpwall.h", "xdpwall_sets.h"))
 STRUCTS = {
     "xw_tables": layout.TABLES,
     "xw_count": layout.COUNT,
@@ -56,6 +56,8 @@ CONSTANTS = {
     "XW_OCCUPIED_WORDS": layout.OCCUPIED_WORDS,
     "XW_OCCUPIED_BITS": layout.OCCUPIED_BITS,
     "XW_HASH_FACTOR": layout.HASH_FACTOR,
+    "XW_BUCKET": layout.BUCKET,
+    "XW_BUCKET_GONE": layout.BUCKET_GONE,
     "XW_SRC6_TRIE": layout.SRC6_TRIE,
     "XW_DST6_TRIE": layout.DST6_TRIE,
     "XW_LEAF": layout.LEAF,

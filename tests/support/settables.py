@@ -7,9 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from xdpwall.addresstable import buckets
 from xdpwall.closing import Closing
 from xdpwall.kernel.maps import BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, Map, MapType, create_map
-from xdpwall.layout import OCCUPIED
+from xdpwall.layout import BUCKET, OCCUPIED
+from xdpwall.occupancy import MARKED
 from xdpwall.prefixindex import PrefixIndex, keys_of
 from xdpwall.setbulk import BulkTables, Other
 from xdpwall.setclasses import Classes
@@ -27,7 +29,8 @@ def make_maps(set4: int = 4096, set6: int = 4096, tries: int = 1 << 20) -> dict[
     """Maps as bpf/maps.h has them."""
     lazy, mapped = BPF_F_NO_PREALLOC, BPF_F_MMAPABLE
     return {
-        "set4": create_map(MapType.HASH, "set4", 4, 4, set4, lazy),
+        "set4": create_map(MapType.ARRAY, "set4", 4, 8 * BUCKET, buckets(set4), mapped),
+        "set4_rest": create_map(MapType.HASH, "set4_rest", 4, 4, set4, lazy),
         "set6": create_map(MapType.HASH, "set6", 16, 4, set6, lazy),
         "set4_prefixes": create_map(MapType.LPM_TRIE, "set4_prefixes", 8, 8, tries, lazy),
         "set6_prefixes": create_map(MapType.LPM_TRIE, "set6_prefixes", 20, 8, tries, lazy),
@@ -148,6 +151,10 @@ def in_kernel(maps: SetMaps, classes: Classes, address: Entry, now: int) -> set[
 
 
 def _occupied(maps: SetMaps, kind: Kind, address: Entry) -> bool:
+    if kind == "v4":
+        return True
+    if not maps.occupied.any(MARKED.index(kind)):
+        return False
     words = maps.occupied.bits(kind)
     if address.family == 4:
         bit = address.address >> 8

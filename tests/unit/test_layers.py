@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "xdpwall"
 
 ACTING = {
-    "advice", "applying", "attach", "attachments", "attachmentviews", "background", "changes", "dataplane",
+    "addresstable", "advice", "applying", "attach", "attachments", "attachmentviews", "background", "changes", "dataplane",
     "doctor", "doctorlinks", "eventnames", "eventreader", "instance", "interfaces", "lock", "mapset", "metrics", "namespace", "orphans", "pins",
     "percpu", "pinnedcounters", "places", "quicklist", "reader", "recovery", "restoring", "setbulk", "setchanges",
     "setengine", "setexpiry", "setfacade", "setloads", "setmaps", "settables", "settling", "setviews",

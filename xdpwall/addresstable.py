@@ -1,0 +1,181 @@
+"""The IPv4 addresses of the sets in the kernel: one hash, of buckets and of what they had no room for.
+
+A bucket is eight words in one cache line: class << 32 | address (as packets have it). Packets read
+it from the front up to the address or the first word of zeros, and look among the rest when all
+eight are in use. One word is written at a time and whoever looks meanwhile sees the old one or the
+new, so that every address is found throughout, because
+- words are filled from the front and go back to zero only from the back, and only while one is zero;
+- one that is taken out further in front leaves BUCKET_GONE behind, for another address to replace;
+- an address goes to the rest only when its bucket is full, and a full bucket never has a word of
+  zeros again: it takes a copy of the table (`worn`) to get rid of what was taken out of it.
+Maps have twice as many words as addresses, so that of a full one less than a hundredth is in the
+rest (the tail of a Poisson distribution with mean 4 past 8).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .kernel.maps import Map
+from .layout import BUCKET, BUCKET_GONE, HASH_FACTOR
+
+Array = np.ndarray[Any, Any]
+
+_GONE = np.uint64(BUCKET_GONE)
+_ADDRESS = 0xFFFFFFFF
+_CLASS = 0xFFFF
+_PIECE = 1 << 16
+"""Addresses that are worked on at once: what numpy makes of them stays in the processor's cache."""
+
+
+def buckets(addresses: int) -> int:
+    """How many there are in maps for so many addresses, a power of two."""
+    return max(1, 2 * addresses // BUCKET)
+
+
+class AddressTable:
+    """Keys are four bytes in network order and values a u32, the class, as in a map of the kernel."""
+
+    def __init__(self, table: Map, rest: Map) -> None:
+        self._words: Array = np.frombuffer(table.mmap(), "<u8").reshape(-1, BUCKET)
+        self._mask = len(self._words) - 1
+        self._rest = rest
+
+    # -- one address -----------------------------------------------------------------------------
+    def lookup(self, key: bytes) -> bytes | None:
+        """The value, or None."""
+        bucket, address = self._bucket(key)
+        for word in bucket.tolist():
+            if word & _ADDRESS == address and word:
+                return None if word & BUCKET_GONE else (word >> 32).to_bytes(4, "little")
+            if not word:
+                return None
+        return self._rest.lookup(key)
+
+    def update(self, key: bytes, value: bytes) -> None:
+        """Write one. Full."""
+        bucket, address = self._bucket(key)
+        words = bucket.tolist()
+        word = int.from_bytes(value, "little") << 32 | address
+        place = _place(words, address)
+        if place is None:
+            place = next((i for i, w in enumerate(words) if w & BUCKET_GONE or not w), None)
+            # Of a full bucket it may be among the rest.
+            if place is None or (words[-1] and self._rest.lookup(key) is not None):
+                self._rest.update(key, value)
+                return
+        bucket[place] = word
+
+    def delete(self, key: bytes) -> bool:
+        """Take one out; False when it was not there."""
+        bucket, address = self._bucket(key)
+        words = bucket.tolist()
+        place = _place(words, address)
+        if place is None:
+            return bool(words[-1]) and self._rest.delete(key)
+        was = words[place]
+        bucket[place] = words[place] = address | BUCKET_GONE
+        if not words[-1]:
+            for i in range(BUCKET - 1, -1, -1):
+                if words[i] and not words[i] & BUCKET_GONE:
+                    break
+                bucket[i] = 0
+        return not was & BUCKET_GONE
+
+    def _bucket(self, key: bytes) -> tuple[Array, int]:
+        address = int.from_bytes(key, "little")
+        return self._words[(address * HASH_FACTOR >> 32) & self._mask], address
+
+    # -- many ------------------------------------------------------------------------------------
+    def update_batch(self, keys: Array, values: Array, count: int) -> None:
+        """Write `count` different ones: keys (count, 4) u1, values (count, 4) u1. After Full, some
+        may have been written."""
+        addresses, classes = _column(keys), _column(values)
+        for start in range(0, count, _PIECE):
+            piece = slice(start, start + _PIECE)
+            self._write(addresses[piece], classes[piece].astype("<u8") << np.uint64(32))
+
+    def delete_batch(self, keys: Array, count: int) -> None:
+        """Take these out, if they are there."""
+        addresses = _column(keys)
+        for start in range(0, count, _PIECE):
+            some = addresses[start : start + _PIECE]
+            at = self._places(some)
+            there = self._words[at]
+            found, column = _match(there, some)
+            self._words[at[found], column[found]] = some[found] | _GONE
+            rest = some[~found & (there[:, -1] != 0)]
+            if len(rest):
+                self._rest.delete_batch(_bytes(rest), len(rest))
+
+    def lookup_batch(self) -> tuple[Array, Array]:
+        """All of it: keys (n, 4) and values (n, 4), u1."""
+        words = self._words.reshape(-1)
+        words = words[(words != 0) & (words < _GONE)]
+        keys, values = self._rest.lookup_batch()
+        here = _bytes(words.astype("<u4")), _bytes((words >> np.uint64(32)).astype("<u4"))
+        return np.concatenate([here[0], keys]), np.concatenate([here[1], values])
+
+    def copy_to(self, other: AddressTable) -> None:
+        """Everything into a table that is empty."""
+        keys, values = self.lookup_batch()
+        other.update_batch(keys, values, len(keys))
+
+    @property
+    def worn(self) -> bool:
+        """Is more than an eighth of it words of what was taken out? A packet looks behind those of
+        a full bucket for nothing, until the table is copied."""
+        return 8 * int((self._words >= _GONE).sum()) > self._words.size
+
+    # -- inside ----------------------------------------------------------------------------------
+    def _places(self, addresses: Array) -> Array:
+        product = addresses.astype("<u8") * np.uint64(HASH_FACTOR)
+        return (product >> np.uint64(32) & np.uint64(self._mask)).astype(np.int64)
+
+    def _write(self, addresses: Array, classes: Array) -> None:
+        at = self._places(addresses)
+        order = np.argsort(at, kind="stable")
+        at, addresses = at[order], addresses[order]
+        new = classes[order] | addresses
+        there = self._words[at]
+        found, column = _match(there, addresses)
+        self._words[at[found], column[found]] = new[found]
+        # Those of one bucket stand one after the other: the first takes its first word of zeros.
+        at, new, addresses, there = (part[~found] for part in (at, new, addresses, there))
+        rank = np.arange(len(at))
+        rank -= np.searchsorted(at, at)
+        column = (there != 0).sum(axis=1) + rank
+        fits = column < BUCKET
+        self._words[at[fits], column[fits]] = new[fits]
+        rest = addresses[~fits]
+        gone = (there[~fits] >= _GONE).any(axis=1)
+        for address, word in zip(rest[gone].tolist(), new[~fits][gone].tolist(), strict=True):
+            self.update(address.to_bytes(4, "little"), (word >> 32).to_bytes(4, "little"))
+        values = (new[~fits][~gone] >> np.uint64(32)).astype("<u4")
+        self._rest.update_batch(_bytes(rest[~gone]), _bytes(values), len(values))
+
+
+def _place(words: list[int], address: int) -> int | None:
+    """Where the address is or was."""
+    for i, word in enumerate(words):
+        if word & _ADDRESS == address and word:
+            return i
+    return None
+
+
+def _match(there: Array, addresses: Array) -> tuple[Array, Array]:
+    """Whether each address is or was in its bucket, (n, BUCKET) u8, and in which word."""
+    same = (there.astype("<u4") == addresses[:, None]) & (there != 0)
+    return same.any(axis=1), same.argmax(axis=1)
+
+
+def _column(rows: Array) -> Array:
+    numbers: Array = np.ascontiguousarray(rows).view("<u4").reshape(-1)
+    return numbers
+
+
+def _bytes(numbers: Array) -> Array:
+    rows: Array = np.ascontiguousarray(numbers).view("u1").reshape(-1, 4)
+    return rows
