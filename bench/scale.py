@@ -7,11 +7,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from pathlib import Path
 from statistics import median
 
+from xdpwall.addresstable import AddressTable
 from xdpwall.dataplane import Dataplane
 from xdpwall.errors import XdpwallError
+from xdpwall.kernel.bpffs import numbered
 from xdpwall.kernel.maps import Map
+from xdpwall.mapset import SET4
 from xdpwall.model import MAX_RULES, Ruleset
 
 from .changes import IFACE, PAUSE, TIMES, burst, repeated, ruleset
@@ -73,7 +77,8 @@ def _set(instance: Instance, size: int, found: Scale) -> None:
         firewall.apply(Ruleset.parse({"version": 1, "rules": [{"text": RULE}]}))
     strangers = [str(IPv4Address((240 << 24) + n)) for n in range(5 * TIMES + 256)]
     with instance.service() as service:
-        spaced = [_spaced(instance, service, *strangers[n : n + 2]) for n in range(0, 2 * TIMES, 2)]
+        watch = _Watch(instance.settings.bpffs)
+        spaced = [_spaced(watch, service, *strangers[n : n + 2]) for n in range(0, 2 * TIMES, 2)]
         found.entry_live[size] = median(live for live, _ in spaced)
         found.entry[size] = median(answered for _, answered in spaced)
         at_once = strangers[2 * TIMES : 3 * TIMES]
@@ -91,16 +96,25 @@ def _set(instance: Instance, size: int, found: Scale) -> None:
     instance.space.run("nft", "delete", "table", "netdev", "bench")
 
 
-def _holds(instance: Instance, key: bytes) -> bool:
-    """Has the kernel this address in its table, which may have been replaced by a larger one?"""
-    pins = instance.settings.bpffs
-    newest = max(int(path.name[5:]) for path in pins.glob("maps-[0-9]*"))
-    with suppress(XdpwallError), Map.open_pinned(pins / f"maps-{newest}" / "set4") as table:
-        return table.lookup(key) is not None
-    return False
+class _Watch:
+    """The kernel's table of addresses, which may be replaced by a larger one."""
+
+    def __init__(self, pins: Path) -> None:
+        self._pins, self._number = pins, 0
+        self._table: AddressTable | None = None
+
+    def holds(self, key: bytes) -> bool:
+        """Is this address in it?"""
+        newest = max(numbered(self._pins, "maps-"))
+        if newest != self._number:
+            with suppress(XdpwallError):  # it is just being made
+                folder = self._pins / f"maps-{newest}"
+                self._table = AddressTable(*(Map.open_pinned(folder / name) for name in SET4))
+                self._number = newest
+        return self._table is not None and self._table.lookup(key) is not None
 
 
-def _spaced(instance: Instance, service: Service, one: str, other: str) -> tuple[float, float]:
+def _spaced(watch: _Watch, service: Service, one: str, other: str) -> tuple[float, float]:
     """(live, answered), of two requests, as for a rule."""
     time.sleep(PAUSE)
     answered = _add(service, one)
@@ -110,7 +124,7 @@ def _spaced(instance: Instance, service: Service, one: str, other: str) -> tuple
         "POST",
         f"/sets/{NAME}/entries",
         {"add": [other]},
-        live=lambda: _holds(instance, key),
+        live=lambda: watch.holds(key),
         rest=answered / 2,
     )
     return timed.live, answered

@@ -14,6 +14,7 @@ from tests.support.ping import ping
 from xdpwall.dataplane import Dataplane
 from xdpwall.firewall import Firewall
 from xdpwall.model import Rule
+from xdpwall.setmaps import SetMaps
 from xdpwall.settings import Settings
 from xdpwall.store import Store
 
@@ -44,6 +45,12 @@ Step = tuple[str, list[Any], dict[str, Any]]
 def step(method: str, *args: Any, **named: Any) -> Step:
     """One call on the facade, for another process; rules as text or objects."""
     return method, list(args), named
+
+
+def in_kernel(dataplane: Dataplane) -> dict[str, int]:
+    """How many addresses and prefixes of sets the kernel holds, by kind."""
+    tables = SetMaps(dataplane.sets.maps).of
+    return {kind: len(table.lookup_batch()[0]) for kind, table in tables.items()}
 
 
 class Site:
