@@ -9,6 +9,7 @@ from statistics import median
 from . import loading
 from .packetaims import packet_aims
 from .result import Result
+from .speed import at_this_speed, of_processes
 
 HELP = 0.25
 LIST = 0.4
@@ -32,6 +33,8 @@ class Aim:
     found: str
     wanted: str
     met: bool
+    here: str = ""
+    """What would be wanted at this machine's speed (speed.py), where the aim is one of ns or ms."""
 
 
 def aims(result: Result) -> list[Aim]:
@@ -49,15 +52,16 @@ def _changes(result: Result) -> Iterator[Aim]:
     changes = result.changes
     if changes is None:
         return
+    speed = of_processes(changes)
     for count, limit in REST.items():
         if count in changes.live:
             what = f"one more rule by REST, in the kernel, beside {count:,}"
-            yield _under(what, changes.live[count], limit, "s")
+            yield _under(what, changes.live[count], limit, "s", speed)
         if count in changes.rest and count in changes.nft:
             what = f"one more rule by REST, answered, beside {count:,}"
             yield _below(what, changes.rest[count], changes.nft[count], "`nft add rule`")
     if 10_000 in changes.apply:
-        yield _under("apply 10,000 rules, in process", changes.apply[10_000], APPLY, "s")
+        yield _under("apply 10,000 rules, in process", changes.apply[10_000], APPLY, "s", speed)
 
 
 def _scale(result: Result) -> Iterator[Aim]:
@@ -68,7 +72,7 @@ def _scale(result: Result) -> Iterator[Aim]:
     yield _under(what, scale.counters, COUNTERS, "s")
     for size, seconds in scale.entry_live.items():
         what = f"one more entry by REST, in the kernel, beside {size:,}"
-        yield _under(what, seconds, ENTRY, "s")
+        yield _under(what, seconds, ENTRY, "s", of_processes(result.changes))
 
 
 def _loading(result: Result) -> Iterator[Aim]:
@@ -102,10 +106,11 @@ def _commands(result: Result) -> Iterator[Aim]:
             yield _under("maps of 10 rules", memory.bytes, MEMORY, "B")
 
 
-def _under(what: str, found: float, limit: float, unit: str) -> Aim:
+def _under(what: str, found: float, limit: float, unit: str, speed: float | None = None) -> Aim:
     if unit == "B":
         return Aim(what, f"{found / 1e6:.1f} MB", f"under {limit / 1e6:.0f} MB", found < limit)
-    return Aim(what, duration(found), f"under {duration(limit)}", found < limit)
+    here = at_this_speed(found, limit, speed, duration)
+    return Aim(what, duration(found), f"under {duration(limit)}", found < limit, here)
 
 
 def _below(what: str, found: float, peer: float, name: str) -> Aim:

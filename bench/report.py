@@ -18,8 +18,9 @@ def markdown(result: Result) -> str:
     """The whole report, headings of the second level; parts that were not measured are left out."""
     parts = [_machine(result)]
     if found := aims(result):
-        rows = [(a.what, a.found, a.wanted, "met" if a.met else "MISSED") for a in found]
-        parts.append("## Aims\n\n" + table(("Aim", "found", "wanted", ""), rows))
+        rows = [(a.what, a.found, a.wanted, "met" if a.met else "MISSED", a.here) for a in found]
+        head = ("Aim", "found", "wanted", "", "at this machine's speed")
+        parts.append("## Aims\n\n" + table(head, rows))
     kinds = {cell.what for cell in result.times}
     if "hosts" in kinds:
         parts.append("## A packet and rules\n\n" + rules_table(result.times))

@@ -128,6 +128,20 @@ def test_a_slow_case_misses_its_aim(cell: Cell, ns: float, wanted: list[str]) ->
     assert missed(slowed(cell, ns)) == wanted
 
 
+def test_aims_of_another_machine_are_told_at_this_ones_speed() -> None:
+    rule = Cell(PEER, "xdp", "ipv4", "hosts", 1, "first")
+    stream = dataclasses.replace(rule, case="random", path="wire")
+    slow = {**times(), rule: [210, 210], stream: [302, 302], WIRE: [260, 280]}
+    changes = Changes(live={1_000: 0.0061}, apply={10_000: 1.6}, nft_apply={10_000: 0.54})
+    here = {aim.what: (aim.met, aim.here) for aim in aims(result(times=slow, changes=changes))}
+    assert here["10,000 rules (acl) over the veth, over a bare drop"] == (False, "142 ns: met")
+    assert here["one more rule by REST, in the kernel, beside 1,000"] == (False, "12.0 ms: met")
+    assert here["apply 10,000 rules, in process"] == (False, "1.50 s: MISSED")
+    assert here["1 rule"] == (True, "")
+    assert {aim.here for aim in aims(result(times=times()))} >= {"", "95 ns: met"}
+    assert "142 ns: met |" in markdown(result(times=slow))
+
+
 def test_a_slow_change_misses_its_limit_and_the_peer() -> None:
     slow = Changes(
         live={10_000: 0.011}, rest={10_000: 0.012}, nft={10_000: 0.0037}, apply={10_000: 0.5}
