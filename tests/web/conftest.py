@@ -131,7 +131,9 @@ def host(running: Host) -> Host:
 def browser(running: Host) -> Iterator[Browser]:
     with running.space.inside():  # Whatever the browser starts stays in this namespace.
         playwright = sync_playwright().start()
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=FLAGS, timeout=PATIENCE_MS
+        )
     expect.set_options(timeout=PATIENCE_MS)
     yield browser
     browser.close()
@@ -153,6 +155,7 @@ class Window:
     @classmethod
     def of(cls, context: BrowserContext, faults: Faults) -> Window:
         context.add_init_script(_WATCH)
+        context.set_default_timeout(PATIENCE_MS)
         window = cls(context.new_page(), faults)
         window.page.on("console", lambda message: window.faults.hear(message))
         window.page.on("pageerror", lambda error: window.faults.found.append(f"uncaught: {error}"))
