@@ -3,32 +3,23 @@
 #ifndef XDPWALL_QUICK_H
 #define XDPWALL_QUICK_H
 
-/* Rules on certain fields, of which there are few: their rows are one word. */
-static __always_inline int by_few(const struct xw_tables *t, struct packet *p, __u32 copy,
-				  const __u32 fields)
+static __always_inline struct shape rules_on(const __u32 fields, __u32 positions_known, __u32 row)
 {
-	struct shape s = {
+	return (struct shape){
 	    .features = fields,
-	    .positions = 64,
+	    .positions = positions_known,
 	    .segment_words = 1,
-	    .row_bytes = 8,
+	    .row_bytes = row,
 	    .known = true,
 	};
-
-	return by_rules(t, p, copy, s);
 }
 
-/* More of them: their rows are plain, or packed with segments of one word or of four. */
+/* More rules on certain fields than a word holds: their rows are plain, or packed with segments of
+ * one word or of four. */
 static __always_inline int by_more(const struct xw_tables *t, struct packet *p, __u32 copy,
 				   const __u32 fields)
 {
-	struct shape s = {
-	    .features = fields,
-	    .positions = positions,
-	    .segment_words = 1,
-	    .row_bytes = row_bytes,
-	    .known = true,
-	};
+	struct shape s = rules_on(fields, positions, row_bytes);
 
 	if (!packed)
 		return by_rules(t, p, copy, s);
@@ -40,14 +31,15 @@ static __always_inline int by_more(const struct xw_tables *t, struct packet *p, 
 	return by_rules(t, p, copy, s);
 }
 
-/* Jumps reach 32,767 instructions, so that there is room for some more kinds and not for all. */
+/* Few rules have rows of one word, which is eight bytes.
+ * Jumps reach 32,767 instructions, so that there is room for some more kinds and not for all. */
 static __always_inline int by_kind(const struct xw_tables *t, struct packet *p, __u32 copy)
 {
 	const __u32 fields = features & ~XW_RULES;
 
 #define FEW(kind)                                                                                  \
 	if (fields == (kind) && positions == 64)                                                   \
-	return by_few(t, p, copy, XW_RULES | (kind))
+	return by_rules(t, p, copy, rules_on(XW_RULES | (kind), 64, 8))
 #define MORE(kind)                                                                                 \
 	FEW(kind);                                                                                 \
 	if (fields == (kind) && positions > 64)                                                    \

@@ -40,11 +40,6 @@ struct found {
 	__u64 whole_mask;
 };
 
-static __always_inline __u32 uses(const struct found *f, const __u32 some)
-{
-	return with(f->shape, some);
-}
-
 /* In 64 bits, behind a barrier: Linux 6.1's verifier loses the bounds of a product of 32. */
 static __always_inline const __u64 *row_at(const struct found *f, __u32 number_of)
 {
@@ -80,9 +75,9 @@ static __always_inline __u64 address_summary(const struct found *f, const enum g
 {
 	__u64 some = f->row[group][k];
 
-	if (uses(f, group == G_SRC ? XW_SRC_SET : XW_DST_SET)) {
+	if (with(f->shape, group == G_SRC ? XW_SRC_SET : XW_DST_SET)) {
 		some |= set_row(f, group, 1)[k] | set_row(f, group, 2)[k];
-		if (uses(f, XW_NEGATED_SET))
+		if (with(f->shape, XW_NEGATED_SET))
 			some |= set_row(f, group, 3)[k];
 	}
 	return some;
@@ -93,19 +88,19 @@ static __always_inline __u64 summary(const struct found *f, __u32 k)
 {
 	__u64 some = f->row[G_WHAT][k];
 
-	if (uses(f, RARE_FEATURES)) {
-		if (uses(f, XW_WHERE))
+	if (with(f->shape, RARE_FEATURES)) {
+		if (with(f->shape, XW_WHERE))
 			some &= f->row[G_WHERE][k];
-		if (uses(f, XW_HEADER))
+		if (with(f->shape, XW_HEADER))
 			some &= f->row[G_HEADER][k];
-		if (uses(f, XW_SPORT))
+		if (with(f->shape, XW_SPORT))
 			some &= f->row[G_SPORT][k];
 	}
-	if (uses(f, XW_DPORT))
+	if (with(f->shape, XW_DPORT))
 		some &= f->row[G_DPORT][k];
-	if (uses(f, SRC_FEATURES))
+	if (with(f->shape, SRC_FEATURES))
 		some &= address_summary(f, G_SRC, k);
-	if (uses(f, DST_FEATURES))
+	if (with(f->shape, DST_FEATURES))
 		some &= address_summary(f, G_DST, k);
 	return some;
 }
@@ -132,13 +127,13 @@ static __always_inline __u32 words_in(const struct found *f, __u32 segment)
 	if (count == 1)
 		return 1;
 	k = XW_PATTERNS + (first >> 6 & (XW_AGGREGATES - 1));
-	if (uses(f, SRC_FEATURES))
+	if (with(f->shape, SRC_FEATURES))
 		some = address_summary(f, G_SRC, k);
-	if (uses(f, DST_FEATURES))
+	if (with(f->shape, DST_FEATURES))
 		some &= address_summary(f, G_DST, k);
-	if (uses(f, XW_DPORT))
+	if (with(f->shape, XW_DPORT))
 		some &= f->row[G_DPORT][k];
-	else if (!uses(f, SRC_FEATURES | DST_FEATURES))
+	else if (!with(f->shape, SRC_FEATURES | DST_FEATURES))
 		some = summary(f, k);
 	return some >> (first & 63) & ((1 << count) - 1);
 }
@@ -194,10 +189,10 @@ static __always_inline __u64 address_word(const struct found *f, const enum grou
 {
 	__u64 word = word_of(f, f->row[group], at), in;
 
-	if (!uses(f, group == G_SRC ? XW_SRC_SET : XW_DST_SET))
+	if (!with(f->shape, group == G_SRC ? XW_SRC_SET : XW_DST_SET))
 		return word;
 	in = word_of(f, set_row(f, group, 1), at) | word_of(f, set_row(f, group, 2), at);
-	if (uses(f, XW_NEGATED_SET))
+	if (with(f->shape, XW_NEGATED_SET))
 		in ^= word_of(f, set_row(f, group, 3), at);
 	return word | in;
 }
@@ -213,19 +208,19 @@ static __always_inline __u64 words_of(const struct found *f, __u32 i)
 
 	barrier_var(at.each);
 	word = whole_word(f, f->row[G_WHAT], &at);
-	if (uses(f, RARE_FEATURES)) {
-		if (uses(f, XW_WHERE))
+	if (with(f->shape, RARE_FEATURES)) {
+		if (with(f->shape, XW_WHERE))
 			word &= whole_word(f, f->row[G_WHERE], &at);
-		if (uses(f, XW_HEADER))
+		if (with(f->shape, XW_HEADER))
 			word &= whole_word(f, f->row[G_HEADER], &at);
-		if (uses(f, XW_SPORT))
+		if (with(f->shape, XW_SPORT))
 			word &= word_of(f, f->row[G_SPORT], &at);
 	}
-	if (uses(f, XW_DPORT))
+	if (with(f->shape, XW_DPORT))
 		word &= word_of(f, f->row[G_DPORT], &at);
-	if (uses(f, SRC_FEATURES))
+	if (with(f->shape, SRC_FEATURES))
 		word &= address_word(f, G_SRC, &at);
-	if (uses(f, DST_FEATURES))
+	if (with(f->shape, DST_FEATURES))
 		word &= address_word(f, G_DST, &at);
 	return word;
 }
