@@ -43,6 +43,11 @@ def sets_of(columns: Columns, name: Name) -> Sequence[tuple[bool, str] | None]:
     return columns.values(f"{name}_set")
 
 
+def fields_of(name: Name) -> tuple[str, str]:
+    """The fields by which a rule is about source or destination."""
+    return name, f"{name}_set"
+
+
 def free_of(columns: Columns, name: Name) -> Array:
     """The rules that do not name the field."""
     answer: Array = columns.free(name) & columns.free(f"{name}_set")
@@ -55,6 +60,7 @@ class Hidden(Group):
 
     def __init__(self, g: Compiled, columns: Columns, name: Name) -> None:
         self._name: Name = name
+        self.fields = fields_of(name)
         g.tables[f"{name}_hidden"] = g.rows.count
         g.add_group(self, columns)
 
@@ -80,6 +86,7 @@ class Prefixes(Group):
 
     def __init__(self, g: Compiled, columns: Columns, name: Name, family: Literal[4, 6]) -> None:
         self._name: Name = name
+        self.fields = fields_of(name)
         self.family: Literal[4, 6] = family
         self.width = 32 if family == 4 else 128
         self.in_trie = False
@@ -187,6 +194,8 @@ class Prefixes(Group):
             if self.family == 6:
                 g.tables[f"{self._name}6_row"] = self.outside
                 g.touched.tables.add(f"{self._name}6_row")
+        if not self.concerns(columns):
+            return
         for address, length in sorted(self._new(columns), key=lambda prefix: prefix[1]):
             parent = self._parent(address, length)
             row = g.copy_row(parent)
@@ -248,6 +257,7 @@ class Sets(Group):
 
     def __init__(self, g: Compiled, columns: Columns, name: Name, world: SetWorld) -> None:
         self._name: Name = name
+        self.fields = fields_of(name)
         self._world = world
         naming = [value for value in sets_of(columns, name) if value is not None]
         self.used = bool(naming)
@@ -274,6 +284,10 @@ class Sets(Group):
         if g.tables[field] == NO_ROW and free_of(columns, self._name).any():
             g.tables[field] = self._unlisted
             g.touched.tables.add(field)
+
+    def concerns(self, columns: Columns) -> bool:
+        # The row of negated sets has those rules alone.
+        return self._negated or super().concerns(columns)
 
     def satisfied(self, columns: Columns) -> Array:
         c = columns

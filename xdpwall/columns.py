@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -92,7 +93,16 @@ class Columns:
         ]
         self._table: dict[str, Array] = {}
         self.drop = np.array([e.action is Action.DROP for e in entries], dtype=bool)
-        self.any_frame = self.different("ethertype").each(lambda v: v == "any", False, bool)
+
+    @functools.cached_property
+    def named(self) -> frozenset[str]:
+        """The fields that some rule names."""
+        return frozenset(n for n, of in self._values.items() if of.count(None) < len(of))
+
+    @functools.cached_property
+    def any_frame(self) -> Array:
+        """The rules about all frames, whatever they are: bool."""
+        return np.array([v == "any" for v in self._values["ethertype"]], dtype=bool)
 
     def values(self, name: str) -> Sequence[Any]:
         """A field of the rules' matches, as it is there."""

@@ -48,13 +48,15 @@ def apply(g: Compiled, edit: Edit) -> bool:
         return g.pack_touched()
     for group in g.groups:
         group.prepare(g, columns)
-    chosen = [(group.rows, group.satisfied(columns)) for group in g.groups]
+    every = [group.rows for group in g.groups if not group.concerns(columns)]
+    concerned = [group for group in g.groups if group.concerns(columns)]
+    some = [(group.rows, group.satisfied(columns)) for group in concerned]
     for n, entry in enumerate(edit.new):
         position = _place(g, edit.at + n)
         g.positions.insert(edit.at + n, position)
         g.entries.insert(edit.at + n, entry)
-        rows = np.concatenate([rows[found[:, n]] for rows, found in chosen])
-        g.place(columns, n, position, rows)
+        rows = np.concatenate([*every, *(rows[found[:, n]] for rows, found in some)])
+        g.place(entry, position, rows)
     return g.pack_touched()
 
 
@@ -65,10 +67,10 @@ def _fits(g: Compiled, edit: Edit, columns: Columns) -> bool:
     # Classes that only rules which are gone told apart stay until then.
     if g.stale > len(g.entries) // 2 + layout.MIN_POSITIONS:
         return False
-    if deciding(edit.new) & ~g.features:
-        return False
     # A field that no rule has named so far has no rows to join.
-    return all(group.admits(columns) for group in g.groups) and not _named(columns) & ~g.features
+    if deciding(edit.new) | _named(columns) not in g.features:
+        return False
+    return all(group.admits(columns) for group in g.groups if group.concerns(columns))
 
 
 def used(g: Compiled) -> Feature:
@@ -81,7 +83,7 @@ def _named(columns: Columns) -> Feature:
     """The fields that some rule names."""
     found = Feature(0)
     for names, feature in _FEATURES:
-        if any(value is not None for name in names for value in columns.values(name)):
+        if not columns.named.isdisjoint(names):
             found |= feature
     return found
 

@@ -7,7 +7,7 @@ each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +17,7 @@ from .columns import Columns, Entry
 from .layout import Array, Feature, Sizes
 from .marks import Marks
 from .packing import KernelRows, kernel_rows
-from .patterns import masks, patterns_of, telling
+from .patterns import masks, pattern_of, telling
 from .pool import Pool
 
 __all__ = ["NO_ROW", "Columns", "Compiled", "Entry", "Place", "SetWorld", "Touched"]
@@ -78,9 +78,15 @@ class Group:
     """The rows of one group of fields. `rows` are their numbers, shape (k,)."""
 
     rows: Array
+    fields: Collection[str] = ()
+    """Of Match. A rule that names none of them is in all rows."""
     alike = True
     """Rows are packed; else whole, and made before those of groups whose rows are alike. bpf/rows.h
     reads either kind in its own way."""
+
+    def concerns(self, columns: Columns) -> bool:
+        """Is some of these rules not simply in all rows?"""
+        return not columns.named.isdisjoint(self.fields)
 
     def satisfied(self, columns: Columns) -> Array:
         """Which rules each row's packets satisfy: bool, shape (k, n)."""
@@ -92,7 +98,8 @@ class Group:
         raise NotImplementedError
 
     def prepare(self, g: Compiled, columns: Columns) -> None:
-        """Make the classes that a rule needs, as parts of those that there are."""
+        """Make the classes that a rule needs, as parts of those that there are; also asked where
+        the rules do not concern the group."""
 
 
 def spread(count: int, positions: int) -> list[int]:
@@ -132,9 +139,9 @@ class Compiled:
         self.features = Feature(0)
         self.groups: list[Group] = []
         self.touched = Touched()
-        self._columns: set[int] = set()
+        self._columns: dict[int, int] = {}
         self._fresh: dict[int, int] = {}
-        """What pack_touched() is to follow: columns of the rows' words, and rows."""
+        """What pack_touched() is to follow: bits by column of the rows' words, and rows."""
         self.kernel_rows: KernelRows
         """What the kernel gets of `rows`, once pack() is called."""
         self.basis: object = None
@@ -194,10 +201,11 @@ class Compiled:
 
     # -- the kernel's form of the rows -----------------------------------------------------------
 
-    def set_patterns(self, columns: Columns) -> None:
+    def set_patterns(self) -> None:
         """Find what tells the rules, all of `entries`, apart."""
-        self._telling = telling(columns)
-        self._patterns[self.positions] = patterns_of(columns, self._telling)
+        matches = [entry.match for entry in self.entries]
+        self._telling = telling(matches)
+        self._patterns[self.positions] = [pattern_of(m, self._telling) for m in matches]
 
     def pack(self) -> None:
         """Make `kernel_rows`, when all rows are written."""
@@ -207,13 +215,11 @@ class Compiled:
 
     def pack_touched(self) -> bool:
         """Bring them up to date; False when the generation had better be compiled anew."""
-        touched, kernel = self.touched, self.kernel_rows
-        patterns = masks(self._patterns)
+        kernel, of = self.kernel_rows, self._patterns
+        kernel.written, kernel.written_whole = self.touched.rows, self.touched.whole
+        patterns = {word: masks(of[64 * word :][:64])[:, 0] for word in self._columns}
         done = kernel.update(self.rows.data, self._columns, self._fresh, patterns)
-        touched.rows = touched.rows.both(kernel.written)
-        touched.whole = touched.whole.both(kernel.written_whole)
-        kernel.written, kernel.written_whole = Marks(), Marks()
-        self._columns, self._fresh = set(), {}
+        self._columns, self._fresh = {}, {}
         return done
 
     def widen(self, positions: int) -> None:
@@ -230,21 +236,23 @@ class Compiled:
 
     # -- columns of bits, for delta.py -----------------------------------------------------------
 
-    def place(self, columns: Columns, n: int, position: int, rows: Array) -> None:
-        """Rule `n` of `columns` at a free position; `rows` are the numbers of those it is in."""
-        entry = columns.entries[n]
+    def place(self, entry: Entry, position: int, rows: Array) -> None:
+        """A rule at a free position; `rows` are the numbers of those it is in."""
         self.rules[position] = (entry.slot, entry.kernel_action, entry.expires)
-        self._patterns[position] = patterns_of(columns, self._telling)[n]
+        self._patterns[position] = pattern_of(entry.match, self._telling)
         column = self.rows.data[:, position // 64]
         column[rows] |= np.uint64(1 << position % 64)
-        self._columns.add(position // 64)
-        self.touched.positions.add(position)
+        self._touch(position)
 
     def clear(self, position: int) -> None:
         """One rule out of every row."""
         self.rows.data[:, position // 64] &= np.uint64(~(1 << position % 64) & (1 << 64) - 1)
         self.rules[position] = 0
-        self._columns.add(position // 64)
+        self._touch(position)
+
+    def _touch(self, position: int) -> None:
+        word = position // 64
+        self._columns[word] = self._columns.get(word, 0) | 1 << position % 64
         self.touched.positions.add(position)
 
     def shift(self, low: int, high: int, step: int) -> None:
@@ -270,7 +278,7 @@ class Compiled:
         moved &= taken
         part &= stay
         part |= moved
-        self._columns.update(range(w0, w1 + 1))
+        self._columns.update(dict.fromkeys(range(w0, w1 + 1), (1 << 64) - 1))
         for by_position in (self.rules, self._patterns):
             by_position[low + step : high + step + 1] = by_position[low : high + 1].copy()
         self.touched.positions.update(range(first, last + 1))

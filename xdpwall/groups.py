@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -67,6 +68,21 @@ class Neutral(Group):
 
     def admits(self, columns: Columns) -> bool:
         return True
+
+
+class _Packets(NamedTuple):
+    """The packet that describes each row, (k, 1); `hidden` is its protocol, where it has IP."""
+
+    ip: Array
+    ether: Array
+    opaque: Array
+    family: Array
+    proto: Array
+    hidden: Array
+    flags: Array
+    icmp: Array
+    fragment: Array
+    ethertype: Array
 
 
 class What(Group):
@@ -169,39 +185,56 @@ class What(Group):
         g.tables["opaque_row"] = base + len(self._kind)
         self._row(OPAQUE)
 
+    def concerns(self, columns: Columns) -> bool:
+        return True  # no rule is about all frames, whatever they are
+
     def satisfied(self, columns: Columns) -> Array:
-        c = columns
-        kind, proto, flags, icmp, fragment, ethertype = self._described
-        family = np.where(kind == IP4, 4, 6)
-        ip = (c.family == 0) | (c.family == family)
-        ip = ip & ((c.proto == ABSENT) | (c.proto == proto) | ((proto == BYTE_HIDDEN) & c.drop))
-        if _named(c, "ethertype"):
+        c, named, of = columns, columns.named, self._described
+        ip = np.repeat(of.ip, len(c), axis=1)
+        if "family" in named:
+            ip &= (c.family == 0) | (c.family == of.family)
+        if "proto" in named:
+            ip &= (c.proto == ABSENT) | (c.proto == of.proto) | (of.hidden & c.drop)
+        if "ethertype" in named:
             ip &= (c.ethertype == ABSENT) & ~c.any_frame
-        if _named(c, "tcp_flags"):
+        if "tcp_flags" in named:
             ip &= (
                 (c.flags_mask == ABSENT)
-                | ((flags != BYTE_HIDDEN) & ((flags & c.flags_mask) == c.flags_want))
-                | ((flags == BYTE_HIDDEN) & c.drop)
+                | ((of.flags != BYTE_HIDDEN) & ((of.flags & c.flags_mask) == c.flags_want))
+                | ((of.flags == BYTE_HIDDEN) & c.drop)
             )
-        if _named(c, "icmp"):
+        if "icmp" in named:
             ip &= (
                 (c.icmp_first == ABSENT)
-                | ((icmp != ICMP_HIDDEN) & (c.icmp_first <= icmp) & (icmp <= c.icmp_last))
-                | ((icmp == ICMP_HIDDEN) & c.drop)
+                | ((of.icmp != ICMP_HIDDEN) & (c.icmp_first <= of.icmp) & (of.icmp <= c.icmp_last))
+                | ((of.icmp == ICMP_HIDDEN) & c.drop)
             )
         if self._fragments:
-            ip &= _FRAGMENT_TABLE[fragment, c.fragment] | (
-                (fragment == 3) & (c.drop | (c.fragment == 0))
+            ip &= _FRAGMENT_TABLE[of.fragment, c.fragment] | (
+                (of.fragment == 3) & (c.drop | (c.fragment == 0))
             )
-        bare = ((kind == ETHER) & (c.ethertype == ethertype)) | ((kind == OPAQUE) & c.drop)
-        answer: Array = np.where(kind <= IP6, ip, bare) | c.any_frame
+        answer: Array = ip | (of.opaque & c.drop)
+        if "ethertype" in named:
+            answer |= (of.ether & (c.ethertype == of.ethertype)) | c.any_frame
         return answer
 
     @functools.cached_property
-    def _described(self) -> list[Array]:
-        """What satisfied() asks of each row, (k, 1); rows never change."""
+    def _described(self) -> _Packets:
+        """What satisfied() asks of each row; rows never change."""
         lists = (self._kind, self._proto, self._flags, self._icmp, self._fragment, self._ethertype)
-        return [np.array(values)[:, None] for values in lists]
+        kind, proto, flags, icmp, fragment, ethertype = (np.array(of)[:, None] for of in lists)
+        return _Packets(
+            ip=kind <= IP6,
+            ether=kind == ETHER,
+            opaque=kind == OPAQUE,
+            family=np.where(kind == IP4, 4, 6),
+            proto=proto,
+            hidden=proto == BYTE_HIDDEN,
+            flags=flags,
+            icmp=icmp,
+            fragment=fragment,
+            ethertype=ethertype,
+        )
 
     def admits(self, columns: Columns) -> bool:
         # Values one by one: they are of one rule, as a rule.
@@ -211,21 +244,16 @@ class What(Group):
             for of, proto in families:
                 if proto is not None and of in (None, family) and proto not in named:
                     return False
-        if not self._fragments and _named(c, "fragment"):
+        if not self._fragments and "fragment" in c.named:
             return False
         if not {pair for pair in c.values("tcp_flags") if pair is not None} <= self._pairs:
             return False
-        if _named(c, "icmp"):
+        if "icmp" in c.named:
             types = zip(c.proto.tolist(), c.icmp_first.tolist(), c.icmp_last.tolist(), strict=True)
             if not {t for t in types if t[1] != ABSENT} <= self._types:
                 return False
         numbers = {value for value in c.values("ethertype") if isinstance(value, int)}
         return numbers <= set(self._ethertype)
-
-
-def _named(columns: Columns, name: str) -> bool:
-    """Does any rule name the field?"""
-    return any(value is not None for value in columns.values(name))
 
 
 def _fragment_table() -> Array:
@@ -256,6 +284,7 @@ class _Here:
 class Where(Group):
     """Interface, direction and VLAN: a run of VLAN classes for each attachment."""
 
+    fields = ("iface", "egress", "vlan")
     alike = False
 
     def __init__(self, g: Compiled, columns: Columns, places: Sequence[Place]) -> None:
@@ -288,12 +317,13 @@ class Where(Group):
     @staticmethod
     def wanted(columns: Columns) -> bool:
         """Does any rule name a field of this group?"""
-        return columns.uses("egress", "vlan") or not columns.free("iface").all()
+        return not columns.named.isdisjoint(Where.fields)
 
 
 class Header(Group):
     """IP length and TTL or hop limit."""
 
+    fields = ("length", "ttl")
     alike = False
 
     def __init__(self, g: Compiled, columns: Columns) -> None:

@@ -10,7 +10,7 @@ a whole row itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Protocol
 
@@ -49,10 +49,15 @@ class KernelRows(Protocol):
     written_whole: Marks
 
     def update(
-        self, words: Array, columns: Collection[int], fresh: Mapping[int, int], patterns: Array
+        self,
+        words: Array,
+        columns: Mapping[int, int],
+        fresh: Mapping[int, int],
+        patterns: Mapping[int, Array],
     ) -> bool:
-        """Follow `words`, of which whole columns may have changed. Rows `fresh` are new, or anew:
-        each like the row that it leads to, but for those columns.
+        """Follow `words`, of which these bits of columns may have changed, and whose rules', where
+        `patterns` has the columns' masks. Rows `fresh` are new, or anew: each like the row that it
+        leads to, but for those columns.
 
         False, and good for nothing any more, when they had better be made anew; likewise after
         Full.
@@ -79,22 +84,27 @@ class Plain:
         self.whole = Pool("<u8", (1,), room=1)
         self.written = Marks()
         self.written_whole = Marks()
-        self.update(words, range(words.shape[1]), {}, patterns)
+        every = range(words.shape[1])
+        self.update(words, dict.fromkeys(every, 0), {}, {n: patterns[:, n] for n in every})
 
     def update(
-        self, words: Array, columns: Collection[int], fresh: Mapping[int, int], patterns: Array
+        self,
+        words: Array,
+        columns: Mapping[int, int],
+        fresh: Mapping[int, int],
+        patterns: Mapping[int, Array],
     ) -> bool:
         """See KernelRows."""
         self.rows.take(len(words) - self.rows.count)
-        if fresh:
-            columns = range(words.shape[1])
+        for row, like in fresh.items():
+            self.rows.data[row] = self.rows.data[like]
         before = self.rows.data.copy()
         for word in columns:
             column = words[:, word]
             self.rows.data[:, self._summary + word] = column
             if self._summary:
                 summary = self.rows.data[:, 0]
-                for number, mask in enumerate(patterns[:, word]):
+                for number, mask in enumerate(patterns[word]):
                     _put_bit(summary, 16 * number + word, column & mask != 0)
         self.written.update(np.flatnonzero((self.rows.data != before).any(axis=1)))
         # Also those that are all zero: what the kernel has there is of generations long gone.
@@ -112,7 +122,7 @@ class Packed(Repacked):
         self.whole = Pool("<u8", (self._words,))
         self.written = Marks()
         self.written_whole = Marks()
-        self._owner: list[int] = []
+        self._owner = Pool("<i8")
         """The row that each whole one is."""
         self._anew: list[int] = []
         """Rows that update() made whole, with words that it comes to later."""
@@ -127,7 +137,7 @@ class Packed(Repacked):
         self._new_whole(words[: edges[0]], np.arange(edges[0]))
         for first, end in pairwise(edges):
             self._pack(words, first, end)
-        self._are_whole(words, range(self.whole.count))
+        self._are_whole(words, np.arange(self.whole.count))
         self._summarize(patterns)
 
     def _take(self, count: int) -> None:
@@ -202,12 +212,13 @@ class Packed(Repacked):
             raise too_many(f"more than {MAX_WHOLE} different rows")
         first = self.whole.take(len(words))
         self.whole.data[first:] = words
-        self._owner.extend(rows.tolist())
+        self._owner.take(len(words))
+        self._owner.data[first:] = rows
         return first
 
-    def _are_whole(self, words: Array, numbers: Sequence[int]) -> None:
+    def _are_whole(self, words: Array, numbers: Array) -> None:
         """The rows that own these whole ones are nothing but them."""
-        rows, own = self.rows.data, np.array([self._owner[n] for n in numbers], dtype=np.int64)
+        rows, own = self.rows.data, self._owner.data[numbers]
         # A row without a difference repeats word 0.
         rows["which"][own], rows["whole"][own] = 0, numbers
         rows["patch"][own] = words[own, :1]
@@ -215,7 +226,7 @@ class Packed(Repacked):
 
     def _become_whole(self, words: Array, row: int) -> None:
         number = self._new_whole(words[row : row + 1], np.array([row]))
-        self._are_whole(words, [number])
+        self._are_whole(words, np.array([number]))
         self.written_whole.add(number)
 
     def _describe(self, at: Array, differs: Array, words: Array, base: Array | int) -> None:

@@ -8,52 +8,44 @@ over. Any rule may be given any pattern: only speed depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from .columns import ABSENT, Columns
 from .layout import PATTERNS, Array
+from .match import Match
 
 _FEW = 256
 """A field tells rules apart when one in so many names it, and one in so many does not."""
 
 
-def _address(name: str) -> Callable[[Columns], Array]:
-    def named(columns: Columns) -> Array:
-        found: Array = _plainly(columns, name) | _plainly(columns, f"{name}_set")
-        return found
-
-    return named
+def _plainly(field: tuple[bool, Any] | None) -> bool:
+    """Does a rule name a field, and not what it must not be, which most packets satisfy?"""
+    return field is not None and not field[0]
 
 
-def _plainly(columns: Columns, name: str) -> Array:
-    """The rules that name the field, and not what it must not be, which most packets satisfy."""
-    return np.array([v is not None and not v[0] for v in columns.values(name)], dtype=bool)
-
-
-_FIELDS: Mapping[str, Callable[[Columns], Array]] = {
-    "src": _address("src"),
-    "dst": _address("dst"),
-    "dport": lambda columns: _plainly(columns, "dport"),
-    "sport": lambda columns: _plainly(columns, "sport"),
-    "proto": lambda columns: columns.proto != ABSENT,
+_FIELDS: Mapping[str, Callable[[Match], bool]] = {
+    "src": lambda match: _plainly(match.src) or _plainly(match.src_set),
+    "dst": lambda match: _plainly(match.dst) or _plainly(match.dst_set),
+    "dport": lambda match: _plainly(match.dport),
+    "sport": lambda match: _plainly(match.sport),
+    "proto": lambda match: match.proto is not None,
 }
 
 
-def telling(columns: Columns) -> tuple[str, ...]:
+def telling(matches: Sequence[Match]) -> tuple[str, ...]:
     """The fields that tell a ruleset's rules apart, two at most."""
-    few = len(columns) // _FEW
-    found = [f for f, named in _FIELDS.items() if few < named(columns).sum() < len(columns) - few]
-    return tuple(found[:2])
+    few, found = len(matches) // _FEW, []
+    for field, named in _FIELDS.items():
+        if len(found) < 2 and few < sum(map(named, matches)) < len(matches) - few:
+            found.append(field)
+    return tuple(found)
 
 
-def patterns_of(columns: Columns, fields: tuple[str, ...]) -> Array:
-    """Each rule's pattern, (n,) u8, by the fields that telling() gave."""
-    answer = np.zeros(len(columns), dtype="u1")
-    for n, field in enumerate(fields):
-        answer |= _FIELDS[field](columns).astype("u1") << n
-    return answer
+def pattern_of(match: Match, fields: Sequence[str]) -> int:
+    """A rule's pattern, by the fields that telling() gave."""
+    return sum(_FIELDS[field](match) << n for n, field in enumerate(fields))
 
 
 def masks(patterns: Array) -> Array:

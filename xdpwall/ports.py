@@ -31,6 +31,7 @@ class Ports(Group):
 
     def __init__(self, g: Compiled, columns: Columns, name: Literal["sport", "dport"]) -> None:
         self._name = name
+        self.fields = (name,)
         g.features |= Feature.SPORT if name == "sport" else Feature.DPORT
         self._first = g.rows.count
         table, edges, position, start = self._sweep(g, columns)
@@ -109,6 +110,8 @@ class Ports(Group):
         return split is not None
 
     def prepare(self, g: Compiled, columns: Columns) -> None:
+        if not self.concerns(columns):
+            return
         asked, split = self._next or (None, None)
         if asked is not columns:
             split = self._split(columns)
@@ -154,7 +157,7 @@ class Ports(Group):
     @staticmethod
     def wanted(columns: Columns, name: str) -> bool:
         """Does any rule name the field?"""
-        return not columns.free(name).all()
+        return name in columns.named
 
 
 class _Split(NamedTuple):

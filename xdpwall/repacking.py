@@ -7,7 +7,7 @@ one pass over all rows, in columns: to pick rows out costs more than to look at 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -26,8 +26,8 @@ def _u64(field: str) -> int:
 
 _SEGMENTS, _AGGREGATES, _TAG, _PATCH = map(_u64, ("segments", "aggregates", "which", "patch"))
 """Where fields begin, in u64s. In the one of `which` is `whole` too: _WHOLE bits up."""
-_WHOLE = 48
-assert ROW.fields and ROW.fields["whole"][1] * 8 == 64 * _TAG + _WHOLE
+_WHOLE = np.uint64(48)
+assert ROW.fields and ROW.fields["whole"][1] * 8 == 64 * _TAG + int(_WHOLE)
 
 
 class Repacked:
@@ -38,7 +38,7 @@ class Repacked:
     written: Marks
     written_whole: Marks
     _segment: int
-    _owner: list[int]
+    _owner: Pool
     _anew: list[int]
     _count: Pool
     _patterns: Array
@@ -51,7 +51,11 @@ class Repacked:
     def _become_whole(self, words: Array, row: int) -> None: ...
 
     def update(
-        self, words: Array, columns: Collection[int], fresh: Mapping[int, int], patterns: Array
+        self,
+        words: Array,
+        columns: Mapping[int, int],
+        fresh: Mapping[int, int],
+        patterns: Mapping[int, Array],
     ) -> bool:
         """See KernelRows."""
         if len(words) > self.rows.count:
@@ -61,42 +65,35 @@ class Repacked:
                 pool.data[row] = pool.data[like]
         self.written.update(fresh)
         self._anew = []
-        return all(self._update_word(words, word, patterns[:, word]) for word in sorted(columns))
+        return all(
+            self._update_word(words, word, columns[word], patterns[word])
+            for word in sorted(columns)
+        )
 
     def _numbers(self) -> Array:
         """All rows, (n, u64s of one)."""
         found: Array = self.rows.data.view("<u8").reshape(self.rows.count, -1)
         return found
 
-    def _update_word(self, words: Array, word: int, patterns: Array) -> bool:
+    def _update_word(self, words: Array, word: int, bits: int, patterns: Array) -> bool:
         numbers, column = self._numbers(), words[:, word].copy()
+        # One rule for another at one position is the same bit, of another pattern.
+        before = self._patterns[:, word].tolist()
+        of = [p for p in range(PATTERNS) if self._anew or bits & (before[p] | int(patterns[p]))]
+        self._patterns[:, word] = patterns
+        whole = self.whole.data[:, word]
+        now = column[self._owner.data]
+        moved = np.flatnonzero(whole != now)
+        whole[moved] = now[moved]
+        self.written_whole.update(moved)
         tags = numbers[:, _TAG].copy()
-        base = (tags >> np.uint64(_WHOLE)).astype(np.intp)
+        apart = now[tags >> _WHOLE] != column
         # Of one dimension, which np.flatnonzero goes through eight times as fast.
         hits = np.flatnonzero(tags.view("u1") == word)
         hits = hits[hits % 8 < PATCHES]
-        at, slot = hits // 8, hits % 8
-        patch = numbers[at, _PATCH + slot]
-        whole = self.whole.data[:, word]
-        before = whole[base]
-        before[at] = patch
-        flips = before ^ column
-        # One rule for another at one position is the same bit, of another pattern.
-        other = int(np.bitwise_or.reduce(self._patterns[:, word] ^ patterns))
-        changed = int(np.bitwise_or.reduce(flips)) | other
-        of = [
-            p
-            for p in range(PATTERNS)
-            if self._anew or changed & (int(self._patterns[p, word]) | int(patterns[p]))
-        ]
-        self._patterns[:, word] = patterns
-        now = column[self._owner]
-        moved = np.flatnonzero(whole != now)
-        self.whole.data[moved, word] = now[moved]
-        self.written_whole.update(moved)
-        self.written.update(at[patch != column[at]])
-        numbers[at, _PATCH + slot] = column[at]
-        apart = now[base] != column
+        at, slot = hits // 8, _PATCH + hits % 8
+        self.written.update(at[numbers[at, slot] != column[at]])
+        numbers[at, slot] = column[at]
         apart[at] = False
         done = self._patch(words, word, np.flatnonzero(apart))
         self._summarize_word(column, word, patterns, of)
@@ -104,6 +101,8 @@ class Repacked:
 
     def _patch(self, words: Array, word: int, at: Array) -> bool:
         """Rows `at` differ from their whole rows in one more word."""
+        if not len(at):
+            return True
         rows, column = self.rows.data, words[:, word]
         count = self._count.data[at]
         crowded = at[count == PATCHES].tolist()

@@ -17,6 +17,7 @@ from xdpwall.marks import Marks
 from xdpwall.packing import Packed, kernel_rows
 from xdpwall.pool import Pool
 
+EVERY_BIT = (1 << 64) - 1
 SIZES = [Sizes(positions=n) for n in (64, 128, 1024, 2048, 4096, 8192, 16384)]
 
 
@@ -71,10 +72,11 @@ def test_follows_columns_and_new_rows(sizes: Sizes) -> None:
         rows_before, whole_before = kernel.rows.data.copy(), kernel.whole.data.copy()
         before = words.copy()
         columns = {int(w) for w in rng.integers(0, width, 1 + step % 3)}
+        bits = {word: 3 | 1 << int(rng.integers(0, 63)) for word in columns}
         for word in columns:
             some = rng.random(len(words)) < rng.choice([0.02, 0.3, 0.95])
             some[0] = False
-            words[some, word] ^= np.uint64(1 << int(rng.integers(0, 63)))
+            words[some, word] ^= np.uint64(bits[word] & ~3 or 1)
         fresh = {}
         if step % 4 == 0:
             like = [int(n) for n in rng.integers(1, len(before), 2)]
@@ -82,7 +84,7 @@ def test_follows_columns_and_new_rows(sizes: Sizes) -> None:
             fresh = {len(before): like[0], len(before) + 1: like[1]}
             for word in columns:
                 words[-2:, word] ^= rng.integers(0, 4, 2).astype("<u8")
-        if not kernel.update(words, columns, fresh, of):
+        if not kernel.update(words, bits, fresh, {word: of[:, word] for word in columns}):
             kernel = kernel_rows(words, sizes, of, (3,))
         check_rows(kernel, words, sizes, of)
         for n, (old, new) in enumerate(zip(rows_before, kernel.rows.data, strict=False)):
@@ -98,7 +100,7 @@ def test_a_new_row_that_satisfies_nothing_is_told(sizes: Sizes) -> None:
     of = patterns(sizes, np.random.default_rng(0))
     kernel = kernel_rows(words, sizes, of, (1,))
     kernel.written = Marks()
-    assert kernel.update(np.concatenate([words, words[:1]]), (), {5: 4}, of)
+    assert kernel.update(np.concatenate([words, words[:1]]), {}, {5: 4}, {})
     assert set(kernel.written) == {5}
 
 
@@ -108,7 +110,7 @@ def test_many_rows_that_differ_once_more_are_packed_anew() -> None:
     kernel = kernel_rows(words, sizes, of, (1,))
     for word in range(PATCHES + 1):
         words[10:, word] = rng.integers(1, 1 << 60)
-        assert kernel.update(words, {word}, {}, of) == (word < PATCHES)
+        assert kernel.update(words, {word: EVERY_BIT}, {}, {word: of[:, word]}) == (word < PATCHES)
     kernel = kernel_rows(words, sizes, of, (1,))
     check_rows(kernel, words, sizes, of)
     assert kernel.whole.count == 3
@@ -126,7 +128,7 @@ def test_more_whole_rows_than_have_numbers(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(Full):
         for word in range(PATCHES + 1):
             words[10:, word] = rng.integers(1, 1 << 60, 41)
-            assert kernel.update(words, {word}, {}, of)
+            assert kernel.update(words, {word: EVERY_BIT}, {}, {word: of[:, word]})
 
 
 def test_most_bases(monkeypatch: pytest.MonkeyPatch) -> None:
