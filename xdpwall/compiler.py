@@ -144,7 +144,6 @@ def _policy_bits(policy: Policy) -> PolicyBit:
 
 def check_memory(compiled: Compiled) -> None:
     """Full when its rows are too many. However the kernel has them, they are words here."""
-    sizes = layout.Sizes().grown_to(compiled.need)
-    memory = sizes.rows * sizes.word_bytes
+    memory = layout.power_of_two(compiled.rows.count) * compiled.capacity // 8
     if memory > MAX_ROW_MEMORY:
         raise too_many(f"{memory >> 20} MiB of rows; at most {MAX_ROW_MEMORY >> 20} MiB fit")

@@ -214,13 +214,15 @@ class Dataplane:
         self.settle()
         if compiled.capacity < self.sets.sizes.positions:
             compiled.widen(self.sets.sizes.positions)
-        self._wanted |= self.features | compiled.features
+        there = self.features
+        self._wanted |= there | compiled.features
         known = compiled is self._force
         if not self.sets.sizes.holds(compiled.need):
             self._grow(self.sets.sizes.grown_to(compiled.need), swap)
-        elif self._wanted != self.features:
+        elif self._wanted != there:
             swap()
-        self._store_features(self._wanted)
+        if self._wanted != there:
+            self._store_features(self._wanted)
         lag, self._lag = self._lag, None
         if known and lag is not None:
             self.sets.write_touched(1 - self.control.copy, compiled, lag | compiled.touched)

@@ -6,9 +6,9 @@ reads or writes half a change: `reading` and `writing` first make disk and kerne
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from . import namespace
@@ -174,4 +174,4 @@ class Instance:
 
 def now_text() -> str:
     """This moment as the canonical time of rules: 2026-11-21T10:00:00Z."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

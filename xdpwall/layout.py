@@ -347,7 +347,7 @@ class Sizes:
 
     def grown_to(self, other: Sizes) -> Sizes:
         """The smallest sizes that hold both; sizes never shrink while maps live."""
-        return Sizes(*map(max, _numbers(self), map(_power_of_two, _numbers(other))))
+        return Sizes(*map(max, _numbers(self), map(power_of_two, _numbers(other))))
 
     def to_json(self) -> dict[str, int]:
         """By name."""
@@ -359,7 +359,8 @@ _numbers: Callable[[Sizes], tuple[int, ...]] = attrgetter(*_SIZES)
 """dataclasses.astuple() takes thirty times as long."""
 
 
-def _power_of_two(n: int) -> int:
+def power_of_two(n: int) -> int:
+    """The least that is no less than n."""
     return 1 << max(0, n - 1).bit_length()
 
 

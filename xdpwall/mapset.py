@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -138,8 +138,8 @@ class MapSet:
     def write(self, copy: int, compiled: Compiled) -> None:
         """Fill one copy with what has as many positions. The caller knows that no packet is judged
         by it."""
-        for there, pool, _ in self._pools(copy, compiled, compiled.touched):
-            numbers_of(there)[: pool.count] = numbers_of(pool.data)
+        for of, pool, _ in self._pools(compiled, compiled.touched):
+            numbers_of(of(copy))[: pool.count] = numbers_of(pool.data)
         self._class_rows(copy)[: len(compiled.class_rows)] = compiled.class_rows
         self._array("tables", copy, layout.TABLES)[0] = compiled.tables
         self._write_rules(copy, slice(len(compiled.rules)), compiled.rules)
@@ -149,25 +149,25 @@ class MapSet:
     def write_touched(self, copy: int, compiled: Compiled, touched: Touched) -> None:
         """Bring one copy, which differs from `compiled` in what was touched, up to date. Both have
         as many positions; the caller knows that no packet is judged by the copy."""
-        for there, pool, numbers in self._pools(copy, compiled, touched):
-            put(there, pool.data, numbers)
-        tables = self._array("tables", copy, layout.TABLES)
+        for of, pool, numbers in self._pools(compiled, touched):
+            if numbers:
+                put(of(copy), pool.data, numbers)
         for name in touched.tables:
-            tables[name][0] = compiled.tables[name]
+            self._array("tables", copy, layout.TABLES)[name][0] = compiled.tables[name]
         at = list(touched.positions)
         self._write_rules(copy, at, compiled.rules[at])
 
     def _pools(
-        self, copy: int, compiled: Compiled, touched: Touched
-    ) -> list[tuple[Array, Pool, Collection[int]]]:
-        """What a generation has in pools: where they go in one copy, and what was touched of each."""
+        self, compiled: Compiled, touched: Touched
+    ) -> list[tuple[Callable[[int], Array], Pool, Collection[int]]]:
+        """What a generation has in pools: where they go, by copy, and what was touched of each."""
         kernel = compiled.kernel_rows
         return [
-            (self._rows(copy), kernel.rows, touched.rows),
-            (self._whole(copy), kernel.whole, touched.whole),
-            (self._blocks(copy), compiled.blocks, touched.blocks),
-            (self._leaves(copy), compiled.leaves, touched.leaves),
-            (self._leaves4(copy), compiled.leaves4, touched.leaves4),
+            (self._rows, kernel.rows, touched.rows),
+            (self._whole, kernel.whole, touched.whole),
+            (self._blocks, compiled.blocks, touched.blocks),
+            (self._leaves, compiled.leaves, touched.leaves),
+            (self._leaves4, compiled.leaves4, touched.leaves4),
         ]
 
     def copy_from(self, other: MapSet, copy: int, rows: Array, whole: Array) -> None:
@@ -282,8 +282,6 @@ class MapSet:
 def put(there: Array, data: Array, numbers: Collection[int]) -> None:
     """Write these elements. Of very many, also what is between them: copied in one piece, rows take
     a tenth of the time that they take picked out, and all of them say what they should."""
-    if not numbers:
-        return
     at = numbers.numbers() if isinstance(numbers, Marks) else np.array(list(numbers))
     there, data = numbers_of(there), numbers_of(data)
     if _MANY * len(at) > len(data):

@@ -37,7 +37,7 @@ class Marks(AbstractSet[int]):
 
     def both(self, other: Marks) -> Marks:
         """What is marked in one of them at least."""
-        long, short = sorted((self, other), key=lambda marks: len(marks._at), reverse=True)
+        long, short = (self, other) if len(self._at) > len(other._at) else (other, self)
         made = Marks()
         made._at = long._at.copy()
         made._at[: len(short._at)] |= short._at

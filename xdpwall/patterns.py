@@ -36,7 +36,8 @@ _FIELDS: Mapping[str, Callable[[Match], bool]] = {
 
 def telling(matches: Sequence[Match]) -> tuple[str, ...]:
     """The fields that tell a ruleset's rules apart, two at most."""
-    few, found = len(matches) // _FEW, []
+    few = len(matches) // _FEW
+    found: list[str] = []
     for field, named in _FIELDS.items():
         if len(found) < 2 and few < sum(map(named, matches)) < len(matches) - few:
             found.append(field)

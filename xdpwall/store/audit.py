@@ -18,9 +18,9 @@ def audit(
     revision: int | None,
 ) -> None:
     """Add one, inside somebody's transaction."""
-    connection.execute(
+    added = connection.execute(
         "INSERT INTO audit (time, author, via, action, message, revision)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         (time, author, via, action, message, revision),
     )
-    connection.execute("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", (KEEP,))
+    connection.execute("DELETE FROM audit WHERE id <= ?", ((added.lastrowid or 0) - KEEP,))

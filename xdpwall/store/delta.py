@@ -17,6 +17,7 @@ from ..views import Policy
 
 _SHORT = 2048
 """Bytes below which to compress costs more than it saves: half a page."""
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class RuleRow(NamedTuple):
@@ -47,7 +48,7 @@ class Delta(NamedTuple):
             "next_number": self.next_number,
             "sets": [[astuple(row) for row in rows] for rows in self.sets],
         }
-        text = json.dumps(data, separators=(",", ":")).encode()
+        text = _ENCODE(data).encode()
         return text if len(text) < _SHORT else zlib.compress(text, 1)
 
     @classmethod

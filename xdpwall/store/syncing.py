@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
+from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+
+from ..kernel.diskwait import DiskWait
 
 
 class Syncer:
@@ -14,10 +15,7 @@ class Syncer:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd = -1
-        self._thread: threading.Thread | None = None
-        self._asked: SimpleQueue[int | None] = SimpleQueue()
-        self._begun: SimpleQueue[None] = SimpleQueue()
-        self._done: SimpleQueue[OSError | None] = SimpleQueue()
+        self._disk = DiskWait()
         self._waiting = False
 
     def now(self) -> None:
@@ -25,29 +23,21 @@ class Syncer:
         os.fdatasync(self._open())
 
     def begin(self) -> None:
-        """On disk when wait() returns, which has to be called."""
+        """On disk when wait() returns, which has to be called; OSError."""
         self.wait()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="xdpwall-sync", daemon=True)
-            self._thread.start()
-        self._asked.put(self._open())
+        self._disk.begin(self._open())
         self._waiting = True
-        # Without this it might begin only when this thread pauses, and that may be to wait for it.
-        self._begun.get()
 
     def wait(self) -> None:
         """The end of what begin() began, if anything; OSError."""
         if self._waiting:
             self._waiting = False
-            if (error := self._done.get()) is not None:
-                raise error
+            self._disk.wait()
 
     def close(self) -> None:
-        """End the thread and close the file."""
-        if self._thread is not None:
-            self._asked.put(None)
-            self._thread.join()
-            self._thread = None
+        """Close the file."""
+        with suppress(OSError):
+            self.wait()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -57,15 +47,7 @@ class Syncer:
             os.close(self._fd)
             self._fd = -1
         if self._fd < 0:
-            # SQLite keeps its locks on other files: to close this one drops none.
-            self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            # SQLite keeps its locks on other files: to close this one drops none. POSIX wants it
+            # writable to be synced.
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         return self._fd
-
-    def _run(self) -> None:
-        while (fd := self._asked.get()) is not None:
-            self._begun.put(None)
-            try:
-                os.fdatasync(fd)
-                self._done.put(None)
-            except OSError as error:
-                self._done.put(error)
