@@ -106,7 +106,7 @@ def compile_ruleset(
     g.tables["policy"] = int(_policy_bits(policy))
     rules = [(e.slot, e.kernel_action, e.expires) for e in entries]
     g.rules[g.positions] = np.array(rules, dtype=layout.RULE)
-    g.set_patterns()
+    g.set_patterns(columns)
     check_memory(g)
     g.pack()
     g.touched = Touched()

@@ -56,7 +56,7 @@ def apply(g: Compiled, edit: Edit) -> bool:
         g.positions.insert(edit.at + n, position)
         g.entries.insert(edit.at + n, entry)
         rows = np.concatenate([*every, *(rows[found[:, n]] for rows, found in some)])
-        g.place(entry, position, rows)
+        g.place(columns, n, position, rows)
     return g.pack_touched()
 
 

@@ -17,7 +17,7 @@ from .columns import Columns, Entry
 from .layout import Array, Feature, Sizes
 from .marks import Marks
 from .packing import KernelRows, kernel_rows
-from .patterns import masks, pattern_of, telling
+from .patterns import masks, patterns_of, telling
 from .pool import Pool
 
 __all__ = ["NO_ROW", "Columns", "Compiled", "Entry", "Place", "SetWorld", "Touched"]
@@ -201,11 +201,10 @@ class Compiled:
 
     # -- the kernel's form of the rows -----------------------------------------------------------
 
-    def set_patterns(self) -> None:
+    def set_patterns(self, columns: Columns) -> None:
         """Find what tells the rules, all of `entries`, apart."""
-        matches = [entry.match for entry in self.entries]
-        self._telling = telling(matches)
-        self._patterns[self.positions] = [pattern_of(m, self._telling) for m in matches]
+        self._telling = telling(columns)
+        self._patterns[self.positions] = patterns_of(columns, self._telling)
 
     def pack(self) -> None:
         """Make `kernel_rows`, when all rows are written."""
@@ -236,10 +235,11 @@ class Compiled:
 
     # -- columns of bits, for delta.py -----------------------------------------------------------
 
-    def place(self, entry: Entry, position: int, rows: Array) -> None:
-        """A rule at a free position; `rows` are the numbers of those it is in."""
+    def place(self, columns: Columns, n: int, position: int, rows: Array) -> None:
+        """Rule `n` of `columns` at a free position; `rows` are the numbers of those it is in."""
+        entry = columns.entries[n]
         self.rules[position] = (entry.slot, entry.kernel_action, entry.expires)
-        self._patterns[position] = pattern_of(entry.match, self._telling)
+        self._patterns[position] = patterns_of(columns, self._telling)[n]
         column = self.rows.data[:, position // 64]
         column[rows] |= np.uint64(1 << position % 64)
         self._touch(position)

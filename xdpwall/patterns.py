@@ -8,45 +8,52 @@ over. Any rule may be given any pattern: only speed depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from operator import or_
 
 import numpy as np
 
+from .columns import Columns
 from .layout import PATTERNS, Array
-from .match import Match
 
 _FEW = 256
 """A field tells rules apart when one in so many names it, and one in so many does not."""
 
 
-def _plainly(field: tuple[bool, Any] | None) -> bool:
-    """Does a rule name a field, and not what it must not be, which most packets satisfy?"""
-    return field is not None and not field[0]
+def _plainly(columns: Columns, name: str) -> list[bool]:
+    """The rules that name the field, and not what it must not be, which most packets satisfy."""
+    return [value is not None and not value[0] for value in columns.values(name)]
 
 
-_FIELDS: Mapping[str, Callable[[Match], bool]] = {
-    "src": lambda match: _plainly(match.src) or _plainly(match.src_set),
-    "dst": lambda match: _plainly(match.dst) or _plainly(match.dst_set),
-    "dport": lambda match: _plainly(match.dport),
-    "sport": lambda match: _plainly(match.sport),
-    "proto": lambda match: match.proto is not None,
+def _address(name: str) -> Callable[[Columns], list[bool]]:
+    def named(columns: Columns) -> list[bool]:
+        return [*map(or_, _plainly(columns, name), _plainly(columns, f"{name}_set"))]
+
+    return named
+
+
+_FIELDS: Mapping[str, Callable[[Columns], list[bool]]] = {
+    "src": _address("src"),
+    "dst": _address("dst"),
+    "dport": lambda columns: _plainly(columns, "dport"),
+    "sport": lambda columns: _plainly(columns, "sport"),
+    "proto": lambda columns: [value is not None for value in columns.values("proto")],
 }
 
 
-def telling(matches: Sequence[Match]) -> tuple[str, ...]:
+def telling(columns: Columns) -> tuple[str, ...]:
     """The fields that tell a ruleset's rules apart, two at most."""
-    few = len(matches) // _FEW
-    found: list[str] = []
-    for field, named in _FIELDS.items():
-        if len(found) < 2 and few < sum(map(named, matches)) < len(matches) - few:
-            found.append(field)
-    return tuple(found)
+    few = len(columns) // _FEW
+    found = [f for f, named in _FIELDS.items() if few < sum(named(columns)) < len(columns) - few]
+    return tuple(found[:2])
 
 
-def pattern_of(match: Match, fields: Sequence[str]) -> int:
-    """A rule's pattern, by the fields that telling() gave."""
-    return sum(_FIELDS[field](match) << n for n, field in enumerate(fields))
+def patterns_of(columns: Columns, fields: tuple[str, ...]) -> Array:
+    """Each rule's pattern, (n,) u8, by the fields that telling() gave."""
+    answer = np.zeros(len(columns), dtype="u1")
+    for n, field in enumerate(fields):
+        answer |= np.array(_FIELDS[field](columns), dtype="u1") << n
+    return answer
 
 
 def masks(patterns: Array) -> Array:

@@ -131,6 +131,7 @@ def replace_rule(state: State, rule_id: str, rule: Rule) -> State:
             hint="delete the rule and add it under the new id",
         )
     entry = find(state, rule_id)
+    setnames.check_known([rule], state.sets)
     place = state.place(entry)
     return _spliced(state, place, place + 1, [_carry(entry, rule)])
 
@@ -184,6 +185,7 @@ def with_policy(state: State, policy: Policy) -> State:
 
 def with_sets(state: State, sets: tuple[SetRow, ...]) -> State:
     """The same rules with these sets. InvalidInput when a rule refers to one that is not there."""
+    setnames.check_known((entry.rule for entry in state.entries), sets)
     return _finish(state, list(state.entries), sets=sets)
 
 
@@ -368,9 +370,6 @@ def _spliced(
             code="too-many-rules",
             hint="join rules by prefixes and port lists, or delete some",
         )
-    named = come if sets is None else [*old.entries[:at], *come, *old.entries[until:]]
-    sets = old.sets if sets is None else sets
-    setnames.check_known((entry.rule for entry in named), sets)
     placed = placed_between(
         old.index, old.entries[max(0, at - 1) : at], come, old.entries[until : until + 1]
     )
@@ -385,7 +384,7 @@ def _spliced(
         policy=old.policy if policy is None else policy,
         entries=old.entries[:at] + finished + old.entries[until:],
         next_number=old.next_number if next_number is None else next_number,
-        sets=sets,
+        sets=old.sets if sets is None else sets,
         step=Step(old.entries, at, gone, finished),
         _index=[old.index.changed(gone, finished)],
     )
