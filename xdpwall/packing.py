@@ -124,8 +124,6 @@ class Packed(Repacked):
         self.written_whole = Marks()
         self._owner = Pool("<i8")
         """The row that each whole one is."""
-        self._anew: list[int] = []
-        """Rows that update() made whole, with words that it comes to later."""
         self._count = Pool("u1", room=len(words) + 64)
         """Patches in use of each row; the others repeat the first."""
         self._patterns = patterns.copy()

@@ -39,7 +39,6 @@ class Repacked:
     written_whole: Marks
     _segment: int
     _owner: Pool
-    _anew: list[int]
     _count: Pool
     _patterns: Array
     _some: Pool
@@ -64,7 +63,6 @@ class Repacked:
             for pool in (self.rows, self._count, self._some):
                 pool.data[row] = pool.data[like]
         self.written.update(fresh)
-        self._anew = []
         return all(
             self._update_word(words, word, columns[word], patterns[word])
             for word in sorted(columns)
@@ -79,7 +77,7 @@ class Repacked:
         numbers, column = self._numbers(), words[:, word].copy()
         # One rule for another at one position is the same bit, of another pattern.
         before = self._patterns[:, word].tolist()
-        of = [p for p in range(PATTERNS) if self._anew or bits & (before[p] | int(patterns[p]))]
+        of = [p for p in range(PATTERNS) if bits & (before[p] | int(patterns[p]))]
         self._patterns[:, word] = patterns
         whole = self.whole.data[:, word]
         now = column[self._owner.data]
@@ -110,7 +108,6 @@ class Repacked:
             return False
         for row in crowded:
             self._become_whole(words, row)
-        self._anew += crowded
         roomy, free = at[count < PATCHES], count[count < PATCHES]
         rows["which"][roomy, free] = word
         rows["patch"][roomy, free] = column[roomy]
