@@ -31,8 +31,12 @@ class Syncer:
     def wait(self) -> None:
         """The end of what begin() began, if anything; OSError."""
         if self._waiting:
-            self._waiting = False
-            self._disk.wait()
+            try:
+                self._disk.wait()
+            except OSError:
+                self._waiting = False
+                raise
+            self._waiting = False  # not after Ctrl-C: it goes on, and close() has to wait for it
 
     def close(self) -> None:
         """Close the file."""
