@@ -56,11 +56,12 @@ def test_another_versions_maps_are_refused(folder: Path) -> None:
     assert caught.value.code == "other-version"
 
 
-def test_the_maps_of_a_version_without_events_are_refused(folder: Path) -> None:
+@pytest.mark.parametrize("later", ["maps/event_settings", "maps-1/set4_rest"])
+def test_the_maps_of_a_version_that_had_fewer_are_refused(folder: Path, later: str) -> None:
     plane = Dataplane(folder)
     plane.create()
     plane.close()
-    bpffs.unlink(folder / "maps" / "event_settings")
+    bpffs.unlink(folder / later)
     with pytest.raises(Failed) as caught:
         plane.open()
     assert caught.value.code == "other-version"
