@@ -146,6 +146,9 @@ def finish_entries(instance: Instance, dataplane: Dataplane) -> None:
     store = instance.store.sets
     if not (left := store.unapplied()):
         return
+    # What is over may be off the disk already: nobody would ever take it out of the kernel again.
+    now = time.time()
+    left = [c._replace(expires=None) if c.expires and c.expires <= now else c for c in left]
     plan = _plan(instance, dataplane, left)
     instance.sets.make_room(dataplane, {})
     _write(instance, dataplane, plan)

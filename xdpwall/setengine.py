@@ -172,7 +172,7 @@ class SetEngine:
         wanted = classes.with_rest(wanted)
         if self._store.class_rows:
             self._store.save()
-        self.maps(dataplane).tell(classes)
+        self.maps(dataplane).tell(classes, wanted)
         features = dataplane.features
         timeless = features & _SETS and not features & Feature.TIMED_SET
         if not self.maps(dataplane).unknown(classes, wanted) and not (

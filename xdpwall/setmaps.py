@@ -81,10 +81,11 @@ class SetMaps:
         return self.of["p4" if entry.family == 4 else "p6"]
 
     # -- classes ---------------------------------------------------------------------------------
-    def tell(self, classes: Classes) -> None:
-        """Write the endings of classes that are new; before any entry bears them."""
+    def tell(self, classes: Classes, borne: Iterable[int] = ()) -> None:
+        """Write the endings of classes that are new, and of those that entries are about to bear:
+        who recorded these may have died before it told the kernel."""
         clock = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.time_ns()
-        for number in classes.fresh:
+        for number in classes.fresh.union(borne):
             ends, after = classes.ending(number)
             row = self.classes[number]
             row["after"] = after
@@ -102,6 +103,7 @@ class SetMaps:
     def mark(self, classes: Classes) -> None:
         """The generation in force was compiled with all of these classes. The kernel keeps it, in a
         field that packets do not look at, for whoever comes next."""
-        marks = self.classes["pad"]
+        marks = np.zeros(len(self.classes), "<u4")
         for number in classes.numbers:
             marks[number] = classes.mark(number)
+        self.classes["pad"] = marks

@@ -7,10 +7,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.firewall.support import PATIENCE, Site, in_kernel, rules, step
 from tests.support.netns import Lab, Namespace, wait_for
+from xdpwall.dataplane import Dataplane
 from xdpwall.errors import Full
 from xdpwall.faults import POINTS
 from xdpwall.firewall import Firewall
@@ -18,6 +20,7 @@ from xdpwall.kernel.maps import Map
 from xdpwall.setengine import SetEngine
 from xdpwall.setentries import Entries
 from xdpwall.setkeys import KINDS
+from xdpwall.setmaps import SetMaps
 
 KILLED = -9
 ENTRY = [point for point in POINTS if point in ("set-recorded", "set-written")]
@@ -55,13 +58,29 @@ def agree(site: Site, firewall: Firewall) -> bool:
     assert dataplane is not None
     counts = {kind: sum(getattr(one, kind) for one in held) for kind in KINDS}
     assert in_kernel(dataplane) == counts
+    assert endings_are_told(firewall, dataplane)
     return bad
+
+
+def endings_are_told(firewall: Firewall, dataplane: Dataplane) -> bool:
+    """Whether the kernel knows of each class that some entry bears when it ends."""
+    classes, maps = firewall._instance.sets.classes, SetMaps(dataplane.sets.maps)
+    values = [table.lookup_batch()[1].view("<u4")[:, 0] for table in maps.of.values()]
+    wanted = [(n, *classes.ending(n)) for n in classes.with_rest(np.concatenate(values).tolist())]
+    return all(
+        (maps.classes[n]["expires"] > 0, maps.classes[n]["after"]) == (ends > 0, after)
+        for n, ends, after in wanted
+    )
 
 
 @pytest.mark.parametrize("point", ENTRY)
 @pytest.mark.parametrize("entry", ["10.9.0.2", "10.0.0.0/8"])
-def test_killed_while_an_entry_comes(ready: Site, point: str, entry: str) -> None:
-    assert ready.run(step("change_set", "bad", add=[entry]), crash_at=point) == KILLED
+@pytest.mark.parametrize("expires", [None, "1h"])
+def test_killed_while_an_entry_comes(
+    ready: Site, point: str, entry: str, expires: str | None
+) -> None:
+    coming = step("change_set", "bad", add=[entry], expires=expires)
+    assert ready.run(coming, crash_at=point) == KILLED
     with ready.open() as firewall:
         # It was on disk: the disk wins.
         assert agree(ready, firewall)
@@ -89,6 +108,16 @@ def test_killed_while_expired_entries_are_taken_out(ready: Site) -> None:
     with ready.open() as firewall:
         assert not agree(ready, firewall)
         assert firewall.set("bad").entries == 2
+
+
+def test_expired_entries_stay_out(ready: Site) -> None:
+    """Who took them out told the disk; who comes next does not write them again."""
+    with ready.open() as firewall:
+        firewall.change_set("bad", add=["10.9.0.2", "10.9.0.0/24"], expires="1s")
+        wait_for(lambda: not firewall.test_set("bad", "10.9.0.2").found, "the entry's end")
+    for _ in range(3):
+        with ready.open() as firewall:
+            assert not agree(ready, firewall)
 
 
 def test_killed_while_sets_are_restored(ready: Site) -> None:

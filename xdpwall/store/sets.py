@@ -186,12 +186,14 @@ class SetStore:
         self._applied = mark
 
     def drop_expired(self, changes: Sequence[Change]) -> None:
-        """Forget entries of `expired` that the kernel does not have any more."""
+        """Forget entries of `expired` that the kernel does not have any more. The mark goes along,
+        so that nobody writes them again from the log."""
         self._refresh()
         held = dict(self._held)
         for number in {change.number for change in changes}:
             held[number] = held.get(number, Held()).after(c for c in changes if c.number == number)
         with self._write() as connection:
+            connection.execute(_APPLIED, (str(self._applied),))
             self._write_timed(connection, changes)
             for number in {change.number for change in changes}:
                 self._write_held(connection, number, held[number])
