@@ -242,7 +242,7 @@ def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
         for kind in KINDS:
             swept[kind] += getattr(held, kind)
     _rebuild(instance, dataplane, [kind for kind in KINDS if swept[kind] >= REBUILD_AT])
-    if swept["v4"] >= REBUILD_AT:
+    if swept["v4"]:
         sizes = dataplane.sets.sizes
         with suppress(Full):  # a worn table is slower, and right
             dataplane.reserve(
@@ -252,8 +252,9 @@ def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
 
 def _rebuild(instance: Instance, dataplane: Dataplane, kinds: list[Kind]) -> None:
     """Occupancy bitmaps of what there is now, without the bits of what there was."""
-    from .occupancy import Occupied
+    from .occupancy import MARKED, Occupied
 
+    kinds = [kind for kind in kinds if kind in MARKED]
     if not kinds:
         return
     fresh = Occupied()

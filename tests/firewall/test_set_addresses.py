@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
+import pytest
+
 from tests.firewall.support import Site, in_kernel, rules
 from tests.support.frames import ether, ipv4, udp
 from xdpwall.addresstable import buckets
@@ -52,16 +54,17 @@ def _bucket(address: int, count: int) -> int:
     return (in_packets * HASH_FACTOR >> 32) % count
 
 
-def test_a_worn_table_is_copied(site: Site) -> None:
+@pytest.mark.parametrize(("first", "then"), [(5000, 2000), (700, 300)])
+def test_a_worn_table_is_copied(site: Site, first: int, then: int) -> None:
     with site.open() as firewall:
         firewall.attach("veth0")
         firewall.create_set("bad")
         firewall.add_rules(rules("drop icmp from @bad"))
-        firewall.replace_set("bad", Entries.of(f"10.1.{i >> 8}.{i & 255}" for i in range(5000)))
+        firewall.replace_set("bad", Entries.of(f"10.1.{i >> 8}.{i & 255}" for i in range(first)))
         dataplane = firewall._instance.dataplane()
         assert dataplane is not None
         before = dataplane.sets.maps["set4"].info
-        kept = ["10.9.0.2", *(f"10.2.{i >> 8}.{i & 255}" for i in range(2000))]
+        kept = ["10.9.0.2", *(f"10.2.{i >> 8}.{i & 255}" for i in range(then))]
         firewall.replace_set("bad", Entries.of(kept))
         after = dataplane.sets.maps["set4"].info
         assert after.id != before.id and after.max_entries == before.max_entries
