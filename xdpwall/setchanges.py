@@ -158,7 +158,9 @@ def finish_entries(instance: Instance, dataplane: Dataplane) -> None:
 def expire(instance: Instance, dataplane: Dataplane, now: float | None = None) -> int:
     """Take out entries whose time is over: packets do not see them any more, memory does."""
     store = instance.store.sets
-    over = store.expired(int(time.time() if now is None else now), EXPIRE_AT_ONCE)
+    # The same moment for entries and classes: one that an entry still bears is not to be reused.
+    moment = int(time.time() if now is None else now)
+    over = store.expired(moment, EXPIRE_AT_ONCE)
     if not over:
         return 0
     plan = _plan(instance, dataplane, over)
@@ -167,5 +169,5 @@ def expire(instance: Instance, dataplane: Dataplane, now: float | None = None) -
     store.drop_expired(over)
     if len(over) < EXPIRE_AT_ONCE:
         classes = instance.sets.classes
-        classes.retire(classes.over(int(time.time()) if now is None else int(now)))
+        classes.retire(classes.over(moment))
     return len(over)

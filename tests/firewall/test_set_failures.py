@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from tests.firewall.support import PATIENCE, Site, in_kernel, rules, step
 from tests.support.netns import Lab, Namespace, wait_for
+from xdpwall import setchanges
+from xdpwall.changes import loaded
 from xdpwall.dataplane import Dataplane
 from xdpwall.errors import Full
 from xdpwall.faults import POINTS
@@ -118,6 +124,25 @@ def test_expired_entries_stay_out(ready: Site) -> None:
     for _ in range(3):
         with ready.open() as firewall:
             assert not agree(ready, firewall)
+
+
+def test_a_second_begins_while_entries_are_taken_out(
+    ready: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends in it keeps its class until it is taken out itself."""
+    end = int(time.time()) + 3600
+    with ready.open() as firewall:
+        for i, entry in enumerate(("10.9.0.2", "10.0.0.9")):
+            moment = datetime.fromtimestamp(end + i, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            firewall.change_set("bad", add=[entry], expires=moment)
+        with firewall._instance.writing():
+            dataplane = loaded(firewall._instance)
+            clock = SimpleNamespace(time=count(end).__next__)
+            monkeypatch.setattr(setchanges, "time", clock)
+            assert setchanges.expire(firewall._instance, dataplane) == 1
+            assert setchanges.expire(firewall._instance, dataplane, end + 1) == 1
+        monkeypatch.undo()
+        assert not agree(ready, firewall)
 
 
 def test_killed_while_sets_are_restored(ready: Site) -> None:
