@@ -25,7 +25,6 @@ Array = np.ndarray[Any, Any]
 
 _GONE = np.uint64(BUCKET_GONE)
 _ADDRESS = 0xFFFFFFFF
-_CLASS = 0xFFFF
 _PIECE = 1 << 16
 """Addresses that are worked on at once: what numpy makes of them stays in the processor's cache."""
 

@@ -44,13 +44,13 @@ class Occupied:
 
     def add_one(self, entry: Entry) -> None:
         """Mark one entry, without the arrays."""
+        if entry.family == 4 and entry.exact:
+            return
         if entry.family == 4:
             kind, shown, bit = "p4", 24, entry.address >> 8
         else:
             kind, shown = ("v6", 48) if entry.exact else ("p6", 32)
             bit = (entry.address >> (128 - shown)) * HASH_FACTOR % (1 << 64) >> (64 - OCCUPIED_BITS)
-        if entry.family == 4 and entry.exact:
-            return
         if entry.length >= shown:
             self.bits(kind)[bit >> 6] |= np.uint64(1 << (bit & 63))
             self._say(MARKED.index(kind))
