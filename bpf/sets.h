@@ -49,12 +49,22 @@ static __always_inline bool is_occupied(const enum xw_occupied kind, __u32 bit)
 	return has(kind) && is_set(kind * XW_OCCUPIED_WORDS + (bit >> 6), bit);
 }
 
-static __always_inline void find_exact6(const __u32 *address, __u32 *class)
+/* An address's class in a hash of the kernel, which gives an element that is freed to another key
+ * at once: what was found may be that one's before it is read. So two looks have to agree, and
+ * where they do not, the entry was being changed, and a third one decides. */
+static __always_inline __u32 class_in(void *set, const __u32 *address)
 {
-	const __u32 *found = bpf_map_lookup_elem(&set6, address);
+	const volatile __u32 *found = bpf_map_lookup_elem(set, address);
+	__u32 class;
 
-	if (found)
-		*class = unexpired(*found);
+	if (!found)
+		return 0;
+	class = *found;
+	found = bpf_map_lookup_elem(set, address);
+	if (found && *found == class)
+		return class;
+	found = bpf_map_lookup_elem(set, address);
+	return found ? *found : 0;
 }
 
 /* `bits` are all of the address's. IPv4's key is the beginning of IPv6's: one place on a stack that
@@ -75,7 +85,6 @@ static __always_inline __u32 find_exact4(const __u32 *address)
 {
 	__u32 at = *address * XW_HASH_FACTOR >> 32 & bucket_mask;
 	const struct xw_bucket *bucket = bpf_map_lookup_elem(&set4, &at);
-	const __u32 *rest;
 
 	if (!bucket)
 		return 0;
@@ -88,8 +97,7 @@ static __always_inline __u32 find_exact4(const __u32 *address)
 		if (!entry)
 			return 0;
 	}
-	rest = bpf_map_lookup_elem(&set4_rest, address);
-	return rest ? *rest : 0;
+	return class_in(&set4_rest, address);
 }
 
 static __always_inline void classify4(const __u32 *address, struct membership *m)
@@ -111,7 +119,7 @@ static __always_inline void classify6(const __u32 *address, struct membership *m
 	__u64 high = (__u64)bpf_ntohl(address[0]) << 32 | bpf_ntohl(address[1]);
 
 	if (is_occupied(XW_EXACT6, hashed(high >> 16)))
-		find_exact6(address, &m->exact);
+		m->exact = unexpired(class_in(&set6, address));
 	if (is_occupied(XW_PREFIX6, hashed(high >> 32)) || has(XW_SHORT6))
 		find_wide(&set6_prefixes, address, 128, &m->wide);
 }

@@ -37,7 +37,7 @@ struct xw_set_prefix {
 
 /* IPv4 addresses of the sets: class << 32 | address as in packets; from the front, 0 is none. */
 #define XW_BUCKET      8
-#define XW_BUCKET_GONE 0x8000000000000000ULL /* taken out, but not from a full bucket's count */
+#define XW_BUCKET_GONE 0x8000000000000000ULL /* taken out; the word stays in use */
 
 struct xw_bucket {
 	__u64 entry[XW_BUCKET];
