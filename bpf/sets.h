@@ -49,22 +49,29 @@ static __always_inline bool is_occupied(const enum xw_occupied kind, __u32 bit)
 	return has(kind) && is_set(kind * XW_OCCUPIED_WORDS + (bit >> 6), bit);
 }
 
-/* An address's class in a hash of the kernel, which gives an element that is freed to another key
- * at once: what was found may be that one's before it is read. So two looks have to agree, and
- * where they do not, the entry was being changed, and a third one decides. */
-static __always_inline __u32 class_in(void *set, const __u32 *address)
+static __always_inline __u32 one_look(void *set, const __u32 *address)
 {
 	const volatile __u32 *found = bpf_map_lookup_elem(set, address);
-	__u32 class;
 
-	if (!found)
-		return 0;
-	class = *found;
-	found = bpf_map_lookup_elem(set, address);
-	if (found && *found == class)
-		return class;
-	found = bpf_map_lookup_elem(set, address);
 	return found ? *found : 0;
+}
+
+/* An address's class in a hash of the kernel, which gives an element that is freed to another key
+ * at once: a look may meet it half changed and find nothing, or read the other one's class. So two
+ * in a row have to agree, which they do unless the entry is changed again and again. */
+static __always_inline __u32 class_in(void *set, const __u32 *address)
+{
+	__u32 class = one_look(set, address);
+
+#pragma unroll
+	for (int i = 0; i < 3; i++) {
+		__u32 again = one_look(set, address);
+
+		if (again == class)
+			break;
+		class = again;
+	}
+	return class;
 }
 
 /* `bits` are all of the address's. IPv4's key is the beginning of IPv6's: one place on a stack that
