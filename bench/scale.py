@@ -10,12 +10,11 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from statistics import median
 
-from xdpwall.addresstable import AddressTable
+from xdpwall.addresstable import SET4, AddressTable
 from xdpwall.dataplane import Dataplane
 from xdpwall.errors import XdpwallError
 from xdpwall.kernel.bpffs import numbered
 from xdpwall.kernel.maps import Map
-from xdpwall.mapset import SET4
 from xdpwall.model import MAX_RULES, Ruleset
 
 from .changes import IFACE, PAUSE, TIMES, burst, repeated, ruleset
@@ -109,7 +108,7 @@ class _Watch:
         if newest != self._number:
             with suppress(XdpwallError):  # it is just being made
                 folder = self._pins / f"maps-{newest}"
-                self._table = AddressTable(*(Map.open_pinned(folder / name) for name in SET4))
+                self._table = AddressTable.of({n: Map.open_pinned(folder / n) for n in SET4})
                 self._number = newest
         return self._table is not None and self._table.lookup(key) is not None
 

@@ -14,6 +14,7 @@ rest (the tail of a Poisson distribution with mean 4 past 8).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ from .layout import BUCKET, BUCKET_GONE, HASH_FACTOR
 
 Array = np.ndarray[Any, Any]
 
+SET4 = ("set4", "set4_rest")
+"""The maps of which it consists."""
 _GONE = np.uint64(BUCKET_GONE)
 _ADDRESS = 0xFFFFFFFF
 _PIECE = 1 << 16
@@ -37,6 +40,11 @@ def buckets(addresses: int) -> int:
 class AddressTable:
     """Keys are four bytes in network order and values a u32, the class, as in a map of the kernel."""
 
+    @classmethod
+    def of(cls, maps: Mapping[str, Map]) -> AddressTable:
+        """The one in these maps, by their names."""
+        return cls(*(maps[name] for name in SET4))
+
     def __init__(self, table: Map, rest: Map) -> None:
         self._words: Array = np.frombuffer(table.mmap(), "<u8").reshape(-1, BUCKET)
         self._mask = len(self._words) - 1
@@ -46,12 +54,12 @@ class AddressTable:
     def lookup(self, key: bytes) -> bytes | None:
         """The value, or None."""
         bucket, address = self._bucket(key)
-        for word in bucket.tolist():
-            if word & _ADDRESS == address and word:
-                return None if word & BUCKET_GONE else (word >> 32).to_bytes(4, "little")
-            if not word:
-                return None
-        return self._rest.lookup(key)
+        words = bucket.tolist()
+        place = _place(words, address)
+        if place is None:
+            return self._rest.lookup(key) if words[-1] else None
+        word = words[place]
+        return None if word & BUCKET_GONE else (word >> 32).to_bytes(4, "little")
 
     def update(self, key: bytes, value: bytes) -> None:
         """Write one. Full."""

@@ -285,7 +285,7 @@ class Dataplane:
         self.write(compiled, swap)
         self.switch(revision)
 
-    def reserve(self, *, set4: int, set6: int, swap: Callable[[], None]) -> None:
+    def reserve(self, *, set4: int = 0, set6: int = 0, swap: Callable[[], None]) -> None:
         """Room for so many addresses in all sets together. When there is less, or the table of IPv4's
         is worn, the ruleset and the sets are copied into other maps, as for write(). Raises Full."""
         sizes = self.sets.sizes.grown_to(replace(self.sets.sizes, set4=set4, set6=set6))

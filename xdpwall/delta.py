@@ -48,9 +48,12 @@ def apply(g: Compiled, edit: Edit) -> bool:
         return g.pack_touched()
     for group in g.groups:
         group.prepare(g, columns)
-    every = [group.rows for group in g.groups if not group.concerns(columns)]
-    concerned = [group for group in g.groups if group.concerns(columns)]
-    some = [(group.rows, group.satisfied(columns)) for group in concerned]
+    every, some = [], []
+    for group in g.groups:
+        if group.concerns(columns):
+            some.append((group.rows, group.satisfied(columns)))
+        else:
+            every.append(group.rows)
     for n, entry in enumerate(edit.new):
         position = _place(g, edit.at + n)
         g.positions.insert(edit.at + n, position)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import layout
-from .addresstable import AddressTable, buckets
+from .addresstable import SET4, AddressTable, buckets
 from .eventmaps import EVENT_MAPS
 from .generation import Compiled, Touched, Trie
 from .growing import grown
@@ -27,7 +27,6 @@ from .tapmaps import TAP_MAPS
 
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
 SHARED = ("control", "counters", "totals", "fragments", *EVENT_MAPS, *TAP_MAPS)
-SET4 = ("set4", "set4_rest")
 SETS = (*SET4, "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
 MAP_SET = (
     "tables", "blocks", "leaves", "leaves4", "rows", "whole_rows", "rules", "expiries",
@@ -128,7 +127,7 @@ class MapSet:
     @property
     def addresses(self) -> AddressTable:
         """The IPv4 addresses of the sets."""
-        return AddressTable(*(self.maps[name] for name in SET4))
+        return AddressTable.of(self.maps)
 
     @property
     def map_sizes(self) -> dict[str, MapSize]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .layout import HASH_FACTOR, OCCUPIED, OCCUPIED_BITS, SHORT6
 from .setentries import Entries, Entry
+from .setkeys import kind_of
 
 Array = np.ndarray[Any, Any]
 
@@ -44,12 +45,13 @@ class Occupied:
 
     def add_one(self, entry: Entry) -> None:
         """Mark one entry, without the arrays."""
-        if entry.family == 4 and entry.exact:
+        kind = kind_of(entry)
+        if kind not in MARKED:
             return
-        if entry.family == 4:
-            kind, shown, bit = "p4", 24, entry.address >> 8
+        if kind == "p4":
+            shown, bit = 24, entry.address >> 8
         else:
-            kind, shown = ("v6", 48) if entry.exact else ("p6", 32)
+            shown = 48 if kind == "v6" else 32
             bit = (entry.address >> (128 - shown)) * HASH_FACTOR % (1 << 64) >> (64 - OCCUPIED_BITS)
         if entry.length >= shown:
             self.bits(kind)[bit >> 6] |= np.uint64(1 << (bit & 63))

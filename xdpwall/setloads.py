@@ -243,11 +243,8 @@ def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
             swept[kind] += getattr(held, kind)
     _rebuild(instance, dataplane, [kind for kind in KINDS if swept[kind] >= REBUILD_AT])
     if swept["v4"]:
-        sizes = dataplane.sets.sizes
         with suppress(Full):  # a worn table is slower, and right
-            dataplane.reserve(
-                set4=sizes.set4, set6=sizes.set6, swap=lambda: reload_programs(instance, dataplane)
-            )
+            dataplane.reserve(swap=lambda: reload_programs(instance, dataplane))
 
 
 def _rebuild(instance: Instance, dataplane: Dataplane, kinds: list[Kind]) -> None:

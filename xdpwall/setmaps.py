@@ -36,7 +36,7 @@ class SetMaps:
 
     def __init__(self, maps: Mapping[str, Map]) -> None:
         self.of: dict[Kind, Map | AddressTable] = {
-            "v4": AddressTable(maps["set4"], maps["set4_rest"]),
+            "v4": AddressTable.of(maps),
             **{kind: maps[name] for kind, name in _MAPS.items()},
         }
         self.classes: Array = np.frombuffer(maps["classes"].mmap(), CLASS)
