@@ -5,7 +5,7 @@ import { Events } from "./events.mjs";
 import { Gate } from "./gate.mjs";
 import { Header } from "./header.mjs";
 import { Help } from "./help.mjs";
-import { html, render, useEffect, useState } from "./html.mjs";
+import { html, render, useEffect, useLayoutEffect, useState } from "./html.mjs";
 import { Interfaces } from "./interfaces.mjs";
 import { listen } from "./keys.mjs";
 import { start } from "./live.mjs";
@@ -18,7 +18,8 @@ import { connected, set, state, subscribe } from "./store.mjs";
 function App() {
   const [, redraw] = useState(0);
   const [suggestion, setSuggestion] = useState(null);
-  useEffect(() => subscribe(() => redraw((n) => n + 1)), []);
+  // Not after the paint: an answer that is faster than a frame would never be drawn.
+  useLayoutEffect(() => subscribe(() => redraw((n) => n + 1)), []);
   useClock(state.lost || state.undos.length > 0, redraw);
   useTitle(state.status, state.lost);
 

@@ -2,7 +2,7 @@
 
 import { api } from "./api.mjs";
 import { exact, place, plural } from "./format.mjs";
-import { html, useEffect, useState } from "./html.mjs";
+import { html, useEffect, useLayoutEffect, useState } from "./html.mjs";
 import { change } from "./live.mjs";
 import { blocking, clear, latest, matching, onPackets, words } from "./packets.mjs";
 import { editNew, openRule } from "./panels.mjs";
@@ -35,7 +35,7 @@ function List({ held }) {
   const [text, setText] = useState("");
   const [paused, pause] = useState(null);
   const [top, setTop] = useState(0);
-  useEffect(() => onPackets(() => setSeen(latest())), []);
+  useLayoutEffect(() => onPackets(() => setSeen(latest())), []);
   const newer = paused ? packets.findIndex((one) => one.n === paused[0]?.n) : 0;
   const list = matching(paused ?? packets, text);
   const from = Math.max(0, Math.min(top, list.length - SHOWN));

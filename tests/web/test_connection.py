@@ -41,6 +41,21 @@ def test_a_wrong_token_in_the_address_is_said(blank: Page, host: Host, faults: F
     expect(blank.get_by_role("table", name="Rules in order")).to_be_visible()
 
 
+def test_an_answer_faster_than_the_first_frame_is_drawn(
+    blank: Page, host: Host, faults: Faults
+) -> None:
+    faults.expected = ["401"]
+    # No frame comes, and what is due for lack of one comes late: the refusal is there before.
+    blank.add_init_script("""
+      const later = setTimeout;
+      window.requestAnimationFrame = () => 0;
+      window.setTimeout = (work, ms = 0, ...given) =>
+        later(work, ms <= 100 ? 3000 : ms, ...given);
+    """)
+    blank.goto(f"{origin(host)}#token=wrong")
+    expect(blank.get_by_role("alert")).to_contain_text("does not take this token")
+
+
 def test_a_killed_service_is_noticed_and_its_return(page: Page, host: Host, faults: Faults) -> None:
     faults.expected = ["net::ERR_"]
     host.attach()
