@@ -3,7 +3,7 @@
 import { addRule, saveRule } from "./changes.mjs";
 import { api } from "./api.mjs";
 import { compose, fieldAt, GROUPS, PROTOCOLS, valuesOf } from "./fields.mjs";
-import { html, useEffect, useRef, useState } from "./html.mjs";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.mjs";
 import { useJudge } from "./judge.mjs";
 import { close, openRule } from "./panels.mjs";
 import { Verdict } from "./says.mjs";
@@ -24,7 +24,7 @@ export function Editor({ panel, held }) {
   const form = useRef();
   const etag = useEtag(rule);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const field = document.getElementById("sentence");
     field.focus();
     field.setSelectionRange(field.value.length, field.value.length);
@@ -97,7 +97,7 @@ export function Editor({ panel, held }) {
  */
 function useEtag(rule) {
   const etag = useRef();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!rule) return;
     etag.current = api.rule(rule.id).then(
       ({ answer, etag }) => (answer.text === rule.text ? etag : CHANGED),

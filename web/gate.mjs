@@ -1,12 +1,12 @@
 // Asked for a token when there is none, or a wrong one.
 
-import { html, useEffect, useRef, useState } from "./html.mjs";
+import { html, useLayoutEffect, useRef, useState } from "./html.mjs";
 import { enter } from "./live.mjs";
 
 export function Gate({ why }) {
   const [token, setToken] = useState("");
   const input = useRef();
-  useEffect(() => input.current.focus(), []);
+  useLayoutEffect(() => input.current.focus(), []);
   const submit = (event) => {
     event.preventDefault();
     if (token.trim()) enter(token);
