@@ -22,7 +22,7 @@ from xdpwall.kernel.ringbuf import RingBuffer
 from xdpwall.views_packets import EventSettings
 
 from .objects import compiled
-from .rounds import pinned, ratio
+from .rounds import pinned, ratios
 from .stream import cable, sender
 
 ROUNDS = 21
@@ -104,7 +104,7 @@ def _measure(lab: Lab, stack: ExitStack, rounds: int) -> EventCosts:
             accounted &= rose == (0 if way == OFF else dropped)
     return EventCosts(
         tuple(
-            EventCost(way, 1e9 / median(found), 1 / ratio(found, times[OFF]))
+            EventCost(way, 1e9 / median(found), 1 / median(ratios(found, times[OFF])))
             for way, found in times.items()
         ),
         accounted,

@@ -72,7 +72,7 @@ def _ratio(
     times: Mapping[Cell, Times], what: str, cell: Cell, base: Cell, limit: float
 ) -> Iterator[Found]:
     if cell in times and base in times:
-        found = ratio(times[cell], times[base])
+        found = ratio(times, cell, base)
         yield what, f"{found:.2f} x", f"at most {limit} x", found <= limit, ""
 
 
@@ -84,7 +84,7 @@ def _extra(times: Mapping[Cell, Times]) -> Iterator[Found]:
             cell = Cell(OURS, hook, "ipv4", "acl", 10_000, "random", path)
             base = floor(cell, DROP)
             if cell in times and base in times:
-                extra.append(over(times[cell], times[base]))
+                extra.append(over(times, cell, base))
         if len(extra) == 2:
             found = extra[1] / extra[0]
             what = f"tc's extra cost to XDP's, 10,000 rules (acl), {where}"
@@ -94,7 +94,7 @@ def _extra(times: Mapping[Cell, Times]) -> Iterator[Found]:
 def _wire(times: Mapping[Cell, Times], what: str, cell: Cell, limit: float) -> Iterator[Found]:
     base = floor(cell, DROP)
     if cell in times and base in times:
-        found = over(times[cell], times[base])
+        found = over(times, cell, base)
         here = at_this_speed(found, limit, over_the_veth(times), _ns)
         what = f"{what} over the veth, over a bare drop"
         yield what, _ns(found), f"at most {_ns(limit)}", found <= limit, here

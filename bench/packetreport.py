@@ -84,7 +84,7 @@ def _row(
     if known:
         for place, base in enumerate((own_floor(known[0]), floor(known[0], PARSE))):
             if base in times:
-                ratios[place] = f"{ratio(times[known[0]], times[base]):.2f}"
+                ratios[place] = f"{ratio(times, known[0], base):.2f}"
     number = "-" if size is None else f"{size:,}"
     return (name, what or "-", number, *shown, *ratios, *_wire(times, key, main))
 
@@ -98,8 +98,8 @@ def _wire(times: Mapping[Cell, Times], key: Key, main: Case) -> tuple[str, str, 
             ns = median(times[cell])
             return (
                 f"{ns:,.0f}",
-                f"{over(times[cell], times[base]):,.0f}",
+                f"{over(times, cell, base):,.0f}",
                 f"{1000 / ns:.3g}",
-                f"{ratio(times[cell], times[base]):.2f}",
+                f"{ratio(times, cell, base):.2f}",
             )
     return ("-", "-", "-", "-")

@@ -60,11 +60,11 @@ def _lines(
     found = []
     for contender, hook, what, name in rows:
         points = []
-        for cell, measured in times.items():
+        for cell in times:
             key = (cell.contender, cell.hook, cell.what, cell.case, cell.path, cell.family)
             base = floor(cell, DROP, "xdp")
             if key == (contender, hook, what, case, "wire", "ipv4") and base in times:
-                points.append((float(cell.size or 1), max(LEAST, over(measured, times[base]))))
+                points.append((float(cell.size or 1), max(LEAST, over(times, cell, base))))
         if points:
             found.append((name, sorted(points)))
     return found

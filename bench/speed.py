@@ -32,7 +32,7 @@ def over_the_veth(times: Mapping[Cell, Times]) -> float | None:
     base = floor(_STREAM, DROP)
     if _STREAM not in times or base not in times:
         return None
-    return over(times[_STREAM], times[base]) / _WIRE
+    return over(times, _STREAM, base) / _WIRE
 
 
 def of_processes(changes: Changes | None) -> float | None:

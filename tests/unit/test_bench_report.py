@@ -206,6 +206,7 @@ def test_json_keeps_every_round() -> None:
         "size": 1,
         "case": "first",
         "path": "run",
+        "beside": None,
         "ns": [50, 50],
         "median": 50.0,
     } in whole["packets"]
