@@ -14,11 +14,11 @@ static __always_inline void add(struct xw_count *count, const struct packet *p)
 
 static __always_inline void count_rule(__u32 slot, const struct packet *p)
 {
-	__u32 key = bpf_get_smp_processor_id() * XW_SLOTS + slot;
-	struct xw_count *count = bpf_map_lookup_elem(&counters, &key);
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct xw_count *all = bpf_map_lookup_elem(&counters, &cpu);
 
-	if (count)
-		add(count, p);
+	if (all)
+		add(&all[slot & (XW_SLOTS - 1)], p);
 }
 
 /* What became of the packet; `decision` is decide()'s. */

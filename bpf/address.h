@@ -34,14 +34,11 @@ struct levels {
 	__u32 copy;
 };
 
-static __always_inline __u32 leaf4_row(__u32 copy, __u32 entry, __u32 a)
+static __always_inline __u32 leaf4_row(const struct xw_leaf4 *all, __u32 entry, __u32 a)
 {
 	for (int i = 0; i < XW_CHAIN && entry & XW_LEAF; i++) {
-		__u32 key = copy * (leaf4_mask + 1) + (entry & leaf4_mask);
-		const struct xw_leaf4 *leaf = bpf_map_lookup_elem(&leaves4, &key);
+		const struct xw_leaf4 *leaf = &all[entry & leaf4_mask];
 
-		if (!leaf)
-			return 0;
 		entry = (a ^ leaf->address) & leaf->mask ? leaf->outside : leaf->inside;
 	}
 	return entry;
@@ -81,27 +78,33 @@ static __always_inline void rows4(const struct levels *l, const struct packet *p
 		barrier_var(src);
 		barrier_var(dst);
 	}
-	if (with(s, XW_SRC)) {
-		if (src & XW_LEAF)
-			src = leaf4_row(l->copy, src, a);
+	if ((src | dst) & XW_LEAF) {
+		__u32 copy = l->copy;
+		const struct xw_leaf4 *all = bpf_map_lookup_elem(&leaves4, &copy);
+
+		if (!all)
+			return;
+		if (with(s, XW_SRC))
+			src = leaf4_row(all, src, a);
+		if (with(s, XW_DST))
+			dst = leaf4_row(all, dst, b);
+	}
+	if (with(s, XW_SRC))
 		*src_row = src;
-	}
-	if (with(s, XW_DST)) {
-		if (dst & XW_LEAF)
-			dst = leaf4_row(l->copy, dst, b);
+	if (with(s, XW_DST))
 		*dst_row = dst;
-	}
 }
 
 static __always_inline __u32 leaf_row(__u32 copy, __u32 entry, const __u64 *a)
 {
+	const struct xw_leaf *all = bpf_map_lookup_elem(&leaves, &copy);
+
+	if (!all)
+		return 0;
 	for (int i = 0; i < XW_CHAIN && entry & XW_LEAF; i++) {
-		__u32 key = copy * (leaf_mask + 1) + (entry & leaf_mask);
-		const struct xw_leaf *leaf = bpf_map_lookup_elem(&leaves, &key);
+		const struct xw_leaf *leaf = &all[entry & leaf_mask];
 		__u64 differs;
 
-		if (!leaf)
-			return 0;
 		differs = ((a[0] ^ leaf->address[0]) & leaf->mask[0]) |
 			  ((a[1] ^ leaf->address[1]) & leaf->mask[1]);
 		entry = differs ? leaf->outside : leaf->inside;

@@ -30,14 +30,16 @@ struct {
 	__type(value, __u64);
 } control SEC(".maps");
 
-/* XW_SLOTS for each CPU. Not a per-CPU array, which leads each packet by a pointer in a cache line
- * of its own to the counter in another one. */
+/* An element for each CPU. Not a per-CPU array, which leads each packet by a pointer in a cache
+ * line of its own to the counter in another one. Here and below, what a packet has just found its
+ * number of lies in an element as large as a map: a key goes through the stack, and waits for that.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, XW_SLOTS);
-	__type(key, __u32);
-	__type(value, struct xw_count);
+	__uint(max_entries, 1); /* CPUs */
+	__uint(key_size, 4);
+	__uint(value_size, XW_SLOTS * sizeof(struct xw_count));
 } counters SEC(".maps");
 
 struct {
@@ -117,25 +119,25 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2); /* 2 * positions */
-	__type(key, __u32);
-	__type(value, __u64); /* CLOCK_BOOTTIME ns */
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, 8); /* positions * u64, CLOCK_BOOTTIME ns */
 } expiries SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2); /* 2 * (leaf_mask + 1) */
-	__type(key, __u32);
-	__type(value, struct xw_leaf);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, sizeof(struct xw_leaf)); /* times leaf_mask + 1 */
 } leaves SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2); /* 2 * (leaf4_mask + 1) */
-	__type(key, __u32);
-	__type(value, struct xw_leaf4);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, sizeof(struct xw_leaf4)); /* times leaf4_mask + 1 */
 } leaves4 SEC(".maps");
 
 struct prefix_trie {
@@ -155,9 +157,9 @@ struct prefix_trie dst6_1 SEC(".maps");
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 2); /* 2 * (class_mask + 1) */
-	__type(key, __u32);
-	__type(value, struct xw_class_rows);
+	__uint(max_entries, 2);
+	__uint(key_size, 4);
+	__uint(value_size, sizeof(struct xw_class_rows)); /* times class_mask + 1 */
 } class_rows SEC(".maps");
 
 /* The sets. Addresses in network order. */
@@ -167,9 +169,9 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1); /* bucket_mask + 1 */
-	__type(key, __u32);
-	__type(value, struct xw_bucket);
+	__uint(max_entries, 1);
+	__uint(key_size, 4);
+	__uint(value_size, sizeof(struct xw_bucket)); /* times bucket_mask + 1 */
 } set4 SEC(".maps");
 
 /* The addresses that found their buckets full. */

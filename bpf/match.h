@@ -56,10 +56,9 @@ static __always_inline __u32 lowest(__u64 word)
 
 static __always_inline bool expired(const struct shape s, __u32 copy, __u32 position)
 {
-	__u32 key = copy * positions_of(s) + position;
-	const __u64 *expires = bpf_map_lookup_elem(&expiries, &key);
+	const __u64 *all = bpf_map_lookup_elem(&expiries, &copy);
 
-	return expires && bpf_ktime_get_boot_ns() >= *expires;
+	return all && bpf_ktime_get_boot_ns() >= all[position & (positions_of(s) - 1)];
 }
 
 /* -1: the rule does not decide. */
@@ -157,8 +156,6 @@ static __always_inline int by_rules(const struct xw_tables *t, struct packet *p,
 	return word ? first_rule(s, p, &w, word) : rest(p, &w);
 }
 
-#define ALSO  (BOTH6 | XW_WHERE)
-#define ALSO6 0
 #include "quick.h"
 
 /* `control_word` was read once by the entry, so everything here is of one generation. */

@@ -6,26 +6,26 @@
 static __always_inline void parse_ip4(struct xw_ctx *ctx, struct packet *p, __u32 off)
 {
 	__u32 frame = frame_length(ctx), header, total, limit;
-	__u8 buf[20], *ip = at(ctx, off, 20, buf);
+	struct iphdr buf, *ip = at(ctx, off, sizeof(buf), &buf);
 	__u16 fragment;
 
-	if (!ip || ip[0] >> 4 != 4) {
+	if (!ip || ip->version != 4) {
 		hide_ip(p);
 		return;
 	}
-	header = (ip[0] & 0xf) * 4;
-	total = ip[2] << 8 | ip[3];
+	header = ip->ihl * 4;
+	total = bpf_ntohs(ip->tot_len);
 	if (header < 20 || total < header || off + header > frame) {
 		hide_ip(p);
 		return;
 	}
-	__builtin_memcpy(p->src, ip + 12, 4);
-	__builtin_memcpy(p->dst, ip + 16, 4);
+	p->src[0] = ip->saddr;
+	p->dst[0] = ip->daddr;
 	p->length = total;
-	p->ttl = ip[8];
-	p->proto = ip[9];
-	p->fragment_id = ip[4] << 8 | ip[5];
-	fragment = ip[6] << 8 | ip[7];
+	p->ttl = ip->ttl;
+	p->proto = ip->protocol;
+	p->fragment_id = bpf_ntohs(ip->id);
+	fragment = bpf_ntohs(ip->frag_off);
 	limit = off + total < frame ? off + total : frame;
 	p->fragment_units = fragment & 0x1fff;
 	if (p->fragment_units) {
@@ -55,7 +55,7 @@ struct chain {
  * walks it once and not eight times for every way of getting there. */
 __noinline int step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
 {
-	__u8 buf[8], *h;
+	__u8 buf[8] __attribute__((aligned(4))), *h;
 	__u32 size;
 	__u16 fragment;
 
@@ -67,8 +67,8 @@ __noinline int step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
 	if (c->next == IP6_FRAGMENT) {
 		if (c->fragment_headers++)
 			return false;
-		fragment = h[2] << 8 | h[3];
-		p->fragment_id = h[4] << 24 | h[5] << 16 | h[6] << 8 | h[7];
+		fragment = bpf_ntohs(*(__be16 *)(h + 2));
+		p->fragment_id = bpf_ntohl(*(__be32 *)(h + 4));
 		p->fragment_units = fragment >> 3;
 		c->next = h[0];
 		c->off += 8;
@@ -99,19 +99,20 @@ static __always_inline bool is_neighbor_discovery(const struct packet *p, __u8 f
 static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u32 off)
 {
 	__u32 frame = frame_length(ctx), payload;
-	__u8 buf[40], *ip = at(ctx, off, 40, buf), first_next;
+	struct ipv6hdr buf, *ip = at(ctx, off, sizeof(buf), &buf);
+	__u8 first_next;
 	struct chain c = {};
 	bool broken = false;
 
-	if (!ip || ip[0] >> 4 != 6) {
+	if (!ip || ip->version != 6) {
 		hide_ip(p);
 		return;
 	}
-	__builtin_memcpy(p->src, ip + 8, 16);
-	__builtin_memcpy(p->dst, ip + 24, 16);
-	p->ttl = ip[7];
-	payload = ip[4] << 8 | ip[5];
-	first_next = c.next = ip[6];
+	__builtin_memcpy(p->src, &ip->saddr, 16);
+	__builtin_memcpy(p->dst, &ip->daddr, 16);
+	p->ttl = ip->hop_limit;
+	payload = bpf_ntohs(ip->payload_len);
+	first_next = c.next = ip->nexthdr;
 	c.off = off + 40;
 	p->length = 40 + payload;
 	c.limit = c.off + payload < frame ? c.off + payload : frame;

@@ -75,12 +75,12 @@ static __always_inline __u32 header_row(const struct xw_tables *t, const struct 
 
 static __always_inline __u32 class_row(__u32 copy, __u32 class, const bool src)
 {
-	__u32 key = copy * (class_mask + 1) + (class & class_mask);
-	const struct xw_class_rows *found = bpf_map_lookup_elem(&class_rows, &key);
+	const struct xw_class_rows *all = bpf_map_lookup_elem(&class_rows, &copy);
 
-	if (!found)
+	if (!all)
 		return NO_ROW;
-	return src ? found->src : found->dst;
+	class &= class_mask;
+	return src ? all[class].src : all[class].dst;
 }
 
 /* The rows of the sets that an address is in; false: no rule has any of the address's rows. */

@@ -90,11 +90,12 @@ static __always_inline void find_wide(void *set, const __u32 *address, __u32 bit
 /* The address's class, 0 when it is in no bucket and not among the rest. */
 static __always_inline __u32 find_exact4(const __u32 *address)
 {
-	__u32 at = *address * XW_HASH_FACTOR >> 32 & bucket_mask;
-	const struct xw_bucket *bucket = bpf_map_lookup_elem(&set4, &at);
+	__u32 zero = 0;
+	const struct xw_bucket *bucket = bpf_map_lookup_elem(&set4, &zero);
 
 	if (!bucket)
 		return 0;
+	bucket += *address * XW_HASH_FACTOR >> 32 & bucket_mask;
 #pragma unroll
 	for (int i = 0; i < XW_BUCKET; i++) {
 		__u64 entry = *(volatile const __u64 *)&bucket->entry[i];

@@ -106,8 +106,8 @@ class Dataplane:
             totals.value_size,
         ) != (
             layout.CONTROL_WORDS,
-            (MapType.ARRAY, cpu_ids() * layout.SLOTS),
-            layout.COUNT.itemsize,
+            (MapType.ARRAY, cpu_ids()),
+            layout.SLOTS * layout.COUNT.itemsize,
             layout.ATTACHMENTS,
             layout.TOTALS.itemsize,
         ):

@@ -81,10 +81,10 @@ class MapSet:
             rows=maps["rows"].info.value_size // one.row_bytes,
             whole=maps["whole_rows"].info.value_size // one.word_bytes,
             blocks=maps["blocks"].info.value_size // 1024,
-            leaves=maps["leaves"].info.max_entries // 2,
-            leaves4=maps["leaves4"].info.max_entries // 2,
+            leaves=maps["leaves"].info.value_size // layout.LEAVES.itemsize,
+            leaves4=maps["leaves4"].info.value_size // layout.LEAVES4.itemsize,
             prefixes6=maps["src6_0"].info.max_entries,
-            class_rows=maps["class_rows"].info.max_entries // 2,
+            class_rows=maps["class_rows"].info.value_size // layout.CLASS_ROWS.itemsize,
             set4=maps["set4_rest"].info.max_entries,
             set6=maps["set6"].info.max_entries,
         )
@@ -227,17 +227,17 @@ class MapSet:
         return self._array("rules", copy, "<u4")
 
     def _expiries(self, copy: int) -> Array:
-        return self._half("expiries", copy, "<u8", self.sizes.positions)
+        return self._array("expiries", copy, "<u8")
 
     def _blocks(self, copy: int) -> Array:
         found: Array = self._array("blocks", copy, "<u4").reshape(self.sizes.blocks, -1)
         return found
 
     def _leaves(self, copy: int) -> Array:
-        return self._half("leaves", copy, layout.LEAVES, self.sizes.leaves)
+        return self._array("leaves", copy, layout.LEAVES)
 
     def _leaves4(self, copy: int) -> Array:
-        return self._half("leaves4", copy, layout.LEAVES4, self.sizes.leaves4)
+        return self._array("leaves4", copy, layout.LEAVES4)
 
     def _rows(self, copy: int) -> Array:
         s = self.sizes
@@ -251,11 +251,7 @@ class MapSet:
         return found
 
     def _class_rows(self, copy: int) -> Array:
-        return self._half("class_rows", copy, layout.CLASS_ROWS, self.sizes.class_rows)
-
-    def _half(self, name: str, copy: int, dtype: Any, count: int) -> Array:
-        """One copy of a map that has an element for each thing in it."""
-        return np.frombuffer(self._mapped(name), dtype=dtype)[copy * count : (copy + 1) * count]
+        return self._array("class_rows", copy, layout.CLASS_ROWS)
 
     def _mapped(self, name: str) -> memoryview:
         if name not in self._memory:
@@ -315,14 +311,14 @@ def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
         "rows": MapSize(value_size=sizes.rows * sizes.row_bytes),
         "blocks": MapSize(value_size=sizes.blocks * 1024),
         "whole_rows": MapSize(value_size=sizes.whole * sizes.word_bytes),
-        "leaves": MapSize(max_entries=2 * sizes.leaves),
-        "leaves4": MapSize(max_entries=2 * sizes.leaves4),
-        "counters": MapSize(max_entries=cpu_ids() * layout.SLOTS),
+        "leaves": MapSize(value_size=sizes.leaves * layout.LEAVES.itemsize),
+        "leaves4": MapSize(value_size=sizes.leaves4 * layout.LEAVES4.itemsize),
+        "counters": MapSize(max_entries=cpu_ids()),
         "rules": MapSize(value_size=4 * sizes.positions),
-        "expiries": MapSize(max_entries=2 * sizes.positions),
+        "expiries": MapSize(value_size=8 * sizes.positions),
         **{name: MapSize(max_entries=sizes.prefixes6) for name in TRIES},
-        "class_rows": MapSize(max_entries=2 * sizes.class_rows),
-        "set4": MapSize(max_entries=buckets(sizes.set4)),
+        "class_rows": MapSize(value_size=sizes.class_rows * layout.CLASS_ROWS.itemsize),
+        "set4": MapSize(value_size=buckets(sizes.set4) * 8 * layout.BUCKET),
         "set4_rest": MapSize(max_entries=sizes.set4),
         "set6": MapSize(max_entries=sizes.set6),
         "set4_prefixes": MapSize(max_entries=layout.SET_PREFIXES if sizes.sets else 1),

@@ -7,7 +7,9 @@ import re
 import subprocess
 from enum import IntEnum, IntFlag
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from xdpwall import layout
@@ -21,10 +23,7 @@ STRUCTS = {
     "xw_count": layout.COUNT,
     "xw_totals": layout.TOTALS,
     "xw_prefix6": layout.PREFIX6,
-    "xw_leaf": layout.LEAVES,
-    "xw_leaf4": layout.LEAVES4,
     "xw_class": layout.CLASS,
-    "xw_class_rows": layout.CLASS_ROWS,
     "xw_prefix4": layout.PREFIX4,
     "xw_set_prefix": layout.SET_PREFIX,
     "xw_event_settings": layout.EVENT_SETTINGS,
@@ -33,6 +32,13 @@ STRUCTS = {
     "xw_tap": layout.TAP,
     "xw_event": layout.EVENT,
 }
+ELEMENTS = {
+    "xw_row": layout.ROW,
+    "xw_leaf": layout.LEAVES,
+    "xw_leaf4": layout.LEAVES4,
+    "xw_class_rows": layout.CLASS_ROWS,
+}
+"""No map has them as its values' type, so that the programs' BTF does not know them."""
 CONSTANTS = {
     "XW_SLOTS": layout.SLOTS,
     "XW_ATTACHMENTS": layout.ATTACHMENTS,
@@ -77,26 +83,34 @@ ENUMS: dict[str, type[IntEnum | IntFlag]] = {
 @pytest.mark.parametrize("name", STRUCTS)
 @pytest.mark.parametrize("program", ["xdp", "tc"])
 def test_struct(program: str, name: str) -> None:
-    dtype = STRUCTS[name]
-    size, found = read_btf(object_path(program)).struct(name)
+    check(object_path(program), name, STRUCTS[name])
+
+
+def check(path: Path, name: str, dtype: np.dtype[Any]) -> None:
+    """The struct in an object's BTF is laid out as the dtype."""
+    size, found = read_btf(path).struct(name)
     assert size == dtype.itemsize
     assert dtype.fields is not None
     mine = {field: (info[1], info[0].itemsize) for field, info in dtype.fields.items()}
     assert mine == {field: (place.offset, place.size) for field, place in found.items()}
 
 
-def test_row(tmp_path: Path) -> None:
-    """No map has rows as its values' type, so that the programs' BTF does not know it."""
-    source = tmp_path / "row.c"
-    source.write_text('#include "xdpwall.h"\nstruct xw_row row;\n', encoding="utf-8")
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An object of the element types alone."""
+    folder = tmp_path_factory.mktemp("elements")
+    source, target = folder / "elements.c", folder / "elements.o"
+    lines = ['#include "xdpwall.h"', *(f"struct {name} {name};" for name in ELEMENTS)]
+    source.write_text("\n".join(lines), encoding="utf-8")
     include = f"/usr/include/{platform.machine()}-linux-gnu"
-    built = tmp_path / "row.o"
     flags = ("-target", "bpf", "-O2", "-g", "-idirafter", include, "-I", str(ROOT / "bpf"))
-    subprocess.run(["clang", *flags, "-c", str(source), "-o", str(built)], check=True)
-    size, found = read_btf(built).struct("xw_row")
-    assert size == layout.ROW.itemsize and layout.ROW.fields is not None
-    mine = {field: (info[1], info[0].itemsize) for field, info in layout.ROW.fields.items()}
-    assert mine == {field: (place.offset, place.size) for field, place in found.items()}
+    subprocess.run(["clang", *flags, "-c", str(source), "-o", str(target)], check=True)
+    return target
+
+
+@pytest.mark.parametrize("name", ELEMENTS)
+def test_element(built: Path, name: str) -> None:
+    check(built, name, ELEMENTS[name])
 
 
 @pytest.mark.parametrize("name", CONSTANTS)
