@@ -92,19 +92,21 @@ static __always_inline __u32 find_exact4(const __u32 *address)
 {
 	__u32 zero = 0;
 	const struct xw_bucket *bucket = bpf_map_lookup_elem(&set4, &zero);
+	__u64 entry = 0;
 
 	if (!bucket)
 		return 0;
 	bucket += *address * XW_HASH_FACTOR >> 32 & bucket_mask;
 #pragma unroll
 	for (int i = 0; i < XW_BUCKET; i++) {
-		__u64 entry = *(volatile const __u64 *)&bucket->entry[i];
-
+		entry = *(volatile const __u64 *)&bucket->entry[i];
 		if ((__u32)entry == *address)
 			return (__u16)(entry >> 32);
 		if (!entry)
 			return 0;
 	}
+	if (!(entry << 1 >> (XW_BUCKET_REST + 1))) /* all but the mark above it */
+		return 0;
 	return class_in(&set4_rest, address);
 }
 

@@ -38,6 +38,7 @@ struct xw_set_prefix {
 /* IPv4 addresses of the sets: class << 32 | address as in packets; from the front, 0 is none. */
 #define XW_BUCKET      8
 #define XW_BUCKET_GONE 0x8000000000000000ULL /* taken out; the word stays in use */
+#define XW_BUCKET_REST 48 /* of the last word, 15 bits: how many had no room here (or more) */
 
 struct xw_bucket {
 	__u64 entry[XW_BUCKET];

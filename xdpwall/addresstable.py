@@ -1,13 +1,15 @@
 """The IPv4 addresses of the sets in the kernel: one hash, of buckets and of what they had no room for.
 
 A bucket is eight words in one cache line: class << 32 | address (as packets have it). Packets read
-it from the front up to the address or the first word of zeros, and look among the rest when all
-eight are in use. One word is written at a time and whoever looks meanwhile sees the old one or the
-new, so that every address is found throughout, because
-- words are filled from the front and go back to zero only from the back, and only while one is zero;
+it from the front up to the address or the first word of zeros; when all eight are in use, the last
+one says how many addresses had no room, and with any packets look among the rest. One word is written
+at a time and whoever looks meanwhile sees the old one or the new, so that every address is found
+throughout, because
+- words are filled from the front and go back to zero only from the back;
 - one that is taken out further in front leaves BUCKET_GONE behind, for another address to replace;
-- an address goes to the rest only when its bucket is full, and a full bucket never has a word of
-  zeros again: it takes a copy of the table (`worn`) to get rid of what was taken out of it.
+- an address goes to the rest only when its bucket is full, and is counted before; it is counted no
+  more after it left, and until none is, the last word does not go back to zero. A process that dies
+  in between leaves one too many, which costs packets a look until the table is copied.
 Maps have twice as many words as addresses, so that of a full one less than a hundredth is in the
 rest (the tail of a Poisson distribution with mean 4 past 8).
 """
@@ -20,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .kernel.maps import Map
-from .layout import BUCKET, BUCKET_GONE, HASH_FACTOR
+from .layout import BUCKET, BUCKET_GONE, BUCKET_REST, HASH_FACTOR
 
 Array = np.ndarray[Any, Any]
 
@@ -28,6 +30,10 @@ SET4 = ("set4", "set4_rest")
 """The maps of which it consists."""
 _GONE = np.uint64(BUCKET_GONE)
 _ADDRESS = 0xFFFFFFFF
+_MOST = 0x7FFF
+"""Counted in a last word; with so many it is not known any more when the last one left."""
+_REST = np.uint64(_MOST << BUCKET_REST)
+_CLASS = np.uint64(0xFFFF)
 _PIECE = 1 << 16
 """Addresses that are worked on at once: what numpy makes of them stays in the processor's cache."""
 
@@ -57,23 +63,30 @@ class AddressTable:
         words = bucket.tolist()
         place = _place(words, address)
         if place is None:
-            return self._rest.lookup(key) if words[-1] else None
+            return self._rest.lookup(key) if _counted(words) else None
         word = words[place]
-        return None if word & BUCKET_GONE else (word >> 32).to_bytes(4, "little")
+        return None if word & BUCKET_GONE else (word >> 32 & 0xFFFF).to_bytes(4, "little")
 
     def update(self, key: bytes, value: bytes) -> None:
         """Write one. Full."""
         bucket, address = self._bucket(key)
         words = bucket.tolist()
-        word = int.from_bytes(value, "little") << 32 | address
         place = _place(words, address)
         if place is None:
-            place = next((i for i, w in enumerate(words) if w & BUCKET_GONE or not w), None)
-            # Of a full bucket it may be among the rest.
-            if place is None or (words[-1] and self._rest.lookup(key) is not None):
+            if _counted(words) and self._rest.lookup(key) is not None:
                 self._rest.update(key, value)
                 return
-        bucket[place] = word
+            place = next((i for i, w in enumerate(words) if w & BUCKET_GONE or not w), None)
+        if place is not None:
+            new = int.from_bytes(value, "little") << 32 | address
+            bucket[place] = new | words[place] & _MOST << BUCKET_REST
+            return
+        _count(bucket, words, 1)
+        try:
+            self._rest.update(key, value)
+        except BaseException:
+            _count(bucket, words, -1)
+            raise
 
     def delete(self, key: bytes) -> bool:
         """Take one out; False when it was not there."""
@@ -81,15 +94,19 @@ class AddressTable:
         words = bucket.tolist()
         place = _place(words, address)
         if place is None:
-            return bool(words[-1]) and self._rest.delete(key)
-        was = words[place]
-        bucket[place] = words[place] = address | BUCKET_GONE
-        if not words[-1]:
-            for i in range(BUCKET - 1, -1, -1):
-                if words[i] and not words[i] & BUCKET_GONE:
-                    break
+            there = _counted(words) > 0 and self._rest.delete(key)
+            if there:
+                _count(bucket, words, -1)
+        else:
+            there = not words[place] & BUCKET_GONE
+            words[place] = address | BUCKET_GONE | words[place] & _MOST << BUCKET_REST
+            bucket[place] = words[place]
+        for i in range(BUCKET - 1, -1, -1):
+            if words[i] and (not words[i] & BUCKET_GONE or _counted(words[i:])):
+                break
+            if words[i]:
                 bucket[i] = 0
-        return not was & BUCKET_GONE
+        return there
 
     def _bucket(self, key: bytes) -> tuple[Array, int]:
         address = int.from_bytes(key, "little")
@@ -112,17 +129,18 @@ class AddressTable:
             at = self._places(some)
             there = self._words[at]
             found, column = _match(there, some)
-            self._words[at[found], column[found]] = some[found] | _GONE
-            rest = some[~found & (there[:, -1] != 0)]
-            if len(rest):
-                self._rest.delete_batch(_bytes(rest), len(rest))
+            place = at[found], column[found]
+            self._words[place] = some[found] | _GONE | self._words[place] & _REST
+            for address in some[~found & (there[:, -1] & _REST != 0)].tolist():
+                self.delete(address.to_bytes(4, "little"))
+            self._trim(np.unique(at[found]))
 
     def lookup_batch(self) -> tuple[Array, Array]:
         """All of it: keys (n, 4) and values (n, 4), u1."""
         words = self._words.reshape(-1)
         words = words[(words != 0) & (words < _GONE)]
         keys, values = self._rest.lookup_batch()
-        here = _bytes(words.astype("<u4")), _bytes((words >> np.uint64(32)).astype("<u4"))
+        here = _bytes(words.astype("<u4")), _bytes((words >> np.uint64(32) & _CLASS).astype("<u4"))
         return np.concatenate([here[0], keys]), np.concatenate([here[1], values])
 
     def copy_to(self, other: AddressTable) -> None:
@@ -132,8 +150,8 @@ class AddressTable:
 
     @property
     def worn(self) -> bool:
-        """Is more than an eighth of it words of what was taken out? A packet looks behind those of
-        a full bucket for nothing, until the table is copied."""
+        """Is more than an eighth of it words of what was taken out? Packets look behind those for
+        nothing, until the table is copied."""
         return 8 * int((self._words >= _GONE).sum()) > self._words.size
 
     # -- inside ----------------------------------------------------------------------------------
@@ -148,7 +166,8 @@ class AddressTable:
         new = classes[order] | addresses
         there = self._words[at]
         found, column = _match(there, addresses)
-        self._words[at[found], column[found]] = new[found]
+        place = at[found], column[found]
+        self._words[place] = new[found] | self._words[place] & _REST
         # Those of one bucket stand one after the other: the first takes its first word of zeros.
         at, new, addresses, there = (part[~found] for part in (at, new, addresses, there))
         rank = np.arange(len(at))
@@ -156,12 +175,40 @@ class AddressTable:
         column = (there != 0).sum(axis=1) + rank
         fits = column < BUCKET
         self._words[at[fits], column[fits]] = new[fits]
-        rest = addresses[~fits]
-        gone = (there[~fits] >= _GONE).any(axis=1)
-        for address, word in zip(rest[gone].tolist(), new[~fits][gone].tolist(), strict=True):
-            self.update(address.to_bytes(4, "little"), (word >> 32).to_bytes(4, "little"))
-        values = (new[~fits][~gone] >> np.uint64(32)).astype("<u4")
-        self._rest.update_batch(_bytes(rest[~gone]), _bytes(values), len(values))
+        at, new, there = at[~fits], new[~fits], there[~fits]
+        # One that may be among the rest already, or may find room, is looked at by itself.
+        known = (there >= _GONE).any(axis=1) | (there[:, -1] & _REST != 0)
+        for word in new[known].tolist():
+            key = (word & _ADDRESS).to_bytes(4, "little")
+            self.update(key, (word >> 32).to_bytes(4, "little"))
+        at, new = at[~known], new[~known]
+        full, count = np.unique(at, return_counts=True)
+        more = np.minimum(count, _MOST).astype("<u8") << np.uint64(BUCKET_REST)
+        self._words[full, BUCKET - 1] = self._words[full, BUCKET - 1] | more
+        classes = (new >> np.uint64(32)).astype("<u4")
+        self._rest.update_batch(_bytes(new.astype("<u4")), _bytes(classes), len(new))
+
+    def _trim(self, at: Array) -> None:
+        """Back to zeros, from the back: what was taken out of these buckets."""
+        there, behind = self._words[at], np.ones(len(at), dtype=bool)
+        for i in range(BUCKET - 1, -1, -1):
+            word = there[:, i]
+            behind &= (word == 0) | ((word >= _GONE) & (word & _REST == 0))
+            zero = behind & (word != 0)
+            if zero.any():
+                self._words[at[zero], i] = 0
+
+
+def _counted(words: list[int]) -> int:
+    """How many addresses of this bucket are among the rest."""
+    return words[-1] >> BUCKET_REST & _MOST
+
+
+def _count(bucket: Array, words: list[int], more: int) -> None:
+    """One more or less among the rest."""
+    if _counted(words) < _MOST:
+        words[-1] += more << BUCKET_REST
+        bucket[-1] = words[-1]
 
 
 def _place(words: list[int], address: int) -> int | None:

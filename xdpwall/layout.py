@@ -207,7 +207,9 @@ SHORT6 = 3
 
 BUCKET = 8
 BUCKET_GONE = 1 << 63
-"""struct xw_bucket: words, and the mark of one whose address was taken out."""
+BUCKET_REST = 48
+"""struct xw_bucket: words, the mark of one whose address was taken out, and from which bit on the last
+word says how many addresses had no room, 15 bits."""
 
 
 EVENT_SETTINGS = np.dtype(

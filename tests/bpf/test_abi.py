@@ -64,6 +64,7 @@ CONSTANTS = {
     "XW_HASH_FACTOR": layout.HASH_FACTOR,
     "XW_BUCKET": layout.BUCKET,
     "XW_BUCKET_GONE": layout.BUCKET_GONE,
+    "XW_BUCKET_REST": layout.BUCKET_REST,
     "XW_SRC6_TRIE": layout.SRC6_TRIE,
     "XW_DST6_TRIE": layout.DST6_TRIE,
     "XW_LEAF": layout.LEAF,

@@ -54,7 +54,7 @@ def _bucket(address: int, count: int) -> int:
     return (in_packets * HASH_FACTOR >> 32) % count
 
 
-@pytest.mark.parametrize(("first", "then"), [(5000, 2000), (700, 300)])
+@pytest.mark.parametrize(("first", "then"), [(5000, 4000), (700, 300)])
 def test_a_worn_table_is_copied(site: Site, first: int, then: int) -> None:
     with site.open() as firewall:
         firewall.attach("veth0")

@@ -29,7 +29,7 @@ def make_maps(set4: int = 4096, set6: int = 4096, tries: int = 1 << 20) -> dict[
     """Maps as bpf/maps.h has them."""
     lazy, mapped = BPF_F_NO_PREALLOC, BPF_F_MMAPABLE
     return {
-        "set4": create_map(MapType.ARRAY, "set4", 4, 8 * BUCKET, buckets(set4), mapped),
+        "set4": create_map(MapType.ARRAY, "set4", 4, 8 * BUCKET * buckets(set4), 1, mapped),
         "set4_rest": create_map(MapType.HASH, "set4_rest", 4, 4, set4, lazy),
         "set6": create_map(MapType.HASH, "set6", 16, 4, set6, lazy),
         "set4_prefixes": create_map(MapType.LPM_TRIE, "set4_prefixes", 8, 8, tries, lazy),
