@@ -99,7 +99,7 @@ static __always_inline bool is_neighbor_discovery(const struct packet *p, __u8 f
 static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u32 off)
 {
 	__u32 frame = frame_length(ctx), payload;
-	struct ipv6hdr buf, *ip = at(ctx, off, sizeof(buf), &buf);
+	struct ipv6hdr buf __attribute__((aligned(8))), *ip = at(ctx, off, sizeof(buf), &buf);
 	__u8 first_next;
 	struct chain c = {};
 	bool broken = false;
@@ -108,8 +108,9 @@ static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u3
 		hide_ip(p);
 		return;
 	}
-	__builtin_memcpy(p->src, &ip->saddr, 16);
-	__builtin_memcpy(p->dst, &ip->daddr, 16);
+	/* By eight bytes, as they are compared. */
+	__builtin_memcpy(p->src, __builtin_assume_aligned(&ip->saddr, 8), 16);
+	__builtin_memcpy(p->dst, __builtin_assume_aligned(&ip->daddr, 8), 16);
 	p->ttl = ip->hop_limit;
 	payload = bpf_ntohs(ip->payload_len);
 	first_next = c.next = ip->nexthdr;
