@@ -40,7 +40,7 @@ def other_version(folder: Path) -> Failed:
     return Failed(
         f"the maps in {folder} are of another version of xdpwall",
         code="other-version",
-        hint="`xdpwall detach --all`, remove that folder, then `xdpwall restore`",
+        hint="`xdpwall detach --all`, remove that folder, `xdpwall restore`, then attach again",
     )
 
 
