@@ -186,13 +186,15 @@ def loaded(instance: Instance) -> Dataplane:
 
 
 def refill(instance: Instance, dataplane: Dataplane) -> None:
-    """Put the disk's sets and rules into maps that hold others, or none."""
+    """Put the disk's sets and rules into maps that hold others, or none; only then are programs put
+    on them that judge by maps which were unpinned."""
     from .setloads import restore_sets
 
     restore_sets(instance, dataplane)
     regenerate(instance, dataplane)
     if dataplane.sets.sizes.sets:
         instance.sets.known(dataplane)
+    reload_programs(instance, dataplane)
 
 
 def regenerate(instance: Instance, dataplane: Dataplane) -> None:
@@ -233,10 +235,18 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
         if found is None or not found.ours:
             continue
         with attacher.pins.open(found.program_id) or nullcontext() as program:
-            if program is not None and dataplane.is_current(program):
+            if program is not None and not _outdated(instance, dataplane, program):
                 continue
         attacher.swap(spec_of(row), row.index, found.mode, loader(dataplane, row))
     _reload_unknown(instance, dataplane)
+
+
+def _outdated(instance: Instance, dataplane: Dataplane, program: Program) -> bool:
+    if dataplane.steers(program):
+        return not dataplane.is_current(program)
+    # It judges by maps that were unpinned, which the present ones may not replace before they hold
+    # the ruleset.
+    return dataplane.control.revision == instance.state.revision
 
 
 def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
@@ -251,7 +261,7 @@ def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
         if found is None or not found.ours:
             continue
         with attacher.pins.open(found.program_id) or nullcontext() as program:
-            if program is None or dataplane.is_current(program):
+            if program is None or not _outdated(instance, dataplane, program):
                 continue
             number = dataplane.constant(program, "number")
         row = AttachmentRow(f"index{index}", place, index, None, number or 0, "")

@@ -62,9 +62,8 @@ class Dataplane:
         return bool(bpffs.numbered(self.folder, "maps-")) and self._has_control()
 
     def is_newest(self, numbers: Sequence[int]) -> bool:
-        """Are these maps alive and, of the map sets pinned, the newest? Another process may have
-        made bigger ones since they were opened, and done no more than that, which nothing on disk
-        tells."""
+        """Are these maps alive and, of the map sets pinned, the newest? Another process may have made
+        bigger ones since they were opened, and no more than that, which nothing on disk tells."""
         return bool(numbers) and max(numbers) == self._number and self._has_control()
 
     def _has_control(self) -> bool:
@@ -342,10 +341,13 @@ class Dataplane:
 
     def is_current(self, program: Program) -> bool:
         """Was it loaded on the present maps, with the features that are wanted now?"""
-        wanted = {self.sets.maps["rows"].info.id, self._shared["control"].info.id}
-        if not wanted <= set(program.map_ids):
+        if not self.steers(program) or self.sets.maps["rows"].info.id not in program.map_ids:
             return False
         return self.constant(program, "features") == self.features | self._wanted
+
+    def steers(self, program: Program) -> bool:
+        """Does it judge by this control word? Others are on maps that were unpinned meanwhile."""
+        return self._shared["control"].info.id in program.map_ids
 
     @staticmethod
     def constant(program: Program, name: str) -> int | None:

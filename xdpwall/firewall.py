@@ -255,8 +255,9 @@ class Firewall(SetMethods, Reader):
             return views.DetachOutcome(detached=[row.words for row in rows] + unknown)
 
     def restore(self, *, by: Author = _ANYONE) -> views.RestoreOutcome:
-        """After a reboot: rules, policy and attachments as they were."""
-        with self._instance.writing():
+        """After a reboot, or an upgrade to maps that are laid out otherwise: rules, policy and
+        attachments as they were."""
+        with self._instance.writing(renew=True):
             return restore(self._instance, by=by)
 
     def wait_settled(self) -> None:

@@ -61,10 +61,11 @@ class Instance:
             yield snapshot
 
     @contextmanager
-    def writing(self, *, in_need: bool = False) -> Iterator[Snapshot]:
+    def writing(self, *, in_need: bool = False, renew: bool = False) -> Iterator[Snapshot]:
         """The only writer of this instance; disk and kernel agree inside.
 
-        `in_need` is for the ways out (off, detach): they go on when nothing can be mended.
+        `in_need` is for the ways out (off, detach): they go on when nothing can be mended. `renew`
+        is for restore: maps of another version are no obstacle.
         """
         with self.lock.hold(), self.store.alone():
             netns, cookie = self._here.netns()
@@ -74,15 +75,17 @@ class Instance:
             try:
                 if binding != here:
                     self.store.bind(here)
-                self._recover()
+                self._recover(renew)
             except XdpwallError:
                 if not in_need:
                     raise
             yield self.store.read()
 
-    def _recover(self) -> None:
-        from .recovery import recover
+    def _recover(self, renew: bool = False) -> None:
+        from .recovery import leave_other_version, recover
 
+        if renew:
+            leave_other_version(self)
         recover(self)
 
     @property

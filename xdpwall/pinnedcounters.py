@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .counters import Counts
 
 
+OTHER_VERSION = "other-version"
+"""The code of the error for maps that are not laid out as ours."""
 _COUNT = struct.Struct("=QQ")
 
 
@@ -39,8 +41,9 @@ def other_version(folder: Path) -> Failed:
     """The error of maps that are not laid out as ours."""
     return Failed(
         f"the maps in {folder} are of another version of xdpwall",
-        code="other-version",
-        hint="`xdpwall detach --all`, remove that folder, `xdpwall restore`, then attach again",
+        code=OTHER_VERSION,
+        hint="`xdpwall restore` (the service's start does it too) puts the rules into new ones; what "
+        "is attached filters meanwhile",
     )
 
 

@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .changes import refill, regenerate, reload_programs, spec_of
-from .errors import XdpwallError
+from .errors import Failed, XdpwallError
 from .facade import Author
 from .instance import Instance, now_text
 from .kernel import bpffs
+from .pinnedcounters import OTHER_VERSION
 
 if TYPE_CHECKING:
     from .dataplane import Dataplane
@@ -60,6 +61,22 @@ def recover(instance: Instance) -> None:
         _end_attachments(instance)
         regenerate(instance, dataplane)
     _end_sets(instance, dataplane)
+
+
+def leave_other_version(instance: Instance) -> None:
+    """Unpin maps that another version of xdpwall laid out. The programs of that version keep them,
+    and judge packets by them, until restore has given their places others."""
+    try:
+        instance.dataplane()
+    except Failed as error:
+        if error.code != OTHER_VERSION:
+            raise
+        folder = instance.settings.bpffs
+        # Without its control map nothing is alive, whatever of the rest a crash leaves.
+        bpffs.unlink(folder / "maps" / "control")
+        bpffs.remove_tree(folder / "maps")
+        for number in bpffs.numbered(folder, "maps-"):
+            bpffs.remove_tree(folder / f"maps-{number}")
 
 
 def _end_sets(instance: Instance, dataplane: Dataplane) -> None:

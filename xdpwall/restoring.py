@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .attachments import attach
-from .changes import loaded, spec_of
+from .changes import loaded, reload_programs, spec_of
 from .errors import XdpwallError
 from .facade import Author
 from .instance import Instance
@@ -13,7 +13,8 @@ from .views import RestoreOutcome
 
 def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     """Load the committed ruleset and attach what was attached; goes on past one that fails."""
-    loaded(instance)
+    # Programs of a version that is gone may judge by what was unpinned.
+    reload_programs(instance, loaded(instance))
     outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": []}
     lost = orphans(instance, instance.attachments)
     for row in instance.attachments:

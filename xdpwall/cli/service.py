@@ -48,7 +48,8 @@ def serve(host: str, port: int) -> None:
 def restore() -> int:
     """Put everything back in force after a reboot: attachments, rules and policy.
 
-    What is in force already stays as it is. Ends with 1 when something could not be put back.
+    What is in force already stays as it is; after an upgrade, what attached programs judge by is made
+    anew without a moment unfiltered. Ends with 1 when something could not be put back.
 
     \b
     Examples:

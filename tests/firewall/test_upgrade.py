@@ -1,0 +1,92 @@
+"""Maps of another version: nothing works on them but restore, which never stops filtering."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.firewall.support import Site, rules, step
+from tests.firewall.test_crashes import KILLED, RESTORE
+from xdpwall.errors import Failed
+from xdpwall.kernel import bpffs
+from xdpwall.kernel.maps import MapType, create_map
+from xdpwall.setentries import Entries
+
+
+def age(site: Site) -> None:
+    """What is pinned is laid out as by a version that counted otherwise."""
+    counters = site.settings.bpffs / "maps" / "counters"
+    bpffs.unlink(counters)
+    with create_map(MapType.PERCPU_ARRAY, "counters", 4, 24, 16) as other:
+        other.pin(counters)
+
+
+@contextmanager
+def flood(site: Site) -> Iterator[None]:
+    """Pings from the box all the while, none of which may be answered."""
+    argv = site.box.argv("ping", "-q", "-i", "0.005", "10.9.0.1")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as pings:
+        try:
+            yield
+        finally:
+            pings.send_signal(signal.SIGINT)
+            words, _ = pings.communicate(timeout=60)
+    assert " 0 received" in words, words
+
+
+@pytest.fixture
+def aged(site: Site) -> Site:
+    with site.open() as firewall:
+        firewall.attach("veth0")
+        firewall.attach("veth0", hook="tc")
+        firewall.create_set("bad")
+        firewall.replace_set("bad", Entries.of(["10.9.0.2", "198.51.100.0/24"]))
+        firewall.add_rules(rules("drop icmp from @bad"))
+    age(site)
+    return site
+
+
+def test_a_restore_takes_over_without_a_gap(aged: Site) -> None:
+    with aged.open() as firewall, flood(aged):
+        for change in (lambda: firewall.add_rules(rules("drop udp")), firewall.status):
+            with pytest.raises(Failed) as caught:
+                change()
+            assert caught.value.code == "other-version"
+            assert "xdpwall restore" in (caught.value.hint or "")
+        outcome = firewall.restore()
+        assert outcome.already == ["veth0 xdp", "veth0 tc-ingress"] and not outcome.failed
+        assert aged.ping(3) == 0
+        rule = firewall.rules().rules[0]
+        assert rule.packets >= 3
+        assert not any("restore" in words for words in firewall.status().warnings)
+    with aged.open() as firewall:
+        firewall.change_set("bad", remove=["10.9.0.2"])
+        assert aged.ping(2) == 2
+        assert firewall.restore().already == ["veth0 xdp", "veth0 tc-ingress"]
+
+
+@pytest.mark.parametrize("point", RESTORE)
+def test_a_restore_that_dies_can_be_run_again(aged: Site, point: str) -> None:
+    with flood(aged):
+        assert aged.run(step("restore"), crash_at=point) == KILLED
+        with aged.open() as firewall:
+            assert not firewall.restore().failed
+            assert aged.ping(3) == 0
+    with aged.open() as firewall:
+        firewall.change_set("bad", remove=["10.9.0.2"])
+        assert aged.ping(2) == 2
+
+
+def test_rules_without_any_feature_move_too(site: Site) -> None:
+    """No program needs others for its rules, but its maps are not those that change."""
+    with site.open() as firewall:
+        firewall.attach("veth0")
+    age(site)
+    with site.open() as firewall:
+        firewall.restore()
+        firewall.add_rules(rules("drop icmp"))
+        assert site.ping(2) == 0
