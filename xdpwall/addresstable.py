@@ -9,7 +9,8 @@ throughout, because
 - one that is taken out further in front leaves BUCKET_GONE behind, for another address to replace;
 - an address goes to the rest only when its bucket is full, and is counted before; it is counted no
   more after it left, and until none is, the last word does not go back to zero. A process that dies
-  in between leaves one too many, which costs packets a look until the table is copied.
+  in between, or is interrupted, leaves one too many, which costs packets a look until the table is
+  copied.
 Maps have twice as many words as addresses, so that of a full one less than a hundredth is in the
 rest (the tail of a Poisson distribution with mean 4 past 8).
 """
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from .errors import XdpwallError
 from .kernel.maps import Map
 from .layout import BUCKET, BUCKET_GONE, BUCKET_REST, HASH_FACTOR
 
@@ -84,7 +86,7 @@ class AddressTable:
         _count(bucket, words, 1)
         try:
             self._rest.update(key, value)
-        except BaseException:
+        except XdpwallError:  # the kernel refused it; after Ctrl-C it may be there
             _count(bucket, words, -1)
             raise
 

@@ -193,6 +193,30 @@ def test_a_hash_that_is_full_leaves_the_bucket_as_it_was(
         m.close()
 
 
+def test_what_ctrl_c_broke_off_is_still_counted(
+    maps: dict[str, Map], table: AddressTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel had it: not counted, it could be neither found nor taken out, until another address
+    without room made packets look there."""
+    rest = maps["set4_rest"]
+    one = [a for a in range(1, 4000) if a * HASH_FACTOR >> 32 & len(words_of(maps)) - 1 == 0]
+    for address in one[:BUCKET]:
+        table.update(key(address), b"\1\0\0\0")
+
+    def broken_off(*given: bytes) -> None:
+        Map.update(rest, *given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rest, "update", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            table.update(key(one[BUCKET]), b"\2\0\0\0")
+    assert table.lookup(key(one[BUCKET])) == b"\2\0\0\0"
+    assert table.delete(key(one[BUCKET]))
+    table.update(key(one[BUCKET + 1]), b"\3\0\0\0")
+    assert seen(maps, one[BUCKET]) == 0 and seen(maps, one[BUCKET + 1]) == 3
+
+
 def test_many_at_once() -> None:
     """More than one piece: all of a full table, then half of it out, then others in their place."""
     maps = make_maps(set4=1 << 18)
