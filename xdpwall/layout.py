@@ -50,6 +50,9 @@ PATTERNS = 4
 AGGREGATES = 4
 PATCHES = 6
 CLASS_STEPS = 8
+MAX_SET4 = 1 << 25
+"""IPv4 addresses of all sets together: two full sets, one of which takes the other's place. With more,
+some would be 512 MiB into their map's one element, farther than the verifier lets a program reach."""
 OCCUPIED_BITS = 24
 OCCUPIED_WORDS = 1 << (OCCUPIED_BITS - 6)
 HASH_FACTOR = 0x9E3779B97F4A7C15

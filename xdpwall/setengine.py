@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Literal
 
+from . import layout
+from .errors import Full
 from .generation import SetWorld
 from .layout import Feature
 from .prefixindex import PrefixIndex, keys_of
@@ -149,7 +151,8 @@ class SetEngine:
         from .changes import reload_programs
 
         counts, sizes = self.counts(), dataplane.sets.sizes
-        if closely and sizes.sets:
+        too_many = counts["v4"] + more.get("v4", 0) > layout.MAX_SET4
+        if (closely and sizes.sets) or too_many:
             rooms: dict[Kind, int] = {"v4": sizes.set4, "v6": sizes.set6}
             for kind, room in rooms.items():
                 if counts[kind] > room:
@@ -157,6 +160,12 @@ class SetEngine:
         need4, need6 = (counts[kind] + more.get(kind, 0) for kind in ("v4", "v6"))
         if need4 <= sizes.set4 and need6 <= sizes.set6 and sizes.sets:
             return
+        if need4 > layout.MAX_SET4:
+            raise Full(
+                f"{need4:,} IPv4 addresses in all sets; together they hold at most "
+                f"{layout.MAX_SET4:,}",
+                code="sets-too-large",
+            )
         dataplane.reserve(
             set4=max(need4, _SPARE_ROOM),
             set6=max(need6, _SPARE_ROOM),

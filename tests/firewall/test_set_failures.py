@@ -16,7 +16,7 @@ import pytest
 
 from tests.firewall.support import PATIENCE, Site, in_kernel, rules, step
 from tests.support.netns import Lab, Namespace, wait_for
-from xdpwall import setchanges
+from xdpwall import layout, setchanges
 from xdpwall.changes import loaded
 from xdpwall.dataplane import Dataplane
 from xdpwall.errors import Full
@@ -165,6 +165,30 @@ def test_more_addresses_than_there_is_room_for(ready: Site) -> None:
         firewall.replace_set("other", Entries.of(["2001:db8::1", *many[1500:]]))
         firewall.change_set("bad", add=["10.9.0.2"])
         assert agree(ready, firewall)
+
+
+def test_no_more_addresses_than_programs_reach(
+    ready: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other than those that are in several sets."""
+    monkeypatch.setattr(layout, "MAX_SET4", 2048)
+    many = ["10.9.0.2", *(f"192.0.{i >> 8}.{i & 255}" for i in range(1499))]
+    more = [f"198.51.{i >> 8}.{i & 255}" for i in range(549)]
+    with ready.open() as firewall:
+        firewall.replace_set("bad", Entries.of(many))
+        firewall.replace_set("other", Entries.of(many))
+        firewall.change_set("other", add=["10.9.0.3"])
+        for change in (
+            lambda: firewall.change_set("bad", add=more),
+            lambda: firewall.replace_set("bad", Entries.of([*many, *more])),
+        ):
+            with pytest.raises(Full, match="2,050 IPv4 .* at most 2,048"):
+                change()
+            assert firewall.health().problems == [] and firewall.set("bad").entries == 1500
+            assert in_kernel(loaded(firewall._instance))["v4"] == 1501
+        firewall.change_set("bad", add=more[:-2])
+        assert in_kernel(loaded(firewall._instance))["v4"] == 2048
+        assert ready.ping(1) == 0
 
 
 def test_full_maps_leave_what_there_was(ready: Site, monkeypatch: pytest.MonkeyPatch) -> None:
