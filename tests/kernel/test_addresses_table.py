@@ -203,8 +203,8 @@ def test_what_ctrl_c_broke_off_is_still_counted(
     for address in one[:BUCKET]:
         table.update(key(address), b"\1\0\0\0")
 
-    def broken_off(*given: bytes) -> None:
-        Map.update(rest, *given)
+    def broken_off(number: bytes, value: bytes) -> None:
+        Map.update(rest, number, value)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
