@@ -135,7 +135,7 @@ class AddressTable:
             self._words[place] = some[found] | _GONE | self._words[place] & _REST
             for address in some[~found & (there[:, -1] & _REST != 0)].tolist():
                 self.delete(address.to_bytes(4, "little"))
-            self._trim(np.unique(at[found]))
+            self._trim(at[found])
 
     def lookup_batch(self) -> tuple[Array, Array]:
         """All of it: keys (n, 4) and values (n, 4), u1."""
@@ -191,7 +191,7 @@ class AddressTable:
         self._rest.update_batch(_bytes(new.astype("<u4")), _bytes(classes), len(new))
 
     def _trim(self, at: Array) -> None:
-        """Back to zeros, from the back: what was taken out of these buckets."""
+        """Back to zeros, from the back: what was taken out of these buckets, some given twice."""
         there, behind = self._words[at], np.ones(len(at), dtype=bool)
         for i in range(BUCKET - 1, -1, -1):
             word = there[:, i]
