@@ -64,19 +64,15 @@ def recover(instance: Instance) -> None:
 
 
 def leave_other_version(instance: Instance) -> None:
-    """Unpin maps that another version of xdpwall laid out. The programs of that version keep them,
+    """Give up maps that another version of xdpwall laid out. The programs of that version keep them,
     and judge packets by them, until restore has given their places others."""
     try:
         instance.dataplane()
     except Failed as error:
         if error.code != OTHER_VERSION:
             raise
-        folder = instance.settings.bpffs
-        # Without its control map nothing is alive, whatever of the rest a crash leaves.
-        bpffs.unlink(folder / "maps" / "control")
-        bpffs.remove_tree(folder / "maps")
-        for number in bpffs.numbered(folder, "maps-"):
-            bpffs.remove_tree(folder / f"maps-{number}")
+        # Without it they count as a start that did not finish, which create() clears away.
+        bpffs.unlink(instance.settings.bpffs / "maps" / "control")
 
 
 def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
