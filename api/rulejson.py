@@ -9,7 +9,7 @@ from __future__ import annotations
 from xdpwall import counters, views
 from xdpwall.model import Rule
 from xdpwall.observing import Observation
-from xdpwall.ruleindex import Entry
+from xdpwall.ruleindex import RuleEntry
 
 _MOVING = {"position", "packets", "bytes", "last_hit", "created", "expired"}
 
@@ -41,7 +41,7 @@ class RuleTexts:
             )
         return written
 
-    def _known(self, entries: tuple[Entry, ...]) -> dict[str, tuple[Rule, str]]:
+    def _known(self, entries: tuple[RuleEntry, ...]) -> dict[str, tuple[Rule, str]]:
         """What is written of each of these; a rule that was changed is another object."""
         before, kept = self._kept, {}
         for entry in entries:
@@ -52,7 +52,7 @@ class RuleTexts:
         return kept
 
 
-def _still(entry: Entry) -> str:
+def _still(entry: RuleEntry) -> str:
     """The object without what moves, and without its last brace."""
     view = views.RuleView(
         **entry.rule.to_json(), text=entry.rule.text, position=0, created=entry.created

@@ -35,7 +35,7 @@ from xdpwall.facade import Facade
 from xdpwall.inputs import bad, number
 from xdpwall.model import MAX_RULES, Rule, parse_rules
 from xdpwall.observing import Watched
-from xdpwall.setnames import SetRow, check_known, named
+from xdpwall.setnames import SetRow, check_sets_known, sets_named_by
 
 router = APIRouter(tags=["rules"])
 
@@ -201,10 +201,10 @@ async def _set_enabled(call: Call, raw: bytes, enabled: bool) -> Response:
 
 def _check_sets(firewall: Facade, rule: Rule, text: str) -> None:
     """The problem that adding a rule would answer which names an unknown set."""
-    if not named(rule):
+    if not sets_named_by(rule):
         return
     try:
-        check_known([rule], [SetRow(one.name, 0, one.created) for one in firewall.sets().sets])
+        check_sets_known([rule], [SetRow(one.name, 0, one.created) for one in firewall.sets().sets])
     except InvalidInput as error:
         word = str(error.value)
         if (start := text.find(word)) >= 0:

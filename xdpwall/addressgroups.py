@@ -252,7 +252,7 @@ def _family(prefixes: Sequence[tuple[int, int]], width: int) -> _Family:
     )
 
 
-class Sets(Group):
+class SetGroup(Group):
     """The rows of classes: the rules that name one of a class's sets, negated or not."""
 
     def __init__(self, g: Compiled, columns: Columns, name: Name, world: SetWorld) -> None:

@@ -17,7 +17,7 @@ MOST = 20
 """Warnings about rules in one answer; one more sentence says how many there were."""
 
 
-def about_rules(
+def rule_warnings(
     rules: Iterable[Rule], rows: Sequence[AttachmentRow], interfaces: Collection[str]
 ) -> list[str]:
     """What to know about these rules with these attachments in place; each sentence once, and no
@@ -48,12 +48,12 @@ def _some(warnings: list[str], more: int = 0) -> list[str]:
     return [*warnings[:MOST], f"... and {more} more warnings about rules"]
 
 
-def about_policy(policy: Policy) -> list[str]:
+def policy_warnings(policy: Policy) -> list[str]:
     """A drop policy forgets the answers."""
     return [STATELESS] if "drop" in (policy.ingress, policy.egress) else []
 
 
-def about_places(rows: Iterable[AttachmentRow]) -> list[str]:
+def hook_warnings(rows: Iterable[AttachmentRow]) -> list[str]:
     """XDP and tc ingress at once on an interface."""
     places: dict[str, set[Place]] = {}
     for row in rows:
@@ -65,7 +65,7 @@ def about_places(rows: Iterable[AttachmentRow]) -> list[str]:
     ]
 
 
-def about_bypasses(interfaces: Iterable[InterfaceView]) -> list[str]:
+def bypass_warnings(interfaces: Iterable[InterfaceView]) -> list[str]:
     """Others' programs that may end the walk before ours sees a packet."""
     return [
         f"{view.name}: program {other.program_id} ({other.name or 'no name'}) at {other.place} "
@@ -76,7 +76,7 @@ def about_bypasses(interfaces: Iterable[InterfaceView]) -> list[str]:
     ]
 
 
-def blind_vlans(rules: Iterable[Rule], rows: Sequence[AttachmentRow]) -> list[str]:
+def vlan_warnings(rules: Iterable[Rule], rows: Sequence[AttachmentRow]) -> list[str]:
     """Rules with `vlan` that an XDP attachment judges; no more than a person reads."""
     found = []
     for rule in rules:
@@ -122,7 +122,7 @@ def _about_rule(
         )
     elif iface and where[0].kind == "bridge":
         warnings += _about_bridge(name, rule, where)
-    return warnings + blind_vlans([rule], rows)
+    return warnings + vlan_warnings([rule], rows)
 
 
 def _about_bridge(name: str, rule: Rule, rows: Sequence[AttachmentRow]) -> list[str]:

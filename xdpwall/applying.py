@@ -84,9 +84,9 @@ def apply_ruleset(
         attached=[f"{spec.iface} {spec.place}" for spec in (*coming, *lost)],
         detached=[row.words for row in leaving if not _changes_mode(row, coming)],
         warnings=[
-            *advice.about_rules(rules, _as_planned(staying, coming), interface_names()),
-            *advice.about_places(_as_planned(staying, coming)),
-            *(advice.about_policy(new.policy) if change.policy_changed else []),
+            *advice.rule_warnings(rules, _as_planned(staying, coming), interface_names()),
+            *advice.hook_warnings(_as_planned(staying, coming)),
+            *(advice.policy_warnings(new.policy) if change.policy_changed else []),
         ],
     )
 

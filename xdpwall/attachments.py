@@ -149,7 +149,7 @@ def chosen(
     ]
 
 
-def unknown(instance: Instance, rows: Iterable[AttachmentRow]) -> list[tuple[int, Place]]:
+def unrecorded_pins(instance: Instance, rows: Iterable[AttachmentRow]) -> list[tuple[int, Place]]:
     """Interface index and place of what is pinned though no row tells of it (the state folder was
     lost)."""
     known = {(row.index, row.place) for row in rows}
@@ -162,7 +162,7 @@ def detach_unknown(
     """Programs of ours that no row knows: take them away too."""
     names = {index: name for name, index in interface_names().items()}
     gone = []
-    for index, place in unknown(instance, instance.attachments):
+    for index, place in unrecorded_pins(instance, instance.attachments):
         spec = AttachmentSpec.at(names.get(index, f"index{index}"), place)
         wanted = hook in (None, spec.hook) and direction in (None, spec.direction)
         if iface in (None, spec.iface) and wanted and instance.attacher.detach(spec, index):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from .attachments import interface_names, unknown
+from .attachments import interface_names, unrecorded_pins
 from .instance import Instance
 from .store import AttachmentRow
 from .views import AttachmentView, InterfaceView, Totals
@@ -95,7 +95,7 @@ def unknown_programs(instance: Instance, rows: Sequence[AttachmentRow]) -> list[
     """Programs of ours that no row tells of: they judge all the same."""
     names = {index: name for name, index in interface_names().items()}
     found = []
-    for index, place in unknown(instance, rows):
+    for index, place in unrecorded_pins(instance, rows):
         there = instance.attacher.find(index, place)
         if there is not None and there.ours:
             iface = names.get(index, f"index {index}")

@@ -18,14 +18,14 @@ from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
 from .model import AttachmentSpec
-from .ruleindex import Entry as RuleEntry
+from .ruleindex import RuleEntry
 from .ruleset import State, Step
 from .store import AttachmentRow
 
 if TYPE_CHECKING:
-    from .columns import Entry
+    from .columns import CompilerRule
     from .dataplane import Dataplane
-    from .generation import Compiled, Place, SetWorld
+    from .generation import Compiled, AttachmentNumber, SetWorld
     from .kernel.programs import Program
     from .views import Policy
 
@@ -134,17 +134,17 @@ def compiled_for(instance: Instance, state: State, *, least: int = 0) -> Compile
     return _compile(state, _basis(instance, state), least=least)
 
 
-def _basis(instance: Instance, state: State) -> tuple[Policy, list[Place], SetWorld]:
-    from .generation import Place
+def _basis(instance: Instance, state: State) -> tuple[Policy, list[AttachmentNumber], SetWorld]:
+    from .generation import AttachmentNumber
 
     places = [
-        Place(row.number, row.iface, row.place == "tc-egress") for row in instance.attachments
+        AttachmentNumber(row.number, row.iface, row.place == "tc-egress") for row in instance.attachments
     ]
     return state.policy, places, instance.sets.world(state)
 
 
 def _compile(
-    state: State, basis: tuple[Policy, list[Place], SetWorld], *, least: int = 0
+    state: State, basis: tuple[Policy, list[AttachmentNumber], SetWorld], *, least: int = 0
 ) -> Compiled:
     from .compiler import compile_ruleset
 
@@ -154,7 +154,7 @@ def _compile(
     return compiled
 
 
-def _entries(enabled: Sequence[RuleEntry]) -> list[Entry]:
+def _entries(enabled: Sequence[RuleEntry]) -> list[CompilerRule]:
     from .compiler import entries_of
 
     rules = [(entry.rule, entry.slot) for entry in enabled]

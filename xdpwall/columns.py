@@ -48,7 +48,7 @@ _COLUMNS: Mapping[str, tuple[str, Callable[[Any], int], int]] = {
 `icmp` is (type, code)."""
 
 
-class Entry(NamedTuple):
+class CompilerRule(NamedTuple):
     """One enabled rule, in order. `expires` is CLOCK_BOOTTIME ns; 0 is never."""
 
     match: Match
@@ -81,7 +81,7 @@ class Different(NamedTuple):
 class Columns:
     """`entries` in columns of shape (n,): int32, ABSENT where a rule does not name the field."""
 
-    def __init__(self, entries: Sequence[Entry]) -> None:
+    def __init__(self, entries: Sequence[CompilerRule]) -> None:
         self.entries = entries
         self._different: dict[str, Different] = {}
         self._free: dict[str, Array] = {}

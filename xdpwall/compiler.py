@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import layout
-from .addressgroups import Hidden, Prefixes, Sets, free_of
-from .columns import Columns, Entry
+from .addressgroups import Hidden, Prefixes, SetGroup, free_of
+from .columns import Columns, CompilerRule
 from .errors import Full
-from .generation import Compiled, Place, SetWorld, Touched
-from .groups import Header, Neutral, What, Where
+from .generation import Compiled, AttachmentNumber, SetWorld, Touched
+from .groups import SizeGroup, UnusedFieldsGroup, ProtocolGroup, AttachmentGroup
 from .layout import Action, Feature, PolicyBit
 from .match import match_of
 from .packing import too_many
@@ -46,16 +46,16 @@ def compile(
     `now_boot_ns` is CLOCK_BOOTTIME, the clock by which the kernel expires rules. Raises Full.
     """
     places = [
-        Place(number, iface, direction == "egress") for number, iface, direction in attachments
+        AttachmentNumber(number, iface, direction == "egress") for number, iface, direction in attachments
     ]
     return compile_ruleset(entries_of(rules, now_boot_ns=now_boot_ns), policy, places, world)
 
 
-def entries_of(rules: Sequence[tuple[Rule, int]], *, now_boot_ns: int) -> list[Entry]:
+def entries_of(rules: Sequence[tuple[Rule, int]], *, now_boot_ns: int) -> list[CompilerRule]:
     """What the compiler takes, of (rule, slot)s; `now_boot_ns` as for compile()."""
     boot = time.time_ns() - now_boot_ns
     return [
-        Entry(match_of(r), _ACTIONS[r.action], slot, _expires(r.expires, boot), bool(r.log))
+        CompilerRule(match_of(r), _ACTIONS[r.action], slot, _expires(r.expires, boot), bool(r.log))
         for r, slot in rules
     ]
 
@@ -68,9 +68,9 @@ def _expires(text: str | None, boot: int) -> int:
 
 
 def compile_ruleset(
-    entries: Sequence[Entry],
+    entries: Sequence[CompilerRule],
     policy: Policy,
-    places: Sequence[Place],
+    places: Sequence[AttachmentNumber],
     world: SetWorld = NO_SETS,
     *,
     least: int = 0,
@@ -87,12 +87,12 @@ def compile_ruleset(
     g = Compiled(entries, max(least, _positions(len(entries))))
     columns = Columns(entries)
     g.class_rows = np.zeros(max(world.classes, default=0) + 1, dtype=layout.CLASS_ROWS)
-    Neutral(g, columns)
-    What(g, columns)
-    if Where.wanted(columns):
-        Where(g, columns, places)
+    UnusedFieldsGroup(g, columns)
+    ProtocolGroup(g, columns)
+    if AttachmentGroup.wanted(columns):
+        AttachmentGroup(g, columns, places)
     if columns.uses("length_low", "ttl_low"):
-        Header(g, columns)
+        SizeGroup(g, columns)
     for port in ("sport", "dport"):
         if Ports.wanted(columns, port):
             Ports(g, columns, port)
@@ -101,7 +101,7 @@ def compile_ruleset(
             Hidden(g, columns, name)
             Prefixes(g, columns, name, 4)
             Prefixes(g, columns, name, 6)
-            Sets(g, columns, name, world)
+            SetGroup(g, columns, name, world)
     g.features |= deciding(entries)
     g.tables["policy"] = int(_policy_bits(policy))
     rules = [(e.slot, e.kernel_action, e.expires) for e in entries]
@@ -119,7 +119,7 @@ def _positions(count: int) -> int:
     return max(layout.MIN_POSITIONS, 1 << (wanted - 1).bit_length())
 
 
-def deciding(entries: Sequence[Entry]) -> Feature:
+def deciding(entries: Sequence[CompilerRule]) -> Feature:
     """What the rules' actions need of a program."""
     found = Feature.RULES if entries else Feature(0)
     if any(e.expires for e in entries):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from .ruleindex import Entry
+from .ruleindex import RuleEntry
 from .ruleset import State
 from .views import RuleCount, RuleView
 
@@ -12,14 +12,14 @@ Counts = tuple[int, int]
 """(packets, bytes)"""
 
 
-def since_reset(entry: Entry, raw: Counts) -> Counts:
+def since_reset(entry: RuleEntry, raw: Counts) -> Counts:
     """What came since the last reset; never below 0."""
     packets, size = raw
     return max(0, packets - entry.base_packets), max(0, size - entry.base_bytes)
 
 
 def rule_views(
-    placed: Iterable[tuple[int, Entry]],
+    placed: Iterable[tuple[int, RuleEntry]],
     raw: Iterable[Counts],
     *,
     now: str,
@@ -45,7 +45,7 @@ def rule_counts(state: State, raw: Sequence[Counts]) -> list[RuleCount]:
     return found
 
 
-def _view(entry: Entry, position: int, counts: Counts, now: str, last_hit: str | None) -> RuleView:
+def _view(entry: RuleEntry, position: int, counts: Counts, now: str, last_hit: str | None) -> RuleView:
     return RuleView(
         **entry.rule.to_json(),
         text=entry.rule.text,
@@ -58,7 +58,7 @@ def _view(entry: Entry, position: int, counts: Counts, now: str, last_hit: str |
     )
 
 
-def has_expired(entry: Entry, now: str) -> bool:
+def has_expired(entry: RuleEntry, now: str) -> bool:
     """Whether the rule's time is over; `now` is canonical."""
     # Both are canonical UTC times: as texts they compare like moments.
     return entry.rule.expires is not None and entry.rule.expires <= now

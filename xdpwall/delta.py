@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import layout
-from .columns import Columns, Entry
+from .columns import Columns, CompilerRule
 from .compiler import deciding
 from .generation import Compiled
 from .layout import Feature
@@ -27,7 +27,7 @@ class Edit(NamedTuple):
 
     at: int
     gone: int
-    new: Sequence[Entry]
+    new: Sequence[CompilerRule]
 
 
 def apply(g: Compiled, edit: Edit) -> bool:

@@ -66,7 +66,7 @@ def _kernel() -> Iterator[Check]:
         )
 
 
-def _features(tried: list[probes.Feature]) -> Iterator[Check]:
+def _features(tried: list[probes.KernelFeature]) -> Iterator[Check]:
     untried = [one.name for one in tried if one.works is None]
     works = [one for one in tried if one.works]
     if works:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from operator import is_
 from typing import TypeVar
 
-from .columns import Entry
+from .columns import CompilerRule
 from .delta import MOST, Edit
 
 _T = TypeVar("_T")
@@ -16,7 +16,7 @@ def edits(
     at: int,
     gone: Sequence[_T],
     come: Sequence[_T],
-    entries: Callable[[Sequence[_T]], Sequence[Entry]],
+    entries: Callable[[Sequence[_T]], Sequence[CompilerRule]],
 ) -> list[Edit] | None:
     """Edits, to be made one after the other, by which `gone` at place `at` of a list make way for
     `come`; `entries` makes what they insert. None when that would take many.

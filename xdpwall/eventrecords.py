@@ -30,7 +30,7 @@ _HEADER = 14
 _FRAGMENTS: tuple[Literal["first", "later"] | None, ...] = (None, "first", "later", None)
 
 
-class Record(NamedTuple):
+class PacketRecord(NamedTuple):
     """struct xw_event without its padding and the frame's bytes."""
 
     time: int
@@ -81,7 +81,7 @@ class Decoder:
     def decode(self, record: bytes, boot: int) -> PacketEvent:
         """One record; `boot` is the time of boot, in ns since 1970."""
         self._count += 1
-        r = Record._make(HEAD.unpack_from(record))
+        r = PacketRecord._make(HEAD.unpack_from(record))
         data = record[HEAD.size : HEAD.size + r.captured]
         iface, place = self._where(r.number)
         found: dict[str, Any] = {
@@ -140,7 +140,7 @@ def _ethernet(data: bytes, vlan: int) -> dict[str, Any]:
     return found
 
 
-def _layers(r: Record) -> dict[str, Any]:
+def _layers(r: PacketRecord) -> dict[str, Any]:
     found: dict[str, Any] = {"family": "ipv6" if r.kind == _IP6 else "ipv4"}
     if r.proto == layout.BYTE_HIDDEN:
         return found

@@ -13,7 +13,7 @@ LIMITS = {"sample": (1, 10_000), "rate": (1, 1_000_000), "bytes": (0, 256)}
 FIELDS = tuple(EventSettings.model_fields)
 
 
-def changed(old: EventSettings, changes: Mapping[str, Any]) -> EventSettings:
+def merge_settings(old: EventSettings, changes: Mapping[str, Any]) -> EventSettings:
     """The settings with the named ones changed. InvalidInput names the first that is wrong."""
     wanted = {}
     for name, value in changes.items():
@@ -33,7 +33,7 @@ def changed(old: EventSettings, changes: Mapping[str, Any]) -> EventSettings:
     return old.model_copy(update=wanted)
 
 
-def words(wanted: EventSettings, changes: Mapping[str, Any]) -> str:
+def describe_settings(wanted: EventSettings, changes: Mapping[str, Any]) -> str:
     """As the history says it: `log_drops on, rate 1000`."""
     said = {True: "on", False: "off"}
     values = {name: getattr(wanted, name) for name in changes}

@@ -87,7 +87,7 @@ class Firewall(SetMethods, Reader):
         """Only the named fields change."""
         with self._instance.writing() as now:
             new = ruleset.change_rule(now.state, rule_id, changes)
-            self._check_directions([ruleset.find(new, rule_id).rule], now)
+            self._check_directions([ruleset.find_rule(new, rule_id).rule], now)
             return self._commit(new, [rule_id], by, f"set {rule_id}")
 
     def replace_rule(self, rule_id: str, rule: Rule, *, by: Author = _ANYONE) -> views.RuleOutcome:
@@ -137,7 +137,7 @@ class Firewall(SetMethods, Reader):
         with self._instance.writing() as now:
             known = now.state.by_id()
             ids = list(known) if rule_ids is None else list(dict.fromkeys(rule_ids))
-            entries = [known.get(i) or ruleset.find(now.state, i) for i in ids]
+            entries = [known.get(i) or ruleset.find_rule(now.state, i) for i in ids]
             dataplane = self._instance.dataplane()
             if dataplane is not None and entries:
                 raw = dataplane.read_counters([entry.slot for entry in entries])
@@ -166,7 +166,7 @@ class Firewall(SetMethods, Reader):
             return views.PolicyOutcome(
                 revision=state.revision,
                 policy=state.policy,
-                warnings=advice.about_policy(state.policy),
+                warnings=advice.policy_warnings(state.policy),
             )
 
     def set_switch(self, on: bool, *, by: Author = _ANYONE) -> views.SwitchOutcome:
@@ -189,9 +189,9 @@ class Firewall(SetMethods, Reader):
         with self._instance.writing() as now:
             dataplane = self._instance.dataplane()
             old = now.events if dataplane is None else dataplane.events.read()
-            wanted = eventsettings.changed(old, changes)
+            wanted = eventsettings.merge_settings(old, changes)
             if wanted != old or wanted != now.events:
-                action = f"events {eventsettings.words(wanted, changes)}"
+                action = f"events {eventsettings.describe_settings(wanted, changes)}"
                 self._instance.store.set_events(wanted, by=by, action=action, now=now_text())
             if dataplane is not None:
                 logging = any(rule.log for rule, _ in now.state.kernel_rules())
@@ -233,7 +233,7 @@ class Firewall(SetMethods, Reader):
             return views.AttachOutcome(
                 attachment=attachment_views(self._instance, [row])[0],
                 changed=changed,
-                warnings=advice.about_places(beside) + advice.blind_vlans(rules, [row]),
+                warnings=advice.hook_warnings(beside) + advice.vlan_warnings(rules, [row]),
             )
 
     def detach(
@@ -278,7 +278,7 @@ class Firewall(SetMethods, Reader):
         return views.RuleOutcome(
             revision=state.revision,
             rules=self._views(state, ids),
-            warnings=advice.about_rules(rules, self._instance.attachments, there),
+            warnings=advice.rule_warnings(rules, self._instance.attachments, there),
         )
 
     def _changed(self) -> None:

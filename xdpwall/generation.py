@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import layout
-from .columns import Columns, Entry
+from .columns import Columns, CompilerRule
 from .layout import Array, Feature, Sizes
 from .marks import Marks
 from .packing import KernelRows, kernel_rows
@@ -32,7 +32,7 @@ Trie = dict[tuple[int, bytes], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AttachmentNumber:
     """One attachment, as rules see it."""
 
     number: int
@@ -117,7 +117,7 @@ class Compiled:
     by position; `positions` the entries' positions, ascending.
     """
 
-    def __init__(self, entries: Sequence[Entry], positions: int) -> None:
+    def __init__(self, entries: Sequence[CompilerRule], positions: int) -> None:
         self._sizes = Sizes(positions=positions)
         self.entries = list(entries)
         self.capacity = positions

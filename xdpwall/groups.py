@@ -17,7 +17,7 @@ import numpy as np
 from . import layout
 from .columns import ABSENT, FRAGMENTS, Columns
 from .errors import Full
-from .generation import NEUTRAL_ROW, Compiled, Group, Place
+from .generation import NEUTRAL_ROW, Compiled, Group, AttachmentNumber
 from .layout import BYTE_HIDDEN, ICMP_HIDDEN, LENGTH_HIDDEN, VLAN_HIDDEN, Array, Feature
 from .setarrays import once
 
@@ -50,7 +50,7 @@ NEUTRAL = (
 )  # fmt: skip
 
 
-class Neutral(Group):
+class UnusedFieldsGroup(Group):
     """Every rule is satisfied by fields that none names: a program may look at them all the same."""
 
     alike = False
@@ -85,7 +85,7 @@ class _Packets(NamedTuple):
     ethertype: Array
 
 
-class What(Group):
+class ProtocolGroup(Group):
     """Family, protocol, TCP flags, ICMP type and code, fragment, ethertype."""
 
     alike = False
@@ -272,7 +272,7 @@ _FRAGMENT_TABLE = _fragment_table()
 class _Here:
     """Which rules are about a place, asked once for each different interface."""
 
-    place: Place
+    place: AttachmentNumber
 
     def satisfied(self, columns: Columns) -> Array:
         name = self.place.iface
@@ -281,13 +281,13 @@ class _Here:
         return answer
 
 
-class Where(Group):
+class AttachmentGroup(Group):
     """Interface, direction and VLAN: a run of VLAN classes for each attachment."""
 
     fields = ("iface", "egress", "vlan")
     alike = False
 
-    def __init__(self, g: Compiled, columns: Columns, places: Sequence[Place]) -> None:
+    def __init__(self, g: Compiled, columns: Columns, places: Sequence[AttachmentNumber]) -> None:
         self._places = [_Here(place) for place in places]
         low = columns.vlan
         table, values = classes_of(low, low, layout.VLAN_NONE + 1)
@@ -317,10 +317,10 @@ class Where(Group):
     @staticmethod
     def wanted(columns: Columns) -> bool:
         """Does any rule name a field of this group?"""
-        return not columns.named.isdisjoint(Where.fields)
+        return not columns.named.isdisjoint(AttachmentGroup.fields)
 
 
-class Header(Group):
+class SizeGroup(Group):
     """IP length and TTL or hop limit."""
 
     fields = ("length", "ttl")

@@ -10,7 +10,7 @@ import numpy as np
 
 from .generation import NEUTRAL_ROW
 from .layout import PATTERNS, Array, Sizes
-from .packing import Packed, Plain
+from .packing import Packed, WholeRows
 
 
 def grown(rows: Array, whole: Array, tables: Array, old: Sizes, new: Sizes) -> tuple[Array, Array]:
@@ -28,7 +28,7 @@ def grown(rows: Array, whole: Array, tables: Array, old: Sizes, new: Sizes) -> t
     patterns = np.zeros((PATTERNS, new.positions // 64), dtype="<u8")
     patterns[0] = ~np.uint64(0)
     if not new.packed:
-        return Plain(words, new, patterns).rows.data, words[:0]
+        return WholeRows(words, new, patterns).rows.data, words[:0]
     packed = Packed(words, new, patterns, _alike(tables))
     return packed.rows.data, packed.whole.data
 

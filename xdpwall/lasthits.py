@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .counters import Counts
-from .ruleindex import Entry
+from .ruleindex import RuleEntry
 
 
 class LastHits:
@@ -14,9 +14,9 @@ class LastHits:
     def __init__(self) -> None:
         self._noted: dict[str, tuple[int, int, str | None]] | None = None
         self._raw: Sequence[Counts] = ()
-        self._entries: Sequence[Entry] = ()
+        self._entries: Sequence[RuleEntry] = ()
 
-    def note(self, entries: Sequence[Entry], raw: Sequence[Counts], now: str) -> None:
+    def note(self, entries: Sequence[RuleEntry], raw: Sequence[Counts], now: str) -> None:
         """`raw` has one pair per entry, as the kernel counts; `now` is canonical."""
         if entries is self._entries and raw == self._raw:
             return
@@ -31,7 +31,7 @@ class LastHits:
             noted[entry.id] = (entry.slot, packets, hit)
         self._noted, self._raw, self._entries = noted, raw, entries
 
-    def known(self, entries: Sequence[Entry]) -> dict[str, str]:
+    def known(self, entries: Sequence[RuleEntry]) -> dict[str, str]:
         """The times that are known, by rule id."""
         noted = self._noted or {}
         found: dict[str, str] = {}

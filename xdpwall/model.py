@@ -13,7 +13,7 @@ from .fields import parse_iface_name
 from .inputs import bad, choice, only_known
 from .rule import MATCH_FIELDS, Rule
 from .setcontent import Files, SetContent, parse_sets
-from .setnames import SetRow, check_known
+from .setnames import SetRow, check_sets_known
 
 __all__ = [
     "MATCH_FIELDS",
@@ -120,7 +120,7 @@ class Ruleset:
             sets = parse_sets(obj["sets"], files=files)
             rows = [SetRow(name, 0, "") for name in sets]
             for index, rule in enumerate(rules):
-                in_list("rules", index, check_known, [rule], rows)
+                in_list("rules", index, check_sets_known, [rule], rows)
         return cls(rules, parse_policy(obj.get("policy", {})), attachments, sets)
 
     def to_json(self) -> dict[str, Any]:

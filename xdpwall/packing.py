@@ -72,10 +72,10 @@ def kernel_rows(words: Array, sizes: Sizes, patterns: Array, starts: Iterable[in
     """
     if sizes.packed:
         return Packed(words, sizes, patterns, starts)
-    return Plain(words, sizes, patterns)
+    return WholeRows(words, sizes, patterns)
 
 
-class Plain:
+class WholeRows:
     """Rows of few positions: the summary of all patterns in one u64, and the words."""
 
     def __init__(self, words: Array, sizes: Sizes, patterns: Array) -> None:

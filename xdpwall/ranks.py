@@ -30,7 +30,7 @@ def longest_increasing(values: Sequence[int]) -> list[int]:
     return found[::-1]
 
 
-def assign(old: Sequence[int | None]) -> list[int]:
+def assign_ranks(old: Sequence[int | None]) -> list[int]:
     """Strictly increasing ranks for items in their new order.
 
     `old` has each item's former rank, None for a new item. As many former ranks as possible are

@@ -55,11 +55,11 @@ class Reader:
             warnings += attachment_warnings(mine)
             warnings += unknown_programs(self._instance, now.attachments)
             warnings += [words(row) for row in orphans(self._instance, now.attachments)]
-            warnings += advice.about_places(now.attachments)
-            warnings += advice.about_bypasses(others)
+            warnings += advice.hook_warnings(now.attachments)
+            warnings += advice.bypass_warnings(others)
             rules = [entry.rule for entry in state.entries if entry.rule.enabled]
-            warnings += advice.about_rules(rules, now.attachments, interface_names())
-            warnings += advice.about_policy(state.policy)
+            warnings += advice.rule_warnings(rules, now.attachments, interface_names())
+            warnings += advice.policy_warnings(state.policy)
             return views.Status(
                 version=__version__,
                 host=socket.gethostname(),
@@ -93,7 +93,7 @@ class Reader:
     def rule(self, rule_id: str) -> views.RuleView:
         """One rule; NotFound."""
         with self._instance.reading() as now:
-            ruleset.find(now.state, rule_id)
+            ruleset.find_rule(now.state, rule_id)
             return self._views(now.state, [rule_id])[0]
 
     def policy(self) -> views.Policy:
@@ -117,7 +117,7 @@ class Reader:
         from .attachments import interface_names
 
         with self._instance.reading() as now:
-            return advice.about_rules([rule], now.attachments, interface_names())
+            return advice.rule_warnings([rule], now.attachments, interface_names())
 
     def observe(self, before: Observation | None = None) -> Observation:
         """One look, for the service's events; `before` is the last one."""
@@ -219,7 +219,7 @@ class Reader:
             entries, raw = state.entries, self._raw(state)
             placed = list(enumerate(entries, 1))
         else:
-            entries = tuple(ruleset.find(state, rule_id) for rule_id in ids)
+            entries = tuple(ruleset.find_rule(state, rule_id) for rule_id in ids)
             placed = [(state.place(entry) + 1, entry) for entry in entries]
             raw = self._read([entry.slot for entry in entries])
         hits = self._hits.known(entries)

@@ -12,7 +12,7 @@ from .limits import SLOTS
 from .rule import Rule
 
 
-class Entry(NamedTuple):
+class RuleEntry(NamedTuple):
     """One rule in force: `rule.id` is set."""
 
     rule: Rule
@@ -35,7 +35,7 @@ id_of = attrgetter("rule.id")
 """As Entry.id, for many."""
 
 
-def with_ids(entries: Iterable[Entry]) -> dict[str, Entry]:
+def with_ids(entries: Iterable[RuleEntry]) -> dict[str, RuleEntry]:
     """The entries by id, in their order."""
     entries = tuple(entries)
     return dict(zip(map(id_of, entries), entries, strict=True))
@@ -45,17 +45,17 @@ _MOST_OVER = 256
 """Ids that differ from the base before there is a new one."""
 
 
-class ById(Mapping[str, Entry]):
+class ById(Mapping[str, RuleEntry]):
     """The entries by id: a dictionary that many states share, and what is another in this one. To
     copy one for 10,000 rules takes longer than all else that a rule more does to a state."""
 
     __slots__ = ("_base", "_over")
 
-    def __init__(self, base: dict[str, Entry], over: dict[str, Entry | None]) -> None:
+    def __init__(self, base: dict[str, RuleEntry], over: dict[str, RuleEntry | None]) -> None:
         """Not to be changed any more; None in `over` is an id that is not there."""
         self._base, self._over = base, over
 
-    def changed(self, gone: Iterable[Entry], come: Iterable[Entry]) -> ById:
+    def changed(self, gone: Iterable[RuleEntry], come: Iterable[RuleEntry]) -> ById:
         """Without `gone` and with `come`."""
         over = {**self._over, **dict.fromkeys(map(id_of, gone)), **with_ids(come)}
         if len(over) <= _MOST_OVER:
@@ -63,11 +63,11 @@ class ById(Mapping[str, Entry]):
         whole = {**self._base, **over}
         return ById({rule_id: e for rule_id, e in whole.items() if e is not None}, {})
 
-    def find(self, rule_id: str) -> Entry | None:
+    def find(self, rule_id: str) -> RuleEntry | None:
         """The entry, None when there is none. (`get` raises and catches an error for each.)"""
         return self._over[rule_id] if rule_id in self._over else self._base.get(rule_id)
 
-    def __getitem__(self, rule_id: str) -> Entry:
+    def __getitem__(self, rule_id: str) -> RuleEntry:
         found = self.find(rule_id)
         if found is None:
             raise KeyError(rule_id)
@@ -97,7 +97,7 @@ class Index:
     """The ranks of the disabled rules, ascending."""
 
     @classmethod
-    def of(cls, entries: Sequence[Entry]) -> Index:
+    def of(cls, entries: Sequence[RuleEntry]) -> Index:
         """From nothing: some ms for 10,000 rules."""
         used = bytearray(SLOTS)
         for entry in entries:
@@ -108,7 +108,7 @@ class Index:
             [entry.rank for entry in entries if not entry.rule.enabled],
         )
 
-    def changed(self, gone: Sequence[Entry], come: Sequence[Entry]) -> Index:
+    def changed(self, gone: Sequence[RuleEntry], come: Sequence[RuleEntry]) -> Index:
         """The index of the entries without `gone` and with `come`."""
         used, disabled = self.used[:], self.disabled[:]
         for entry in gone:

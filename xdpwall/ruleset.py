@@ -16,7 +16,7 @@ from typing import Any
 from . import ranks, setnames
 from .errors import Conflict, Full, InvalidInput, NotFound
 from .model import MAX_RULES, Rule, in_list
-from .ruleindex import Entry, Index, with_ids
+from .ruleindex import RuleEntry, Index, with_ids
 from .ruleindex import rank_of as _rank
 from .rulesteps import NO_SLOT, placed_between, window, with_slots
 from .setnames import SetRow
@@ -30,10 +30,10 @@ class Step:
     """How a state came from the one before: `gone` at place `at` of its entries made way for
     `come`."""
 
-    since: tuple[Entry, ...]
+    since: tuple[RuleEntry, ...]
     at: int
-    gone: tuple[Entry, ...]
-    come: tuple[Entry, ...]
+    gone: tuple[RuleEntry, ...]
+    come: tuple[RuleEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class State:
 
     revision: int = 0
     policy: Policy = field(default_factory=Policy)
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[RuleEntry, ...] = ()
     next_number: int = 1
     sets: tuple[SetRow, ...] = ()
     """By name."""
@@ -57,11 +57,11 @@ class State:
             self._index.append(Index.of(self.entries))
         return self._index[0]
 
-    def by_id(self) -> Mapping[str, Entry]:
+    def by_id(self) -> Mapping[str, RuleEntry]:
         """The entries by rule id."""
         return self.index.by_id
 
-    def place(self, entry: Entry) -> int:
+    def place(self, entry: RuleEntry) -> int:
         """Where one of its entries stands, from 0."""
         return bisect_left(self.entries, entry.rank, key=_rank)
 
@@ -117,7 +117,7 @@ def insert(state: State, rules: Sequence[Rule], *, at: int | None, now: str) -> 
             given.add(rule.id)
     _check_sets(rules, state.sets, listed=len(rules) > 1)
     named, number = _give_ids(rules, given, state.next_number)
-    fresh = [Entry(rule, NO_SLOT, now) for rule in named]
+    fresh = [RuleEntry(rule, NO_SLOT, now) for rule in named]
     return _spliced(state, at - 1, at - 1, fresh, next_number=number)
 
 
@@ -130,21 +130,21 @@ def replace_rule(state: State, rule_id: str, rule: Rule) -> State:
             value=rule.id,
             hint="delete the rule and add it under the new id",
         )
-    entry = find(state, rule_id)
-    setnames.check_known([rule], state.sets)
+    entry = find_rule(state, rule_id)
+    setnames.check_sets_known([rule], state.sets)
     place = state.place(entry)
     return _spliced(state, place, place + 1, [_carry(entry, rule)])
 
 
 def change_rule(state: State, rule_id: str, changes: Mapping[str, Any]) -> State:
     """Only the named fields; None takes a field away; `text` replaces the whole rule."""
-    return replace_rule(state, rule_id, find(state, rule_id).rule.changed(changes))
+    return replace_rule(state, rule_id, find_rule(state, rule_id).rule.changed(changes))
 
 
 def delete(state: State, rule_ids: Collection[str]) -> State:
     """Without these rules; NotFound when one of them is not there, and then all stay."""
     _must_know(state, rule_ids)
-    places = sorted({state.place(find(state, rule_id)) for rule_id in rule_ids}, reverse=True)
+    places = sorted({state.place(find_rule(state, rule_id)) for rule_id in rule_ids}, reverse=True)
     if len(places) == 1:
         return _spliced(state, places[0], places[0] + 1, [])
     entries = list(state.entries)
@@ -155,7 +155,7 @@ def delete(state: State, rule_ids: Collection[str]) -> State:
 
 def move(state: State, rule_id: str, position: int) -> State:
     """The rule at `position` (from 1) after the move."""
-    entry = find(state, rule_id)
+    entry = find_rule(state, rule_id)
     count = len(state.entries)
     if not 1 <= position <= count:
         raise InvalidInput(
@@ -171,7 +171,7 @@ def enable(state: State, rule_ids: Collection[str], enabled: bool) -> State:
     _must_know(state, rule_ids)
     entries = list(state.entries)
     for rule_id in rule_ids:
-        entry = find(state, rule_id)
+        entry = find_rule(state, rule_id)
         if entry.rule.enabled != enabled:
             rule = entry.rule.model_copy(update={"enabled": enabled})
             entries[state.place(entry)] = entry._replace(rule=rule)
@@ -185,7 +185,7 @@ def with_policy(state: State, policy: Policy) -> State:
 
 def with_sets(state: State, sets: tuple[SetRow, ...]) -> State:
     """The same rules with these sets. InvalidInput when a rule refers to one that is not there."""
-    setnames.check_known((entry.rule for entry in state.entries), sets)
+    setnames.check_sets_known((entry.rule for entry in state.entries), sets)
     return _finish(state, list(state.entries), sets=sets)
 
 
@@ -215,7 +215,7 @@ def matched(
                     value=rule.id,
                 )
             given.add(rule.id)
-    partner: list[Entry | None] = [
+    partner: list[RuleEntry | None] = [
         current.get(rule.id) if rule.id is not None else None for rule in rules
     ]
     free = [entry for entry in state.entries if entry.id not in given]
@@ -223,7 +223,7 @@ def matched(
     for key in (Rule.text_key, Rule.match_key):
         if not free:
             break
-        waiting: dict[Any, list[Entry]] = {}
+        waiting: dict[Any, list[RuleEntry]] = {}
         for entry in reversed(free):
             waiting.setdefault(key(entry.rule), []).append(entry)
         for index in nameless:
@@ -236,7 +236,7 @@ def matched(
     named, number = _give_ids(coming, given, state.next_number)
     fresh = iter(named)
     entries = [
-        Entry(next(fresh), NO_SLOT, now) if entry is None else _carry(entry, rule)
+        RuleEntry(next(fresh), NO_SLOT, now) if entry is None else _carry(entry, rule)
         for rule, entry in zip(rules, partner, strict=True)
     ]
     return _finish(state, entries, policy=policy, next_number=number, sets=sets)
@@ -245,14 +245,14 @@ def matched(
 def _check_sets(rules: Sequence[Rule], sets: tuple[SetRow, ...], *, listed: bool) -> None:
     """As setnames.check_known; `listed`: the error says which rule of the list it is about."""
     try:
-        setnames.check_known(rules, sets)
+        setnames.check_sets_known(rules, sets)
     except InvalidInput:
         for index, rule in enumerate(rules if listed else ()):
-            in_list("rules", index, setnames.check_known, [rule], sets)
+            in_list("rules", index, setnames.check_sets_known, [rule], sets)
         raise
 
 
-def find(state: State, rule_id: str) -> Entry:
+def find_rule(state: State, rule_id: str) -> RuleEntry:
     """The rule's entry; NotFound."""
     found = state.by_id().get(rule_id)
     if found is None:
@@ -300,7 +300,7 @@ def _unknown(missing: Sequence[str]) -> NotFound:
     )
 
 
-def _carry(entry: Entry, rule: Rule) -> Entry:
+def _carry(entry: RuleEntry, rule: Rule) -> RuleEntry:
     """`rule` under the entry's id: the slot stays with the match, or a fresh one will be given."""
     if rule.text_key() == entry.rule.text_key():
         return entry
@@ -332,7 +332,7 @@ def _give_ids(
 
 def _finish(
     old: State,
-    entries: Sequence[Entry],
+    entries: Sequence[RuleEntry],
     *,
     policy: Policy | None = None,
     next_number: int | None = None,
@@ -355,7 +355,7 @@ def _spliced(
     old: State,
     at: int,
     until: int,
-    come: Sequence[Entry],
+    come: Sequence[RuleEntry],
     *,
     policy: Policy | None = None,
     next_number: int | None = None,
@@ -377,7 +377,7 @@ def _spliced(
         # No ranks are left between two neighbours: all are given anew.
         come = [*old.entries[:at], *come, *old.entries[until:]]
         at, until, gone = 0, len(old.entries), old.entries
-        placed = ranks.assign([None] * len(come))
+        placed = ranks.assign_ranks([None] * len(come))
     finished = with_slots(old.index, come, placed)
     return State(
         revision=old.revision + 1,

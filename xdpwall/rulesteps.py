@@ -9,12 +9,12 @@ from . import ranks
 from .errors import Full
 from .limits import SLOTS
 from .model import MAX_RULES
-from .ruleindex import Entry, Index, id_of
+from .ruleindex import RuleEntry, Index, id_of
 
 NO_SLOT = -1
 
 
-def window(old: Sequence[Entry], new: Sequence[Entry]) -> tuple[int, int]:
+def window(old: Sequence[RuleEntry], new: Sequence[RuleEntry]) -> tuple[int, int]:
     """How many entries at the beginning, and how many at the end, are the same ones."""
     shorter = min(len(old), len(new))
     first = [*map(is_, old[:shorter], new[:shorter]), False].index(False)
@@ -27,7 +27,7 @@ def window(old: Sequence[Entry], new: Sequence[Entry]) -> tuple[int, int]:
 
 
 def placed_between(
-    old: Index, before: Sequence[Entry], come: Sequence[Entry], after: Sequence[Entry]
+    old: Index, before: Sequence[RuleEntry], come: Sequence[RuleEntry], after: Sequence[RuleEntry]
 ) -> list[int] | None:
     """Ranks for `come`, between those of the neighbours, of which each end may have one; None when
     some neighbour would need another one."""
@@ -35,12 +35,12 @@ def placed_between(
     known = [find(rule_id) for rule_id in map(id_of, come)]
     former = [None if entry is None else entry.rank for entry in known]
     low, high = [entry.rank for entry in before], [entry.rank for entry in after]
-    given = ranks.assign([*low, *former, *high])
+    given = ranks.assign_ranks([*low, *former, *high])
     kept = given[: len(low)] == low and given[len(given) - len(high) :] == high
     return given[len(low) : len(given) - len(high)] if kept else None
 
 
-def with_slots(old: Index, come: Sequence[Entry], places: Sequence[int]) -> tuple[Entry, ...]:
+def with_slots(old: Index, come: Sequence[RuleEntry], places: Sequence[int]) -> tuple[RuleEntry, ...]:
     """The entries with these ranks; those without a slot get one that the old state leaves free."""
     used = old.used[:]
     finished = []
@@ -57,5 +57,5 @@ def with_slots(old: Index, come: Sequence[Entry], places: Sequence[int]) -> tupl
                     hint=f"change at most {SLOTS - MAX_RULES} rules in one step",
                 )
         same = slot == entry.slot and rank == former
-        finished.append(entry if same else Entry(rule, slot, created, rank, packets, size))
+        finished.append(entry if same else RuleEntry(rule, slot, created, rank, packets, size))
     return tuple(finished)

@@ -16,9 +16,9 @@ from .errors import Failed, Full, XdpwallError
 from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
-from .setentries import Entries, Entry, check_size
+from .setentries import Entries, SetEntry, check_size
 from .setkeys import KINDS, Kind, kind_of
-from .store import Change
+from .store import EntryChange
 
 if TYPE_CHECKING:
     from .dataplane import Dataplane
@@ -31,14 +31,14 @@ EXPIRE_AT_ONCE = 2000
 def change_entries(
     instance: Instance,
     name: str,
-    add: Sequence[Entry],
-    remove: Sequence[Entry],
+    add: Sequence[SetEntry],
+    remove: Sequence[SetEntry],
     *,
     expires: int,
     by: Author,
 ) -> tuple[int, int, int]:
     """All of it or nothing: (added or given another timeout, removed, unchanged)."""
-    number = setnames.find(instance.state.sets, name).number
+    number = setnames.find_set(instance.state.sets, name).number
     dataplane = loaded(instance)
     if add:
         held = instance.store.sets.held().get(number)
@@ -47,8 +47,8 @@ def change_entries(
         for entry in add:
             more[kind_of(entry)] += 1
         instance.sets.make_room(dataplane, more)
-    wanted = [Change(number, entry, expires) for entry in add]
-    wanted += [Change(number, entry, None) for entry in remove]
+    wanted = [EntryChange(number, entry, expires) for entry in add]
+    wanted += [EntryChange(number, entry, None) for entry in remove]
     plan = _plan(instance, dataplane, wanted)
     if plan.changes:
         _make(instance, dataplane, plan, by=by, action=_words(name, plan.changes))
@@ -77,7 +77,7 @@ def _make(instance: Instance, dataplane: Dataplane, plan: Plan, *, by: Author, a
         raise
 
 
-def _plan(instance: Instance, dataplane: Dataplane, wanted: Sequence[Change]) -> Plan:
+def _plan(instance: Instance, dataplane: Dataplane, wanted: Sequence[EntryChange]) -> Plan:
     try:
         return instance.sets.single(dataplane).plan(wanted)
     except Full as error:
@@ -93,7 +93,7 @@ def _write(instance: Instance, dataplane: Dataplane, plan: Plan) -> None:
     if plan.large:
         from .setloads import write_bulk
 
-        groups: dict[tuple[int, int | None], list[Entry]] = {}
+        groups: dict[tuple[int, int | None], list[SetEntry]] = {}
         for change in plan.large:
             groups.setdefault((change.number, change.expires), []).append(change.entry)
         for (number, expires), entries in groups.items():
@@ -104,14 +104,14 @@ def _write(instance: Instance, dataplane: Dataplane, plan: Plan) -> None:
 def _take_back(
     instance: Instance,
     dataplane: Dataplane,
-    changes: Sequence[Change],
+    changes: Sequence[EntryChange],
     error: BaseException,
     *,
     by: Author,
     action: str,
 ) -> None:
     store = instance.store.sets
-    back = [Change(c.number, c.entry, c.was, c.expires) for c in changes]
+    back = [EntryChange(c.number, c.entry, c.was, c.expires) for c in changes]
     try:
         mark = store.change(back, by=by, action=f"take back: {action}", now=now_text())
         plan = _plan(instance, dataplane, back)
@@ -126,7 +126,7 @@ def _take_back(
         ) from error
 
 
-def _words(name: str, changes: Sequence[Change]) -> str:
+def _words(name: str, changes: Sequence[EntryChange]) -> str:
     added = [change.entry.text for change in changes if change.expires is not None]
     removed = [change.entry.text for change in changes if change.expires is None]
     words = []

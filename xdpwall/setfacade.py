@@ -17,7 +17,7 @@ from .times import parse_expiry, seconds_of
 from .views_sets import SetChange, SetEntries, SetList, SetOutcome, SetTest, SetView
 
 if TYPE_CHECKING:
-    from .setentries import Entries, Entry
+    from .setentries import Entries, SetEntry
 
 _ANYONE = Author()
 
@@ -39,7 +39,7 @@ class SetMethods:
     def set(self, name: str) -> SetView:
         """One set without its entries; NotFound."""
         with self._instance.reading() as now:
-            row = setnames.find(now.state.sets, name)
+            row = setnames.find_set(now.state.sets, name)
             return set_views(self._instance.store.sets, now.state, [row])[0]
 
     def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> SetEntries:
@@ -50,7 +50,7 @@ class SetMethods:
                     f"{field} must be at least 0, got {value}", field=field, value=value
                 )
         with self._instance.reading() as now:
-            row = setnames.find(now.state.sets, name)
+            row = setnames.find_set(now.state.sets, name)
             return entries_view(self._instance.store.sets, row, start, limit)
 
     def test_set(self, name: str, address: str) -> SetTest:
@@ -63,7 +63,7 @@ class SetMethods:
                 value=address,
             )
         with self._instance.reading() as now:
-            row = setnames.find(now.state.sets, name)
+            row = setnames.find_set(now.state.sets, name)
             return membership_view(self._instance.store.sets, row, wanted)
 
     def create_set(self, name: str, *, by: Author = _ANYONE) -> SetOutcome:
@@ -115,7 +115,7 @@ class SetMethods:
             added, removed, unchanged = change_entries(
                 self._instance, name, list(coming), list(leaving), expires=ends, by=by
             )
-            number = setnames.find(now.state.sets, name).number
+            number = setnames.find_set(now.state.sets, name).number
             held = self._instance.store.sets.held().get(number)
         if ends:
             self._changed()
@@ -139,10 +139,10 @@ class SetMethods:
     def _outcome(self, name: str, changed: bool) -> SetOutcome:
         self._changed()
         state = self._instance.state
-        row = setnames.find(state.sets, name)
+        row = setnames.find_set(state.sets, name)
         view = set_views(self._instance.store.sets, state, [row])[0]
         return SetOutcome(revision=state.revision, set=view, changed=changed)
 
 
-def _parsed(field: str, texts: Sequence[str]) -> dict[Entry, str]:
+def _parsed(field: str, texts: Sequence[str]) -> dict[SetEntry, str]:
     return {parse_entry(text, f"{field}[{i}]"): text for i, text in enumerate(texts)}

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import setarrays
-from .setentries import Entries, Entry
+from .setentries import Entries, SetEntry
 from .setfile import MOST_KEPT, Odd, Report
-from .setlines import Plain
+from .setlines import PlainLines
 
 Array = np.ndarray[Any, Any]
 _KINDS = ("u4", "S16", "<u8", "S17")
@@ -27,7 +27,7 @@ class Gathered:
         self._some_lines: tuple[list[int], ...] = ([], [], [], [])
         self._timeouts: tuple[dict[Any, int], ...] = ({}, {}, {}, {})
 
-    def add_plain(self, found: Plain, first: int) -> None:
+    def add_plain(self, found: PlainLines, first: int) -> None:
         """A chunk's plain lines, of which `first` is the number of the first."""
         self._flush()
         for kind, keys, lines in ((0, found.v4, found.v4_lines), (2, found.p4, found.p4_lines)):
@@ -115,6 +115,6 @@ def _entries(keys: Sequence[Array]) -> Entries:
     return Entries(v4, setarrays.from_keys16(v6), p4, setarrays.from_keys17(p6))
 
 
-def _entry(kind: int, keys: Array) -> Entry:
+def _entry(kind: int, keys: Array) -> SetEntry:
     alone = _entries([keys if kind == k else np.empty(0, _KINDS[k]) for k in range(4)])
     return alone.part(0, 1)[0]

@@ -18,7 +18,7 @@ _LEAST = np.array([256, 0, 10, 100], "u2")
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainLines:
     """What the plain lines held, and which lines are left; lines count from 0."""
 
     v4: Array
@@ -31,7 +31,7 @@ class Plain:
     """Where each line's newline is."""
 
 
-def plain_lines(text: bytes) -> Plain:
+def plain_lines(text: bytes) -> PlainLines:
     """Of whole lines, that is text ending in a newline."""
     data = np.frombuffer(text, "u1")
     marks = np.flatnonzero(data < _ZERO)
@@ -59,7 +59,7 @@ def plain_lines(text: bytes) -> Plain:
     left = np.ones(len(ends), bool)
     left[v4_lines] = False
     left[p4_lines] = False
-    return Plain(
+    return PlainLines(
         v4=v4,
         v4_lines=np.concatenate([v4_lines, p4_lines[whole]]),
         p4=rows,

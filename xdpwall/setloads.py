@@ -20,7 +20,7 @@ from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
 from .ruleset import State
-from .setentries import Entries, Entry, check_size, parse_entry
+from .setentries import Entries, SetEntry, check_size, parse_entry
 from .setkeys import KINDS, Kind, kind_of
 from .setnames import SetRow
 from .times import seconds_of
@@ -42,7 +42,7 @@ class Content:
     """What a set is to hold whole: entries for good, and those that expire (seconds since 1970)."""
 
     entries: Entries
-    timed: Mapping[Entry, int]
+    timed: Mapping[SetEntry, int]
 
     @classmethod
     def of(cls, entries: Entries, timeouts: Mapping[str, str] | None) -> Content:
@@ -64,7 +64,7 @@ def create(instance: Instance, name: str, *, by: Author) -> bool:
     if any(row.name == name for row in old.sets):
         return False
     row = SetRow(name, _free_number(instance), now_text())
-    new = ruleset.with_sets(old, setnames.put(old.sets, row))
+    new = ruleset.with_sets(old, setnames.put_set(old.sets, row))
     instance.sets.make_room(loaded(instance), {})
     commit_sets(instance, new, by=by, action=f"create set {name}")
     return True
@@ -73,9 +73,9 @@ def create(instance: Instance, name: str, *, by: Author) -> bool:
 def delete(instance: Instance, name: str, *, by: Author) -> None:
     """Conflict "set-in-use" while a rule refers to it."""
     old = instance.state
-    setnames.find(old.sets, name)
-    setnames.check_unused((entry.rule for entry in old.entries), name)
-    new = ruleset.with_sets(old, setnames.drop(old.sets, name))
+    setnames.find_set(old.sets, name)
+    setnames.check_set_unused((entry.rule for entry in old.entries), name)
+    new = ruleset.with_sets(old, setnames.drop_set(old.sets, name))
     with sweeping(instance):
         commit_sets(instance, new, by=by, action=f"delete set {name}")
 
@@ -86,7 +86,7 @@ def replace(instance: Instance, name: str, content: Content, *, by: Author) -> b
         if not (rows := load_new(instance, differing(instance, {name: content}))):
             return False
         old = instance.state
-        new = ruleset.with_sets(old, setnames.put(old.sets, rows[0]))
+        new = ruleset.with_sets(old, setnames.put_set(old.sets, rows[0]))
         commit_sets(instance, new, by=by, action=f"load set {name}: {len(content)} entries")
     return True
 
@@ -311,7 +311,7 @@ def _same(instance: Instance, number: int, content: Content) -> bool:
     return dict(data.timed) == content.timed and data.entries == content.entries
 
 
-def _with_ends(timed: Mapping[Entry, int], grain: int) -> tuple[Entries, dict[Kind, Any]]:
+def _with_ends(timed: Mapping[SetEntry, int], grain: int) -> tuple[Entries, dict[Kind, Any]]:
     """The entries, and for each kind when each of them ends, (n,) u8, in multiples of `grain`."""
     import numpy as np
 

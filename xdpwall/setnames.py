@@ -30,7 +30,7 @@ class SetRow:
     created: str
 
 
-def named(rule: Rule) -> list[tuple[str, str]]:
+def sets_named_by(rule: Rule) -> list[tuple[str, str]]:
     """(field, set's name) of every set that a rule refers to."""
     found = []
     for field in FIELDS:
@@ -40,33 +40,33 @@ def named(rule: Rule) -> list[tuple[str, str]]:
     return found
 
 
-def check_known(rules: Iterable[Rule], sets: Collection[SetRow]) -> None:
+def check_sets_known(rules: Iterable[Rule], sets: Collection[SetRow]) -> None:
     """InvalidInput "unknown-set" for the first rule that refers to a set that is not there."""
     names = {row.name for row in sets}
     for rule in rules:
         src, dst = rule.src, rule.dst
         if (src is None or "@" not in src) and (dst is None or "@" not in dst):
             continue  # most rules, of which there are many
-        for field, name in named(rule):
+        for field, name in sets_named_by(rule):
             if name not in names:
                 raise _unknown(field, name, names)
 
 
-def users(rules: Iterable[Rule], name: str) -> list[str]:
+def rules_using(rules: Iterable[Rule], name: str) -> list[str]:
     """The ids of the rules that refer to a set, in order."""
-    return all_users(rules).get(name, [])
+    return rules_by_set(rules).get(name, [])
 
 
-def all_users(rules: Iterable[Rule]) -> dict[str, list[str]]:
+def rules_by_set(rules: Iterable[Rule]) -> dict[str, list[str]]:
     """For each set that rules refer to, those rules' ids in order."""
     found: dict[str, list[str]] = {}
     for rule in rules:
-        for name in dict.fromkeys(name for _, name in named(rule)):
+        for name in dict.fromkeys(name for _, name in sets_named_by(rule)):
             found.setdefault(name, []).append(rule.id or "")
     return found
 
 
-def find(sets: Iterable[SetRow], name: str) -> SetRow:
+def find_set(sets: Iterable[SetRow], name: str) -> SetRow:
     """The set's row; NotFound."""
     names = []
     for row in sets:
@@ -82,9 +82,9 @@ def find(sets: Iterable[SetRow], name: str) -> SetRow:
     )
 
 
-def check_unused(rules: Iterable[Rule], name: str) -> None:
+def check_set_unused(rules: Iterable[Rule], name: str) -> None:
     """Conflict "set-in-use" while a rule refers to the set."""
-    if ids := users(rules, name):
+    if ids := rules_using(rules, name):
         more = f" and {len(ids) - 10} more" if len(ids) > 10 else ""
         raise Conflict(
             f"the set {name!r} is used by the rules {', '.join(ids[:10])}{more}"
@@ -97,7 +97,7 @@ def check_unused(rules: Iterable[Rule], name: str) -> None:
         )
 
 
-def put(sets: Sequence[SetRow], row: SetRow) -> tuple[SetRow, ...]:
+def put_set(sets: Sequence[SetRow], row: SetRow) -> tuple[SetRow, ...]:
     """With this row, by name; Full past the limit."""
     others = [other for other in sets if other.name != row.name]
     if len(others) >= MAX_SETS:
@@ -109,7 +109,7 @@ def put(sets: Sequence[SetRow], row: SetRow) -> tuple[SetRow, ...]:
     return tuple(sorted([*others, row], key=lambda other: other.name))
 
 
-def drop(sets: Iterable[SetRow], name: str) -> tuple[SetRow, ...]:
+def drop_set(sets: Iterable[SetRow], name: str) -> tuple[SetRow, ...]:
     """Without the set of this name."""
     return tuple(row for row in sets if row.name != name)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import setnames
 from .ruleset import State
-from .setentries import Entries, Entry
+from .setentries import Entries, SetEntry
 from .setnames import SetRow
 from .store import Held, SetData, SetStore
 from .views_sets import SetEntries, SetEntry, SetTest, SetView
@@ -25,7 +25,7 @@ def moment(seconds: int) -> str:
 
 def set_views(store: SetStore, state: State, rows: Iterable[SetRow]) -> list[SetView]:
     """Sets without their entries."""
-    users = setnames.all_users(entry.rule for entry in state.entries)
+    users = setnames.rules_by_set(entry.rule for entry in state.entries)
     return [_set_view(store, row, users.get(row.name, [])) for row in rows]
 
 
@@ -77,10 +77,10 @@ def content_of(store: SetStore, row: SetRow) -> SetContent:
     return SetContent(entries, {entry.text: moment(at) for entry, at in ends.items()})
 
 
-def membership_view(store: SetStore, row: SetRow, address: Entry) -> SetTest:
+def membership_view(store: SetStore, row: SetRow, address: SetEntry) -> SetTest:
     """Whether an address is in a set, and by which entries."""
     data = store.read(row.number)
-    found: dict[Entry, int] = dict.fromkeys(_containing(data.entries, address), 0)
+    found: dict[SetEntry, int] = dict.fromkeys(_containing(data.entries, address), 0)
     found |= {entry: ends for entry, ends in _timed(data) if contains(entry, address)}
     ends = found.values()
     return SetTest(
@@ -92,14 +92,14 @@ def membership_view(store: SetStore, row: SetRow, address: Entry) -> SetTest:
     )
 
 
-def contains(entry: Entry, address: Entry) -> bool:
+def contains(entry: SetEntry, address: SetEntry) -> bool:
     """Whether one is inside the other, or the same."""
     bits = 32 if entry.family == 4 else 128
     same = entry.family == address.family and entry.length <= address.length
     return same and (entry.address ^ address.address) >> (bits - entry.length) == 0
 
 
-def _containing(entries: Entries, address: Entry) -> list[Entry]:
+def _containing(entries: Entries, address: SetEntry) -> list[SetEntry]:
     """The entries that an address is in: one search for each length that there is."""
     import numpy as np
 
@@ -117,7 +117,7 @@ def _containing(entries: Entries, address: Entry) -> list[Entry]:
     )
     for length in range(bits if len(keys) else 0):
         network = address.address >> (bits - length) << (bits - length)
-        wide = Entries.from_entries([Entry(address.family, network, length)])
+        wide = Entries.from_entries([SetEntry(address.family, network, length)])
         key = keys_of(address.family, wide)[0]
         at = int(np.searchsorted(keys, key))
         if at < len(keys) and keys[at] == key:
@@ -125,6 +125,6 @@ def _containing(entries: Entries, address: Entry) -> list[Entry]:
     return found
 
 
-def _timed(data: SetData) -> list[tuple[Entry, int]]:
+def _timed(data: SetData) -> list[tuple[SetEntry, int]]:
     now = time.time()
     return [(entry, ends) for entry, ends in data.timed if ends > now]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from .yamlscalar import WORDS, scalar, unescaped
-from .yamlsets import Sets
+from .yamlsets import YamlSets
 
 _QUOTED = (
     r'"((?:[^"\\]|\\["\\]|\\u[0-9a-f]{4}|\\U00(?:0[0-9a-f]|10)[0-9a-f]{4})*)"|'
@@ -75,7 +75,7 @@ class _Flat:
         self.path = ""
         self.column = 0
         self.started = False
-        self.sets = Sets(self.lines)
+        self.sets = YamlSets(self.lines)
         self.known: dict[str, _Parts] = {}
         """Lines that were read before: in a list of rules most say what another has said."""
 

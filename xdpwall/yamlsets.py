@@ -15,7 +15,7 @@ _SET_FIELD = re.compile(rf"    (?P<key>[a-z]+):(?: (?:{_TEXT}|(?P<empty>\[\])))?
 _SET_ROW = re.compile(rf"(?P<mark>      - |        )(?:(?P<key>[a-z]+): )?{_TEXT}", re.ASCII)
 
 
-class Sets:
+class YamlSets:
     """The section `sets`: names, below each `packed` or a list `entries`."""
 
     def __init__(self, lines: dict[str, int]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from xdpwall.api.rulejson import RuleTexts
 from xdpwall.model import Rule
 from xdpwall.observing import Observation, rule_views
-from xdpwall.ruleindex import Entry
+from xdpwall.ruleindex import RuleEntry
 from xdpwall.ruleset import State
 from xdpwall.views import RuleList
 
@@ -20,7 +20,7 @@ RULES: list[dict[str, Any]] = [
 ]
 
 
-def look(*entries: Entry, revision: int = 3) -> Observation:
+def look(*entries: RuleEntry, revision: int = 3) -> Observation:
     raw = [(1000 * i, 64_000 * i) for i in range(len(entries))]
     return Observation(
         state=State(revision=revision, entries=entries),
@@ -37,10 +37,10 @@ def look(*entries: Entry, revision: int = 3) -> Observation:
     )
 
 
-def entries() -> list[Entry]:
+def entries() -> list[RuleEntry]:
     rules = [Rule.parse({**one, "id": f"r{i}"}) for i, one in enumerate(RULES, 1)]
     made = "2026-11-21T08:00:00Z"
-    return [Entry(rule, slot, made, base_packets=300) for slot, rule in enumerate(rules)]
+    return [RuleEntry(rule, slot, made, base_packets=300) for slot, rule in enumerate(rules)]
 
 
 def by_the_models(seen: Observation) -> bytes:

@@ -18,7 +18,7 @@ from tests.support.netns import Lab
 from xdpwall.compiler import NO_SETS, compile_ruleset, entries_of
 from xdpwall.delta import MOST, apply
 from xdpwall.edits import edits
-from xdpwall.generation import Place
+from xdpwall.generation import AttachmentNumber
 from xdpwall.model import Rule
 from xdpwall.views import Policy
 
@@ -78,7 +78,7 @@ class Stepping(KernelBench):
 
     def put(self, sources: Sources, policy: Policy) -> None:
         """By edits where that is possible, as changes.py does it."""
-        places = [Place(NUMBERS[p], self.iface, p == "tc-egress") for p in PLACES]
+        places = [AttachmentNumber(NUMBERS[p], self.iface, p == "tc-egress") for p in PLACES]
         g = self.dataplane.in_force
         few = None
         if g is not None and g.basis == policy:

@@ -11,7 +11,7 @@ from tests.support.duel.case import Case, Step
 from tests.support.wire.bench import WireBench
 from tests.support.wire.match import WireMatch
 from tests.support.wire.taps import stamped
-from xdpwall.advice import blind_vlans
+from xdpwall.advice import vlan_warnings
 from xdpwall.model import Rule
 from xdpwall.store import AttachmentRow
 from xdpwall.views import Place, Policy
@@ -112,8 +112,8 @@ def test_xdp_is_blind_to_it_and_the_warning_says_so(wire: WireBench) -> None:
     assert counted(wire, "xdp", within, texts) == [1, 0]
     rule = Rule.parse(texts[0])
     rows = [_row("xdp"), _row("tc-ingress")]
-    (words,) = blind_vlans([rule], rows)
+    (words,) = vlan_warnings([rule], rows)
     assert "XDP on eth1 cannot see a tag" in words
     assert "tc can: xdpwall attach eth1 --hook tc" in words
-    assert blind_vlans([rule], rows[1:]) == []
-    assert blind_vlans([Rule.parse("drop udp dport 53")], rows) == []
+    assert vlan_warnings([rule], rows[1:]) == []
+    assert vlan_warnings([Rule.parse("drop udp dport 53")], rows) == []

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.clang import compile_bpf
 from xdpwall.errors import Failed
-from xdpwall.kernel.btf import Btf, Place
+from xdpwall.kernel.btf import Btf, Member
 from xdpwall.kernel.objects import read_btf
 
 SOURCE = """
@@ -47,14 +47,14 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> Btf:
 def test_members_and_their_sizes(types: Btf) -> None:
     size, members = types.struct("shape")
     assert members == {
-        "first": Place(0, 1),
-        "wide": Place(8, 8),
-        "pair": Place(16, 24),
-        "either": Place(40, 8),
-        "typed": Place(48, 4),
-        "colour": Place(52, 4),
-        "pointer": Place(56, 8),
-        "tail": Place(64, 5),
+        "first": Member(0, 1),
+        "wide": Member(8, 8),
+        "pair": Member(16, 24),
+        "either": Member(40, 8),
+        "typed": Member(48, 4),
+        "colour": Member(52, 4),
+        "pointer": Member(56, 8),
+        "tail": Member(64, 5),
     }
     assert size == 72
 
@@ -66,8 +66,8 @@ def test_sections(types: Btf) -> None:
     }
     offsets = {place.offset for place in types.section(".rodata").values()}
     assert offsets == {0, 72}
-    assert types.section(".data") == {"data": Place(0, 4)}
-    assert types.section(".bss") == {"zero": Place(0, 2)}
+    assert types.section(".data") == {"data": Member(0, 4)}
+    assert types.section(".bss") == {"zero": Member(0, 2)}
 
 
 def test_enums(types: Btf) -> None:

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.settables import Tables, make_maps
-from xdpwall.setentries import Entry
-from xdpwall.store import Change
+from xdpwall.setentries import SetEntry
+from xdpwall.store import EntryChange
 
 NOW = 1000
 ENDS = (0, 0, 0, 500, 1500, 2000, 2500)
@@ -22,38 +22,38 @@ def tables() -> Iterator[Tables]:
         yield made
 
 
-def entries() -> st.SearchStrategy[Entry]:
+def entries() -> st.SearchStrategy[SetEntry]:
     """Few different ones, so that they nest and meet: bits only at both ends of the address."""
 
-    def made(family: int, high: int, low: int, length: int) -> Entry:
+    def made(family: int, high: int, low: int, length: int) -> SetEntry:
         bits = 32 if family == 4 else 128
         length = bits if length > 12 else bits - length if length > 8 else length * 4
         address = high << (bits - 4) | low
-        return Entry(4 if family == 4 else 6, address >> (bits - length) << (bits - length), length)
+        return SetEntry(4 if family == 4 else 6, address >> (bits - length) << (bits - length), length)
 
     number = st.integers
     return st.builds(made, st.sampled_from([4, 6]), number(0, 3), number(0, 7), number(0, 16))
 
 
-def changes() -> st.SearchStrategy[list[Change]]:
+def changes() -> st.SearchStrategy[list[EntryChange]]:
     expires = st.sampled_from([None, None, *ENDS])
-    one = st.builds(Change, st.integers(1, 3), entries(), expires)
+    one = st.builds(EntryChange, st.integers(1, 3), entries(), expires)
     return st.lists(one, min_size=1, max_size=6)
 
 
-def loads() -> st.SearchStrategy[tuple[int, dict[Entry, int]]]:
+def loads() -> st.SearchStrategy[tuple[int, dict[SetEntry, int]]]:
     held = st.dictionaries(entries(), st.sampled_from(ENDS), max_size=20)
     return st.tuples(st.integers(1, 3), held)
 
 
-def check(tables: Tables, probes: list[Entry]) -> None:
+def check(tables: Tables, probes: list[SetEntry]) -> None:
     contents = [entry for held in tables.contents.values() for entry in held]
     for entry in {*probes, *contents}:
         bits = 32 if entry.family == 4 else 128
         first = entry.address
         last = first | ((1 << (bits - entry.length)) - 1)
         for address in {first, last, first ^ 1, (last + 1) % (1 << bits)}:
-            probe = Entry(entry.family, address, bits)
+            probe = SetEntry(entry.family, address, bits)
             for now in (0, NOW, 1750, 9999):
                 assert tables.seen(probe, now) == tables.expected(probe, now), (probe.text, now)
     held = {(entry.family, entry.exact, entry) for entry in contents}
@@ -79,12 +79,12 @@ STEPS_OF_A_STORY = st.lists(st.one_of(changes(), loads(), st.just("expire")), ma
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(story=STEPS_OF_A_STORY, probes=st.lists(entries(), max_size=3))
-def test_any_story(story: list[object], probes: list[Entry]) -> None:
+def test_any_story(story: list[object], probes: list[SetEntry]) -> None:
     with Tables(make_maps()) as tables:
         for step in story:
             if step == "expire":
                 over = [
-                    Change(number, entry, None)
+                    EntryChange(number, entry, None)
                     for number, held in tables.contents.items()
                     for entry, ends in held.items()
                     if 0 < ends <= NOW

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xdpwall.model import Rule, Ruleset
 from xdpwall.names import ICMP_TYPES, TCP_FLAGS
-from xdpwall.setnames import named
+from xdpwall.setnames import sets_named_by
 
 _NAME = st.text(
     st.characters(min_codepoint=0x21, max_codepoint=0x2FF, categories=["L", "N", "P", "S"]),
@@ -165,7 +165,7 @@ def rulesets(draw: st.DrawFn) -> Ruleset:
             {"iface": name, "hook": "tc", "direction": draw(_ALWAYS["direction"])} for name in names
         ]
     if draw(st.booleans()):
-        used = [name for rule in given for _, name in named(rule)]
+        used = [name for rule in given for _, name in sets_named_by(rule)]
         more = draw(st.lists(SET_NAMES, max_size=3))
         obj["sets"] = {name: draw(set_contents()) for name in [*used, *more]}
     return Ruleset.parse(obj)

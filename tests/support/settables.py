@@ -15,13 +15,13 @@ from xdpwall.occupancy import MARKED
 from xdpwall.prefixindex import PrefixIndex, keys_of
 from xdpwall.setbulk import BulkTables, Other
 from xdpwall.setclasses import Classes
-from xdpwall.setentries import Entries, Entry
+from xdpwall.setentries import Entries, SetEntry
 from xdpwall.setkeys import KINDS, Kind, address_bytes, kind_of, prefix_key
 from xdpwall.setmaps import SetMaps
 from xdpwall.settables import SetTables
-from xdpwall.store import Change
+from xdpwall.store import EntryChange
 
-Contents = dict[int, dict[Entry, int]]
+Contents = dict[int, dict[SetEntry, int]]
 """Set number -> entry -> when it ends (0: never)."""
 
 
@@ -57,7 +57,7 @@ class Tables(Closing):
             self._indexes[family] = PrefixIndex(family, keys_of(family, held))
         return self._indexes[family]
 
-    def change(self, changes: Iterable[Change]) -> tuple[int, int]:
+    def change(self, changes: Iterable[EntryChange]) -> tuple[int, int]:
         """Single changes, in the kernel and in `contents`: (how many changed, how many not)."""
         plan = self.single.plan(changes)
         self.single.write(plan)
@@ -82,7 +82,7 @@ class Tables(Closing):
 
         return BulkTables(self.maps, self.classes, self.index, others)
 
-    def load(self, number: int, held: dict[Entry, int]) -> None:
+    def load(self, number: int, held: dict[SetEntry, int]) -> None:
         """A whole load of a number that holds nothing: what is for good, then what ends."""
         timed = {entry: ends for entry, ends in held.items() if ends}
         bulk = self.bulk(number)
@@ -104,11 +104,11 @@ class Tables(Closing):
         self.contents.pop(number, None)
         self.classes.retire(self.classes.bearing(number))
 
-    def seen(self, address: Entry, now: int) -> set[int]:
+    def seen(self, address: SetEntry, now: int) -> set[int]:
         """The sets that a packet from this address is in at a moment, as bpf/sets.h finds them."""
         return in_kernel(self.maps, self.classes, address, now)
 
-    def expected(self, address: Entry, now: int) -> set[int]:
+    def expected(self, address: SetEntry, now: int) -> set[int]:
         """The same, by going through all entries."""
         return {
             number
@@ -126,7 +126,7 @@ class Tables(Closing):
             m.close()
 
 
-def in_kernel(maps: SetMaps, classes: Classes, address: Entry, now: int) -> set[int]:
+def in_kernel(maps: SetMaps, classes: Classes, address: SetEntry, now: int) -> set[int]:
     """What the kernel's maps, occupancy bits and chains of classes say of one address."""
     found: set[int] = set()
     wide: Kind = "p4" if address.family == 4 else "p6"
@@ -150,7 +150,7 @@ def in_kernel(maps: SetMaps, classes: Classes, address: Entry, now: int) -> set[
     return found
 
 
-def _occupied(maps: SetMaps, kind: Kind, address: Entry) -> bool:
+def _occupied(maps: SetMaps, kind: Kind, address: SetEntry) -> bool:
     if kind == "v4":
         return True
     if not maps.occupied.any(MARKED.index(kind)):
@@ -166,12 +166,12 @@ def _occupied(maps: SetMaps, kind: Kind, address: Entry) -> bool:
     return bool(int(words[bit >> 6]) >> (bit & 63) & 1)
 
 
-def _contains(entry: Entry, address: Entry) -> bool:
+def _contains(entry: SetEntry, address: SetEntry) -> bool:
     bits = 32 if entry.family == 4 else 128
     same = entry.family == address.family
     return same and (entry.address ^ address.address) >> (bits - entry.length) == 0
 
 
-def exact(texts: Iterable[str]) -> list[Entry]:
+def exact(texts: Iterable[str]) -> list[SetEntry]:
     """Entries of spellings, in order."""
     return [entry for text in texts for entry in Entries.of([text]).part()]

@@ -21,7 +21,7 @@ TEXTS = (
 
 def each_alone(rules: Sequence[Rule], rows: Sequence[AttachmentRow]) -> dict[str, None]:
     """The same sentences, asked for rule by rule."""
-    return {words: None for rule in rules for words in advice.about_rules([rule], rows, {"v0"})}
+    return {words: None for rule in rules for words in advice.rule_warnings([rule], rows, {"v0"})}
 
 
 @pytest.mark.parametrize("rows", [[], [XDP], [TC], [XDP, TC]])
@@ -35,7 +35,7 @@ def test_rules_that_are_alike_are_warned_of_alike(
     if named:
         rules = [rule.with_id(f"r{index}") for index, rule in enumerate(rules)]
     alone = list(each_alone(rules, rows))
-    found = advice.about_rules(rules, rows, {"v0"})
+    found = advice.rule_warnings(rules, rows, {"v0"})
     assert found[: advice.MOST] == alone[: advice.MOST]
     if len(alone) > advice.MOST:
         left = len(alone) - advice.MOST

@@ -12,31 +12,31 @@ import pytest
 from tests.support import kernelrows
 from tests.support.duel.ruledraw import draw_rules
 from xdpwall import address6, addressgroups, layout
-from xdpwall.columns import Columns, Entry
+from xdpwall.columns import Columns, CompilerRule
 from xdpwall.compiler import compile_ruleset, entries_of
 from xdpwall.delta import Edit, apply
-from xdpwall.generation import Compiled, Place, SetWorld
+from xdpwall.generation import Compiled, AttachmentNumber, SetWorld
 from xdpwall.layout import BLOCK, LEAF
 from xdpwall.model import Rule
 from xdpwall.views import Policy
 
-PLACES = [Place(1, "eth0", False), Place(2, "eth0", True)]
+PLACES = [AttachmentNumber(1, "eth0", False), AttachmentNumber(2, "eth0", True)]
 WORLD = SetWorld(
     {"a": 1, "b": 2}, {1: frozenset({1}), 2: frozenset({2}), 5: frozenset({1, 2})}, timed=False
 )
 SEED = 61_407
 
 
-def entries(texts: Sequence[str | Rule], first: int = 0) -> list[Entry]:
+def entries(texts: Sequence[str | Rule], first: int = 0) -> list[CompilerRule]:
     rules = [t if isinstance(t, Rule) else Rule.parse(t) for t in texts]
     return entries_of([(r, first + n) for n, r in enumerate(rules)], now_boot_ns=10**9)
 
 
-def whole(g: Sequence[Entry], least: int = 0) -> Compiled:
+def whole(g: Sequence[CompilerRule], least: int = 0) -> Compiled:
     return compile_ruleset(g, Policy(), PLACES, WORLD, least=least)
 
 
-def changed(g: Compiled, at: int, gone: int, new: Sequence[Entry]) -> Compiled:
+def changed(g: Compiled, at: int, gone: int, new: Sequence[CompilerRule]) -> Compiled:
     """In place where that is possible; the kernel gets the same and spare rows are empty."""
     if not apply(g, Edit(at, gone, new)):
         now = [*g.entries[:at], *new, *g.entries[at + gone :]]
@@ -161,7 +161,7 @@ def _around(asked: Columns, name: str) -> set[int]:
     return {int(v) for v in values if 0 <= v < most}
 
 
-def check_same(g: Compiled, asked: Sequence[Entry]) -> None:
+def check_same(g: Compiled, asked: Sequence[CompilerRule]) -> None:
     """The same as compiled whole; where a generation has no group, it satisfies all."""
     fresh = whole(g.entries)
     columns = Columns([*g.entries, *asked])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from xdpwall.eventrecords import HEAD, Decoder, Record
+from xdpwall.eventrecords import HEAD, Decoder, PacketRecord
 
-BLANK = Record._make(HEAD.unpack(bytes(HEAD.size)))
+BLANK = PacketRecord._make(HEAD.unpack(bytes(HEAD.size)))
 
 
 @pytest.mark.parametrize(

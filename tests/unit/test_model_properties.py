@@ -14,7 +14,7 @@ from xdpwall.clauses import CLAUSES
 from xdpwall.errors import InvalidInput
 from xdpwall.match import Match, match_of
 from xdpwall.model import AttachmentSpec, Rule, Ruleset
-from xdpwall.ruleindex import Entry
+from xdpwall.ruleindex import RuleEntry
 from xdpwall.rulesetfile import dump, load
 from xdpwall.sentence import join_words, words_of
 from xdpwall.store.delta import row_of
@@ -63,7 +63,7 @@ def test_the_object_reads_back_to_the_same_rule(rule: Rule) -> None:
 @SETTINGS
 @given(rules())
 def test_the_row_on_disk_is_the_object_in_json(rule: Rule) -> None:
-    row = row_of(Entry(rule.with_id("r1"), 3, "now"))
+    row = row_of(RuleEntry(rule.with_id("r1"), 3, "now"))
     assert json.loads(row.rule) == rule.with_id("r1").to_json()
     assert list(json.loads(row.rule)) == [name for name in FIELDS if name in json.loads(row.rule)]
 

@@ -8,7 +8,7 @@ from xdpwall import ruleset, views
 from xdpwall.lasthits import LastHits
 from xdpwall.model import Rule
 from xdpwall.observing import Observation, counters_now, policy_changed, rule_views, rules_changed
-from xdpwall.ruleindex import Entry
+from xdpwall.ruleindex import RuleEntry
 from xdpwall.ruleset import State
 
 NOW = "2026-11-21T10:00:00Z"
@@ -98,8 +98,8 @@ def test_only_counters_that_changed_are_sent() -> None:
     assert counters_now(new, old).rules[0].packets == 0
 
 
-def entry(rule_id: str, slot: int) -> Entry:
-    return Entry(Rule.parse({"id": rule_id, "action": "count"}), slot, NOW)
+def entry(rule_id: str, slot: int) -> RuleEntry:
+    return RuleEntry(Rule.parse({"id": rule_id, "action": "count"}), slot, NOW)
 
 
 def test_a_hit_is_known_once_it_was_seen() -> None:

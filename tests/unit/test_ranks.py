@@ -15,16 +15,16 @@ def test_longest_increasing_finds_one_of_the_longest() -> None:
 
 
 def test_appending_and_prepending_keep_all_former_ranks() -> None:
-    assert ranks.assign([None, 10, 20, None])[1:3] == [10, 20]
+    assert ranks.assign_ranks([None, 10, 20, None])[1:3] == [10, 20]
 
 
 def test_an_insert_into_a_used_up_gap_gives_all_ranks_anew() -> None:
-    assert ranks.assign([1, None, 2]) == [ranks.GAP, 2 * ranks.GAP, 3 * ranks.GAP]
+    assert ranks.assign_ranks([1, None, 2]) == [ranks.GAP, 2 * ranks.GAP, 3 * ranks.GAP]
 
 
 def test_a_move_changes_one_rank() -> None:
     order = [40, 10, 20, 30]
-    assert ranks.assign(order)[1:] == [10, 20, 30]
+    assert ranks.assign_ranks(order)[1:] == [10, 20, 30]
 
 
 RANKS = st.lists(st.integers(-(2**40), 2**40), unique=True, max_size=40)
@@ -36,5 +36,5 @@ def test_ranks_always_increase(former: list[int], gaps: list[int]) -> None:
     old: list[int | None] = [*former]
     for gap in gaps:
         old.insert(gap, None)
-    result = ranks.assign(old)
+    result = ranks.assign_ranks(old)
     assert all(a < b for a, b in pairwise(result))

@@ -206,7 +206,7 @@ def test_what_is_looked_up_follows_hundreds_of_changes() -> None:
         if (kind := random.randrange(5)) == 0 and len(now.entries) > 20:
             new = ruleset.delete(now, [some])
         elif kind == 1:
-            new = ruleset.enable(now, [some], not ruleset.find(now, some).rule.enabled)
+            new = ruleset.enable(now, [some], not ruleset.find_rule(now, some).rule.enabled)
         elif kind == 2:
             new = ruleset.move(now, some, random.randrange(len(now.entries)) + 1)
         elif kind == 3:

@@ -18,7 +18,7 @@ from xdpwall.model import Rule
 from xdpwall.ruleset import State
 from xdpwall.setentries import Entries, parse_entry
 from xdpwall.setnames import SetRow
-from xdpwall.store import AttachmentRow, Binding, Change, Store
+from xdpwall.store import AttachmentRow, Binding, EntryChange, Store
 from xdpwall.store.store import FILE, KEEP_REVISIONS
 from xdpwall.views import Policy
 
@@ -322,10 +322,10 @@ def test_entries_of_sets(store: Store, tmp_path: Path) -> None:
     one, timed = parse_entry("192.0.2.1"), parse_entry("192.0.2.0/24")
     store.sets.stage(7, Entries.of(texts), {one: 500})
     coming = [
-        Change(7, parse_entry("10.0.0.3"), 0),
-        Change(7, timed, 900),
-        Change(7, one, 0, was=500),
-        Change(7, parse_entry("10.0.0.1"), None, was=0),
+        EntryChange(7, parse_entry("10.0.0.3"), 0),
+        EntryChange(7, timed, 900),
+        EntryChange(7, one, 0, was=500),
+        EntryChange(7, parse_entry("10.0.0.1"), None, was=0),
     ]
     mark = store.sets.change(coming, by=BY, action="add", now=NOW)
     again = Store(tmp_path / "state")

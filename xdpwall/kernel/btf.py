@@ -24,7 +24,7 @@ _SKIPS = {_TYPEDEF, _VOLATILE, _CONST, _RESTRICT, _VAR, _TYPE_TAG}  # the same s
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Member:
     """A variable of a section or a member of a struct, in bytes."""
 
     offset: int
@@ -71,15 +71,15 @@ class Btf:
     def _find(self, kind: int, name: str) -> _Type | None:
         return next((t for t in self._all if t.kind == kind and t.name == name), None)
 
-    def section(self, name: str) -> dict[str, Place]:
+    def section(self, name: str) -> dict[str, Member]:
         """The variables of a section such as `.rodata`; empty when the object has none."""
         found = self._find(_DATASEC, name)
         if found is None:
             return {}
         entries = struct.iter_unpack("<III", found.extra)
-        return {self._all[var].name: Place(offset, size) for var, offset, size in entries}
+        return {self._all[var].name: Member(offset, size) for var, offset, size in entries}
 
-    def struct(self, name: str) -> tuple[int, dict[str, Place]]:
+    def struct(self, name: str) -> tuple[int, dict[str, Member]]:
         """(size, members) of a struct. Bit-fields are refused: our ABI has none."""
         found = self._find(_STRUCT, name)
         if found is None:
@@ -88,7 +88,7 @@ class Btf:
         for text, number, bits in struct.iter_unpack("<III", found.extra):
             if bits % 8:
                 raise Failed(f"struct {name} has a bit-field")
-            members[self._text(text)] = Place((bits & 0xFFFFFF) // 8, self.size(number))
+            members[self._text(text)] = Member((bits & 0xFFFFFF) // 8, self.size(number))
         return found.size, members
 
     def enum(self, name: str) -> dict[str, int]:

@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 
 from ..errors import Failed, Unsupported
-from .btf import _ENUM, _HEADER, _PTR, _SKIPS, _STRUCT, _TYPE, _TYPEDEF, _UNION, Place, _extra
+from .btf import _ENUM, _HEADER, _PTR, _SKIPS, _STRUCT, _TYPE, _TYPEDEF, _UNION, Member, _extra
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 _FUNC_PROTO = 13
@@ -93,7 +93,7 @@ class KernelBtf:
         kind, size, _ = self._type(number)
         return 8 if kind == _PTR else size
 
-    def member(self, name: str, *path: str) -> Place:
+    def member(self, name: str, *path: str) -> Member:
         """Offset from the start of struct `name`, and size, of `path`: a member, or one of a
         member that is itself a struct, and so on; anonymous members are looked through."""
         number, offset = self._need(_STRUCT, name, "struct"), 0
@@ -105,7 +105,7 @@ class KernelBtf:
                 )
             offset += found[0]
             number = self._plain(found[1])
-        return Place(offset, self._size(number))
+        return Member(offset, self._size(number))
 
     def _member(self, number: int, name: str) -> tuple[int, int] | None:
         kind, _, extra = self._type(number)

@@ -44,7 +44,7 @@ class _LoadOpts(ctypes.Structure):
 
 
 @dataclass(frozen=True, slots=True)
-class Feature:
+class KernelFeature:
     """One thing that the data plane needs or likes."""
 
     name: str
@@ -53,7 +53,7 @@ class Feature:
     detail: str | None = None
 
 
-def features() -> Iterator[Feature]:
+def features() -> Iterator[KernelFeature]:
     """Every feature that the data plane uses, tried one after the other (10 ms in all)."""
     yield _probe("XDP programs", lambda: _load(_XDP).close())
     yield _probe("tc programs", lambda: _load(_TC).close())
@@ -147,14 +147,14 @@ def _number(path: str) -> int | None:
 
 def _probe(
     name: str, attempt: Callable[..., None], *arguments: object, needed: bool = True
-) -> Feature:
+) -> KernelFeature:
     try:
         attempt(*arguments)
     except NeedsPrivileges as error:
-        return Feature(name, None, needed, error.detail)
+        return KernelFeature(name, None, needed, error.detail)
     except XdpwallError as error:
-        return Feature(name, False, needed, error.detail or error.message)
-    return Feature(name, True, needed)
+        return KernelFeature(name, False, needed, error.detail or error.message)
+    return KernelFeature(name, True, needed)
 
 
 def _load(kind: int, flags: int = 0) -> Program:

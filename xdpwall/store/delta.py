@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..errors import Failed
 from ..rule import Rule
-from ..ruleindex import Entry, id_of, with_ids
+from ..ruleindex import RuleEntry, id_of, with_ids
 from ..ruleset import State
 from ..setnames import SetRow
 from ..views import Policy
@@ -67,7 +67,7 @@ class Delta(NamedTuple):
             ) from error
 
 
-def row_of(entry: Entry) -> RuleRow:
+def row_of(entry: RuleEntry) -> RuleRow:
     """The row that keeps an entry."""
     rule, slot, created, rank, packets, size = entry
     return RuleRow(id_of(entry), rank, _json(rule), slot, created, packets, size)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..facade import Author
-from ..setentries import Entry
+from ..setentries import SetEntry
 from ..setkeys import KINDS, Kind, kind_of, stored, unstored
 from .audit import audit
 from .database import Database
@@ -26,12 +26,12 @@ FOLD_AT = 4096
 _APPLIED = "INSERT OR REPLACE INTO meta VALUES ('sets_applied', ?)"
 
 
-class Change(NamedTuple):
+class EntryChange(NamedTuple):
     """One entry of one set: there until `expires` (seconds since 1970, 0 for good) or, with None,
     not there; `was` likewise."""
 
     number: int
-    entry: Entry
+    entry: SetEntry
     expires: int | None
     was: int | None = None
 
@@ -53,7 +53,7 @@ class Held:
         """All entries."""
         return self.v4 + self.v6 + self.p4 + self.p6
 
-    def after(self, changes: Iterable[Change]) -> Held:
+    def after(self, changes: Iterable[EntryChange]) -> Held:
         """The counts once these changes are made."""
         counts: dict[str, int] = {}
         for change in changes:
@@ -70,7 +70,7 @@ class SetData:
     """What one number holds: `entries` for good, and those that expire."""
 
     entries: Entries
-    timed: list[tuple[Entry, int]]
+    timed: list[tuple[SetEntry, int]]
 
 
 class SetStore:
@@ -107,7 +107,7 @@ class SetStore:
             ).fetchall()
         return SetData(entries, [(unstored(key), expires) for key, expires in rows])
 
-    def unapplied(self) -> list[Change]:
+    def unapplied(self) -> list[EntryChange]:
         """Changes that the kernel may not have, in order."""
         self._refresh()
         if self._applied == self._seq:
@@ -117,9 +117,9 @@ class SetStore:
                 "SELECT number, key, expires FROM set_log WHERE seq > ? ORDER BY seq",
                 (self._applied,),
             ).fetchall()
-        return [Change(number, unstored(key), expires) for number, key, expires in rows]
+        return [EntryChange(number, unstored(key), expires) for number, key, expires in rows]
 
-    def expired(self, now: int, limit: int) -> list[Change]:
+    def expired(self, now: int, limit: int) -> list[EntryChange]:
         """Entries whose time is over, the earliest first, as removals."""
         with self._database.read() as connection:
             rows = connection.execute(
@@ -127,7 +127,7 @@ class SetStore:
                 " ORDER BY expires LIMIT ?",
                 (now, limit),
             ).fetchall()
-        return [Change(number, unstored(key), None, expires) for number, key, expires in rows]
+        return [EntryChange(number, unstored(key), None, expires) for number, key, expires in rows]
 
     def next_expiry(self, number: int | None = None) -> int | None:
         """When the next entry expires, of one number or of all."""
@@ -144,7 +144,7 @@ class SetStore:
             return dict(connection.execute("SELECT id, members FROM classes").fetchall())
 
     # -- writing ---------------------------------------------------------------------------------
-    def change(self, changes: Sequence[Change], *, by: Author | None, action: str, now: str) -> int:
+    def change(self, changes: Sequence[EntryChange], *, by: Author | None, action: str, now: str) -> int:
         """Log single changes; the mark for `mark_applied`. Without `by` the audit trail is mute.
 
         On disk when synced() has returned: what is answered is, what dies before it is in neither.
@@ -185,7 +185,7 @@ class SetStore:
         """The kernel has everything up to the mark; on disk with the next write."""
         self._applied = mark
 
-    def drop_expired(self, changes: Sequence[Change]) -> None:
+    def drop_expired(self, changes: Sequence[EntryChange]) -> None:
         """Forget entries of `expired` that the kernel does not have any more. The mark goes along,
         so that nobody writes them again from the log."""
         self._refresh()
@@ -199,7 +199,7 @@ class SetStore:
                 self._write_held(connection, number, held[number])
         self._held = held
 
-    def stage(self, number: int, entries: Entries, timed: Mapping[Entry, int]) -> None:
+    def stage(self, number: int, entries: Entries, timed: Mapping[SetEntry, int]) -> None:
         """All that a new number holds (`timed` apart from `entries`), before the kernel has it."""
         self._refresh()
         counts = {kind: len(getattr(entries, kind)) for kind in KINDS}
@@ -310,7 +310,7 @@ class SetStore:
         return entries.difference(touched).union(there)
 
     @staticmethod
-    def _write_timed(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    def _write_timed(connection: sqlite3.Connection, changes: Sequence[EntryChange]) -> None:
         for change in changes:
             key = stored(change.entry)
             if change.expires:

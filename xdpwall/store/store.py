@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from ..errors import Failed, XdpwallError
 from ..facade import Author
 from ..model import Rule
-from ..ruleindex import Entry
+from ..ruleindex import RuleEntry
 from ..ruleset import State
 from ..setnames import SetRow
 from ..views import Policy
@@ -52,7 +52,7 @@ class Store:
         self._database = Database(state_dir / FILE, busy_seconds=busy_seconds)
         self._own_changes = 0
         self._cached: tuple[tuple[int, int], Snapshot] | None = None
-        self._entries: dict[str, tuple[RuleRow, Entry]] = {}
+        self._entries: dict[str, tuple[RuleRow, RuleEntry]] = {}
         self._commits: tuple[int, Commits] | None = None
         """Their histogram as of a version of the file."""
         self._recorded: _Recorded | None = None
@@ -364,9 +364,9 @@ class Store:
             events=EventSettings.model_validate_json(meta.get("events", "{}")),
         )
 
-    def _entries_of(self, rows: Iterable[RuleRow]) -> tuple[Entry, ...]:
+    def _entries_of(self, rows: Iterable[RuleRow]) -> tuple[RuleEntry, ...]:
         """Entries of rows; those that have not changed since the last time are the same objects."""
-        fresh: dict[str, tuple[RuleRow, Entry]] = {}
+        fresh: dict[str, tuple[RuleRow, RuleEntry]] = {}
         for row in rows:
             known = self._entries.get(row.id)
             fresh[row.id] = known if known and known[0] == row else (row, _entry(row))
@@ -374,8 +374,8 @@ class Store:
         return tuple(entry for _, entry in fresh.values())
 
 
-def _entry(row: RuleRow) -> Entry:
-    return Entry(
+def _entry(row: RuleRow) -> RuleEntry:
+    return RuleEntry(
         rule=Rule.parse(json.loads(row.rule)),
         slot=row.slot,
         created=row.created,

@@ -21,7 +21,7 @@ _FRAGMENT, _AUTHENTICATION = 44, 51
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class DropRecord:
     """struct record of drops.c. Numbers are the kernel's; 0 and "" mean that there is none."""
 
     time: int
@@ -43,14 +43,14 @@ class Record:
     stack: tuple[int, ...]
 
 
-def read_record(raw: bytes) -> Record:
+def read_record(raw: bytes) -> DropRecord:
     """One record."""
     (
         at, where, kind, reason, cpu, netns, ifindex, pid, program, length,
         protocol, captured, _, iface, process, packet,
     ) = _HEAD.unpack_from(raw)  # fmt: skip
     stack = [address for (address,) in _FRAME.iter_unpack(raw[_HEAD.size :])]
-    return Record(
+    return DropRecord(
         time=at,
         where=where,
         kind=kind,

@@ -20,7 +20,7 @@ from .filters import DropFilter
 from .ours import Ours
 from .pairing import Pairing
 from .program import reasons_of, source
-from .record import EXCEPTION, Record, headers, read_record
+from .record import EXCEPTION, DropRecord, headers, read_record
 from .symbols import Symbols
 
 _POLL = 0.05
@@ -134,7 +134,7 @@ class Tracer(Closing):
         finally:
             self._child.close()
 
-    def _drop(self, r: Record) -> Drop:
+    def _drop(self, r: DropRecord) -> Drop:
         found: dict[str, Any] = {
             "time": moment(self._boot + r.time),
             "by": "kernel",
