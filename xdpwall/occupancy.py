@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .layout import HASH_FACTOR, OCCUPIED, OCCUPIED_BITS, SHORT6
-from .setentries import Entries, SetEntry
+from .setentries import Entries, AddressEntry
 from .setkeys import kind_of
 
 Array = np.ndarray[Any, Any]
@@ -43,7 +43,7 @@ class Occupied:
             getattr(self, f"_add_{kind}")(entries)
             self._say(MARKED.index(kind))
 
-    def add_one(self, entry: SetEntry) -> None:
+    def add_one(self, entry: AddressEntry) -> None:
         """Mark one entry, without the arrays."""
         kind = kind_of(entry)
         if kind not in MARKED:

@@ -13,7 +13,7 @@ import numpy as np
 
 from .nesting import runs
 from .setarrays import keys17
-from .setentries import Entries, SetEntry
+from .setentries import Entries, AddressEntry
 
 Array = np.ndarray[Any, Any]
 _FOLD_AT = 2048
@@ -25,8 +25,8 @@ class PrefixIndex:
     def __init__(self, family: Literal[4, 6], keys: Array) -> None:
         self.family = family
         self._keys = keys
-        self._extra: set[SetEntry] = set()
-        self._gone: set[SetEntry] = set()
+        self._extra: set[AddressEntry] = set()
+        self._gone: set[AddressEntry] = set()
 
     def keys(self) -> Array:
         """All of them, sorted."""
@@ -45,24 +45,24 @@ class PrefixIndex:
         """After a whole load: these are all."""
         self._keys, self._extra, self._gone = keys, set(), set()
 
-    def __contains__(self, entry: SetEntry) -> bool:
+    def __contains__(self, entry: AddressEntry) -> bool:
         return entry in self._extra or (entry not in self._gone and self._in_base(entry))
 
-    def add(self, entry: SetEntry) -> None:
+    def add(self, entry: AddressEntry) -> None:
         """One more; it may be there already."""
         self._gone.discard(entry)
         if not self._in_base(entry):
             self._extra.add(entry)
         self._trim()
 
-    def remove(self, entry: SetEntry) -> None:
+    def remove(self, entry: AddressEntry) -> None:
         """One less."""
         self._extra.discard(entry)
         if self._in_base(entry):
             self._gone.add(entry)
         self._trim()
 
-    def inside(self, entry: SetEntry) -> list[SetEntry]:
+    def inside(self, entry: AddressEntry) -> list[AddressEntry]:
         """The prefixes inside this one, itself apart, in no order."""
         first, end = self._range(entry)
         found = entries_of(self.family, self._keys[first:end])
@@ -71,21 +71,21 @@ class PrefixIndex:
         found += [other for other in self._extra if _inside(other, entry)]
         return [other for other in found if other != entry]
 
-    def count_inside(self, entry: SetEntry) -> int:
+    def count_inside(self, entry: AddressEntry) -> int:
         """About how many those are: without the latest ones."""
         first, end = self._range(entry)
         return end - first
 
-    def _range(self, entry: SetEntry) -> tuple[int, int]:
+    def _range(self, entry: AddressEntry) -> tuple[int, int]:
         first, end = runs(self._keys, self._keys_of([entry]))
         return int(first[0]), int(end[0])
 
-    def _in_base(self, entry: SetEntry) -> bool:
+    def _in_base(self, entry: AddressEntry) -> bool:
         key = self._keys_of([entry])
         at = int(np.searchsorted(self._keys, key)[0])
         return at < len(self._keys) and self._keys[at] == key[0]
 
-    def _keys_of(self, entries: Iterable[SetEntry]) -> Array:
+    def _keys_of(self, entries: Iterable[AddressEntry]) -> Array:
         return keys_of(self.family, Entries.from_entries(entries))
 
     def _trim(self) -> None:
@@ -98,15 +98,15 @@ def keys_of(family: Literal[4, 6], entries: Entries) -> Array:
     return entries.p4 if family == 4 else keys17(entries.p6)
 
 
-def entries_of(family: Literal[4, 6], keys: Array) -> list[SetEntry]:
+def entries_of(family: Literal[4, 6], keys: Array) -> list[AddressEntry]:
     """Keys as entries."""
     if family == 4:
-        return [SetEntry(4, key >> 8, key & 255) for key in keys.tolist()]
+        return [AddressEntry(4, key >> 8, key & 255) for key in keys.tolist()]
     raw = np.ascontiguousarray(keys).view("u1").reshape(-1, 17)
-    return [SetEntry(6, int.from_bytes(row[:16], "big"), row[16]) for row in map(bytes, raw)]
+    return [AddressEntry(6, int.from_bytes(row[:16], "big"), row[16]) for row in map(bytes, raw)]
 
 
-def _inside(entry: SetEntry, wide: SetEntry) -> bool:
+def _inside(entry: AddressEntry, wide: AddressEntry) -> bool:
     bits = 32 if wide.family == 4 else 128
     return (
         entry.length > wide.length and (entry.address ^ wide.address) >> (bits - wide.length) == 0

@@ -16,7 +16,7 @@ from .errors import Failed, Full, XdpwallError
 from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
-from .setentries import Entries, SetEntry, check_size
+from .setentries import Entries, AddressEntry, check_size
 from .setkeys import KINDS, Kind, kind_of
 from .store import EntryChange
 
@@ -31,8 +31,8 @@ EXPIRE_AT_ONCE = 2000
 def change_entries(
     instance: Instance,
     name: str,
-    add: Sequence[SetEntry],
-    remove: Sequence[SetEntry],
+    add: Sequence[AddressEntry],
+    remove: Sequence[AddressEntry],
     *,
     expires: int,
     by: Author,
@@ -93,7 +93,7 @@ def _write(instance: Instance, dataplane: Dataplane, plan: Plan) -> None:
     if plan.large:
         from .setloads import write_bulk
 
-        groups: dict[tuple[int, int | None], list[SetEntry]] = {}
+        groups: dict[tuple[int, int | None], list[AddressEntry]] = {}
         for change in plan.large:
             groups.setdefault((change.number, change.expires), []).append(change.entry)
         for (number, expires), entries in groups.items():

@@ -29,7 +29,7 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 
 @dataclass(frozen=True, slots=True)
-class SetEntry:
+class AddressEntry:
     """An address or a prefix; `address` in host order, its host bits zero."""
 
     family: Literal[4, 6]
@@ -47,12 +47,12 @@ class SetEntry:
         return prefix_text(Prefix(self.family, self.address, self.length))
 
 
-def parse_entry(text: object, field: str = "entry") -> SetEntry:
+def parse_entry(text: object, field: str = "entry") -> AddressEntry:
     """One entry of a set. Raises InvalidInput under `field`."""
     if isinstance(text, str) and text.lstrip()[:1] in ("!", "@"):
         raise bad(field, text, "is not an entry", "an address or a prefix; a rule negates a set")
     _, prefix = parse_prefix(field, text)
-    return SetEntry(prefix.family, prefix.address, prefix.length)
+    return AddressEntry(prefix.family, prefix.address, prefix.length)
 
 
 def quick(text: str) -> tuple[int, int | bytes] | None:
@@ -83,7 +83,7 @@ def quick(text: str) -> tuple[int, int | bytes] | None:
     return (2, number << 8 | length) if bits == 32 else (3, raw + bytes((length,)))
 
 
-def key_of(entry: SetEntry) -> tuple[int, int | bytes]:
+def key_of(entry: AddressEntry) -> tuple[int, int | bytes]:
     """(kind, key) as `quick` gives them."""
     if entry.family == 4:
         return (0, entry.address) if entry.exact else (2, entry.address << 8 | entry.length)
@@ -134,7 +134,7 @@ class Entries:
         )
 
     @classmethod
-    def from_entries(cls, entries: Iterable[SetEntry]) -> Entries:
+    def from_entries(cls, entries: Iterable[AddressEntry]) -> Entries:
         """From parsed entries, in any order."""
         return cls._from_keys(map(key_of, entries))
 
@@ -147,9 +147,9 @@ class Entries:
             kinds[kind].append(key)
         return cls(*make(*kinds))
 
-    def part(self, start: int = 0, count: int | None = None) -> list[SetEntry]:
+    def part(self, start: int = 0, count: int | None = None) -> list[AddressEntry]:
         """Some of the entries, in the order v4, p4, v6, p6."""
-        found: list[SetEntry] = []
+        found: list[AddressEntry] = []
         first = max(start, 0)
         last = len(self) if count is None else min(len(self), first + count)
         for array, read in ((self.v4, _exact4), (self.p4, _wide4), (self.v6, _exact6)):
@@ -203,20 +203,20 @@ class Entries:
         return self.v4, self.v6, self.p4, self.p6
 
 
-def _exact4(value: int) -> SetEntry:
-    return SetEntry(4, value, 32)
+def _exact4(value: int) -> AddressEntry:
+    return AddressEntry(4, value, 32)
 
 
-def _wide4(value: int) -> SetEntry:
-    return SetEntry(4, value >> 8, value & 255)
+def _wide4(value: int) -> AddressEntry:
+    return AddressEntry(4, value >> 8, value & 255)
 
 
-def _exact6(value: list[int]) -> SetEntry:
-    return SetEntry(6, value[0] << 64 | value[1], 128)
+def _exact6(value: list[int]) -> AddressEntry:
+    return AddressEntry(6, value[0] << 64 | value[1], 128)
 
 
-def _wide6(value: tuple[int, int, int]) -> SetEntry:
-    return SetEntry(6, value[0] << 64 | value[1], value[2])
+def _wide6(value: tuple[int, int, int]) -> AddressEntry:
+    return AddressEntry(6, value[0] << 64 | value[1], value[2])
 
 
 def check_size(count: int, name: str) -> None:

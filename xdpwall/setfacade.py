@@ -17,7 +17,7 @@ from .times import parse_expiry, seconds_of
 from .views_sets import SetChange, SetEntries, SetList, SetOutcome, SetTest, SetView
 
 if TYPE_CHECKING:
-    from .setentries import Entries, SetEntry
+    from .setentries import Entries, AddressEntry
 
 _ANYONE = Author()
 
@@ -144,5 +144,5 @@ class SetMethods:
         return SetOutcome(revision=state.revision, set=view, changed=changed)
 
 
-def _parsed(field: str, texts: Sequence[str]) -> dict[SetEntry, str]:
+def _parsed(field: str, texts: Sequence[str]) -> dict[AddressEntry, str]:
     return {parse_entry(text, f"{field}[{i}]"): text for i, text in enumerate(texts)}

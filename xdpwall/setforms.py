@@ -16,7 +16,7 @@ from typing import Any
 
 from .errors import InvalidInput
 from .inputs import bad, plain
-from .setentries import SetEntry, parse_entry
+from .setentries import AddressEntry, parse_entry
 
 _COMMENT = re.compile(r"[#;].*", re.DOTALL)
 _WITH_VALUE = ("packets", "bytes", "skbmark", "skbprio", "skbqueue", "comment")
@@ -37,7 +37,7 @@ class Forms:
         """What stands in front of every entry of an ipset file."""
         return f"add {self.ipset} ".encode() if self.ipset else b""
 
-    def read(self, line: str) -> tuple[list[SetEntry], int]:
+    def read(self, line: str) -> tuple[list[AddressEntry], int]:
         """(entries, seconds until they expire or 0 for never). Raises InvalidInput."""
         text = line.strip(" \t\r\ufeff")
         if text.startswith("{"):
@@ -48,7 +48,7 @@ class Forms:
             text = _COMMENT.sub("", text).strip()
         return _entries(text), 0
 
-    def _ipset(self, text: str) -> tuple[list[SetEntry], int]:
+    def _ipset(self, text: str) -> tuple[list[AddressEntry], int]:
         words = text.split()
         if words[0] in ("create", "-N"):
             return [], 0
@@ -63,7 +63,7 @@ class Forms:
         return _entries(words[0]), _timeout(text, words[1:])
 
 
-def _entries(text: str) -> list[SetEntry]:
+def _entries(text: str) -> list[AddressEntry]:
     if not text:
         return []
     if "," in text:
@@ -73,7 +73,7 @@ def _entries(text: str) -> list[SetEntry]:
     return [parse_entry(text)]
 
 
-def _range(text: str) -> list[SetEntry]:
+def _range(text: str) -> list[AddressEntry]:
     ends = [parse_entry(part.strip()) for part in text.split("-")]
     if len(ends) != 2 or ends[0].family != ends[1].family or not (ends[0].exact and ends[1].exact):
         raise bad("entry", text, "is not a range", "two addresses of a family: 10.0.0.1-10.0.0.9")
@@ -85,10 +85,10 @@ def _range(text: str) -> list[SetEntry]:
         nets = summarize_address_range(IPv4Address(first.address), IPv4Address(last.address))
     else:
         nets = summarize_address_range(IPv6Address(first.address), IPv6Address(last.address))
-    return [SetEntry(first.family, int(net.network_address), net.prefixlen) for net in nets]
+    return [AddressEntry(first.family, int(net.network_address), net.prefixlen) for net in nets]
 
 
-def _from_json(text: str) -> list[SetEntry]:
+def _from_json(text: str) -> list[AddressEntry]:
     try:
         row = json.loads(text)
     except (ValueError, RecursionError):

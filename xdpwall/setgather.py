@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import setarrays
-from .setentries import Entries, SetEntry
+from .setentries import Entries, AddressEntry
 from .setfile import MOST_KEPT, Odd, Report
 from .setlines import PlainLines
 
@@ -115,6 +115,6 @@ def _entries(keys: Sequence[Array]) -> Entries:
     return Entries(v4, setarrays.from_keys16(v6), p4, setarrays.from_keys17(p6))
 
 
-def _entry(kind: int, keys: Array) -> SetEntry:
+def _entry(kind: int, keys: Array) -> AddressEntry:
     alone = _entries([keys if kind == k else np.empty(0, _KINDS[k]) for k in range(4)])
     return alone.part(0, 1)[0]

@@ -20,7 +20,7 @@ from .facade import Author
 from .faults import crash_point
 from .instance import Instance, now_text
 from .ruleset import State
-from .setentries import Entries, SetEntry, check_size, parse_entry
+from .setentries import Entries, AddressEntry, check_size, parse_entry
 from .setkeys import KINDS, Kind, kind_of
 from .setnames import SetRow
 from .times import seconds_of
@@ -42,7 +42,7 @@ class Content:
     """What a set is to hold whole: entries for good, and those that expire (seconds since 1970)."""
 
     entries: Entries
-    timed: Mapping[SetEntry, int]
+    timed: Mapping[AddressEntry, int]
 
     @classmethod
     def of(cls, entries: Entries, timeouts: Mapping[str, str] | None) -> Content:
@@ -311,7 +311,7 @@ def _same(instance: Instance, number: int, content: Content) -> bool:
     return dict(data.timed) == content.timed and data.entries == content.entries
 
 
-def _with_ends(timed: Mapping[SetEntry, int], grain: int) -> tuple[Entries, dict[Kind, Any]]:
+def _with_ends(timed: Mapping[AddressEntry, int], grain: int) -> tuple[Entries, dict[Kind, Any]]:
     """The entries, and for each kind when each of them ends, (n,) u8, in multiples of `grain`."""
     import numpy as np
 

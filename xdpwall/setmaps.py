@@ -14,7 +14,7 @@ from .kernel.maps import Map
 from .layout import CLASS, OCCUPIED
 from .occupancy import Occupied
 from .setclasses import Classes
-from .setentries import SetEntry
+from .setentries import AddressEntry
 from .setkeys import Kind, address_bytes, prefix_key
 
 Array = np.ndarray[Any, Any]
@@ -43,25 +43,25 @@ class SetMaps:
         self.occupied = Occupied(np.frombuffer(maps["occupied"].mmap(), OCCUPIED, 1))
 
     # -- one entry -------------------------------------------------------------------------------
-    def exact(self, entry: SetEntry) -> int:
+    def exact(self, entry: AddressEntry) -> int:
         """The class of an address; 0 when it is not there."""
         found = self.of["v4" if entry.family == 4 else "v6"].lookup(address_bytes(entry))
         return 0 if found is None else int.from_bytes(found, "little")
 
-    def own(self, entry: SetEntry) -> int:
+    def own(self, entry: AddressEntry) -> int:
         """The class of what a prefix itself is in; 0 when it is not there."""
         effective, own = self._wide(entry, entry.length)
         return own & OWN if effective and own >> LENGTH_SHIFT == entry.length else 0
 
-    def above(self, entry: SetEntry) -> int:
+    def above(self, entry: AddressEntry) -> int:
         """The class of what the narrowest wider prefix, with all above it, is in."""
         return self._wide(entry, entry.length - 1)[0] if entry.length else 0
 
-    def _wide(self, entry: SetEntry, length: int) -> tuple[int, int]:
+    def _wide(self, entry: AddressEntry, length: int) -> tuple[int, int]:
         found = self._trie(entry).lookup(prefix_key(entry, length))
         return (0, 0) if found is None else _VALUE.unpack(found)
 
-    def put_exact(self, entry: SetEntry, number: int) -> None:
+    def put_exact(self, entry: AddressEntry, number: int) -> None:
         """The address's class from now on; 0 takes it away. Full."""
         table = self.of["v4" if entry.family == 4 else "v6"]
         if number:
@@ -69,7 +69,7 @@ class SetMaps:
         else:
             table.delete(address_bytes(entry))
 
-    def put_prefix(self, entry: SetEntry, effective: int, own: int) -> None:
+    def put_prefix(self, entry: AddressEntry, effective: int, own: int) -> None:
         """Likewise for a prefix; it is taken away when it is in nothing itself."""
         if own:
             value = _VALUE.pack(effective, own | entry.length << LENGTH_SHIFT)
@@ -77,7 +77,7 @@ class SetMaps:
         else:
             self._trie(entry).delete(prefix_key(entry))
 
-    def _trie(self, entry: SetEntry) -> Map | AddressTable:
+    def _trie(self, entry: AddressEntry) -> Map | AddressTable:
         return self.of["p4" if entry.family == 4 else "p6"]
 
     # -- classes ---------------------------------------------------------------------------------

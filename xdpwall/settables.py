@@ -12,7 +12,7 @@ from typing import Literal
 
 from .prefixindex import PrefixIndex
 from .setclasses import Classes, Members, joined, merged, without
-from .setentries import SetEntry
+from .setentries import AddressEntry
 from .setmaps import SetMaps
 from .store import EntryChange
 
@@ -27,9 +27,9 @@ class Plan:
 
     changes: list[EntryChange] = field(default_factory=list)
     unchanged: int = 0
-    exact: dict[SetEntry, int] = field(default_factory=dict)
+    exact: dict[AddressEntry, int] = field(default_factory=dict)
     """Address -> class, 0 to take it away."""
-    wide: dict[SetEntry, tuple[int, int]] = field(default_factory=dict)
+    wide: dict[AddressEntry, tuple[int, int]] = field(default_factory=dict)
     """Prefix -> (class with all wider ones', own class or 0 to take it away), the widest first."""
     large: list[EntryChange] = field(default_factory=list)
     """Changes of prefixes with so many inside them that they are for setbulk.py."""
@@ -55,8 +55,8 @@ class SetTables:
         """From what the kernel holds to what is wanted; of two changes of one entry the later
         counts. Full when there are too many classes."""
         plan = Plan()
-        exact: dict[SetEntry, Members] = {}
-        wide: dict[SetEntry, Members] = {}
+        exact: dict[AddressEntry, Members] = {}
+        wide: dict[AddressEntry, Members] = {}
         for change in wanted:
             entry = change.entry
             known, read = (exact, self.maps.exact) if entry.exact else (wide, self.maps.own)
@@ -77,7 +77,7 @@ class SetTables:
         self._plan_wide(plan, {e: m for e, m in wide.items() if e in touched})
         return plan
 
-    def _plan_wide(self, plan: Plan, own: dict[SetEntry, Members]) -> None:
+    def _plan_wide(self, plan: Plan, own: dict[AddressEntry, Members]) -> None:
         """What the changed prefixes and those inside them bear, from the widest inward."""
         for family in FAMILIES:
             changed = {entry: members for entry, members in own.items() if entry.family == family}
@@ -88,7 +88,7 @@ class SetTables:
                 plan.large += [c for c in plan.changes if c.entry in changed]
                 continue
             inside = {other for entry in changed for other in index.inside(entry)}
-            above: list[tuple[SetEntry, Members]] = []
+            above: list[tuple[AddressEntry, Members]] = []
             for entry in sorted(inside.union(changed), key=lambda e: (e.address, e.length)):
                 while above and not _contains(above[-1][0], entry):
                     above.pop()
@@ -119,6 +119,6 @@ class SetTables:
                 index.remove(entry)
 
 
-def _contains(wide: SetEntry, entry: SetEntry) -> bool:
+def _contains(wide: AddressEntry, entry: AddressEntry) -> bool:
     bits = 32 if wide.family == 4 else 128
     return (entry.address ^ wide.address) >> (bits - wide.length) == 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import setnames
 from .ruleset import State
-from .setentries import Entries, SetEntry
+from .setentries import Entries, AddressEntry
 from .setnames import SetRow
 from .store import Held, SetData, SetStore
 from .views_sets import SetEntries, SetEntry, SetTest, SetView
@@ -61,7 +61,7 @@ def entries_view(store: SetStore, row: SetRow, start: int, limit: int) -> SetEnt
         total=len(entries),
         start=start,
         entries=[
-            SetEntry(entry=e.text, expires=moment(ends[e]) if e in ends else None)
+            AddressEntry(entry=e.text, expires=moment(ends[e]) if e in ends else None)
             for e in entries.part(start, limit)
         ],
     )
@@ -77,10 +77,10 @@ def content_of(store: SetStore, row: SetRow) -> SetContent:
     return SetContent(entries, {entry.text: moment(at) for entry, at in ends.items()})
 
 
-def membership_view(store: SetStore, row: SetRow, address: SetEntry) -> SetTest:
+def membership_view(store: SetStore, row: SetRow, address: AddressEntry) -> SetTest:
     """Whether an address is in a set, and by which entries."""
     data = store.read(row.number)
-    found: dict[SetEntry, int] = dict.fromkeys(_containing(data.entries, address), 0)
+    found: dict[AddressEntry, int] = dict.fromkeys(_containing(data.entries, address), 0)
     found |= {entry: ends for entry, ends in _timed(data) if contains(entry, address)}
     ends = found.values()
     return SetTest(
@@ -92,14 +92,14 @@ def membership_view(store: SetStore, row: SetRow, address: SetEntry) -> SetTest:
     )
 
 
-def contains(entry: SetEntry, address: SetEntry) -> bool:
+def contains(entry: AddressEntry, address: AddressEntry) -> bool:
     """Whether one is inside the other, or the same."""
     bits = 32 if entry.family == 4 else 128
     same = entry.family == address.family and entry.length <= address.length
     return same and (entry.address ^ address.address) >> (bits - entry.length) == 0
 
 
-def _containing(entries: Entries, address: SetEntry) -> list[SetEntry]:
+def _containing(entries: Entries, address: AddressEntry) -> list[AddressEntry]:
     """The entries that an address is in: one search for each length that there is."""
     import numpy as np
 
@@ -117,7 +117,7 @@ def _containing(entries: Entries, address: SetEntry) -> list[SetEntry]:
     )
     for length in range(bits if len(keys) else 0):
         network = address.address >> (bits - length) << (bits - length)
-        wide = Entries.from_entries([SetEntry(address.family, network, length)])
+        wide = Entries.from_entries([AddressEntry(address.family, network, length)])
         key = keys_of(address.family, wide)[0]
         at = int(np.searchsorted(keys, key))
         if at < len(keys) and keys[at] == key:
@@ -125,6 +125,6 @@ def _containing(entries: Entries, address: SetEntry) -> list[SetEntry]:
     return found
 
 
-def _timed(data: SetData) -> list[tuple[SetEntry, int]]:
+def _timed(data: SetData) -> list[tuple[AddressEntry, int]]:
     now = time.time()
     return [(entry, ends) for entry, ends in data.timed if ends > now]

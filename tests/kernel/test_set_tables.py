@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.settables import Tables, make_maps
-from xdpwall.setentries import SetEntry
+from xdpwall.setentries import AddressEntry
 from xdpwall.store import EntryChange
 
 NOW = 1000
@@ -22,14 +22,14 @@ def tables() -> Iterator[Tables]:
         yield made
 
 
-def entries() -> st.SearchStrategy[SetEntry]:
+def entries() -> st.SearchStrategy[AddressEntry]:
     """Few different ones, so that they nest and meet: bits only at both ends of the address."""
 
-    def made(family: int, high: int, low: int, length: int) -> SetEntry:
+    def made(family: int, high: int, low: int, length: int) -> AddressEntry:
         bits = 32 if family == 4 else 128
         length = bits if length > 12 else bits - length if length > 8 else length * 4
         address = high << (bits - 4) | low
-        return SetEntry(4 if family == 4 else 6, address >> (bits - length) << (bits - length), length)
+        return AddressEntry(4 if family == 4 else 6, address >> (bits - length) << (bits - length), length)
 
     number = st.integers
     return st.builds(made, st.sampled_from([4, 6]), number(0, 3), number(0, 7), number(0, 16))
@@ -41,19 +41,19 @@ def changes() -> st.SearchStrategy[list[EntryChange]]:
     return st.lists(one, min_size=1, max_size=6)
 
 
-def loads() -> st.SearchStrategy[tuple[int, dict[SetEntry, int]]]:
+def loads() -> st.SearchStrategy[tuple[int, dict[AddressEntry, int]]]:
     held = st.dictionaries(entries(), st.sampled_from(ENDS), max_size=20)
     return st.tuples(st.integers(1, 3), held)
 
 
-def check(tables: Tables, probes: list[SetEntry]) -> None:
+def check(tables: Tables, probes: list[AddressEntry]) -> None:
     contents = [entry for held in tables.contents.values() for entry in held]
     for entry in {*probes, *contents}:
         bits = 32 if entry.family == 4 else 128
         first = entry.address
         last = first | ((1 << (bits - entry.length)) - 1)
         for address in {first, last, first ^ 1, (last + 1) % (1 << bits)}:
-            probe = SetEntry(entry.family, address, bits)
+            probe = AddressEntry(entry.family, address, bits)
             for now in (0, NOW, 1750, 9999):
                 assert tables.seen(probe, now) == tables.expected(probe, now), (probe.text, now)
     held = {(entry.family, entry.exact, entry) for entry in contents}
@@ -79,7 +79,7 @@ STEPS_OF_A_STORY = st.lists(st.one_of(changes(), loads(), st.just("expire")), ma
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(story=STEPS_OF_A_STORY, probes=st.lists(entries(), max_size=3))
-def test_any_story(story: list[object], probes: list[SetEntry]) -> None:
+def test_any_story(story: list[object], probes: list[AddressEntry]) -> None:
     with Tables(make_maps()) as tables:
         for step in story:
             if step == "expire":

@@ -15,13 +15,13 @@ from xdpwall.occupancy import MARKED
 from xdpwall.prefixindex import PrefixIndex, keys_of
 from xdpwall.setbulk import BulkTables, Other
 from xdpwall.setclasses import Classes
-from xdpwall.setentries import Entries, SetEntry
+from xdpwall.setentries import Entries, AddressEntry
 from xdpwall.setkeys import KINDS, Kind, address_bytes, kind_of, prefix_key
 from xdpwall.setmaps import SetMaps
 from xdpwall.settables import SetTables
 from xdpwall.store import EntryChange
 
-Contents = dict[int, dict[SetEntry, int]]
+Contents = dict[int, dict[AddressEntry, int]]
 """Set number -> entry -> when it ends (0: never)."""
 
 
@@ -82,7 +82,7 @@ class Tables(Closing):
 
         return BulkTables(self.maps, self.classes, self.index, others)
 
-    def load(self, number: int, held: dict[SetEntry, int]) -> None:
+    def load(self, number: int, held: dict[AddressEntry, int]) -> None:
         """A whole load of a number that holds nothing: what is for good, then what ends."""
         timed = {entry: ends for entry, ends in held.items() if ends}
         bulk = self.bulk(number)
@@ -104,11 +104,11 @@ class Tables(Closing):
         self.contents.pop(number, None)
         self.classes.retire(self.classes.bearing(number))
 
-    def seen(self, address: SetEntry, now: int) -> set[int]:
+    def seen(self, address: AddressEntry, now: int) -> set[int]:
         """The sets that a packet from this address is in at a moment, as bpf/sets.h finds them."""
         return in_kernel(self.maps, self.classes, address, now)
 
-    def expected(self, address: SetEntry, now: int) -> set[int]:
+    def expected(self, address: AddressEntry, now: int) -> set[int]:
         """The same, by going through all entries."""
         return {
             number
@@ -126,7 +126,7 @@ class Tables(Closing):
             m.close()
 
 
-def in_kernel(maps: SetMaps, classes: Classes, address: SetEntry, now: int) -> set[int]:
+def in_kernel(maps: SetMaps, classes: Classes, address: AddressEntry, now: int) -> set[int]:
     """What the kernel's maps, occupancy bits and chains of classes say of one address."""
     found: set[int] = set()
     wide: Kind = "p4" if address.family == 4 else "p6"
@@ -150,7 +150,7 @@ def in_kernel(maps: SetMaps, classes: Classes, address: SetEntry, now: int) -> s
     return found
 
 
-def _occupied(maps: SetMaps, kind: Kind, address: SetEntry) -> bool:
+def _occupied(maps: SetMaps, kind: Kind, address: AddressEntry) -> bool:
     if kind == "v4":
         return True
     if not maps.occupied.any(MARKED.index(kind)):
@@ -166,12 +166,12 @@ def _occupied(maps: SetMaps, kind: Kind, address: SetEntry) -> bool:
     return bool(int(words[bit >> 6]) >> (bit & 63) & 1)
 
 
-def _contains(entry: SetEntry, address: SetEntry) -> bool:
+def _contains(entry: AddressEntry, address: AddressEntry) -> bool:
     bits = 32 if entry.family == 4 else 128
     same = entry.family == address.family
     return same and (entry.address ^ address.address) >> (bits - entry.length) == 0
 
 
-def exact(texts: Iterable[str]) -> list[SetEntry]:
+def exact(texts: Iterable[str]) -> list[AddressEntry]:
     """Entries of spellings, in order."""
     return [entry for text in texts for entry in Entries.of([text]).part()]

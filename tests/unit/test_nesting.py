@@ -13,18 +13,18 @@ from xdpwall.layout import HASH_FACTOR
 from xdpwall.nesting import levels, stops
 from xdpwall.occupancy import MARKED, Occupied
 from xdpwall.prefixindex import PrefixIndex, entries_of, keys_of
-from xdpwall.setentries import Entries, SetEntry
+from xdpwall.setentries import Entries, AddressEntry
 from xdpwall.setkeys import KINDS, stored, unstored
 
 Family = Literal[4, 6]
 
 
-def entries(family: Family, *, exact: bool = False) -> st.SearchStrategy[SetEntry]:
+def entries(family: Family, *, exact: bool = False) -> st.SearchStrategy[AddressEntry]:
     """Addresses that share their first bits, so that many prefixes nest."""
     bits = 32 if family == 4 else 128
 
-    def made(address: int, length: int) -> SetEntry:
-        return SetEntry(family, address >> (bits - length) << (bits - length), length)
+    def made(address: int, length: int) -> AddressEntry:
+        return AddressEntry(family, address >> (bits - length) << (bits - length), length)
 
     address = st.one_of(
         st.integers(0, 2**bits - 1), st.integers(0, 7).map(lambda high: high << (bits - 3))
@@ -32,12 +32,12 @@ def entries(family: Family, *, exact: bool = False) -> st.SearchStrategy[SetEntr
     return st.builds(made, address, st.integers(0, bits if exact else bits - 1))
 
 
-def network(entry: SetEntry) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+def network(entry: AddressEntry) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     kind = ipaddress.IPv4Network if entry.family == 4 else ipaddress.IPv6Network
     return kind((entry.address, entry.length))
 
 
-def inside(entry: SetEntry, wide: SetEntry) -> bool:
+def inside(entry: AddressEntry, wide: AddressEntry) -> bool:
     return entry != wide and network(entry).subnet_of(network(wide))  # type: ignore[arg-type]
 
 
@@ -48,7 +48,7 @@ PREFIXES = st.sampled_from([4, 6]).flatmap(
 
 @settings(deadline=None, max_examples=60)
 @given(PREFIXES)
-def test_each_prefix_has_its_narrowest_wider_one(found: list[SetEntry]) -> None:
+def test_each_prefix_has_its_narrowest_wider_one(found: list[AddressEntry]) -> None:
     family = found[0].family
     keys = keys_of(family, Entries.from_entries(found))
     prefixes = entries_of(family, keys)
@@ -65,7 +65,7 @@ def test_each_prefix_has_its_narrowest_wider_one(found: list[SetEntry]) -> None:
 
 @settings(deadline=None, max_examples=40)
 @given(PREFIXES, st.data())
-def test_the_index_finds_what_is_inside(found: list[SetEntry], data: st.DataObject) -> None:
+def test_the_index_finds_what_is_inside(found: list[AddressEntry], data: st.DataObject) -> None:
     family = found[0].family
     base = data.draw(st.lists(st.sampled_from(found), unique=True))
     index = PrefixIndex(family, keys_of(family, Entries.from_entries(base)))
@@ -79,7 +79,7 @@ def test_the_index_finds_what_is_inside(found: list[SetEntry], data: st.DataObje
             there.discard(entry)
         if data.draw(st.booleans()):
             index.keys()
-        for asked in (entry, SetEntry(family, 0, 0)):
+        for asked in (entry, AddressEntry(family, 0, 0)):
             assert sorted(index.inside(asked), key=str) == sorted(
                 [other for other in there if inside(other, asked)], key=str
             )
@@ -89,7 +89,7 @@ def test_the_index_finds_what_is_inside(found: list[SetEntry], data: st.DataObje
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.sampled_from([4, 6]).flatmap(lambda f: entries(f, exact=True)), max_size=20))  # type: ignore[arg-type]
-def test_no_bit_is_missing_and_few_are_too_many(found: list[SetEntry]) -> None:
+def test_no_bit_is_missing_and_few_are_too_many(found: list[AddressEntry]) -> None:
     together, alone = Occupied(), Occupied()
     every = Entries.from_entries(found)
     for kind in KINDS:
@@ -107,13 +107,13 @@ def test_no_bit_is_missing_and_few_are_too_many(found: list[SetEntry]) -> None:
         bits = 32 if entry.family == 4 else 128
         last = entry.address | (1 << (bits - entry.length)) - 1
         for address in (entry.address, last):
-            assert _bit(together, SetEntry(entry.family, address, bits), exact=entry.exact)
+            assert _bit(together, AddressEntry(entry.family, address, bits), exact=entry.exact)
     count = sum(int(word).bit_count() for word in together.bits("v6"))
     tops = {e.address >> 80 for e in found if e.family == 6 and e.exact}
     assert count == len({top * HASH_FACTOR % 2**64 >> 40 for top in tops})
 
 
-def _bit(occupied: Occupied, address: SetEntry, *, exact: bool) -> bool:
+def _bit(occupied: Occupied, address: AddressEntry, *, exact: bool) -> bool:
     """As bpf/sets.h asks."""
     if address.family == 4:
         words, bit = occupied.bits("p4"), address.address >> 8
@@ -127,10 +127,10 @@ def _bit(occupied: Occupied, address: SetEntry, *, exact: bool) -> bool:
 
 def test_bits_are_taken_over() -> None:
     old, new = Occupied(), Occupied()
-    old.add_one(SetEntry(6, 0, 8))
-    old.add_one(SetEntry(4, 1 << 24, 32))
-    old.add_one(SetEntry(4, 1 << 24, 31))
-    new.add_one(SetEntry(4, 2 << 24, 30))
+    old.add_one(AddressEntry(6, 0, 8))
+    old.add_one(AddressEntry(4, 1 << 24, 32))
+    old.add_one(AddressEntry(4, 1 << 24, 31))
+    new.add_one(AddressEntry(4, 2 << 24, 30))
     for kind in KINDS:
         old.take(new, kind)
     assert not old.short and old.any(0) and not old.any(1)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..facade import Author
-from ..setentries import SetEntry
+from ..setentries import AddressEntry
 from ..setkeys import KINDS, Kind, kind_of, stored, unstored
 from .audit import audit
 from .database import Database
@@ -31,7 +31,7 @@ class EntryChange(NamedTuple):
     not there; `was` likewise."""
 
     number: int
-    entry: SetEntry
+    entry: AddressEntry
     expires: int | None
     was: int | None = None
 
@@ -70,7 +70,7 @@ class SetData:
     """What one number holds: `entries` for good, and those that expire."""
 
     entries: Entries
-    timed: list[tuple[SetEntry, int]]
+    timed: list[tuple[AddressEntry, int]]
 
 
 class SetStore:
@@ -199,7 +199,7 @@ class SetStore:
                 self._write_held(connection, number, held[number])
         self._held = held
 
-    def stage(self, number: int, entries: Entries, timed: Mapping[SetEntry, int]) -> None:
+    def stage(self, number: int, entries: Entries, timed: Mapping[AddressEntry, int]) -> None:
         """All that a new number holds (`timed` apart from `entries`), before the kernel has it."""
         self._refresh()
         counts = {kind: len(getattr(entries, kind)) for kind in KINDS}
