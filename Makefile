@@ -53,11 +53,11 @@ test: lint
 # Random rulesets and frames against the reference classifier; what fails is shrunk and kept.
 FUZZ_SECONDS ?= 60
 fuzz: dev
-	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) --seed $$(date +%s)
+	$(BIN)/python -m tests.fuzz.rulesets --seconds $(FUZZ_SECONDS) --seed $$(date +%s)
 
 FUZZ_PACKETS ?= 100000
 fuzz-large: dev
-	$(BIN)/python -m tests.fuzz_large --packets $(FUZZ_PACKETS)
+	$(BIN)/python -m tests.fuzz.large_rulesets --packets $(FUZZ_PACKETS)
 
 # What depends on the kernel, on others than the running one: make test-kernels KERNELS=6.1
 KERNELS ?= 6.1 6.12
@@ -99,7 +99,7 @@ pictures: dev
 
 bench: dev
 	$(BIN)/python -m bench
-	$(BIN)/python -m bench.events
+	$(BIN)/python -m bench.changes.events
 
 clean:
 	$(MAKE) --no-print-directory -C bpf clean

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from xdpwall import __version__
-from xdpwall.api import (
-    docs,
-    errors,
+from xdpwall.api import errors
+from xdpwall.api.openapi import describe
+from xdpwall.api.routes import (
     events,
     health,
     interfaces,
-    later,
     metrics,
+    not_yet,
     policy,
     rule,
     rules,
@@ -21,13 +20,14 @@ from xdpwall.api import (
     stats,
     switch,
 )
-from xdpwall.api.eventhub import Hub
-from xdpwall.api.page import page_beside
-from xdpwall.api.quick import Quick
-from xdpwall.api.security import Guard
-from xdpwall.api.squeeze import Squeeze
-from xdpwall.api.work import Workers
-from xdpwall.observing import Watched
+from xdpwall.api.routes.fast import Quick
+from xdpwall.api.serving.compression import Squeeze
+from xdpwall.api.serving.guard import Guard
+from xdpwall.api.serving.page import page_beside
+from xdpwall.api.serving.workers import Workers
+from xdpwall.api.stream.hub import Hub
+from xdpwall.firewall.facade import Watched
+from xdpwall.version import __version__
 
 PREFIX = "/api/v1"
 LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -68,14 +68,14 @@ def create_app(firewall: Watched, *, token: str, hosts: frozenset[str] = LOOPBAC
     app.state.events = hub
     app.state.workers = Workers(firewall, changed=hub.wake)
     for router in ROUTERS:
-        app.include_router(router, prefix=PREFIX, responses=docs.PROBLEMS)
-    app.include_router(later.router, prefix=PREFIX)
-    app.include_router(health.router, responses=docs.PROBLEMS)
+        app.include_router(router, prefix=PREFIX, responses=describe.PROBLEMS)
+    app.include_router(not_yet.router, prefix=PREFIX)
+    app.include_router(health.router, responses=describe.PROBLEMS)
     app.include_router(metrics.router, include_in_schema=False)
     # Not a mount: at the root it would take GET /api/v1/switch, which is a 405, for a page.
     app.router.default = page_beside(app.router.not_found)
     errors.install(app)
-    docs.install(app)
+    describe.install(app)
     quick = [route for router in ROUTERS for route in router.routes]
     app.add_middleware(Quick, prefix=PREFIX, routes=quick)
     app.add_middleware(Squeeze)

@@ -23,7 +23,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from xdpwall import errors as own
-from xdpwall.api.checks import as_invalid_input
+from xdpwall.api.body_checks import as_invalid_input
 
 MEDIA_TYPE = "application/problem+json"
 LONGEST_VALUE = 300

@@ -20,14 +20,14 @@ from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from xdpwall.api.app import create_app
-from xdpwall.api.eventstream import ABORT
-from xdpwall.api.listen import host_names, page_url, refused, tcp_socket, unix_socket
-from xdpwall.api.security import PEER, Peer
-from xdpwall.api.tokens import load_token
-from xdpwall.collecting import put_off_collections
+from xdpwall.api.serving.guard import PEER, Peer
+from xdpwall.api.serving.listen import host_names, page_url, refused, tcp_socket, unix_socket
+from xdpwall.api.serving.token import load_token
+from xdpwall.api.stream.client import ABORT
 from xdpwall.errors import Conflict
-from xdpwall.facade import Author
+from xdpwall.gcpause import put_off_collections
 from xdpwall.settings import Settings
+from xdpwall.values.author import Author
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -54,7 +54,7 @@ def serve(
 
     `say` gets the page's address once both sockets answer. Filtering goes on after the end.
     """
-    from xdpwall.firewall import Firewall
+    from xdpwall.firewall.firewall import Firewall
 
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     names = host_names(host)

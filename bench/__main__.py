@@ -17,18 +17,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.support.netns import Lab
+from bench.changes import loading, page, rules, scale
+from bench.changes.instance import BenchFailed, Instance
+from bench.packets import kernel_cost, sets, test_run, wire
+from bench.packets.data_planes import Walls
+from bench.packets.objects import compiled, floors
+from bench.packets.rounds import pinned, run
+from bench.packets.stream import StreamFailed
+from bench.packets.xdp_filter import PeerFailed
+from bench.report import machine, plot
+from bench.report.markdown import markdown
+from bench.report.result import Result
+from tests.support.net.netns import Lab
 from xdpwall.errors import XdpwallError
-
-from . import changes, hot, kernelcost, loading, machine, page, plot, scale, sets, wire
-from .instance import BenchFailed, Instance
-from .objects import compiled, floors
-from .peer import PeerFailed
-from .report import markdown
-from .result import Result
-from .rounds import pinned, run
-from .stream import StreamFailed
-from .walls import Walls
 
 ROOT = Path(__file__).parents[1]
 FIGURES = ROOT / "build" / "bench.json"
@@ -64,7 +65,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="xdpwall-bench-") as folder:
             result = measure(lab, Path(folder), arguments.rounds, parts)
-    except (BenchFailed, PeerFailed, StreamFailed, hot.WrongVerdict) as error:
+    except (BenchFailed, PeerFailed, StreamFailed, test_run.WrongVerdict) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -115,13 +116,13 @@ def packets(
     walls = Walls(stack, lab.bpffs)
     bare = stack.enter_context(floors(folder))
     space = lab.namespace("peers")
-    dock = hot.Dock(space)
+    dock = test_run.Dock(space)
     with pinned() as cpu:
         result.machine = {**result.machine, "measured on": f"CPU {cpu}"}
         wires = wire.Wires(stack, lab, compiled("driver", folder))
-        cells = hot.floor_cells(walls, bare, REPEAT, dock)
+        cells = test_run.floor_cells(walls, bare, REPEAT, dock)
         if "hot" in parts:
-            cells |= hot.cells(stack, walls, bare, space, REPEAT, dock)
+            cells |= test_run.cells(stack, walls, bare, space, REPEAT, dock)
         if "sets" in parts and not sets.there():
             say("this version has no sets: they are left out")
         elif "sets" in parts:
@@ -131,7 +132,7 @@ def packets(
         cells |= wires.cells
         result.times = run(cells, result.rounds, each=lambda n: say(f"round {n + 1}"))
     if "kernel" in parts:
-        result.memory, result.programs = kernelcost.measure(walls)
+        result.memory, result.programs = kernel_cost.measure(walls)
 
 
 def rest(instance: Instance, parts: frozenset[str], result: Result) -> None:
@@ -142,7 +143,7 @@ def rest(instance: Instance, parts: frozenset[str], result: Result) -> None:
     if "changes" in parts:
         say("changes, commands and the service")
         with noted("changes", result):
-            result.changes, result.commands = changes.measure(instance)
+            result.changes, result.commands = rules.measure(instance)
     if "scale" in parts:
         say("counters and set entries")
         with noted("scale", result):

@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.netns import Lab
+from tests.support.net.netns import Lab
 
 # The same examples in every run, however long each takes: a run of what has not changed says what
 # the one before said. Others are drawn by `--hypothesis-profile=default`.

@@ -1,6 +1,6 @@
 """`python -m xdpwall` is the command line."""
 
-from .cli.main import main
+from xdpwall.cli.main import main
 
 if __name__ == "__main__":
     main()

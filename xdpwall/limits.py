@@ -4,5 +4,9 @@ from __future__ import annotations
 
 SLOTS = 32768
 """How many rules the kernel can count at once: the full ruleset and those that leave."""
+
+
 ATTACHMENTS = 64
 """How many attachments the kernel's totals have room for."""
+
+MAX_RULES = 16384

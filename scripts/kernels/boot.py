@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .debian import Kernel
+from scripts.kernels.debian import Kernel
 
 INSIDE = Path(__file__).with_name("inside.sh")
 EMULATION = (

@@ -13,27 +13,27 @@ from typing import Any
 import pytest
 
 TESTS = (
-    "tests/bpf",
-    "tests/kernel/test_attach_xdp.py",
-    "tests/kernel/test_attach_tc.py",
-    "tests/kernel/test_batch.py",
-    "tests/kernel/test_doctor.py",
-    "tests/kernel/test_kernelbtf.py",
-    "tests/kernel/test_netlink.py",
+    "tests/packets",
+    "tests/kernel/attach/test_xdp.py",
+    "tests/kernel/attach/test_tc.py",
+    "tests/kernel/bpf/test_batch.py",
+    "tests/firewall/test_doctor.py",
+    "tests/kernel/bpf/test_btf_kernel.py",
+    "tests/kernel/net/test_netlink.py",
     "tests/trace/test_trace.py",
 )
 
 # Of the comparison itself, not of a kernel, and slow under emulation.
 LEFT_OUT = {
-    "tests/bpf/test_large_rulesets.py",
-    "tests/bpf/test_against_reference.py::test_a_planted_fault_is_found_and_shrunk",
-    "tests/bpf/test_kept_cases.py::test_fuzzing_keeps_what_fails",
+    "tests/packets/test_large_rulesets.py",
+    "tests/packets/test_against_reference.py::test_a_planted_fault_is_found_and_shrunk",
+    "tests/packets/test_kept_cases.py::test_fuzzing_keeps_what_fails",
 }
 
 YOUNGER = {
-    "tests/kernel/test_doctor.py::test_xdp_features_follow_the_drivers": (6, 3),
-    "tests/kernel/test_attach_tc.py::test_tcx_programs_are_told_as_bypassing": (6, 6),
-    "tests/kernel/test_doctor.py::test_interfaces_and_others_programs": (6, 6),
+    "tests/firewall/test_doctor.py::test_xdp_features_follow_the_drivers": (6, 3),
+    "tests/kernel/attach/test_tc.py::test_tcx_programs_are_told_as_bypassing": (6, 6),
+    "tests/firewall/test_doctor.py::test_interfaces_and_others_programs": (6, 6),
 }
 """Tests of what came later than 6.1: drivers telling their XDP features, tcx."""
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.netns import Lab
-from tests.support.service import Service
+from tests.support.net.netns import Lab
+from tests.support.service.service import Service
 
 EMPTY: dict[str, Any] = {"version": 1, "policy": {}, "rules": [], "attachments": []}
 

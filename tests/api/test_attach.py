@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.netns import Lab, Namespace
-from tests.support.ping import ping as echo
-from tests.support.service import Service
-from tests.support.tinybpf import tiny
-from xdpwall import views
-from xdpwall.kernel import netlink
+from tests.support.kernel.tinybpf import tiny
+from tests.support.net.netns import Lab, Namespace
+from tests.support.net.ping import ping as echo
+from tests.support.service.service import Service
+from xdpwall.kernel.net.xdp import xdp_attach
+from xdpwall.views.status import Stats
 
 BOX = "172.17.0.2"
 
@@ -36,7 +36,7 @@ def ping(gate: Namespace, count: int = 3) -> bool:
 
 
 def counted(service: Service, rule: str) -> int:
-    stats = views.Stats.model_validate(service.call("GET", "/stats").json)
+    stats = Stats.model_validate(service.call("GET", "/stats").json)
     return next(one.packets for one in stats.rules if one.id == rule)
 
 
@@ -122,7 +122,7 @@ def test_an_interface_without_ethernet_cannot_be(service: Service) -> None:
 def test_another_owners_program_stays(service: Service) -> None:
     with service.space.inside(), tiny("xdp_drop") as other:
         index = service.space.index("eth1")
-        netlink.xdp_attach(index, other.fileno(), "generic")
+        xdp_attach(index, other.fileno(), "generic")
         refused = service.call("PUT", "/interfaces/eth1/attachments/xdp", {"mode": "generic"})
         assert (refused.status, refused.json["code"]) == (409, "occupied")
         assert str(other.id) in refused.json["detail"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import START, Service
-from xdpwall.api.security import CSP
+from tests.support.service.service import START, Service
+from xdpwall.api.serving.guard import CSP
 
 RULES = "/api/v1/rules"
 

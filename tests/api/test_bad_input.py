@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import Service
-from xdpwall.model import Rule
+from tests.support.service.service import Service
+from xdpwall.rule.rule import Rule
 
 TCP = {"action": "drop", "proto": "tcp"}
 PING = {"action": "drop", "proto": "icmp"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import Reply, Service
+from tests.support.service.service import Reply, Service
 from xdpwall.api.errors import Problem
 
 OPTIONAL = {"field", "value", "hint", "span", "debug"}

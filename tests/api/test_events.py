@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.support.events import Event, Events
-from tests.support.service import Service
-from xdpwall import views
-from xdpwall.facade import Author
-from xdpwall.firewall import Firewall
+from tests.support.service.events import Event, Events
+from tests.support.service.service import Service
+from xdpwall.firewall.firewall import Firewall
 from xdpwall.settings import Settings
-from xdpwall.views_events import EVENTS, EventsSnapshot
+from xdpwall.values.author import Author
+from xdpwall.views.rules import RuleView
+from xdpwall.views.stream import EVENTS, EventsSnapshot
 
 CLI = Author("uid 0", "cli", "told so")
 
@@ -28,7 +28,7 @@ def _change(settings: Settings, change: Any, *arguments: Any) -> None:
 
 
 def _add(firewall: Firewall, text: str) -> None:
-    from xdpwall.model import Rule
+    from xdpwall.rule.rule import Rule
 
     firewall.add_rules([Rule.parse(text)], by=CLI)
 
@@ -224,4 +224,4 @@ def test_the_rules_of_a_snapshot_are_rules(service: Service) -> None:
     with Events(service) as events:
         rules = events.next("snapshot")["rules"]
         assert len(rules) == 200
-        assert views.RuleView.model_validate(rules[199]).position == 200
+        assert RuleView.model_validate(rules[199]).position == 200

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.events import Events
-from tests.support.netns import Lab, Namespace, wait_for
-from tests.support.service import START, Service
+from tests.support.net.netns import Lab, Namespace, wait_for
+from tests.support.service.events import Events
+from tests.support.service.service import START, Service
 
 CLIENTS = 200
-PATIENCE = "import xdpwall.api.eventstream as s; s.PATIENCE = {}; s.LAST_WORD = 0.5\n"
+PATIENCE = "import xdpwall.api.stream.client as s; s.PATIENCE = {}; s.LAST_WORD = 0.5\n"
 MANY = [f"drop from 10.{n // 250}.{n % 250}.0/24 in" for n in range(2500)]
 
 
@@ -110,7 +110,7 @@ def test_two_hundred_clients(own: Service) -> None:
 
 
 def test_more_than_may_be_are_refused(own: Service) -> None:
-    from xdpwall.api.events import MOST_STREAMS
+    from xdpwall.api.routes.events import MOST_STREAMS
 
     with contextlib.ExitStack() as crowd:
         clients = [crowd.enter_context(Events(own)) for _ in range(MOST_STREAMS)]

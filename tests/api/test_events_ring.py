@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from xdpwall.api.eventring import Ring
+from xdpwall.api.stream.ring import Ring
 
 
 def filled(count: int, *, most: int = 5, most_bytes: int = 10_000, size: int = 2) -> Ring:

@@ -7,18 +7,23 @@ from typing import Any, get_args
 
 import pytest
 
-from tests.support.service import Service
-from xdpwall import views, views_packets, views_sets
-from xdpwall.api import bodies
-from xdpwall.views_events import EVENTS
+from tests.support.service.service import Service
+from xdpwall.api.openapi import bodies, describe
+from xdpwall.ruleset.policy import Policy
+from xdpwall.values.terms import Place
+from xdpwall.views.attachments import InterfaceList
+from xdpwall.views.base import View
+from xdpwall.views.rules import RuleList, RuleView
+from xdpwall.views.status import Health, Stats, Status
+from xdpwall.views.stream import EVENTS
 
 Operation = dict[str, Any]
 
 MODELS = {
     model.__name__: model
-    for module in (views, views_packets, views_sets)
+    for module in describe.VIEWS
     for model in [*vars(module).values(), *bodies.BODIES]
-    if isinstance(model, type) and issubclass(model, views.View)
+    if isinstance(model, type) and issubclass(model, View | Policy)
 }
 
 
@@ -83,7 +88,7 @@ def _check_special(where: str, example: Any) -> None:
         rule = {name: value for name, value in example.items()}
         assert isinstance(rule.pop("revision"), int), where
         assert rule.pop("warnings") == [], where
-        views.RuleView.model_validate(rule)
+        RuleView.model_validate(rule)
 
 
 def test_the_events_are_said_and_their_examples_are_true(document: dict[str, Any]) -> None:
@@ -125,7 +130,7 @@ def test_the_parameters_are_said(document: dict[str, Any]) -> None:
     assert {one["name"] for one in apply} == {"dry_run", "message"}
     place = document["paths"]["/api/v1/interfaces/{name}/attachments/{place}"]["put"]["parameters"]
     schema = next(one for one in place if one["name"] == "place")["schema"]
-    assert schema["enum"] == list(get_args(views.Place))
+    assert schema["enum"] == list(get_args(Place))
 
 
 def test_the_rules_schema_has_every_field_with_a_note(document: dict[str, Any]) -> None:
@@ -146,14 +151,12 @@ def test_the_token_is_asked_for_but_not_by_health(document: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("path", "model"),
     [
-        ("/healthz", views.Health), ("/status", views.Status), ("/stats", views.Stats),
-        ("/interfaces", views.InterfaceList), ("/rules", views.RuleList),
-        ("/policy", views.Policy),
+        ("/healthz", Health), ("/status", Status), ("/stats", Stats),
+        ("/interfaces", InterfaceList), ("/rules", RuleList),
+        ("/policy", Policy),
     ],
 )  # fmt: skip
-def test_live_answers_have_their_schema(
-    service: Service, path: str, model: type[views.View]
-) -> None:
+def test_live_answers_have_their_schema(service: Service, path: str, model: type[View]) -> None:
     service.call("POST", "/rules", {"action": "drop", "iface": "docker0", "proto": "icmp"})
     assert service.call("PUT", "/interfaces/docker0/attachments/xdp", {}).status == 201
     live = service.call("GET", path)

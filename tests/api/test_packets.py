@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.support import frames as f
-from tests.support.events import Events
-from tests.support.netns import Namespace
-from tests.support.packets import Wire
-from tests.support.service import Service
-from xdpwall.views_events import EVENTS
+from tests.support.net.netns import Namespace
+from tests.support.packets import frames as f
+from tests.support.packets.packets import Wire
+from tests.support.service.events import Events
+from tests.support.service.service import Service
+from xdpwall.views.stream import EVENTS
 
 FRAME = f.ether(f.ipv4(f.udp(dport=53)), pad=60)
 DEFAULT = {"enabled": True, "log_drops": False, "sample": 1, "rate": 100, "bytes": 128}

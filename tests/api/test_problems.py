@@ -9,9 +9,11 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from xdpwall import errors, views
+from xdpwall import errors
 from xdpwall.api.app import create_app
-from xdpwall.observing import Watched
+from xdpwall.firewall.facade import Watched
+from xdpwall.ruleset.policy import Policy
+from xdpwall.views.status import Health
 
 TOKEN = "t" * 43
 
@@ -22,10 +24,10 @@ class Raising:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def health(self) -> views.Health:
-        return views.Health(status="ok", version="0", revision=0, state_dir_id="0", netns=1)
+    def health(self) -> Health:
+        return Health(status="ok", version="0", revision=0, state_dir_id="0", netns=1)
 
-    def policy(self) -> views.Policy:
+    def policy(self) -> Policy:
         raise self.error
 
 

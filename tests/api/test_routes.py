@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import Service
+from tests.support.service.service import Service
 
 HERE = [
     "",

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import Service
-from xdpwall import views
+from tests.support.service.service import Service
+from xdpwall.views.rules import DeleteOutcome, RuleOutcome, RuleView
 
 PING = {"action": "drop", "iface": "docker0", "proto": "icmp"}
 
@@ -30,7 +30,7 @@ def test_a_rule_is_added_and_read_back(service: Service) -> None:
     shown = service.call("GET", f"/rules/{rule['id']}")
     beside = {name: rule[name] for name in rule if name not in ("warnings", "revision")}
     assert shown.json == beside
-    views.RuleView.model_validate(shown.json)
+    RuleView.model_validate(shown.json)
     assert service.call("GET", "/rules").json == {
         "revision": rule["revision"],
         "rules": [shown.json],
@@ -50,7 +50,7 @@ def test_a_list_is_one_commit(service: Service) -> None:
     before = service.call("GET", "/rules").json["revision"]
     made = service.call("POST", "/rules", ["drop tcp/22", {**PING, "id": "ping"}, "count udp"])
     assert made.status == 201
-    outcome = views.RuleOutcome.model_validate(made.json)
+    outcome = RuleOutcome.model_validate(made.json)
     assert outcome.revision == before + 1
     assert [rule.text for rule in outcome.rules] == [
         "drop tcp/22", "drop icmp on docker0", "count udp",
@@ -113,7 +113,7 @@ def test_many_at_once(service: Service) -> None:
     assert gone.status == 404
     assert ids(service) == ["a", "b", "c"]
     gone = service.call("POST", "/rules/delete", {"ids": ["a", "b"]})
-    assert views.DeleteOutcome.model_validate(gone.json).deleted == ["a", "b"]
+    assert DeleteOutcome.model_validate(gone.json).deleted == ["a", "b"]
     assert service.call("POST", "/rules/flush").json["deleted"] == ["c"]
     assert ids(service) == []
 

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.netns import Lab, wait_for
-from tests.support.service import ROOT, START, Service
-from xdpwall.api import listen
-from xdpwall.api.listen import tcp_socket, unix_socket
+from tests.support.net.netns import Lab, wait_for
+from tests.support.paths import ROOT
+from tests.support.service.service import START, Service
 from xdpwall.api.server import MOST_TCP_CONNECTIONS, serve
-from xdpwall.api.tokens import load_token
+from xdpwall.api.serving import listen
+from xdpwall.api.serving.listen import tcp_socket, unix_socket
+from xdpwall.api.serving.token import load_token
 from xdpwall.errors import Conflict, Failed, InvalidInput, NeedsPrivileges, Refused
 from xdpwall.settings import Settings
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import Service
-from xdpwall.setentries import Entries
+from tests.support.service.service import Service
+from xdpwall.sets.entries import Entries
 
 
 @pytest.fixture(autouse=True)

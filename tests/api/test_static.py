@@ -13,13 +13,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.service import Service
-from xdpwall.api import joined
-from xdpwall.api.listen import tcp_socket
-from xdpwall.api.page import Joined
-from xdpwall.api.security import CSP
+from tests.support.paths import ROOT
+from tests.support.service.service import Service
+from xdpwall.api.serving import bundle
+from xdpwall.api.serving.guard import CSP
+from xdpwall.api.serving.listen import tcp_socket
+from xdpwall.api.serving.page import Joined
 
-WEB = Path(__file__).parents[2] / "web"
+WEB = ROOT / "web"
 VENDORED = sorted(path.name for path in (WEB / "vendor").iterdir())
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -61,7 +62,7 @@ def test_the_page_is_asked_for_anew_and_not_sent_again(service: Service) -> None
 def test_a_changed_file_is_served_at_once(tmp_path: Path) -> None:
     for name in ("style.css", "after.css"):
         (tmp_path / name).write_text(f".{name[0]} {{}}\n")
-    app = Joined(tmp_path, joined.sheet, "text/css")
+    app = Joined(tmp_path, bundle.sheet, "text/css")
 
     async def asked(etag: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:

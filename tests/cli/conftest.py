@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import Instance
-from tests.support.netns import Lab
-from tests.support.service import Service
+from tests.support.net.netns import Lab
+from tests.support.service.service import Service
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from tests.support.netns import Namespace
-from tests.support.service import Service
+from tests.support.net.netns import Namespace
+from tests.support.paths import ROOT
+from tests.support.service.service import Service
 from xdpwall.cli.main import cli
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0
 """Seconds that any command may take."""
 UNWANTED = ("SSH_CONNECTION", "NO_COLOR", "SUDO_UID", "XDPWALL_TEST_CRASH_AT")

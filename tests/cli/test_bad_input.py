@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from tests.cli.support import Instance
-from xdpwall.cli.rule_fields import FIELDS
+from xdpwall.cli.commands.rule_fields import FIELDS
 
 FLAGS: dict[str, list[str]] = {
     "iface": ["", "a b", "a/b", "sixteen-letters-", "!", ".", "!!lo", "a\x1b[2J"],

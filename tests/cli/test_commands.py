@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.cli.support import Instance
-from tests.support.nobody import as_nobody
-from tests.support.ping import ping as echo
+from tests.support.net.ping import ping as echo
+from tests.support.service.nobody import as_nobody
 
 
 def ping(wall: Instance, count: int = 1) -> int:

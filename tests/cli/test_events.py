@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.cli.support import PATIENCE, ROOT, Instance, clean_environment
-from tests.support import frames as f
-from tests.support.packets import Wire
-from xdpwall.cli.eventlines import words_of
-from xdpwall.views_packets import PacketEvent
+from tests.cli.support import PATIENCE, Instance, clean_environment
+from tests.support.packets import frames as f
+from tests.support.packets.packets import Wire
+from tests.support.paths import ROOT
+from xdpwall.cli.terminal.event_line import words_of
+from xdpwall.views.events import PacketEvent
 
 
 def watch(site: Instance, *args: str) -> subprocess.Popen[str]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.support import ROOT, Instance, clean_environment
-from tests.support.netns import Lab, Namespace
+from tests.cli.support import Instance, clean_environment
+from tests.support.net.netns import Lab, Namespace
+from tests.support.paths import ROOT
 from xdpwall.cli import guards
 
 

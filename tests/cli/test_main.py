@@ -12,13 +12,15 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.cli.support import PATIENCE, ROOT, Instance, clean_environment, invoke
-from tests.support.netns import wait_for
-from xdpwall import __version__, errors
+from tests.cli.support import PATIENCE, Instance, clean_environment, invoke
+from tests.support.net.netns import wait_for
+from tests.support.paths import ROOT
+from xdpwall import errors
 from xdpwall.cli.lazy import LazyGroup
 from xdpwall.cli.main import LATER, cli
 from xdpwall.cli.options import Invocation
-from xdpwall.cli.problems import point_at, show_error
+from xdpwall.cli.terminal.problems import point_at, show_error
+from xdpwall.version import __version__
 
 
 @pytest.fixture

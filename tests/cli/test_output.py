@@ -8,8 +8,8 @@ import json
 import pytest
 
 from xdpwall.cli.options import Invocation
-from xdpwall.cli.output import Cell, Column, Printer
-from xdpwall.cli.text import ago, clean, human, width
+from xdpwall.cli.terminal.output import Cell, Column, Printer
+from xdpwall.cli.terminal.text import ago, clean, human, width
 
 
 def printed(asked: Invocation, columns: list[Column], rows: list[list[str | Cell]]) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from xdpwall.cli import tracelines
-from xdpwall.cli.eventlines import words_of
 from xdpwall.cli.options import invocation
-from xdpwall.views_packets import PacketEvent
-from xdpwall.views_trace import Drop
+from xdpwall.cli.terminal import drop_line
+from xdpwall.cli.terminal.event_line import words_of
+from xdpwall.views.drops import Drop
+from xdpwall.views.events import PacketEvent
 
 EVIL = "\x1b[2J\x07\n00:00 lies\u202e"
 SHOWN = "\\x1b[2J\\x07\\n00:00 lies\\u202e"
@@ -23,7 +23,7 @@ def test_a_traced_drop_is_one_line(name: str, capsys: pytest.CaptureFixture[str]
         by="kernel", time="2026-11-21T10:00:00.000001Z", reason="R", **fields | {name: EVIL}
     )
     invocation.set_new()
-    tracelines.printer()(drop)
+    drop_line.printer()(drop)
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and SHOWN in said and "\x1b" not in said
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tests.cli.support import Instance
-from tests.support.nobody import as_nobody
+from tests.support.service.nobody import as_nobody
 
 NOBODY = as_nobody()
 COMMANDS = [

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from xdpwall.cli.commands.rule_fields import FIELDS, read_changes, read_rules, sentences
 from xdpwall.cli.options import invocation
-from xdpwall.cli.rule_fields import FIELDS, read_changes, read_rules, sentences
 from xdpwall.errors import InvalidInput
-from xdpwall.model import Rule
+from xdpwall.rule.rule import Rule
 
 
 @pytest.mark.parametrize(

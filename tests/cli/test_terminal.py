@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cli.support import PATIENCE, ROOT, Instance, clean_environment
+from tests.cli.support import PATIENCE, Instance, clean_environment
+from tests.support.paths import ROOT
 
 
 class Terminal:

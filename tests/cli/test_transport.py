@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from tests.cli.support import Instance
-from tests.support.nobody import as_nobody
+from tests.support.service.nobody import as_nobody
 from xdpwall import errors
-from xdpwall.cli import transport as subject
-from xdpwall.cli.transport import Transport, problem
-from xdpwall.namespace import instance_digest, netns_inode
+from xdpwall.cli.client import http as subject
+from xdpwall.cli.client.http import Transport, problem
+from xdpwall.instance.namespace import instance_digest, netns_inode
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.netns import Lab
-from tests.support.route import WAYS, Route, route
+from tests.support.net.netns import Lab
+from tests.support.net.route import WAYS, Route, route
 
 
 @pytest.fixture(scope="session", params=WAYS)

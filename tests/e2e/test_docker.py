@@ -5,10 +5,10 @@ from __future__ import annotations
 import http.client
 from pathlib import Path
 
-from tests.support.docker import Docker
-from tests.support.netns import Lab, Namespace, wait_for
-from tests.support.ping import ping
-from tests.support.service import START, Service
+from tests.support.net.docker import Docker
+from tests.support.net.netns import Lab, Namespace, wait_for
+from tests.support.net.ping import ping
+from tests.support.service.service import START, Service
 
 PINGS = 5
 

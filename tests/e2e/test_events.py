@@ -11,11 +11,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.cli.support import PATIENCE, ROOT, clean_environment
-from tests.support import frames as f
-from tests.support.events import Events
-from tests.support.netns import Lab, command
-from tests.support.route import Route, route
+from tests.cli.support import PATIENCE, clean_environment
+from tests.support.net.netns import Lab, command
+from tests.support.net.route import Route, route
+from tests.support.packets import frames as f
+from tests.support.paths import ROOT
+from tests.support.service.events import Events
 
 RULES = [
     {"id": "names", "text": "drop udp/53 log"},

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.support import frames as f
-from tests.support.events import Events
-from tests.support.netns import Lab, wait_for
-from tests.support.route import Route, route
-from xdpwall.eventmaps import EventMaps
-from xdpwall.kernel.maps import Map
+from tests.support.net.netns import Lab, wait_for
+from tests.support.net.route import Route, route
+from tests.support.packets import frames as f
+from tests.support.service.events import Events
+from xdpwall.dataplane.event_maps import EventMaps
+from xdpwall.kernel.bpf.maps import Map
 
 FRAME = f.ether(f.ipv4(f.udp(b"x" * 64, dport=9)))
 FLOOD = 60_000

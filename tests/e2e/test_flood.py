@@ -28,11 +28,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.flood import ACCEPTED, CHANGING, DROPPED, PATIENCE, Flood
-from tests.support.netns import Lab
-from tests.support.route import WAYS, Route, Way, route
-from tests.support.service import START
-from xdpwall.dataplane import Dataplane
+from tests.support.net.flood import ACCEPTED, CHANGING, DROPPED, PATIENCE, Flood
+from tests.support.net.netns import Lab
+from tests.support.net.route import WAYS, Route, Way, route
+from tests.support.service.service import START
+from xdpwall.dataplane.dataplane import Dataplane
 
 KILLS = 5
 STAY = [

@@ -10,10 +10,10 @@ import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support import frames as f
-from tests.support.netns import Lab, wait_for
-from tests.support.promtool import promtool
-from tests.support.route import Route, route
+from tests.support.net.netns import Lab, wait_for
+from tests.support.net.route import Route, route
+from tests.support.packets import frames as f
+from tests.support.service.promtool import promtool
 
 DNS = f.ether(f.ipv4(f.udp(dport=53)), pad=60)
 WEB = f.ether(f.ipv4(f.tcp(dport=80)), pad=60)

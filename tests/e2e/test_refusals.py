@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import Instance
-from tests.support.netns import Lab
-from tests.support.nobody import as_nobody
-from tests.support.tinybpf import tiny
-from xdpwall.kernel import netlink
+from tests.support.kernel.tinybpf import tiny
+from tests.support.net.netns import Lab
+from tests.support.service.nobody import as_nobody
+from xdpwall.kernel.net.xdp import Mode, xdp_attach
 
 WITHOUT_CAPABILITIES = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
 
@@ -72,10 +72,10 @@ def test_a_mode_that_is_not_possible(wall: Instance) -> None:
 
 
 @pytest.mark.parametrize("theirs", ["native", "generic"])
-def test_an_occupied_hook(wall: Instance, theirs: netlink.Mode) -> None:
+def test_an_occupied_hook(wall: Instance, theirs: Mode) -> None:
     assert wall.space is not None
     with tiny("xdp_pass") as other:
-        netlink.xdp_attach(wall.space.index("veth0"), other.fileno(), theirs)
+        xdp_attach(wall.space.index("veth0"), other.fileno(), theirs)
         for mode in ("auto", "native", "generic"):
             line = f"attach veth0 --mode {mode}"
             refused(wall, line, 5, "occupied", f"id {other.id}", "xdp_pass", "--replace")

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.cli.support import Instance
-from tests.support import frames as f
-from tests.support.route import Route
-from xdpwall.views import Count
+from tests.support.net.route import Route
+from tests.support.packets import frames as f
+from xdpwall.views.base import Count
 
 SENT = 1000
 VERSIONS: dict[str, Callable[[f.Layer], f.Layer]] = {"ipv4": f.ipv4, "ipv6": f.ipv6}

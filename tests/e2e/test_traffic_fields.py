@@ -1,6 +1,6 @@
 """Every match field, hit and missed by real packets, on every way through the wall.
 
-The rules and frames are those of the test-run table (tests/bpf/test_fields.py), sent over real
+The rules and frames are those of the test-run table (tests/packets/test_fields.py), sent over real
 cables through a service that was told the rules by REST. Each case is one ruleset: count what the
 rule is about, then drop it. What must arrive arrives, what must not does not, and both rules have
 counted exactly the hits, packets and bytes.
@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.bpf.test_fields import CASES, HIT4, HIT6, Case
-from tests.support.route import Route
+from tests.packets.test_fields import CASES, HIT4, HIT6, Case
+from tests.support.net.route import Route
 
 TAGS = (0x8100, 0x88A8)
 OF_RULES = {

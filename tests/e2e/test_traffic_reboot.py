@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import Instance
-from tests.support import frames as f
-from tests.support.netns import Lab, command
-from tests.support.packets import Wire
-from tests.support.route import one_cpu
-from tests.support.service import Service
-from xdpwall.store import Store
+from tests.support.net.netns import Lab, command
+from tests.support.net.route import one_cpu
+from tests.support.packets import frames as f
+from tests.support.packets.packets import Wire
+from tests.support.service.service import Service
+from xdpwall.store.store import Store
 
 RULES = """
 version: 1

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import frames as f
-from tests.support.clang import compile_bpf
-from tests.support.packets import Wire
-from tests.support.route import Route
+from tests.support.kernel.clang import compile_bpf
+from tests.support.net.route import Route
+from tests.support.packets import frames as f
+from tests.support.packets.packets import Wire
 
 PLAIN = f.ether(f.ipv4(f.udp()))
 TAGGED = f.ether(f.tag(f.ipv4(f.udp()), 100))

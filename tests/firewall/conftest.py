@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.firewall.support import Site
-from tests.support.netns import Lab
+from tests.support.net.netns import Lab
 
 
 @pytest.fixture

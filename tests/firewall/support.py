@@ -9,24 +9,25 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.support.netns import Lab, Namespace
-from tests.support.ping import ping
-from xdpwall.dataplane import Dataplane
-from xdpwall.firewall import Firewall
-from xdpwall.model import Rule
-from xdpwall.setmaps import SetMaps
+from tests.support.net.netns import Lab, Namespace
+from tests.support.net.ping import ping
+from tests.support.paths import ROOT
+from xdpwall.dataplane.dataplane import Dataplane
+from xdpwall.dataplane.set_maps import SetMaps
+from xdpwall.firewall.firewall import Firewall
+from xdpwall.rule.rule import Rule
 from xdpwall.settings import Settings
-from xdpwall.store import Store
+from xdpwall.store.store import Store
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0
 """Seconds in which another process has made its changes."""
 _CHILD = """
 import json, sys
 from pathlib import Path
-from xdpwall.firewall import Firewall
-from xdpwall.model import Rule, Ruleset
-from xdpwall.setentries import Entries
+from xdpwall.firewall.firewall import Firewall
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.sets.entries import Entries
 from xdpwall.settings import Settings
 steps = json.loads(sys.argv[1])
 with Firewall.open(Settings(*map(Path, sys.argv[2:5])), service=len(sys.argv) > 5) as firewall:
@@ -77,7 +78,7 @@ class Site:
         space: Namespace | None = None,
         service: bool = False,
     ) -> subprocess.Popen[str]:
-        """Another process makes these calls, and may die at a point of xdpwall.faults."""
+        """Another process makes these calls, and may die at a point of changes/crashpoints.py."""
         environ = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
         if crash_at:
             environ["XDPWALL_TEST_CRASH_AT"] = crash_at
@@ -121,7 +122,7 @@ class Site:
         """What a reboot does to the kernel's side: no program, no map, another boot."""
         self.host.ip("link set veth0 xdp off")
         self.host.status("tc", "qdisc", "del", "dev", "veth0", "clsact")
-        from xdpwall.kernel import bpffs
+        from xdpwall.kernel.bpf import bpffs
 
         bpffs.remove_tree(self.settings.bpffs / "progs")
         for folder in sorted(self.settings.bpffs.iterdir()):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.firewall.support import Site, rules
-from xdpwall import rulesetfile
 from xdpwall.errors import InvalidInput, NotFound, Unsupported
-from xdpwall.model import Ruleset
+from xdpwall.formats import ruleset_file
+from xdpwall.ruleset.ruleset import Ruleset
 
 VETH = {"iface": "veth0", "hook": "xdp"}
 
@@ -51,8 +51,8 @@ def test_what_export_writes_apply_takes_back_unchanged(site: Site, format: str) 
         firewall.attach("veth0", hook="tc", direction="egress")
         firewall.add_rules(rules('drop icmp comment "no: pings"', "accept tcp/80,443 out disabled"))
         revision, exported = firewall.ruleset()
-        text = rulesetfile.dump(exported, format=format)  # type: ignore[arg-type]
-        outcome = firewall.apply(rulesetfile.load(text, name="export"))
+        text = ruleset_file.dump(exported, format=format)  # type: ignore[arg-type]
+        outcome = firewall.apply(ruleset_file.load(text, name="export"))
         assert outcome.revision == revision
         assert (outcome.added, outcome.removed, outcome.changed, outcome.moved) == ([], [], [], [])
         assert (outcome.attached, outcome.detached, outcome.kept) == ([], [], 2)

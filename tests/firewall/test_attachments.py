@@ -106,7 +106,7 @@ def test_interfaces_show_what_is_attached(site: Site) -> None:
 
 
 def test_anothers_program_is_shown_and_not_displaced(site: Site, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    from xdpwall.firewall import Firewall
+    from xdpwall.firewall.firewall import Firewall
     from xdpwall.settings import Settings
 
     other = Settings(tmp_path / "other", site.lab.bpffs / "other", tmp_path / "socket")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.firewall.support import Site, rules, step
-from xdpwall.facade import Author
-from xdpwall.faults import POINTS
+from xdpwall.changes.crashpoints import POINTS
+from xdpwall.values.author import Author
 
 CHANGE = [point for point in POINTS if point.startswith("after-")]
 ATTACH = [point for point in POINTS if point.startswith("attach-")]

@@ -7,13 +7,13 @@ from contextlib import closing
 import pytest
 
 from tests.firewall.support import Site
-from tests.support.netns import wait_for
+from tests.support.net.netns import wait_for
 from xdpwall.errors import Conflict, InvalidInput
-from xdpwall.eventreader import EventReader
-from xdpwall.facade import Author
-from xdpwall.firewall import Firewall
-from xdpwall.model import Rule
-from xdpwall.views_packets import EventSettings, PacketEvent
+from xdpwall.events.reader import EventReader
+from xdpwall.firewall.firewall import Firewall
+from xdpwall.rule.rule import Rule
+from xdpwall.values.author import Author
+from xdpwall.views.events import EventSettings, PacketEvent
 
 ME = Author("uid 7", "cli", "why not")
 

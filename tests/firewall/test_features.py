@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.firewall.support import Site, rules
-from tests.support.netns import wait_for
-from xdpwall.dataplane import Dataplane
-from xdpwall.generation import Compiled
-from xdpwall.layout import Feature
-from xdpwall.model import Ruleset
+from tests.support.net.netns import wait_for
+from xdpwall.abi import Feature
+from xdpwall.compiler.generation import Compiled
+from xdpwall.dataplane.dataplane import Dataplane
+from xdpwall.ruleset.ruleset import Ruleset
 
 
 def features(site: Site) -> Feature:

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from tests.firewall.support import PATIENCE, Site, rules, step
+from xdpwall.changes.transactions import writing
 from xdpwall.errors import Conflict, Failed, Full
-from xdpwall.firewall import Firewall
-from xdpwall.instance import Instance
-from xdpwall.kernel import bpffs
-from xdpwall.namespace import instance_digest, netns_cookie, netns_inode
+from xdpwall.firewall.firewall import Firewall
+from xdpwall.instance.instance import Instance
+from xdpwall.instance.namespace import instance_digest, netns_cookie, netns_inode
+from xdpwall.kernel.bpf import bpffs
 from xdpwall.settings import Settings
 
 
@@ -207,10 +208,10 @@ def test_a_lock_that_nobody_gives_back(site: Site) -> None:
         firewall.add_rules(rules("drop icmp"))
         patient = Instance(site.settings, lock_seconds=0.05)
         with firewall._instance.lock.hold():
-            with pytest.raises(Conflict) as caught, patient.writing():
+            with pytest.raises(Conflict) as caught, writing(patient):
                 pass
             assert caught.value.code == "busy"
-        with patient.writing():
+        with writing(patient):
             pass
         patient.close()
 

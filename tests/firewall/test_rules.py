@@ -8,10 +8,11 @@ import sys
 
 import pytest
 
-from tests.firewall.support import ROOT, Site, rules
+from tests.firewall.support import Site, rules
+from tests.support.paths import ROOT
 from xdpwall.errors import Conflict, Full, InvalidInput, NotFound
-from xdpwall.facade import Author
-from xdpwall.model import Rule
+from xdpwall.rule.rule import Rule
+from xdpwall.values.author import Author
 
 
 def test_a_rule_drops_counts_and_goes(site: Site) -> None:
@@ -175,7 +176,7 @@ def test_listing_a_few_rules_takes_neither_numpy_nor_netlink(site: Site) -> None
     site.prepare("drop icmp", "count udp")
     site.ping(3)
     code = (
-        "import sys; from pathlib import Path; from xdpwall.firewall import Firewall;"
+        "import sys; from pathlib import Path; from xdpwall.firewall.firewall import Firewall;"
         "from xdpwall.settings import Settings;"
         "firewall = Firewall.open(Settings(*map(Path, sys.argv[1:])));"
         "print([rule.packets for rule in firewall.rules().rules]);"

@@ -7,12 +7,12 @@ from ipaddress import IPv4Address
 import pytest
 
 from tests.firewall.support import Site, in_kernel, rules
-from tests.support.frames import ether, ipv4, udp
-from xdpwall.addresstable import buckets
-from xdpwall.kernel import netlink
-from xdpwall.kernel.programs import Program
-from xdpwall.layout import HASH_FACTOR
-from xdpwall.setentries import Entries
+from tests.support.packets.frames import ether, ipv4, udp
+from xdpwall.abi import HASH_FACTOR
+from xdpwall.dataplane.set_hash4 import buckets
+from xdpwall.kernel.bpf.programs import Program
+from xdpwall.kernel.net.xdp import xdp_query
+from xdpwall.sets.entries import Entries
 
 XDP_DROP = 1
 
@@ -32,7 +32,7 @@ def test_addresses_of_one_bucket(site: Site) -> None:
         frames = {text: ether(ipv4(udp(), src=text)) for text in texts}
 
         def dropped() -> list[str]:
-            number = netlink.xdp_query(site.host.index("veth0")).ids[0]
+            number = xdp_query(site.host.index("veth0")).ids[0]
             with Program.open_id(number) as program:
                 return [t for t in texts if program.test_run(frames[t]).retval == XDP_DROP]
 

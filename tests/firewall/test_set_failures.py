@@ -15,18 +15,19 @@ import numpy as np
 import pytest
 
 from tests.firewall.support import PATIENCE, Site, in_kernel, rules, step
-from tests.support.netns import Lab, Namespace, wait_for
-from xdpwall import layout, setchanges
-from xdpwall.changes import loaded
-from xdpwall.dataplane import Dataplane
+from tests.support.net.netns import Lab, Namespace, wait_for
+from xdpwall import abi
+from xdpwall.changes import set_entries, set_kernel
+from xdpwall.changes.bringup import loaded
+from xdpwall.changes.crashpoints import POINTS
+from xdpwall.changes.transactions import writing
+from xdpwall.dataplane.dataplane import Dataplane
+from xdpwall.dataplane.set_maps import SetMaps
 from xdpwall.errors import Full
-from xdpwall.faults import POINTS
-from xdpwall.firewall import Firewall
-from xdpwall.kernel.maps import Map
-from xdpwall.setengine import SetEngine
-from xdpwall.setentries import Entries
-from xdpwall.setkeys import KINDS
-from xdpwall.setmaps import SetMaps
+from xdpwall.firewall.firewall import Firewall
+from xdpwall.kernel.bpf.maps import Map
+from xdpwall.sets.entries import Entries
+from xdpwall.sets.keys import KINDS
 
 KILLED = -9
 ENTRY = [point for point in POINTS if point in ("set-recorded", "set-written")]
@@ -135,12 +136,12 @@ def test_a_second_begins_while_entries_are_taken_out(
         for i, entry in enumerate(("10.9.0.2", "10.0.0.9")):
             moment = datetime.fromtimestamp(end + i, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             firewall.change_set("bad", add=[entry], expires=moment)
-        with firewall._instance.writing():
+        with writing(firewall._instance):
             dataplane = loaded(firewall._instance)
             clock = SimpleNamespace(time=count(end).__next__)
-            monkeypatch.setattr(setchanges, "time", clock)
-            assert setchanges.expire(firewall._instance, dataplane) == 1
-            assert setchanges.expire(firewall._instance, dataplane, end + 1) == 1
+            monkeypatch.setattr(set_entries, "time", clock)
+            assert set_entries.expire(firewall._instance, dataplane) == 1
+            assert set_entries.expire(firewall._instance, dataplane, end + 1) == 1
         monkeypatch.undo()
         assert not agree(ready, firewall)
 
@@ -171,7 +172,7 @@ def test_no_more_addresses_than_programs_reach(
     ready: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Other than those that are in several sets."""
-    monkeypatch.setattr(layout, "MAX_SET4", 2048)
+    monkeypatch.setattr(abi, "MAX_SET4", 2048)
     many = ["10.9.0.2", *(f"192.0.{i >> 8}.{i & 255}" for i in range(1499))]
     more = [f"198.51.{i >> 8}.{i & 255}" for i in range(549)]
     with ready.open() as firewall:
@@ -192,7 +193,8 @@ def test_no_more_addresses_than_programs_reach(
 
 
 def test_full_maps_leave_what_there_was(ready: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SetEngine, "make_room", lambda *_, **__: None)
+    for module in (set_entries, set_kernel):
+        monkeypatch.setattr(module, "make_room", lambda *_, **__: None)
     many = ["10.9.0.2", *(f"192.0.{i >> 8}.{i & 255}" for i in range(6000))]
     with ready.open() as firewall:
         with pytest.raises(Full) as caught:

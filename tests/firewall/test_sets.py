@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.firewall.support import Site, in_kernel, rules, step
-from tests.support.netns import wait_for
-from xdpwall import rulesetfile, settables
+from tests.support.net.netns import wait_for
+from xdpwall.dataplane import set_single
 from xdpwall.errors import Conflict, InvalidInput, NotFound
-from xdpwall.firewall import Firewall
-from xdpwall.model import Ruleset
-from xdpwall.setentries import Entries
+from xdpwall.firewall.firewall import Firewall
+from xdpwall.formats import ruleset_file
+from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.sets.entries import Entries
 from xdpwall.store import sets as store_sets
 
 HOST6, BOX6 = "fd00:9::1", "fd00:9::2"
@@ -174,7 +175,7 @@ def test_a_timeout_is_replaced(site: Site, firewall: Firewall) -> None:
 
 
 def test_a_prefix_around_very_many_others(both: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settables, "LARGE", 3)
+    monkeypatch.setattr(set_single, "LARGE", 3)
     around = [f"10.9.0.{i}/31" for i in range(0, 64, 2)]
     with both.open() as firewall:
         firewall.attach("veth0")
@@ -351,10 +352,10 @@ def test_apply_with_sets(site: Site) -> None:
         firewall.apply(wanted("drop icmp from @a", a=["10.9.0.3"]))
         assert site.ping(1) == 1 and len(firewall.sets().sets) == 1
         _, exported = firewall.ruleset(sets=True)
-        text = rulesetfile.dump(exported)
+        text = ruleset_file.dump(exported)
         firewall.change_set("a", add=["10.9.0.2"])
         assert site.ping(1) == 0
-        back = firewall.apply(rulesetfile.load(text, name="export"))
+        back = firewall.apply(ruleset_file.load(text, name="export"))
         assert back.sets_replaced == ["a"] and site.ping(1) == 1
         firewall.apply(Ruleset.parse({"version": 1, "rules": []}))
         assert [view.name for view in firewall.sets().sets] == ["a"]

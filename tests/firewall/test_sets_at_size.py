@@ -12,22 +12,23 @@ import numpy as np
 import pytest
 
 from tests.firewall.support import Site
-from tests.support.classbench.generate import BOTH, MIXED, ruleset
-from tests.support.classbench.traffic import mixture
-from tests.support.duel.framedraw import aim, draw_frames, draw_recipe
-from tests.support.duel.recipe import build
-from tests.support.reference.columns import Columns
-from tests.support.reference.decode import decode
-from tests.support.reference.fast import judge_many
-from tests.support.reference.judge import Attachment, judge
-from tests.support.reference.members import SetMembers
-from tests.support.reference.memory import FragmentMemory
-from xdpwall.kernel import netlink
-from xdpwall.kernel.programs import Program
-from xdpwall.match import match_of
-from xdpwall.model import Rule, Ruleset
-from xdpwall.setentries import Entries
-from xdpwall.views import Policy
+from tests.support.oracle.classbench.generate import BOTH, MIXED, ruleset
+from tests.support.oracle.classbench.traffic import mixture
+from tests.support.oracle.duel.framedraw import aim, draw_frames, draw_recipe
+from tests.support.oracle.duel.recipe import build
+from tests.support.oracle.reference.columns import Columns
+from tests.support.oracle.reference.decode import decode
+from tests.support.oracle.reference.fast import judge_many
+from tests.support.oracle.reference.judge import Attachment, judge
+from tests.support.oracle.reference.members import SetMembers
+from tests.support.oracle.reference.memory import FragmentMemory
+from xdpwall.kernel.bpf.programs import Program
+from xdpwall.kernel.net.xdp import xdp_query
+from xdpwall.rule.match import match_of
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.policy import Policy
+from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.sets.entries import Entries
 
 SEED = 20_261_121
 RULES, PACKETS, SETS, ENTRIES = 1_000, 3_000, 8, 150
@@ -119,7 +120,7 @@ def test_the_product_agrees_with_the_reference(site: Site, random: Random) -> No
         for name, texts in sets.items():
             firewall.replace_set(name, Entries.of(texts))
         firewall.apply(Ruleset.parse({"version": 1, "rules": [rule.to_json() for rule in rules]}))
-        number = netlink.xdp_query(site.host.index("veth0")).ids[0]
+        number = xdp_query(site.host.index("veth0")).ids[0]
         with Program.open_id(number) as program:
             got = [program.test_run(frame, out_size=0).retval == XDP_DROP for frame in frames]
         counted = [(rule.packets, rule.bytes) for rule in firewall.rules().rules]

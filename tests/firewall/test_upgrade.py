@@ -12,9 +12,10 @@ import pytest
 from tests.firewall.support import Site, rules, step
 from tests.firewall.test_crashes import KILLED, RESTORE
 from xdpwall.errors import Failed
-from xdpwall.kernel import bpffs
-from xdpwall.kernel.maps import MapType, create_map
-from xdpwall.setentries import Entries
+from xdpwall.kernel.bpf import bpffs
+from xdpwall.kernel.bpf.map_info import MapType
+from xdpwall.kernel.bpf.maps import create_map
+from xdpwall.sets.entries import Entries
 
 
 def age(site: Site) -> None:

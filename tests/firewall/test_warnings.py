@@ -6,7 +6,7 @@ import pytest
 
 from tests.firewall.support import Site, rules
 from xdpwall.errors import InvalidInput
-from xdpwall.model import Ruleset
+from xdpwall.ruleset.ruleset import Ruleset
 
 
 def test_an_interface_that_does_not_exist(site: Site) -> None:

@@ -10,9 +10,9 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tests.support import frames as f
-from tests.support.wall import Hook
-from xdpwall.views import Policy
+from tests.support.packets import frames as f
+from tests.support.service.wall import Hook
+from xdpwall.ruleset.policy import Policy
 
 ALL = -1
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support import frames as f
-
-from .attacks import Attack, part, piece6, pieces4, pieces6, ping6, tcp, udp, v4, v6
-from .victim import REACHES
+from tests.judge.attacks import Attack, part, piece6, pieces4, pieces6, ping6, tcp, udp, v4, v6
+from tests.judge.victim import REACHES
+from tests.support.packets import frames as f
 
 UDP53, SYN = "drop udp/53", "drop tcp flags syn/syn,ack"
 ECHO, ECHO6 = "drop icmp/echo-request", "drop icmpv6/echo-request"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
-from tests.support import frames as f
-
-from .attacks import Attack, ping6, udp, v4, v6
-from .victim import NOT_IP, REACHES, UNDELIVERED
+from tests.judge.attacks import Attack, ping6, udp, v4, v6
+from tests.judge.victim import NOT_IP, REACHES, UNDELIVERED
+from tests.support.packets import frames as f
 
 UDP53 = "drop udp/53"
 NO_PROTOCOL6 = "Ip6InUnknownProtos"

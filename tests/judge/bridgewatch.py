@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.support import frames as f
-from tests.support.netns import Lab
-from tests.support.packets import Wire
+from tests.support.net.netns import Lab
+from tests.support.packets import frames as f
+from tests.support.packets.packets import Wire
 
 LAST = f.ether(f.Layer(0x88B6, b"last"), pad=60)
 

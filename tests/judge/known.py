@@ -9,12 +9,11 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.support import frames as f
-from tests.support.reference.packet import Hidden, Packet
-
-from .attacks import part, pieces4, tcp, udp, v4, v6
-from .attacks_headers import stack, tags
-from .victim import REACHES
+from tests.judge.attacks import part, pieces4, tcp, udp, v4, v6
+from tests.judge.attacks_headers import stack, tags
+from tests.judge.victim import REACHES
+from tests.support.oracle.reference.packet import Hidden, Packet
+from tests.support.packets import frames as f
 
 TAG_TYPES = (0x8100, 0x88A8, 0x9100)
 Applies = Callable[[bytes, Packet, Packet], bool]

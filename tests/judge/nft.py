@@ -8,9 +8,11 @@ import re
 import subprocess
 from collections.abc import Sequence
 
-from tests.support.netns import Namespace
-from xdpwall.match import VLAN_NONE, Match, Prefix, Ranges, match_of
-from xdpwall.model import Rule
+from tests.support.net.netns import Namespace
+from xdpwall.rule.match import VLAN_NONE, Match, match_of
+from xdpwall.rule.rule import Rule
+from xdpwall.values.addresses import Prefix
+from xdpwall.values.ranges import Ranges
 
 TAGGED = "ether type { 8021q, 8021ad }"
 UNTAGGED = "ether type != { 8021q, 8021ad }"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.support.reference.packet import ICMP, ICMPV6, SCTP, TCP, UDP, Packet
+from tests.support.oracle.reference.packet import ICMP, ICMPV6, SCTP, TCP, UDP, Packet
 
 TAGS = (0x8100, 0x88A8)
 STEPPED_OVER = (0, 43, 44, 60)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
-from .attacks import ALL, Attack
-from .attacks_fragments import FRAGMENTS
-from .attacks_headers import HEADERS
-from .known import KNOWN
-from .test_peers_list import PACKETS
+from tests.judge.attacks import ALL, Attack
+from tests.judge.attacks_fragments import FRAGMENTS
+from tests.judge.attacks_headers import HEADERS
+from tests.judge.known import KNOWN
+from tests.judge.test_peers_list import PACKETS
+from tests.support.paths import ROOT
 
-TARGET = Path(__file__).parents[2] / "docs/concepts/how-a-packet-is-judged.md"
+TARGET = ROOT / "docs/concepts/how-a-packet-is-judged.md"
 
 
 def page(text: str) -> str:

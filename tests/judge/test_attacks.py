@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support import frames as f
-from tests.support.netns import Lab
-from tests.support.wall import HOOKS, NUMBER, Wall
-
-from .attacks import ping6, tcp, udp, v4, v6
-from .attacks_fragments import FRAGMENTS
-from .attacks_headers import HEADERS
-from .victim import REACHES, Victim, check_alone, one_cpu
+from tests.judge.attacks import ping6, tcp, udp, v4, v6
+from tests.judge.attacks_fragments import FRAGMENTS
+from tests.judge.attacks_headers import HEADERS
+from tests.judge.victim import REACHES, Victim, check_alone, one_cpu
+from tests.support.net.netns import Lab
+from tests.support.packets import frames as f
+from tests.support.service.wall import HOOKS, NUMBER, Wall
 
 ATTACKS = {attack.name: attack for attack in (*FRAGMENTS, *HEADERS)}
 ORDINARY: dict[str, Callable[[int], list[bytes]]] = {

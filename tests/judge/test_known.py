@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.netns import Lab
-from tests.support.wall import NUMBER, Wall
-from xdpwall.model import Rule
-from xdpwall.views import Policy
-
-from .known import KNOWN
-from .nft import Nftables
-from .victim import REACHES, Victim, check_alone, one_cpu
+from tests.judge.known import KNOWN
+from tests.judge.nft import Nftables
+from tests.judge.victim import REACHES, Victim, check_alone, one_cpu
+from tests.support.net.netns import Lab
+from tests.support.service.wall import NUMBER, Wall
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.policy import Policy
 
 BY_NAME = {known.name: known for known in KNOWN}
 

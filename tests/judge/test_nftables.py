@@ -15,24 +15,23 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.duel.framedraw import draw_frames
-from tests.support.duel.ruledraw import draw_rule
-from tests.support.netns import Lab
-from tests.support.reference.decode import decode
-from tests.support.reference.judge import Attachment, matches
-from tests.support.reference.memory import FragmentMemory
-from tests.support.reference.packet import Packet
-from tests.support.wall import Wall
-from xdpwall.match import Match, match_of
-from xdpwall.model import Rule
-
-from .attacks_fragments import FRAGMENTS
-from .attacks_headers import HEADERS
-from .bridgewatch import BridgeWatch
-from .known import KNOWN, reason
-from .nft import Nftables, spellings
-from .nfteyes import eyes
-from .victim import one_cpu
+from tests.judge.attacks_fragments import FRAGMENTS
+from tests.judge.attacks_headers import HEADERS
+from tests.judge.bridgewatch import BridgeWatch
+from tests.judge.known import KNOWN, reason
+from tests.judge.nft import Nftables, spellings
+from tests.judge.nfteyes import eyes
+from tests.judge.victim import one_cpu
+from tests.support.net.netns import Lab
+from tests.support.oracle.duel.framedraw import draw_frames
+from tests.support.oracle.duel.ruledraw import draw_rule
+from tests.support.oracle.reference.decode import decode
+from tests.support.oracle.reference.judge import Attachment, matches
+from tests.support.oracle.reference.memory import FragmentMemory
+from tests.support.oracle.reference.packet import Packet
+from tests.support.service.wall import Wall
+from xdpwall.rule.match import Match, match_of
+from xdpwall.rule.rule import Rule
 
 
 class Seen(NamedTuple):

@@ -11,19 +11,18 @@ from random import Random
 
 import pytest
 
-from tests.support.classbench.generate import BOTH, MIXED, ruleset
-from tests.support.classbench.shapes import SHAPES, Kind
-from tests.support.classbench.traffic import beside, inside, stranger
-from tests.support.duel.recipe import build
-from tests.support.netns import Lab
-from tests.support.wall import Wall
-from xdpwall.match import match_of
-from xdpwall.model import Rule
-from xdpwall.views import Policy
-
-from .bridgewatch import BridgeWatch
-from .nft import Nftables
-from .victim import one_cpu
+from tests.judge.bridgewatch import BridgeWatch
+from tests.judge.nft import Nftables
+from tests.judge.victim import one_cpu
+from tests.support.net.netns import Lab
+from tests.support.oracle.classbench.generate import BOTH, MIXED, ruleset
+from tests.support.oracle.classbench.shapes import SHAPES, Kind
+from tests.support.oracle.classbench.traffic import beside, inside, stranger
+from tests.support.oracle.duel.recipe import build
+from tests.support.service.wall import Wall
+from xdpwall.rule.match import match_of
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.policy import Policy
 
 SEED = 20_261_121
 RULES, FRAMES = 1_000, 3_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .page import TARGET, page
+from tests.judge.page import TARGET, page
 
 
 def test_the_tables_are_up_to_date() -> None:

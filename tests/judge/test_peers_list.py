@@ -12,15 +12,14 @@ from dataclasses import field as parts
 
 import pytest
 
-from tests.support import frames as f
-from tests.support.netns import Lab
-from tests.support.wall import HOOKS, Wall
-
-from .attacks import part, udp, v4, v6
-from .attacks_headers import routing, stack
-from .bridgewatch import BridgeWatch
-from .known import ports_at
-from .victim import one_cpu
+from tests.judge.attacks import part, udp, v4, v6
+from tests.judge.attacks_headers import routing, stack
+from tests.judge.bridgewatch import BridgeWatch
+from tests.judge.known import ports_at
+from tests.judge.victim import one_cpu
+from tests.support.net.netns import Lab
+from tests.support.packets import frames as f
+from tests.support.service.wall import HOOKS, Wall
 
 PORT = ("drop udp/53",)
 SOURCE = ("drop from 10.0.0.9", "drop from 2001:db8::9")

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.support import frames as f
-from tests.support.netns import Lab, wait_for
-from tests.support.packets import Wire
+from tests.support.net.netns import Lab, wait_for
+from tests.support.packets import frames as f
+from tests.support.packets.packets import Wire
 
 PORT = 53
 REACHES = "gets through"

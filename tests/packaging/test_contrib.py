@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.promtool import promtool
-from xdpwall.api.metrics import exposition
-from xdpwall.views import AttachmentTotals, Count, Totals
-from xdpwall.views_metrics import Fill, Metrics
-from xdpwall.views_packets import EventCounts
+from tests.support.paths import ROOT
+from tests.support.service.promtool import promtool
+from xdpwall.api.routes.metrics import exposition
+from xdpwall.views.attachments import AttachmentTotals, Totals
+from xdpwall.views.base import Count
+from xdpwall.views.events import EventCounts
+from xdpwall.views.metrics import Fill, Metrics
 
-CONTRIB = Path(__file__).parents[2] / "contrib"
+CONTRIB = ROOT / "contrib"
 ALERTS = CONTRIB / "prometheus/xdpwall-alerts.yml"
 DASHBOARD = CONTRIB / "grafana/xdpwall.json"
 SAMPLE = Metrics(

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from xdpwall.api import joined
+from tests.support.paths import ROOT
+from xdpwall.api.serving import bundle
 
-ROOT = Path(__file__).parents[2]
 NETWORK = {"PIP_RETRIES": "10", "PIP_DEFAULT_TIMEOUT": "60"}
 """What the network fails to bring is asked for again."""
 OBJECTS = {"xdpwall/bpf/xdp.bpf.o", "xdpwall/bpf/tc.bpf.o"}
@@ -102,13 +102,13 @@ def test_the_wheel_runs_without_a_compiler(bare: Path) -> None:
 
 
 def test_the_page_is_in_the_wheel_and_can_be_joined(bare: Path) -> None:
-    code = "import importlib.resources as r; from xdpwall.api import joined;"
+    code = "import importlib.resources as r; from xdpwall.api.serving import bundle;"
     code += (
         "web = r.files('xdpwall') / 'web'; print(len(joined.script(web)), len(joined.sheet(web)))"
     )
     script, sheet = run(bare / "bin/python", "-I", "-c", code, cwd=bare).split()
-    assert int(script) == len(joined.script(ROOT / "web"))
-    assert int(sheet) == len(joined.sheet(ROOT / "web"))
+    assert int(script) == len(bundle.script(ROOT / "web"))
+    assert int(sheet) == len(bundle.sheet(ROOT / "web"))
 
 
 def test_there_is_no_module_called_api(bare: Path) -> None:

@@ -6,9 +6,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.support.netns import command
+from tests.support.net.netns import command
+from tests.support.paths import ROOT
 
-BUILD = Path(__file__).parents[2] / "build"
+BUILD = ROOT / "build"
 RETRIES = ("-o", "Acquire::Retries=5")
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from xdpwall.model import Rule, Ruleset
-from xdpwall.names import ICMP_TYPES, TCP_FLAGS
-from xdpwall.setnames import sets_named_by
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.ruleset.set_references import sets_named_by
+from xdpwall.values.protocols import ICMP_TYPES, TCP_FLAGS
 
 _NAME = st.text(
     st.characters(min_codepoint=0x21, max_codepoint=0x2FF, categories=["L", "N", "P", "S"]),

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import Instance
-from tests.support import frames as f
-from tests.support.netns import Lab
-from tests.support.packets import Wire
+from tests.support.net.netns import Lab
+from tests.support.packets import frames as f
+from tests.support.packets.packets import Wire
 from xdpwall.closing import Closing
 
 XDP_PORT, TC_PORT, NFT_PORT, CLOSED_PORT, BAD_PORT, LAST_PORT = 1001, 1002, 1003, 1004, 1005, 1999

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.support import Instance
-from tests.support.netns import Lab
+from tests.support.net.netns import Lab
 from xdpwall.errors import Failed, Unsupported
-from xdpwall.trace import child
-from xdpwall.trace.child import Child
+from xdpwall.trace import bcc_process
+from xdpwall.trace.bcc_process import Child
 
 WITHOUT = [
     "unshare",
@@ -46,7 +46,7 @@ def test_a_namesake_of_bcc_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nshift\nPYTHONPATH={tmp_path} exec /usr/bin/python3 "$@"\n')
     python.chmod(0o755)
-    monkeypatch.setattr(child, "SYSTEM_PYTHON", str(python))
+    monkeypatch.setattr(bcc_process, "SYSTEM_PYTHON", str(python))
     with pytest.raises(Unsupported) as caught:
         Child(source="", python=str(python))
     assert caught.value.code == "no-bcc"
@@ -60,7 +60,7 @@ def test_no_python_at_all() -> None:
 
 def test_what_the_compiler_says_is_in_the_detail() -> None:
     with pytest.raises(Failed) as caught:
-        Child(source="int f(void) { return nonsense; }", python=child.SYSTEM_PYTHON)
+        Child(source="int f(void) { return nonsense; }", python=bcc_process.SYSTEM_PYTHON)
     assert caught.value.code == "bcc-failed"
     assert "undeclared identifier 'nonsense'" in str(caught.value.detail)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import frames as f
+from tests.support.packets import frames as f
 from xdpwall.errors import InvalidInput
 from xdpwall.trace.filters import DropFilter
 from xdpwall.trace.pairing import Pairing
@@ -15,8 +15,8 @@ from xdpwall.trace.reasons import Reasons
 from xdpwall.trace.record import headers
 from xdpwall.trace.summary import Counting
 from xdpwall.trace.symbols import Symbols
-from xdpwall.views_packets import PacketEvent
-from xdpwall.views_trace import Drop
+from xdpwall.views.drops import Drop
+from xdpwall.views.events import PacketEvent
 
 REASONS = Reasons(
     {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.tracing import Trace, five_tuple
+from tests.support.service.tracing import Trace, five_tuple
 from tests.trace.conftest import (
     BAD_PORT,
     CLOSED_PORT,

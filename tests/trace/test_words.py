@@ -13,20 +13,12 @@ from typing import Any
 
 import pytest
 
-from tests.support import frames as f
-from tests.support.clang import compile_bpf
-from tests.support.netns import wait_for
-from tests.support.tracing import Trace, five_tuple
-from tests.trace.conftest import (
-    CLOSED_PORT,
-    LAST_PORT,
-    NFT_PORT,
-    SPORT,
-    TC_PORT,
-    XDP_PORT,
-    Place,
-)
-from xdpwall.dataplane import Dataplane
+from tests.support.kernel.clang import compile_bpf
+from tests.support.net.netns import wait_for
+from tests.support.packets import frames as f
+from tests.support.service.tracing import Trace, five_tuple
+from tests.trace.conftest import CLOSED_PORT, LAST_PORT, NFT_PORT, SPORT, TC_PORT, XDP_PORT, Place
+from xdpwall.dataplane.dataplane import Dataplane
 
 _ABORTED = 'SEC("xdp") int aborted(struct xdp_md *ctx) { return XDP_ABORTED; }'
 

@@ -19,9 +19,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.support.netns import Lab, Namespace
-from tests.support.ping import ping
-from tests.support.service import Service
+from tests.support.net.netns import Lab, Namespace
+from tests.support.net.ping import ping
+from tests.support.service.service import Service
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.support.netns import wait_for
+from tests.support.net.netns import wait_for
 from tests.web.conftest import BOX, Host, row
 
 

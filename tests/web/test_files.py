@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from xdpwall.api.joined import script
+from tests.support.paths import ROOT
+from xdpwall.api.serving.bundle import script
 
-WEB = Path(__file__).parents[2] / "web"
+WEB = ROOT / "web"
 PAGE = sorted(
     path for path in WEB.rglob("*") if path.suffix in (".html", ".mjs", ".js", ".css", ".svg")
 )

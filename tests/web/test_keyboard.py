@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.support.netns import wait_for
+from tests.support.net.netns import wait_for
 from tests.web.conftest import Host, row
 
 

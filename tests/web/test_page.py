@@ -6,12 +6,12 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.support import frames as f
-from tests.support.netns import wait_for
-from tests.support.packets import BROADCAST, Wire
-from tests.support.tinybpf import tiny
+from tests.support.kernel.tinybpf import tiny
+from tests.support.net.netns import wait_for
+from tests.support.packets import frames as f
+from tests.support.packets.packets import BROADCAST, Wire
 from tests.web.conftest import Faults, Host, row
-from xdpwall.kernel import netlink
+from xdpwall.kernel.net.xdp import xdp_attach
 
 PINGS = 5
 
@@ -152,7 +152,7 @@ def test_a_rule_of_somebody_else_appears(page: Page, host: Host) -> None:
 def occupy(index: int) -> None:
     """Somebody else's XDP program on an interface."""
     with tiny("xdp_other") as other:
-        netlink.xdp_attach(index, other.fileno(), "native")
+        xdp_attach(index, other.fileno(), "native")
 
 
 def test_another_owners_program_is_named_and_not_replaced_unasked(

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.netns import wait_for
+from tests.support.net.netns import wait_for
 from tests.web.conftest import BRIDGE, CARD, Faults, Host
 
 FOLDER = os.environ.get("XDPWALL_PICTURES")

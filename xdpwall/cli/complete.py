@@ -6,7 +6,7 @@ import socket
 
 import click
 
-from ..errors import XdpwallError
+from xdpwall.errors import XdpwallError
 
 
 def interfaces(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
@@ -17,7 +17,7 @@ def interfaces(ctx: click.Context, parameter: click.Parameter, incomplete: str) 
 
 def rule_ids(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The ids of the rules in force."""
-    from .connect import firewall
+    from xdpwall.cli.client.connect import firewall
 
     try:
         with firewall() as fw:
@@ -32,7 +32,7 @@ def set_names(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
 
 
 def _sets() -> list[str]:
-    from .connect import firewall
+    from xdpwall.cli.client.connect import firewall
 
     try:
         with firewall() as fw:
@@ -43,7 +43,7 @@ def _sets() -> list[str]:
 
 def drop_reasons(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Why this kernel drops, as it calls it."""
-    from ..trace.tracer import known_reasons
+    from xdpwall.trace.tracer import known_reasons
 
     try:
         return [name for name in known_reasons() if name.startswith(incomplete.upper())]
@@ -53,8 +53,8 @@ def drop_reasons(ctx: click.Context, parameter: click.Parameter, incomplete: str
 
 def sentence(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The next word of a sentence that is given as several arguments, or as one in quotes."""
-    from ..completion import complete
-    from ..sentence import join_words
+    from xdpwall.rule.sentence_complete import complete
+    from xdpwall.rule.sentence_read import join_words
 
     before = join_words([str(word) for word in ctx.params.get(str(parameter.name)) or ()])
     text = f"{before} {incomplete}".lstrip()

@@ -11,12 +11,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Refused
+from xdpwall.errors import Refused
+
 from .options import invocation
 
 if TYPE_CHECKING:
-    from ..facade import Facade
-    from ..views import Direction, Hook, Policy
+    from xdpwall.firewall.facade import Facade
+    from xdpwall.ruleset.policy import Policy
+    from xdpwall.values.terms import Direction, Hook
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PROC = Path("/proc")

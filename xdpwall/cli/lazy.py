@@ -13,12 +13,12 @@ from typing import Any
 
 import click
 
-from ..errors import InvalidInput
+from xdpwall.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
 class Lazy:
-    """Where a command lives ("module:attribute" below xdpwall.cli) and its one-line help."""
+    """Where a command lives ("module:attribute" below xdpwall.cli.commands) and its one-line help."""
 
     where: str
     summary: str
@@ -51,7 +51,7 @@ class LazyGroup(click.Group):
             return self.commands[name]
         if name in self.table:
             module, _, attribute = self.table[name].where.partition(":")
-            command = getattr(import_module(f"xdpwall.cli.{module}"), attribute)
+            command = getattr(import_module(f"xdpwall.cli.commands.{module}"), attribute)
             assert isinstance(command, click.Command)
             command.short_help = self.table[name].summary
             self.commands[name] = command

@@ -10,11 +10,12 @@ from typing import Any, NoReturn
 
 import click
 
-from ..errors import Failed, XdpwallError
+from xdpwall.cli.terminal.output import cannot_write
+from xdpwall.cli.terminal.problems import show_error, show_usage_error
+from xdpwall.errors import Failed, XdpwallError
+
 from .lazy import Lazy, LazyGroup
 from .options import common, invocation
-from .output import cannot_write
-from .problems import show_error, show_usage_error
 
 TABLE = {
     "attach": Lazy("attach:attach", "Attach the filter to an interface"),
@@ -25,13 +26,13 @@ TABLE = {
     "rule": Lazy("rule:rule", "Add, list, change, move and delete rules"),
     "set": Lazy("set:set_", "Addresses and prefixes that rules name as @NAME"),
     "policy": Lazy("policy:policy", "What happens to packets that no rule decides"),
-    "apply": Lazy("ruleset:apply", "Make the kernel hold exactly this ruleset"),
-    "export": Lazy("ruleset:export", "Write the ruleset as apply reads it"),
+    "apply": Lazy("apply:apply", "Make the kernel hold exactly this ruleset"),
+    "export": Lazy("apply:export", "Write the ruleset as apply reads it"),
     "events": Lazy("events:events", "Single packets as they come: who was dropped, by which rule"),
     "trace": Lazy("trace:trace", "Who drops packets: our rules, or anything else in the kernel"),
     "doctor": Lazy("doctor:doctor", "Check kernel, privileges and interfaces"),
-    "restore": Lazy("service:restore", "Put everything back in force, after a reboot"),
-    "serve": Lazy("service:serve", "Run the REST service and the page"),
+    "restore": Lazy("serve:restore", "Put everything back in force, after a reboot"),
+    "serve": Lazy("serve:serve", "Run the REST service and the page"),
     "completion": Lazy("completion:completion", "Print a completion script for a shell"),
     "version": Lazy("version:version", "Print the version"),
 }

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ..facade import Author
-    from ..settings import Settings
+    from xdpwall.settings import Settings
+    from xdpwall.values.author import Author
 
 F = TypeVar("F", bound=Callable[..., Any])
 Output = Literal["table", "wide", "json", "yaml", "name"]
@@ -41,13 +41,13 @@ class Invocation:
 
     def settings(self) -> Settings:
         """Flag over environment over file."""
-        from ..settings import Settings
+        from xdpwall.settings import Settings
 
         return Settings.load(self.places)
 
     def author(self) -> Author:
         """Who makes the change; sudo's caller, when there is one."""
-        from ..facade import Author
+        from xdpwall.values.author import Author
 
         uid = os.environ.get("SUDO_UID", "")
         number = int(uid) if uid.isascii() and uid.isdigit() else os.getuid()
@@ -213,7 +213,7 @@ def confirm(question: str) -> None:
     """Ask on a terminal; -y answers. Off a terminal without -y: InvalidInput (exit 2)."""
     import sys
 
-    from ..errors import InvalidInput
+    from xdpwall.errors import InvalidInput
 
     if invocation.get().yes:
         return

@@ -1,1 +1,1 @@
-"""The one door to the kernel: libbpf, netlink, bpffs. Nothing else imports ctypes or pyroute2."""
+"""The one door to the kernel: bpf(2) through libbpf, netlink through pyroute2, the disk."""

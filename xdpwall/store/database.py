@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import Conflict, Failed, Full, NeedsPrivileges, XdpwallError
+from xdpwall.errors import Conflict, Failed, Full, NeedsPrivileges, XdpwallError
+
+from .fsync import Syncer
 from .schema import MIGRATIONS, SCHEMA_VERSION
-from .syncing import Syncer
 
 _LOG_BYTES = 4 << 20
 """As many as SQLite writes before it begins the log anew: 1,000 pages."""

@@ -3,47 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-from ..ruleset import State
-from ..views import Direction, Hook, Mode, Place, WantedMode
-from ..views_packets import EventSettings
-
-Intent = Literal["attaching", "attached", "leaving"]
-
-
-@dataclass(frozen=True, slots=True)
-class AttachmentRow:
-    """One attachment as wanted, and as it was when it was made."""
-
-    iface: str
-    place: Place
-    index: int
-    wanted: WantedMode | None
-    """XDP only."""
-    number: int
-    """In the kernel's totals; stays with the row."""
-    since: str
-    mode: Mode | None = None
-    kind: str | None = None
-    """The interface's kind (bridge, veth, ...) when it was attached."""
-    intent: Intent = "attached"
-    """Anything but "attached" is a change that did not end."""
-
-    @property
-    def hook(self) -> Hook:
-        """xdp or tc."""
-        return "xdp" if self.place == "xdp" else "tc"
-
-    @property
-    def direction(self) -> Direction:
-        """ingress or egress."""
-        return "egress" if self.place == "tc-egress" else "ingress"
-
-    @property
-    def words(self) -> str:
-        """As answers name it: "docker0 xdp"."""
-        return f"{self.iface} {self.place}"
+from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.state import State
+from xdpwall.views.events import EventSettings
 
 
 @dataclass(frozen=True, slots=True)

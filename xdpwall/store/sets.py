@@ -10,30 +10,25 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from ..facade import Author
-from ..setentries import AddressEntry
-from ..setkeys import KINDS, Kind, kind_of, stored, unstored
+from xdpwall.sets.change import EntryChange
+from xdpwall.sets.entries import AddressEntry
+from xdpwall.sets.keys import KINDS, Kind, kind_of, stored, unstored
+from xdpwall.values.author import Author
+
 from .audit import audit
 from .database import Database
 
 if TYPE_CHECKING:
-    from ..setentries import Entries
+    from xdpwall.sets.entries import Entries
+
 
 FOLD_AT = 4096
 """Logged changes of one set; past it they go into the arrays."""
+
+
 _APPLIED = "INSERT OR REPLACE INTO meta VALUES ('sets_applied', ?)"
-
-
-class EntryChange(NamedTuple):
-    """One entry of one set: there until `expires` (seconds since 1970, 0 for good) or, with None,
-    not there; `was` likewise."""
-
-    number: int
-    entry: AddressEntry
-    expires: int | None
-    was: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +139,9 @@ class SetStore:
             return dict(connection.execute("SELECT id, members FROM classes").fetchall())
 
     # -- writing ---------------------------------------------------------------------------------
-    def change(self, changes: Sequence[EntryChange], *, by: Author | None, action: str, now: str) -> int:
+    def change(
+        self, changes: Sequence[EntryChange], *, by: Author | None, action: str, now: str
+    ) -> int:
         """Log single changes; the mark for `mark_applied`. Without `by` the audit trail is mute.
 
         On disk when synced() has returned: what is answered is, what dies before it is in neither.
@@ -297,7 +294,7 @@ class SetStore:
         return known[1]
 
     def _with_log(self, connection: sqlite3.Connection, number: int, entries: Entries) -> Entries:
-        from ..setentries import Entries
+        from xdpwall.sets.entries import Entries
 
         rows = connection.execute(
             "SELECT key, expires FROM set_log WHERE number = ? ORDER BY seq", (number,)
@@ -352,8 +349,8 @@ def _write_parts(connection: sqlite3.Connection, number: int, entries: Entries) 
 def _read_parts(connection: sqlite3.Connection, number: int) -> Entries:
     import numpy as np
 
-    from ..setarrays import P6
-    from ..setentries import Entries
+    from xdpwall.sets.entries import Entries
+    from xdpwall.values.arrays import P6
 
     rows = connection.execute(
         "SELECT kind, data FROM set_part WHERE number = ? ORDER BY kind, part", (number,)

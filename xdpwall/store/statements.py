@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from itertools import chain
 
-from .delta import Delta, RuleRow
+from .revision import Delta, RuleRow
 
 _AT_ONCE = 100
 """Rows by one statement: 10,000 one by one take half as long again."""

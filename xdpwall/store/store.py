@@ -14,21 +14,23 @@ from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import Failed, XdpwallError
-from ..facade import Author
-from ..model import Rule
-from ..ruleindex import RuleEntry
-from ..ruleset import State
-from ..setnames import SetRow
-from ..views import Policy
-from ..views_events import Change
-from ..views_packets import EventSettings
-from . import figures
+from xdpwall.errors import Failed, XdpwallError
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.index import RuleEntry
+from xdpwall.ruleset.policy import Policy
+from xdpwall.ruleset.state import State
+from xdpwall.sets.names import SetRow
+from xdpwall.values.author import Author
+from xdpwall.views.events import EventSettings
+from xdpwall.views.history import Change
+
+from . import metrics
 from .audit import audit
 from .database import Database
-from .delta import Delta, RuleRow, between
-from .figures import Commits, ReadCounters
-from .records import AttachmentRow, Binding, Pending, Snapshot
+from .metrics import Commits, ReadCounters
+from .records import Binding, Pending, Snapshot
+from .revision import Delta, RuleRow, between
 from .sets import SetStore
 from .statements import AuditEntry, read_delta, set_meta, write_rules
 
@@ -135,10 +137,10 @@ class Store:
                 delta, entry = recorded.delta, recorded.entry
             else:
                 delta, entry = read_delta(connection, revision)
-            figures.carry(connection, delta, read)
+            metrics.carry(connection, delta, read)
             if took is not None:
                 commits = self._commits_in(connection).and_one(took)
-                said |= figures.to_meta(commits, fill or {})
+                said |= metrics.to_meta(commits, fill or {})
             write_rules(connection, delta)
             if delta.sets[0] != delta.sets[1]:
                 connection.execute("DELETE FROM sets")
@@ -177,10 +179,10 @@ class Store:
             )
             audit(connection, now, by.name, by.via, action, by.message, None)
 
-    def figures(self) -> figures.Figures:
+    def figures(self) -> metrics.Figures:
         """What /metrics adds to the kernel's counters."""
         with self._database.read() as connection:
-            return figures.read_figures(connection)
+            return metrics.read_figures(connection)
 
     def clear_baselines(self) -> None:
         """The kernel's counters are gone, so are their baselines; and the classes of its sets."""
@@ -321,7 +323,7 @@ class Store:
     def _commits_in(self, connection: sqlite3.Connection) -> Commits:
         version = self._database.data_version()
         if self._commits is None or self._commits[0] != version:
-            self._commits = (version, figures.read_commits(connection))
+            self._commits = (version, metrics.read_commits(connection))
         return self._commits[1]
 
     def _know(self, snapshot: Snapshot) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from ..addresses import parse_prefix
-from ..eventfilter import named, within
-from ..fields import parse_iface, parse_proto
-from ..inputs import number
-from ..match import Prefix
-from ..views_trace import Drop
+from xdpwall.events.filter import named, within
+from xdpwall.rule.fields import parse_iface, parse_proto
+from xdpwall.values.addresses import Prefix, parse_prefix
+from xdpwall.values.inputs import number
+from xdpwall.views.drops import Drop
 
 _Address = tuple[bool, Prefix]
 

@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from ..views_packets import PacketEvent
-from ..views_trace import Drop
+from xdpwall.views.drops import Drop
+from xdpwall.views.events import PacketEvent
 
 REASONS = {"xdp": "XDP", "tc-ingress": "TC_INGRESS", "tc-egress": "TC_EGRESS"}
 """By our attachment's place: what the kernel calls it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..inputs import bad, closest
+from xdpwall.values.inputs import bad, closest
 
 PREFIX = "SKB_DROP_REASON_"
 NO_DROP = frozenset({"SKB_NOT_DROPPED_YET", "SKB_CONSUMED"})

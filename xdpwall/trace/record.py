@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from ..names import ICMP_TYPE_NAMES, PROTOCOL_NAMES, flag_names
+from xdpwall.values.protocols import ICMP_TYPE_NAMES, PROTOCOL_NAMES, flag_names
 
 DROP, EXCEPTION = 0, 1
 _HEAD = struct.Struct("<QQ8IHHI16s16s128s")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..views_trace import Drop, DropCount, DropSummary
+from xdpwall.views.drops import Drop, DropCount, DropSummary
 
 
 class Counting:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from pathlib import Path
 
-from ..errors import Failed
+from xdpwall.errors import Failed
 
 KALLSYMS = Path("/proc/kallsyms")
 _CODE = frozenset("tTwW")

@@ -8,18 +8,19 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..closing import Closing
-from ..errors import NeedsPrivileges, XdpwallError
-from ..eventrecords import moment
-from ..kernel.kernelbtf import KernelBtf
-from ..namespace import netns_inode
-from ..settings import Settings
-from ..views_trace import Drop
-from .child import Child
+from xdpwall.closing import Closing
+from xdpwall.errors import NeedsPrivileges, XdpwallError
+from xdpwall.events.decode import moment
+from xdpwall.instance.namespace import netns_inode
+from xdpwall.kernel.bpf.btf_kernel import KernelBtf
+from xdpwall.settings import Settings
+from xdpwall.views.drops import Drop
+
+from .bcc_process import Child
+from .bcc_source import reasons_of, source
 from .filters import DropFilter
-from .ours import Ours
+from .own_drops import Ours
 from .pairing import Pairing
-from .program import reasons_of, source
 from .record import EXCEPTION, DropRecord, headers, read_record
 from .symbols import Symbols
 

@@ -1,0 +1,115 @@
+"""What OpenAPI says beyond the signatures: bodies, answers and their examples."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from xdpwall.api.errors import MEDIA_TYPE, Problem
+from xdpwall.api.openapi import examples
+from xdpwall.api.openapi.bodies import BODIES, change_schema, rule_schema
+from xdpwall.ruleset import policy
+from xdpwall.version import __version__
+from xdpwall.views import attachments, doctor, events, history, rules, sets, status, stream
+from xdpwall.views.base import View
+from xdpwall.views.stream import EVENTS
+
+VIEWS = (attachments, doctor, events, history, policy, rules, sets, status, stream)
+"""The modules whose models are answers."""
+
+REF = "#/components/schemas/"
+
+ANY_RULE: dict[str, Any] = {
+    "oneOf": [{"$ref": REF + "Rule"}, {"$ref": REF + "RuleText"}, {"type": "string"}]
+}
+"""An object, {"text": ...}, or a bare sentence."""
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem (RFC 9457)",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": REF + "Problem"}, "example": examples.PROBLEM}},
+    }
+}
+"""`responses` of every router: one shape for every error."""
+
+DESCRIPTION = """\
+Rules, attachments and counters of one firewall.
+
+Over the unix socket no token is needed; over TCP send `Authorization: Bearer TOKEN`.
+`ETag` and `If-Match` stand on `/ruleset`, `/rules` and `/rules/{id}`.
+"""
+
+
+def answers(
+    model: type[BaseModel] | None, example: Any, *, status: int = 200, what: str = "Done"
+) -> dict[int | str, dict[str, Any]]:
+    """`responses` of a route: one success."""
+    content: dict[str, Any] = {"example": example}
+    if model is not None:
+        content["schema"] = {"$ref": REF + model.__name__}
+    return {status: {"description": what, "content": {"application/json": content}}}
+
+
+def streams(example: str) -> dict[int | str, dict[str, Any]]:
+    """`responses` of the route that sends events; what each event's data is stands by its name."""
+    data = {name: {"$ref": REF + model.__name__} for name, model in EVENTS.items()}
+    content = {"schema": {"type": "string"}, "example": example, "x-events": data}
+    return {200: {"description": "The stream", "content": {"text/event-stream": content}}}
+
+
+def takes(schema: dict[str, Any] | type[BaseModel], *given: Any) -> dict[str, Any]:
+    """`openapi_extra` of a route: a JSON body with its examples."""
+    if not isinstance(schema, dict):
+        schema = {"$ref": REF + schema.__name__}
+    shown = {f"example {number}": {"value": one} for number, one in enumerate(given, 1)}
+    media = {"application/json": {"schema": schema, "examples": shown}}
+    return {"requestBody": {"required": True, "content": media}}
+
+
+def install(app: FastAPI) -> None:
+    """Make `app.openapi` describe the bodies too, which the routes parse themselves."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _describe(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    schema = get_openapi(
+        title="xdpwall",
+        version=__version__,
+        description=DESCRIPTION,
+        routes=app.routes,
+        separate_input_output_schemas=False,
+    )
+    asked: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = []
+    asked += [(view, "serialization") for view in _views()]
+    asked += [(body, "validation") for body in BODIES]
+    asked.append((Problem, "validation"))
+    _, found = models_json_schema(asked, ref_template=REF + "{model}")
+    components = schema.setdefault("components", {})
+    components["schemas"] = {**found["$defs"], "Rule": rule_schema(), "RuleChange": change_schema()}
+    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    schema["security"] = [{"token": []}]
+    for path in ("/healthz", "/api/v1/healthz"):
+        if path in schema["paths"]:
+            schema["paths"][path]["get"]["security"] = []
+    return schema
+
+
+def _views() -> list[type[BaseModel]]:
+    found: list[type[BaseModel]] = []
+    every = [one for module in VIEWS for one in vars(module).values()]
+    for view in every:
+        if isinstance(view, type) and issubclass(view, View | policy.Policy) and view is not View:
+            if view in found:
+                continue
+            found.append(view)
+    return found

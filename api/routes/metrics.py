@@ -1,0 +1,166 @@
+"""/metrics in Prometheus' format, by its own client. It needs the token like everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import APIRouter, Request
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+from starlette.responses import Response
+
+from xdpwall.api.request import NOTHING, Reading
+from xdpwall.views.metrics import Metrics
+
+router = APIRouter(tags=["firewall"])
+
+EXAMPLE = """\
+# HELP xdpwall_rule_packets_total Packets that a rule matched.
+# TYPE xdpwall_rule_packets_total counter
+xdpwall_rule_packets_total{rule="r1"} 12.0
+"""
+ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Prometheus' text format, or OpenMetrics for who accepts that",
+        "content": {"text/plain": {"schema": {"type": "string"}, "example": EXAMPLE}},
+    }
+}
+
+
+@router.get("/metrics", responses=ANSWER, dependencies=NOTHING, response_class=Response)
+async def metrics(request: Request, call: Reading) -> Response:
+    """Counters never go back while the kernel's maps live (docs/guides/metrics.md)."""
+    accepted = request.headers.get("accept", "")
+
+    def work(found: Metrics) -> Response:
+        content, kind = exposition(found, accepted)
+        return Response(content, headers={"content-type": kind})
+
+    return await call.read(lambda firewall: work(firewall.metrics()))
+
+
+def exposition(found: Metrics, accepted: str) -> tuple[bytes, str]:
+    """The text and its type; `accepted` is the scraper's Accept header."""
+    encode, kind = choose_encoder(accepted)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Found(found))
+    return encode(registry), kind
+
+
+class _Found(Collector):
+    """One look at the firewall; nothing is kept between two scrapes."""
+
+    def __init__(self, found: Metrics) -> None:
+        self._found = found
+
+    def collect(self) -> Iterator[Metric]:
+        """In the order of the documentation."""
+        found = self._found
+        yield _gauge("build_info", "The version, as a label; always 1.", {"version": found.version})
+        yield _gauge("on", "1 while packets are judged, 0 after `xdpwall off`.", value=found.on)
+        yield _gauge("revision", "The ruleset in force.", value=found.revision)
+        yield _gauge("rules", "Rules, the disabled ones too.", value=found.rules)
+        yield _gauge("rules_enabled", "Rules that are enabled.", value=found.enabled_rules)
+        yield from self._rules()
+        yield from self._attachments()
+        yield self._events()
+        yield from self._maps()
+        yield self._commits()
+
+    def _rules(self) -> Iterator[Metric]:
+        packets = _counter("rule_packets", "Packets that a rule matched.", "rule")
+        size = _counter("rule_bytes", "Bytes of the packets that a rule matched.", "rule")
+        for rule, count in self._found.counted.items():
+            packets.add_metric([rule], count.packets)
+            size.add_metric([rule], count.bytes)
+        yield packets
+        yield size
+        text = "Rules without series of their own: those past the oldest 1,000."
+        yield _gauge("rules_left_out", text, value=self._found.left_out)
+
+    def _attachments(self) -> Iterator[Metric]:
+        labels = ("iface", "hook")
+        up = GaugeMetricFamily(
+            "xdpwall_attachment_up", "1 when the attachment's program is in place.", labels=labels
+        )
+        packets = _counter("attachment_packets", "Packets judged.", *labels, "verdict")
+        size = _counter("attachment_bytes", "Bytes of packets judged.", *labels, "verdict")
+        named = {
+            "policy_dropped": "Packets dropped since no rule decided.",
+            "malformed": "Packets of which something could not be read.",
+            "errors": "Packets that could not be judged at all, and passed.",
+        }
+        more = {
+            name: _counter(f"attachment_{name}_packets", text, *labels)
+            for name, text in named.items()
+        }
+        for one, attached in zip(self._found.attachments, self._found.attached, strict=True):
+            where = [one.iface, one.place]
+            up.add_metric(where, attached)
+            for verdict in ("passed", "dropped"):
+                count = getattr(one.totals, verdict)
+                packets.add_metric([*where, verdict], count.packets)
+                size.add_metric([*where, verdict], count.bytes)
+            for name, family in more.items():
+                family.add_metric(where, getattr(one.totals, name).packets)
+        yield from (up, packets, size, *more.values())
+
+    def _events(self) -> Metric:
+        text = (
+            "Packets that should have been reported: sent to the reader, lost (the buffer was"
+            " full), sampled (left out by chance), limited (over the rate)."
+        )
+        events = _counter("events", text, "outcome")
+        for outcome, count in self._found.events.to_json().items():
+            events.add_metric([outcome], count)
+        return events
+
+    def _maps(self) -> Iterator[Metric]:
+        used = GaugeMetricFamily(
+            "xdpwall_map_used", "Elements that the ruleset needs of a map.", labels=["map"]
+        )
+        size = GaugeMetricFamily(
+            "xdpwall_map_size", "Elements that a map has; it grows by itself.", labels=["map"]
+        )
+        for name, fill in self._found.fill.items():
+            used.add_metric([name], fill.used)
+            size.add_metric([name], fill.size)
+        yield used
+        yield size
+        entries = GaugeMetricFamily("xdpwall_set_entries", "Entries of a set.", labels=["set"])
+        for name, count in self._found.sets.items():
+            entries.add_metric([name], count)
+        yield entries
+
+    def _commits(self) -> Metric:
+        total, buckets = 0, []
+        bounds = [*(str(bound) for bound in self._found.commit_bounds), "+Inf"]
+        for bound, count in zip(bounds, self._found.commits, strict=True):
+            total += count
+            buckets.append((bound, total))
+        return HistogramMetricFamily(
+            "xdpwall_commit_duration_seconds",
+            "Changes of the ruleset: from the lock until every packet met the new one.",
+            buckets=buckets,
+            sum_value=self._found.commit_seconds,
+        )
+
+
+def _gauge(
+    name: str, text: str, labels: dict[str, str] | None = None, value: float = 1
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"xdpwall_{name}", text, labels=list(labels or {}))
+    family.add_metric(list((labels or {}).values()), value)
+    return family
+
+
+def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(f"xdpwall_{name}", text, labels=labels)

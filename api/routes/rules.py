@@ -1,0 +1,246 @@
+"""/rules: the ordered rules, one by one and many in one commit."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from xdpwall.api.body_checks import parse_body, parse_json
+from xdpwall.api.errors import body_of
+from xdpwall.api.openapi import examples
+from xdpwall.api.openapi.bodies import IdsBody, Parsed, Sentence, SomeIdsBody
+from xdpwall.api.openapi.describe import ANY_RULE, answers, takes
+from xdpwall.api.request import (
+    BARE_CHANGE,
+    CHANGE,
+    NOTHING,
+    Call,
+    Changing,
+    Raw,
+    Reading,
+    answer,
+    only,
+    revision_etag,
+)
+from xdpwall.api.routes.rule import one
+from xdpwall.errors import InvalidInput
+from xdpwall.firewall.facade import Facade, Watched
+from xdpwall.limits import MAX_RULES
+from xdpwall.rule.rule import Rule
+from xdpwall.rule.sentence_complete import complete
+from xdpwall.ruleset.ruleset import parse_rules
+from xdpwall.ruleset.set_references import check_sets_known, sets_named_by
+from xdpwall.sets.names import SetRow
+from xdpwall.values.inputs import bad, number
+from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome
+
+router = APIRouter(tags=["rules"])
+
+MANY = answers(RuleOutcome, examples.RULES_CHANGED)
+GONE = answers(DeleteOutcome, examples.DELETED)
+
+
+@router.get("/rules", responses=answers(RuleList, examples.RULES), dependencies=NOTHING)
+async def list_rules(call: Reading) -> Response:
+    """The rules in order, with their counters."""
+
+    def work(firewall: Watched) -> Response:
+        seen = firewall.observe(None)
+        headers = {"etag": revision_etag(seen.state.revision)}
+        return Response(call.texts.listed(seen), 200, headers, "application/json")
+
+    return await call.read(work)
+
+
+@router.post(
+    "/rules",
+    status_code=201,
+    responses=answers(None, examples.RULE_CHANGED, status=201, what="Added; a list: RuleOutcome"),
+    dependencies=CHANGE,
+    openapi_extra=takes(
+        {"oneOf": [*ANY_RULE["oneOf"], {"type": "array", "items": ANY_RULE}]},
+        examples.BLOCK_PING,
+        examples.BLOCK_SSH,
+        [examples.PLACED, "count udp/53"],
+    ),
+)
+async def add_rules(call: Changing, raw: Raw) -> Response:
+    """Add a rule, or a list of them in one commit; appended unless `position` says where."""
+
+    def work(firewall: Facade) -> Response:
+        data = parse_json(raw)
+        data, at = _take_position(data)
+        rules = parse_rules(data) if isinstance(data, list) else (Rule.parse(data),)
+        if not rules:
+            raise bad("rules", data, "holds no rule", "one at least")
+        call.expect_revision(firewall)
+        outcome = firewall.add_rules(rules, at=at, by=call.by)
+        if isinstance(data, list):
+            return answer(outcome, 201, etag=revision_etag(outcome.revision))
+        where = f"/api/v1/rules/{outcome.rules[0].id}"
+        return one(outcome, 201, location=where)
+
+    return await call.write(work)
+
+
+@router.post(
+    "/rules/parse",
+    responses=answers(Parsed, examples.PARSED, what="The sentence read; nothing is changed"),
+    dependencies=[only()],
+    openapi_extra=takes(
+        Sentence,
+        {"text": "drop icmp on docker0"},
+        {"text": "drop icmp onn docker0"},
+        {"text": "drop icmp on d", "partial": True},
+    ),
+)
+async def parse_rule(call: Reading, raw: Raw) -> Response:
+    """Read a sentence. A wrong one is a good question too: 200, with `problem`.
+
+    The problem's `span` says where the wrong word stands. With `partial` also what the word at
+    the end may become.
+    """
+
+    def work(firewall: Watched) -> Response:
+        asked = parse_body(Sentence, raw)
+        found: dict[str, Any] = {}
+        try:
+            rule = Rule.parse(asked.text)
+            _check_sets(firewall, rule, asked.text)
+            warnings = firewall.advise(rule)
+            found = {"rule": rule.to_json(), "text": rule.text, "warnings": warnings}
+            found["cuts"] = call.cut_off(rule, firewall)
+        except InvalidInput as error:
+            found = {"problem": body_of(error)}
+        if asked.partial:
+            names = [name for _, name in socket.if_nameindex()]
+            sets = [one.name for one in firewall.sets().sets] if _may_name_set(asked.text) else []
+            found |= asdict(complete(asked.text, names, sets))
+        return answer(Parsed(**found))
+
+    return await call.read(work)
+
+
+@router.post(
+    "/rules/delete",
+    responses=GONE,
+    dependencies=CHANGE,
+    openapi_extra=takes(IdsBody, {"ids": ["r1", "r2"]}),
+)
+async def delete_rules(call: Changing, raw: Raw) -> Response:
+    """Delete several rules in one commit."""
+
+    def work(firewall: Facade) -> Response:
+        ids = _ids(parse_body(IdsBody, raw).ids)
+        call.expect_revision(firewall)
+        return answer(firewall.delete_rules(ids, by=call.by))
+
+    return await call.write(work)
+
+
+@router.post("/rules/flush", responses=GONE, dependencies=BARE_CHANGE)
+async def flush(call: Changing) -> Response:
+    """Delete every rule."""
+
+    def work(firewall: Facade) -> Response:
+        call.expect_revision(firewall)
+        return answer(firewall.flush(by=call.by))
+
+    return await call.write(work)
+
+
+_switch = functools.partial(
+    router.post,
+    responses=MANY,
+    dependencies=CHANGE,
+    openapi_extra=takes(IdsBody, {"ids": ["r1"]}),
+)
+
+
+@_switch("/rules/enable")
+async def enable_rules(call: Changing, raw: Raw) -> Response:
+    """Enable several rules in one commit."""
+    return await _set_enabled(call, raw, True)
+
+
+@_switch("/rules/disable")
+async def disable_rules(call: Changing, raw: Raw) -> Response:
+    """Disable several rules in one commit; they keep place and counters."""
+    return await _set_enabled(call, raw, False)
+
+
+@router.post(
+    "/rules/reset-counters",
+    responses=MANY,
+    dependencies=CHANGE,
+    openapi_extra=takes(SomeIdsBody, {"ids": ["r1"]}, {}),
+)
+async def reset_several(call: Changing, raw: Raw) -> Response:
+    """Show the counters of several rules, or of all, from 0 on."""
+
+    def work(firewall: Facade) -> Response:
+        given = parse_body(SomeIdsBody, raw).ids if raw.strip() else None
+        ids = None if given is None else _ids(given)
+        call.expect_revision(firewall)
+        return answer(firewall.reset_counters(ids, by=call.by))
+
+    return await call.write(work)
+
+
+async def _set_enabled(call: Call, raw: bytes, enabled: bool) -> Response:
+    def work(firewall: Facade) -> Response:
+        ids = _ids(parse_body(IdsBody, raw).ids)
+        call.expect_revision(firewall)
+        return answer(firewall.enable_rules(ids, enabled, by=call.by))
+
+    return await call.write(work)
+
+
+def _check_sets(firewall: Facade, rule: Rule, text: str) -> None:
+    """The problem that adding a rule would answer which names an unknown set."""
+    if not sets_named_by(rule):
+        return
+    try:
+        check_sets_known([rule], [SetRow(one.name, 0, one.created) for one in firewall.sets().sets])
+    except InvalidInput as error:
+        word = str(error.value)
+        if (start := text.find(word)) >= 0:
+            error.span = (start, start + len(word))
+        raise
+
+
+def _may_name_set(text: str) -> bool:
+    """Whether the word being typed is an address: the sets are read for no other."""
+    return any(word in ("from", "to") for word in text.split()[-3:])
+
+
+def _ids(ids: list[str]) -> list[str]:
+    if not ids:
+        raise bad("ids", ids, "is empty", "one id at least")
+    return ids
+
+
+def _take_position(data: Any) -> tuple[Any, int | None]:
+    """The body without `position`, and that; in a list only the first rule may have one."""
+    if isinstance(data, list):
+        if not data:
+            return data, None
+        first, at = _take_position(data[0]) if isinstance(data[0], dict) else (data[0], None)
+        for index, one in enumerate(data[1:], 1):
+            if isinstance(one, dict) and "position" in one:
+                raise InvalidInput(
+                    f"rule {index + 1}: position: only the first of a list has one, "
+                    "the others follow it",
+                    field=f"rules[{index}].position",
+                    value=one["position"],
+                )
+        return [first, *data[1:]], at
+    if not isinstance(data, dict) or data.get("position") is None:
+        return data, None
+    rest = {name: value for name, value in data.items() if name != "position"}
+    return rest, number("position", data["position"], 1, MAX_RULES, f"1 to {MAX_RULES:,}")

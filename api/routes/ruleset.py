@@ -1,0 +1,62 @@
+"""/ruleset: the whole of it, as a ruleset file has it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from xdpwall.api.body_checks import parse_json
+from xdpwall.api.openapi import examples
+from xdpwall.api.openapi.bodies import RulesetBody
+from xdpwall.api.openapi.describe import answers, takes
+from xdpwall.api.request import Changing, Raw, Reading, answer, no_body, only, revision_etag
+from xdpwall.firewall.facade import Facade
+from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.values.inputs import later
+from xdpwall.views.status import ApplyOutcome
+
+router = APIRouter(tags=["ruleset"])
+
+
+@router.get(
+    "/ruleset",
+    responses=answers(None, examples.RULESET, what="The ruleset; PUT takes it back unchanged"),
+    dependencies=[only("sets"), Depends(no_body)],
+)
+async def show_ruleset(
+    call: Reading, sets: Annotated[bool, Query(description="what they hold too")] = False
+) -> Response:
+    """Policy, rules and attachments, as `apply` takes them."""
+
+    def work(firewall: Facade) -> Response:
+        revision, ruleset = firewall.ruleset(sets=sets)
+        return answer(ruleset.to_json(), etag=revision_etag(revision))
+
+    return await call.read(work)
+
+
+@router.put(
+    "/ruleset",
+    responses=answers(ApplyOutcome, examples.APPLIED),
+    dependencies=[only("message", "dry_run", "confirm")],
+    openapi_extra=takes(RulesetBody, examples.RULESET),
+)
+async def apply(
+    call: Changing,
+    raw: Raw,
+    dry_run: Annotated[bool, Query(description="say what would change, change nothing")] = False,
+    confirm: Annotated[str | None, Query(include_in_schema=False)] = None,
+) -> Response:
+    """Make the kernel hold exactly this in one switch; rules that stay keep id and counters."""
+    if confirm is not None:
+        raise later("confirm", confirm, "confirmation")
+
+    def work(firewall: Facade) -> Response:
+        ruleset = Ruleset.parse(parse_json(raw))
+        call.expect_revision(firewall)
+        outcome = firewall.apply(ruleset, dry_run=dry_run, by=call.by)
+        return answer(outcome, etag=None if dry_run else revision_etag(outcome.revision))
+
+    return await call.write(work)

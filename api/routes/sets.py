@@ -1,0 +1,134 @@
+"""/sets: named collections of addresses and prefixes that rules refer to as @name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from xdpwall.api.body_checks import as_object, parse_body
+from xdpwall.api.openapi import examples_sets as examples
+from xdpwall.api.openapi.bodies import SetBody, SetEntriesBody, SetNameBody
+from xdpwall.api.openapi.describe import answers, takes
+from xdpwall.api.request import BARE_CHANGE, CHANGE, NOTHING, Changing, Raw, Reading, answer, only
+from xdpwall.errors import InvalidInput
+from xdpwall.firewall.facade import Facade
+from xdpwall.sets.content import SetContent
+from xdpwall.values.addresses import parse_set_name
+from xdpwall.values.times import parse_expiry
+from xdpwall.views.rules import DeleteOutcome
+from xdpwall.views.sets import SetChange, SetList, SetOutcome, SetShown, SetTest
+
+router = APIRouter(tags=["sets"])
+
+MOST_LISTED = 100_000
+"""Entries in one answer."""
+
+
+@router.get("/sets", responses=answers(SetList, examples.SETS), dependencies=NOTHING)
+async def list_sets(call: Reading) -> Response:
+    """Every set, by name, without its entries."""
+    return await call.read(lambda firewall: answer(firewall.sets()))
+
+
+@router.post(
+    "/sets",
+    responses=answers(SetOutcome, examples.SET_CHANGED),
+    dependencies=CHANGE,
+    openapi_extra=takes(SetNameBody, {"name": "bad"}),
+)
+async def create_set(call: Changing, raw: Raw) -> Response:
+    """Make an empty set; one of this name that is there already stays as it is."""
+
+    def work(firewall: Facade) -> Response:
+        name = parse_set_name("name", parse_body(SetNameBody, raw).name)
+        return answer(firewall.create_set(name, by=call.by))
+
+    return await call.write(work)
+
+
+@router.get(
+    "/sets/{name}",
+    responses=answers(SetShown, examples.SET_SHOWN),
+    dependencies=[only("start", "limit")],
+)
+async def show_set(
+    call: Reading,
+    name: str,
+    start: Annotated[int, Query(ge=0, description="the first entry's place, from 0")] = 0,
+    limit: Annotated[int, Query(ge=0, le=MOST_LISTED, description="at most so many")] = 1000,
+) -> Response:
+    """One set and a part of its entries: IPv4 addresses, then prefixes, then IPv6 likewise."""
+
+    def work(firewall: Facade) -> Response:
+        found = firewall.set(name)
+        rows = firewall.set_entries(name, start=start, limit=limit)
+        return answer(SetShown(set=found, start=start, entries=rows.entries))
+
+    return await call.read(work)
+
+
+@router.put(
+    "/sets/{name}",
+    responses=answers(SetOutcome, examples.SET_CHANGED),
+    dependencies=CHANGE,
+    openapi_extra=takes(SetBody, *examples.SET_BODIES),
+)
+async def replace_set(call: Changing, name: str, raw: Raw) -> Response:
+    """Make the set hold exactly these entries, in one switch; it is made when it is not there."""
+
+    def work(firewall: Facade) -> Response:
+        parse_set_name("name", name)
+        content = SetContent.parse(as_object(raw))
+        outcome = firewall.replace_set(
+            name, content.entries, timeouts=content.timeouts or None, by=call.by
+        )
+        return answer(outcome)
+
+    return await call.write(work)
+
+
+@router.delete(
+    "/sets/{name}",
+    responses=answers(DeleteOutcome, examples.SET_DELETED),
+    dependencies=BARE_CHANGE,
+)
+async def delete_set(call: Changing, name: str) -> Response:
+    """Delete a set that no rule names."""
+    return await call.write(lambda firewall: answer(firewall.delete_set(name, by=call.by)))
+
+
+@router.post(
+    "/sets/{name}/entries",
+    responses=answers(SetChange, examples.SET_ENTRIES_CHANGED),
+    dependencies=CHANGE,
+    openapi_extra=takes(SetEntriesBody, *examples.SET_ENTRIES),
+)
+async def change_entries(call: Changing, name: str, raw: Raw) -> Response:
+    """Add and remove entries, all or none; what is added gets `expires`, or stays for good."""
+
+    def work(firewall: Facade) -> Response:
+        body = parse_body(SetEntriesBody, raw)
+        if not body.add and not body.remove:
+            raise InvalidInput("body: names no entry to add or remove", field="body")
+        expires = None if body.expires is None else parse_expiry("expires", body.expires)
+        return answer(
+            firewall.change_set(name, add=body.add, remove=body.remove, expires=expires, by=call.by)
+        )
+
+    return await call.write(work)
+
+
+@router.get(
+    "/sets/{name}/test",
+    responses=answers(SetTest, examples.SET_TESTED),
+    dependencies=[only("address")],
+)
+async def test_set(
+    call: Reading,
+    name: str,
+    address: Annotated[str, Query(description="an IPv4 or IPv6 address")],
+) -> Response:
+    """Whether an address is in the set, and by which entries."""
+    return await call.read(lambda firewall: answer(firewall.test_set(name, address)))

@@ -1,0 +1,1 @@
+"""The server process: sockets, tokens, the page, threads, compression."""

@@ -1,0 +1,142 @@
+"""Counters of as many rules as fit, and one entry more in a set of a million."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+from pathlib import Path
+from statistics import median
+
+from bench.changes.instance import Instance, Service
+from bench.changes.rules import IFACE, PAUSE, TIMES, burst, repeated, ruleset
+from bench.packets.peer_rules import nft_set, nft_table
+from bench.packets.set_entries import entries
+from bench.packets.sets import NAME, RULE
+from bench.packets.wire import feed
+from xdpwall.dataplane.dataplane import Dataplane
+from xdpwall.dataplane.set_hash4 import SET4, AddressTable
+from xdpwall.errors import XdpwallError
+from xdpwall.kernel.bpf.bpffs import numbered
+from xdpwall.kernel.bpf.maps import Map
+from xdpwall.limits import MAX_RULES
+from xdpwall.ruleset.ruleset import Ruleset
+
+SIZES = (1_000, 1_000_000)
+
+
+@dataclass
+class Scale:
+    """Seconds, medians. By set size where there is one."""
+
+    rules: int = MAX_RULES
+    counters: float = 0.0
+    """The kernel's part of both: packets and bytes of every rule on every CPU."""
+    stats: float = 0.0
+    """GET /stats."""
+    listed: float = 0.0
+    """GET /rules."""
+    entry_live: dict[int, float] = field(default_factory=dict)
+    """Until the kernel has it."""
+    entry: dict[int, float] = field(default_factory=dict)
+    """Until it is answered."""
+    entry_at_once: dict[int, float] = field(default_factory=dict)
+    entry_burst: dict[int, float] = field(default_factory=dict)
+    nft: dict[int, float] = field(default_factory=dict)
+    """`nft add element`, the whole command in its namespace."""
+
+
+def measure(instance: Instance, *, with_sets: bool) -> Scale:
+    """On an instance that is attached to IFACE."""
+    found = Scale()
+    with instance.opened() as firewall:
+        if not any(a.iface == IFACE for a in firewall.status().attachments):
+            firewall.attach(IFACE)
+        firewall.apply(ruleset(MAX_RULES))
+    plane = Dataplane(instance.settings.bpffs)
+    plane.open()
+    try:
+        found.counters = _median(lambda: plane.read_counters(range(MAX_RULES)))
+    finally:
+        plane.close()
+    with instance.service() as service:
+        found.stats = repeated(lambda: service.call("GET", "/stats")[0])
+        found.listed = repeated(lambda: service.call("GET", "/rules")[0])
+    for size in SIZES if with_sets else ():
+        _set(instance, size, found)
+    return found
+
+
+def _set(instance: Instance, size: int, found: Scale) -> None:
+    held = entries("addresses", size, "ipv4")
+    with instance.opened() as firewall:
+        firewall.replace_set(NAME, held)
+        firewall.apply(Ruleset.parse({"version": 1, "rules": [{"text": RULE}]}))
+    strangers = [str(IPv4Address((240 << 24) + n)) for n in range(5 * TIMES + 256)]
+    with instance.service() as service:
+        watch = _Watch(instance.settings.bpffs)
+        spaced = [_spaced(watch, service, *strangers[n : n + 2]) for n in range(0, 2 * TIMES, 2)]
+        found.entry_live[size] = median(live for live, _ in spaced)
+        found.entry[size] = median(answered for _, answered in spaced)
+        at_once = strangers[2 * TIMES : 3 * TIMES]
+        found.entry_at_once[size] = median(_add(service, address) for address in at_once)
+        rest = strangers[3 * TIMES :]
+        found.entry_burst[size] = burst(lambda n: _add(service, rest[n]))
+    table = nft_table(IFACE, [], "accept", nft_set("s", "ipv4", held.texts(), interval=False))
+    feed(instance.space, table, "nft", "-f", "-")
+    times = []
+    for address in strangers[:TIMES]:
+        start = time.perf_counter()
+        instance.space.run("nft", "add", "element", "netdev", "bench", "s", f"{{ {address} }}")
+        times.append(time.perf_counter() - start)
+    found.nft[size] = median(times)
+    instance.space.run("nft", "delete", "table", "netdev", "bench")
+
+
+class _Watch:
+    """The kernel's table of addresses, which may be replaced by a larger one."""
+
+    def __init__(self, pins: Path) -> None:
+        self._pins, self._number = pins, 0
+        self._table: AddressTable | None = None
+
+    def holds(self, key: bytes) -> bool:
+        """Is this address in it?"""
+        newest = max(numbered(self._pins, "maps-"))
+        if newest != self._number:
+            with suppress(XdpwallError):  # it is just being made
+                folder = self._pins / f"maps-{newest}"
+                self._table = AddressTable.of({n: Map.open_pinned(folder / n) for n in SET4})
+                self._number = newest
+        return self._table is not None and self._table.lookup(key) is not None
+
+
+def _spaced(watch: _Watch, service: Service, one: str, other: str) -> tuple[float, float]:
+    """(live, answered), of two requests, as for a rule."""
+    time.sleep(PAUSE)
+    answered = _add(service, one)
+    time.sleep(PAUSE)
+    key = IPv4Address(other).packed
+    timed = service.timed(
+        "POST",
+        f"/sets/{NAME}/entries",
+        {"add": [other]},
+        live=lambda: watch.holds(key),
+        rest=answered / 2,
+    )
+    return timed.live, answered
+
+
+def _add(service: Service, address: str) -> float:
+    return service.call("POST", f"/sets/{NAME}/entries", {"add": [address]})[0]
+
+
+def _median(what: Callable[[], object]) -> float:
+    times = []
+    for _ in range(TIMES):
+        start = time.perf_counter()
+        what()
+        times.append(time.perf_counter() - start)
+    return median(times)

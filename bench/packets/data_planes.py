@@ -1,0 +1,42 @@
+"""Data planes of ours with rules in force, made when first asked for and kept for the run."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.packets.rounds import Hook
+from bench.packets.rulesets import Family, Kind, parsed
+from tests.support.kernel.dataplane import KernelBench
+from xdpwall.kernel.bpf.programs import Program
+from xdpwall.ruleset.policy import Policy
+
+
+class Walls:
+    """`pins` takes their maps; they live until the stack is closed."""
+
+    def __init__(self, stack: ExitStack, pins: Path) -> None:
+        self._stack = stack
+        self._pins = pins
+        self._made: dict[str, KernelBench] = {}
+
+    def get(self, kind: Kind, count: int, family: Family, *, policy: str = "accept") -> KernelBench:
+        """The data plane with these rules; `policy` is for what no rule decides."""
+        name = f"{kind}-{count}-{family}-{policy}"
+        if name not in self._made:
+            made = self._stack.enter_context(KernelBench(self._pins / name))
+            made.load(
+                parsed(kind, count, family),
+                Policy(ingress="drop" if policy == "drop" else "accept"),
+            )
+            self._made[name] = made
+        return self._made[name]
+
+    def all(self) -> dict[str, KernelBench]:
+        """Those that were made, by name."""
+        return dict(self._made)
+
+
+def program(bench: KernelBench, hook: Hook) -> Program:
+    """Its program at XDP or at tc ingress."""
+    return bench.program("xdp" if hook == "xdp" else "tc-ingress")

@@ -1,0 +1,138 @@
+"""Sets of a thousand to a million entries: ours and nftables', hit, missed, and nearly hit."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.changes.instance import Instance
+from bench.packets import test_run
+from bench.packets.peer_rules import nft_set, nft_table
+from bench.packets.rounds import DROP, NFT, OURS, Cell, Hook
+from bench.packets.rulesets import Case, Family
+from bench.packets.set_entries import SetKind, entries, frames
+from bench.packets.stream import Sender
+from bench.packets.wire import Wires, feed
+from tests.support.net.netns import Namespace
+from xdpwall.firewall.firewall import Firewall
+from xdpwall.kernel.bpf.programs import Program
+from xdpwall.kernel.net.tc import tc_filters
+from xdpwall.kernel.net.xdp import xdp_query
+from xdpwall.ruleset.ruleset import Ruleset
+
+NAME = "blocked"
+RULE = f"drop from @{NAME}"
+OURS_ROWS: Sequence[tuple[SetKind, int, Family]] = (
+    *(("addresses", size, "ipv4") for size in (1_000, 100_000, 1_000_000)),
+    *(("prefixes", size, "ipv4") for size in (1_000, 100_000, 1_000_000)),
+    *(("addresses", 1_000_000, "ipv6"), ("prefixes", 100_000, "ipv6")),
+)
+NFT_ROWS: Sequence[tuple[SetKind, int, Family]] = (
+    *(("addresses", size, "ipv4") for size in (1_000, 100_000, 1_000_000)),
+    *(("prefixes", size, "ipv4") for size in (1_000, 100_000)),
+    ("addresses", 1_000_000, "ipv6"),
+)
+TC = 100_000
+CASES: tuple[Case, ...] = ("hit", "miss", "near")
+
+
+def there() -> bool:
+    """Whether this product has sets."""
+    return hasattr(Firewall, "replace_set")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where sets are put and timed."""
+
+    wires: Wires
+    stack: ExitStack
+    folder: Path
+    pins: Path
+    repeat: int
+    dock: test_run.Dock
+
+
+def add(bench: Bench, floors: Mapping[tuple[str, Hook], Program]) -> None:
+    """Every set by test-run and over the veth, as cells of the wires."""
+    # Streams of one length cost their sender alike, whatever the set.
+    for kind, size, family in {
+        (kind, family): row for row in OURS_ROWS for kind, _, family in [row]
+    }.values():
+        for hook in test_run.HOOKS:
+            cell = Cell(DROP, hook, family, kind, None, "none", "wire")
+            by = _stream(bench.wires, kind, size, family, "hit")
+            bench.wires.add(cell, by, bench.wires.attach(floors[DROP, hook], hook), None)
+    for row in OURS_ROWS:
+        _ours(bench, row)
+    for row in NFT_ROWS:
+        _nft(bench.wires, *row)
+
+
+def _stream(wires: Wires, kind: SetKind, size: int, family: Family, case: Case) -> Sender:
+    return wires.stream((kind, size, family, case), lambda: frames(kind, size, family, case))
+
+
+def _ours(bench: Bench, row: tuple[SetKind, int, Family]) -> None:
+    kind, size, family = row
+    space = bench.wires.space()
+    hooks: tuple[Hook, ...] = ("xdp", "tc") if size == TC and family == "ipv4" else ("xdp",)
+    lines = {hook: bench.wires.cable(space) for hook in hooks}
+    name = f"{kind}-{size}-{family}"
+    (bench.folder / name).mkdir()
+    (bench.pins / name).mkdir()
+    instance = Instance(space, bench.folder / name, bench.pins / name)
+    with instance.opened() as firewall:
+        for hook, line in lines.items():
+            firewall.attach(line.far, hook=hook)
+        firewall.replace_set(NAME, entries(kind, size, family))
+        firewall.apply(Ruleset.parse({"version": 1, "rules": [{"text": RULE}]}))
+    streams = {case: frames(kind, size, family, case) for case in CASES}
+    for hook, line in lines.items():
+        program = bench.stack.enter_context(Program.open_id(_attached(space, line.far, hook)))
+        for case, some in streams.items():
+            cell = Cell(OURS, hook, family, kind, size, case)
+            timed = test_run.clock(program, cell, some, bench.repeat, case == "hit", bench.dock)
+            bench.wires.cells[cell] = timed
+    # What passed would go up the stack, and cost that.
+    with instance.opened() as firewall:
+        firewall.set_policy({"ingress": "drop"})
+    for hook, line in lines.items():
+        for case, some in streams.items():
+            by = bench.wires.stream((kind, size, family, case), functools.partial(tuple, some))
+            bench.wires.add(Cell(OURS, hook, family, kind, size, case, "wire"), by, line, None)
+
+
+def _attached(space: Namespace, iface: str, hook: Hook) -> int:
+    index = space.index(iface)
+    with space.inside():
+        if hook == "xdp":
+            return xdp_query(index).ids[0]
+        found = tc_filters(index, "ingress")
+    number = found[0].prog_id
+    assert number is not None
+    return number
+
+
+def _nft(wires: Wires, kind: SetKind, size: int, family: Family) -> None:
+    space = wires.space()
+    line = wires.cable(space)
+    held = nft_set("s", family, entries(kind, size, family).texts(), interval=kind == "prefixes")
+    address = "ip" if family == "ipv4" else "ip6"
+    text = nft_table(line.far, [f"{address} saddr @s counter drop"], "drop", held)
+    feed(space, text, "nft", "-f", "-")
+
+    def counted() -> int:
+        listed = space.run("nft", "-t", "list", "table", "netdev", "bench")
+        return sum(map(int, re.findall(r"counter packets (\d+) ", listed)))
+
+    for case in CASES[:2]:
+        by = _stream(wires, kind, size, family, case)
+        cell = Cell(NFT, "tc", family, kind, size, case, "wire")
+        # Listing a counter takes nft seconds beside a million elements, which it reads too.
+        checked = case == "hit" and size < 1_000_000
+        wires.add(cell, by, line, counted if checked else None)

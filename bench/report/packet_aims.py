@@ -1,0 +1,116 @@
+"""What a packet should cost: each aim as words and whether it is met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import median
+
+from bench.packets.rounds import (
+    DROP,
+    OURS,
+    PEER,
+    Cell,
+    Hook,
+    Path,
+    Times,
+    floor,
+    over,
+    own_floor,
+    ratio,
+)
+from bench.packets.rulesets import Case, Family
+from bench.report.speed import at_this_speed, by_test_run, over_the_veth
+
+ONE_RULE = 1.3
+MANY_RULES = 2.0
+SET: Mapping[tuple[str, Case], float] = {
+    ("addresses", "hit"): 2.0,
+    ("addresses", "miss"): 1.2,
+    ("prefixes", "hit"): 4.0,
+    ("prefixes", "miss"): 1.2,
+}
+IPV6 = 1.3
+TC = 1.2
+BPFILTER_RULE = 95.0
+"""ns of bpfilter's one rule by test-run, measured once on this kind of machine and not in this run;
+as are the next two, ns over a bare drop on the wire."""
+BPFILTER_WIRE_RULE = 71.0
+BPFILTER_WIRE_SET = 97.0
+
+_PATHS: Mapping[Path, str] = {"run": "by test-run", "wire": "over the veth"}
+Found = tuple[str, str, str, bool, str]
+"""What, found, wanted, met; what would be wanted at this machine's speed, when that says more."""
+
+
+def packet_aims(times: Mapping[Cell, Times]) -> Iterator[Found]:
+    """Those whose cells were measured."""
+    yield from _rules(times)
+    for (kind, case), limit in SET.items():
+        cell = Cell(OURS, "xdp", "ipv4", kind, 1_000_000, case)
+        yield from _ratio(times, f"set of 1,000,000 {kind}, {case}", cell, own_floor(cell), limit)
+    six, four = (_many("xdp", family) for family in ("ipv6", "ipv4"))
+    yield from _ratio(times, "IPv6 to IPv4, access list of 10,000, random hits", six, four, IPV6)
+    yield from _extra(times)
+    for kind in ("hosts", "acl"):
+        cell = Cell(OURS, "xdp", "ipv4", kind, 10_000, "random", "wire")
+        yield from _wire(times, f"10,000 rules ({kind})", cell, BPFILTER_WIRE_RULE)
+    cell = Cell(OURS, "xdp", "ipv4", "addresses", 100_000, "hit", "wire")
+    yield from _wire(times, "a set of 100,000", cell, BPFILTER_WIRE_SET)
+
+
+def _rules(times: Mapping[Cell, Times]) -> Iterator[Found]:
+    one = Cell(OURS, "xdp", "ipv4", "acl", 1, "first")
+    yield from _ratio(times, "1 rule", one, own_floor(one), ONE_RULE)
+    for kind in ("acl", "fw", "ipc"):
+        cell = _many("xdp", "ipv4", kind)
+        what = f"10,000 rules ({kind}), random hits"
+        yield from _ratio(times, what, cell, own_floor(cell), MANY_RULES)
+    many, peer = _many("xdp", "ipv4"), Cell(PEER, "xdp", "ipv4", "hosts", 1, "first")
+    if many in times and peer in times:
+        found, theirs = median(times[many]), median(times[peer])
+        what = "10,000 rules (acl), random hits"
+        wanted = f"below xdp-filter's 1 rule, {theirs:.0f} ns"
+        yield what, f"{found:.0f} ns", wanted, found < theirs, ""
+        wanted = f"below bpfilter's 1 rule, {BPFILTER_RULE:.0f} ns"
+        here = at_this_speed(found, BPFILTER_RULE, by_test_run(times), _ns)
+        yield what, f"{found:.0f} ns", wanted, found < BPFILTER_RULE, here
+
+
+def _many(hook: Hook, family: Family, kind: str = "acl") -> Cell:
+    return Cell(OURS, hook, family, kind, 10_000, "random")
+
+
+def _ratio(
+    times: Mapping[Cell, Times], what: str, cell: Cell, base: Cell, limit: float
+) -> Iterator[Found]:
+    if cell in times and base in times:
+        found = ratio(times, cell, base)
+        yield what, f"{found:.2f} x", f"at most {limit} x", found <= limit, ""
+
+
+def _extra(times: Mapping[Cell, Times]) -> Iterator[Found]:
+    """tc's cost over its bare drop to XDP's over its own."""
+    for path, where in _PATHS.items():
+        extra = []
+        for hook in ("xdp", "tc"):
+            cell = Cell(OURS, hook, "ipv4", "acl", 10_000, "random", path)
+            base = floor(cell, DROP)
+            if cell in times and base in times:
+                extra.append(over(times, cell, base))
+        if len(extra) == 2:
+            found = extra[1] / extra[0]
+            what = f"tc's extra cost to XDP's, 10,000 rules (acl), {where}"
+            yield what, f"{found:.2f} x", f"at most {TC} x", found <= TC, ""
+
+
+def _wire(times: Mapping[Cell, Times], what: str, cell: Cell, limit: float) -> Iterator[Found]:
+    base = floor(cell, DROP)
+    if cell in times and base in times:
+        found = over(times, cell, base)
+        here = at_this_speed(found, limit, over_the_veth(times), _ns)
+        what = f"{what} over the veth, over a bare drop"
+        yield what, _ns(found), f"at most {_ns(limit)}", found <= limit, here
+
+
+def _ns(found: float) -> str:
+    return f"{found:.0f} ns"

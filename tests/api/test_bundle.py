@@ -1,0 +1,50 @@
+"""The page's modules as one script: each once, after what it needs, and nothing left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+from xdpwall.api.serving.bundle import CannotJoin, script, sheet
+
+WEB = ROOT / "web"
+
+
+def put(folder: Path, **modules: str) -> Path:
+    for name, text in modules.items():
+        (folder / f"{name}.mjs").write_text(text)
+    return folder
+
+
+def test_what_is_vendored_stays_an_import(tmp_path: Path) -> None:
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor/lib-1.2.mjs").write_text("const x = 7;export{x as seven}")
+    put(tmp_path, app='import { seven as n } from "./vendor/lib-1.2.mjs";\nconsole.log(n);\n')
+    text = script(tmp_path)
+    assert text.startswith('import * as $lib_1_2 from "./vendor/lib-1.2.mjs";\n')
+    assert "const { seven: n } = $lib_1_2;" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('import { app } from "./app.mjs";\n', "app.mjs -> app.mjs"),
+        ('import "./other.mjs";\n', "not a form"),
+        ("export default 1;\n", "not a form"),
+        ('export * from "./other.mjs";\n', "not a form"),
+    ],
+)
+def test_what_it_does_not_know_is_refused(tmp_path: Path, text: str, what: str) -> None:
+    with pytest.raises(CannotJoin, match=what):
+        script(put(tmp_path, app=text))
+
+
+def test_the_page_is_joined_whole() -> None:
+    text = script(WEB)
+    parts = re.findall(r"^// (\S+\.mjs)\nconst \$", text, re.MULTILINE)
+    assert sorted(parts) == sorted(path.name for path in WEB.glob("*.mjs"))
+    assert sheet(WEB).startswith((WEB / "style.css").read_text())
+    assert all(path.read_text() in sheet(WEB) for path in WEB.glob("*.css"))

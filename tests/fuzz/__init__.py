@@ -1,0 +1,1 @@
+"""Fuzzing, by targets of the Makefile."""

@@ -1,0 +1,104 @@
+"""Every variant of the programs loads: each size of the maps x each hook, with frags and without.
+
+Sizes are constants to the verifier, so that each variant is verified anew. What it took is kept as
+properties of the result, for comparing kernels (`make test-kernels`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.kernel.dataplane import NUMBERS
+from tests.support.kernel.kinds import FEW, MORE
+from xdpwall import abi
+from xdpwall.abi import Feature, Sizes
+from xdpwall.dataplane.dataplane import Dataplane
+from xdpwall.kernel.bpf import bpffs
+from xdpwall.values.terms import Place
+
+POSITIONS = (64, 1024, 4096, 8192, 16384)
+VARIANTS: dict[str, tuple[Place, bool]] = {
+    "xdp": ("xdp", False),
+    "xdp.frags": ("xdp", True),
+    "tc-ingress": ("tc-ingress", False),
+    "tc-egress": ("tc-egress", False),
+}
+ALL = Feature(sum(Feature))
+SETS = Feature.SRC_SET | Feature.DST_SET | Feature.NEGATED_SET | Feature.TIMED_SET
+FEATURES = {"nothing": Feature(0), "rules": ALL & ~SETS, "everything": ALL}
+KINDS = [*FEW, *MORE]
+ENOUGH = 1_000_000 // 2
+"""Instructions to verify: half of what the kernel grants, since compilers and kernels differ."""
+
+
+def test_the_sizes_are_all_there_are() -> None:
+    assert (POSITIONS[0], POSITIONS[-1]) == (abi.MIN_POSITIONS, abi.MAX_POSITIONS)
+
+
+@pytest.fixture(scope="module", params=POSITIONS)
+def plane(request: pytest.FixtureRequest) -> Iterator[Dataplane]:
+    """A data plane whose maps are of that many positions, with rows and blocks to match."""
+    positions: int = request.param
+    folder = Path("/sys/fs/bpf/xwt-load")
+    bpffs.remove_tree(folder)
+    made = Dataplane(folder)
+    try:
+        made.create()
+        blocks = max(64, positions // 2)
+        sizes = Sizes(positions, rows=positions, blocks=blocks, class_rows=64, set4=64, set6=64)
+        made._grow(made.sets.sizes.grown_to(sizes), lambda: None)
+        yield made
+    finally:
+        made.close()
+        bpffs.remove_tree(folder)
+
+
+@pytest.mark.parametrize("features", FEATURES)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_it_loads(
+    plane: Dataplane,
+    variant: str,
+    features: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    place, frags = VARIANTS[variant]
+    check(plane, place, frags, FEATURES[features], record_property)
+    record_property("variant", variant)
+    record_property("features", features)
+
+
+@pytest.mark.parametrize("features", KINDS, ids=repr)
+@pytest.mark.parametrize("variant", ["xdp", "tc-ingress"])
+def test_each_kind_loads(
+    plane: Dataplane,
+    variant: str,
+    features: Feature,
+    record_property: Callable[[str, object], None],
+) -> None:
+    place, frags = VARIANTS[variant]
+    check(plane, place, frags, features, record_property)
+    # Not the line of the table that is about everything.
+    record_property("variant", f"{variant}*")
+    record_property("features", repr(features))
+
+
+def check(
+    plane: Dataplane,
+    place: Place,
+    frags: bool,
+    features: Feature,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Load it, and note what it took."""
+    begun = time.monotonic()
+    with plane.load_program(place, NUMBERS[place], frags=frags, features=features) as program:
+        took = time.monotonic() - begun
+        verified = program.info.verified_insns
+    record_property("positions", plane.sets.sizes.positions)
+    record_property("verified", verified)
+    record_property("seconds", round(took, 2))
+    assert 500 < verified < ENOUGH

@@ -1,0 +1,50 @@
+"""Another user, without any capability, who can still read this checkout.
+
+A checkout often lies below a home that only its owner may enter (mode 0700). What the tests want to
+know is what xdpwall refuses to such a user, not what the home does: so nobody gets a mount namespace
+in which each closed folder on the way is an empty, open one, with what is needed bound into it.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+ID = 65534
+_DROP = f"setpriv --reuid={ID} --regid={ID} --clear-groups --bounding-set=-all"
+
+
+def as_nobody() -> list[str]:
+    """The words that stand in front of a command line."""
+    needed = {ROOT, Path(sys.prefix), Path(sys.base_prefix)}
+    hidden: dict[Path, list[Path]] = {}
+    for path in sorted(needed):
+        if (top := _closed(path)) is not None:
+            hidden.setdefault(top, []).append(path)
+    script = []
+    for top, paths in hidden.items():
+        fds = list(enumerate(paths, start=3))
+        script += [f"exec {fd}<{shlex.quote(str(path))}" for fd, path in fds]
+        script.append(f"mount -t tmpfs -o mode=755 tmpfs {shlex.quote(str(top))}")
+        for fd, path in fds:
+            quoted = shlex.quote(str(path))
+            # A virtual environment in the checkout comes along with it.
+            script.append(
+                f"[ -e {quoted} ] || {{ mkdir -p {quoted}; "
+                f"mount --no-canonicalize --bind /proc/self/fd/{fd} {quoted}; }}"
+            )
+    if not script:
+        return _DROP.split()
+    line = "set -e\n" + "\n".join(script) + f'\nexec {_DROP} "$@"'
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c", line, "sh"]
+
+
+def _closed(path: Path) -> Path | None:
+    """The outermost folder above `path` that others may not enter."""
+    for folder in reversed(path.parents):
+        if not folder.stat().st_mode & 0o001:
+            return folder
+    return None

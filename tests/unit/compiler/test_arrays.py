@@ -1,0 +1,57 @@
+"""Sets of small numbers, and what is written by them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from xdpwall.abi import LEAVES, LEAVES4, ROW
+from xdpwall.compiler.arrays import Marks
+from xdpwall.dataplane.mapset import numbers_of, put
+
+
+def test_as_a_set_of_python() -> None:
+    chance, marks, known = random.Random(1), Marks(), set[int]()
+    for _ in range(200):
+        some = [chance.randrange(3000) for _ in range(chance.randrange(4))]
+        marks.update(np.array(some, dtype=np.int64) if chance.random() < 0.5 else some)
+        one = chance.randrange(3000)
+        marks.add(one)
+        known |= {one, *some}
+        assert set(marks) == known and len(marks) == len(known)
+        assert marks.numbers().tolist() == sorted(known)
+        assert (one in marks, 4000 in marks, 7 in marks) == (True, False, 7 in known)
+
+
+@pytest.mark.parametrize("dtype", [ROW, LEAVES4])
+def test_put_nothing(dtype: Any) -> None:
+    there = np.zeros(3, dtype=dtype)
+    put(there, there[:0], Marks())
+    assert numbers_of(there[:0]).shape == (0, dtype.itemsize // 8)
+
+
+def test_both() -> None:
+    few, many = Marks(), Marks()
+    few.update([1, 70])
+    many.update(range(60, 200))
+    assert set(few.both(many)) == set(many.both(few)) == {1, *range(60, 200)}
+    assert set(few) == {1, 70} and not Marks().both(Marks())
+
+
+@pytest.mark.parametrize("dtype", [ROW, LEAVES, LEAVES4, np.dtype(("<u8", 3)), np.dtype("<u4")])
+@pytest.mark.parametrize("numbers", [[], [0], [5, 90], range(40, 80), range(1, 100, 2)])
+def test_put(dtype: Any, numbers: list[int]) -> None:
+    """What is named is written; nothing outside of it that is not in `data` already."""
+    new = np.frombuffer(random.Random(2).randbytes(100 * dtype.itemsize), dtype=dtype)
+    there = np.zeros_like(new)
+    marks = Marks()
+    marks.update(numbers)
+    put(there, new, marks)
+    for at, (was, now) in enumerate(zip(there, new, strict=True)):
+        if at in marks:
+            assert was.tobytes() == now.tobytes()
+        else:
+            assert was.tobytes() in (now.tobytes(), bytes(len(now.tobytes())))

@@ -1,0 +1,101 @@
+"""What the compiler refuses, and what it writes for the smallest rulesets."""
+
+from __future__ import annotations
+
+import pytest
+
+from xdpwall import abi
+from xdpwall.abi import Feature, PolicyBit
+from xdpwall.compiler.compile import compile
+from xdpwall.compiler.generation import Compiled
+from xdpwall.errors import Full
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.policy import Policy
+
+PLACES = [(3, "eth0", "ingress"), (5, "eth1", "egress")]
+
+
+def compile_(rules: list[str], policy: Policy | None = None) -> Compiled:
+    parsed = [(Rule.parse(r), i) for i, r in enumerate(rules)]
+    return compile(parsed, policy or Policy(), PLACES, now_boot_ns=10**9)
+
+
+def test_nothing_is_used_by_nothing() -> None:
+    compiled = compile_([])
+    assert compiled.features == 0
+    assert not compiled.rows.data.any()
+    assert not compiled.rules["slot"].any()
+
+
+@pytest.mark.parametrize(
+    ("rule", "features"),
+    [
+        ("drop icmp", Feature(0)),
+        ("drop on eth0", Feature.WHERE),
+        ("drop in", Feature.WHERE),
+        ("drop vlan 5", Feature.WHERE),
+        ("drop ttl 5", Feature.HEADER),
+        ("drop length 100-200", Feature.HEADER),
+        ("drop from 10.0.0.1", Feature.SRC),
+        ("drop to ::1", Feature.DST),
+        ("drop udp sport 5", Feature.SPORT),
+        ("drop tcp/5", Feature.DPORT),
+        ("count icmp", Feature.COUNTING),
+        ("drop icmp until 2100-01-01T00:00:00Z", Feature.COUNTING | Feature.EXPIRING),
+    ],
+)
+def test_only_what_a_rule_names_is_used(rule: str, features: Feature) -> None:
+    assert compile_([rule]).features == features | Feature.RULES
+
+
+def test_fields_that_no_rule_uses_satisfy_every_rule() -> None:
+    """Nothing is what every row says, whichever a program with more features takes."""
+    compiled = compile_(["drop icmp"])
+    for name in ("src4", "dst6", "attachment"):
+        assert compiled.satisfying(int(compiled.tables[name].min())) == {0}
+        assert compiled.satisfying(int(compiled.tables[name].max())) == {0}
+    for name in ("header_row", "sport_row", "src_hidden", "dport_hidden", "src6_row"):
+        assert compiled.satisfying(int(compiled.tables[name])) == {0}
+
+
+def test_policy() -> None:
+    drop = Policy(ingress="drop", egress="drop", non_ip="drop", neighbor_discovery="judge")
+    assert compile_([], drop).tables["policy"] == sum(PolicyBit)
+    assert compile_([]).tables["policy"] == 0
+
+
+def test_interfaces_have_rows_by_number() -> None:
+    compiled = compile_(["drop on eth0", "drop on not eth0", "drop out"])
+    vlan = int(compiled.tables["vlan"][abi.VLAN_NONE])
+    attachment = compiled.tables["attachment"]
+    assert compiled.satisfying(int(attachment[3]) + vlan) == {0}
+    assert compiled.satisfying(int(attachment[5]) + vlan) == {1, 2}
+    assert compiled.satisfying(int(attachment[4])) == set()
+
+
+def test_rules_carry_slot_action_and_expiry() -> None:
+    given = [
+        (Rule.parse("count icmp"), 7),
+        (Rule.parse({"action": "drop", "expires": "1970-01-01T00:00:01Z"}), 9),
+        (Rule.parse({"action": "accept", "expires": "2100-01-01T00:00:00Z"}), 8),
+    ]
+    compiled = compile(given, Policy(), PLACES, now_boot_ns=10**9)
+    rules = compiled.rules[compiled.positions]
+    assert rules["slot"].tolist() == [7, 9, 8]
+    assert rules["action"].tolist() == [0, 2, 1]
+    never, long_ago, later = rules["expires"].tolist()
+    assert (never, long_ago) == (0, 1)
+    assert later > 10**9
+
+
+def test_too_many_rules() -> None:
+    rule = Rule.parse("drop icmp")
+    with pytest.raises(Full, match="16385 enabled rules; at most 16384"):
+        compile([(rule, 0)] * 16385, Policy(), PLACES, now_boot_ns=0)
+
+
+def test_too_many_combinations() -> None:
+    rules = [f"drop length {100 + i}" for i in range(400)]
+    rules += [f"drop ttl {i}" for i in range(200)]
+    with pytest.raises(Full, match="different lengths times"):
+        compile_(rules)

@@ -1,0 +1,96 @@
+"""The rows of prefixes and ports against plain loops over the rules."""
+
+from __future__ import annotations
+
+import ipaddress
+from random import Random
+
+import numpy as np
+import pytest
+
+from xdpwall.compiler.columns import ABSENT, Columns
+from xdpwall.compiler.compile import compile, entries_of
+from xdpwall.compiler.generation import Compiled
+from xdpwall.compiler.group_addresses import Prefixes
+from xdpwall.rule.match import match_of
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.policy import Policy
+
+
+def compiled(rules: list[Rule]) -> Compiled:
+    return compile([(rule, n) for n, rule in enumerate(rules)], Policy(), [], now_boot_ns=10**9)
+
+
+def drawn(random: Random, width: int) -> str:
+    """A prefix of few first bits, so that many nest and some are the same; a third negated."""
+    length = random.choice([0, 1, 2, 3, 8, 9, width // 2, width - 1, width])
+    address = random.choice([0, 1, 5, 6]) << width - 3 | random.choice([0, 1, 2, 3])
+    network = (ipaddress.IPv4Network if width == 32 else ipaddress.IPv6Network)(
+        (address >> width - length << width - length, length)
+    )
+    return "!" * (random.random() < 1 / 3) + str(network)
+
+
+@pytest.mark.parametrize("width", [32, 128])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_prefix_has_the_rules_of_all_wider_ones(width: int, seed: int) -> None:
+    random = Random(seed)
+    rules = [Rule.parse({"action": "drop", "src": drawn(random, width)}) for _ in range(60)]
+    rules += [Rule.parse("accept"), Rule.parse("drop to ::1")]
+    g = compiled(rules)
+    (group,) = (
+        x for x in g.groups if isinstance(x, Prefixes) and x.width == width and x._name == "src"
+    )
+    assert len(group.nodes) > 10
+    for (address, length), row in [*group.nodes.items(), ((-1, -1), group.outside)]:
+        expected = set()
+        for n, rule in enumerate(rules):
+            match = match_of(rule)
+            if match.src is not None:
+                negated, prefix = match.src
+                inside = length >= prefix.length and address >> width - prefix.length == (
+                    prefix.address >> width - prefix.length
+                )
+                if inside != negated:
+                    expected.add(n)
+            else:
+                expected.add(n)
+        assert g.satisfying(row) == expected, (address, length)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_port_has_the_rules_whose_ranges_hold_it(seed: int) -> None:
+    random = Random(seed)
+    edges = [1, 2, 80, 81, 1023, 1024, 65534, 65535]
+    rules = [Rule.parse("drop"), Rule.parse("accept tcp/0-65535"), Rule.parse("drop udp/0")]
+    for _ in range(80):
+        low, high = sorted(random.choices(edges, k=2))
+        some = f"{low}-{high},{random.choice(edges)}"
+        negated = "!" * (random.random() < 1 / 3 and some != "1-65535")
+        rules.append(Rule.parse({"action": "drop", "proto": "tcp", "dport": negated + some}))
+    g = compiled(rules)
+    for port in {0, *edges, *(edge - 1 for edge in edges), 5000}:
+        expected = set()
+        for n, rule in enumerate(rules):
+            value = match_of(rule).dport
+            if value is None or any(a <= port <= b for a, b in value[1]) != value[0]:
+                expected.add(n)
+        row = int(g.tables["dport_row"]) + int(g.tables["dport"][port])
+        assert g.satisfying(row) == expected, port
+
+
+def test_the_different_values_of_a_field() -> None:
+    texts = ["drop tcp/80", "drop", "drop udp/80,443", "drop udp/80", "drop tcp/!80"]
+    rules = [(Rule.parse(text), n) for n, text in enumerate(texts)]
+    columns = Columns(entries_of(rules, now_boot_ns=10**9))
+    dport = columns.different("dport")
+    assert dport.values == [
+        (False, ((80, 80),)),
+        (False, ((80, 80), (443, 443))),
+        (True, ((80, 80),)),
+    ]
+    assert dport.of.tolist() == [0, ABSENT, 1, 0, 2]
+    assert dport.each(lambda value: len(value[1]), 7, np.int32).tolist() == [1, 7, 2, 1, 1]
+    assert columns.free("dport").tolist() == [False, True, False, False, False]
+    assert columns.different("vlan").values == []
+    assert columns.vlan.tolist() == [ABSENT] * 5

@@ -1,0 +1,146 @@
+"""Completion of sentences: what is offered, where, and that it never leads astray."""
+
+from __future__ import annotations
+
+import pytest
+
+from xdpwall.errors import InvalidInput
+from xdpwall.rule.rule import Rule
+from xdpwall.rule.sentence_complete import complete
+
+INTERFACES = ("docker0", "eth0", "eth10", "not")
+
+
+def offered(text: str) -> list[str]:
+    return [one.text for one in complete(text, INTERFACES).completions]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", ["drop", "accept", "count"]),
+        ("  dr", ["drop"]),
+        ("drop", []),
+        ("drop t", ["tcp", "to", "ttl"]),
+        ("drop icmp", ["icmpv6"]),
+        ("drop tcp/44", ["443", "445"]),
+        ("drop tcp/htt", ["80", "443", "8080"]),
+        ("drop udp/53,12", ["123"]),
+        ("drop tcp/80-", []),
+        ("drop icmp/echo", ["echo-reply", "echo-request"]),
+        ("drop icmpv6/packet", ["packet-too-big"]),
+        ("drop icmp/destination-unreachable/po", ["port-unreachable"]),
+        ("drop icmp/3/po", ["port-unreachable"]),
+        ("drop gre/", []),
+        ("drop icmp on ", [*INTERFACES, "not"]),
+        ("drop icmp on eth", ["eth0", "eth10"]),
+        ("drop icmp on eth1", ["eth10"]),
+        ("drop icmp on not d", ["docker0"]),
+        ("drop icmp on on ", ["ipv4", "from", "to", "in", "out", "vlan", "length", "ttl", "fragment",
+                              "unfragmented", "log", "disabled", "for", "until", "comment"]),
+        ("drop tcp from ", ["not"]),
+        ("drop tcp from not ", []),
+        ("drop tcp sport !5", ["53", "587", "514", "500", "5060", "5353", "5432", "5672", "5900",
+                               "51820"]),
+        ("drop icmp s", []),
+        ("drop tcp s", ["sport"]),
+        ("drop tcp/80 d", ["disabled"]),
+        ("drop tcp f", ["from", "flags", "fragment", "for"]),
+        ("drop udp fl", []),
+        ("drop vlan n", ["none", "not"]),
+        ("drop in o", ["on"]),
+        ("drop fragment f", ["first", "from", "for"]),
+        ("drop ethertype ", ["arp", "any"]),
+        ("drop ethertype arp i", ["in"]),
+        ("drop from 10.0.0.0/8 e", []),
+        ("drop udp for 1", ["10m", "1h"]),
+        ("drop comment \"no o", []),
+        ("drop comment \"no\" o", ["on", "out"]),
+        ("drop \"unclosed x", []),
+        ("nonsense o", []),
+        ("drop proto ", []),
+        ("drop proto 5 o", ["on", "out"]),
+    ],
+)  # fmt: skip
+def test_what_is_offered(text: str, wanted: list[str]) -> None:
+    assert sorted(offered(text)) == sorted(wanted)
+
+
+def test_what_is_inserted_replaces_the_word() -> None:
+    for text, index, whole in [
+        ("dr", 0, "drop "),
+        ("drop tc", 0, "drop tcp"),
+        ("drop tcp/80,htt", 1, "drop tcp/80,443"),
+        ("drop icmp/echo-re", 1, "drop icmp/echo-request "),
+        ("drop icmp on d", 0, "drop icmp on docker0 "),
+        ("drop icmp on n", 0, 'drop icmp on "not" '),
+        ("drop icmp com", 0, 'drop icmp comment "'),
+    ]:
+        found = complete(text, INTERFACES)
+        start, end = found.word
+        assert end == len(text)
+        assert text[:start] + found.completions[index].insert == whole
+
+
+def test_an_interface_called_not_is_not_the_word() -> None:
+    found = complete("drop on n", INTERFACES).completions
+    assert [(one.kind, one.insert) for one in found] == [
+        ("interface", '"not" '),
+        ("value", "not "),
+    ]
+    assert Rule.parse("drop on " + found[0].insert).iface == "not"
+
+
+FILLED = {
+    "from": "10.0.0.0/8", "to": "10.0.0.0/8", "sport": "53", "dport": "53", "on": "eth0",
+    "vlan": "5", "flags": "syn/syn", "length": "100", "ttl": "5", "ethertype": "arp", "for": "10m",
+    "until": "2099-01-01T00:00:00Z", "comment": '"x"',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "first", ["", "icmp ", "icmpv6 ", "tcp ", "tcp/80 ", "udp ", "gre ", "proto 5 "]
+)
+def test_no_offered_clause_is_refused_afterwards(first: str) -> None:
+    """Every clause that is offered, taken and filled in, gives a sentence that is taken."""
+    begun = f"drop {first}"
+    clauses = [one for one in complete(begun, INTERFACES).completions if one.kind == "clause"]
+    assert len(clauses) > 10
+    for one in clauses:
+        sentence = begun + _filled(one.text)
+        _must_be_taken(sentence)
+        for two in complete(f"{sentence} ", INTERFACES).completions:
+            if two.kind == "clause":
+                _must_be_taken(f"{sentence} {_filled(two.text)}")
+
+
+def _filled(clause: str) -> str:
+    return f"{clause} {FILLED[clause]}" if clause in FILLED else clause
+
+
+def _must_be_taken(sentence: str) -> None:
+    if "v6" in sentence:
+        sentence = sentence.replace("10.0.0.0/8", "2001:db8::/32")
+    try:
+        Rule.parse(sentence)
+    except InvalidInput as error:
+        raise AssertionError(f"{sentence!r}: {error}") from error
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("drop from ", ["@bad", "@best", "not"]),
+        ("drop from @b", ["@bad", "@best"]),
+        ("drop from @bad", []),
+        ("drop tcp/22 to not @be", ["@best"]),
+        ("drop from !@ba", ["@bad"]),
+        ("drop on @b", []),
+    ],
+)
+def test_sets_stand_where_addresses_do(text: str, wanted: list[str]) -> None:
+    found = complete(text, INTERFACES, ["bad", "best"])
+    assert [one.text for one in found.completions] == wanted
+    for one in found.completions:
+        if one.kind == "set":
+            assert Rule.parse(text[: found.word[0]] + one.insert).text

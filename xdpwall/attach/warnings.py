@@ -1,0 +1,148 @@
+"""Warnings: what is allowed and yet may not do what its author thinks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.policy import Policy
+from xdpwall.values.terms import Place
+from xdpwall.views.attachments import InterfaceView
+
+STATELESS = (
+    "the firewall is stateless: under a drop policy answers to connections made from here need "
+    "accept rules of their own"
+)
+
+MOST = 20
+"""Warnings about rules in one answer; one more sentence says how many there were."""
+
+
+def rule_warnings(
+    rules: Iterable[Rule], rows: Sequence[AttachmentRow], interfaces: Collection[str]
+) -> list[str]:
+    """What to know about these rules with these attachments in place; each sentence once, and no
+    more of them than a person reads."""
+    found: dict[str, None] = {}
+    counts: dict[tuple[str | None, str | None, bool], int] = {}
+    more = 0
+    for rule in rules:
+        # What there is to warn of hangs on these alone; most rules have them in common.
+        kind = rule.iface, rule.direction, rule.vlan is None
+        count = counts.get(kind)
+        if count == 0:
+            continue
+        if count is not None and len(found) > MOST and rule.id is not None:
+            more += count  # each names its rule, so they are others than those before
+            continue
+        warnings = _about_rule(rule, rows, interfaces)
+        counts[kind] = len(warnings)
+        found.update(dict.fromkeys(warnings))
+    return _some(list(found), more)
+
+
+def _some(warnings: list[str], more: int = 0) -> list[str]:
+    """Those that a person reads, of these and `more` that are not worded."""
+    if len(warnings) <= MOST:
+        return warnings
+    more += len(warnings) - MOST
+    return [*warnings[:MOST], f"... and {more} more warnings about rules"]
+
+
+def policy_warnings(policy: Policy) -> list[str]:
+    """A drop policy forgets the answers."""
+    return [STATELESS] if "drop" in (policy.ingress, policy.egress) else []
+
+
+def hook_warnings(rows: Iterable[AttachmentRow]) -> list[str]:
+    """XDP and tc ingress at once on an interface."""
+    places: dict[str, set[Place]] = {}
+    for row in rows:
+        places.setdefault(row.iface, set()).add(row.place)
+    return [
+        f"{iface} has xdp and tc ingress attached: both judge and both count each packet"
+        for iface, there in places.items()
+        if {"xdp", "tc-ingress"} <= there
+    ]
+
+
+def bypass_warnings(interfaces: Iterable[InterfaceView]) -> list[str]:
+    """Others' programs that may end the walk before ours sees a packet."""
+    return [
+        f"{view.name}: program {other.program_id} ({other.name or 'no name'}) at {other.place} "
+        "runs before ours and may pass packets by it"
+        for view in interfaces
+        for other in view.others
+        if other.bypasses_us and view.attachments
+    ]
+
+
+def vlan_warnings(rules: Iterable[Rule], rows: Sequence[AttachmentRow]) -> list[str]:
+    """Rules with `vlan` that an XDP attachment judges; no more than a person reads."""
+    found = []
+    for rule in rules:
+        if rule.vlan is None or rule.direction == "egress":
+            continue
+        for row in rows:
+            if row.place == "xdp" and _concerns(rule, row.iface):
+                found.append(
+                    f"{_name(rule)} names vlan: XDP on {row.iface} cannot see a tag that the "
+                    f"driver stripped; tc can: xdpwall attach {row.iface} --hook tc"
+                )
+    return _some(found)
+
+
+def attach_command(iface: str, place: Place) -> str:
+    """The call that attaches, for the shell and for REST."""
+    options = {"xdp": "", "tc-ingress": " --hook tc", "tc-egress": " --hook tc --direction egress"}
+    return (
+        f"xdpwall attach {iface}{options[place]} "
+        f"(REST: PUT /api/v1/interfaces/{iface}/attachments/{place})"
+    )
+
+
+def _about_rule(
+    rule: Rule, rows: Sequence[AttachmentRow], interfaces: Collection[str]
+) -> list[str]:
+    name = _name(rule)
+    iface = rule.iface if rule.iface and not rule.iface.startswith("!") else None
+    where = [row for row in rows if _concerns(rule, row.iface)]
+    wanted: Place = "tc-egress" if rule.direction == "egress" else "xdp"
+    warnings = []
+    if iface and iface not in interfaces:
+        warnings.append(f"{name}: the interface {iface} does not exist (yet)")
+    elif not where:
+        place = f"to {iface}" if iface else "to any interface that it is about"
+        call = attach_command(iface or "IFACE", wanted)
+        warnings.append(f"{name}: nothing is attached {place}, it sees no packet until: {call}")
+    elif rule.direction and not any(row.direction == rule.direction for row in where):
+        names = ", ".join(dict.fromkeys(row.words for row in where))
+        call = attach_command(iface or where[0].iface, wanted)
+        warnings.append(
+            f"{name} is about {rule.direction}, which {names} cannot see; this does: {call}"
+        )
+    elif iface and where[0].kind == "bridge":
+        warnings += _about_bridge(name, rule, where)
+    return warnings + vlan_warnings([rule], rows)
+
+
+def _about_bridge(name: str, rule: Rule, rows: Sequence[AttachmentRow]) -> list[str]:
+    from .coverage import coverage
+
+    _, blind, _ = coverage("bridge", rows)
+    if rule.direction or not blind:
+        return []
+    return [f"{name} on the bridge {rows[0].iface} does not see: {'; '.join(blind)}"]
+
+
+def _name(rule: Rule) -> str:
+    return "the rule" if rule.id is None else f"rule {rule.id}"
+
+
+def _concerns(rule: Rule, iface: str) -> bool:
+    if rule.iface is None:
+        return True
+    if rule.iface.startswith("!"):
+        return rule.iface[1:] != iface
+    return rule.iface == iface

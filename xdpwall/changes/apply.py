@@ -1,0 +1,171 @@
+"""`apply`: from what is in force to exactly a given ruleset.
+
+New attachments come first, under the old rules, since attaching is what may be refused; then one
+switch to the new rules; then the attachments that are not wanted go.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from xdpwall.attach.interfaces import index_of, interface_names
+from xdpwall.attach.warnings import hook_warnings, policy_warnings, rule_warnings
+from xdpwall.errors import InvalidInput, XdpwallError
+from xdpwall.instance.instance import Instance
+from xdpwall.ruleset import edits
+from xdpwall.ruleset.attachment import AttachmentRow, AttachmentSpec, spec_of
+from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.ruleset.state import State, diff
+from xdpwall.sets.names import SetRow
+from xdpwall.values.author import Author
+from xdpwall.values.times import now_text
+from xdpwall.views.status import ApplyOutcome
+
+from .attachments import attach, detach
+from .generations import compiled_for
+from .set_load import commit_sets, contents_of, differing, load_new, planned_sets, sweeping
+
+
+def apply_ruleset(
+    instance: Instance, wanted: Ruleset, *, dry_run: bool, by: Author
+) -> ApplyOutcome:
+    """All or nothing, up to the attachments that leave. Called with the lock held.
+
+    Sets are loaded beside the old ones before the switch, and the old ones swept after it.
+    """
+    old = instance.state
+    rows = instance.attachments
+    contents = contents_of(wanted)
+    fresh = differing(instance, contents)
+    new = _matched(old, wanted, planned_sets(old.sets, contents))
+    had, has = ({row.name for row in state.sets} for state in (old, new))
+    change = diff(old, new)
+    coming, leaving = _places(rows, wanted.attachments)
+    lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
+    for spec in coming:
+        index_of(spec.iface)
+    if dry_run:
+        for spec in (*coming, *lost):
+            instance.attacher.check(spec, index_of(spec.iface))
+        compiled_for(instance, new)
+        revision = old.revision
+    else:
+        changing = [row for row in leaving if _changes_mode(row, coming)]
+        made: list[AttachmentRow] = []
+        try:
+            for row in changing:
+                detach(instance, row, by=by)
+            for spec in coming:
+                made.append(attach(instance, spec, by=by)[0])
+            for spec in lost:
+                attach(instance, spec, by=by)
+            with sweeping(instance):
+                loaded_rows = load_new(instance, fresh)
+                if loaded_rows:
+                    new = _matched(old, wanted, planned_sets(old.sets, contents, loaded_rows))
+                revision = commit_sets(instance, new, by=by, action="apply").revision
+        except BaseException:
+            _detach_all(instance, made, by)
+            _put_back(instance, changing, by)
+            raise
+        for row in [row for row in leaving if not _changes_mode(row, coming)]:
+            detach(instance, row, by=by)
+    staying = [row for row in instance.attachments if not dry_run or row not in leaving]
+    rules = [entry.rule for entry in new.entries if entry.rule.enabled]
+    return ApplyOutcome(
+        revision=revision,
+        dry_run=dry_run,
+        added=change.added,
+        removed=change.removed,
+        changed=change.changed,
+        moved=change.moved,
+        kept=change.kept,
+        policy_changed=change.policy_changed,
+        sets_added=sorted(has - had),
+        sets_replaced=sorted(had.intersection(fresh)),
+        sets_removed=sorted(had - has),
+        attached=[f"{spec.iface} {spec.place}" for spec in (*coming, *lost)],
+        detached=[row.words for row in leaving if not _changes_mode(row, coming)],
+        warnings=[
+            *rule_warnings(rules, _as_planned(staying, coming), interface_names()),
+            *hook_warnings(_as_planned(staying, coming)),
+            *(policy_warnings(new.policy) if change.policy_changed else []),
+        ],
+    )
+
+
+def _matched(old: State, wanted: Ruleset, sets: tuple[SetRow, ...] | None) -> State:
+    return edits.matched(old, wanted.rules, wanted.policy, now=now_text(), sets=sets)
+
+
+def _places(
+    rows: tuple[AttachmentRow, ...], wanted: tuple[AttachmentSpec, ...] | None
+) -> tuple[list[AttachmentSpec], list[AttachmentRow]]:
+    """(attachments to make, attachments to take away); absent leaves all as they are."""
+    if wanted is None:
+        return [], []
+    specs: dict[tuple[str, str], AttachmentSpec] = {}
+    for index, spec in enumerate(wanted):
+        if (spec.iface, spec.place) in specs:
+            raise InvalidInput(
+                f"attachments[{index}]: {spec.iface} {spec.place} stands twice",
+                field=f"attachments[{index}]",
+                value=spec.to_json(),
+            )
+        specs[spec.iface, spec.place] = spec
+    coming, leaving = dict(specs), []
+    for row in rows:
+        same = specs.get((row.iface, row.place))
+        if same is None or same.mode not in ("auto", row.mode):
+            leaving.append(row)
+        else:
+            del coming[row.iface, row.place]
+    return list(coming.values()), leaving
+
+
+def _lost(
+    instance: Instance, rows: tuple[AttachmentRow, ...], leaving: list[AttachmentRow]
+) -> list[AttachmentSpec]:
+    """Attachments that stay but whose program somebody took off, or whose interface is new. One
+    whose interface has gone stays recorded, for when it is back."""
+    names = interface_names()
+    lost = []
+    for row in rows:
+        if row in leaving or row.iface not in names:
+            continue
+        found = instance.attacher.find(names[row.iface], row.place)
+        if found is None or not found.ours:
+            lost.append(spec_of(row))
+    return lost
+
+
+def _changes_mode(row: AttachmentRow, coming: list[AttachmentSpec]) -> bool:
+    """XDP cannot go from one mode to the other in one step: such a row leaves first."""
+    return any((spec.iface, spec.place) == (row.iface, row.place) for spec in coming)
+
+
+def _detach_all(instance: Instance, rows: list[AttachmentRow], by: Author) -> None:
+    for row in rows:
+        with suppress(XdpwallError):
+            detach(instance, row, by=by)
+
+
+def _put_back(instance: Instance, rows: list[AttachmentRow], by: Author) -> None:
+    """What made way for another mode returns in the mode that it had: no interface stays open."""
+    for row in rows:
+        with suppress(XdpwallError):
+            spec = AttachmentSpec(row.iface, row.hook, row.direction, row.mode or "auto")
+            back, _ = attach(instance, spec, by=by)
+            instance.store.put_attachment(replace(back, wanted=row.wanted))
+
+
+def _as_planned(staying: list[AttachmentRow], coming: list[AttachmentSpec]) -> list[AttachmentRow]:
+    """The rows as they are after the change, for its warnings."""
+    there = {(row.iface, row.place) for row in staying}
+    planned = [
+        AttachmentRow(spec.iface, spec.place, 0, spec.mode, -1, "")
+        for spec in coming
+        if (spec.iface, spec.place) not in there
+    ]
+    return [*staying, *planned]

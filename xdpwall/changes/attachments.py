@@ -1,0 +1,166 @@
+"""Attach and detach: the program on an interface, the row on disk, the number in the tables.
+
+An attachment is recorded as being made before it is, and as leaving before it goes, so that a
+crash between the two is seen and ended by recovery.py. Called with the instance's lock held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from xdpwall.attach.interfaces import index_of, interface_names, link_kind
+from xdpwall.attach.orphans import unrecorded_pins
+from xdpwall.errors import Full, XdpwallError
+from xdpwall.instance.instance import Instance
+from xdpwall.limits import ATTACHMENTS
+from xdpwall.ruleset.attachment import AttachmentRow, AttachmentSpec, spec_of
+from xdpwall.values.author import Author
+from xdpwall.values.terms import Direction, Hook
+from xdpwall.values.times import now_text
+
+from .bringup import loaded
+from .crashpoints import crash_point
+from .generations import regenerate
+from .programs import loader
+
+
+def attach(
+    instance: Instance, spec: AttachmentSpec, *, replace_other: bool = False, by: Author
+) -> tuple[AttachmentRow, bool]:
+    """The attachment's row, and whether anything changed. Raises what attach.py raises."""
+    index = index_of(spec.iface)
+    for row in instance.attachments:
+        if (row.iface, row.place) == (spec.iface, spec.place):
+            return _attach_again(instance, spec, row, index, replace_other, by)
+    dataplane = loaded(instance)
+    row = AttachmentRow(
+        iface=spec.iface,
+        place=spec.place,
+        index=index,
+        wanted=spec.mode if spec.hook == "xdp" else None,
+        number=_free_number(instance.attachments),
+        since=now_text(),
+        kind=link_kind(index),
+        intent="attaching",
+    )
+    instance.store.put_attachment(row)
+    crash_point("attach-recorded")
+    try:
+        dataplane.settle()
+        dataplane.zero_totals(row.number)
+        regenerate(instance, dataplane)
+        crash_point("attach-loaded")
+        load = loader(dataplane, row)
+        done = instance.attacher.attach(spec, index, load, replace=replace_other)
+        if not done.changed:
+            # Of ours, but of no row of this name (the interface was renamed, or the state folder
+            # lost): it has another number.
+            done = instance.attacher.swap(spec, index, done.mode, load)
+            _forget_former_names(instance, row, by)
+    except BaseException:
+        with suppress(XdpwallError):
+            instance.store.delete_attachment(row)
+        raise
+    crash_point("attach-attached")
+    return finish(instance, replace(row, mode=done.mode), by), True
+
+
+def _forget_former_names(instance: Instance, row: AttachmentRow, by: Author) -> None:
+    """The rows of a renamed interface: their program is this row's now."""
+    for other in instance.attachments:
+        if (other.index, other.place) == (row.index, row.place) and other.iface != row.iface:
+            words = f"{other.words} is {row.words} now"
+            instance.store.delete_attachment(other, by=by, action=words, now=now_text())
+
+
+def _attach_again(
+    instance: Instance,
+    spec: AttachmentSpec,
+    row: AttachmentRow,
+    index: int,
+    replace_other: bool,
+    by: Author,
+) -> tuple[AttachmentRow, bool]:
+    """One that is known: nothing to do, or it was lost (reboot, interface made anew, displaced)."""
+    dataplane = loaded(instance)
+    done = instance.attacher.attach(spec, index, loader(dataplane, row), replace=replace_other)
+    if index != row.index and not _shared(instance, row):
+        with suppress(XdpwallError):
+            instance.attacher.detach(spec, row.index)
+    wanted = spec.mode if spec.hook == "xdp" else None
+    now = replace(row, index=index, mode=done.mode, wanted=wanted, kind=link_kind(index))
+    if done.changed:
+        return finish(instance, replace(now, since=now_text()), by), True
+    if now != row:
+        instance.store.put_attachment(now)
+    return now, False
+
+
+def detach(instance: Instance, row: AttachmentRow, *, by: Author) -> None:
+    """Take the program and the row away; another owner's program stays."""
+    with suppress(Full):
+        instance.store.put_attachment(replace(row, intent="leaving"))
+    crash_point("detach-recorded")
+    if not _shared(instance, row):
+        instance.attacher.detach(spec_of(row), row.index)
+    crash_point("detach-detached")
+    instance.store.delete_attachment(row, by=by, action=f"detach {row.words}", now=now_text())
+
+
+def _shared(instance: Instance, row: AttachmentRow) -> bool:
+    """Whether the index, of an interface that has gone, is another attachment's by now."""
+    return any(
+        (other.index, other.place) == (row.index, row.place) and other.iface != row.iface
+        for other in instance.attachments
+    )
+
+
+def chosen(
+    rows: Iterable[AttachmentRow],
+    iface: str | None,
+    hook: Hook | None,
+    direction: Direction | None,
+) -> list[AttachmentRow]:
+    """The attachments that a detach is about; None is any."""
+    return [
+        row
+        for row in rows
+        if iface in (None, row.iface)
+        and hook in (None, row.hook)
+        and direction in (None, row.direction)
+    ]
+
+
+def detach_unknown(
+    instance: Instance, iface: str | None, hook: Hook | None, direction: Direction | None
+) -> list[str]:
+    """Programs of ours that no row knows: take them away too."""
+    names = {index: name for name, index in interface_names().items()}
+    gone = []
+    for index, place in unrecorded_pins(instance.attacher, instance.attachments):
+        spec = AttachmentSpec.at(names.get(index, f"index{index}"), place)
+        wanted = hook in (None, spec.hook) and direction in (None, spec.direction)
+        if iface in (None, spec.iface) and wanted and instance.attacher.detach(spec, index):
+            gone.append(f"{spec.iface} {place}")
+    return gone
+
+
+def _free_number(rows: Iterable[AttachmentRow]) -> int:
+    used = {row.number for row in rows}
+    for number in range(ATTACHMENTS):
+        if number not in used:
+            return number
+    raise Full(
+        f"all {ATTACHMENTS} attachments are in use",
+        code="too-many-attachments",
+        hint="detach one that is not needed: xdpwall status",
+    )
+
+
+def finish(instance: Instance, row: AttachmentRow, by: Author) -> AttachmentRow:
+    """The row of an attachment that is in place."""
+    done = replace(row, intent="attached")
+    instance.store.put_attachment(done, by=by, action=f"attach {row.words}", now=now_text())
+    return done

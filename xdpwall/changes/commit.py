@@ -1,0 +1,107 @@
+"""A change of the ruleset in its fixed order: compile, record, write, switch, commit.
+
+Called with the instance's lock held. Whatever fails, kernel and disk are left with the ruleset
+that was in force before.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from xdpwall.errors import Failed, XdpwallError
+from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.state import State, new_slots
+from xdpwall.values.author import Author
+from xdpwall.values.times import now_text
+
+from .bringup import loaded
+from .crashpoints import crash_point
+from .generations import compiled_for, next_generation
+from .programs import reload_programs
+
+if TYPE_CHECKING:
+    from xdpwall.dataplane.dataplane import Dataplane
+
+
+FEW = 64
+"""Rules that come or go in a change that is recorded before it is compiled, as in delta.py."""
+
+
+def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
+    """Put `new` into force; gives the state that is in force then (the old when nothing differs).
+
+    `action` is for the audit trail. Raises Full when it does not fit, Failed when it broke.
+    """
+    old = instance.state
+    if new.same_as(old):
+        return old
+    began = time.monotonic()
+    # First the maps: to make them gives the sets' classes other numbers.
+    dataplane = loaded(instance)
+    # A few rules nearly always fit, and compiling them takes as long as the disk does.
+    early = _few(new, old)
+    try:
+        if early:
+            _record(instance, old, new, by, action, wait=False)
+        compiled = next_generation(instance, dataplane, old, new)
+        if slots := new_slots(old, new):
+            # Whoever used such a slot left in an earlier change; no packet may count there any
+            # more.
+            dataplane.settle()
+            dataplane.zero_slot(slots)
+        if not early:
+            _record(instance, old, new, by, action, wait=True)
+    except BaseException:
+        dataplane.forget()
+        if early:
+            with suppress(XdpwallError):
+                instance.store.drop_pending()
+        raise
+    crash_point("after-record")
+    try:
+        dataplane.write(compiled, lambda: reload_programs(instance, dataplane))
+        instance.store.synced()
+        crash_point("after-write")
+        dataplane.switch(new.revision)
+        crash_point("after-switch")
+        took = time.monotonic() - began
+        fill = compiled.need.to_json()
+        instance.store.commit(new.revision, dataplane.read_counters, took=took, fill=fill)
+    except BaseException as error:
+        dataplane.forget()
+        _undo(instance, dataplane, old, new.revision, error)
+        raise
+    crash_point("after-commit")
+    return instance.state
+
+
+def _few(new: State, old: State) -> bool:
+    step = new.step
+    return step is not None and step.since is old.entries and len(step.gone + step.come) <= FEW
+
+
+def _record(
+    instance: Instance, old: State, new: State, by: Author, action: str, *, wait: bool
+) -> None:
+    instance.store.record(old, new, by=by, action=action, now=now_text(), wait=wait)
+
+
+def _undo(
+    instance: Instance, dataplane: Dataplane, old: State, revision: int, error: BaseException
+) -> None:
+    """Back to `old` in the kernel and on disk; what cannot be undone is said on the error."""
+    try:
+        if dataplane.control.revision == revision:
+            compiled = compiled_for(instance, old, least=dataplane.sets.sizes.positions)
+            dataplane.commit(compiled, old.revision, lambda: reload_programs(instance, dataplane))
+    except XdpwallError as second:
+        raise Failed(
+            f"revision {revision} is in force in the kernel but could not be recorded: {error}",
+            hint="the next command records it; make room on the disk if it is full",
+            detail=str(second),
+        ) from error
+    # On a full disk even this may fail; the next writer drops it, since the kernel says so.
+    with suppress(XdpwallError):
+        instance.store.drop_pending()

@@ -1,0 +1,97 @@
+"""Compile a ruleset into the generation that is to be written."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from xdpwall.errors import Full
+from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.index import RuleEntry
+from xdpwall.ruleset.state import State, Step
+
+from .programs import reload_programs
+
+if TYPE_CHECKING:
+    from xdpwall.compiler.columns import CompilerRule
+    from xdpwall.compiler.generation import AttachmentNumber, Compiled, SetWorld
+    from xdpwall.dataplane.dataplane import Dataplane
+    from xdpwall.ruleset.policy import Policy
+
+
+def next_generation(instance: Instance, dataplane: Dataplane, old: State, new: State) -> Compiled:
+    """The tables of a ruleset that is to follow the one in force: that one's, changed in place,
+    when little differs; else compiled whole."""
+    from xdpwall.compiler.compile import check_memory
+    from xdpwall.compiler.delta import apply, edits
+
+    basis, now = _basis(instance, new), dataplane.in_force
+    if now is not None and now.basis == basis and new.step and new.step.since is now.source:
+        try:
+            few = edits(*_kernel_step(new.step, old), _entries)
+            if few is not None and all(apply(now, edit) for edit in few):
+                check_memory(now)
+                now.source = new.entries
+                return now
+        except Full:
+            pass
+        except BaseException:
+            dataplane.forget()
+            raise
+        # Of two edits the first may have been made.
+        dataplane.forget()
+    return _compile(new, basis, least=dataplane.sets.sizes.positions)
+
+
+def _kernel_step(step: Step, old: State) -> tuple[int, list[RuleEntry], list[RuleEntry]]:
+    """The step among the enabled rules, which are those that the kernel has."""
+    at = step.at
+    if at < len(old.entries):
+        at -= bisect_left(old.index.disabled, old.entries[at].rank)
+    else:
+        at -= len(old.index.disabled)
+    gone, come = ([e for e in entries if e.rule.enabled] for entries in (step.gone, step.come))
+    return at, gone, come
+
+
+def compiled_for(instance: Instance, state: State, *, least: int = 0) -> Compiled:
+    """The tables of a ruleset, for the attachments and the sets' classes as they are now; of at
+    least so many positions."""
+    return _compile(state, _basis(instance, state), least=least)
+
+
+def _basis(instance: Instance, state: State) -> tuple[Policy, list[AttachmentNumber], SetWorld]:
+    from xdpwall.compiler.generation import AttachmentNumber
+
+    places = [
+        AttachmentNumber(row.number, row.iface, row.place == "tc-egress")
+        for row in instance.attachments
+    ]
+    return state.policy, places, instance.sets.world(state)
+
+
+def _compile(
+    state: State, basis: tuple[Policy, list[AttachmentNumber], SetWorld], *, least: int = 0
+) -> Compiled:
+    from xdpwall.compiler.compile import compile_ruleset
+
+    enabled = [entry for entry in state.entries if entry.rule.enabled]
+    compiled = compile_ruleset(_entries(enabled), *basis, least=least)
+    compiled.basis, compiled.source = basis, state.entries
+    return compiled
+
+
+def _entries(enabled: Sequence[RuleEntry]) -> list[CompilerRule]:
+    from xdpwall.compiler.compile import entries_of
+
+    rules = [(entry.rule, entry.slot) for entry in enabled]
+    return entries_of(rules, now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+
+
+def regenerate(instance: Instance, dataplane: Dataplane) -> None:
+    """Load the committed ruleset again, for the attachments as they are now."""
+    state = instance.state
+    compiled = compiled_for(instance, state, least=dataplane.sets.sizes.positions)
+    dataplane.commit(compiled, state.revision, lambda: reload_programs(instance, dataplane))

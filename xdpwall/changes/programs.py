@@ -1,0 +1,83 @@
+"""Load the programs of attachments anew, on the maps and with the features in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.attachment import AttachmentRow, spec_of
+
+if TYPE_CHECKING:
+    from xdpwall.dataplane.dataplane import Dataplane
+    from xdpwall.kernel.bpf.programs import Program
+
+
+def tidy(instance: Instance) -> None:
+    """After changes, when there is time: bring the copy left behind up to date, and give the
+    attachments programs that do no more than the ruleset needs."""
+    dataplane = instance.dataplane()
+    if dataplane is not None:
+        dataplane.prime()
+        narrow(instance, dataplane)
+
+
+def narrow(instance: Instance, dataplane: Dataplane) -> None:
+    """Programs that do no more than the ruleset in force needs."""
+    from xdpwall.compiler.delta import used
+
+    force = dataplane.in_force
+    if force is not None and force.shrunk:
+        force.features, force.shrunk = used(force), False
+    dataplane.narrow(lambda: reload_programs(instance, dataplane))
+
+
+def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
+    """Give every attachment a program on the current maps, without a moment unfiltered.
+
+    A program on outgrown maps must be gone before the next switch: the control word is common to
+    all map sets, and the outgrown one's other copy is stale.
+    """
+    attacher = instance.attacher
+    for row in instance.attachments:
+        found = attacher.find(row.index, row.place)
+        if found is None or not found.ours:
+            continue
+        with attacher.pins.open(found.program_id) or nullcontext() as program:
+            if program is not None and not _outdated(instance, dataplane, program):
+                continue
+        attacher.swap(spec_of(row), row.index, found.mode, loader(dataplane, row))
+    _reload_unknown(instance, dataplane)
+
+
+def _outdated(instance: Instance, dataplane: Dataplane, program: Program) -> bool:
+    if dataplane.steers(program):
+        return not dataplane.is_current(program)
+    # It judges by maps that were unpinned, which the present ones may not replace before they hold
+    # the ruleset.
+    return dataplane.control.revision == instance.state.revision
+
+
+def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
+    """Likewise programs of ours that no row tells of (the state folder was lost): they judge by the
+    same tables."""
+    attacher = instance.attacher
+    known = {(row.index, row.place) for row in instance.attachments}
+    for index, place in attacher.pins.entries():
+        if (index, place) in known:
+            continue
+        found = attacher.find(index, place)
+        if found is None or not found.ours:
+            continue
+        with attacher.pins.open(found.program_id) or nullcontext() as program:
+            if program is None or not _outdated(instance, dataplane, program):
+                continue
+            number = dataplane.constant(program, "number")
+        row = AttachmentRow(f"index{index}", place, index, None, number or 0, "")
+        attacher.swap(spec_of(row), index, found.mode, loader(dataplane, row))
+
+
+def loader(dataplane: Dataplane, row: AttachmentRow) -> Callable[[bool], Program]:
+    """What attach.py calls for a program: `load(frags)`."""
+    return lambda frags: dataplane.load_program(row.place, row.number, frags=frags)

@@ -1,0 +1,123 @@
+"""After a crash or a reboot: make disk and kernel agree. Called with the instance's lock held.
+
+While the maps are alive the kernel's revision wins: a pending change that reached it is marked
+committed, one that did not is dropped. When they are gone, the last committed ruleset counts.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xdpwall.dataplane.pinned_counters import OTHER_VERSION
+from xdpwall.errors import Failed, XdpwallError
+from xdpwall.instance.instance import Instance
+from xdpwall.kernel.bpf import bpffs
+from xdpwall.ruleset.attachment import spec_of
+from xdpwall.values.author import Author
+from xdpwall.values.times import now_text
+
+from .attachments import finish
+from .bringup import refill
+from .generations import regenerate
+from .programs import reload_programs
+
+if TYPE_CHECKING:
+    from xdpwall.dataplane.dataplane import Dataplane
+
+
+RECOVERY = Author("recovery", "recovery")
+
+
+def recover(instance: Instance) -> None:
+    """End what a dead process left; costs two small reads when there is nothing to do."""
+    numbers = bpffs.numbered(instance.settings.bpffs, "maps-")
+    # A growth of the maps that was cut short leaves two sets of them.
+    outgrown = len(numbers) > 1
+    if outgrown or not instance.holds_newest(numbers):
+        # What this process has open may not be what is pinned by now.
+        instance.drop_dataplane()
+    dataplane = instance.dataplane()
+    snapshot = instance.store.read()
+    if dataplane is None:
+        if snapshot.pending:
+            instance.store.drop_pending()
+        _end_attachments(instance)
+        return
+    if outgrown:
+        reload_programs(instance, dataplane)
+        dataplane.retire()
+    control = dataplane.control
+    if snapshot.pending:
+        # Whoever died may have switched since this process last waited for a grace period.
+        dataplane.unsettle()
+        if control.revision == snapshot.pending.revision:
+            instance.store.commit(control.revision, dataplane.read_counters)
+        else:
+            instance.store.drop_pending()
+    if control.revision != instance.state.revision:
+        # Fresh maps of a restore that died, or a state folder from elsewhere: the disk's rules.
+        dataplane.set_switch(snapshot.on)
+        refill(instance, dataplane)
+    elif control.on != snapshot.on:
+        _follow_switch(instance, control.on)
+    if snapshot.unfinished:
+        _end_attachments(instance)
+        regenerate(instance, dataplane)
+    _end_sets(instance, dataplane)
+
+
+def leave_other_version(instance: Instance) -> None:
+    """Give up maps that another version of xdpwall laid out. The programs of that version keep them,
+    and judge packets by them, until restore has given their places others."""
+    try:
+        instance.dataplane()
+    except Failed as error:
+        if error.code != OTHER_VERSION:
+            raise
+        # Without it they count as a start that did not finish, which create() clears away.
+        bpffs.unlink(instance.settings.bpffs / "maps" / "control")
+
+
+def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
+    """Loads that did not end are swept, entries that were recorded get into the kernel."""
+    store, named = instance.store.sets, {row.number for row in instance.state.sets}
+    if not named.issuperset(store.held()):
+        from .set_kernel import sweep_unnamed
+
+        sweep_unnamed(instance, dataplane)
+    if store.unapplied():
+        from .set_entries import finish_entries
+
+        finish_entries(instance, dataplane)
+    if any(held.timed for held in store.held().values()):
+        ends = store.next_expiry()
+        if ends is not None and ends <= time.time():
+            from .set_entries import expire
+
+            # Packets see these entries no more: they can wait, if this fails, a change need not.
+            with suppress(XdpwallError):
+                expire(instance, dataplane)
+
+
+def _follow_switch(instance: Instance, on: bool) -> None:
+    action = f"found switched {'on' if on else 'off'}"
+    instance.store.set_switch(on, by=RECOVERY, action=action, now=now_text())
+
+
+def _end_attachments(instance: Instance) -> None:
+    """Attachments that were being made exist or not; those being taken away go."""
+    for row in instance.attachments:
+        if row.intent == "attaching":
+            found = instance.attacher.find(row.index, row.place)
+            if found is not None and found.ours:
+                finish(instance, replace(row, mode=found.mode), RECOVERY)
+            else:
+                instance.store.delete_attachment(row)
+        elif row.intent == "leaving":
+            instance.attacher.detach(spec_of(row), row.index)
+            instance.store.delete_attachment(
+                row, by=RECOVERY, action=f"detach {row.words}", now=now_text()
+            )

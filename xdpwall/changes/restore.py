@@ -1,0 +1,41 @@
+"""`xdpwall restore`: what a reboot, or an interface made anew, took away comes back."""
+
+from __future__ import annotations
+
+from xdpwall.attach.orphans import describe_orphan, orphans
+from xdpwall.errors import XdpwallError
+from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.attachment import spec_of
+from xdpwall.values.author import Author
+from xdpwall.views.status import RestoreOutcome
+
+from .attachments import attach
+from .bringup import loaded
+from .programs import reload_programs
+
+
+def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
+    """Load the committed ruleset and attach what was attached; goes on past one that fails."""
+    # Programs of a version that is gone may judge by what was unpinned.
+    reload_programs(instance, loaded(instance))
+    outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": []}
+    lost = orphans(instance.attacher, instance.attachments)
+    for row in instance.attachments:
+        if row in lost:
+            # Beside an orphan a second filter would judge each packet twice, by two rulesets.
+            outcome["failed"].append(describe_orphan(row))
+            continue
+        try:
+            _, changed = attach(instance, spec_of(row), by=by)
+        except XdpwallError as error:
+            outcome["failed"].append(f"{row.words}: {error.message}")
+        else:
+            outcome["attached" if changed else "already"].append(row.words)
+    instance.attacher.prune()
+    state, on = instance.state, instance.store.read().on
+    return RestoreOutcome(
+        revision=state.revision,
+        rules=len(state.entries),
+        warnings=[] if on else ["the firewall is switched off: everything passes (xdpwall on)"],
+        **outcome,
+    )

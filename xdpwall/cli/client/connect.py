@@ -1,0 +1,102 @@
+"""With the service or without: whom a command talks to.
+
+The socket answers for this state folder and this network namespace: through the service. It
+answers for another: refused. Nobody answers: the instance is opened in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from xdpwall.cli.options import invocation
+from xdpwall.errors import Conflict
+from xdpwall.instance.namespace import instance_digest, netns_inode
+
+from .http import Transport
+
+if TYPE_CHECKING:
+    from xdpwall.firewall.facade import Facade
+    from xdpwall.settings import Settings
+
+
+@contextmanager
+def firewall() -> Iterator[Facade]:
+    """The firewall that this invocation is about, closed at the end."""
+    settings = invocation.get().settings()
+    transport = service(settings)
+    if transport is not None:
+        from .remote import RemoteFirewall
+
+        yield RemoteFirewall(transport)
+        return
+    from xdpwall.firewall.firewall import Firewall
+
+    with Firewall.open(settings) as local:
+        yield local
+
+
+@contextmanager
+def listing(*, again: bool) -> Iterator[Callable[[], dict[str, Any]]]:
+    """What gives `views.RuleList` as JSON, without models where they are not needed: to import them
+    takes longer than to list a few rules. `again`: it will be called more than once."""
+    settings = invocation.get().settings()
+    transport = service(settings)
+    if transport is not None:
+        yield lambda: _listed(transport)
+        return
+    if not again:
+        from xdpwall.firewall.rule_list_fast import list_rules
+
+        if (found := list_rules(settings)) is not None:
+            yield lambda: found
+            return
+    from xdpwall.firewall.firewall import Firewall
+
+    with Firewall.open(settings) as local:
+        yield lambda: local.rules().to_json()
+
+
+def _listed(transport: Transport) -> dict[str, Any]:
+    from xdpwall.firewall.rule_list_shape import is_list
+
+    body = transport.call("GET", "/rules").body
+    if is_list(body):
+        return cast(dict[str, Any], body)
+    from .remote import rules_of
+
+    return rules_of(body).to_json()
+
+
+def service(settings: Settings) -> Transport | None:
+    """The service of this instance; None when nobody listens; Conflict when it is another's."""
+    transport = Transport(settings.socket)
+    health = transport.probe()
+    if health is None:
+        return None
+    _check_same(settings, health)
+    return transport
+
+
+def _check_same(settings: Settings, health: Any) -> None:
+    here = netns_inode()
+    told = health if isinstance(health, dict) else {}
+    there, digest = told.get("netns"), told.get("state_dir_id")
+    if there == here and digest == instance_digest(settings.state_dir, here):
+        return
+    if isinstance(there, int) and there != here:
+        raise Conflict(
+            f"the service at {settings.socket} works in another network namespace "
+            f"({there}; this one is {here})",
+            code="other-namespace",
+            hint="run the command in the service's namespace (nsenter --net=...), or give an "
+            "instance of its own: --state-dir, --bpffs and --socket",
+        )
+    raise Conflict(
+        f"the service at {settings.socket} keeps another state folder than {settings.state_dir}",
+        code="other-instance",
+        field="state_dir",
+        value=str(settings.state_dir),
+        hint="give the service's --state-dir, or another --socket",
+    )

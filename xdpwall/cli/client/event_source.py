@@ -1,0 +1,128 @@
+"""Where a command gets events from: the service that runs, else the ring buffer itself."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from xdpwall.cli.options import invocation
+from xdpwall.errors import Failed, ServiceUnreachable
+from xdpwall.views.events import PacketEvent
+
+from .connect import service
+from .http import Transport
+
+if TYPE_CHECKING:
+    from xdpwall.firewall.facade import EventSource
+    from xdpwall.views.events import EventsView
+
+
+class Source(Protocol):
+    """Events from now on. `missed` counts those that came too fast to be handed on."""
+
+    missed: int
+
+    def read(self, timeout: float) -> list[PacketEvent]:
+        """Events, oldest first; [] when none came within `timeout` seconds."""
+        ...
+
+    def about(self) -> EventsView:
+        """Settings and counts now."""
+        ...
+
+
+@contextmanager
+def event_source() -> Iterator[Source]:
+    """This invocation's instance. Conflict "events-taken" when somebody else reads the ring."""
+    settings = invocation.get().settings()
+    transport = service(settings)
+    if transport is not None:
+        with contextlib.closing(_Streamed(transport)) as streamed:
+            yield streamed
+        return
+    from xdpwall.firewall.firewall import Firewall
+
+    with (
+        Firewall.open(settings) as local,
+        contextlib.closing(local.event_reader("xdpwall events")) as reader,
+    ):
+        yield _Direct(reader, local.events)
+
+
+class _Direct:
+    def __init__(self, reader: EventSource, about: AskAbout) -> None:
+        self._reader = reader
+        self.about = about
+        self.missed = 0
+
+    def read(self, timeout: float) -> list[PacketEvent]:
+        return self._reader.decode(self._reader.read(timeout))
+
+
+class AskAbout(Protocol):
+    """Facade.events."""
+
+    def __call__(self) -> EventsView: ...
+
+
+class _Streamed:
+    """`packets` out of GET /events?only=packets."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.missed = 0
+        self._connection, self._rest = transport.open("/events?only=packets")
+
+    def about(self) -> EventsView:
+        from .remote import RemoteFirewall
+
+        return RemoteFirewall(self._transport).events()
+
+    def read(self, timeout: float) -> list[PacketEvent]:
+        found: list[PacketEvent] = []
+        if b"\n\n" not in self._rest:
+            self._connection.settimeout(max(timeout, 0.001))
+            try:
+                data = self._connection.recv(1 << 18)
+            except TimeoutError:
+                return []
+            except OSError as error:
+                raise _ended() from error
+            if not data:
+                raise _ended()
+            self._rest += data
+        *events, self._rest = self._rest.split(b"\n\n")
+        for event in events:
+            found += self._take(event.decode())
+        return found
+
+    def _take(self, event: str) -> list[PacketEvent]:
+        lines = dict(line.partition(": ")[::2] for line in event.split("\n"))
+        if lines.get("event") == "end":
+            raise _ended(json.loads(lines["data"]).get("detail"))
+        if lines.get("event") != "packets":
+            return []
+        try:
+            body = json.loads(lines["data"])
+            self.missed += int(body.get("missed", 0))
+            return [PacketEvent.model_construct(**one) for one in body["events"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise Failed(
+                "the service sent events that cannot be read", detail=str(error)
+            ) from error
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+        self._connection.close()
+
+
+def _ended(detail: str | None = None) -> ServiceUnreachable:
+    return ServiceUnreachable(
+        detail or "the service ended the stream of events",
+        hint="filtering goes on; run the command again",
+    )

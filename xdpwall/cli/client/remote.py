@@ -1,0 +1,302 @@
+"""The firewall behind the service's socket: what Firewall does in this process, done there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import BaseModel, ValidationError
+
+from xdpwall.errors import Failed
+from xdpwall.ruleset.policy import Policy
+from xdpwall.values.author import Author
+from xdpwall.values.terms import Direction, Hook, WantedMode
+from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
+from xdpwall.views.events import EventsOutcome, EventsView
+from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome, RuleView
+from xdpwall.views.sets import (
+    SetChange,
+    SetEntries,
+    SetList,
+    SetOutcome,
+    SetShown,
+    SetTest,
+    SetView,
+)
+from xdpwall.views.status import (
+    ApplyOutcome,
+    Health,
+    PolicyOutcome,
+    RestoreOutcome,
+    Stats,
+    Status,
+    SwitchOutcome,
+)
+
+from .http import Answer, Transport
+
+if TYPE_CHECKING:
+    from xdpwall.rule.rule import Rule
+    from xdpwall.ruleset.ruleset import Ruleset
+    from xdpwall.sets.entries import Entries
+
+V = TypeVar("V", bound=BaseModel)
+ANYBODY = Author()
+
+
+class RemoteFirewall:
+    """Keeps facade.Facade. The service notes the peer's uid; of `by` only the message goes over."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    # -- reading ---------------------------------------------------------------------------------
+    def status(self) -> Status:
+        return self._get(Status, "/status")
+
+    def interfaces(self) -> InterfaceList:
+        return self._get(InterfaceList, "/interfaces")
+
+    def rules(self) -> RuleList:
+        return self._get(RuleList, "/rules")
+
+    def rule(self, rule_id: str) -> RuleView:
+        return self._get(RuleView, _rule(rule_id))
+
+    def policy(self) -> Policy:
+        return self._get(Policy, "/policy")
+
+    def stats(self) -> Stats:
+        return self._get(Stats, "/stats")
+
+    def events(self) -> EventsView:
+        return self._get(EventsView, "/events/settings")
+
+    def set_events(self, changes: Mapping[str, Any], *, by: Author = ANYBODY) -> EventsOutcome:
+        return _read(EventsOutcome, self._change("PUT", "/events/settings", dict(changes), by).body)
+
+    def health(self) -> Health:
+        return self._get(Health, "/healthz")
+
+    def ruleset(self, *, sets: bool = False) -> tuple[int, Ruleset]:
+        from xdpwall.ruleset.ruleset import Ruleset
+
+        query = {"sets": "true"} if sets else {}
+        answer = self._transport.call("GET", "/ruleset", query=query)
+        if answer.revision is None:
+            raise _unreadable("/ruleset has no revision")
+        return answer.revision, Ruleset.parse(answer.body)
+
+    # -- rules -----------------------------------------------------------------------------------
+    def add_rules(
+        self, rules: Sequence[Rule], *, at: int | None = None, by: Author = ANYBODY
+    ) -> RuleOutcome:
+        bodies = [rule.to_json() for rule in rules]
+        if at is not None:
+            bodies[0]["position"] = at
+        if len(bodies) == 1:
+            return _one(self._change("POST", "/rules", bodies[0], by))
+        return _read(RuleOutcome, self._change("POST", "/rules", bodies, by).body)
+
+    def set_rule(
+        self, rule_id: str, changes: Mapping[str, Any], *, by: Author = ANYBODY
+    ) -> RuleOutcome:
+        return _one(self._change("PATCH", _rule(rule_id), dict(changes), by))
+
+    def replace_rule(self, rule_id: str, rule: Rule, *, by: Author = ANYBODY) -> RuleOutcome:
+        return _one(self._change("PUT", _rule(rule_id), rule.to_json(), by))
+
+    def delete_rules(self, rule_ids: Sequence[str], *, by: Author = ANYBODY) -> DeleteOutcome:
+        if len(rule_ids) == 1:
+            answer = self._change("DELETE", _rule(rule_ids[0]), None, by)
+        else:
+            answer = self._change("POST", "/rules/delete", {"ids": list(rule_ids)}, by)
+        return _read(DeleteOutcome, answer.body)
+
+    def flush(self, *, by: Author = ANYBODY) -> DeleteOutcome:
+        return _read(DeleteOutcome, self._change("POST", "/rules/flush", None, by).body)
+
+    def move_rule(self, rule_id: str, position: int, *, by: Author = ANYBODY) -> RuleOutcome:
+        body = {"position": position}
+        return _one(self._change("POST", f"{_rule(rule_id)}/move", body, by))
+
+    def enable_rules(
+        self, rule_ids: Sequence[str], enabled: bool, *, by: Author = ANYBODY
+    ) -> RuleOutcome:
+        path = f"/rules/{'enable' if enabled else 'disable'}"
+        answer = self._change("POST", path, {"ids": list(rule_ids)}, by)
+        return _read(RuleOutcome, answer.body)
+
+    def reset_counters(
+        self, rule_ids: Sequence[str] | None = None, *, by: Author = ANYBODY
+    ) -> RuleOutcome:
+        if rule_ids is not None and len(rule_ids) == 1:
+            return _one(self._change("POST", f"{_rule(rule_ids[0])}/reset-counters", None, by))
+        body = None if rule_ids is None else {"ids": list(rule_ids)}
+        answer = self._change("POST", "/rules/reset-counters", body, by)
+        return _read(RuleOutcome, answer.body)
+
+    # -- sets ------------------------------------------------------------------------------------
+    def sets(self) -> SetList:
+        return self._get(SetList, "/sets")
+
+    def set(self, name: str) -> SetView:
+        return self._shown(name, 0, 0).set
+
+    def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> SetEntries:
+        shown = self._shown(name, start, limit)
+        return SetEntries(name=name, total=shown.set.entries, start=start, entries=shown.entries)
+
+    def create_set(self, name: str, *, by: Author = ANYBODY) -> SetOutcome:
+        answer = self._change("POST", "/sets", {"name": name}, by)
+        return _read(SetOutcome, answer.body)
+
+    def replace_set(
+        self,
+        name: str,
+        entries: Entries,
+        *,
+        timeouts: Mapping[str, str] | None = None,
+        by: Author = ANYBODY,
+    ) -> SetOutcome:
+        from xdpwall.sets.content import SetContent
+
+        body = SetContent(entries, timeouts or {}).to_json()
+        answer = self._change("PUT", _set(name), body, by)
+        return _read(SetOutcome, answer.body)
+
+    def change_set(
+        self,
+        name: str,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        expires: str | None = None,
+        by: Author = ANYBODY,
+    ) -> SetChange:
+        body: dict[str, Any] = {"add": list(add), "remove": list(remove)}
+        if expires is not None:
+            body["expires"] = expires
+        answer = self._change("POST", f"{_set(name)}/entries", body, by)
+        return _read(SetChange, answer.body)
+
+    def delete_set(self, name: str, *, by: Author = ANYBODY) -> DeleteOutcome:
+        return _read(DeleteOutcome, self._change("DELETE", _set(name), None, by).body)
+
+    def test_set(self, name: str, address: str) -> SetTest:
+        answer = self._transport.call("GET", f"{_set(name)}/test", query={"address": address})
+        return _read(SetTest, answer.body)
+
+    def _shown(self, name: str, start: int, limit: int) -> SetShown:
+        query = {"start": str(start), "limit": str(limit)}
+        answer = self._transport.call("GET", _set(name), query=query)
+        return _read(SetShown, answer.body)
+
+    # -- everything else -------------------------------------------------------------------------
+    def set_policy(self, changes: Mapping[str, str], *, by: Author = ANYBODY) -> PolicyOutcome:
+        answer = self._change("PUT", "/policy", dict(changes), by)
+        return _read(PolicyOutcome, answer.body)
+
+    def set_switch(self, on: bool, *, by: Author = ANYBODY) -> SwitchOutcome:
+        return _read(SwitchOutcome, self._change("PUT", "/switch", {"on": on}, by).body)
+
+    def apply(
+        self, ruleset: Ruleset, *, dry_run: bool = False, by: Author = ANYBODY
+    ) -> ApplyOutcome:
+        query = {"dry_run": "true"} if dry_run else {}
+        answer = self._change("PUT", "/ruleset", ruleset.to_json(), by, query)
+        return _read(ApplyOutcome, answer.body)
+
+    def attach(
+        self,
+        iface: str,
+        *,
+        hook: Hook = "xdp",
+        direction: Direction = "ingress",
+        mode: WantedMode = "auto",
+        replace: bool = False,
+        by: Author = ANYBODY,
+    ) -> AttachOutcome:
+        body = {"mode": mode, "replace": replace} if hook == "xdp" else {"replace": replace}
+        answer = self._change("PUT", _place(iface, hook, direction), body, by)
+        return _read(AttachOutcome, answer.body)
+
+    def detach(
+        self,
+        iface: str | None,
+        *,
+        hook: Hook | None = None,
+        direction: Direction | None = None,
+        by: Author = ANYBODY,
+    ) -> DetachOutcome:
+        path = "/attachments" if iface is None else f"{_iface(iface)}/attachments"
+        query = {"hook": hook, "direction": direction}
+        return _read(DetachOutcome, self._change("DELETE", path, None, by, query).body)
+
+    def restore(self, *, by: Author = ANYBODY) -> RestoreOutcome:
+        return _read(RestoreOutcome, self._change("POST", "/restore", None, by).body)
+
+    # -- requests --------------------------------------------------------------------------------
+    def _get(self, kind: type[V], path: str) -> V:
+        return _read(kind, self._transport.call("GET", path).body)
+
+    def _change(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        by: Author,
+        query: Mapping[str, str | None] | None = None,
+    ) -> Answer:
+        return self._transport.call(
+            method, path, body, query={**(query or {}), "message": by.message}
+        )
+
+
+def rules_of(body: Any) -> RuleList:
+    """What GET /rules answered; Failed "version-skew" when it is something else."""
+    return _read(RuleList, body)
+
+
+def _rule(rule_id: str) -> str:
+    return f"/rules/{quote(rule_id, safe='')}"
+
+
+def _set(name: str) -> str:
+    return f"/sets/{quote(name, safe='')}"
+
+
+def _iface(name: str) -> str:
+    return f"/interfaces/{quote(name, safe='')}"
+
+
+def _place(iface: str, hook: str, direction: str) -> str:
+    place = "xdp" if hook == "xdp" else f"tc-{direction}"
+    return f"{_iface(iface)}/attachments/{place}"
+
+
+def _read(kind: type[V], body: Any) -> V:
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        raise _unreadable(f"{kind.__name__}: {error}") from error
+
+
+def _one(answer: Answer) -> RuleOutcome:
+    """The answer about a single rule: the rule's fields with revision and warnings among them."""
+    body = answer.body
+    if not isinstance(body, dict):
+        raise _unreadable("a rule is no object")
+    rule = {k: v for k, v in body.items() if k not in ("revision", "warnings")}
+    rest = {k: v for k, v in body.items() if k in ("revision", "warnings")}
+    return _read(RuleOutcome, {**rest, "rules": [rule]})
+
+
+def _unreadable(detail: str) -> Failed:
+    return Failed(
+        "the service answered what this version does not understand",
+        code="version-skew",
+        hint="restart the service after an upgrade (systemctl restart xdpwall)",
+        detail=detail,
+    )

@@ -1,0 +1,182 @@
+"""xdpwall apply, export"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from xdpwall.cli.client.connect import firewall
+from xdpwall.cli.guards import guard_detach, guard_policy, guarded_client
+from xdpwall.cli.lazy import not_in_this_version
+from xdpwall.cli.options import change, common, invocation
+from xdpwall.cli.terminal.output import Printer
+from xdpwall.cli.terminal.problems import note, warn
+from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound
+
+if TYPE_CHECKING:
+    from xdpwall.firewall.facade import Facade
+    from xdpwall.ruleset.ruleset import Ruleset
+    from xdpwall.sets.content import SetContent
+    from xdpwall.views.status import ApplyOutcome
+
+
+@click.command()
+@click.argument("file", metavar="FILE|-")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option("--confirm", "seconds", metavar="SECONDS", hidden=True)
+@change(guarded=True)
+@common()
+def apply(file: str, dry_run: bool, seconds: str | None) -> None:
+    """Make the kernel hold exactly this ruleset, in one switch.
+
+    The file is YAML or JSON, as export writes it; - is standard input. Rules that stay the same
+    keep id and counters. Without `attachments` in the file those in place stay; with it they
+    become exactly these.
+
+    \b
+    Examples:
+      xdpwall apply office.yaml --dry-run
+      xdpwall apply office.yaml --message 'ticket 4711'
+      xdpwall export | sed s/eth0/eth1/ | xdpwall apply -
+    """
+    if seconds is not None:
+        raise not_in_this_version("apply --confirm", "confirm")
+    from xdpwall.formats.ruleset_file import load
+
+    asked = invocation.get()
+    name = "standard input" if file == "-" else file
+    ruleset = load(_read(file), name=name, files=_set_files(file))
+    with firewall() as fw:
+        if not dry_run and guarded_client() is not None:
+            _guard(fw, ruleset)
+        outcome = fw.apply(ruleset, dry_run=dry_run, by=asked.author())
+    warn(outcome.warnings, asked)
+    names = [*outcome.added, *outcome.changed, *outcome.moved, *outcome.removed]
+    Printer(asked).show(
+        outcome.to_json, lambda: dict.fromkeys(names), lambda: note(_words(outcome), asked)
+    )
+
+
+@click.command()
+@click.option("--no-sets", is_flag=True, help="Leave out what sets hold; apply keeps it then.")
+@common()
+def export(no_sets: bool) -> None:
+    """Write the ruleset as apply reads it: policy, sets, rules and attachments.
+
+    YAML, or JSON with -j. The entries of a set are listed one a line; of more than 1,000 only
+    those that expire are, and the others are packed: `xdpwall set list NAME --all` lists them.
+
+    \b
+    Examples:
+      xdpwall export > office.yaml
+      xdpwall export --no-sets > rules-alone.yaml
+      xdpwall export -j | jq '.rules | length'
+    """
+    asked = invocation.get()
+    with firewall() as fw:
+        _, ruleset = fw.ruleset(sets=not no_sets)
+    if not no_sets and not ruleset.sets:
+        ruleset = replace(ruleset, sets=None)
+    for name, content in (ruleset.sets or {}).items():
+        if len(content) > 1000:
+            note(f"set {name}: {len(content):,} entries, written packed", asked)
+    if asked.output == "json":
+        Printer(asked).json(ruleset.to_json())
+        return
+    if asked.output == "name":
+        raise InvalidInput("export has no names to print", field="output", hint="-o yaml or json")
+    from xdpwall.formats.ruleset_file import MAX_BYTES, dump
+
+    text = dump(ruleset, format="yaml")
+    if len(text) > MAX_BYTES:
+        size = f"{len(text) >> 20} MiB are more than the {MAX_BYTES >> 20} MiB that apply takes"
+        warn([f"{size}: export --no-sets, and each set by: set list NAME --all -q"], asked)
+    Printer(asked).text(text)
+
+
+def _read(file: str) -> str:
+    from xdpwall.formats.ruleset_file import MAX_BYTES
+
+    try:
+        if file == "-":
+            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with Path(file).open("rb") as stream:
+                raw = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise NotFound(f"{file}: no such file", field="file", value=file) from error
+    except PermissionError as error:
+        raise NeedsPrivileges(f"{file}: permission denied", field="file", value=file) from error
+    except IsADirectoryError as error:
+        raise InvalidInput(f"{file}: is a folder, not a file", field="file", value=file) from error
+    except (OSError, ValueError) as error:
+        raise Failed(f"{file}: cannot be read: {error}", field="file", value=file) from error
+    if len(raw) > MAX_BYTES:
+        raise InvalidInput(
+            f"{file}: larger than {MAX_BYTES >> 20} MiB", field="file", value=file, code="too-large"
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"{file}: not UTF-8 at byte {error.start}", field="file", value=file
+        ) from error
+
+
+def _set_files(file: str) -> Callable[[str], SetContent]:
+    """Reads what a set names as its file, relative to the ruleset file's folder."""
+    folder = Path() if file == "-" else Path(file).parent
+
+    def read(name: str) -> SetContent:
+        from xdpwall.formats.address_list import load
+        from xdpwall.sets.content import SetContent
+        from xdpwall.values.times import in_seconds
+
+        found = load(folder / name)
+        timeouts = {entry: in_seconds(seconds) for entry, seconds in found.timeouts.items()}
+        return SetContent(found.entries, timeouts)
+
+    return read
+
+
+def _guard(fw: Facade, ruleset: Ruleset) -> None:
+    """What detach and policy set would refuse, apply refuses too."""
+    there = fw.status().attachments
+    guard_policy(fw, ruleset.policy)
+    if ruleset.attachments is None:
+        return
+    kept = {(spec.iface, spec.place) for spec in ruleset.attachments}
+    for one in there:
+        if (one.iface, one.place) not in kept:
+            guard_detach(fw, one.iface, one.hook, one.direction)
+    had = {(one.iface, one.place) for one in there}
+    for spec in ruleset.attachments:
+        if (spec.iface, spec.place) not in had:
+            guard_policy(fw, ruleset.policy, attaching=(spec.iface, spec.direction))
+
+
+def _words(outcome: ApplyOutcome) -> str:
+    counts = [
+        f"{len(names)} {what}"
+        for what, names in (
+            ("added", outcome.added),
+            ("changed", outcome.changed),
+            ("moved", outcome.moved),
+            ("removed", outcome.removed),
+        )
+        if names
+    ]
+    parts = [*counts, f"{outcome.kept} kept"]
+    parts += ["policy changed"] if outcome.policy_changed else []
+    parts += [f"set {name} made" for name in outcome.sets_added]
+    parts += [f"set {name} replaced" for name in outcome.sets_replaced]
+    parts += [f"set {name} deleted" for name in outcome.sets_removed]
+    parts += [f"attached {name}" for name in outcome.attached]
+    parts += [f"detached {name}" for name in outcome.detached]
+    head = "would be applied" if outcome.dry_run else f"applied as revision {outcome.revision}"
+    return f"{head}: {', '.join(parts)}"

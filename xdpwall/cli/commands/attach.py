@@ -1,0 +1,108 @@
+"""xdpwall attach, detach"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from xdpwall.cli.client.connect import firewall
+from xdpwall.cli.complete import interfaces
+from xdpwall.cli.guards import guard_detach, guard_policy
+from xdpwall.cli.options import change, common, invocation
+from xdpwall.cli.terminal.output import Printer
+from xdpwall.cli.terminal.problems import need, note, warn
+
+if TYPE_CHECKING:
+    from xdpwall.values.terms import Direction, Hook, WantedMode
+    from xdpwall.views.attachments import AttachOutcome
+
+HOOK = click.Choice(("xdp", "tc"))
+DIRECTION = click.Choice(("ingress", "egress"))
+
+
+@click.command()
+@click.argument("iface", shell_complete=interfaces)
+@click.option("--hook", type=HOOK, default="xdp", show_default=True, help="Where packets are met.")
+@click.option(
+    "--direction",
+    type=DIRECTION,
+    default="ingress",
+    show_default=True,
+    help="egress needs --hook tc.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(("auto", "native", "generic")),
+    default="auto",
+    show_default=True,
+    help="XDP only: auto tries native, then generic, and says which it got.",
+)
+@click.option("--replace", is_flag=True, help="Take the place of somebody else's program.")
+@change(guarded=True)
+@common()
+def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, replace: bool) -> None:
+    """Attach the filter to an interface.
+
+    It judges every packet from then on, and stays when this command ends. Attaching what is
+    attached already is success. Somebody else's program is never displaced without --replace.
+
+    \b
+    Examples:
+      xdpwall attach eth1 --mode generic
+      xdpwall attach docker0
+      xdpwall attach docker0 --hook tc --direction egress
+    """
+    from xdpwall.ruleset.attachment import AttachmentSpec
+
+    AttachmentSpec(iface, hook, direction, mode)  # refuses what no kernel needs to be asked for
+    asked = invocation.get()
+    with firewall() as fw:
+        guard_policy(fw, fw.policy(), attaching=(iface, direction))
+        outcome = fw.attach(
+            iface, hook=hook, direction=direction, mode=mode, replace=replace, by=asked.author()
+        )
+    warn(outcome.warnings, asked)
+    name = f"{outcome.attachment.iface}/{outcome.attachment.place}"
+    Printer(asked).show(outcome.to_json, lambda: [name], lambda: note(_words(outcome), asked))
+
+
+@click.command()
+@click.argument("iface", required=False, shell_complete=interfaces)
+@click.option("--all", "every", is_flag=True, help="From every interface.")
+@click.option("--hook", type=HOOK, help="This hook only; both when absent.")
+@click.option("--direction", type=DIRECTION, help="This direction only; both when absent.")
+@change(guarded=True)
+@common()
+def detach(iface: str | None, every: bool, hook: Hook | None, direction: Direction | None) -> None:
+    """Take the filter off an interface. Its packets pass from then on.
+
+    Only programs of this instance go, never somebody else's. The interface that carries your SSH
+    session is refused without --force.
+
+    \b
+    Examples:
+      xdpwall detach eth1
+      xdpwall detach docker0 --hook tc
+      xdpwall detach --all
+    """
+    need(iface or every, "which interface?", field="iface", hint="give IFACE, or --all")
+    need(not (iface and every), "either IFACE or --all", field="iface")
+    asked = invocation.get()
+    with firewall() as fw:
+        guard_detach(fw, iface, hook, direction)
+        outcome = fw.detach(iface, hook=hook, direction=direction, by=asked.author())
+    gone = outcome.detached
+    words = f"detached: {', '.join(gone)}" if gone else "nothing was attached"
+    Printer(asked).show(
+        outcome.to_json,
+        lambda: [name.replace(" ", "/") for name in gone],
+        lambda: note(words, asked),
+    )
+
+
+def _words(outcome: AttachOutcome) -> str:
+    now = outcome.attachment
+    what = f"{now.iface}: {now.place}" + (f" {now.mode}" if now.mode else "")
+    sees = f"; sees {', '.join(now.sees)}" if now.sees else ""
+    return f"{what} {'attached' if outcome.changed else 'already attached'}{sees}"

@@ -1,0 +1,40 @@
+"""xdpwall doctor"""
+
+from __future__ import annotations
+
+import click
+
+from xdpwall.cli.options import common, invocation
+from xdpwall.cli.terminal.output import Cell, Column, Printer
+
+_COLORS = {"pass": "green", "warn": "yellow", "fail": "red"}
+
+
+@click.command()
+@common()
+def doctor() -> int:
+    """Check kernel, privileges and interfaces; say what to do about each.
+
+    Each line is pass, warn or fail. Ends with 1 when something fails.
+
+    \b
+    Examples:
+      sudo xdpwall doctor
+      xdpwall doctor -j
+    """
+    from xdpwall.firewall.doctor import run
+
+    asked = invocation.get()
+    printer = Printer(asked)
+    report = run(asked.settings())
+    rows: list[list[str | Cell]] = []
+    for check in report.checks:
+        rows.append([Cell(check.status, _COLORS[check.status]), check.name, check.found])
+        if check.todo:
+            rows.append(["", "", f"-> {check.todo}"])
+    printer.show(
+        report.to_json,
+        lambda: [check.name for check in report.checks],
+        lambda: printer.table([Column("RESULT"), Column("CHECK"), Column("FOUND")], rows),
+    )
+    return 1 if report.worst == "fail" else 0

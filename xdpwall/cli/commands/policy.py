@@ -1,0 +1,117 @@
+"""xdpwall policy show, set"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from xdpwall.cli.client.connect import firewall
+from xdpwall.cli.guards import guard_policy
+from xdpwall.cli.lazy import Lazy, LazyGroup
+from xdpwall.cli.options import change, common, invocation
+from xdpwall.cli.terminal.output import Cell, Printer
+from xdpwall.cli.terminal.problems import note, warn
+from xdpwall.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from xdpwall.ruleset.policy import Policy
+
+CHOICES = {
+    "ingress": ("accept", "drop"),
+    "egress": ("accept", "drop"),
+    "non_ip": ("accept", "drop"),
+    "neighbor_discovery": ("accept", "judge"),
+}
+TABLE = {
+    "show": Lazy("policy:show", "Show the policy"),
+    "set": Lazy("policy:set_", "Change the policy"),
+}
+
+
+@click.group(cls=LazyGroup, table=TABLE, no_args_is_help=True)
+@common()
+def policy() -> None:
+    """What happens to packets that no rule decides, per direction.
+
+    The firewall keeps no state of connections: under a drop policy the answers to what this host
+    asks need rules of their own.
+
+    \b
+    Examples:
+      xdpwall policy show
+      xdpwall policy set ingress drop
+    """
+
+
+@click.command()
+@common()
+def show() -> None:
+    """Show the policy.
+
+    \b
+    Examples:
+      xdpwall policy show
+      xdpwall policy show -j
+    """
+    printer = Printer(invocation.get())
+    with firewall() as fw:
+        found = fw.policy()
+    printer.show(found.to_json, lambda: CHOICES, lambda: _facts(printer, found))
+
+
+@click.command(name="set")
+@click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE...")
+@change(guarded=True)
+@common()
+def set_(pairs: tuple[str, ...]) -> None:
+    """Change the policy; several pairs are one change.
+
+    ingress, egress and non_ip take accept or drop; neighbor_discovery takes accept or judge.
+    A default drop on the interface that carries your SSH session is refused without --force.
+
+    \b
+    Examples:
+      xdpwall policy set ingress drop
+      xdpwall policy set ingress drop egress drop neighbor_discovery judge
+    """
+    changes = read_pairs(pairs)
+    asked = invocation.get()
+    with firewall() as fw:
+        if "drop" in (changes.get("ingress"), changes.get("egress")):
+            guard_policy(fw, fw.policy().model_copy(update=changes))
+        outcome = fw.set_policy(changes, by=asked.author())
+    warn(outcome.warnings, asked)
+    words = ", ".join(f"{name} {value}" for name, value in changes.items())
+    Printer(asked).show(outcome.to_json, lambda: changes, lambda: note(f"policy: {words}", asked))
+
+
+def read_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
+    """("ingress", "drop", ...) as a mapping; InvalidInput names what is wrong."""
+    changes: dict[str, str] = {}
+    for i in range(0, len(pairs), 2):
+        name = pairs[i].replace("-", "_")
+        if name not in CHOICES:
+            raise InvalidInput(
+                f"{pairs[i]!r} is no part of the policy",
+                field="policy",
+                value=pairs[i],
+                hint=f"one of {', '.join(CHOICES)}",
+            )
+        wanted = " or ".join(CHOICES[name])
+        if i + 1 == len(pairs):
+            raise InvalidInput(f"{name}: a value is missing", field=name, hint=f"{wanted}")
+        value = pairs[i + 1]
+        if value not in CHOICES[name]:
+            raise InvalidInput(f"{name} must be {wanted}, got {value!r}", field=name, value=value)
+        if name in changes:
+            raise InvalidInput(f"{name} is given twice", field=name, value=value)
+        changes[name] = value
+    return changes
+
+
+def _facts(printer: Printer, found: Policy) -> None:
+    colors = {"drop": "red", "accept": "green"}
+    printer.facts(
+        (name, Cell(str(value), colors.get(value))) for name, value in found.to_json().items()
+    )

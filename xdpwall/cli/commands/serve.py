@@ -1,0 +1,74 @@
+"""xdpwall serve, restore"""
+
+from __future__ import annotations
+
+import gc
+
+import click
+
+from xdpwall.cli.client.connect import firewall
+from xdpwall.cli.options import change, common, invocation
+from xdpwall.cli.terminal.output import Printer
+from xdpwall.cli.terminal.problems import note, warn
+
+
+@click.command()
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where TCP listens."
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8480,
+    show_default=True,
+    metavar="N",
+    help="TCP port; 0 takes a free one.",
+)
+@common()
+def serve(host: str, port: int) -> None:
+    """Run the REST service and the page, until Ctrl-C.
+
+    Listens on the unix socket and on TCP; prints the page's address with the token in it.
+    Filtering does not depend on it.
+
+    \b
+    Examples:
+      sudo xdpwall serve
+      sudo xdpwall serve --port 9000
+    """
+    from xdpwall.api.server import serve as run
+
+    gc.enable()
+    run(invocation.get().settings(), host=host, port=port)
+
+
+@click.command()
+@change()
+@common()
+def restore() -> int:
+    """Put everything back in force after a reboot: attachments, rules and policy.
+
+    What is in force already stays as it is; after an upgrade, what attached programs judge by is made
+    anew without a moment unfiltered. Ends with 1 when something could not be put back.
+
+    \b
+    Examples:
+      sudo xdpwall restore
+    """
+    asked = invocation.get()
+    with firewall() as fw:
+        outcome = fw.restore(by=asked.author())
+    warn(outcome.warnings, asked)
+
+    def people() -> None:
+        note(f"restored revision {outcome.revision}: {outcome.rules} rules", asked)
+        for what, names in (
+            ("attached", outcome.attached),
+            ("already attached", outcome.already),
+            ("not restored", outcome.failed),
+        ):
+            for name in names:
+                note(f"{what}: {name}", asked)
+
+    Printer(asked).show(outcome.to_json, lambda: [*outcome.attached, *outcome.already], people)
+    return 1 if outcome.failed else 0

@@ -1,0 +1,118 @@
+"""xdpwall set create, add, remove, delete"""
+
+from __future__ import annotations
+
+import click
+
+from xdpwall.cli.client.connect import firewall
+from xdpwall.cli.complete import set_names
+from xdpwall.cli.options import change, common, invocation
+from xdpwall.cli.terminal import text
+from xdpwall.cli.terminal.output import Printer
+from xdpwall.cli.terminal.problems import note
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@change()
+@common()
+def create(name: str) -> None:
+    """Make an empty set. One that is there already stays as it is.
+
+    \b
+    Examples:
+      xdpwall set create bad
+    """
+    from xdpwall.values.addresses import parse_set_name
+
+    asked = invocation.get()
+    parse_set_name("name", name)
+    with firewall() as fw:
+        outcome = fw.create_set(name, by=asked.author())
+    words = f"created: {name}" if outcome.changed else f"already there: {name}"
+    Printer(asked).show(outcome.to_json, lambda: [name], lambda: note(words, asked))
+
+
+@click.command()
+@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.argument("entries", nargs=-1, required=True, metavar="ENTRY...")
+@click.option("--for", "duration", metavar="D", help="They leave by themselves after 10m, 2h, 7d.")
+@change()
+@common()
+def add(name: str, entries: tuple[str, ...], duration: str | None) -> None:
+    """Add addresses and prefixes: all of them or, when one is wrong, none.
+
+    An entry that is there already gets the new time to leave, or none without --for.
+
+    \b
+    Examples:
+      xdpwall set add bad 192.0.2.7 2001:db8:bad::/48
+      xdpwall set add bad 198.51.100.0/24 --for 1h
+    """
+    from xdpwall.values.times import in_seconds, parse_duration
+
+    expires = None if duration is None else in_seconds(parse_duration("for", duration))
+    _change(name, add=entries, expires=expires)
+
+
+@click.command()
+@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.argument("entries", nargs=-1, required=True, metavar="ENTRY...")
+@change()
+@common()
+def remove(name: str, entries: tuple[str, ...]) -> None:
+    """Take entries out of a set. One that is not there is no error.
+
+    It takes the entry as it was added: an address inside a prefix of the set stays in it.
+
+    \b
+    Examples:
+      xdpwall set remove bad 192.0.2.7
+    """
+    _change(name, remove=entries)
+
+
+@click.command()
+@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.option("--ignore-missing", is_flag=True, help="A name that is not there is no error.")
+@change()
+@common()
+def delete(name: str, ignore_missing: bool) -> None:
+    """Delete a set. One that a rule names is refused.
+
+    \b
+    Examples:
+      xdpwall set delete bad
+    """
+    from xdpwall.errors import NotFound
+    from xdpwall.views.rules import DeleteOutcome
+
+    asked = invocation.get()
+    with firewall() as fw:
+        try:
+            outcome = fw.delete_set(name, by=asked.author())
+        except NotFound:
+            if not ignore_missing:
+                raise
+            outcome = DeleteOutcome(revision=fw.status().revision, deleted=[])
+    words = f"deleted: {name}" if outcome.deleted else "nothing to delete"
+    Printer(asked).show(outcome.to_json, lambda: outcome.deleted, lambda: note(words, asked))
+
+
+def _change(
+    name: str,
+    *,
+    add: tuple[str, ...] = (),
+    remove: tuple[str, ...] = (),
+    expires: str | None = None,
+) -> None:
+    asked = invocation.get()
+    with firewall() as fw:
+        outcome = fw.change_set(
+            name, add=list(add), remove=list(remove), expires=expires, by=asked.author()
+        )
+    counts = (("added", outcome.added), ("removed", outcome.removed))
+    parts = [f"{count:,} {what}" for what, count in counts if count]
+    parts += [f"{outcome.unchanged:,} unchanged"] if outcome.unchanged else []
+    words = f"{name}: {', '.join(parts)}; {text.entries(outcome.entries)} now"
+    Printer(asked).show(outcome.to_json, lambda: [name], lambda: note(words, asked))

@@ -1,0 +1,124 @@
+"""xdpwall set load"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from xdpwall.cli.client.connect import firewall
+from xdpwall.cli.complete import set_names
+from xdpwall.cli.options import Invocation, change, common, invocation
+from xdpwall.cli.terminal.output import Printer
+from xdpwall.cli.terminal.problems import note, warn
+from xdpwall.cli.terminal.progress import Bar
+from xdpwall.cli.terminal.text import entries
+
+if TYPE_CHECKING:
+    from xdpwall.formats.address_gather import Odd, Report
+    from xdpwall.formats.address_list import Loaded
+
+FEW = 10
+"""Lines of a kind that are listed; -j lists up to 1,000."""
+
+
+@click.command()
+@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.argument("file", metavar="FILE|-", type=click.Path())
+@click.option("--skip-bad", is_flag=True, help="Load the other lines when some are wrong.")
+@change()
+@common()
+def load(name: str, file: str, skip_bad: bool) -> None:
+    """Make a set hold exactly the addresses of a file, in one switch. Makes the set if need be.
+
+    It takes an address, a prefix or a range a line with # and ; comments, what ipset save writes
+    (with its timeouts), Spamhaus' and FireHOL's lists, any of them gzipped; - is standard input.
+    An entry that a wider one of the file covers is not kept. Ctrl-C leaves the old set in force,
+    and so does a line that is wrong, unless --skip-bad is given.
+
+    \b
+    Examples:
+      xdpwall set load bad blocklist.txt
+      curl -s https://www.spamhaus.org/drop/drop.txt | xdpwall set load spamhaus -
+      ipset save old | xdpwall set load bad - --skip-bad
+    """
+    from xdpwall.values.addresses import parse_set_name
+    from xdpwall.values.times import in_seconds
+
+    asked = invocation.get()
+    parse_set_name("name", name)
+    with Bar(f"reading {name}", asked) as bar:
+        found = _read(file, skip_bad, bar)
+        moments = {seconds: in_seconds(seconds) for seconds in set(found.timeouts.values())}
+        timeouts = {entry: moments[seconds] for entry, seconds in found.timeouts.items()}
+        with firewall() as fw:
+            bar.say(f"writing {name}: {entries(len(found.entries))}")
+            outcome = fw.replace_set(
+                name, found.entries, timeouts=timeouts or None, by=asked.author()
+            )
+
+    def data() -> dict[str, Any]:
+        return {**outcome.to_json(), "report": _report(found.report)}
+
+    def people() -> None:
+        note(f"loaded: {name}: {_words(len(found.entries), found.report)}", asked)
+        _tell(found.report, asked)
+
+    Printer(asked).show(data, lambda: [name], people)
+
+
+def _read(file: str, skip_bad: bool, bar: Bar) -> Loaded:
+    from xdpwall.formats.address_list import load as read
+
+    if file == "-":
+        stream = sys.stdin.buffer
+        return read(stream, name="standard input", skip_bad=skip_bad, progress=bar.at)
+    return read(Path(file), name=file, skip_bad=skip_bad, progress=bar.at)
+
+
+def _words(kept: int, report: Report) -> str:
+    parts = [f"{report.lines:,} lines"]
+    for count, what in (
+        (report.duplicates, "duplicate" if report.duplicates == 1 else "duplicates"),
+        (report.merged, "inside wider entries"),
+        (report.rejected, "skipped"),
+    ):
+        if count:
+            parts.append(f"{count:,} {what}")
+    return f"{entries(kept)} ({', '.join(parts)})"
+
+
+def _tell(report: Report, asked: Invocation) -> None:
+    for odd_lines, count in (
+        (report.duplicate_lines, report.duplicates),
+        (report.merged_lines, report.merged),
+    ):
+        for odd in odd_lines[:FEW]:
+            note(f"  line {odd.line}: {odd.text} {odd.reason}", asked)
+        _rest(odd_lines, count, asked)
+    warn([f"line {odd.line}: {odd.reason}" for odd in report.rejected_lines[:FEW]], asked)
+    _rest(report.rejected_lines, report.rejected, asked)
+
+
+def _rest(told: list[Odd], count: int, asked: Invocation) -> None:
+    left = count - min(len(told), FEW)
+    if left:
+        note(f"  and {left:,} more such lines", asked)
+
+
+def _report(report: Report) -> dict[str, Any]:
+    def rows(odd_lines: list[Odd]) -> list[dict[str, Any]]:
+        return [{"line": odd.line, "text": odd.text, "reason": odd.reason} for odd in odd_lines]
+
+    return {
+        "lines": report.lines,
+        "read": report.read,
+        "duplicates": report.duplicates,
+        "merged": report.merged,
+        "rejected": report.rejected,
+        "duplicate_lines": rows(report.duplicate_lines),
+        "merged_lines": rows(report.merged_lines),
+        "rejected_lines": rows(report.rejected_lines),
+    }

@@ -1,0 +1,142 @@
+"""xdpwall status, off, on"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from xdpwall.cli.client.connect import firewall
+from xdpwall.cli.guards import guard_policy, guarded_client
+from xdpwall.cli.options import change, common, exact, invocation
+from xdpwall.cli.terminal.output import Cell, Column, Printer
+from xdpwall.cli.terminal.problems import note, warn
+from xdpwall.cli.terminal.text import ago
+
+if TYPE_CHECKING:
+    from xdpwall.views.attachments import AttachmentView, InterfaceView
+    from xdpwall.views.status import Status
+
+OFF = "OFF: every packet passes, no rule is in force"
+
+
+@click.command()
+@exact()
+@common()
+def status() -> None:
+    """What is attached, in force and counted, and what the attachments cannot see.
+
+    \b
+    Examples:
+      xdpwall status
+      xdpwall status -j
+    """
+    asked = invocation.get()
+    printer = Printer(asked)
+    with firewall() as fw:
+        found = fw.status()
+    warn(found.warnings, asked)
+    printer.show(
+        found.to_json,
+        lambda: [f"{a.iface}/{a.place}" for a in found.attachments],
+        lambda: _people(printer, found),
+    )
+
+
+@click.command()
+@change()
+@common()
+def off() -> None:
+    """Let everything pass, at once, on every interface: one word in the kernel.
+
+    Rules, counters and attachments stay. `xdpwall on` filters again.
+
+    \b
+    Examples:
+      xdpwall off --message 'ticket 4711'
+    """
+    asked = invocation.get()
+    with firewall() as fw:
+        outcome = fw.set_switch(False, by=asked.author())
+    note(OFF if outcome.changed else f"already {OFF}", asked)
+    Printer(asked).show(outcome.to_json, lambda: ["off"], lambda: None)
+
+
+@click.command()
+@change(guarded=True)
+@common()
+def on() -> None:
+    """Filter again, after `xdpwall off`.
+
+    \b
+    Examples:
+      xdpwall on
+    """
+    asked = invocation.get()
+    with firewall() as fw:
+        if guarded_client() is not None and not fw.status().on:
+            guard_policy(fw, fw.policy())
+        outcome = fw.set_switch(True, by=asked.author())
+    note("on: filtering" if outcome.changed else "already on", asked)
+    Printer(asked).show(outcome.to_json, lambda: ["on"], lambda: None)
+
+
+def _people(printer: Printer, found: Status) -> None:
+    state = Cell("on, filtering", "green") if found.on else Cell(OFF, "shout")
+    rules = f"{found.rules}"
+    if found.enabled_rules != found.rules:
+        rules += f" ({found.enabled_rules} enabled)"
+    policy = ", ".join(f"{k} {v}" for k, v in found.policy.to_json().items())
+    printer.facts(
+        [
+            ("xdpwall", f"{found.version} on {found.host}"),
+            ("firewall", state),
+            ("rules", f"{rules}, revision {found.revision}"),
+            ("policy", policy),
+            ("service", "running" if found.service else "not running (filtering goes on)"),
+            ("state", f"{found.state_dir}, {found.bpffs}, network namespace {found.netns}"),
+        ]
+    )
+    if not found.attachments:
+        printer.line()
+        printer.line("nothing is attached: no packet is judged (xdpwall attach IFACE)", "yellow")
+    else:
+        printer.line()
+        _attachments(printer, found.attachments)
+    _others(printer, found.others)
+
+
+def _attachments(printer: Printer, attachments: list[AttachmentView]) -> None:
+    titles = ("SEEN", "PASSED", "DROPPED", "BY POLICY", "MALFORMED", "ERRORS")
+    columns = [Column("IFACE"), Column("HOOK"), Column("MODE"), Column("SINCE")]
+    columns += [Column(title, right=True) for title in titles]
+    columns += [Column("SEEN BYTES", right=True, wide=True), Column("PROGRAM", wide=True)]
+    columns += [Column("SEES")]
+    rows: list[list[str | Cell]] = []
+    for one in attachments:
+        t = one.totals
+        counts = (t.seen, t.passed, t.dropped, t.policy_dropped, t.malformed, t.errors)
+        mode = one.mode or "-"
+        sees: str | Cell = ", ".join(one.sees) or "-"
+        if one.state != "attached":
+            sees = Cell(one.state.upper(), "shout")
+        row: list[str | Cell] = [one.iface, one.place, mode, ago(one.since)]
+        row += [printer.packets(count.packets) for count in counts]
+        row += [printer.bytes(t.seen.bytes), str(one.program_id or "-"), sees]
+        rows.append(row)
+    printer.table(columns, rows)
+    for one in attachments:
+        for blind in one.blind:
+            printer.line(f"{one.iface} {one.place} cannot see: {blind}", "yellow")
+
+
+def _others(printer: Printer, others: list[InterfaceView]) -> None:
+    for interface in others:
+        for other in interface.others:
+            name = f" {other.name}" if other.name else ""
+            bypass = "; packets may bypass ours" if other.bypasses_us else ""
+            printer.line(
+                f"{interface.name} {other.place}: somebody else's program "
+                f"{other.program_id}{name}{bypass}",
+                "yellow",
+            )

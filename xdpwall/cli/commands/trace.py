@@ -1,0 +1,134 @@
+"""xdpwall trace"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from xdpwall.cli import complete
+from xdpwall.cli.options import common, invocation
+from xdpwall.cli.terminal.output import Printer
+from xdpwall.cli.terminal.problems import note, warn
+
+if TYPE_CHECKING:
+    from xdpwall.trace.tracer import Tracer
+    from xdpwall.views.drops import Drop
+
+_WAIT = 0.5
+
+
+@click.command()
+@click.option("--src", metavar="PREFIX", help="Only from there; ! in front for all others.")
+@click.option("--dst", metavar="PREFIX", help="Only to there; ! in front for all others.")
+@click.option("--proto", metavar="PROTO", help="Only this protocol: a name or a number.")
+@click.option("--dport", metavar="PORT", help="Only to this port.")
+@click.option(
+    "--iface",
+    metavar="IFACE",
+    shell_complete=complete.interfaces,
+    help="Only on this interface; ! in front likewise.",
+)
+@click.option(
+    "--reason",
+    "reasons",
+    metavar="REASON",
+    multiple=True,
+    shell_complete=complete.drop_reasons,
+    help="Only for this reason, as the kernel names it; may stand several times.",
+)
+@click.option("--stack", is_flag=True, help="Print the functions on the stack with each drop.")
+@click.option("--summary", is_flag=True, help="Count by reason and function; print at the end.")
+@click.option("--reasons", "listing", is_flag=True, help="Print the reasons this kernel knows.")
+@click.option("-c", "--count", type=click.IntRange(1), help="End after so many drops.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="End after so long.")
+@common()
+def trace(
+    *,
+    reasons: tuple[str, ...],
+    stack: bool,
+    summary: bool,
+    listing: bool,
+    count: int | None,
+    seconds: float | None,
+    **wanted: str | None,
+) -> None:
+    """Say who drops packets: our rules, or anything else in the kernel, and where.
+
+    One stream of both, from every network namespace: the reason and the function where the kernel
+    let go of the packet, and the rule where it was ours. What the kernel calls consumed is no
+    drop and left out. Needs BCC (python3-bpfcc) and root; other commands do not.
+
+    \b
+    Examples:
+      sudo xdpwall trace --dst 192.0.2.10 --dport 443
+      sudo xdpwall trace --reason NETFILTER_DROP --stack
+      sudo xdpwall trace -o json | jq .function
+      sudo xdpwall trace --summary --seconds 10
+    """
+    from xdpwall.cli.terminal.drop_line import printer, show_summary
+    from xdpwall.trace.filters import DropFilter
+    from xdpwall.trace.summary import Counting
+    from xdpwall.trace.tracer import Tracer, known_reasons
+
+    asked = invocation.get()
+    if listing:
+        _list([*known_reasons()])
+        return
+    chosen = DropFilter.parse(reasons=known_reasons(reasons), **wanted)
+    gc.enable()
+    _end_tidily()
+    with Tracer(chosen, asked.settings(), stack=stack) as tracer:
+        warn(tracer.warnings, asked)
+        note("tracing; Ctrl-C ends it", asked)
+        counting = Counting()
+        begun = time.monotonic()
+        take = counting.add if summary else printer()
+        try:
+            _follow(tracer, take, count, seconds)
+        except KeyboardInterrupt:
+            for drop in tracer.rest():
+                take(drop)
+            raise
+        finally:
+            if summary:
+                show_summary(counting.summary(time.monotonic() - begun, tracer.lost))
+            elif tracer.lost:
+                note(f"{tracer.lost} drops were not seen: more came than could be read", asked)
+
+
+def _follow(
+    tracer: Tracer, take: Callable[[Drop], None], count: int | None, seconds: float | None
+) -> None:
+    end = time.monotonic() + (seconds if seconds is not None else float("inf"))
+    shown = 0
+    while (left := end - time.monotonic()) > 0:
+        for drop in tracer.read(min(_WAIT, left)):
+            take(drop)
+            shown += 1
+            if shown == count:
+                return
+        sys.stdout.flush()
+    for drop in tracer.rest():
+        take(drop)
+
+
+def _end_tidily() -> None:
+    """Programs in the kernel work for a trace: whoever ends it by a signal ends that too."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+
+
+def _list(names: list[str]) -> None:
+    printer = Printer(invocation.get())
+
+    def people() -> None:
+        for name in names:
+            printer.line(name)
+
+    printer.show(lambda: names, lambda: names, people)

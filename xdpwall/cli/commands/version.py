@@ -1,0 +1,27 @@
+"""xdpwall version"""
+
+from __future__ import annotations
+
+import click
+
+from xdpwall.cli.options import common, invocation
+from xdpwall.cli.terminal.output import Printer
+from xdpwall.version import __version__
+
+
+@click.command()
+@common()
+def version() -> None:
+    """Print the version.
+
+    \b
+    Examples:
+      xdpwall version
+      xdpwall version -j
+    """
+    printer = Printer(invocation.get())
+    printer.show(
+        lambda: {"version": __version__},
+        lambda: [__version__],
+        lambda: printer.line(f"xdpwall {__version__}"),
+    )

@@ -1,0 +1,1 @@
+"""Output for people: tables, lines of packets, errors, progress."""

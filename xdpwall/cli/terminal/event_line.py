@@ -1,0 +1,22 @@
+"""One packet as people read it."""
+
+from __future__ import annotations
+
+from xdpwall.views.events import PacketEvent
+
+from .packet_line import packet_words
+from .text import clean
+
+
+def words_of(event: PacketEvent) -> str:
+    """`eth0 xdp r2  tcp 192.0.2.1:5555 > 198.51.100.2:22 syn length 60 ttl 64`"""
+    by = event.rule or "policy"
+    if event.log and event.log != event.rule:
+        by += f" (log of {event.log})"
+    other = [f"{event.src_mac or '?'} > {event.dst_mac or '?'}", f"{event.bytes} bytes"]
+    words = [f"{event.iface} {event.place or '-'} {by} ", *packet_words(event, other)]
+    if event.packets > 1:
+        words.append(f"({event.packets} packets in one)")
+    if event.malformed:
+        words.append("malformed")
+    return clean(" ".join(words))

@@ -1,0 +1,203 @@
+"""Source and destination ports: classes of the 65,536 values, a row each.
+
+Protocols without ports skip the rows: groups.What excludes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from operator import itemgetter
+from random import Random
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from xdpwall.abi import Array, Feature
+from xdpwall.values.ranges import Ranges
+
+from .columns import Columns
+from .generation import Compiled, Group
+
+_VALUES = 65536
+_SPARE = 64
+"""Classes that rules which join may make: numbers are offsets from the first row, so that room for
+them has to be left behind it."""
+_CHUNK = 32
+"""Words of a row made at a time, which bounds the memory: (edges, _CHUNK) u64."""
+
+
+class Ports(Group):
+    """One of the two fields."""
+
+    def __init__(self, g: Compiled, columns: Columns, name: Literal["sport", "dport"]) -> None:
+        self._name = name
+        self.fields = (name,)
+        g.features |= Feature.SPORT if name == "sport" else Feature.DPORT
+        self._first = g.rows.count
+        table, edges, position, start = self._sweep(g, columns)
+        words = _toggled(edges, position, start, table[1], g.capacity // 64)
+        g.add_rows(words)
+        self._classes = len(words)
+        g.rows.take(_SPARE)
+        g.tables[name] = table[0]
+        self._table: Array = g.tables[name]
+        self._sizes: Array | None = None
+        """How many ports each class has, once that is asked."""
+        self._next: tuple[Columns, _Split] | None = None
+        """What admits() found out for prepare()."""
+        g.tables[f"{name}_row"] = self._first
+        hidden = self._hidden(columns)
+        self._hidden_row = g.add_rows(g.words(hidden[None]))
+        g.tables[f"{name}_hidden"] = self._hidden_row
+        self._number_rows()
+        g.groups.append(self)
+
+    def _number_rows(self) -> None:
+        classes = np.arange(self._first, self._first + self._classes)
+        self.rows = np.append(classes, self._hidden_row)
+
+    def _values(self, columns: Columns) -> Sequence[tuple[bool, Ranges] | None]:
+        return columns.values(self._name)
+
+    def _hidden(self, columns: Columns) -> Array:
+        """Unreadable counts as matching for drop and as not matching for accept and count."""
+        hidden: Array = columns.free(self._name) | columns.drop
+        return hidden
+
+    def _sweep(
+        self, g: Compiled, columns: Columns
+    ) -> tuple[tuple[Array, Array], Array, Array, Array]:
+        """((class of each port, first segment of each class), then what _toggled() takes).
+
+        Segments between the ends of ranges satisfy the same rules when the exclusive or of a random
+        number for each rule that is toggled up to there is the same: A. Zobrist, "A New Hashing
+        Method with Application for Game Playing", 1970. 128 bits, so that two classes are never
+        taken for one.
+        """
+        different = columns.different(self._name)
+        free = columns.free(self._name)
+        negated = different.each(itemgetter(0), False, bool)
+        ends = [[end for low, high in v[1] for end in (low, high + 1)] for v in different.values]
+        ends.append([])  # of rules that do not name the field
+        rule = np.repeat(np.arange(len(columns)), np.array([*map(len, ends)])[different.of])
+        toggled = map(ends.__getitem__, different.of.tolist())
+        edge = np.fromiter(chain.from_iterable(toggled), np.int64, len(rule))
+        edges, index = np.unique(np.append(0, edge), return_inverse=True)
+        index = index.ravel()[1:]
+        # By numpy.random, a process would import that for this alone.
+        numbers = np.frombuffer(Random(0).randbytes(16 * len(columns)), "<u8").reshape(-1, 2)
+        hashes = np.zeros((len(edges), 2), dtype=np.uint64)
+        order = np.argsort(index, kind="stable")
+        present, begins = np.unique(index[order], return_index=True)
+        hashes[present] = np.bitwise_xor.reduceat(numbers[rule][order], begins)
+        hashes = np.bitwise_xor.accumulate(hashes, axis=0)
+        inside = edges < _VALUES
+        # As strings of bytes, which numpy sorts four times as fast as rows.
+        kinds = np.ascontiguousarray(hashes[inside]).view("S16").ravel()
+        _, first, which = np.unique(kinds, return_index=True, return_inverse=True)
+        sizes = np.diff(np.append(edges[inside], _VALUES))
+        table = np.repeat(which.ravel().astype("<u2"), sizes)
+        position = np.array(g.positions, dtype=np.int64)[rule]
+        start = g.words((free | negated)[None])[0]
+        return (table, first), index, position, start
+
+    # -- a rule that joins -----------------------------------------------------------------------
+
+    def admits(self, columns: Columns) -> bool:
+        self._next = None
+        split = self._split(columns)
+        self._next = (columns, split) if split else None
+        return split is not None
+
+    def prepare(self, g: Compiled, columns: Columns) -> None:
+        if not self.concerns(columns):
+            return
+        asked, split = self._next or (None, None)
+        if asked is not columns:
+            split = self._split(columns)
+        assert split is not None
+        self._next = None
+        if not split.parents:
+            return
+        for part in split.parents:
+            g.rewrite_row(self._first + self._classes, self._first + part)
+            self._classes += 1
+        self._table[:] = split.table
+        self._sizes = split.sizes
+        g.touched.tables.add(self._name)
+        self._number_rows()
+
+    def _split(self, columns: Columns) -> _Split | None:
+        """None when there is no room for so many classes: one is a set of ports, and one range can
+        cut through all of them."""
+        if self._sizes is None:
+            self._sizes = np.bincount(self._table, minlength=self._classes)
+        split = _Split([], self._table, self._sizes)
+        room = self._hidden_row - self._first
+        for ranges in {value[1] for value in self._values(columns) if value is not None}:
+            inside = _inside(split.table, ranges, len(split.sizes))
+            parts = np.flatnonzero((inside > 0) & (inside < split.sizes)).tolist()
+            if len(split.sizes) + len(parts) > room:
+                return None
+            if parts:
+                split = split.cut(ranges, parts, inside)
+        return split
+
+    def satisfied(self, columns: Columns) -> Array:
+        answer = np.zeros((len(self.rows), len(columns)), dtype=bool)
+        for i, value in enumerate(self._values(columns)):
+            if value is None:
+                answer[:, i] = True
+            else:
+                inside = _inside(self._table, value[1], self._classes)
+                answer[:-1, i] = (inside > 0) != value[0]
+        answer[-1] = self._hidden(columns)
+        return answer
+
+    @staticmethod
+    def wanted(columns: Columns, name: str) -> bool:
+        """Does any rule name the field?"""
+        return name in columns.named
+
+
+class _Split(NamedTuple):
+    """Classes of ports that are parted: the one that each new one was a part of, each port's class
+    afterwards, and how many ports each class has."""
+
+    parents: list[int]
+    table: Array
+    sizes: Array
+
+    def cut(self, ranges: Ranges, parts: Sequence[int], inside: Array) -> _Split:
+        """The ports of classes `parts` that are in the ranges, `inside` of each, become new ones."""
+        table, sizes = self.table.copy(), np.append(self.sizes, inside[parts])
+        sizes[parts] -= inside[parts]
+        for low, high in ranges:
+            here = table[low : high + 1]
+            for new, part in enumerate(parts, len(self.sizes)):
+                here[here == part] = new
+        return _Split([*self.parents, *parts], table, sizes)
+
+
+def _inside(table: Array, ranges: Ranges, classes: int) -> Array:
+    """How many ports of each class are in ranges, of which none meets another."""
+    found = [table[low : high + 1] for low, high in ranges]
+    return np.bincount(found[0] if len(found) == 1 else np.concatenate(found), minlength=classes)
+
+
+def _toggled(index: Array, position: Array, start: Array, wanted: Array, words: int) -> Array:
+    """Words of the segments `wanted`, shape (len(wanted), words): `start`, and bit `position[j]`
+    toggled from segment `index[j]` on."""
+    answer = np.empty((len(wanted), words), dtype="<u8")
+    segments = int(max(index, default=0)) + 1
+    bits = np.uint64(1) << (position % 64).astype(np.uint64)
+    for at in range(0, words, _CHUNK):
+        width = min(_CHUNK, words - at)
+        here = (position // 64 >= at) & (position // 64 < at + width)
+        toggles = np.zeros((segments, width), dtype="<u8")
+        # A rule toggles its bit once in a segment, and numpy adds faster than it XORs.
+        np.add.at(toggles.reshape(-1), index[here] * width + position[here] // 64 - at, bits[here])
+        toggles[0] ^= start[at : at + width]
+        answer[:, at : at + width] = np.bitwise_xor.accumulate(toggles, axis=0)[wanted]
+    return answer

@@ -1,0 +1,43 @@
+"""A change of the event settings as somebody asks for it: checked, and in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xdpwall.errors import InvalidInput
+from xdpwall.values.inputs import boolean, closest, label, number
+from xdpwall.views.events import EventSettings
+
+LIMITS = {"sample": (1, 10_000), "rate": (1, 1_000_000), "bytes": (0, 256)}
+FIELDS = tuple(EventSettings.model_fields)
+
+
+def merge_settings(old: EventSettings, changes: Mapping[str, Any]) -> EventSettings:
+    """The settings with the named ones changed. InvalidInput names the first that is wrong."""
+    wanted = {}
+    for name, value in changes.items():
+        if name not in FIELDS:
+            shown = label(name)
+            raise InvalidInput(
+                f"{shown}: events have no such setting; known: {', '.join(FIELDS)}",
+                field=shown,
+                code="unknown-field",
+                hint=closest(shown, FIELDS),
+            )
+        if name in LIMITS:
+            low, high = LIMITS[name]
+            wanted[name] = number(name, value, low, high, f"{low} to {high:,}")
+        else:
+            wanted[name] = boolean(name, value)
+    return old.model_copy(update=wanted)
+
+
+def describe_settings(wanted: EventSettings, changes: Mapping[str, Any]) -> str:
+    """As the history says it: `log_drops on, rate 1000`."""
+    said = {True: "on", False: "off"}
+    values = {name: getattr(wanted, name) for name in changes}
+    return ", ".join(
+        f"{name} {said[value] if isinstance(value, bool) else value}"
+        for name, value in values.items()
+    )

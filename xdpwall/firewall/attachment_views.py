@@ -1,0 +1,113 @@
+"""Attachments and interfaces as read back: the rows beside what the kernel says now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from xdpwall.attach.interfaces import interface_names
+from xdpwall.attach.orphans import unrecorded_pins
+from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.views.attachments import AttachmentView, InterfaceView, Totals
+
+AttachmentState = Literal["attached", "no interface", "displaced"]
+
+
+def totals_of(instance: Instance, rows: Sequence[AttachmentRow]) -> list[Totals]:
+    """One per row; zeros while the kernel has no maps of ours."""
+    dataplane = instance.dataplane() if rows else None
+    if dataplane is None:
+        return [Totals() for _ in rows]
+    return dataplane.read_totals([row.number for row in rows])
+
+
+def attachment_views(instance: Instance, rows: Sequence[AttachmentRow]) -> list[AttachmentView]:
+    """Each attachment with its totals and what passes it."""
+    if not rows:
+        return []
+    from xdpwall.attach.coverage import coverage
+
+    names = interface_names()
+    found = []
+    for row, totals in zip(rows, totals_of(instance, rows), strict=True):
+        there = instance.attacher.find(row.index, row.place)
+        here = names.get(row.iface, row.index) == row.index
+        ours = there is not None and there.ours and here
+        sees, blind, _ = coverage(row.kind, [row])
+        found.append(
+            AttachmentView(
+                iface=row.iface,
+                index=row.index,
+                hook=row.hook,
+                direction=row.direction,
+                place=row.place,
+                wanted_mode=row.wanted,
+                mode=there.mode if ours and there else None,
+                program_id=there.program_id if ours and there else None,
+                number=row.number,
+                since=row.since,
+                state=_state(row, ours, names),
+                sees=sees,
+                blind=blind,
+                totals=totals,
+            )
+        )
+    return found
+
+
+def interface_views(instance: Instance, ours: Sequence[AttachmentView]) -> list[InterfaceView]:
+    """Every interface with our attachments, others' programs and what would cover the rest."""
+    from xdpwall.attach.coverage import coverage, list_interfaces
+
+    found = []
+    for view in list_interfaces():
+        mine = [one for one in ours if one.index == view.index and one.state == "attached"]
+        found.append(
+            view.model_copy(
+                update={
+                    "attachments": mine,
+                    "others": instance.attacher.occupants(view.index),
+                    "suggestions": coverage(view.kind, mine)[2] if mine else [],
+                }
+            )
+        )
+    return found
+
+
+def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
+    """Attachments that do not filter at this moment."""
+    found = []
+    for view in views:
+        if view.state == "no interface":
+            found.append(
+                f"{view.iface} {view.place}: the interface does not exist; when it comes back: "
+                "xdpwall restore"
+            )
+        elif view.state == "displaced":
+            found.append(
+                f"{view.iface} {view.place}: our program is not attached (any more); put it back "
+                "with: xdpwall restore"
+            )
+    return found
+
+
+def unknown_programs(instance: Instance, rows: Sequence[AttachmentRow]) -> list[str]:
+    """Programs of ours that no row tells of: they judge all the same."""
+    names = {index: name for name, index in interface_names().items()}
+    found = []
+    for index, place in unrecorded_pins(instance.attacher, rows):
+        there = instance.attacher.find(index, place)
+        if there is not None and there.ours:
+            iface = names.get(index, f"index {index}")
+            found.append(
+                f"{iface} {place}: a program of ours judges packets there, but the state folder "
+                f"does not know it: attach {iface} again, or xdpwall detach --all"
+            )
+    return found
+
+
+def _state(row: AttachmentRow, ours: bool, names: dict[str, int]) -> AttachmentState:
+    if ours:
+        return "attached"
+    return "displaced" if row.iface in names else "no interface"

@@ -1,0 +1,97 @@
+"""doctor's lines about interfaces: what each is and takes, and who may pass packets by us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from xdpwall.attach.attacher import ETHERNET, Attacher
+from xdpwall.kernel.net.ethtool import Ethtool, Offloads
+from xdpwall.kernel.net.links import LinkInfo, links
+from xdpwall.kernel.net.netdev import XdpFeatures, xdp_features
+from xdpwall.views.attachments import Occupant
+from xdpwall.views.doctor import Check
+
+ONE_BUFFER = 3400
+"""The MTU that every driver can keep in one page with XDP's headroom, somewhat rounded down."""
+
+
+def check_interfaces(bpffs: Path) -> Iterator[Check]:
+    """One line for each interface of this namespace, and one for each program of others."""
+    features = xdp_features()
+    attacher = Attacher(bpffs)
+    with Ethtool() as ethtool:
+        for link in links():
+            told = None if features is None else features.get(link.index)
+            yield interface_check(link, ethtool.offloads(link.name), told)
+            for other in attacher.occupants(link.index):
+                yield _program(link.name, other)
+
+
+def interface_check(link: LinkInfo, offloads: Offloads, features: XdpFeatures | None) -> Check:
+    """Driver, link type, MTU, offloads and modes; what of that stands in the way."""
+    name = f"interface {link.name}"
+    about = [link.driver or link.kind or "no driver", link.link_type, f"MTU {link.mtu}"]
+    if link.link_type not in ETHERNET:
+        about.append("cannot be attached: no Ethernet header")
+        return Check(name=name, status="pass", found=", ".join(about))
+    about += _offload_words(offloads)
+    about.append(_mode_words(features))
+    problems = list(_problems(link, offloads, features))
+    return Check(
+        name=name,
+        status="warn" if problems else "pass",
+        found=", ".join(about),
+        todo="; ".join(problems) or None,
+    )
+
+
+def _offload_words(offloads: Offloads) -> Iterator[str]:
+    for name, value in (
+        ("rxvlan", offloads.rxvlan),
+        ("GRO", offloads.gro),
+        ("LRO", offloads.lro),
+    ):
+        if value is not None:
+            yield f"{name} {'on' if value else 'off'}"
+
+
+def _mode_words(features: XdpFeatures | None) -> str:
+    if features is None:
+        return "takes XDP generic, native untold (`--mode auto` tries), tc"
+    if features.native:
+        return "takes XDP native and generic, tc"
+    return "takes XDP generic, tc"
+
+
+def _problems(link: LinkInfo, offloads: Offloads, features: XdpFeatures | None) -> Iterator[str]:
+    # A veth or a bridge carries tags beside the frame whatever its rxvlan says.
+    physical = link.kind is None and link.link_type != "loopback"
+    if physical and offloads.rxvlan:
+        yield (
+            f"XDP cannot see VLAN tags here: `ethtool -K {link.name} rxvlan off`,"
+            " or attach rules with vlan at tc"
+        )
+    if offloads.lro:
+        yield f"the card merges packets before XDP: `ethtool -K {link.name} lro off`"
+    if features and features.native and not features.frags and link.mtu > ONE_BUFFER:
+        yield f"native XDP may refuse MTU {link.mtu}: lower it, or use --mode generic"
+
+
+def _program(iface: str, other: Occupant) -> Check:
+    called = f"{other.name or 'a program'} (id {other.program_id}) of another owner"
+    if other.bypasses_us:
+        return Check(
+            name=f"programs on {iface}",
+            status="warn",
+            found=f"{other.place}: {called} runs before ours and may pass packets by it",
+            todo="ask its owner whether it ends the walk, or attach at xdp, which comes first",
+        )
+    if other.place == "xdp":
+        return Check(
+            name=f"programs on {iface}",
+            status="warn",
+            found=f"xdp: {called}",
+            todo="the place is taken: use --hook tc, or `xdpwall attach --replace`",
+        )
+    return Check(name=f"programs on {iface}", status="pass", found=f"{other.place}: {called}")

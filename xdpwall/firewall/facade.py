@@ -1,0 +1,195 @@
+"""What the command line and the REST service may ask of a firewall.
+
+Two things keep this protocol: `firewall.Firewall` (in this process) and `cli.remote.RemoteFirewall`
+(over the service's socket), so that a command behaves the same with the service and without it.
+Every method raises only XdpwallError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.policy import Policy
+from xdpwall.values.author import Author
+from xdpwall.values.terms import Direction, Hook, WantedMode
+from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
+from xdpwall.views.events import PacketEvent
+from xdpwall.views.metrics import Metrics
+from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome, RuleView
+from xdpwall.views.sets import SetChange, SetEntries, SetList, SetOutcome, SetTest, SetView
+from xdpwall.views.status import (
+    ApplyOutcome,
+    Health,
+    PolicyOutcome,
+    RestoreOutcome,
+    Stats,
+    Status,
+    SwitchOutcome,
+)
+
+from .observation import Observation
+
+if TYPE_CHECKING:
+    from xdpwall.rule.rule import Rule
+    from xdpwall.ruleset.ruleset import Ruleset
+    from xdpwall.sets.entries import Entries
+    from xdpwall.views.events import EventsOutcome, EventsView
+
+
+class Facade(Protocol):
+    """One instance. Changes are all or nothing and are in force when the call returns."""
+
+    # -- reading ---------------------------------------------------------------------------------
+    def status(self) -> Status: ...
+    def interfaces(self) -> InterfaceList: ...
+    def rules(self) -> RuleList: ...
+    def rule(self, rule_id: str) -> RuleView: ...
+    def policy(self) -> Policy: ...
+    def stats(self) -> Stats: ...
+    def health(self) -> Health: ...
+    def ruleset(self, *, sets: bool = False) -> tuple[int, Ruleset]:
+        """The revision, and the ruleset with attachments, as `apply` takes it back.
+
+        `sets` adds what they hold; `apply` leaves sets alone when it is not there.
+        """
+        ...
+
+    # -- rules -----------------------------------------------------------------------------------
+    def add_rules(
+        self, rules: Sequence[Rule], *, at: int | None = None, by: Author = Author()
+    ) -> RuleOutcome:
+        """One commit. `at` is the first new rule's place from 1; absent appends."""
+        ...
+
+    def set_rule(
+        self, rule_id: str, changes: Mapping[str, Any], *, by: Author = Author()
+    ) -> RuleOutcome:
+        """Change only the named fields; None takes a field away. `{"text": ...}` replaces all."""
+        ...
+
+    def replace_rule(self, rule_id: str, rule: Rule, *, by: Author = Author()) -> RuleOutcome:
+        """The rule keeps id and place; a field that is not given is gone."""
+        ...
+
+    def delete_rules(self, rule_ids: Sequence[str], *, by: Author = Author()) -> DeleteOutcome: ...
+    def flush(self, *, by: Author = Author()) -> DeleteOutcome: ...
+    def move_rule(self, rule_id: str, position: int, *, by: Author = Author()) -> RuleOutcome: ...
+    def enable_rules(
+        self, rule_ids: Sequence[str], enabled: bool, *, by: Author = Author()
+    ) -> RuleOutcome: ...
+    def reset_counters(
+        self, rule_ids: Sequence[str] | None = None, *, by: Author = Author()
+    ) -> RuleOutcome: ...
+
+    # -- sets ------------------------------------------------------------------------------------
+    def sets(self) -> SetList: ...
+    def set(self, name: str) -> SetView: ...
+    def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> SetEntries: ...
+    def create_set(self, name: str, *, by: Author = Author()) -> SetOutcome:
+        """An empty one; one that is there already stays as it is."""
+        ...
+
+    def replace_set(
+        self,
+        name: str,
+        entries: Entries,
+        *,
+        timeouts: Mapping[str, str] | None = None,
+        by: Author = Author(),
+    ) -> SetOutcome:
+        """Exactly these entries, in one switch; made when absent. `timeouts`: entry -> time."""
+        ...
+
+    def change_set(
+        self,
+        name: str,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        expires: str | None = None,
+        by: Author = Author(),
+    ) -> SetChange:
+        """One entry or a few. What is there already gets `expires` (RFC 3339; None: for good)."""
+        ...
+
+    def delete_set(self, name: str, *, by: Author = Author()) -> DeleteOutcome:
+        """Conflict "set-in-use" while a rule names it."""
+        ...
+
+    def test_set(self, name: str, address: str) -> SetTest: ...
+
+    # -- everything else -------------------------------------------------------------------------
+    def set_policy(self, changes: Mapping[str, str], *, by: Author = Author()) -> PolicyOutcome: ...
+    def set_switch(self, on: bool, *, by: Author = Author()) -> SwitchOutcome: ...
+    def apply(
+        self, ruleset: Ruleset, *, dry_run: bool = False, by: Author = Author()
+    ) -> ApplyOutcome: ...
+    def attach(
+        self,
+        iface: str,
+        *,
+        hook: Hook = "xdp",
+        direction: Direction = "ingress",
+        mode: WantedMode = "auto",
+        replace: bool = False,
+        by: Author = Author(),
+    ) -> AttachOutcome: ...
+    def detach(
+        self,
+        iface: str | None,
+        *,
+        hook: Hook | None = None,
+        direction: Direction | None = None,
+        by: Author = Author(),
+    ) -> DetachOutcome:
+        """`iface` None is every interface; `hook` and `direction` None are every hook on it."""
+        ...
+
+    def restore(self, *, by: Author = Author()) -> RestoreOutcome: ...
+
+    # -- events ----------------------------------------------------------------------------------
+    def events(self) -> EventsView:
+        """Which packets become events, and how many did."""
+        ...
+
+    def set_events(self, changes: Mapping[str, Any], *, by: Author = Author()) -> EventsOutcome:
+        """Only the named settings change (views_packets.EventSettings), with the next packet."""
+        ...
+
+
+class EventSource(Protocol):
+    """Single packets as they come. To be used by one thread, but for close()."""
+
+    def read(self, timeout: float, most: int = 4096) -> list[bytes]:
+        """Records, oldest first, waiting up to `timeout` seconds for the first of them."""
+        ...
+
+    def decode(self, records: list[bytes]) -> list[PacketEvent]:
+        """What the records say."""
+        ...
+
+    def close(self) -> None:
+        """The next reader may come."""
+        ...
+
+
+class Watched(Facade, Protocol):
+    """A facade with what only the service needs."""
+
+    def advise(self, rule: Rule) -> list[str]:
+        """What to know about a rule that is not added yet."""
+        ...
+
+    def metrics(self) -> Metrics:
+        """What /metrics shows."""
+        ...
+
+    def event_reader(self, who: str) -> EventSource:
+        """The events as they come; one reader at a time."""
+        ...
+
+    def observe(self, before: Observation | None) -> Observation:
+        """One look; `before` is the last one, from which the audit trail goes on."""
+        ...

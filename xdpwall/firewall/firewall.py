@@ -1,0 +1,313 @@
+"""The facade: what the command line and the service call, and the one writer of an instance.
+
+Each method takes the lock, plans the next state (ruleset.py), puts it into force (changes.py) and
+answers with what is in force then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from xdpwall.attach.interfaces import index_of, interface_names
+from xdpwall.attach.orphans import raise_if_orphaned
+from xdpwall.attach.warnings import hook_warnings, policy_warnings, rule_warnings, vlan_warnings
+from xdpwall.changes import attachments
+from xdpwall.changes.apply import apply_ruleset
+from xdpwall.changes.background import Expirer, Settler
+from xdpwall.changes.commit import commit
+from xdpwall.changes.crashpoints import crash_point
+from xdpwall.changes.programs import narrow
+from xdpwall.changes.restore import restore
+from xdpwall.changes.transactions import writing
+from xdpwall.errors import XdpwallError
+from xdpwall.events.settings import describe_settings, merge_settings
+from xdpwall.gcpause import no_collections
+from xdpwall.instance.instance import Instance
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset import edits
+from xdpwall.ruleset.attachment import AttachmentSpec, check_direction
+from xdpwall.ruleset.policy import check_policy
+from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.ruleset.state import State, find_rule
+from xdpwall.settings import Settings
+from xdpwall.store.records import Snapshot
+from xdpwall.values.author import Author
+from xdpwall.values.terms import Direction, Hook, WantedMode
+from xdpwall.values.times import now_text
+from xdpwall.views.attachments import AttachOutcome, DetachOutcome
+from xdpwall.views.events import EventsOutcome
+from xdpwall.views.rules import DeleteOutcome, RuleOutcome
+from xdpwall.views.status import ApplyOutcome, PolicyOutcome, RestoreOutcome, SwitchOutcome
+
+from .reading import Reader
+from .sets import SetMethods
+
+_ANYONE = Author()
+
+
+class Firewall(SetMethods, Reader):
+    """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
+
+    def __init__(self, settings: Settings, *, service: bool = False) -> None:
+        """`service`: settle in the background after each change, and say so in status()."""
+        super().__init__(Instance(settings), service=service)
+        self._settler = Settler(self._instance) if service else None
+        self._expirer = Expirer(self._instance) if service else None
+
+    @classmethod
+    def open(cls, settings: Settings, *, service: bool = False) -> Self:
+        """Open the instance, making its state folder when there is none.
+
+        NeedsPrivileges, Conflict "other-namespace" (at the first call), Failed "corrupt".
+        """
+        return cls(settings, service=service)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give files and maps back; filtering goes on."""
+        for thread in (self._settler, self._expirer):
+            if thread is not None:
+                thread.close()
+        self._instance.close()
+
+    # -- rules -----------------------------------------------------------------------------------
+    def add_rules(
+        self, rules: Sequence[Rule], *, at: int | None = None, by: Author = _ANYONE
+    ) -> RuleOutcome:
+        """One commit."""
+        with writing(self._instance) as now:
+            self._check_directions(rules, now)
+            new = edits.insert(now.state, rules, at=at, now=now_text())
+            first = len(now.state.entries) if at is None else at - 1
+            ids = [entry.id for entry in new.entries[first : first + len(rules)]]
+            return self._commit(new, ids, by, f"add {_some(ids)}")
+
+    def set_rule(
+        self, rule_id: str, changes: Mapping[str, Any], *, by: Author = _ANYONE
+    ) -> RuleOutcome:
+        """Only the named fields change."""
+        with writing(self._instance) as now:
+            new = edits.change_rule(now.state, rule_id, changes)
+            self._check_directions([find_rule(new, rule_id).rule], now)
+            return self._commit(new, [rule_id], by, f"set {rule_id}")
+
+    def replace_rule(self, rule_id: str, rule: Rule, *, by: Author = _ANYONE) -> RuleOutcome:
+        """Another rule under the same id at the same place."""
+        with writing(self._instance) as now:
+            self._check_directions([rule], now)
+            new = edits.replace_rule(now.state, rule_id, rule)
+            return self._commit(new, [rule_id], by, f"replace {rule_id}")
+
+    def delete_rules(self, rule_ids: Sequence[str], *, by: Author = _ANYONE) -> DeleteOutcome:
+        """All of them or none."""
+        ids = list(dict.fromkeys(rule_ids))
+        with writing(self._instance) as now:
+            new = edits.delete(now.state, ids)
+            state = commit(self._instance, new, by=by, action=f"delete {_some(ids)}")
+            self._changed()
+            return DeleteOutcome(revision=state.revision, deleted=ids)
+
+    def flush(self, *, by: Author = _ANYONE) -> DeleteOutcome:
+        """No rule is left; the policy stays."""
+        with writing(self._instance) as now:
+            ids = [entry.id for entry in now.state.entries]
+            state = commit(self._instance, edits.delete(now.state, ids), by=by, action="flush")
+            self._changed()
+            return DeleteOutcome(revision=state.revision, deleted=ids)
+
+    def move_rule(self, rule_id: str, position: int, *, by: Author = _ANYONE) -> RuleOutcome:
+        """The place after the move, from 1."""
+        with writing(self._instance) as now:
+            new = edits.move(now.state, rule_id, position)
+            return self._commit(new, [rule_id], by, f"move {rule_id} to {position}")
+
+    def enable_rules(
+        self, rule_ids: Sequence[str], enabled: bool, *, by: Author = _ANYONE
+    ) -> RuleOutcome:
+        """Counters stay."""
+        ids = list(dict.fromkeys(rule_ids))
+        with writing(self._instance) as now:
+            new = edits.enable(now.state, ids, enabled)
+            verb = "enable" if enabled else "disable"
+            return self._commit(new, ids, by, f"{verb} {_some(ids)}")
+
+    def reset_counters(
+        self, rule_ids: Sequence[str] | None = None, *, by: Author = _ANYONE
+    ) -> RuleOutcome:
+        """These rules count from 0 again, all of them for None. No revision."""
+        with writing(self._instance) as now:
+            known = now.state.by_id()
+            ids = list(known) if rule_ids is None else list(dict.fromkeys(rule_ids))
+            entries = [known.get(i) or find_rule(now.state, i) for i in ids]
+            dataplane = self._instance.dataplane()
+            if dataplane is not None and entries:
+                raw = dataplane.read_counters([entry.slot for entry in entries])
+                self._instance.store.set_baselines(
+                    dict(zip(ids, raw, strict=True)),
+                    by=by,
+                    action=f"reset-counters {_some(ids)}",
+                    now=now_text(),
+                )
+            state = self._instance.state
+            return RuleOutcome(revision=state.revision, rules=self._views(state, ids))
+
+    # -- everything else -------------------------------------------------------------------------
+    def set_policy(self, changes: Mapping[str, str], *, by: Author = _ANYONE) -> PolicyOutcome:
+        """Only the named parts change."""
+        with writing(self._instance) as now:
+            for name, value in changes.items():
+                check_policy(name, value)
+            policy = now.state.policy.model_copy(update=dict(changes))
+            words = ", ".join(f"{name} {value}" for name, value in changes.items())
+            new = edits.with_policy(now.state, policy)
+            state = commit(self._instance, new, by=by, action=f"policy {words}")
+            self._changed()
+            return PolicyOutcome(
+                revision=state.revision,
+                policy=state.policy,
+                warnings=policy_warnings(state.policy),
+            )
+
+    def set_switch(self, on: bool, *, by: Author = _ANYONE) -> SwitchOutcome:
+        """Off: everything passes. Works also when the disk is full."""
+        with writing(self._instance, in_need=not on) as now:
+            dataplane = self._instance.dataplane()
+            was = now.on if dataplane is None else dataplane.control.on
+            if dataplane is not None and was != on:
+                dataplane.set_switch(on)
+            crash_point("switch-set")
+            if was != on or now.on != on:
+                action = "on" if on else "off"
+                self._instance.store.set_switch(on, by=by, action=action, now=now_text())
+            if not on:
+                raise_if_orphaned(self._instance.attacher, now.attachments)
+            return SwitchOutcome(on=on, changed=was != on)
+
+    def set_events(self, changes: Mapping[str, Any], *, by: Author = _ANYONE) -> EventsOutcome:
+        """In force with the next packet; no program is touched."""
+        with writing(self._instance) as now:
+            dataplane = self._instance.dataplane()
+            old = now.events if dataplane is None else dataplane.events.read()
+            wanted = merge_settings(old, changes)
+            if wanted != old or wanted != now.events:
+                action = f"events {describe_settings(wanted, changes)}"
+                self._instance.store.set_events(wanted, by=by, action=action, now=now_text())
+            if dataplane is not None:
+                logging = any(rule.log for rule, _ in now.state.kernel_rules())
+                dataplane.set_events(wanted, logging=logging)
+            found = self.events()
+            return EventsOutcome(
+                settings=wanted, counts=found.counts, reader=found.reader, changed=wanted != old
+            )
+
+    def apply(
+        self, wanted: Ruleset, *, dry_run: bool = False, by: Author = _ANYONE
+    ) -> ApplyOutcome:
+        """Make the kernel hold exactly this ruleset, in one switch."""
+        with writing(self._instance), no_collections():
+            outcome = apply_ruleset(self._instance, wanted, dry_run=dry_run, by=by)
+            self._changed()
+            return outcome
+
+    def attach(
+        self,
+        iface: str,
+        *,
+        hook: Hook = "xdp",
+        direction: Direction = "ingress",
+        mode: WantedMode = "auto",
+        replace: bool = False,
+        by: Author = _ANYONE,
+    ) -> AttachOutcome:
+        """Attach, read back, and say which mode it got."""
+        from .attachment_views import attachment_views
+
+        spec = AttachmentSpec(iface, hook, direction, mode)
+        with writing(self._instance):
+            row, changed = attachments.attach(self._instance, spec, replace_other=replace, by=by)
+            self._changed()
+            now = self._instance.store.read()
+            beside = [other for other in now.attachments if other.iface == iface]
+            rules = [entry.rule for entry in now.state.entries if entry.rule.enabled]
+            return AttachOutcome(
+                attachment=attachment_views(self._instance, [row])[0],
+                changed=changed,
+                warnings=hook_warnings(beside) + vlan_warnings(rules, [row]),
+            )
+
+    def detach(
+        self,
+        iface: str | None,
+        *,
+        hook: Hook | None = None,
+        direction: Direction | None = None,
+        by: Author = _ANYONE,
+    ) -> DetachOutcome:
+        """Only ours; an attachment that is not there is no error, an unknown interface is."""
+        with writing(self._instance, in_need=True) as now:
+            rows = attachments.chosen(now.attachments, iface, hook, direction)
+            if iface is not None and not rows:
+                index_of(iface)
+            for row in rows:
+                attachments.detach(self._instance, row, by=by)
+            unknown = attachments.detach_unknown(self._instance, iface, hook, direction)
+            return DetachOutcome(detached=[row.words for row in rows] + unknown)
+
+    def restore(self, *, by: Author = _ANYONE) -> RestoreOutcome:
+        """After a reboot, or an upgrade to maps that are laid out otherwise: rules, policy and
+        attachments as they were."""
+        with writing(self._instance, renew=True):
+            return restore(self._instance, by=by)
+
+    def wait_settled(self) -> None:
+        """Wait until no packet is judged by the ruleset that was left behind last."""
+        with self._instance.lock.threads:
+            dataplane = self._instance.dataplane()
+            if dataplane is not None:
+                dataplane.settle()
+
+    # -- inside ----------------------------------------------------------------------------------
+    def _commit(self, new: State, ids: Sequence[str], by: Author, action: str) -> RuleOutcome:
+        state = commit(self._instance, new, by=by, action=action)
+        self._changed()
+        known = state.by_id()
+        rules = [known[rule_id].rule for rule_id in ids if known[rule_id].rule.enabled]
+        # Only a rule that names an interface wants to know which there are.
+        there = interface_names() if any(rule.iface for rule in rules) else {}
+        return RuleOutcome(
+            revision=state.revision,
+            rules=self._views(state, ids),
+            warnings=rule_warnings(rules, self._instance.attachments, there),
+        )
+
+    def _changed(self) -> None:
+        dataplane = self._instance.dataplane() if self._settler is None else None
+        if dataplane is not None:
+            # Nobody stays to do it later. Programs that can do more than they need are no failure.
+            with suppress(XdpwallError):
+                narrow(self._instance, dataplane)
+        for thread in (self._settler, self._expirer):
+            if thread is not None:
+                thread.wake()
+
+    def _check_directions(self, rules: Sequence[Rule], now: Snapshot) -> None:
+        specs = [AttachmentSpec(row.iface, row.hook, row.direction) for row in now.attachments]
+        for rule in rules:
+            check_direction(rule, specs)
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")

@@ -1,0 +1,70 @@
+"""The figures of /metrics, which only rise while the kernel's maps live.
+
+A rule's count is what its slot says and what its earlier slots had counted (store.figures), so
+that neither an edit, which takes a new slot, nor reset-counters, which is a baseline, is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from operator import attrgetter
+
+from xdpwall.abi import SLOTS
+from xdpwall.instance.instance import Instance
+from xdpwall.store.metrics import BUCKETS
+from xdpwall.store.records import Snapshot
+from xdpwall.values.terms import Counts
+from xdpwall.version import __version__
+from xdpwall.views.attachments import AttachmentTotals
+from xdpwall.views.base import Count
+from xdpwall.views.events import EventCounts
+from xdpwall.views.metrics import MOST_RULES, Fill, Metrics
+
+from .attachment_views import attachment_views
+
+
+def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts]) -> Metrics:
+    """`raw` is what the kernel says of each entry of the state. Within instance.reading()."""
+    state, figures = now.state, instance.store.figures()
+    dataplane = instance.dataplane()
+    # Rules of one commit are equally old; then by slot, which a rule keeps wherever it moves.
+    age = attrgetter("created", "slot")
+    shown = sorted(zip(state.entries, raw, strict=True), key=lambda pair: age(pair[0]))
+    counted = {}
+    for entry, (packets, size) in shown[:MOST_RULES]:
+        before = figures.carried.get(entry.id, (0, 0))
+        counted[entry.id] = Count(packets=packets + before[0], bytes=size + before[1])
+    places = attachment_views(instance, now.attachments)
+    enabled = sum(entry.rule.enabled for entry in state.entries)
+    fill = {"slots": Fill(used=len(state.entries), size=SLOTS)}
+    held = instance.store.sets.held()
+    known = {
+        **figures.fill,
+        "positions": enabled,
+        "set4": sum(one.v4 for one in held.values()),
+        "set6": sum(one.v6 for one in held.values()),
+    }
+    if dataplane is not None:
+        for name, size in asdict(dataplane.sets.sizes).items():
+            if size > 1:  # of 1 are maps that are not in use
+                fill[name] = Fill(used=min(size, known.get(name, 0)), size=size)
+    return Metrics(
+        version=__version__,
+        on=on,
+        revision=state.revision,
+        rules=len(state.entries),
+        enabled_rules=enabled,
+        counted=counted,
+        left_out=max(0, len(state.entries) - MOST_RULES),
+        attachments=[
+            AttachmentTotals(iface=one.iface, place=one.place, totals=one.totals) for one in places
+        ],
+        attached=[one.state == "attached" for one in places],
+        events=EventCounts() if dataplane is None else dataplane.events.counts(),
+        fill=fill,
+        sets={row.name: held[row.number].total for row in state.sets if row.number in held},
+        commits=list(figures.commits.buckets),
+        commit_bounds=list(BUCKETS),
+        commit_seconds=figures.commits.seconds,
+    )

@@ -1,0 +1,123 @@
+"""A firewall at one moment, and what became another between two of them. Pure.
+
+The reader of GET /events looks once a second; what it sends is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from xdpwall.ruleset.state import State, diff
+from xdpwall.values.terms import Counts
+from xdpwall.views.attachments import AttachmentTotals
+from xdpwall.views.base import Count
+from xdpwall.views.events import EventCounts
+from xdpwall.views.history import Change
+from xdpwall.views.rules import RuleView
+from xdpwall.views.stream import Counters, PolicyChanged, RuleDelta, RulesChanged, SwitchChanged
+
+from .rule_views import rule_views
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one look sees; compare two."""
+
+    state: State
+    on: bool
+    time: float
+    """Seconds, monotonic clock of the host."""
+    now: str
+    """The same moment as a canonical time."""
+    raw: Sequence[Counts]
+    """One pair per entry of the state, as the kernel counts."""
+    counts: Mapping[str, Counts]
+    """By rule id, since the last reset."""
+    hits: Mapping[str, str]
+    """By rule id, where known."""
+    attachments: tuple[AttachmentTotals, ...]
+    expired: frozenset[str]
+    mark: int
+    """How far the audit trail was read."""
+    trail: tuple[Change, ...]
+    """What the audit trail says since the look before."""
+    events: EventCounts = field(default_factory=EventCounts)
+
+
+def rules_at(seen: Observation, only: Iterable[str] | None = None) -> list[RuleView]:
+    """The rules as they were then, in order; those of the ids in `only`."""
+    entries, wanted = seen.state.entries, None if only is None else set(only)
+    at = [i for i, entry in enumerate(entries) if wanted is None or entry.id in wanted]
+    placed, raw = [(i + 1, entries[i]) for i in at], [seen.raw[i] for i in at]
+    return rule_views(placed, raw, now=seen.now, hits=seen.hits)
+
+
+def rules_changed(old: Observation, new: Observation) -> RulesChanged | None:
+    """The `rules` event; None when nothing about the rules is another."""
+    expired = new.expired - old.expired
+    if new.state is old.state and not expired:
+        return None
+    difference = diff(old.state, new.state)
+    late = set(expired).difference(difference.added, difference.changed)
+    changed = [*difference.changed, *(entry.id for entry in new.state.entries if entry.id in late)]
+    if not (difference.added or difference.removed or changed or difference.moved):
+        return None
+    touched = {*difference.added, *changed, *difference.moved}
+    return RulesChanged(
+        revision=new.state.revision,
+        added=difference.added,
+        removed=difference.removed,
+        changed=changed,
+        moved=difference.moved,
+        rules=rules_at(new, touched),
+        by=[change for change in new.trail if change.revision is not None],
+    )
+
+
+def policy_changed(old: Observation, new: Observation) -> PolicyChanged | None:
+    """The `policy` event, or None."""
+    if new.state.policy == old.state.policy:
+        return None
+    return PolicyChanged(
+        revision=new.state.revision,
+        policy=new.state.policy,
+        by=[change for change in new.trail if change.revision is not None],
+    )
+
+
+def switch_changed(old: Observation, new: Observation) -> SwitchChanged | None:
+    """The `switch` event, or None."""
+    if new.on == old.on:
+        return None
+    words = ("on", "off", "found switched on", "found switched off")
+    return SwitchChanged(on=new.on, by=[one for one in new.trail if one.action in words])
+
+
+def counters_now(old: Observation | None, new: Observation) -> Counters:
+    """The `counters` event, with the rules that changed since `old`; with none of them for None."""
+    moved: list[RuleDelta] = []
+    if old is not None and new.counts is not old.counts:
+        for rule_id, pair in new.counts.items():
+            if old.counts.get(rule_id, (0, 0)) != pair:
+                packets, size = pair
+                hit = new.hits.get(rule_id)
+                moved.append(
+                    RuleDelta.model_construct(id=rule_id, packets=packets, bytes=size, last_hit=hit)
+                )
+    totals = [one.totals.policy_dropped for one in new.attachments]
+    return Counters.model_construct(
+        revision=new.state.revision,
+        time=new.time,
+        rules=moved,
+        attachments=list(new.attachments),
+        policy_dropped=Count(
+            packets=sum(one.packets for one in totals), bytes=sum(one.bytes for one in totals)
+        ),
+        events=new.events,
+    )
+
+
+def attachment_changes(trail: Iterable[Change]) -> list[Change]:
+    """Those about attachments."""
+    return [one for one in trail if one.action.split(" ")[0] in ("attach", "detach")]

@@ -1,0 +1,278 @@
+"""The reading half of the facade: nothing here changes anything."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from xdpwall.attach.warnings import bypass_warnings, hook_warnings, policy_warnings, rule_warnings
+from xdpwall.changes.transactions import reading
+from xdpwall.dataplane.pinned_counters import read_pinned
+from xdpwall.errors import XdpwallError
+from xdpwall.instance import namespace
+from xdpwall.instance.instance import Instance
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.attachment import AttachmentSpec
+from xdpwall.ruleset.policy import Policy
+from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.ruleset.state import State, find_rule
+from xdpwall.store.records import Snapshot
+from xdpwall.values.terms import Counts
+from xdpwall.values.times import now_text
+from xdpwall.version import __version__
+from xdpwall.views.attachments import AttachmentTotals, InterfaceList
+from xdpwall.views.events import EventCounts, EventsView
+from xdpwall.views.rules import RuleList, RuleView
+from xdpwall.views.status import Health, Stats, Status
+
+from .observation import Observation
+from .rule_views import LastHits, has_expired, rule_counts, rule_views, since_reset
+from .set_views import content_of
+
+if TYPE_CHECKING:
+    from xdpwall.events.reader import EventReader
+    from xdpwall.views.metrics import Metrics
+
+_FEW = 500
+"""Rules whose counters are read one by one rather than by opening the whole data plane."""
+
+
+class Reader:
+    """What an instance says about itself. Works without maps in the kernel: counters are 0 then."""
+
+    def __init__(self, instance: Instance, *, service: bool) -> None:
+        self._instance = instance
+        self._settings = instance.settings
+        self._service = service
+        self._hits = LastHits()
+
+    def status(self) -> Status:
+        """The head of everything; looks at each attachment in the kernel."""
+        from xdpwall.attach.interfaces import interface_names
+        from xdpwall.attach.orphans import describe_orphan, orphans
+
+        from .attachment_views import (
+            attachment_views,
+            attachment_warnings,
+            interface_views,
+            unknown_programs,
+        )
+
+        with reading(self._instance) as now:
+            state = now.state
+            mine = attachment_views(self._instance, now.attachments)
+            others = [view for view in interface_views(self._instance, mine) if view.others]
+            on, warnings = self._on(now)
+            warnings += attachment_warnings(mine)
+            warnings += unknown_programs(self._instance, now.attachments)
+            warnings += [
+                describe_orphan(row) for row in orphans(self._instance.attacher, now.attachments)
+            ]
+            warnings += hook_warnings(now.attachments)
+            warnings += bypass_warnings(others)
+            rules = [entry.rule for entry in state.entries if entry.rule.enabled]
+            warnings += rule_warnings(rules, now.attachments, interface_names())
+            warnings += policy_warnings(state.policy)
+            return Status(
+                version=__version__,
+                host=socket.gethostname(),
+                revision=state.revision,
+                on=on,
+                rules=len(state.entries),
+                enabled_rules=len(rules),
+                policy=state.policy,
+                attachments=mine,
+                others=others,
+                warnings=warnings,
+                state_dir=str(self._settings.state_dir),
+                bpffs=str(self._settings.bpffs),
+                netns=namespace.netns_inode(),
+                service=self._service,
+            )
+
+    def interfaces(self) -> InterfaceList:
+        """Every interface of the namespace."""
+        from .attachment_views import attachment_views, interface_views
+
+        with reading(self._instance) as now:
+            mine = attachment_views(self._instance, now.attachments)
+            return InterfaceList(interfaces=interface_views(self._instance, mine))
+
+    def rules(self) -> RuleList:
+        """All rules in order, with counters."""
+        with reading(self._instance) as now:
+            return RuleList(revision=now.state.revision, rules=self._views(now.state))
+
+    def rule(self, rule_id: str) -> RuleView:
+        """One rule; NotFound."""
+        with reading(self._instance) as now:
+            find_rule(now.state, rule_id)
+            return self._views(now.state, [rule_id])[0]
+
+    def policy(self) -> Policy:
+        """What happens to packets that no rule decides."""
+        with reading(self._instance) as now:
+            return now.state.policy
+
+    def stats(self) -> Stats:
+        """Every counter at one moment."""
+        with reading(self._instance) as now:
+            return Stats(
+                revision=now.state.revision,
+                on=self._on(now)[0],
+                time=time.monotonic(),
+                rules=rule_counts(now.state, self._raw(now.state)),
+                attachments=self._totals(now),
+            )
+
+    def advise(self, rule: Rule) -> list[str]:
+        """What to know about a rule that is not added yet, with the attachments in place."""
+        from xdpwall.attach.interfaces import interface_names
+
+        with reading(self._instance) as now:
+            return rule_warnings([rule], now.attachments, interface_names())
+
+    def observe(self, before: Observation | None = None) -> Observation:
+        """One look, for the service's events; `before` is the last one."""
+        with reading(self._instance) as now:
+            state = now.state
+            raw = self._raw(state)
+            mark, trail = self._instance.store.trail(
+                None if before is None else before.mark, state.revision
+            )
+            if before is not None and before.state is state and before.raw == raw:
+                counts, hits = before.counts, before.hits
+            else:
+                counts = {
+                    entry.id: since_reset(entry, pair)
+                    for entry, pair in zip(state.entries, raw, strict=True)
+                }
+                hits = self._hits.known(state.entries)
+            moment = now_text()
+            return Observation(
+                state=state,
+                on=self._on(now)[0],
+                time=time.monotonic(),
+                now=moment,
+                raw=raw,
+                counts=counts,
+                hits=hits,
+                attachments=tuple(self._totals(now)),
+                expired=frozenset(
+                    entry.id for entry in state.entries if has_expired(entry, moment)
+                ),
+                mark=mark,
+                trail=trail,
+                events=self._event_counts(),
+            )
+
+    def health(self) -> Health:
+        """Never raises for what it can say as a problem."""
+        revision, problems = 0, []
+        try:
+            with reading(self._instance) as now:
+                revision = now.state.revision
+                problems = self._on(now)[1]
+        except XdpwallError as error:
+            problems = [error.message]
+        netns = namespace.netns_inode()
+        return Health(
+            status="degraded" if problems else "ok",
+            version=__version__,
+            revision=revision,
+            state_dir_id=namespace.instance_digest(self._settings.state_dir, netns),
+            netns=netns,
+            problems=problems,
+        )
+
+    def ruleset(self, *, sets: bool = False) -> tuple[int, Ruleset]:
+        """The revision, and what `apply` takes back; with what sets hold when asked for."""
+        with reading(self._instance) as now:
+            specs = tuple(
+                AttachmentSpec(row.iface, row.hook, row.direction, row.wanted or "auto")
+                for row in now.attachments
+            )
+            rules = tuple(entry.rule for entry in now.state.entries)
+            store = self._instance.store.sets
+            held = {row.name: content_of(store, row) for row in now.state.sets} if sets else None
+            return now.state.revision, Ruleset(rules, now.state.policy, specs, held)
+
+    def metrics(self) -> Metrics:
+        """What /metrics shows."""
+        from .metrics import metrics
+
+        with reading(self._instance) as now:
+            return metrics(self._instance, now, on=self._on(now)[0], raw=self._raw(now.state))
+
+    def events(self) -> EventsView:
+        """Which packets become events, and how many did."""
+        from xdpwall.events.reader import holder
+
+        with reading(self._instance) as now:
+            dataplane = self._instance.dataplane()
+            reader = holder(self._settings.state_dir)
+            if dataplane is None:
+                return EventsView(settings=now.events, counts=EventCounts(), reader=reader)
+            found = dataplane.events
+            return EventsView(settings=found.read(), counts=found.counts(), reader=reader)
+
+    def _event_counts(self) -> EventCounts:
+        dataplane = self._instance.dataplane()
+        return EventCounts() if dataplane is None else dataplane.events.counts()
+
+    def event_reader(self, who: str) -> EventReader:
+        """The events as they come; one reader at a time. Conflict "events-taken"."""
+        from xdpwall.events.reader import EventReader
+
+        return EventReader(self._settings, who)
+
+    # -- inside ----------------------------------------------------------------------------------
+    def _views(self, state: State, ids: Sequence[str] | None = None) -> list[RuleView]:
+        if ids is None:
+            entries, raw = state.entries, self._raw(state)
+            placed = list(enumerate(entries, 1))
+        else:
+            entries = tuple(find_rule(state, rule_id) for rule_id in ids)
+            placed = [(state.place(entry) + 1, entry) for entry in entries]
+            raw = self._read([entry.slot for entry in entries])
+        hits = self._hits.known(entries)
+        return rule_views(placed, raw, now=now_text(), hits=hits)
+
+    def _totals(self, now: Snapshot) -> list[AttachmentTotals]:
+        from .attachment_views import totals_of
+
+        return [
+            AttachmentTotals(iface=row.iface, place=row.place, totals=one)
+            for row, one in zip(
+                now.attachments, totals_of(self._instance, now.attachments), strict=True
+            )
+        ]
+
+    def _raw(self, state: State) -> list[Counts]:
+        """(packets, bytes) of every entry, as the kernel counts."""
+        raw = self._read([entry.slot for entry in state.entries])
+        if self._service:
+            self._hits.note(state.entries, raw, now_text())
+        return raw
+
+    def _read(self, slots: Sequence[int]) -> list[Counts]:
+        if len(slots) <= _FEW and not self._instance.has_dataplane:
+            return read_pinned(self._settings.bpffs, slots)
+        dataplane = self._instance.dataplane()
+        return [(0, 0)] * len(slots) if dataplane is None else dataplane.read_counters(slots)
+
+    def _on(self, now: Snapshot) -> tuple[bool, list[str]]:
+        """Whether packets are judged, and what is wrong with the kernel's side."""
+        dataplane = self._instance.dataplane()
+        on = now.on if dataplane is None else dataplane.control.on
+        problems = [] if on else ["the firewall is switched off: everything passes (xdpwall on)"]
+        if dataplane is None and (now.state.revision or now.attachments):
+            problems.append("nothing is loaded in the kernel: xdpwall restore")
+        elif dataplane is not None and dataplane.control.revision != now.state.revision:
+            problems.append(
+                f"the kernel holds revision {dataplane.control.revision}, the disk "
+                f"{now.state.revision}: xdpwall restore"
+            )
+        return on, problems

@@ -1,0 +1,97 @@
+"""The rules as `rule list` shows them, read by a command that needs nothing else.
+
+What keeps the store imports models, and these take longer to import than all the rest of the
+command. So a list in the ordinary case (nothing unfinished, this namespace, a few hundred rules) is
+read here, straight from the store's rows and the kernel's counters; for any other there is None,
+and the firewall itself is asked. A test compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+from xdpwall.dataplane.pinned_counters import read_pinned
+from xdpwall.errors import XdpwallError
+from xdpwall.instance import namespace
+from xdpwall.rule.sentence_write import write_sentence
+from xdpwall.settings import Settings
+
+from .rule_list_shape import SAID
+
+SCHEMA = 3
+"""Of the store; another is the firewall's business."""
+MOST = 500
+"""Rules; the counters of more are read faster by whoever has the data plane open."""
+
+_FREE = dict.fromkeys(SAID) | {"enabled": True, "log": False}
+_Row = tuple[str, int, str, int, int]
+
+
+def list_rules(settings: Settings) -> dict[str, Any] | None:
+    """`views.RuleList` as JSON; None where it takes more to tell."""
+    try:
+        found = _read(settings)
+        if found is None:
+            return None
+        revision, rows = found
+        counts = read_pinned(settings.bpffs, [slot for _, slot, *_ in rows])
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        rules = [
+            _view(at, row, pair, now)
+            for at, (row, pair) in enumerate(zip(rows, counts, strict=True), 1)
+        ]
+    except (sqlite3.Error, OSError, ValueError, XdpwallError):
+        return None  # The firewall meets the same and says it in words.
+    return {"revision": revision, "rules": rules}
+
+
+def _read(settings: Settings) -> tuple[int, list[_Row]] | None:
+    """Revision, and (rule, slot, created, base packets, base bytes) of each rule in order."""
+    path = settings.state_dir / "xdpwall.db"
+    if os.stat(path).st_mode & 0o077:
+        return None
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
+            return None
+        connection.execute("BEGIN")
+        meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        unfinished = connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM revisions WHERE state = 'pending')"
+            " OR EXISTS (SELECT 1 FROM attachments WHERE intent != 'attached')"
+        ).fetchone()[0]
+        if unfinished or not _is_here(meta):
+            return None
+        rows = connection.execute(
+            "SELECT rule, slot, created, base_packets, base_bytes FROM rules ORDER BY rank LIMIT ?",
+            (MOST + 1,),
+        ).fetchall()
+    return None if len(rows) > MOST else (int(meta.get("revision", "0")), rows)
+
+
+def _is_here(meta: dict[str, str]) -> bool:
+    """Whether the instance belongs to this namespace, or to none in this boot."""
+    if "netns" not in meta or meta.get("boot_id") != namespace.boot_id():
+        return True
+    mine = str(namespace.netns_inode()), str(namespace.netns_cookie())
+    return (meta["netns"], meta.get("netns_cookie")) == mine
+
+
+def _view(position: int, row: _Row, counted: tuple[int, int], now: str) -> dict[str, Any]:
+    text, _, created, base_packets, base_bytes = row
+    fields = _FREE | json.loads(text)
+    if len(fields) != len(SAID):
+        raise ValueError("a rule with fields that are not known here")
+    view = {name: value for name, value in fields.items() if value is not None}
+    view["text"] = write_sentence(SimpleNamespace(**fields))
+    view["position"] = position
+    view["packets"] = max(0, counted[0] - base_packets)
+    view["bytes"] = max(0, counted[1] - base_bytes)
+    view["created"] = created
+    view["expired"] = fields["expires"] is not None and fields["expires"] <= now
+    return view

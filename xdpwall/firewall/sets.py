@@ -1,0 +1,152 @@
+"""The facade's methods about sets; `firewall.Firewall` inherits them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from xdpwall.changes.transactions import reading, writing
+from xdpwall.errors import InvalidInput
+from xdpwall.instance.instance import Instance
+from xdpwall.sets.entries import parse_entry
+from xdpwall.sets.names import find_set
+from xdpwall.values.addresses import parse_set_name
+from xdpwall.values.author import Author
+from xdpwall.values.times import parse_expiry, seconds_of
+from xdpwall.views.rules import DeleteOutcome
+from xdpwall.views.sets import SetChange, SetEntries, SetList, SetOutcome, SetTest, SetView
+
+from .set_views import entries_view, membership_view, set_views
+
+if TYPE_CHECKING:
+    from xdpwall.sets.entries import AddressEntry, Entries
+
+_ANYONE = Author()
+
+
+class SetMethods:
+    """Sets of the instance in `_instance`."""
+
+    _instance: Instance
+
+    def _changed(self) -> None:
+        """Called after a change; whoever inherits may have something to wake."""
+
+    def sets(self) -> SetList:
+        """By name."""
+        with reading(self._instance) as now:
+            store = self._instance.store.sets
+            return SetList(sets=set_views(store, now.state, now.state.sets))
+
+    def set(self, name: str) -> SetView:
+        """One set without its entries; NotFound."""
+        with reading(self._instance) as now:
+            row = find_set(now.state.sets, name)
+            return set_views(self._instance.store.sets, now.state, [row])[0]
+
+    def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> SetEntries:
+        """A part of the entries."""
+        for field, value in (("start", start), ("limit", limit)):
+            if value < 0:
+                raise InvalidInput(
+                    f"{field} must be at least 0, got {value}", field=field, value=value
+                )
+        with reading(self._instance) as now:
+            row = find_set(now.state.sets, name)
+            return entries_view(self._instance.store.sets, row, start, limit)
+
+    def test_set(self, name: str, address: str) -> SetTest:
+        """Whether an address is in the set."""
+        wanted = parse_entry(address, "address")
+        if not wanted.exact:
+            raise InvalidInput(
+                f"address: {address!r} is a prefix; wanted one address",
+                field="address",
+                value=address,
+            )
+        with reading(self._instance) as now:
+            row = find_set(now.state.sets, name)
+            return membership_view(self._instance.store.sets, row, wanted)
+
+    def create_set(self, name: str, *, by: Author = _ANYONE) -> SetOutcome:
+        """An empty one; one that is there already stays as it is."""
+        from xdpwall.changes.set_load import create
+
+        name = parse_set_name("name", name)
+        with writing(self._instance):
+            return self._outcome(name, create(self._instance, name, by=by))
+
+    def replace_set(
+        self,
+        name: str,
+        entries: Entries,
+        *,
+        timeouts: Mapping[str, str] | None = None,
+        by: Author = _ANYONE,
+    ) -> SetOutcome:
+        """Exactly these entries, in one switch; made when absent."""
+        from xdpwall.changes.set_kernel import Content
+        from xdpwall.changes.set_load import replace
+
+        name = parse_set_name("name", name)
+        content = Content.of(entries, timeouts)
+        with writing(self._instance):
+            return self._outcome(name, replace(self._instance, name, content, by=by))
+
+    def change_set(
+        self,
+        name: str,
+        *,
+        add: Sequence[str] = (),
+        remove: Sequence[str] = (),
+        expires: str | None = None,
+        by: Author = _ANYONE,
+    ) -> SetChange:
+        """One entry or a few; nothing is changed when one of them is wrong."""
+        from xdpwall.changes.set_entries import change_entries
+
+        coming, leaving = _parsed("add", add), _parsed("remove", remove)
+        if both := coming.keys() & leaving.keys():
+            text = min(entry.text for entry in both)
+            raise InvalidInput(
+                f"{text} is to be added and removed at once", field="remove", value=text
+            )
+        ends = 0 if expires is None else seconds_of(parse_expiry("expires", expires))
+        if ends and ends <= time.time():
+            raise InvalidInput(f"expires: {expires} is over", field="expires", value=expires)
+        with writing(self._instance) as now:
+            added, removed, unchanged = change_entries(
+                self._instance, name, list(coming), list(leaving), expires=ends, by=by
+            )
+            number = find_set(now.state.sets, name).number
+            held = self._instance.store.sets.held().get(number)
+        if ends:
+            self._changed()
+        return SetChange(
+            name=name,
+            added=added,
+            removed=removed,
+            unchanged=unchanged,
+            entries=held.total if held else 0,
+        )
+
+    def delete_set(self, name: str, *, by: Author = _ANYONE) -> DeleteOutcome:
+        """Conflict "set-in-use" while a rule names it."""
+        from xdpwall.changes.set_load import delete
+
+        with writing(self._instance):
+            delete(self._instance, name, by=by)
+            self._changed()
+            return DeleteOutcome(revision=self._instance.state.revision, deleted=[name])
+
+    def _outcome(self, name: str, changed: bool) -> SetOutcome:
+        self._changed()
+        state = self._instance.state
+        row = find_set(state.sets, name)
+        view = set_views(self._instance.store.sets, state, [row])[0]
+        return SetOutcome(revision=state.revision, set=view, changed=changed)
+
+
+def _parsed(field: str, texts: Sequence[str]) -> dict[AddressEntry, str]:
+    return {parse_entry(text, f"{field}[{i}]"): text for i, text in enumerate(texts)}

@@ -1,0 +1,93 @@
+"""Ruleset files: YAML 1.2 or JSON in, either out, and what goes out comes in unchanged.
+
+Errors name the file, the line where it is known, the rule's place in the file and the field.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, NoReturn
+
+from xdpwall.errors import InvalidInput, XdpwallError
+from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.sets.content import Files
+from xdpwall.values.inputs import choice
+
+MAX_BYTES = 16 * 1024 * 1024
+
+
+def load(text: str, *, name: str, files: Files | None = None) -> Ruleset:
+    """The ruleset of a file's text. `name` is what errors call the file.
+
+    Nothing is opened but, by `files`, what sets name as their `file`.
+    """
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_BYTES:
+        raise InvalidInput(
+            f"{name}: {size:,} bytes; a ruleset file has at most {MAX_BYTES:,}",
+            field="file",
+            value=name,
+            code="too-large",
+        )
+    lines: Lines = {}
+    if text.lstrip("\ufeff \t\r\n").startswith("{"):
+        data = _from_json(text, name)
+    else:
+        from .yaml_file import read_yaml
+
+        data, lines = read_yaml(text, name)
+    try:
+        return Ruleset.parse(data, files=files)
+    except XdpwallError as error:
+        raise _located(error, name, lines) from None
+
+
+def dump(ruleset: Ruleset, format: Literal["yaml", "json"] = "yaml") -> str:
+    """The file that `load` takes back unchanged."""
+    if choice("format", format, ("yaml", "json")) == "json":
+        return json.dumps(ruleset.to_json(), indent=2, ensure_ascii=False) + "\n"
+    from .yaml_file import write_yaml
+
+    return write_yaml(ruleset.to_json())
+
+
+Lines = Mapping[str, int]
+"""From a field as errors name it (`rules[2]`, `rules[2].src`, `policy`) to its line, from 1."""
+
+
+def _located(error: XdpwallError, name: str, lines: Lines) -> XdpwallError:
+    field = error.field or ""
+    line = lines.get(field) or lines.get(field.rpartition(".")[0])
+    place = f"{name}: line {line}: " if line else f"{name}: "
+    error.message = place + error.message
+    error.args = (error.message,)
+    return error
+
+
+def _from_json(text: str, name: str) -> object:
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is not JSON")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                raise ValueError(f"{key[:40]!r} stands twice in one object")
+            found[key] = value
+        return found
+
+    try:
+        return json.loads(
+            text.removeprefix("\ufeff"), parse_constant=refuse, object_pairs_hook=unique
+        )
+    except json.JSONDecodeError as error:
+        raise InvalidInput(
+            f"{name}: line {error.lineno}: not JSON: {error.msg} (column {error.colno})",
+            field="file",
+            value=name,
+            hint="a file that begins with { is read as JSON",
+        ) from None
+    except (ValueError, RecursionError) as error:
+        words = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InvalidInput(f"{name}: {words}", field="file", value=name) from None

@@ -1,0 +1,1 @@
+"""One instance, open: lock, namespace, store, data plane, attacher, sets."""

@@ -1,0 +1,115 @@
+"""One instance: a state folder, a bpffs folder and a network namespace, opened in this process.
+
+It holds what every change needs: store, lock, data plane, attacher, sets. Reading and writing it
+consistently is the business of changes/transactions.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.state import State
+from xdpwall.settings import Settings
+from xdpwall.store.store import Store
+
+from .lock import InstanceLock
+from .namespace import CurrentNamespace
+
+if TYPE_CHECKING:
+    from xdpwall.attach.attacher import Attacher
+    from xdpwall.dataplane.dataplane import Dataplane
+
+    from .set_cache import SetCache
+
+
+class Instance:
+    """Not a firewall yet: what the parts of one share."""
+
+    def __init__(self, settings: Settings, *, lock_seconds: float = 30.0) -> None:
+        self.settings = settings
+        self.store = Store(settings.state_dir)
+        self.lock = InstanceLock(settings.state_dir / "lock", timeout=lock_seconds)
+        self._dataplane: Dataplane | None = None
+        self._attacher: Attacher | None = None
+        self._sets: SetCache | None = None
+        self._version = 0
+        self.namespace = CurrentNamespace()
+
+    def close(self) -> None:
+        """Give files and maps back; filtering goes on."""
+        with self.lock.threads:
+            self.drop_dataplane()
+            self.store.close()
+            self.lock.close()
+            self.namespace.close()
+
+    # -- the disk's side ---------------------------------------------------------------------------
+    @property
+    def state(self) -> State:
+        """The committed ruleset."""
+        return self.store.read().state
+
+    @property
+    def attachments(self) -> tuple[AttachmentRow, ...]:
+        """The attachments by number."""
+        return self.store.read().attachments
+
+    # -- the kernel's side -----------------------------------------------------------------------
+    def dataplane(self) -> Dataplane | None:
+        """The maps when they are there; opened anew after another process wrote."""
+        version = self.store.version()
+        if self._dataplane is not None and version != self._version:
+            self.drop_dataplane()
+        if self._dataplane is None:
+            from xdpwall.dataplane.dataplane import Dataplane
+
+            found = Dataplane(self.settings.bpffs)
+            if not found.alive():
+                found.close()
+                return None
+            found.open()
+            # The version from before: maps that were outgrown while they were opened (readers come
+            # here without the lock) are opened anew the next time.
+            self.use_dataplane(found, version)
+        return self._dataplane
+
+    @property
+    def has_dataplane(self) -> bool:
+        """Whether this process has the maps open already."""
+        return self._dataplane is not None
+
+    def holds_newest(self, numbers: Sequence[int]) -> bool:
+        """Whether the maps that this process has open are the newest of the pinned map sets
+        `numbers`; True when it has none."""
+        return self._dataplane is None or self._dataplane.is_newest(numbers)
+
+    def use_dataplane(self, dataplane: Dataplane, version: int | None = None) -> None:
+        """These maps from now on, as they were when store.version() was `version`; None is now."""
+        self._dataplane = dataplane
+        self._version = self.store.version() if version is None else version
+
+    def drop_dataplane(self) -> None:
+        """Close the maps; the next use opens them again."""
+        if self._dataplane is not None:
+            self._dataplane.close()
+            self._dataplane = None
+
+    @property
+    def attacher(self) -> Attacher:
+        """Who attaches and detaches, made when first needed."""
+        if self._attacher is None:
+            from xdpwall.attach.attacher import Attacher
+
+            self._attacher = Attacher(self.settings.bpffs)
+        return self._attacher
+
+    @property
+    def sets(self) -> SetCache:
+        """The cache of what changes of sets share, made when first needed."""
+        if self._sets is None:
+            from .set_cache import SetCache
+
+            self._sets = SetCache(self.store)
+        return self._sets

@@ -1,0 +1,1 @@
+"""BPF through libbpf and ctypes: objects, programs, maps, BTF, bpffs, feature probes."""

@@ -1,0 +1,166 @@
+"""The BPF file system: mounted when missing, folders, renames; and the grace period."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from xdpwall.errors import InvalidInput, Unsupported, XdpwallError
+from xdpwall.kernel.bpf.map_info import MapType
+from xdpwall.kernel.os_errors import os_error
+
+from .maps import Map, create_map
+from .pin_path import USUAL, check_name, is_bpffs, not_a_bpffs
+
+__all__ = [
+    "USUAL",
+    "ensure_mounted",
+    "grace",
+    "is_bpffs",
+    "names",
+    "numbered",
+    "remove_tree",
+    "rename",
+    "unlink",
+]
+
+_MOUNT_FLAGS = 2 | 4 | 8  # nosuid, nodev, noexec
+
+
+@functools.cache
+def _libc() -> Any:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
+    return libc
+
+
+def ensure_mounted(path: str | os.PathLike[str]) -> Path:
+    """Make the folder `path` (0700) on a bpffs and return it.
+
+    Mounts one at /sys/fs/bpf when `path` lies there and nothing is mounted yet. InvalidInput when
+    `path` is somewhere else on another file system; NeedsPrivileges when it may not be made;
+    Unsupported when the kernel has no bpffs.
+    """
+    folder = Path(path)
+    if not folder.is_absolute():
+        raise InvalidInput(
+            f"bpffs must be an absolute path, got {str(folder)!r}", field="bpffs", value=str(folder)
+        )
+    # os.path.exists: a folder that we may not look into counts as absent, and mkdir says why.
+    existing = next(p for p in (folder, *folder.parents) if os.path.exists(p))
+    if not is_bpffs(existing):
+        if not folder.is_relative_to(USUAL):
+            raise not_a_bpffs(existing)
+        _mount(USUAL)
+    for part in reversed((folder, *folder.parents)):
+        if not os.path.exists(part):
+            check_name(part)
+            _make(part)
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder} is not a folder", field="bpffs", value=str(folder))
+    if not is_bpffs(folder):  # something else is mounted below
+        raise not_a_bpffs(folder)
+    return folder
+
+
+def _mount(target: Path) -> None:
+    result = _libc().mount(b"bpf", os.fsencode(target), b"bpf", _MOUNT_FLAGS, b"mode=0700")
+    if result == 0:
+        return
+    number = ctypes.get_errno()
+    if number in (errno.ENODEV, errno.ENOENT):
+        raise Unsupported(
+            f"this kernel cannot mount a BPF file system at {target}",
+            hint="it needs CONFIG_BPF_SYSCALL, and sysfs at /sys",
+            detail=os_error(number, "").detail,
+        )
+    raise os_error(number, f"no BPF file system at {target}, and it cannot be mounted")
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise _failed(error, f"{folder}: cannot be made") from error
+
+
+def names(folder: str | os.PathLike[str]) -> list[str]:
+    """What the folder holds, sorted; empty when it does not exist."""
+    try:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _failed(error, f"{os.fspath(folder)}: cannot be listed") from error
+
+
+def numbered(folder: str | os.PathLike[str], prefix: str) -> list[int]:
+    """The numbers n for which the folder holds `prefix`n, in any order."""
+    found = (name.removeprefix(prefix) for name in names(folder) if name.startswith(prefix))
+    return [int(number) for number in found if number.isdigit()]
+
+
+def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
+    """Atomic within one bpffs; what `target` named is let go."""
+    check_name(Path(target))
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        raise _failed(error, f"{os.fspath(source)}: cannot be renamed") from error
+
+
+def unlink(path: str | os.PathLike[str]) -> bool:
+    """Remove a pin; False when there was none."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _failed(error, f"{os.fspath(path)}: cannot be removed") from error
+    return True
+
+
+def remove_tree(folder: str | os.PathLike[str]) -> None:
+    """Remove every pin below `folder` and the folder; nothing there is fine."""
+    path = Path(folder)
+    for name in names(path):
+        entry = path / name
+        if entry.is_dir() and not entry.is_symlink():
+            remove_tree(entry)
+        else:
+            unlink(entry)
+    try:
+        path.rmdir()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _failed(error, f"{path}: cannot be removed") from error
+
+
+def _failed(error: OSError, message: str) -> XdpwallError:
+    return os_error(error.errno or errno.EIO, message)
+
+
+_grace_lock = threading.Lock()
+_grace_maps: tuple[Map, Map] | None = None
+
+
+def grace() -> None:
+    """Wait until every program that ran when this was called has returned (8 to 30 ms).
+
+    The kernel waits for one RCU grace period after each update of a map of maps; that is the only
+    documented way to ask for one from user space that holds on any number of CPUs.
+    """
+    global _grace_maps
+    with _grace_lock:
+        if _grace_maps is None:
+            inner = create_map(MapType.ARRAY, "xw_grace_in", 4, 4, 1)
+            outer = create_map(MapType.ARRAY_OF_MAPS, "xw_grace", 4, 4, 1, inner=inner)
+            _grace_maps = outer, inner
+        outer, inner = _grace_maps
+    outer.update(bytes(4), inner.fileno().to_bytes(4, "little"))

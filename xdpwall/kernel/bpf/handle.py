@@ -1,0 +1,72 @@
+"""An owned descriptor of a map or a program: closed by `with`, by close() or by the collector."""
+
+from __future__ import annotations
+
+import errno
+import os
+import weakref
+from pathlib import Path
+from typing import ClassVar, Self
+
+from xdpwall.closing import Closing
+from xdpwall.errors import Failed
+
+from .libbpf import check, lib
+from .pin_path import check_name, is_bpffs, not_a_bpffs
+
+
+class Handle(Closing):
+    """Owns `fd`. Whoever holds the object holds the kernel's map or program alive."""
+
+    kind: ClassVar[str]  # "map" or "prog", as in the descriptor's link anon_inode:bpf-map
+
+    def __init__(self, fd: int) -> None:
+        """Takes `fd` over: it is closed with this object, also when this refuses it."""
+        self._fd = fd
+        self._closer = weakref.finalize(self, os.close, fd)
+        try:
+            link = os.readlink(f"/proc/self/fd/{fd}")
+        except OSError:
+            link = ""  # no /proc: nothing to compare with
+        if link and not link.endswith(f"bpf-{self.kind}"):
+            self._closer()
+            raise Failed(f"not a BPF {self.kind}: {link.removeprefix('anon_inode:')}")
+
+    @classmethod
+    def open_pinned(cls, path: str | os.PathLike[str]) -> Self:
+        """Open what is pinned at `path`: NotFound when nothing is, Failed when of another kind."""
+        result = lib().bpf_obj_get(os.fsencode(path))
+        if result < 0 and os.path.exists(path) and not is_bpffs(path):
+            raise not_a_bpffs(Path(path))
+        return cls(check(result, f"{os.fspath(path)}: cannot be opened"))
+
+    @classmethod
+    def open_id(cls, number: int) -> Self:
+        """Open by the kernel's id: NotFound when it is gone, NeedsPrivileges without
+        CAP_SYS_ADMIN (the other capabilities do not allow it)."""
+        result = getattr(lib(), f"bpf_{cls.kind}_get_fd_by_id")(number)
+        hint = "opening by id needs CAP_SYS_ADMIN" if result == -errno.EPERM else None
+        return cls(check(result, f"BPF {cls.kind} {number} cannot be opened", hint=hint))
+
+    def fileno(self) -> int:
+        """The descriptor, still owned by this object. Failed when closed."""
+        if not self._closer.alive:
+            raise Failed(f"this BPF {self.kind} is closed")
+        return self._fd
+
+    @property
+    def closed(self) -> bool:
+        return not self._closer.alive
+
+    def pin(self, path: str | os.PathLike[str]) -> None:
+        """Pin at `path` in a bpffs: Conflict when the name is taken, InvalidInput for a dot."""
+        target = Path(path)
+        check_name(target)
+        result = lib().bpf_obj_pin(self.fileno(), os.fsencode(target))
+        if result < 0 and target.parent.exists() and not is_bpffs(target.parent):
+            raise not_a_bpffs(target.parent)
+        check(result, f"{target}: cannot be pinned")
+
+    def close(self) -> None:
+        """Give the descriptor back; again is harmless."""
+        self._closer()

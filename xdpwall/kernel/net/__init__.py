@@ -1,0 +1,1 @@
+"""Network interfaces through rtnetlink (pyroute2) and ethtool: links, XDP, tc."""

@@ -1,0 +1,124 @@
+"""The network interfaces of this thread's namespace, as the kernel lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xdpwall.errors import NotFound
+
+from .ethtool import Ethtool
+from .rtnl import conversation
+
+# ARPHRD_*: what `ip link` calls them; others are shown as their number.
+_LINK_TYPES = {
+    1: "ether",
+    32: "infiniband",
+    512: "ppp",
+    768: "ipip",
+    769: "tunnel6",
+    772: "loopback",
+    776: "sit",
+    778: "gre",
+    801: "ieee802.11",
+    803: "ieee802.11/radiotap",
+    823: "gre6",
+    824: "netlink",
+    65534: "none",
+}
+_IFF_UP = 1
+
+
+@dataclass(frozen=True, slots=True)
+class XdpState:
+    """The program ids attached at XDP, one field per mode; None where there is none."""
+
+    native: int | None = None
+    generic: int | None = None
+    offload: int | None = None
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Every attached program's id."""
+        return tuple(i for i in (self.native, self.generic, self.offload) if i is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkInfo:
+    """One interface."""
+
+    name: str
+    index: int
+    state: str
+    """operstate in lower case: up, down, unknown, lowerlayerdown, ..."""
+    up: bool
+    """Whether it is switched on (IFF_UP), whatever the cable says."""
+    kind: str | None
+    """veth, bridge, dummy, vlan, tun, ...; None for a physical interface."""
+    link_type: str
+    """ether, loopback, none, ...: what a frame on it begins with."""
+    mtu: int
+    address: str | None
+    master: str | None
+    """The bridge or bond it is a port of."""
+    driver: str | None
+    xdp: XdpState
+
+
+def links() -> list[LinkInfo]:
+    """Every interface, by index."""
+    with conversation("list the interfaces") as ip:
+        messages = list(ip.get_links())
+    names = {int(m["index"]): str(m.get_attr("IFLA_IFNAME")) for m in messages}
+    with Ethtool() as ethtool:
+        found = [_info(m, names, ethtool) for m in messages]
+    return sorted(found, key=lambda link: link.index)
+
+
+def link(name: str) -> LinkInfo:
+    """The interface of that name; NotFound (code "no-interface") names those that exist."""
+    found = links()
+    for one in found:
+        if one.name == name:
+            return one
+    known = ", ".join(one.name for one in found)
+    raise NotFound(
+        f"no interface {name!r} in this network namespace",
+        code="no-interface",
+        field="iface",
+        value=name,
+        hint=f"there are: {known}",
+    )
+
+
+def _info(message: Any, names: Mapping[int, str], ethtool: Ethtool) -> LinkInfo:
+    name = str(message.get_attr("IFLA_IFNAME"))
+    link_type = int(message["ifi_type"])
+    details = message.get_attr("IFLA_LINKINFO")
+    master = message.get_attr("IFLA_MASTER")
+    return LinkInfo(
+        name=name,
+        index=int(message["index"]),
+        state=str(message.get_attr("IFLA_OPERSTATE") or "unknown").lower(),
+        up=bool(int(message["flags"]) & _IFF_UP),
+        kind=details.get_attr("IFLA_INFO_KIND") if details else None,
+        link_type=_LINK_TYPES.get(link_type, str(link_type)),
+        mtu=int(message.get_attr("IFLA_MTU") or 0),
+        address=message.get_attr("IFLA_ADDRESS"),
+        master=names.get(int(master), f"#{master}") if master else None,
+        driver=ethtool.driver(name),
+        xdp=xdp_state(message),
+    )
+
+
+def xdp_state(message: Any) -> XdpState:
+    """What an RTM_NEWLINK message says about XDP."""
+    nested = message.get_attr("IFLA_XDP")
+    if not nested:
+        return XdpState()
+    return XdpState(
+        native=nested.get_attr("IFLA_XDP_DRV_PROG_ID"),
+        generic=nested.get_attr("IFLA_XDP_SKB_PROG_ID"),
+        offload=nested.get_attr("IFLA_XDP_HW_PROG_ID"),
+    )

@@ -1,0 +1,1 @@
+"""One rule: its fields, its sentence, its match in numbers. Pure."""

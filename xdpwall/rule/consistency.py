@@ -1,0 +1,155 @@
+"""A rule's fields together: read them all, refuse what contradicts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xdpwall.errors import InvalidInput
+from xdpwall.values.inputs import bad, closest, label
+from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, icmp_type_number
+
+from .fields import PARSERS, parse_icmp_code, parse_icmp_type
+
+FIELDS = (
+    *("id", "action", "iface", "direction", "ethertype", "family", "proto", "src", "dst"),
+    *("sport", "dport", "icmp_type", "icmp_code", "tcp_flags", "vlan", "length", "ttl"),
+    *("fragment", "expires", "enabled", "log", "comment"),
+)
+"""In the order in which a rule prints them."""
+
+IP_FIELDS = (
+    *("family", "proto", "src", "dst", "sport", "dport", "icmp_type", "icmp_code", "tcp_flags"),
+    *("length", "ttl", "fragment"),
+)
+_ICMP_FAMILIES: Mapping[Any, str] = {"icmp": "ipv4", "icmpv6": "ipv6"}
+_PARSERS = dict(PARSERS)
+READ_ONLY = ("text", "position", "packets", "bytes", "last_hit", "created", "expired")
+
+
+def canonical(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """The canonical fields of a rule; InvalidInput names the first field that is wrong."""
+    rule: dict[str, Any] = {}
+    for name, value in values.items():
+        parser = _PARSERS.get(name) if isinstance(name, str) else None
+        if parser is None:
+            if name in ("icmp_type", "icmp_code"):
+                continue
+            raise _unknown(name, value)
+        if value is None:
+            raise bad(name, None, "is no value", f"a value, or no {name} at all")
+        result = parser(value)
+        if result is not None:
+            rule[name] = result
+    if "icmp_type" in values or "icmp_code" in values:
+        _icmp(rule, values)
+    if "action" not in rule:
+        raise InvalidInput("action: missing; wanted drop, accept or count", field="action")
+    if "ethertype" in rule:
+        _ethertype(rule)
+    _layers(rule)
+    _families(rule)
+    return rule
+
+
+def _unknown(name: object, value: object) -> InvalidInput:
+    known = FIELDS
+    shown = label(name)
+    if not isinstance(name, str):
+        return bad(shown, value, "stands under a name that is not text", "a known field")
+    if name in READ_ONLY:
+        return bad(name, value, "is only read back", f"the rule without {name}")
+    return InvalidInput(
+        f"{shown}: a rule has no such field; known: {', '.join(known)}",
+        field=shown,
+        code="unknown-field",
+        hint=closest(name, known),
+    )
+
+
+def _icmp(rule: dict[str, Any], values: Mapping[Any, Any]) -> None:
+    for name in ("icmp_type", "icmp_code"):
+        if name not in values:
+            continue
+        value = values[name]
+        proto = rule.get("proto")
+        if value is None:
+            raise bad(name, None, "is no value", f"a value, or no {name} at all")
+        if proto not in ICMP_PROTOCOLS:
+            raise bad(name, value, _without(proto), "proto: icmp or icmpv6 beside it")
+        if name == "icmp_type":
+            rule[name] = parse_icmp_type(value, proto)
+        elif "icmp_type" not in rule:
+            raise bad(name, value, "stands without a type", "icmp_type beside it")
+        else:
+            kind = icmp_type_number(proto, rule["icmp_type"])
+            rule[name] = parse_icmp_code(value, proto, kind)
+
+
+def _without(proto: object) -> str:
+    if proto is None:
+        return "stands without a protocol"
+    return f"stands beside proto {proto}, which has none"
+
+
+def _ethertype(rule: dict[str, Any]) -> None:
+    for name in IP_FIELDS:
+        if name in rule:
+            raise bad(
+                name,
+                rule[name],
+                f"cannot stand beside ethertype {rule['ethertype']}, which is about frames, not IP",
+                f"{name} or ethertype, not both",
+            )
+
+
+def _layers(rule: dict[str, Any]) -> None:
+    proto = rule.get("proto")
+    if proto not in PORT_PROTOCOLS:
+        for name in ("sport", "dport"):
+            if name in rule:
+                raise bad(name, rule[name], _without(proto), "proto: tcp, udp or sctp beside it")
+    if proto != "tcp" and "tcp_flags" in rule:
+        raise bad("tcp_flags", rule["tcp_flags"], _without(proto), "proto: tcp beside it")
+
+
+def implied_family(rule: Mapping[str, Any]) -> tuple[str | None, str]:
+    """(family, the field that says so): given, or implied by icmp, icmpv6 or an address."""
+    family = _ICMP_FAMILIES.get(rule.get("proto"))
+    if family:
+        return family, "proto"
+    for name in ("src", "dst"):
+        family = family_of(rule.get(name))
+        if family:
+            return family, name
+    return rule.get("family"), "family"
+
+
+def family_of(address: str | None) -> str | None:
+    """The family of a canonical `src` or `dst`; a set has none."""
+    if address is None or "@" in address:
+        return None
+    return "ipv6" if ":" in address else "ipv4"
+
+
+def _families(rule: dict[str, Any]) -> None:
+    icmp, addresses = _ICMP_FAMILIES.get(rule.get("proto")), (rule.get("src"), rule.get("dst"))
+    if len({None, icmp, rule.get("family"), *map(family_of, addresses)}) <= 2:
+        return
+    family, because = implied_family(rule)
+    for name in ("family", "src", "dst"):
+        value = rule.get(name)
+        other = value if name == "family" else family_of(value)
+        if other and other != family:
+            raise bad(
+                name,
+                value,
+                f"is {other}, but {because} {rule[because]} is {family}",
+                f"both of one family{_counterpart(rule, because)}",
+            )
+
+
+def _counterpart(rule: Mapping[str, Any], because: str) -> str:
+    if because != "proto":
+        return ""
+    return f", or proto: {'icmpv6' if rule['proto'] == 'icmp' else 'icmp'}"

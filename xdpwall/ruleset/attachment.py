@@ -1,0 +1,142 @@
+"""An attachment as it is asked for and as it is recorded. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from xdpwall.errors import InvalidInput
+from xdpwall.rule.fields import parse_iface_name
+from xdpwall.rule.rule import Rule
+from xdpwall.values.inputs import bad, choice, in_list, only_known
+from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode
+
+
+def spec_of(row: AttachmentRow) -> AttachmentSpec:
+    """What was asked for."""
+    return AttachmentSpec(row.iface, row.hook, row.direction, row.wanted or "auto")
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentSpec:
+    """One program wanted on one interface. `mode` is about xdp alone; tc has `auto`."""
+
+    iface: str
+    hook: Hook = "xdp"
+    direction: Direction = "ingress"
+    mode: WantedMode = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be attached; see parse for objects from outside."""
+        parse_iface_name("iface", self.iface)
+        choice("hook", self.hook, ("xdp", "tc"))
+        choice("direction", self.direction, ("ingress", "egress"))
+        choice("mode", self.mode, ("auto", "native", "generic"))
+        if self.hook == "xdp" and self.direction == "egress":
+            raise bad(
+                "direction",
+                self.direction,
+                "is not seen by xdp, which has ingress only",
+                "hook: tc for egress",
+                hint=f"xdpwall attach {self.iface} --hook tc --direction egress",
+            )
+        if self.hook == "tc" and self.mode != "auto":
+            raise bad("mode", self.mode, "is a mode of xdp, tc has none", "no mode, or auto")
+
+    @property
+    def place(self) -> Place:
+        """Hook and direction in one word: the key within an interface."""
+        return "xdp" if self.hook == "xdp" else cast(Place, f"tc-{self.direction}")
+
+    @classmethod
+    def at(cls, iface: str, place: str, mode: WantedMode = "auto") -> AttachmentSpec:
+        """From `xdp`, `tc-ingress` or `tc-egress`."""
+        choice("place", place, ("xdp", "tc-ingress", "tc-egress"))
+        if place == "xdp":
+            return cls(iface, "xdp", "ingress", mode)
+        return cls(iface, "tc", cast(Direction, place[3:]), mode)
+
+    @classmethod
+    def parse(cls, obj: object) -> AttachmentSpec:
+        """From {"iface": ..., "hook": ..., "direction": ..., "mode": ...}; only iface is needed."""
+        if not isinstance(obj, Mapping):
+            raise bad("attachment", obj, "is not an attachment", "an object with iface and hook")
+        only_known(obj, ("iface", "hook", "direction", "mode"), "an attachment")
+        if "iface" not in obj:
+            raise InvalidInput("iface: missing; wanted the name of an interface", field="iface")
+        return cls(**{str(name): value for name, value in obj.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        """The object; `mode` for xdp only."""
+        found = {"iface": self.iface, "hook": self.hook, "direction": self.direction}
+        return {**found, "mode": self.mode} if self.hook == "xdp" else found
+
+
+def parse_attachments(obj: object) -> tuple[AttachmentSpec, ...]:
+    """The attachments of a ruleset, each place of an interface once."""
+    if isinstance(obj, (str, bytes)) or not isinstance(obj, Sequence):
+        raise bad("attachments", obj, "is not a list of attachments", "a list of objects")
+    specs: dict[tuple[str, str], AttachmentSpec] = {}
+    for index, one in enumerate(obj):
+        spec = in_list("attachments", index, AttachmentSpec.parse, one)
+        if (spec.iface, spec.place) in specs:
+            raise InvalidInput(
+                f"attachment {index + 1}: {spec.iface} {spec.place} stands there twice",
+                field=f"attachments[{index}].iface",
+                value=spec.iface,
+            )
+        specs[spec.iface, spec.place] = spec
+    return tuple(specs.values())
+
+
+def check_direction(rule: Rule, attachments: Sequence[AttachmentSpec]) -> None:
+    """Refuse `direction: egress` on a rule for an interface that has only xdp."""
+    if rule.direction != "egress" or rule.iface is None or rule.iface.startswith("!"):
+        return
+    places = {spec.place for spec in attachments if spec.iface == rule.iface}
+    if places == {"xdp"}:
+        raise bad(
+            "direction",
+            "egress",
+            f"is never seen on {rule.iface}, where only xdp is attached",
+            "direction: ingress, or an attachment that sees egress",
+            hint=f"xdpwall attach {rule.iface} --hook tc --direction egress",
+        )
+
+
+Intent = Literal["attaching", "attached", "leaving"]
+
+
+@dataclass(frozen=True, slots=True)
+class AttachmentRow:
+    """One attachment as wanted, and as it was when it was made."""
+
+    iface: str
+    place: Place
+    index: int
+    wanted: WantedMode | None
+    """XDP only."""
+    number: int
+    """In the kernel's totals; stays with the row."""
+    since: str
+    mode: Mode | None = None
+    kind: str | None = None
+    """The interface's kind (bridge, veth, ...) when it was attached."""
+    intent: Intent = "attached"
+    """Anything but "attached" is a change that did not end."""
+
+    @property
+    def hook(self) -> Hook:
+        """xdp or tc."""
+        return "xdp" if self.place == "xdp" else "tc"
+
+    @property
+    def direction(self) -> Direction:
+        """ingress or egress."""
+        return "egress" if self.place == "tc-egress" else "ingress"
+
+    @property
+    def words(self) -> str:
+        """As answers name it: "docker0 xdp"."""
+        return f"{self.iface} {self.place}"

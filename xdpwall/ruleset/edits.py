@@ -1,0 +1,276 @@
+"""Ordered rules with their slots, and the edits that lead from one ruleset to the next. Pure.
+
+An edit takes a State and gives the next one: ids made, ranks and slots given out, the revision one
+higher. Nothing here knows the disk or the kernel; an edit that changes nothing gives back an equal
+ruleset, which `State.same_as` tells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from xdpwall.errors import Conflict, Full, InvalidInput
+from xdpwall.limits import MAX_RULES
+from xdpwall.rule.rule import Rule
+from xdpwall.sets.names import SetRow
+from xdpwall.values.inputs import in_list
+
+from .index import RuleEntry, with_ids
+from .order import NO_SLOT, assign_ranks, placed_between, window, with_slots
+from .policy import Policy
+from .set_references import check_sets_known
+from .state import State, Step, _must_know, find_rule
+
+_MADE_ID = re.compile(r"r([1-9][0-9]{0,14})\Z")
+
+
+def insert(state: State, rules: Sequence[Rule], *, at: int | None, now: str) -> State:
+    """New rules together at place `at` (from 1), at the end when None."""
+    if not rules:
+        raise InvalidInput("no rule was given", field="rules")
+    count = len(state.entries)
+    if at is None:
+        at = count + 1
+    if not 1 <= at <= count + 1:
+        raise InvalidInput(
+            f"position must be 1 to {count + 1}, got {at}", field="position", value=at
+        )
+    taken, given = state.by_id(), set[str]()
+    for rule in rules:
+        if rule.id is not None:
+            if rule.id in taken or rule.id in given:
+                raise Conflict(
+                    f"a rule with the id {rule.id!r} is there already",
+                    code="id-taken",
+                    field="id",
+                    value=rule.id,
+                    hint=f"give another id, or change that rule: xdpwall rule set {rule.id} ...",
+                )
+            given.add(rule.id)
+    _check_sets(rules, state.sets, listed=len(rules) > 1)
+    named, number = _give_ids(rules, given, state.next_number)
+    fresh = [RuleEntry(rule, NO_SLOT, now) for rule in named]
+    return _spliced(state, at - 1, at - 1, fresh, next_number=number)
+
+
+def replace_rule(state: State, rule_id: str, rule: Rule) -> State:
+    """Another rule under the same id at the same place."""
+    if rule.id not in (None, rule_id):
+        raise InvalidInput(
+            f"a rule keeps its id: {rule_id!r} cannot become {rule.id!r}",
+            field="id",
+            value=rule.id,
+            hint="delete the rule and add it under the new id",
+        )
+    entry = find_rule(state, rule_id)
+    check_sets_known([rule], state.sets)
+    place = state.place(entry)
+    return _spliced(state, place, place + 1, [_carry(entry, rule)])
+
+
+def change_rule(state: State, rule_id: str, changes: Mapping[str, Any]) -> State:
+    """Only the named fields; None takes a field away; `text` replaces the whole rule."""
+    return replace_rule(state, rule_id, find_rule(state, rule_id).rule.changed(changes))
+
+
+def delete(state: State, rule_ids: Collection[str]) -> State:
+    """Without these rules; NotFound when one of them is not there, and then all stay."""
+    _must_know(state, rule_ids)
+    places = sorted({state.place(find_rule(state, rule_id)) for rule_id in rule_ids}, reverse=True)
+    if len(places) == 1:
+        return _spliced(state, places[0], places[0] + 1, [])
+    entries = list(state.entries)
+    for place in places:
+        del entries[place]
+    return _finish(state, entries)
+
+
+def move(state: State, rule_id: str, position: int) -> State:
+    """The rule at `position` (from 1) after the move."""
+    entry = find_rule(state, rule_id)
+    count = len(state.entries)
+    if not 1 <= position <= count:
+        raise InvalidInput(
+            f"position must be 1 to {count}, got {position}", field="position", value=position
+        )
+    entries = list(state.entries)
+    entries.insert(position - 1, entries.pop(state.place(entry)))
+    return _finish(state, entries)
+
+
+def enable(state: State, rule_ids: Collection[str], enabled: bool) -> State:
+    """These rules switched on or off; counters stay."""
+    _must_know(state, rule_ids)
+    entries = list(state.entries)
+    for rule_id in rule_ids:
+        entry = find_rule(state, rule_id)
+        if entry.rule.enabled != enabled:
+            rule = entry.rule.model_copy(update={"enabled": enabled})
+            entries[state.place(entry)] = entry._replace(rule=rule)
+    return _finish(state, entries)
+
+
+def with_policy(state: State, policy: Policy) -> State:
+    """The same rules under another policy."""
+    return _finish(state, list(state.entries), policy=policy)
+
+
+def with_sets(state: State, sets: tuple[SetRow, ...]) -> State:
+    """The same rules with these sets. InvalidInput when a rule refers to one that is not there."""
+    check_sets_known((entry.rule for entry in state.entries), sets)
+    return _finish(state, list(state.entries), sets=sets)
+
+
+def matched(
+    state: State,
+    rules: Sequence[Rule],
+    policy: Policy,
+    *,
+    now: str,
+    sets: tuple[SetRow, ...] | None = None,
+) -> State:
+    """Exactly `rules` in this order; those that stay the same keep id and counters. The sets are
+    these, or stay.
+
+    The same is: the same id; or, for a rule without id, the same sentence, else the same match and
+    action (so that a new comment costs no counters), each in order.
+    """
+    _check_sets(rules, state.sets if sets is None else sets, listed=True)
+    current = with_ids(state.entries)
+    given: set[str] = set()
+    for index, rule in enumerate(rules):
+        if rule.id is not None:
+            if rule.id in given:
+                raise InvalidInput(
+                    f"rules[{index}]: the id {rule.id!r} stands twice",
+                    field=f"rules[{index}].id",
+                    value=rule.id,
+                )
+            given.add(rule.id)
+    partner: list[RuleEntry | None] = [
+        current.get(rule.id) if rule.id is not None else None for rule in rules
+    ]
+    free = [entry for entry in state.entries if entry.id not in given]
+    nameless = [index for index, rule in enumerate(rules) if rule.id is None]
+    for key in (Rule.text_key, Rule.match_key):
+        if not free:
+            break
+        waiting: dict[Any, list[RuleEntry]] = {}
+        for entry in reversed(free):
+            waiting.setdefault(key(entry.rule), []).append(entry)
+        for index in nameless:
+            found = waiting.get(key(rules[index])) if partner[index] is None else None
+            if found:
+                partner[index] = found.pop()
+        taken = {id(entry) for entry in partner if entry is not None}
+        free = [entry for entry in free if id(entry) not in taken]
+    coming = [rule for rule, entry in zip(rules, partner, strict=True) if entry is None]
+    named, number = _give_ids(coming, given, state.next_number)
+    fresh = iter(named)
+    entries = [
+        RuleEntry(next(fresh), NO_SLOT, now) if entry is None else _carry(entry, rule)
+        for rule, entry in zip(rules, partner, strict=True)
+    ]
+    return _finish(state, entries, policy=policy, next_number=number, sets=sets)
+
+
+def _check_sets(rules: Sequence[Rule], sets: tuple[SetRow, ...], *, listed: bool) -> None:
+    """As setnames.check_known; `listed`: the error says which rule of the list it is about."""
+    try:
+        check_sets_known(rules, sets)
+    except InvalidInput:
+        for index, rule in enumerate(rules if listed else ()):
+            in_list("rules", index, check_sets_known, [rule], sets)
+        raise
+
+
+def _carry(entry: RuleEntry, rule: Rule) -> RuleEntry:
+    """`rule` under the entry's id: the slot stays with the match, or a fresh one will be given."""
+    if rule.text_key() == entry.rule.text_key():
+        return entry
+    rule = _named(rule, entry.id)
+    if rule.match_key() == entry.rule.match_key():
+        return entry._replace(rule=rule)
+    return entry._replace(rule=rule, slot=NO_SLOT, base_packets=0, base_bytes=0)
+
+
+def _named(rule: Rule, rule_id: str) -> Rule:
+    return rule if rule.id == rule_id else rule.with_id(rule_id)
+
+
+def _give_ids(
+    rules: Iterable[Rule], taken: Collection[str], next_number: int
+) -> tuple[list[Rule], int]:
+    """Ids for the rules without one, past every rN ever seen: `taken` and all before."""
+    for rule_id in taken:
+        if found := _MADE_ID.match(rule_id):
+            next_number = max(next_number, int(found[1]) + 1)
+    named = []
+    for rule in rules:
+        if rule.id is None:
+            rule = rule.with_made_id(next_number)
+            next_number += 1
+        named.append(rule)
+    return named, next_number
+
+
+def _finish(
+    old: State,
+    entries: Sequence[RuleEntry],
+    *,
+    policy: Policy | None = None,
+    next_number: int | None = None,
+    sets: tuple[SetRow, ...] | None = None,
+) -> State:
+    """The state with exactly these entries."""
+    at, end = window(old.entries, entries)
+    return _spliced(
+        old,
+        at,
+        len(old.entries) - end,
+        entries[at : len(entries) - end],
+        policy=policy,
+        next_number=next_number,
+        sets=sets,
+    )
+
+
+def _spliced(
+    old: State,
+    at: int,
+    until: int,
+    come: Sequence[RuleEntry],
+    *,
+    policy: Policy | None = None,
+    next_number: int | None = None,
+    sets: tuple[SetRow, ...] | None = None,
+) -> State:
+    """The state with `come` in the place of old.entries[at:until]: ranks and slots are given out.
+    A new slot is never one that the old state still uses."""
+    gone = old.entries[at:until]
+    if (count := len(old.entries) - len(gone) + len(come)) > MAX_RULES:
+        raise Full(
+            f"{count} rules are more than the {MAX_RULES} that fit",
+            code="too-many-rules",
+            hint="join rules by prefixes and port lists, or delete some",
+        )
+    placed = placed_between(
+        old.index, old.entries[max(0, at - 1) : at], come, old.entries[until : until + 1]
+    )
+    if placed is None:
+        # No ranks are left between two neighbours: all are given anew.
+        come = [*old.entries[:at], *come, *old.entries[until:]]
+        at, until, gone = 0, len(old.entries), old.entries
+        placed = assign_ranks([None] * len(come))
+    finished = with_slots(old.index, come, placed)
+    return State(
+        revision=old.revision + 1,
+        policy=old.policy if policy is None else policy,
+        entries=old.entries[:at] + finished + old.entries[until:],
+        next_number=old.next_number if next_number is None else next_number,
+        sets=old.sets if sets is None else sets,
+        step=Step(old.entries, at, gone, finished),
+        _index=[old.index.changed(gone, finished)],
+    )

@@ -1,0 +1,43 @@
+"""What happens to a packet that no rule decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from xdpwall.values.inputs import bad, choice, only_known
+from xdpwall.values.terms import Verdict
+
+
+def parse_policy(obj: object) -> Policy:
+    """The policy of a ruleset; what it leaves out is `accept`."""
+    if not isinstance(obj, Mapping):
+        raise bad("policy", obj, "is not a policy", "an object like {ingress: drop}")
+    only_known(obj, tuple(Policy.model_fields), "a policy", "policy.")
+    for name, value in obj.items():
+        check_policy(name, value, f"policy.{name}")
+    return Policy(**{str(name): value for name, value in obj.items()})
+
+
+def check_policy(name: str, value: object, shown_as: str | None = None) -> None:
+    """One field of the policy and its value, as `policy set` and PUT /policy give them."""
+    only_known({name: value}, tuple(Policy.model_fields), "a policy")
+    second = "judge" if name == "neighbor_discovery" else "drop"
+    choice(shown_as or name, value, ("accept", second))
+
+
+class Policy(BaseModel):
+    """What happens to a packet that no rule decides, by direction and kind."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    ingress: Verdict = "accept"
+    egress: Verdict = "accept"
+    non_ip: Verdict = "accept"
+    neighbor_discovery: Literal["accept", "judge"] = "accept"
+
+    def to_json(self) -> dict[str, str]:
+        """The JSON object."""
+        return self.model_dump()

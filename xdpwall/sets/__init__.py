@@ -1,0 +1,1 @@
+"""What a set holds, and the classes of its addresses. Pure."""

@@ -1,0 +1,157 @@
+"""What one set is to hold, as a ruleset file and PUT /sets/{name} say it. Pure.
+
+{"entries": ["10.0.0.1", {"entry": "10.0.0.2", "expires": "1h"}]}      as people write it
+{"packed": "WFdTRVQx...", "entries": [...]}                            more than INLINE of them
+{"file": "blocklist.txt"}                                              the command line alone
+"""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xdpwall.errors import InvalidInput
+from xdpwall.values.inputs import bad, label, only_known
+from xdpwall.values.times import parse_expiry
+
+from .entries import Entries, check_size, parse_entry
+
+INLINE = 1000
+"""Up to so many entries are written one by one; more of them packed, as base64."""
+
+_KNOWN = ("entries", "packed", "file")
+Files = Callable[[str], "SetContent"]
+"""Reads the file of a set; only the command line has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetContent:
+    """The entries, and the times at which some of them expire, by spelling."""
+
+    entries: Entries = field(default_factory=Entries.empty)
+    timeouts: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @classmethod
+    def parse(cls, obj: object, where: str = "", *, files: Files | None = None) -> SetContent:
+        """From an object; an error's field begins with `where` (`sets.bad.`)."""
+        prefix = where and f"{where}."
+        if not isinstance(obj, Mapping):
+            raise bad(where or "set", obj, "is not a set", "an object with entries")
+        only_known(obj, _KNOWN, "a set", prefix)
+        if "file" in obj:
+            return _from_file(obj, f"{prefix}file", files)
+        if not obj:
+            raise InvalidInput(
+                f"{prefix}entries: missing; wanted a list ([] for none)", field=f"{prefix}entries"
+            )
+        packed = Entries.empty()
+        if "packed" in obj:
+            packed = _unpacked(obj["packed"], f"{prefix}packed")
+        entries, timeouts = _listed(obj.get("entries", []), f"{prefix}entries")
+        found = packed.union(entries)
+        check_size(len(found), where or "set")
+        return cls(found, timeouts)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that `parse` takes back."""
+        if len(self.entries) <= INLINE:
+            return {"entries": [self._row(text) for text in self.entries.texts()]}
+        timed = Entries.of(self.timeouts)
+        lasting = self.entries.difference(timed)
+        found: dict[str, Any] = {"packed": b64encode(lasting.pack()).decode()}
+        if len(timed):
+            found["entries"] = [self._row(text) for text in timed.texts()]
+        return found
+
+    def _row(self, text: str) -> str | dict[str, str]:
+        expires = self.timeouts.get(text)
+        return text if expires is None else {"entry": text, "expires": expires}
+
+
+def _from_file(obj: Mapping[Any, Any], field: str, files: Files | None) -> SetContent:
+    value = obj["file"]
+    if files is None:
+        raise bad(
+            field,
+            value,
+            "is not read here",
+            "the entries themselves",
+            hint="only the command line reads a set's file: xdpwall apply, xdpwall set load",
+        )
+    if len(obj) > 1:
+        raise bad(field, value, "stands beside entries", "one of the two")
+    if not isinstance(value, str) or not value:
+        raise bad(field, value, "is not the name of a file", "a path, relative to this file's")
+    try:
+        return files(value)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{field}: {error.message}", field=field, value=value, hint=error.hint, code=error.code
+        ) from error
+
+
+def _unpacked(value: object, field: str) -> Entries:
+    if not isinstance(value, str):
+        raise bad(field, value, "is not text", "what export wrote")
+    try:
+        return Entries.unpack(b64decode(value, validate=True))
+    except (binascii.Error, ValueError):
+        raise bad(field, value, "is not base64", "what export wrote") from None
+    except InvalidInput as error:
+        raise InvalidInput(f"{field}: {error.message[8:]}", field=field) from None
+
+
+def _listed(rows: object, field: str) -> tuple[Entries, dict[str, str]]:
+    if isinstance(rows, (str, bytes)) or not isinstance(rows, Sequence):
+        raise bad(field, rows, "is not a list", "a list of addresses and prefixes")
+    timeouts: dict[str, str] = {}
+    if all(isinstance(row, str) for row in rows):
+        return Entries.of(rows, field), timeouts
+    texts: list[object] = []
+    for index, row in enumerate(rows):
+        if isinstance(row, Mapping):
+            text, expires = _timed(row, f"{field}[{index}]")
+            texts.append(text)
+            if expires is not None:
+                timeouts[text] = expires
+        else:
+            texts.append(row)
+    return Entries.of(texts, field), timeouts
+
+
+def _timed(row: Mapping[Any, Any], field: str) -> tuple[str, str | None]:
+    for name in row:
+        if name not in ("entry", "expires"):
+            raise InvalidInput(
+                f"{field}: {label(name)} is no field of an entry; known: entry, expires",
+                field=f"{field}.{label(name)}",
+                code="unknown-field",
+            )
+    if "entry" not in row:
+        raise InvalidInput(f"{field}.entry: missing", field=f"{field}.entry")
+    text = parse_entry(row["entry"], f"{field}.entry").text
+    if "expires" not in row:
+        return text, None
+    return text, parse_expiry(f"{field}.expires", row["expires"])
+
+
+def parse_sets(obj: object, *, files: Files | None = None) -> dict[str, SetContent]:
+    """The `sets` of a ruleset, by name."""
+    from xdpwall.values.addresses import parse_set_name
+
+    from .names import MAX_SETS
+
+    if not isinstance(obj, Mapping):
+        raise bad("sets", obj, "is not an object", "names, each with its entries")
+    if len(obj) > MAX_SETS:
+        raise InvalidInput(
+            f"sets: {len(obj):,} of them; at most {MAX_SETS:,} fit", field="sets", code="too-many"
+        )
+    names = sorted(parse_set_name(f"sets.{label(name)}", name) for name in obj)
+    return {name: SetContent.parse(obj[name], f"sets.{name}", files=files) for name in names}

@@ -1,0 +1,227 @@
+"""What a set holds: addresses and prefixes of both families, as sorted arrays. Pure.
+
+    Entry       one of them, parsed
+    Entries     any number, each once, with the algebra that replacing and merging sets takes
+
+/32 and /128 are addresses, never prefixes. numpy is imported inside, since a command line that
+only names a set must not pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, inet_pton
+from typing import TYPE_CHECKING, Any, Literal
+
+from xdpwall.errors import Full, InvalidInput
+from xdpwall.values.addresses import Prefix, parse_prefix, prefix_text
+from xdpwall.values.inputs import bad
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MAX_ENTRIES = 16_777_216
+"""In one set."""
+_LENGTHS = {str(length): length for length in range(128)}
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressEntry:
+    """An address or a prefix; `address` in host order, its host bits zero."""
+
+    family: Literal[4, 6]
+    address: int
+    length: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is one address."""
+        return self.length == (32 if self.family == 4 else 128)
+
+    @property
+    def text(self) -> str:
+        """The canonical spelling: `10.0.0.1`, `2001:db8::/32`."""
+        return prefix_text(Prefix(self.family, self.address, self.length))
+
+
+def parse_entry(text: object, field: str = "entry") -> AddressEntry:
+    """One entry of a set. Raises InvalidInput under `field`."""
+    if isinstance(text, str) and text.lstrip()[:1] in ("!", "@"):
+        raise bad(field, text, "is not an entry", "an address or a prefix; a rule negates a set")
+    _, prefix = parse_prefix(field, text)
+    return AddressEntry(prefix.family, prefix.address, prefix.length)
+
+
+def quick(text: str) -> tuple[int, int | bytes] | None:
+    """(kind, key) of a well-formed entry, in a sixth of the time that parse_entry takes.
+
+    Kinds are 0 to 3: v4, v6, p4, p6. A key is what an array holds: a number, or for IPv6 the bytes
+    of the address, and of the length behind it. None for all that needs a closer look.
+    """
+    address, slash, size = text.partition("/")
+    try:
+        if ":" in address:
+            raw = inet_pton(AF_INET6, address)
+            if raw.startswith(_MAPPED):
+                return None
+            if not slash:
+                return 1, raw
+        else:
+            raw = inet_pton(AF_INET, address)
+            if not slash:
+                return 0, int.from_bytes(raw, "big")
+    except (OSError, ValueError):
+        return None
+    bits = 8 * len(raw)
+    length = _LENGTHS.get(size, bits)
+    number = int.from_bytes(raw, "big")
+    if length >= bits or number & ((1 << (bits - length)) - 1):
+        return None
+    return (2, number << 8 | length) if bits == 32 else (3, raw + bytes((length,)))
+
+
+def key_of(entry: AddressEntry) -> tuple[int, int | bytes]:
+    """(kind, key) as `quick` gives them."""
+    if entry.family == 4:
+        return (0, entry.address) if entry.exact else (2, entry.address << 8 | entry.length)
+    raw = entry.address.to_bytes(16, "big")
+    return (1, raw) if entry.exact else (3, raw + bytes((entry.length,)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entries:
+    """Sorted and unique. Arrays are not to be written to.
+
+    v4  (n,) u4, an address in host order
+    v6  (n, 2) u8, high and low half in host order
+    p4  (n,) u8, address << 8 | length, length 0 to 31
+    p6  (n,) of (hi u8, lo u8, length u8), length 0 to 127
+    """
+
+    v4: np.ndarray[Any, Any]
+    v6: np.ndarray[Any, Any]
+    p4: np.ndarray[Any, Any]
+    p6: np.ndarray[Any, Any]
+
+    def __len__(self) -> int:
+        return len(self.v4) + len(self.v6) + len(self.p4) + len(self.p6)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entries) and self.pack() == other.pack()
+
+    def __hash__(self) -> int:
+        return hash(self.pack())
+
+    def __repr__(self) -> str:
+        shown = ", ".join(self.texts(0, 5))
+        return f"Entries({len(self)}: {shown}{', ...' if len(self) > 5 else ''})"
+
+    @classmethod
+    def empty(cls) -> Entries:
+        """None at all."""
+        return cls.from_entries(())
+
+    @classmethod
+    def of(cls, texts: Iterable[object], field: str = "entries") -> Entries:
+        """From spellings; one that stands twice counts once. An error's field is `entries[i]`."""
+        return cls._from_keys(
+            (isinstance(text, str) and quick(text))
+            or key_of(parse_entry(text, f"{field}[{index}]"))
+            for index, text in enumerate(texts)
+        )
+
+    @classmethod
+    def from_entries(cls, entries: Iterable[AddressEntry]) -> Entries:
+        """From parsed entries, in any order."""
+        return cls._from_keys(map(key_of, entries))
+
+    @classmethod
+    def _from_keys(cls, found: Iterable[tuple[int, int | bytes]]) -> Entries:
+        from xdpwall.values.arrays import make
+
+        kinds: tuple[list[Any], ...] = ([], [], [], [])
+        for kind, key in found:
+            kinds[kind].append(key)
+        return cls(*make(*kinds))
+
+    def part(self, start: int = 0, count: int | None = None) -> list[AddressEntry]:
+        """Some of the entries, in the order v4, p4, v6, p6."""
+        found: list[AddressEntry] = []
+        first = max(start, 0)
+        last = len(self) if count is None else min(len(self), first + count)
+        for array, read in ((self.v4, _exact4), (self.p4, _wide4), (self.v6, _exact6)):
+            found += map(read, array[max(first, 0) : max(last, 0)].tolist())
+            first, last = first - len(array), last - len(array)
+        found += map(_wide6, self.p6[max(first, 0) : max(last, 0)].tolist())
+        return found
+
+    def texts(self, start: int = 0, count: int | None = None) -> list[str]:
+        """Spellings of a part, in the same order."""
+        return [entry.text for entry in self.part(start, count)]
+
+    def pack(self) -> bytes:
+        """As bytes, for the store and the wire: what `unpack` takes."""
+        from xdpwall.values.arrays import pack
+
+        return pack(self.v4, self.v6, self.p4, self.p6)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Entries:
+        """The entries of `pack`'s bytes. InvalidInput (field `packed`) for any others."""
+        from xdpwall.values.arrays import unpack
+
+        try:
+            return cls(*unpack(data))
+        except ValueError as error:
+            raise InvalidInput(f"packed: {error}", field="packed") from None
+
+    def union(self, other: Entries) -> Entries:
+        """Those of either."""
+        from xdpwall.values.arrays import union
+
+        return Entries(*(union(a, b) for a, b in zip(self._arrays, other._arrays, strict=True)))
+
+    def difference(self, other: Entries) -> Entries:
+        """Those that `other` does not have (as entries: a prefix takes away no address of it)."""
+        from xdpwall.values.arrays import difference
+
+        parts = zip(self._arrays, other._arrays, strict=True)
+        return Entries(*(difference(a, b) for a, b in parts))
+
+    def covered(self) -> tuple[Entries, int]:
+        """Without those that a wider one covers, and how many those were."""
+        from xdpwall.values.arrays import uncovered
+
+        rest = Entries(*uncovered(self.v4, self.v6, self.p4, self.p6))
+        return rest, len(self) - len(rest)
+
+    @property
+    def _arrays(self) -> tuple[np.ndarray[Any, Any], ...]:
+        return self.v4, self.v6, self.p4, self.p6
+
+
+def _exact4(value: int) -> AddressEntry:
+    return AddressEntry(4, value, 32)
+
+
+def _wide4(value: int) -> AddressEntry:
+    return AddressEntry(4, value >> 8, value & 255)
+
+
+def _exact6(value: list[int]) -> AddressEntry:
+    return AddressEntry(6, value[0] << 64 | value[1], 128)
+
+
+def _wide6(value: tuple[int, int, int]) -> AddressEntry:
+    return AddressEntry(6, value[0] << 64 | value[1], value[2])
+
+
+def check_size(count: int, name: str) -> None:
+    """Full, when so many are too many for one set."""
+    if count > MAX_ENTRIES:
+        raise Full(
+            f"set {name}: {count:,} entries; one set holds at most {MAX_ENTRIES:,}",
+            code="set-too-large",
+        )

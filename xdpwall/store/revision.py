@@ -1,0 +1,103 @@
+"""A revision as what changed: before and after of every row, packed for the disk."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import astuple
+from json.encoder import encode_basestring
+from typing import Any, NamedTuple
+
+from xdpwall.errors import Failed
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.index import RuleEntry, id_of, with_ids
+from xdpwall.ruleset.policy import Policy
+from xdpwall.ruleset.state import State
+from xdpwall.sets.names import SetRow
+
+_SHORT = 2048
+"""Bytes below which to compress costs more than it saves: half a page."""
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class RuleRow(NamedTuple):
+    """One row of the table `rules`, in its column order."""
+
+    id: str
+    rank: int
+    rule: str
+    slot: int
+    created: str
+    base_packets: int
+    base_bytes: int
+
+
+class Delta(NamedTuple):
+    """What leads from one revision to the next, and back."""
+
+    rules: list[tuple[RuleRow | None, RuleRow | None]]
+    policy: tuple[Policy, Policy]
+    next_number: int
+    sets: tuple[tuple[SetRow, ...], tuple[SetRow, ...]] = ((), ())
+
+    def pack(self) -> bytes:
+        """Bytes for the disk: a full ruleset's JSON shrinks to a tenth, a rule's stays as it is."""
+        data = {
+            "rules": self.rules,
+            "policy": [policy.to_json() for policy in self.policy],
+            "next_number": self.next_number,
+            "sets": [[astuple(row) for row in rows] for rows in self.sets],
+        }
+        text = _ENCODE(data).encode()
+        return text if len(text) < _SHORT else zlib.compress(text, 1)
+
+    @classmethod
+    def unpack(cls, blob: bytes) -> Delta:
+        """The inverse of pack; Failed "corrupt" when the bytes are not ours."""
+        try:
+            data = json.loads(blob if blob.startswith(b"{") else zlib.decompress(blob))
+            before, after = (Policy(**policy) for policy in data["policy"])
+            rules = [(_row(old), _row(new)) for old, new in data["rules"]]
+            # Revisions that an xdpwall without sets recorded have none.
+            had, has = (tuple(SetRow(*row) for row in rows) for rows in data.get("sets", [[], []]))
+            return cls(rules, (before, after), int(data["next_number"]), (had, has))
+        except (zlib.error, ValueError, KeyError, TypeError) as error:
+            raise Failed(
+                "a recorded revision cannot be read", code="corrupt", detail=str(error)
+            ) from error
+
+
+def row_of(entry: RuleEntry) -> RuleRow:
+    """The row that keeps an entry."""
+    rule, slot, created, rank, packets, size = entry
+    return RuleRow(id_of(entry), rank, _json(rule), slot, created, packets, size)
+
+
+def _json(rule: Rule) -> str:
+    """json.dumps(rule.to_json()) in a third of the time, which 10,000 rules are worth."""
+    parts = [
+        f'"{name}":{encode_basestring(value) if isinstance(value, str) else json.dumps(value)}'
+        for name, value in rule.__dict__.items()
+        if value is not None
+        and not (value is True and name == "enabled" or value is False and name == "log")
+    ]
+    return f"{{{','.join(parts)}}}"
+
+
+def between(old: State, new: State) -> Delta:
+    """The rows that differ."""
+    step = new.step
+    if step is not None and step.since is old.entries:
+        before, after = with_ids(step.gone), with_ids(step.come)
+    else:
+        before, after = dict(old.by_id()), dict(new.by_id())
+    rules: list[tuple[RuleRow | None, RuleRow | None]] = []
+    for rule_id in {**before, **after}:
+        was, becomes = before.get(rule_id), after.get(rule_id)
+        if was is not becomes and was != becomes:
+            rules.append((row_of(was) if was else None, row_of(becomes) if becomes else None))
+    return Delta(rules, (old.policy, new.policy), new.next_number, (old.sets, new.sets))
+
+
+def _row(fields: list[Any] | None) -> RuleRow | None:
+    return None if fields is None else RuleRow(*fields)

@@ -1,0 +1,188 @@
+"""What our own programs drop, for one process that traces: a ring of its own in the instance."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from xdpwall import abi
+from xdpwall.changes.transactions import writing
+from xdpwall.closing import Closing
+from xdpwall.dataplane.trace_taps import Wanted
+from xdpwall.errors import Conflict, XdpwallError
+from xdpwall.events.decode import Decoder
+from xdpwall.events.names import Names
+from xdpwall.instance.instance import Instance
+from xdpwall.kernel.bpf.map_info import MapType
+from xdpwall.kernel.bpf.maps import Map, create_map
+from xdpwall.kernel.bpf.ringbuf import RingBuffer
+from xdpwall.settings import Settings
+from xdpwall.values.protocols import PROTOCOLS
+from xdpwall.views.events import PacketEvent
+
+from .filters import DropFilter
+
+_RING = 1 << 20
+_LOOK = 1.0
+"""Seconds between two looks whether the maps are still those of the instance."""
+_MOST = 4096
+
+
+class Ours(Closing):
+    """Runs until close(). Filtering goes on as before; only drops pay for it."""
+
+    def __init__(self, settings: Settings, wanted: DropFilter) -> None:
+        """Conflict "other-namespace", or "traces" when too many trace already."""
+        self._settings = settings
+        self._wanted = _wanted(wanted)
+        self._pin = settings.bpffs / "maps" / "taps"
+        self._instance: Instance | None = None
+        self._ring: tuple[Map, RingBuffer] | None = None
+        self._lock = -1
+        self._slot = -1
+        self._inode = 0
+        self._looked = 0.0
+        self._lost = 0
+        self.complete = 0
+        """CLOCK_BOOTTIME, ns: read() has given all records of before."""
+        self._look()
+
+    @property
+    def lost(self) -> int:
+        """Drops of ours so far that did not fit into the ring."""
+        if self._instance is not None and self._ring is not None:
+            dataplane = self._instance.dataplane()
+            if dataplane is not None and self._pinned() == self._inode:
+                self._lost = dataplane.taps.lost(self._slot)
+        return self._lost
+
+    def read(self, boot: int) -> list[tuple[int, PacketEvent]]:
+        """(CLOCK_BOOTTIME ns, drop), oldest first; what is there, without waiting.
+
+        `boot` is the time of boot, in ns since 1970.
+        """
+        if time.monotonic() - self._looked >= _LOOK:
+            self._look()
+        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        records = self._ring[1].read(0, _MOST) if self._ring else []
+        self.complete = _time(records[-1]) if len(records) >= _MOST else now
+        if not records:
+            return []
+        self._names.refresh()
+        return [(_time(raw), self._decoder.decode(raw, boot)) for raw in records]
+
+    def close(self) -> None:
+        """The programs look at nobody's wishes any more."""
+        if self._instance is not None:
+            try:
+                if self._ring is not None and self._pinned() == self._inode:
+                    self._clear()
+            finally:
+                self._drop()
+                self._instance.close()
+                self._instance = None
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _pinned(self) -> int:
+        try:
+            return self._pin.stat().st_ino
+        except OSError:
+            return 0
+
+    def _look(self) -> None:
+        """Maps made first, or anew (a restore), know nothing of us."""
+        self._looked = time.monotonic()
+        inode = self._pinned()
+        if inode == self._inode:
+            return
+        self._drop()
+        if not inode:
+            return
+        if self._instance is None:
+            self._instance = Instance(self._settings)
+            self._names = Names(self._instance.store)
+            self._decoder = Decoder(self._names.where, self._names.rule)
+        try:
+            self._set()
+        except XdpwallError:
+            self._drop()
+            raise
+        self._inode = inode
+
+    def _set(self) -> None:
+        assert self._instance is not None
+        with writing(self._instance) as now:
+            dataplane = self._instance.dataplane()
+            if dataplane is None:
+                return
+            self._slot, self._lock = _claim(self._settings.state_dir)
+            for slot in dataplane.taps.in_use():
+                if slot != self._slot and (left := _locked(self._settings.state_dir, slot)) >= 0:
+                    dataplane.taps.clear(slot)  # its process died
+                    os.close(left)
+            ring = create_map(MapType.RINGBUF, "xw_trace", 0, 0, _RING)
+            self._ring = ring, RingBuffer(ring)
+            dataplane.taps.set(self._slot, ring, self._wanted)
+            dataplane.set_tapped(logging=any(rule.log for rule, _ in now.state.kernel_rules()))
+
+    def _clear(self) -> None:
+        assert self._instance is not None
+        with writing(self._instance, in_need=True) as now:
+            dataplane = self._instance.dataplane()
+            if dataplane is not None:
+                dataplane.taps.clear(self._slot)
+                dataplane.set_tapped(logging=any(rule.log for rule, _ in now.state.kernel_rules()))
+
+    def _drop(self) -> None:
+        if self._ring is not None:
+            self._ring[1].close()
+            self._ring[0].close()
+            self._ring = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+        self._inode = 0
+
+
+def _time(raw: bytes) -> int:
+    return int.from_bytes(raw[:8], "little")
+
+
+def _claim(state_dir: Path) -> tuple[int, int]:
+    """A slot and the descriptor whose lock is the claim."""
+    for slot in range(abi.TAPS):
+        if (fd := _locked(state_dir, slot)) >= 0:
+            return slot, fd
+    raise Conflict(
+        f"{abi.TAPS} processes trace already",
+        code="traces",
+        hint="end one of them; drops by our rules go to so many at most",
+    )
+
+
+def _locked(state_dir: Path, slot: int) -> int:
+    """A locked descriptor, or -1."""
+    fd = os.open(state_dir / f"trace-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return -1
+    return fd
+
+
+def _wanted(wanted: DropFilter) -> Wanted:
+    """Negated prefixes, interfaces and reasons are left to DropFilter."""
+
+    def prefix(side: tuple[bool, object] | None) -> tuple[int, int, int] | None:
+        from xdpwall.values.addresses import Prefix
+
+        if side is None or side[0] or not isinstance(side[1], Prefix):
+            return None
+        return side[1].family, side[1].address, side[1].length
+
+    proto = PROTOCOLS[wanted.proto] if isinstance(wanted.proto, str) else wanted.proto
+    return Wanted(prefix(wanted.src), prefix(wanted.dst), proto, wanted.dport)

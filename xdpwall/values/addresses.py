@@ -1,0 +1,212 @@
+"""Addresses and prefixes: one spelling in, one spelling out. Pure.
+
+Only what cannot be misread is taken: four decimal octets without leading zeros, or RFC 4291 text,
+with an optional /LENGTH. Everything else is refused with the spelling that was probably meant.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Address, IPv6Address
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import Any, Literal, NamedTuple
+
+from .inputs import bad, negation, text
+
+_WANTED = "an address or a prefix: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32"
+
+
+_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
+
+
+_DOTTED = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
+
+
+_MAPPED = 0xFFFF << 32
+
+
+_HOST_BITS4 = {str(length): (1 << (32 - length)) - 1 for length in range(32)}
+
+
+_HOST_BITS6 = {str(length): (1 << (128 - length)) - 1 for length in range(128)}
+
+
+_SET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
+
+SetUse = tuple[bool, str]
+"""(negated, name): `!@name` in `src` or `dst`."""
+
+
+def parse_set_name(field: str, value: Any) -> str:
+    """The name of a set, without the @ that a rule writes in front."""
+    if isinstance(value, str) and _SET_NAME.fullmatch(value):
+        return value
+    raise bad(
+        field,
+        value,
+        "is not a set's name",
+        "1 to 32 of a-z, 0-9, _ and -, beginning with a letter or a digit",
+    )
+
+
+def set_use(field: str, value: Any) -> SetUse | None:
+    """What `@name` or `!@name` says; None for anything that is no set."""
+    if not isinstance(value, str):
+        return None
+    negated, body = negation(value)
+    if not body.startswith("@"):
+        return None
+    if not _SET_NAME.fullmatch(body[1:]):
+        wanted = "@ and 1 to 32 of a-z, 0-9, _ and -, beginning with a letter or a digit"
+        raise bad(field, value, "is not the name of a set", wanted)
+    return negated, body[1:]
+
+
+def parse_prefix(field: str, value: Any) -> tuple[bool, Prefix]:
+    """(negated, prefix) of a `src` or `dst`."""
+    negated, body = negation(text(field, value, _WANTED))
+    address, slash, length_text = body.partition("/")
+    family, number = _address(field, value, address, slash + length_text)
+    bits = 32 if family == 4 else 128
+    length = _length(field, value, address, length_text, bits) if slash else bits
+    host = number & ((1 << (bits - length)) - 1)
+    if host:
+        network = prefix_text(Prefix(family, number - host, length))
+        alone = f"{_spell(family, number)}/{bits}"
+        raise bad(
+            field,
+            value,
+            "has host bits set",
+            f"{network} (the network) or {alone} (the one address)",
+        )
+    if family == 6 and length >= 96 and number >> 32 == _MAPPED >> 32:
+        inner = prefix_text(Prefix(4, number & 0xFFFFFFFF, length - 96))
+        raise bad(
+            field,
+            value,
+            "is an IPv4 address mapped into IPv6, which no packet carries",
+            f"the IPv4 spelling, {inner}",
+        )
+    return negated, Prefix(family, number, length)
+
+
+def prefix_text(prefix: Prefix) -> str:
+    """The canonical spelling: RFC 5952, /32 and /128 left out."""
+    spelled = _spell(prefix.family, prefix.address)
+    full = 32 if prefix.family == 4 else 128
+    return spelled if prefix.length == full else f"{spelled}/{prefix.length}"
+
+
+def canonical_address(field: str, value: Any) -> str:
+    """The canonical text of a `src` or `dst`: a prefix or `@set`, either with `!` in front."""
+    if type(value) is str and _is_canonical(value):
+        return value
+    named = set_use(field, value)
+    if named is not None:
+        return f"!@{named[1]}" if named[0] else f"@{named[1]}"
+    negated, prefix = parse_prefix(field, value)
+    spelled = prefix_text(prefix)
+    return f"!{spelled}" if negated else spelled
+
+
+def _is_canonical(value: str) -> bool:
+    """Whether it surely is: most addresses are given as they are kept. False is no refusal."""
+    address, slash, length = (value[1:] if value[:1] == "!" else value).partition("/")
+    try:
+        if ":" not in address:
+            number = int.from_bytes(inet_pton(AF_INET, address), "big")  # takes one spelling only
+            bits = _HOST_BITS4.get(length)
+        else:
+            packed = inet_pton(AF_INET6, address)
+            number = int.from_bytes(packed, "big")
+            bits = _HOST_BITS6.get(length)
+            # Below 2**64 are the mapped ones, and those that inet_ntop writes with dots.
+            if number >> 64 == 0 or inet_ntop(AF_INET6, packed) != address:
+                return False
+    except (OSError, ValueError):
+        return False
+    return not slash or bits is not None and number & bits == 0
+
+
+def _spell(family: int, number: int) -> str:
+    if family == 6:
+        return str(IPv6Address(number))
+    return f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
+def _address(field: str, value: str, address: str, rest: str) -> tuple[Literal[4, 6], int]:
+    try:
+        if ":" in address:
+            return 6, int.from_bytes(inet_pton(AF_INET6, address), "big")
+        return 4, int.from_bytes(inet_pton(AF_INET, address), "big")
+    except (OSError, ValueError):
+        raise _why_no_address(field, value, address, rest) from None
+
+
+def _why_no_address(field: str, value: str, address: str, rest: str) -> Exception:
+    """What is wrong with text that is not an address, and what to write instead."""
+    if "%" in address:
+        bare = address.partition("%")[0]
+        return bad(
+            field,
+            value,
+            "has a zone id, which is not in packets",
+            f"the address alone ({bare}{rest}), with the interface in iface",
+        )
+    if address.startswith("["):
+        return bad(field, value, "has brackets", f"{address.strip('[]')}{rest}")
+    if "," in value:
+        return bad(
+            field, value, "is a list", "one address or prefix a rule, or a set of them: @name"
+        )
+    if "*" in value or "-" in address and address[:1].isdigit():
+        return bad(field, value, "is a range or a wildcard", _WANTED)
+    if address in ("any", "all", ""):
+        return bad(field, value, "is not an address", f"{_WANTED}; leave {field} out for any")
+    if _DOTTED.fullmatch(address):
+        return _why_no_ipv4(field, value, address.split("."), rest)
+    if ":" in address:
+        return bad(field, value, "is not an IPv6 address", _WANTED)
+    return bad(field, value, "is not an address", _WANTED, hint="names of hosts are not looked up")
+
+
+def _why_no_ipv4(field: str, value: str, octets: list[str], rest: str) -> Exception:
+    if len(octets) != 4:
+        return bad(
+            field, value, f"has {len(octets)} of an IPv4 address's 4 numbers", "10.0.0.0/8 in full"
+        )
+    if any(len(octet) > 3 or int(octet) > 255 for octet in octets):
+        return bad(field, value, "has a number over 255", _WANTED)
+    plain = ".".join(str(int(octet)) for octet in octets)
+    return bad(
+        field,
+        value,
+        "has a leading zero, which some programs read as octal",
+        f"{plain}{rest} if the numbers are decimal",
+    )
+
+
+def _length(field: str, value: str, address: str, length: str, bits: int) -> int:
+    if _LENGTH.fullmatch(length) and int(length) <= bits:
+        return int(length)
+    if "." in length:
+        problem, wanted = "has a netmask", f"a prefix length, {address}/8 for example"
+        try:
+            mask = int(IPv4Address(length))
+        except ValueError:
+            mask = 1
+        inverse = mask ^ 0xFFFFFFFF
+        if inverse & (inverse + 1) == 0:
+            wanted = f"{address}/{mask.bit_count()}"
+        elif mask & (mask + 1) == 0:
+            problem, wanted = "has a wildcard mask", f"{address}/{32 - mask.bit_count()}"
+        raise bad(field, value, problem, wanted)
+    raise bad(field, value, "has a bad prefix length", f"a length from 0 to {bits}")
+
+
+class Prefix(NamedTuple):
+    """An address prefix: host bits are zero."""
+
+    family: Literal[4, 6]
+    address: int
+    length: int

@@ -1,0 +1,60 @@
+"""Ranges of numbers: sorted, merged, as ports are written."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .inputs import bad, negation
+
+_RANGE = re.compile(r"(0|[1-9][0-9]{0,4})(?:-(0|[1-9][0-9]{0,4}))?", re.ASCII)
+
+
+_PORTS = "a port, a range or a list: 80 or 8000-8100 or 80,443,8000-8100 (0 to 65535)"
+
+
+def parse_ranges(field: str, value: Any) -> tuple[bool, Ranges]:
+    """(negated, sorted and merged ranges) of a port field."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if 0 <= value <= 65535 else _raise_port(field, value)
+    if not isinstance(value, str):
+        raise bad(field, value, "is not a port", _PORTS)
+    negated, body = negation(value)
+    found = []
+    for part in body.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        if not match:
+            problem = "is not a port" if "," not in body else f"holds {part.strip()[:20]!r}"
+            hint = "services are given by number, not by name" if part.strip().isalpha() else None
+            raise bad(field, value, problem, _PORTS, hint=hint)
+        low, high = int(match[1]), int(match[2] or match[1])
+        if low > 65535 or high > 65535:
+            _raise_port(field, value)
+        if low > high:
+            raise bad(field, value, f"holds a range that runs backwards, {low}-{high}", _PORTS)
+        found.append((low, high))
+    return negated, _merged(found)
+
+
+def _raise_port(field: str, value: object) -> str:
+    raise bad(field, value, "is out of range", _PORTS)
+
+
+def _merged(ranges: list[tuple[int, int]]) -> Ranges:
+    if len(ranges) == 1:
+        return (ranges[0],)
+    merged: list[tuple[int, int]] = []
+    for low, high in sorted(ranges):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return tuple(merged)
+
+
+def _range_text(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}-{high}"
+
+
+Ranges = tuple[tuple[int, int], ...]
+"""Sorted, disjoint, non-adjacent inclusive ranges."""

@@ -1,0 +1,110 @@
+"""Attachments and interfaces as they are read back."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode
+
+from .base import Count, View
+
+
+class Totals(View):
+    """One attachment's totals; seen = passed + dropped; the others are parts of those two."""
+
+    seen: Count = Field(default_factory=Count)
+    passed: Count = Field(default_factory=Count)
+    dropped: Count = Field(default_factory=Count)
+    policy_dropped: Count = Field(default_factory=Count)
+    malformed: Count = Field(default_factory=Count)
+    errors: Count = Field(default_factory=Count)
+
+
+class AttachmentView(View):
+    """One program of ours on one interface."""
+
+    iface: str
+    index: int
+    hook: Hook
+    direction: Direction
+    place: Place
+    wanted_mode: WantedMode | None = None
+    """XDP only: what was asked for."""
+    mode: Mode | None = None
+    """XDP only: what the kernel says it is."""
+    program_id: int | None = None
+    number: int
+    """The attachment's number in the kernel's totals."""
+    since: str
+    state: Literal["attached", "no interface", "displaced"] = "attached"
+    sees: list[str] = []
+    """In words, what passes this attachment: "from containers", "everything in", ..."""
+    blind: list[str] = []
+    """In words, what it cannot see, and which attachment would."""
+    totals: Totals = Field(default_factory=Totals)
+
+
+class Occupant(View):
+    """Somebody else's program on an interface."""
+
+    place: Place | Literal["tcx-ingress", "tcx-egress"]
+    mode: Mode | None = None
+    program_id: int
+    name: str | None = None
+    bypasses_us: bool = False
+    """True for a tcx program: it runs before ours and may end the walk."""
+
+
+class InterfaceView(View):
+    """One network interface of the instance's namespace."""
+
+    name: str
+    index: int
+    state: str
+    """operstate: up, down, unknown, ..."""
+    kind: str | None = None
+    """veth, bridge, dummy, vlan, ... ; None for a physical one."""
+    driver: str | None = None
+    link_type: str
+    """ether, loopback, none, ..."""
+    mtu: int
+    address: str | None = None
+    master: str | None = None
+    attachments: list[AttachmentView] = []
+    others: list[Occupant] = []
+    attachable: bool
+    why_not: str | None = None
+    suggestions: list[str] = []
+    """In words: the attachment that would cover what those in place do not see."""
+
+
+class InterfaceList(View):
+    """GET /interfaces."""
+
+    interfaces: list[InterfaceView]
+
+
+class AttachmentTotals(View):
+    """One attachment's totals in GET /stats."""
+
+    iface: str
+    place: Place
+    totals: Totals
+
+
+class AttachOutcome(View):
+    """The answer to attach."""
+
+    attachment: AttachmentView
+    changed: bool
+    """False when it already was so."""
+    warnings: list[str] = []
+
+
+class DetachOutcome(View):
+    """The answer to detach."""
+
+    detached: list[str]
+    """"docker0 xdp", "eth1 tc-ingress", ..."""

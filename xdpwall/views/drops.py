@@ -1,0 +1,81 @@
+"""What `xdpwall trace` prints: one dropped packet, and the counts of a run."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Literal
+
+from xdpwall.values.terms import Place
+
+from .base import View
+
+
+class Drop(View):
+    """A packet that ended. What does not apply to it, or could not be read, is absent."""
+
+    time: str
+    """UTC with microseconds."""
+    by: Literal["rule", "policy", "kernel", "xdp-exception"]
+    """rule and policy: ours; kernel: anything else in it; xdp-exception: an XDP program, ours or
+    not, failed or gave a verdict that could not be carried out."""
+    rule: str | None = None
+    place: Place | None = None
+    """Of our attachment."""
+    revision: int | None = None
+    reason: str | None = None
+    """The kernel's name for it, without SKB_DROP_REASON_; for an XDP exception the action. Absent
+    where a driver drops for our XDP program, of which the kernel has no packet yet."""
+    function: str | None = None
+    """Where in the kernel: function+0xoffset."""
+    program: int | None = None
+    """The id of the program that failed."""
+    iface: str | None = None
+    netns: int | None = None
+    """The network namespace's inode, where it is not the one of this command."""
+    vlan: int | None = None
+    ethertype: str | None = None
+    family: Literal["ipv4", "ipv6"] | None = None
+    proto: str | int | None = None
+    src: str | None = None
+    dst: str | None = None
+    sport: int | None = None
+    dport: int | None = None
+    icmp_type: str | int | None = None
+    icmp_code: int | None = None
+    tcp_flags: str | None = None
+    ttl: int | None = None
+    fragment: Literal["first", "later"] | None = None
+    length: int | None = None
+    """Of the IP packet, by its header."""
+    bytes: builtins.int | None = None
+    """Of what was left of it: headers that were taken off already do not count."""
+    packets: int | None = None
+    """Of a super-packet (GSO, GRO) at tc: how many it stands for."""
+    pid: int | None = None
+    process: str | None = None
+    """What ran on the CPU: the sender on the way out, and on the way in whoever was interrupted."""
+    stack: list[str] | None = None
+    """Innermost first."""
+
+
+class DropCount(View):
+    """A line of `xdpwall trace --summary`."""
+
+    by: Literal["rule", "policy", "kernel", "xdp-exception"]
+    rule: str | None = None
+    reason: str | None = None
+    function: str | None = None
+    packets: int
+    last: str
+    """UTC."""
+
+
+class DropSummary(View):
+    """`xdpwall trace --summary`."""
+
+    seconds: float
+    drops: list[DropCount]
+    """Most first."""
+    packets: int
+    lost: int
+    """Drops that were not seen: more came than could be read."""

@@ -1,0 +1,105 @@
+"""Events: single packets as records, the settings that decide which are made, and their counts."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from xdpwall.values.terms import Direction, Place
+
+from .base import View
+
+
+class EventSettings(View):
+    """Which packets become events. Changed live; kept over reboots."""
+
+    enabled: bool = True
+    """Off: not even rules with `log` report."""
+    log_drops: bool = False
+    """Report each dropped packet, not only those of rules with `log`."""
+    sample: int = Field(default=1, ge=1, le=10_000)
+    """Report one in so many, by chance."""
+    rate: int = Field(default=100, ge=1, le=1_000_000)
+    """At most so many a second of one rule on one CPU."""
+    bytes: int = Field(default=128, ge=0, le=256)
+    """So many of the frame's first bytes go into the record."""
+
+
+class EventCounts(View):
+    """What became of the packets that should have been reported, since the maps were made."""
+
+    sent: int = 0
+    lost: int = 0
+    """The ring buffer was full: nobody read it fast enough."""
+    sampled: int = 0
+    """Left out by `sample`."""
+    limited: int = 0
+    """Left out by `rate`."""
+
+
+class EventsView(View):
+    """What `events show` and GET /events/settings say."""
+
+    settings: EventSettings
+    counts: EventCounts
+    reader: str | None = None
+    """Who reads the ring buffer now: "the service" or "xdpwall events", with its process id."""
+
+
+class EventsOutcome(EventsView):
+    """After a change of the settings."""
+
+    changed: bool
+
+
+class PacketEvent(View):
+    """One packet. What does not apply to it, or could not be read, is absent."""
+
+    n: int
+    """Counts up in one run of the reader."""
+    time: str
+    """UTC with microseconds."""
+    iface: str
+    place: Place | None = None
+    direction: Direction | None = None
+    verdict: Literal["drop", "pass"]
+    rule: str | None = None
+    """The rule that decided; absent when the policy did; `?` when its id is forgotten."""
+    log: str | None = None
+    """The rule whose `log` made the event; absent when `log_drops` did."""
+    revision: int
+    packets: int = 1
+    """Of a super-packet (GSO, GRO) at tc: how many it stands for."""
+    bytes: int
+    """Of the frame."""
+    length: int | None = None
+    """Of the IP packet."""
+    src_mac: str | None = None
+    dst_mac: str | None = None
+    vlan: int | None = None
+    ethertype: str | None = None
+    family: Literal["ipv4", "ipv6"] | None = None
+    proto: str | int | None = None
+    src: str | None = None
+    dst: str | None = None
+    sport: int | None = None
+    dport: int | None = None
+    icmp_type: str | int | None = None
+    icmp_code: int | None = None
+    tcp_flags: str | None = None
+    ttl: int | None = None
+    fragment: Literal["first", "later"] | None = None
+    malformed: bool = False
+    stripped: bool = False
+    """The VLAN tag stood beside the frame, not among its bytes."""
+    data: str | None = None
+    """The frame's first bytes, in hex."""
+
+
+class Packets(View):
+    """`packets` of GET /events: at most ten times a second."""
+
+    events: list[PacketEvent]
+    missed: int = 0
+    """Events that were read but not sent on, since too many came at once."""

@@ -1,0 +1,46 @@
+"""What /metrics is made of: figures that only rise, at one moment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from .attachments import AttachmentTotals
+from .base import Count, View
+from .events import EventCounts
+
+MOST_RULES = 1000
+"""Rules with a series of their own: the oldest, so that a new rule takes no other's place."""
+
+
+class Fill(View):
+    """How full a map is."""
+
+    used: int
+    size: int
+
+
+class Metrics(View):
+    """One moment. Counts are those of the kernel since its maps were made, resets left out."""
+
+    version: str
+    on: bool
+    revision: int
+    rules: int
+    enabled_rules: int
+    counted: dict[str, Count]
+    """By rule id, at most MOST_RULES."""
+    left_out: int
+    """Rules that are not in `counted`."""
+    attachments: list[AttachmentTotals]
+    attached: list[bool]
+    """Of each of `attachments`: is its program in place?"""
+    events: EventCounts
+    fill: dict[str, Fill]
+    """By map."""
+    sets: dict[str, int] = Field(default_factory=dict)
+    """Entries by set; there are at most 1,024 sets."""
+    commits: list[int]
+    """Commits by how long they took: a number for each of `commit_bounds`, and of longer ones."""
+    commit_bounds: list[float]
+    commit_seconds: float
+    """All of them together."""

@@ -1,0 +1,106 @@
+"""What is read back: the shapes that the CLI prints, the API answers and the page draws.
+
+One definition for all three, so that `-o json` and the REST answers cannot drift apart. Every
+model is frozen; absent means unknown or not applicable and is left out of JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from xdpwall.ruleset.policy import Policy
+
+from .attachments import AttachmentTotals, AttachmentView, InterfaceView
+from .base import View
+from .rules import RuleCount
+
+
+class Status(View):
+    """`xdpwall status`, and the head of the page."""
+
+    version: str
+    host: str
+    revision: int
+    on: bool
+    rules: int
+    enabled_rules: int
+    policy: Policy
+    attachments: list[AttachmentView]
+    others: list[InterfaceView] = []
+    """Interfaces on which somebody else's program may matter to us."""
+    warnings: list[str] = []
+    state_dir: str
+    bpffs: str
+    netns: int
+    service: bool = False
+
+
+class Stats(View):
+    """GET /stats: every counter at one moment. Rates are the reader's: divide by `time`."""
+
+    revision: int
+    on: bool
+    time: Annotated[float, Field(description="seconds, monotonic clock of the host")]
+    rules: list[RuleCount]
+    attachments: list[AttachmentTotals]
+
+
+class PolicyOutcome(View):
+    """The answer to a change of policy."""
+
+    revision: int
+    policy: Policy
+    warnings: list[str] = []
+
+
+class SwitchOutcome(View):
+    """The answer to on and off."""
+
+    on: bool
+    changed: bool
+
+
+class ApplyOutcome(View):
+    """The answer to apply and PUT /ruleset; with dry_run nothing was changed."""
+
+    revision: int
+    dry_run: bool = False
+    added: list[str] = []
+    removed: list[str] = []
+    changed: list[str] = []
+    moved: list[str] = []
+    kept: int = 0
+    policy_changed: bool = False
+    sets_added: list[str] = []
+    sets_replaced: list[str] = []
+    """Sets whose entries are others now."""
+    sets_removed: list[str] = []
+    attached: list[str] = []
+    detached: list[str] = []
+    warnings: list[str] = []
+
+
+class RestoreOutcome(View):
+    """The answer to restore: what was put back and what could not be."""
+
+    revision: int
+    rules: int
+    attached: list[str] = []
+    already: list[str] = []
+    failed: list[str] = []
+    """"eth1 xdp: no such interface", one entry each."""
+    warnings: list[str] = []
+
+
+class Health(View):
+    """GET /healthz; needs no token and tells no secrets."""
+
+    status: Literal["ok", "degraded"]
+    version: str
+    revision: int
+    state_dir_id: str
+    """A digest that names the instance, so that a client knows whom it talks to."""
+    netns: int
+    problems: list[str] = []
