@@ -5,7 +5,7 @@
 
 #include "maps.h"
 #include "packet.h"
-#include "shape.h"
+#include "ruleset_shape.h"
 
 /* Entry `low` of a block. Added and not or-ed, behind a barrier since clang knows that it is the
  * same: Linux 6.1's verifier loses the bounds of an or. */

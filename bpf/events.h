@@ -7,9 +7,9 @@
 #ifndef XDPWALL_EVENTS_H
 #define XDPWALL_EVENTS_H
 
-#include "eventmaps.h"
+#include "event_maps.h"
 #include "match.h"
-#include "tap.h"
+#include "trace_tap.h"
 
 /* Has the rule had its share? By the tick: a clock costs more than the rest of a drop. */
 static __always_inline bool over_limit(const struct packet *p, const struct xw_event_settings *s)

@@ -3,7 +3,7 @@
 #ifndef XDPWALL_MAPS_H
 #define XDPWALL_MAPS_H
 
-#include "xdpwall.h"
+#include "abi.h"
 
 const volatile __u32 number;	    /* of this attachment */
 const volatile __u32 egress;	    /* its direction */

@@ -3,7 +3,7 @@
  * "Scalable Packet Classification", SIGCOMM 2001).
  *
  * Each group of fields maps the packet to a row: the set of rules that it satisfies, one bit a
- * position, with summaries in front (words.h). The lowest bit set in all rows is the first rule.
+ * position, with summaries in front (row_words.h). The lowest bit set in all rows is the first rule.
  * Rows are looked up once; the same code serves IPv4, IPv6 and frames without IP.
  */
 #ifndef XDPWALL_MATCH_H
@@ -21,7 +21,7 @@ enum decision {
 #include "account.h"
 #include "address.h"
 #include "rows.h"
-#include "words.h"
+#include "row_words.h"
 
 #define MAX_SEGMENTS 64
 /* Words that are looked at before rest() goes on, where few are left (bench: 1 to 2 on average). */
@@ -83,7 +83,7 @@ static __always_inline int judge(const struct shape s, __u32 copy, __u32 positio
 	return action == XW_DROP ? DECISION_DROP : 0;
 }
 
-#include "rest.h"
+#include "walk.h"
 
 static __always_inline int by_policy(const struct xw_tables *t, const struct packet *p)
 {
@@ -156,7 +156,7 @@ static __always_inline int by_rules(const struct xw_tables *t, struct packet *p,
 	return word ? first_rule(s, p, &w, word) : rest(p, &w);
 }
 
-#include "quick.h"
+#include "kinds.h"
 
 /* `control_word` was read once by the entry, so everything here is of one generation. */
 static __always_inline int decide(struct packet *p, __u64 control_word)

@@ -3,7 +3,7 @@
 #ifndef XDPWALL_PACKET_H
 #define XDPWALL_PACKET_H
 
-#include "xdpwall.h"
+#include "abi.h"
 
 enum ports { PORTS_NONE = 0, PORTS_READ, PORTS_HIDDEN };
 

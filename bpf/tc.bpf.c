@@ -31,7 +31,7 @@ static __always_inline bool stripped_vlan(struct __sk_buff *ctx, __u16 *vlan)
 	return true;
 }
 
-#include "entry.h"
+#include "classify.h"
 
 SEC("tc")
 int xdpwall_tc(struct __sk_buff *ctx)

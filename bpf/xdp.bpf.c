@@ -31,7 +31,7 @@ static __always_inline bool stripped_vlan(struct xdp_md *ctx, __u16 *vlan)
 	return false;
 }
 
-#include "entry.h"
+#include "classify.h"
 
 SEC("xdp")
 int xdpwall_xdp(struct xdp_md *ctx)

@@ -1,4 +1,4 @@
-"""xdpwall/layout.py against what the compiled objects say of bpf/xdpwall.h."""
+"""xdpwall/layout.py against what the compiled objects say of bpf/abi.h."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xdpwall.dataplane import object_path
 from xdpwall.kernel.objects import read_btf
 
 ROOT = Path(__file__).parents[2]
-HEADER = "".join((ROOT / "bpf" / name).read_text() for name in ("xdpwall.h", "xdpwall_sets.h"))
+HEADER = "".join((ROOT / "bpf" / name).read_text() for name in ("abi.h", "abi_sets.h"))
 STRUCTS = {
     "xw_tables": layout.TABLES,
     "xw_count": layout.COUNT,
@@ -101,7 +101,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An object of the element types alone."""
     folder = tmp_path_factory.mktemp("elements")
     source, target = folder / "elements.c", folder / "elements.o"
-    lines = ['#include "xdpwall.h"', *(f"struct {name} {name};" for name in ELEMENTS)]
+    lines = ['#include "abi.h"', *(f"struct {name} {name};" for name in ELEMENTS)]
     source.write_text("\n".join(lines), encoding="utf-8")
     include = f"/usr/include/{platform.machine()}-linux-gnu"
     flags = ("-target", "bpf", "-O2", "-g", "-idirafter", include, "-I", str(ROOT / "bpf"))

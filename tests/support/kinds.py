@@ -1,4 +1,4 @@
-"""The kinds of rulesets for which the classifier is compiled apart (bpf/quick.h)."""
+"""The kinds of rulesets for which the classifier is compiled apart (bpf/kinds.h)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xdpwall.layout import Feature
 
-_SOURCE = Path(__file__).parents[2] / "bpf" / "quick.h"
+_SOURCE = Path(__file__).parents[2] / "bpf" / "kinds.h"
 
 
 def kinds(macro: str) -> list[Feature]:

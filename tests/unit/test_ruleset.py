@@ -29,7 +29,7 @@ def slots(state: State) -> dict[str, int]:
 
 
 def test_the_slots_are_those_of_the_abi() -> None:
-    header = Path(__file__).parents[2] / "bpf" / "xdpwall.h"
+    header = Path(__file__).parents[2] / "bpf" / "abi.h"
     found = re.search(r"#define XW_SLOTS\s+(\d+)", header.read_text())
     assert found and int(found[1]) == limits.SLOTS
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The ABI of the sets, a part of xdpwall.h. */
-#ifndef XDPWALL_SETS_ABI_H
-#define XDPWALL_SETS_ABI_H
+/* The ABI of the sets, a part of abi.h. */
+#ifndef XDPWALL_ABI_SETS_H
+#define XDPWALL_ABI_SETS_H
 
 #include <linux/types.h>
 

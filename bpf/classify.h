@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the XDP and the tc entry have in common: a frame -> what becomes of it. */
-#ifndef XDPWALL_ENTRY_H
-#define XDPWALL_ENTRY_H
+#ifndef XDPWALL_CLASSIFY_H
+#define XDPWALL_CLASSIFY_H
 
 #include "parse.h"
 #include "fragment.h"

@@ -4,11 +4,11 @@
  * The verifier takes the branches of what is switched off (`features`) out of a program, but leaves
  * what led to them behind, and clang had to keep registers for them: a sixth of the time of a
  * packet. So by_rules() is inlined once for each of the most common kinds of rulesets
- * (quick.h), with constants that clang sees, and once for all others; of these the verifier leaves
+ * (kinds.h), with constants that clang sees, and once for all others; of these the verifier leaves
  * one.
  */
-#ifndef XDPWALL_SHAPE_H
-#define XDPWALL_SHAPE_H
+#ifndef XDPWALL_RULESET_SHAPE_H
+#define XDPWALL_RULESET_SHAPE_H
 
 #include "maps.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* by_rules(), inlined with what is known of the most common kinds of rulesets. Part of match.h. */
-#ifndef XDPWALL_QUICK_H
-#define XDPWALL_QUICK_H
+#ifndef XDPWALL_KINDS_H
+#define XDPWALL_KINDS_H
 
 static __always_inline struct shape rules_on(const __u32 fields, __u32 positions_known, __u32 row)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The maps behind events: shared by every program of the instance. */
-#ifndef XDPWALL_EVENTMAPS_H
-#define XDPWALL_EVENTMAPS_H
+#ifndef XDPWALL_EVENT_MAPS_H
+#define XDPWALL_EVENT_MAPS_H
 
-#include "xdpwall.h"
+#include "abi.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

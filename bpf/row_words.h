@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The rows of a packet -> what they say together: segments, words, bits (struct xw_row). */
-#ifndef XDPWALL_WORDS_H
-#define XDPWALL_WORDS_H
+#ifndef XDPWALL_ROW_WORDS_H
+#define XDPWALL_ROW_WORDS_H
 
 #include "maps.h"
 #include "rows.h"

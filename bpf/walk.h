@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The walk past a first rule that does not decide (count, or expired). Part of match.h. */
-#ifndef XDPWALL_REST_H
-#define XDPWALL_REST_H
+#ifndef XDPWALL_WALK_H
+#define XDPWALL_WALK_H
 
 struct rest {
 	struct packet *p;

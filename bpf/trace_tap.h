@@ -3,11 +3,11 @@
  * slot when it ends. Neither rate nor sampling, which are for events; what a trace does not want
  * must not fill its ring, so that one packet is found in a flood of others.
  */
-#ifndef XDPWALL_TAP_H
-#define XDPWALL_TAP_H
+#ifndef XDPWALL_TRACE_TAP_H
+#define XDPWALL_TRACE_TAP_H
 
 #include "packet.h"
-#include "xdpwall.h"
+#include "abi.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The ABI between the programs and xdpwall/layout.py: keys, values, limits, flags. A test compares
  * layout.py with this file by the object's BTF. */
-#ifndef XDPWALL_H
-#define XDPWALL_H
+#ifndef XDPWALL_ABI_H
+#define XDPWALL_ABI_H
 
 #include <linux/types.h>
 
-#include "xdpwall_sets.h"
+#include "abi_sets.h"
 
 #define XW_SLOTS       32768 /* counters: 16,384 rules and those that are leaving */
 #define XW_ATTACHMENTS 64    /* numbers of attachments */
