@@ -3,6 +3,10 @@
 #ifndef XDPWALL_ACCOUNT_H
 #define XDPWALL_ACCOUNT_H
 
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
 #include "maps.h"
 #include "packet.h"
 

@@ -3,6 +3,11 @@
 #ifndef XDPWALL_ADDRESS_H
 #define XDPWALL_ADDRESS_H
 
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
 #include "maps.h"
 #include "packet.h"
 #include "ruleset_shape.h"

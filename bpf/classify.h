@@ -3,9 +3,19 @@
 #ifndef XDPWALL_CLASSIFY_H
 #define XDPWALL_CLASSIFY_H
 
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+/* In the order of a packet's path. */
+#include "abi.h"
+#include "context.h"
+#include "packet.h"
+#include "maps.h"
 #include "parse.h"
 #include "fragment.h"
 #include "match.h"
+#include "account.h"
 #include "events.h"
 
 /* Judges and counts a frame that stands for `packets` of `bytes`; true: drop it. */

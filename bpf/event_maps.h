@@ -3,6 +3,9 @@
 #ifndef XDPWALL_EVENT_MAPS_H
 #define XDPWALL_EVENT_MAPS_H
 
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
 #include "abi.h"
 
 struct {

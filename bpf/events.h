@@ -7,8 +7,16 @@
 #ifndef XDPWALL_EVENTS_H
 #define XDPWALL_EVENTS_H
 
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "context.h"
 #include "event_maps.h"
-#include "match.h"
+#include "maps.h"
+#include "packet.h"
 #include "trace_tap.h"
 
 /* Has the rule had its share? By the tick: a clock costs more than the rest of a drop. */
@@ -64,14 +72,14 @@ static __always_inline void describe(struct xw_event *e, const struct packet *p,
 /* At least the Ethernet header, whose addresses are not in struct packet. */
 static __always_inline __u32 copy_first(struct xw_ctx *ctx, struct xw_event *e, __u32 wanted)
 {
-	__u32 n = wanted < ETH_HEADER ? ETH_HEADER : wanted;
+	__u32 n = wanted < ETH_HLEN ? ETH_HLEN : wanted;
 
 	if (n > e->bytes)
 		n = e->bytes;
 	/* clang would otherwise leave out the upper bound, or make one comparison of the two, from
 	 * which Linux 6.1's verifier learns neither. No frame is shorter than its header. */
 	asm volatile("" : "+r"(n));
-	if (n < ETH_HEADER)
+	if (n < ETH_HLEN)
 		return 0;
 	asm volatile("" : "+r"(n));
 	if (n > XW_EVENT_BYTES)

@@ -3,7 +3,16 @@
 #ifndef XDPWALL_FRAGMENT_H
 #define XDPWALL_FRAGMENT_H
 
-#include "parse.h"
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "maps.h"
+#include "packet.h"
+#include "parse_ip.h"
+#include "read.h"
 
 static __always_inline struct datagram key_of(const struct packet *p)
 {
@@ -76,7 +85,7 @@ __noinline int piece(struct packet *p)
 	known = recall(p);
 	if (!known && p->kind == XW_KIND_IP6 && is_extension(p->proto))
 		hide_proto(p);
-	else if (!known || (p->proto == TCP && p->fragment_units == 1))
+	else if (!known || (p->proto == IPPROTO_TCP && p->fragment_units == 1))
 		hide_l4(p);
 	return 0;
 }

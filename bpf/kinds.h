@@ -3,6 +3,15 @@
 #ifndef XDPWALL_KINDS_H
 #define XDPWALL_KINDS_H
 
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "maps.h"
+#include "packet.h"
+#include "rules.h"
+#include "ruleset_shape.h"
+
 static __always_inline struct shape rules_on(const __u32 fields, __u32 positions_known, __u32 row)
 {
 	return (struct shape){

@@ -3,6 +3,9 @@
 #ifndef XDPWALL_MAPS_H
 #define XDPWALL_MAPS_H
 
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
 #include "abi.h"
 
 const volatile __u32 number;	    /* of this attachment */

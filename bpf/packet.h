@@ -3,7 +3,13 @@
 #ifndef XDPWALL_PACKET_H
 #define XDPWALL_PACKET_H
 
-#include "abi.h"
+#include <linux/types.h>
+
+enum decision {
+	DECISION_DROP = 1 << 0,
+	DECISION_BY_POLICY = 1 << 1,
+	DECISION_ERROR = 1 << 2,
+};
 
 enum ports { PORTS_NONE = 0, PORTS_READ, PORTS_HIDDEN };
 

@@ -3,6 +3,24 @@
 #ifndef XDPWALL_PARSE_IP_H
 #define XDPWALL_PARSE_IP_H
 
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "context.h"
+#include "packet.h"
+#include "read.h"
+
+/* Missing in linux/in6.h. */
+#define IPPROTO_HIP   139
+#define IPPROTO_SHIM6 140
+
 static __always_inline void parse_ip4(struct xw_ctx *ctx, struct packet *p, __u32 off)
 {
 	__u32 frame = frame_length(ctx), header, total, limit;
@@ -39,9 +57,9 @@ static __always_inline void parse_ip4(struct xw_ctx *ctx, struct packet *p, __u3
 
 static __always_inline bool is_extension(__u8 next)
 {
-	return next == IP6_HOP_BY_HOP || next == IP6_ROUTING || next == IP6_FRAGMENT ||
-	       next == IP6_AH || next == IP6_DESTINATION || next == IP6_MOBILITY ||
-	       next == IP6_HIP || next == IP6_SHIM6;
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
+	       next == IPPROTO_AH || next == IPPROTO_DSTOPTS || next == IPPROTO_MH ||
+	       next == IPPROTO_HIP || next == IPPROTO_SHIM6;
 }
 
 struct chain {
@@ -64,7 +82,7 @@ __noinline int step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
 	h = c->off + 8 <= c->limit ? at(ctx, c->off, 8, buf) : NULL;
 	if (!h)
 		return false;
-	if (c->next == IP6_FRAGMENT) {
+	if (c->next == IPPROTO_FRAGMENT) {
 		if (c->fragment_headers++)
 			return false;
 		fragment = bpf_ntohs(*(__be16 *)(h + 2));
@@ -78,8 +96,8 @@ __noinline int step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
 			p->fragment = XW_FRAG_FIRST;
 		return true;
 	}
-	size = c->next == IP6_AH ? (h[1] + 2) * 4 : (h[1] + 1) * 8;
-	if (size < 12 && c->next == IP6_AH)
+	size = c->next == IPPROTO_AH ? (h[1] + 2) * 4 : (h[1] + 1) * 8;
+	if (size < 12 && c->next == IPPROTO_AH)
 		return false;
 	if (c->off + size > c->limit)
 		return false;
@@ -93,7 +111,7 @@ static __always_inline bool is_neighbor_discovery(const struct packet *p, __u8 f
 {
 	__u32 type = p->icmp >> 8;
 
-	return first_next == ICMPV6 && p->ttl == 255 && type >= 133 && type <= 137;
+	return first_next == IPPROTO_ICMPV6 && p->ttl == 255 && type >= 133 && type <= 137;
 }
 
 static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u32 off)
@@ -117,7 +135,7 @@ static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u3
 	c.off = off + 40;
 	p->length = 40 + payload;
 	c.limit = c.off + payload < frame ? c.off + payload : frame;
-	if (!payload && first_next == IP6_HOP_BY_HOP) { /* RFC 2675: a jumbogram */
+	if (!payload && first_next == IPPROTO_HOPOPTS) { /* RFC 2675: a jumbogram */
 		c.limit = frame;
 		p->length = XW_LENGTH_HIDDEN;
 		p->malformed = 1;

@@ -3,8 +3,14 @@
 #ifndef XDPWALL_ROW_WORDS_H
 #define XDPWALL_ROW_WORDS_H
 
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
 #include "maps.h"
 #include "rows.h"
+#include "ruleset_shape.h"
 
 #define RARE_FEATURES (XW_WHERE | XW_HEADER | XW_SPORT)
 

@@ -3,9 +3,15 @@
 #ifndef XDPWALL_ROWS_H
 #define XDPWALL_ROWS_H
 
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "address.h"
 #include "maps.h"
 #include "packet.h"
-#include "address.h"
+#include "ruleset_shape.h"
 #include "sets.h"
 
 /* An address has four: of the rules' own prefixes; of the sets that it is in, exactly and by a

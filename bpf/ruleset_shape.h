@@ -10,6 +10,10 @@
 #ifndef XDPWALL_RULESET_SHAPE_H
 #define XDPWALL_RULESET_SHAPE_H
 
+#include <stdbool.h>
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+
 #include "maps.h"
 
 struct shape {

@@ -7,6 +7,12 @@
 #ifndef XDPWALL_SETS_H
 #define XDPWALL_SETS_H
 
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
 #include "maps.h"
 
 struct membership {

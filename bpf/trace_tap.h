@@ -6,8 +6,12 @@
 #ifndef XDPWALL_TRACE_TAP_H
 #define XDPWALL_TRACE_TAP_H
 
-#include "packet.h"
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
 #include "abi.h"
+#include "packet.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -1,7 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The walk past a first rule that does not decide (count, or expired). Part of match.h. */
+/* The walk past a first rule that does not decide (count, or expired). */
 #ifndef XDPWALL_WALK_H
 #define XDPWALL_WALK_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bits.h"
+#include "judge.h"
+#include "maps.h"
+#include "packet.h"
+#include "row_words.h"
+#include "rows.h"
+#include "ruleset_shape.h"
+
+#define MAX_SEGMENTS 64
+
+/* A walk over the rules that match. Row numbers, since pointers cannot be handed to rest(), whose
+ * state stands here too: the verifier knows nothing of what is in this memory, so that a step of
+ * the loop looks like any other. */
+struct walk {
+	__u32 rows[GROUPS];
+	__u32 copy;
+	__u64 word; /* rules left in word `index`, bits from the lowest */
+	__u64 left; /* segments */
+	__u32 some; /* words left in segment `segment` */
+	__u32 segment;
+	__u32 index;
+	__s32 decision;
+};
 
 struct rest {
 	struct packet *p;
