@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The ABI between the programs and xdpwall/layout.py: keys, values, limits, flags. A test compares
- * layout.py with this file by the object's BTF. */
+/* The ABI between the programs and user space (xdpwall/layout.py): map keys and values, limits,
+ * flags. tests/bpf/test_abi.py compares both sides, by the objects' BTF. */
 #ifndef XDPWALL_ABI_H
 #define XDPWALL_ABI_H
 
@@ -8,46 +8,46 @@
 
 #include "abi_sets.h"
 
-#define XW_SLOTS       32768 /* counters: 16,384 rules and those that are leaving */
-#define XW_ATTACHMENTS 64    /* numbers of attachments */
+#define XW_SLOTS       32768 /* of rules and counters: 16,384 rules, and deleted ones for a while */
+#define XW_ATTACHMENTS 64    /* attachments, by number */
 #define XW_LENGTHS     65576 /* IP lengths: 40 + 65,535 is IPv6's longest */
-#define XW_FRAGMENTS   16384 /* datagrams remembered */
-#define XW_FRAGMENT_NS 60000000000ULL
-#define XW_EXTENSIONS  8 /* IPv6 extension headers stepped over */
-#define XW_TAGS	       2 /* VLAN tags stepped over */
+#define XW_FRAGMENTS   16384 /* datagrams whose first fragment is kept */
+#define XW_FRAGMENT_NS 60000000000ULL /* reassembly timeout of RFC 8200 */
+#define XW_EXTENSIONS  8	      /* IPv6 extension headers parsed */
+#define XW_TAGS	       2	      /* VLAN tags parsed */
 
-/* Indexes past a field's values that mean "cannot be read". */
+/* Values past those of a field: "cannot be read". Tables have an element for them. */
 #define XW_BYTE_HIDDEN	 256
 #define XW_ICMP_HIDDEN	 65536
 #define XW_LENGTH_HIDDEN XW_LENGTHS
 #define XW_VLAN_NONE	 4096 /* untagged */
 #define XW_VLAN_HIDDEN	 4097
 
-/* The control word, one u64 that a packet reads once. */
-#define XW_CONTROL_COPY		  1ULL
-#define XW_CONTROL_OFF		  2ULL
-#define XW_CONTROL_EVENTS	  4ULL /* some packets are reported: see event_settings */
+/* The control word: one u64, read once by each packet and switched by one store. */
+#define XW_CONTROL_COPY		  1ULL /* index of the generation in force, in maps of two */
+#define XW_CONTROL_OFF		  2ULL /* every packet passes */
+#define XW_CONTROL_EVENTS	  4ULL /* some packets are reported (event_settings) */
 #define XW_CONTROL_REVISION_SHIFT 8
 
-/* The second word of the map is not for packets: the features that every program in place has. */
+/* The second word of the map is for user space: the features that every attached program has. */
 #define XW_CONTROL_WORDS 2
 
 enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
 
-/* A rule in the kernel, indexed by generation and position: its slot, its action, and what it asks
- * for besides. Four bytes, as each packet that matches waits for its rule. */
+/* A rule, by generation and position: slot, action and flags. Just 4 bytes, as every packet that
+ * matches waits for this cache line. */
 #define XW_RULE_SLOT	0x7fffU
-#define XW_RULE_ACTION	16	    /* from this bit on, enum xw_action */
-#define XW_RULE_EXPIRES 0x40000000U /* see the map `expiries` */
+#define XW_RULE_ACTION	16	    /* first bit of enum xw_action */
+#define XW_RULE_EXPIRES 0x40000000U /* at the time in the map `expiries` */
 #define XW_RULE_LOG	0x80000000U /* packets that match are reported */
 
 enum xw_fragment { XW_FRAG_NONE = 0, XW_FRAG_FIRST, XW_FRAG_LATER, XW_FRAG_HIDDEN };
 
-/* What a frame turned out to be. OPAQUE: a VLAN tag was cut off, or there were too many. */
+/* The kind of frame. OPAQUE: a VLAN tag is cut off, or there are more than XW_TAGS. */
 enum xw_kind { XW_KIND_IP4 = 0, XW_KIND_IP6, XW_KIND_ETHER, XW_KIND_LLC, XW_KIND_OPAQUE };
 
-/* What a program can judge by (const volatile `features`): at least what the generation in force
- * uses. The verifier takes the rest out. */
+/* Features of a ruleset. Those of a program (`features` in .rodata) include at least those of the
+ * generation in force; the verifier removes the code of all others. */
 enum xw_feature {
 	XW_WHERE = 1 << 0,  /* iface, direction, vlan */
 	XW_HEADER = 1 << 1, /* length, ttl */
@@ -61,12 +61,12 @@ enum xw_feature {
 	XW_NEGATED_SET = 1 << 9,
 	XW_TIMED_SET = 1 << 10,
 	XW_RULES = 1 << 11,
-	XW_COUNTING = 1 << 12, /* a rule that matches may not decide */
+	XW_COUNTING = 1 << 12, /* a matching rule may not decide: `count`, or expiry */
 	XW_EXPIRING = 1 << 13,
 };
 
-/* struct xw_tables.tries: IPv6 prefixes are in the tries, as their blocks would have passed the
- * compiler's cap. */
+/* Bits of struct xw_tables.tries: IPv6 prefixes are in tries, as their blocks would take more than
+ * the compiler allows (16 MiB). */
 #define XW_SRC6_TRIE 1
 #define XW_DST6_TRIE 2
 
@@ -77,13 +77,13 @@ enum xw_policy {
 	XW_POLICY_JUDGE_ND = 1 << 3,
 };
 
-/* An entry of src4, dst4, src6, dst6 or a block: a row; with XW_BLOCK the block of the next 8 bits;
- * with XW_LEAF the one prefix that is left to compare. */
+/* An entry of src4, dst4, src6, dst6 or a block is a row number; or with XW_BLOCK the number of the
+ * block for the next 8 bits; or with XW_LEAF the number of a leaf, a prefix to compare. */
 #define XW_BLOCK 0x80000000U
 #define XW_LEAF	 0x40000000U
-#define XW_CHAIN 4 /* leaves that an address may be led to, one by the other, longest first */
+#define XW_CHAIN 4 /* leaves compared for one address at most, the longest prefix first */
 
-/* One generation's first-level tables. Every value ends in a row number; a composed field is a sum:
+/* The first-level tables of a generation. They lead to row numbers; composed values are sums:
  *   what   = proto4|proto6[proto] (+ flags[] or icmp4|icmp6[]) + fragment * fragment_stride
  *   where  = attachment[number] + vlan[]
  *   header = header_row + length[] + ttl[]
@@ -126,26 +126,33 @@ struct xw_tables {
 	__u32 dst6[65536];
 };
 
-/* A row says which rules a packet satisfies by some of its fields, one bit a position. Positions
- * fall into at most 64 segments, and rules into patterns by what they leave open, so that a packet
- * that satisfies many of one pattern by one field and many of another by another field is not led
- * to all their words. Of 64 positions, a row is one word. Up to 1,024, a word is a segment, and a
- * row is a u64, its bit 16 * p + s about pattern p and segment s, and its words. From 2,048 on it
- * is packed: */
+/* A row is a bit vector: the rules that a packet satisfies by one group of fields, one bit a
+ * position.
+ *
+ * Positions fall into at most 64 segments, of one word or four, and rules into patterns, by which
+ * of two fields they leave open. Summaries are kept for each pattern: otherwise a packet that
+ * satisfies many rules by its source, and many others by its destination, would be led to all their
+ * words.
+ *
+ *   64 positions       the word
+ *   128 to 1,024       a summary (bit 16 * p + s: pattern p, segment s), then the words
+ *   2,048 and more     packed, struct xw_row
+ */
 #define XW_PATTERNS   4
 #define XW_AGGREGATES 4
 #define XW_PATCHES    6
 
 struct xw_row {
-	__u64 segments[XW_PATTERNS];	 /* bit s: some rule of the pattern in segment s */
+	__u64 segments[XW_PATTERNS];	 /* bit s: the pattern has a rule in segment s */
 	__u64 aggregates[XW_AGGREGATES]; /* bit i of number j: word 64 * j + i is not zero */
-	__u8 which[XW_PATCHES];		 /* the words that differ from ... */
-	__u16 whole;			 /* ... those of this whole row */
-	__u64 patch[XW_PATCHES];
+	__u8 which[XW_PATCHES];		 /* indexes of the words that differ ... */
+	__u16 whole;			 /* ... from this row of `whole_rows` */
+	__u64 patch[XW_PATCHES];	 /* values of the words in `which` */
 	__u64 pad;
 };
 
-/* An IPv6 prefix, in network order, the row of addresses inside, and an entry for the others. */
+/* A leaf: an IPv6 prefix in network byte order, the row for addresses inside, the entry (a row or
+ * the next leaf) for all others. */
 struct xw_leaf {
 	__u64 address[2];
 	__u64 mask[2];
@@ -153,7 +160,7 @@ struct xw_leaf {
 	__u32 outside;
 };
 
-/* Likewise an IPv4 prefix, in host order. */
+/* A leaf with an IPv4 prefix in host order. */
 struct xw_leaf4 {
 	__u32 address;
 	__u32 mask;
@@ -161,7 +168,7 @@ struct xw_leaf4 {
 	__u32 outside;
 };
 
-/* Key of the IPv6 prefix tries; the value is a row, __u32. */
+/* LPM key of IPv6 prefixes. */
 struct xw_prefix6 {
 	__u32 bits;
 	__u8 address[16];
@@ -172,7 +179,8 @@ struct xw_count {
 	__u64 bytes;
 };
 
-/* One per attachment and CPU. seen is passed + dropped. */
+/* Totals of an attachment on one CPU. All packets are passed + dropped; the rest are parts of
+ * these. */
 struct xw_totals {
 	struct xw_count passed;
 	struct xw_count dropped;
@@ -181,30 +189,30 @@ struct xw_totals {
 	struct xw_count errors;
 };
 
-/* Events: records of single packets. */
+/* Packet events (events.h). */
 #define XW_EVENT_RING	(256 * 1024)
-#define XW_EVENT_BYTES	256  /* of a frame, at most, in a record */
-#define XW_EVENT_LIMITS 1024 /* rules whose rates are limited apart from each other's */
+#define XW_EVENT_BYTES	256  /* of the frame in a record, at most */
+#define XW_EVENT_LIMITS 1024 /* rate limits; rules share one by slot % 1024 */
 
 struct xw_event_settings {
-	__u32 log_drops; /* report each drop, not only by rules with XW_RULE_LOG */
-	__u32 chance;	 /* one event in (2^32 / (chance + 1)) is reported; ~0 is each */
-	__u32 rate;	 /* events of one rule on one CPU within `second` */
+	__u32 log_drops; /* report every drop, not just rules with XW_RULE_LOG */
+	__u32 chance;	 /* sampling: one event in 2^32 / (chance + 1); ~0: all */
+	__u32 rate;	 /* events of one rule on one CPU in a `second` */
 	__u32 second;	 /* in jiffies */
-	__u32 bytes;	 /* of the frame in a record; never less than its Ethernet header */
-	__u32 enabled;	 /* 0: no events; the control word may say that there are, for taps */
-	__u32 tapped;	 /* some tap is in use */
+	__u32 bytes;	 /* of the frame in a record; the Ethernet header at least */
+	__u32 enabled;	 /* 0: no events, whatever the control word says for taps */
+	__u32 tapped;	 /* a tap is in use */
 };
 
 #define XW_TAPS	   4 /* processes that trace at once */
 #define XW_TAP_ANY 0xffffffffU
-#define XW_TAP_ALL 0xffffffffU /* of kinds: whatever it is */
+#define XW_TAP_ALL 0xffffffffU /* of kinds: no filter */
 
-/* What one process that traces wants to see of our drops. */
+/* The drops that one tracing process asks for: those that pass all fields. */
 struct xw_tap {
 	__u64 lost; /* records for which its ring had no room */
 	__u32 in_use;
-	__u32 kinds; /* bits of enum xw_kind, IP4 and IP6 only; or XW_TAP_ALL: each drop */
+	__u32 kinds; /* bits of enum xw_kind (IP4, IP6), or XW_TAP_ALL: every drop */
 	__u32 proto; /* or XW_TAP_ANY */
 	__u32 dport; /* or XW_TAP_ANY */
 	__u32 src[4];
@@ -213,27 +221,27 @@ struct xw_tap {
 	__u32 dst_mask[4];
 };
 
-/* In packets, one per CPU. */
+/* In packets, one element a CPU. */
 struct xw_event_counts {
 	__u64 sent;
 	__u64 lost; /* the ring buffer was full */
 	__u64 sampled;
 };
 
-/* One rule's share of a second. */
+/* The rate limit of a rule on one CPU. */
 struct xw_event_limit {
-	__u32 start;   /* of the second, in jiffies */
-	__u32 sent;    /* within it */
-	__u64 limited; /* packets over the rate, since the maps were made */
+	__u32 start;   /* of the current second, in jiffies */
+	__u32 sent;    /* events in it */
+	__u64 limited; /* packets over the rate, since the map was created */
 };
 
-/* One record: struct packet as judged, and the frame's first `captured` bytes, which end it. */
+/* A record: struct packet after classification, then the first `captured` bytes of the frame. */
 struct xw_event {
 	__u64 time; /* CLOCK_BOOTTIME ns */
 	__u64 revision;
 	__u32 number; /* of the attachment */
-	__u32 slot;   /* of the rule that decided, + 1; 0 is the policy */
-	__u32 log;    /* of the first matching rule with `log`, + 1; 0 is none */
+	__u32 slot;   /* of the deciding rule, + 1; 0: the policy */
+	__u32 log;    /* slot of the first matching rule with `log`, + 1; 0: none */
 	__u32 packets;
 	__u32 bytes;
 	__u32 length;

@@ -1,52 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The ABI of the sets, a part of abi.h. */
+/* The part of abi.h that is about sets, which both generations share. */
 #ifndef XDPWALL_ABI_SETS_H
 #define XDPWALL_ABI_SETS_H
 
 #include <linux/types.h>
 
 #define XW_CLASSES     65536
-#define XW_CLASS_STEPS 8 /* moments at which the entries of one address expire */
+#define XW_CLASS_STEPS 8 /* times at which entries of one address may expire */
 
-/* Sets are shared by both generations; which class satisfies which rule is in a generation. */
-
-/* A class is what an address belongs to: sets, some of them for a time. */
+/* A class: a combination of sets, some of them until a time, that addresses belong to. */
 struct xw_class {
-	__u64 expires; /* CLOCK_BOOTTIME ns; 0 is never */
+	__u64 expires; /* CLOCK_BOOTTIME ns; 0: never */
 	__u32 after;   /* the class from then on */
 	__u32 pad;
 };
 
-/* One generation's rows of a class. */
+/* The rows of a class in a generation: the rules that its sets satisfy. */
 struct xw_class_rows {
 	__u32 src;
 	__u32 dst;
 };
 
-/* Key of set4_prefixes, in network order. */
+/* LPM key of set4_prefixes. */
 struct xw_prefix4 {
 	__u32 bits;
-	__u8 address[4];
+	__u8 address[4]; /* network byte order */
 };
 
 /* Value of the sets' tries. */
 struct xw_set_prefix {
-	__u32 class; /* its own sets and those of every wider prefix */
-	__u32 own;
+	__u32 class; /* of the prefix's own sets and those of all wider prefixes */
+	__u32 own;   /* of its own sets alone, for user space */
 };
 
-/* IPv4 addresses of the sets: class << 32 | address as in packets; from the front, 0 is none. */
+/* A bucket of set4. An entry: class << 32 | address in network byte order. The first 0 is the end.
+ */
 #define XW_BUCKET      8
-#define XW_BUCKET_GONE 0x8000000000000000ULL /* taken out; the word stays in use */
-#define XW_BUCKET_REST 48 /* of the last word, 15 bits: how many had no room here (or more) */
+#define XW_BUCKET_GONE 0x8000000000000000ULL /* deleted; the word stays in use */
+#define XW_BUCKET_REST 48 /* bits 48 to 62 of the last word: how many overflowed, or more */
 
 struct xw_bucket {
 	__u64 entry[XW_BUCKET];
 };
 
-/* Where sets have others, three bitmaps: bit n is bit n & 63 of word n >> 6. IPv4 prefixes by the
- * /24; IPv6 by a hash of the /48 (addresses) or the /32 (prefixes). A bit may be stale; none is
- * ever missing. The word behind them: of which kinds there are any. */
+/* Three bitmaps in front of the maps of other entries: IPv4 prefixes by /24; IPv6 addresses by a
+ * hash of the /48; IPv6 prefixes by a hash of the /32. Bit n is bit n & 63 of word n >> 6. A set
+ * bit may be stale; none is ever missing. The word behind the bitmaps has a bit for each kind in
+ * use. */
 #define XW_OCCUPIED_BITS  24
 #define XW_OCCUPIED_WORDS 262144		/* of one bitmap */
 #define XW_HASH_FACTOR	  0x9E3779B97F4A7C15ULL /* 2^64 / golden ratio: Knuth, TAOCP 3, 6.4 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the XDP and the tc entry have in common: a frame -> what becomes of it. */
+/* The body of both programs: parse the frame, match the ruleset, count, report. */
 #ifndef XDPWALL_CLASSIFY_H
 #define XDPWALL_CLASSIFY_H
 
@@ -7,7 +7,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-/* In the order of a packet's path. */
+/* In the order in which a packet meets them, which is also the functions' order in the object. */
 #include "abi.h"
 #include "context.h"
 #include "packet.h"
@@ -18,8 +18,9 @@
 #include "account.h"
 #include "events.h"
 
-/* Judges and counts a frame that stands for `packets` of `bytes`; true: drop it. */
-static __always_inline bool dropped(struct xw_ctx *ctx, __u32 packets, __u32 bytes)
+/* Classify, count and report a frame of `bytes`, which stands for `packets` (GSO segments).
+ * Fails open: without the control map every frame passes. */
+static __always_inline bool should_drop(struct xw_ctx *ctx, __u32 packets, __u32 bytes)
 {
 	__u32 zero = 0;
 	__u64 *word = bpf_map_lookup_elem(&control, &zero);
@@ -32,15 +33,15 @@ static __always_inline bool dropped(struct xw_ctx *ctx, __u32 packets, __u32 byt
 	control_word = *(volatile __u64 *)word;
 	if (control_word & XW_CONTROL_OFF)
 		return false;
-	if (parse(ctx, &p))
+	if (parse_frame(ctx, &p))
 		decision = DECISION_ERROR;
-	else if (is_piece(&p) && piece(&p))
+	else if (is_fragment(&p) && resolve_fragment(&p))
 		decision = DECISION_ERROR;
 	else
-		decision = decide(&p, control_word);
+		decision = classify_packet(&p, control_word);
 	count_packet(&p, decision);
 	if (control_word & XW_CONTROL_EVENTS && (p.log || decision & DECISION_DROP))
-		report(ctx, &p, decision, control_word);
+		report_event(ctx, &p, decision, control_word);
 	return decision & DECISION_DROP;
 }
 

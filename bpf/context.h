@@ -7,7 +7,7 @@
  *   copy_bytes()      copies the frame's first bytes, wherever they lie; 0 or an error
  *   stripped_vlan()   reads the VLAN tag that is no longer part of the frame
  *
- * tc.bpf.c defines XW_TC before its first include.
+ * tc.bpf.c defines XW_TC before it includes any of the headers here.
  */
 #ifndef XDPWALL_CONTEXT_H
 #define XDPWALL_CONTEXT_H

@@ -1,10 +1,59 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* struct packet -> the first rule that decides: aggregated bit vectors (Baboescu and Varghese,
- * "Scalable Packet Classification", SIGCOMM 2001).
+/* Match a packet against the ruleset: aggregated bit vectors (Baboescu and Varghese, "Scalable
+ * Packet Classification", SIGCOMM 2001).
  *
- * Each group of fields maps the packet to a row: the set of rules that it satisfies, one bit a
- * position, with summaries in front (row_words.h). The lowest bit set in all rows is the first
- * rule. Rows are looked up once; the same code serves IPv4, IPv6 and frames without IP.
+ * Every rule has a position, which is a bit; lower bits come first. For each group of fields (enum
+ * group) a table turns the packet's values into the number of a row: the vector of the rules that
+ * these values satisfy. The AND of one row of each group is the vector of the rules that match:
+ *
+ *     position  rule                            TCP 198.51.100.1 -> port 22      bits 3210
+ *     0         drop tcp/22 from 192.0.2.0/24   G_PROTOCOL  proto4[6]                 0111
+ *     1         count tcp                       G_DPORT     dport[22]                 1111
+ *     2         accept tcp/22                   G_SRC       src4[0xc633]              1110
+ *     3         drop udp                        AND                                   0110
+ *
+ * Rule 1 counts the packet and goes on, rule 2 accepts it.
+ *
+ * A vector consists of words of 64 bits. If it has more than one, a row begins with summaries; the
+ * AND of the summaries leads to the few words that are worth an AND. From 2,048 positions on a row
+ * is a struct xw_row, two cache lines:
+ *
+ *     segments[4]     bit s of number p: segment s (1 or 4 words) has a rule of pattern p
+ *     aggregates[4]   bit i: word i is not zero
+ *     which[6]        the words in which the row differs from ...
+ *     whole           ... this row of the map `whole_rows`, which has all words
+ *     patch[6]        their values
+ *
+ * Who calls whom:
+ *
+ *     should_drop                         classify.h     once for each frame
+ *         parse_frame                     parse.h        with parse_ip.h, read.h, context.h
+ *         resolve_fragment                fragment.h
+ *         classify_packet                 match.h        the rules, then the policy
+ *             classify_known_shape        kinds.h        picks the code compiled for the ruleset
+ *                 classify_by_rules       rules.h
+ *                     find_rows           rows.h         row numbers, with address.h and sets.h
+ *                     locate_rows         row_words.h    pointers to the rows
+ *                     candidate_segments  row_words.h    AND of the summaries
+ *                     candidate_words     row_words.h    the same, within a segment
+ *                     combined_word       row_words.h    AND of the rows' words
+ *                     apply_rule          apply_rule.h   expiry, counter, log mark, action
+ *                     walk_remaining_rules  walk.h       bpf_loop() if a rule does not decide
+ *             classify_by_policy          match.h
+ *         count_packet                    account.h
+ *         report_event                    events.h       with trace_tap.h
+ *
+ * Constraints:
+ * - A call chain has 512 bytes of stack, each frame rounded up to 32. With all features should_drop
+ *   and what is inlined into it take 384, walk_remaining_rules 32 and walk_step 96: none is left.
+ *   Hence row numbers (u32) and not pointers in struct walk.
+ * - The verifier wants a bound on every index: it is masked where it is used, by a mask in .rodata.
+ * - The arguments of a global function are plain memory to the verifier: no pointer survives there.
+ * - A jump reaches 32,767 instructions, and kinds.h inlines the classifier many times over.
+ * - Linux 6.1 is the oldest kernel; a workaround for its verifier says so where it stands.
+ *
+ * Maps with two elements hold a generation in each. `copy`, from the control word that a packet
+ * reads once, is the index of the one in force, so that a packet never sees a mixture.
  */
 #ifndef XDPWALL_MATCH_H
 #define XDPWALL_MATCH_H
@@ -17,7 +66,9 @@
 #include "maps.h"
 #include "packet.h"
 
-static __always_inline int by_policy(const struct xw_tables *t, const struct packet *p)
+/* Apply the policy of this direction, or that for frames without IP. IPv6 neighbor discovery passes
+ * unless the policy includes it. */
+static __always_inline int classify_by_policy(const struct xw_tables *t, const struct packet *p)
 {
 	__u32 bit = egress ? XW_POLICY_DROP_EGRESS : XW_POLICY_DROP_INGRESS;
 
@@ -30,8 +81,8 @@ static __always_inline int by_policy(const struct xw_tables *t, const struct pac
 	return DECISION_DROP | DECISION_BY_POLICY;
 }
 
-/* `control_word` was read once by the entry, so everything here is of one generation. */
-static __always_inline int decide(struct packet *p, __u64 control_word)
+/* The verdict of the first rule that decides, else of the policy. */
+static __always_inline int classify_packet(struct packet *p, __u64 control_word)
 {
 	__u32 copy = control_word & XW_CONTROL_COPY;
 	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
@@ -40,8 +91,8 @@ static __always_inline int decide(struct packet *p, __u64 control_word)
 	if (!t)
 		return DECISION_ERROR;
 	if (features & XW_RULES)
-		decision = by_kind(t, p, copy);
-	return decision < 0 ? by_policy(t, p) : decision;
+		decision = classify_known_shape(t, p, copy);
+	return decision < 0 ? classify_by_policy(t, p) : decision;
 }
 
 #endif

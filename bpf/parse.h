@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A frame -> struct packet. What cannot be read is said so, field by field; nothing is guessed.
+/* Parse a frame into struct packet: Ethernet and VLAN tags here, IP in parse_ip.h, L4 in read.h.
  *
- * Included by xdp.bpf.c and tc.bpf.c, which give `struct xw_ctx`, frame_length(), load_bytes() and
- * stripped_vlan(). A field can be read when its bytes lie inside the frame and inside the IP
- * packet's own length.
+ * A field is read when its bytes lie inside the frame and inside the IP header's total length. Any
+ * other is marked as hidden, one by one; nothing is guessed.
  */
 #ifndef XDPWALL_PARSE_H
 #define XDPWALL_PARSE_H
@@ -20,13 +19,14 @@
 #include "parse_ip.h"
 #include "read.h"
 
-static __always_inline bool is_tag(__u16 ethertype)
+static __always_inline bool is_vlan_tag(__u16 ethertype)
 {
 	return ethertype == ETH_P_8021Q || ethertype == ETH_P_8021AD || ethertype == ETH_P_QINQ1;
 }
 
-/* Global, so that the verifier walks it once and not once more in every caller's state. */
-__noinline int parse(struct xw_ctx *ctx, struct packet *p)
+/* Parse `ctx` into `p`, which is zeroed. Returns -1 without an Ethernet header, else 0.
+ * Global: verified once, by itself, and not again for each state of the caller (Linux 5.6). */
+__noinline int parse_frame(struct xw_ctx *ctx, struct packet *p)
 {
 	__be16 buf[ETH_HLEN / 2], *eth, *tag;
 	__u32 off = ETH_HLEN, tags = 0;
@@ -35,7 +35,7 @@ __noinline int parse(struct xw_ctx *ctx, struct packet *p)
 	if (!ctx || !p)
 		return -1;
 	p->vlan = XW_VLAN_NONE;
-	eth = at(ctx, 0, ETH_HLEN, buf);
+	eth = header_pointer(ctx, 0, ETH_HLEN, buf);
 	if (!eth)
 		return -1;
 	ethertype = bpf_ntohs(eth[6]);
@@ -43,14 +43,14 @@ __noinline int parse(struct xw_ctx *ctx, struct packet *p)
 		tags = 1;
 #pragma unroll
 	for (int i = 0; i <= XW_TAGS; i++) {
-		if (!is_tag(ethertype))
+		if (!is_vlan_tag(ethertype))
 			break;
 		if (tags == XW_TAGS) {
 			p->kind = XW_KIND_OPAQUE;
 			p->malformed = 1;
 			return 0;
 		}
-		tag = at(ctx, off, 4, buf);
+		tag = header_pointer(ctx, off, 4, buf);
 		if (!tag) {
 			p->vlan = XW_VLAN_HIDDEN;
 			p->kind = XW_KIND_OPAQUE;

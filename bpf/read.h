@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Reading headers. */
+/* Access to header bytes, the L4 header, and the marks on fields that cannot be read. */
 #ifndef XDPWALL_READ_H
 #define XDPWALL_READ_H
 
@@ -13,18 +13,19 @@
 #include "context.h"
 #include "packet.h"
 
-/* n bytes at off: in place where the packet is linear, else copied to buf; NULL past the end.
- * Headers are read by their fields' whole words, wherever they lie: put together of bytes, IPv6
- * addresses alone take 70 instructions more. The stack wants a buf that is aligned for it. */
-static __always_inline void *at(struct xw_ctx *ctx, __u32 off, const __u32 n, void *buf)
+/* Like skb_header_pointer(): `n` bytes at `off` in place where the frame is linear, else copied
+ * into `buf`; NULL past the end. Callers load whole words from it, so `buf` is aligned as its
+ * words: the verifier refuses misaligned stack access, and a load per byte costs 70 instructions
+ * for the IPv6 addresses alone. */
+static __always_inline void *header_pointer(struct xw_ctx *ctx, __u32 off, const __u32 n, void *buf)
 {
 	void *data = (void *)(long)ctx->data;
 	void *end = (void *)(long)ctx->data_end;
 
-	/* clang would otherwise compute the end from a sum that the caller has, and Linux 6.1 not
-	 * see that both are one pointer. */
+	/* clang 14 computes the end from a sum that the caller already has, and Linux 6.1's
+	 * verifier does not see that both are one packet pointer. */
 	barrier_var(off);
-	/* Farther than eight of the longest extension headers; the verifier wants a bound. */
+	/* The verifier wants a bound. Eight of the longest extension headers end below this one. */
 	if (off > 0x7fff)
 		return NULL;
 	if (data + off + n <= end)
@@ -34,6 +35,7 @@ static __always_inline void *at(struct xw_ctx *ctx, __u32 off, const __u32 n, vo
 	return buf;
 }
 
+/* Mark the L4 header's fields as unreadable. */
 static __always_inline void hide_l4(struct packet *p)
 {
 	p->ports = PORTS_HIDDEN;
@@ -42,13 +44,14 @@ static __always_inline void hide_l4(struct packet *p)
 	p->malformed = 1;
 }
 
+/* The same, and the protocol is not known either. */
 static __always_inline void hide_proto(struct packet *p)
 {
 	p->proto = XW_BYTE_HIDDEN;
 	hide_l4(p);
 }
 
-/* Nothing behind the ethertype can be read. */
+/* Mark all that follows the ethertype as unreadable. */
 static __always_inline void hide_ip(struct packet *p)
 {
 	p->addresses_hidden = 1;
@@ -58,14 +61,15 @@ static __always_inline void hide_ip(struct packet *p)
 	hide_proto(p);
 }
 
-/* Ports are 4 bytes, TCP's flags need 14, ICMP's type and code 2. */
+/* Read the L4 header at `off`, of a packet that ends at `limit`: ports need 4 bytes, TCP's flags
+ * 14, ICMP's type and code 2. */
 static __always_inline void parse_l4(struct xw_ctx *ctx, struct packet *p, __u32 off, __u32 limit)
 {
 	__be16 buf[2], *l4;
 	__u8 flag_buf[2], *flags;
 
 	if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP || p->proto == IPPROTO_SCTP) {
-		l4 = off + 4 <= limit ? at(ctx, off, 4, buf) : NULL;
+		l4 = off + 4 <= limit ? header_pointer(ctx, off, 4, buf) : NULL;
 		if (!l4) {
 			hide_l4(p);
 			return;
@@ -75,7 +79,7 @@ static __always_inline void parse_l4(struct xw_ctx *ctx, struct packet *p, __u32
 		p->dport = bpf_ntohs(l4[1]);
 		if (p->proto != IPPROTO_TCP)
 			return;
-		flags = off + 14 <= limit ? at(ctx, off + 12, 2, flag_buf) : NULL;
+		flags = off + 14 <= limit ? header_pointer(ctx, off + 12, 2, flag_buf) : NULL;
 		if (flags) {
 			p->flags = flags[1];
 		} else {
@@ -84,7 +88,7 @@ static __always_inline void parse_l4(struct xw_ctx *ctx, struct packet *p, __u32
 		}
 	} else if ((p->kind == XW_KIND_IP4 && p->proto == IPPROTO_ICMP) ||
 		   (p->kind == XW_KIND_IP6 && p->proto == IPPROTO_ICMPV6)) {
-		l4 = off + 2 <= limit ? at(ctx, off, 2, buf) : NULL;
+		l4 = off + 2 <= limit ? header_pointer(ctx, off, 2, buf) : NULL;
 		if (l4) {
 			p->icmp = bpf_ntohs(l4[0]);
 		} else {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What is known of a ruleset when the classifier is compiled, or else when it is loaded.
+/* The shape of a ruleset: the features it uses and the layout of its rows.
  *
- * The verifier takes the branches of what is switched off (`features`) out of a program, but leaves
- * what led to them behind, and clang had to keep registers for them: a sixth of the time of a
- * packet. So by_rules() is inlined once for each of the most common kinds of rulesets
- * (kinds.h), with constants that clang sees, and once for all others; of these the verifier leaves
- * one.
+ * The constants in .rodata (maps.h) are known at load time: the verifier removes the branches of
+ * unused features, but neither the loads before them nor the spills that clang made for them, which
+ * are a sixth of a packet's time. So classify_by_rules() is inlined once for each common shape
+ * (kinds.h), with constants known to clang, and once for all others with those of .rodata. The
+ * verifier keeps one of them.
  */
 #ifndef XDPWALL_RULESET_SHAPE_H
 #define XDPWALL_RULESET_SHAPE_H
@@ -22,36 +22,38 @@ struct shape {
 	__u32 segment_words;
 	__u32 row_bytes;
 	bool packed;
-	bool known; /* or else each is what the program was loaded with */
+	bool known; /* false: the constants of .rodata hold instead */
 };
 
-/* Those of `some` features that are used. */
-static __always_inline __u32 with(const struct shape s, const __u32 some)
+/* Not zero: the ruleset uses some of these features. */
+static __always_inline __u32 has_feature(const struct shape s, const __u32 some)
 {
 	return (s.known ? s.features : features) & some;
 }
 
-static __always_inline __u32 positions_of(const struct shape s)
+static __always_inline __u32 position_count(const struct shape s)
 {
 	return s.known ? s.positions : positions;
 }
 
-static __always_inline bool one_word(const struct shape s)
+/* Are rows of one word, without a summary? */
+static __always_inline bool is_one_word(const struct shape s)
 {
-	return positions_of(s) == 64;
+	return position_count(s) == 64;
 }
 
+/* Is a row a struct xw_row? */
 static __always_inline bool is_packed(const struct shape s)
 {
 	return s.known ? s.packed : packed;
 }
 
-static __always_inline __u32 words_in_segment(const struct shape s)
+static __always_inline __u32 words_per_segment(const struct shape s)
 {
 	return s.known ? s.segment_words : segment_words;
 }
 
-static __always_inline __u32 size_of_row(const struct shape s)
+static __always_inline __u32 row_size(const struct shape s)
 {
 	return s.known ? s.row_bytes : row_bytes;
 }

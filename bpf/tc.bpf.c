@@ -13,7 +13,7 @@ int xdpwall_tc(struct __sk_buff *ctx)
 	__u32 packets = ctx->gso_segs > 1 ? ctx->gso_segs : 1;
 
 	/* UNSPEC and not OK: the filters after this one still run. */
-	return dropped(ctx, packets, frame_length(ctx)) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+	return should_drop(ctx, packets, frame_length(ctx)) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -8,7 +8,7 @@
 SEC("xdp")
 int xdpwall_xdp(struct xdp_md *ctx)
 {
-	return dropped(ctx, 1, frame_length(ctx)) ? XDP_DROP : XDP_PASS;
+	return should_drop(ctx, 1, frame_length(ctx)) ? XDP_DROP : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "GPL";
