@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* An address -> its row: tables of 16 bits, then 8 at a time (xdpwall/addressgroups.py). */
+/* Look up the row of an address among the prefixes in rules: a table of 16 bits, then blocks of 8
+ * bits, then a list of up to XW_CHAIN leaves as soon as few prefixes are left; or, for IPv6, a
+ * trie. */
 #ifndef XDPWALL_ADDRESS_H
 #define XDPWALL_ADDRESS_H
 
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
 #include "maps.h"
 #include "packet.h"
-#include "shape.h"
+#include "ruleset_shape.h"
 
-/* Entry `low` of a block. Added and not or-ed, behind a barrier since clang knows that it is the
- * same: Linux 6.1's verifier loses the bounds of an or. */
-static __always_inline __u32 in_block(const __u32 *block, __u32 entry, __u32 low)
+/* Entry `low` of the block that `entry` leads to. Added, behind a barrier that keeps clang from an
+ * OR: Linux 6.1's verifier loses the bounds of an OR. */
+static __always_inline __u32 block_entry(const __u32 *block, __u32 entry, __u32 low)
 {
 	__u64 first = (__u64)(entry & block_mask) << 8;
 
@@ -17,9 +24,9 @@ static __always_inline __u32 in_block(const __u32 *block, __u32 entry, __u32 low
 	return block[first + (low & 0xff)];
 }
 
-/* Behind a barrier: clang makes the upper half of it a be16, whose bounds Linux 6.1's verifier does
- * not know. */
-static __always_inline __u32 in_host_order(__u32 word)
+/* Behind a barrier: clang makes the upper half a be16, whose bounds Linux 6.1's verifier does not
+ * know. */
+static __always_inline __u32 host_order(__u32 word)
 {
 	__u32 swapped = bpf_ntohl(word);
 
@@ -27,13 +34,14 @@ static __always_inline __u32 in_host_order(__u32 word)
 	return swapped;
 }
 
-/* What the address tables of a generation consist of. */
-struct levels {
-	const struct xw_tables *t;
+/* The generation that a packet is matched by. */
+struct generation {
+	const struct xw_tables *tables;
 	struct shape shape;
 	__u32 copy;
 };
 
+/* Follow the leaves from `entry` to a row: the first prefix that contains the address wins. */
 static __always_inline __u32 leaf4_row(const struct xw_leaf4 *all, __u32 entry, __u32 a)
 {
 	for (int i = 0; i < XW_CHAIN && entry & XW_LEAF; i++) {
@@ -44,58 +52,58 @@ static __always_inline __u32 leaf4_row(const struct xw_leaf4 *all, __u32 entry, 
 	return entry;
 }
 
-/* Rows of both addresses, of those for which there are tables: 16-8-8 bits, or less where few
- * prefixes are left. Level by level for both, so that one waits for memory while the other
- * does; the barriers keep clang from moving one's reads behind the other's branches. */
-static __always_inline void rows4(const struct levels *l, const struct packet *p, __u32 *src_row,
-				  __u32 *dst_row)
+/* Find the rows of both IPv4 addresses, if rules name such. Level by level for both, so that their
+ * cache misses overlap; the barriers keep clang from moving one's loads behind the other's
+ * branches. */
+static __always_inline void address_rows4(const struct generation *g, const struct packet *p,
+					  __u32 *src_row, __u32 *dst_row)
 {
-	const struct shape s = l->shape;
-	__u32 a = in_host_order(p->src[0]), b = in_host_order(p->dst[0]), src = 0, dst = 0;
+	const struct shape s = g->shape;
+	__u32 a = host_order(p->src[0]), b = host_order(p->dst[0]), src = 0, dst = 0;
 
-	if (with(s, XW_SRC))
-		src = l->t->src4[a >> 16];
-	if (with(s, XW_DST))
-		dst = l->t->dst4[b >> 16];
+	if (has_feature(s, XW_SRC))
+		src = g->tables->src4[a >> 16];
+	if (has_feature(s, XW_DST))
+		dst = g->tables->dst4[b >> 16];
 	barrier_var(src);
 	barrier_var(dst);
 	if ((src | dst) & XW_BLOCK) {
-		__u32 copy = l->copy;
+		__u32 copy = g->copy;
 		const __u32 *block = bpf_map_lookup_elem(&blocks, &copy);
 
 		if (!block)
 			return;
-		if (with(s, XW_SRC) && src & XW_BLOCK)
-			src = in_block(block, src, a >> 8);
-		if (with(s, XW_DST) && dst & XW_BLOCK)
-			dst = in_block(block, dst, b >> 8);
+		if (has_feature(s, XW_SRC) && src & XW_BLOCK)
+			src = block_entry(block, src, a >> 8);
+		if (has_feature(s, XW_DST) && dst & XW_BLOCK)
+			dst = block_entry(block, dst, b >> 8);
 		barrier_var(src);
 		barrier_var(dst);
-		if (with(s, XW_SRC) && src & XW_BLOCK)
-			src = in_block(block, src, a);
-		if (with(s, XW_DST) && dst & XW_BLOCK)
-			dst = in_block(block, dst, b);
+		if (has_feature(s, XW_SRC) && src & XW_BLOCK)
+			src = block_entry(block, src, a);
+		if (has_feature(s, XW_DST) && dst & XW_BLOCK)
+			dst = block_entry(block, dst, b);
 		barrier_var(src);
 		barrier_var(dst);
 	}
 	if ((src | dst) & XW_LEAF) {
-		__u32 copy = l->copy;
+		__u32 copy = g->copy;
 		const struct xw_leaf4 *all = bpf_map_lookup_elem(&leaves4, &copy);
 
 		if (!all)
 			return;
-		if (with(s, XW_SRC))
+		if (has_feature(s, XW_SRC))
 			src = leaf4_row(all, src, a);
-		if (with(s, XW_DST))
+		if (has_feature(s, XW_DST))
 			dst = leaf4_row(all, dst, b);
 	}
-	if (with(s, XW_SRC))
+	if (has_feature(s, XW_SRC))
 		*src_row = src;
-	if (with(s, XW_DST))
+	if (has_feature(s, XW_DST))
 		*dst_row = dst;
 }
 
-static __always_inline __u32 leaf_row(__u32 copy, __u32 entry, const __u64 *a)
+static __always_inline __u32 leaf6_row(__u32 copy, __u32 entry, const __u64 *a)
 {
 	const struct xw_leaf *all = bpf_map_lookup_elem(&leaves, &copy);
 
@@ -112,10 +120,11 @@ static __always_inline __u32 leaf_row(__u32 copy, __u32 entry, const __u64 *a)
 	return entry;
 }
 
-/* 16 bits, then 8 at a time, down to where few prefixes are left. */
-static __always_inline __u32 row6(const __u32 *first, const struct levels *l, const __u32 *address)
+/* The row by tables; `first` is indexed by the upper 16 bits. */
+static __always_inline __u32 table_row6(const __u32 *first, const struct generation *g,
+					const __u32 *address)
 {
-	__u32 entry = first[in_host_order(address[0]) >> 16], copy = l->copy;
+	__u32 entry = first[host_order(address[0]) >> 16], copy = g->copy;
 
 	if (entry & XW_BLOCK) {
 		const __u32 *block = bpf_map_lookup_elem(&blocks, &copy);
@@ -123,13 +132,14 @@ static __always_inline __u32 row6(const __u32 *first, const struct levels *l, co
 		if (!block)
 			return 0;
 		for (int i = 2; i < 16 && entry & XW_BLOCK; i++)
-			entry = in_block(block, entry, ((const __u8 *)address)[i]);
+			entry = block_entry(block, entry, ((const __u8 *)address)[i]);
 	}
 	if (entry & XW_LEAF)
-		return leaf_row(l->copy, entry, (const __u64 *)address);
+		return leaf6_row(g->copy, entry, (const __u64 *)address);
 	return entry;
 }
 
+/* The row by the trie, for prefixes that would need more blocks than the compiler allows. */
 static __always_inline __u32 trie_row6(void *trie, const __u32 *address, __u32 otherwise)
 {
 	struct xw_prefix6 key = {.bits = 128};
@@ -140,35 +150,36 @@ static __always_inline __u32 trie_row6(void *trie, const __u32 *address, __u32 o
 	return row ? *row : otherwise;
 }
 
-static __always_inline __u32 src6_row(const struct levels *l, const __u32 *address)
+static __always_inline __u32 src6_row(const struct generation *g, const __u32 *address)
 {
-	const struct xw_tables *t = l->t;
+	const struct xw_tables *t = g->tables;
 
-	if (!with(l->shape, XW_TRIES) || !(t->tries & XW_SRC6_TRIE))
-		return row6(t->src6, l, address);
-	return l->copy ? trie_row6(&src6_1, address, t->src6_row)
+	if (!has_feature(g->shape, XW_TRIES) || !(t->tries & XW_SRC6_TRIE))
+		return table_row6(t->src6, g, address);
+	return g->copy ? trie_row6(&src6_1, address, t->src6_row)
 		       : trie_row6(&src6_0, address, t->src6_row);
 }
 
-static __always_inline __u32 dst6_row(const struct levels *l, const __u32 *address)
+static __always_inline __u32 dst6_row(const struct generation *g, const __u32 *address)
 {
-	const struct xw_tables *t = l->t;
+	const struct xw_tables *t = g->tables;
 
-	if (!with(l->shape, XW_TRIES) || !(t->tries & XW_DST6_TRIE))
-		return row6(t->dst6, l, address);
-	return l->copy ? trie_row6(&dst6_1, address, t->dst6_row)
+	if (!has_feature(g->shape, XW_TRIES) || !(t->tries & XW_DST6_TRIE))
+		return table_row6(t->dst6, g, address);
+	return g->copy ? trie_row6(&dst6_1, address, t->dst6_row)
 		       : trie_row6(&dst6_0, address, t->dst6_row);
 }
 
-static __always_inline void rows6(const struct levels *l, const struct packet *p, __u32 *src_row,
-				  __u32 *dst_row)
+/* Find the rows of both IPv6 addresses, if rules name such. */
+static __always_inline void address_rows6(const struct generation *g, const struct packet *p,
+					  __u32 *src_row, __u32 *dst_row)
 {
-	const struct shape s = l->shape;
+	const struct shape s = g->shape;
 
-	if (with(s, XW_SRC))
-		*src_row = src6_row(l, p->src);
-	if (with(s, XW_DST))
-		*dst_row = dst6_row(l, p->dst);
+	if (has_feature(s, XW_SRC))
+		*src_row = src6_row(g, p->src);
+	if (has_feature(s, XW_DST))
+		*dst_row = dst6_row(g, p->dst);
 }
 
 #endif

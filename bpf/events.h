@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Records of single packets, for whoever reads the ring buffer.
+/* Packet events: a record in the ring buffer for drops and for rules with XW_RULE_LOG.
  *
- * What should be reported ends as exactly one of sent, lost (no room), sampled (left out by chance)
- * and limited (the rule's share of this second was used up), counted in packets.
+ * Each packet to report is counted as exactly one of sent, lost (the ring was full), sampled (left
+ * out by chance) and limited (over the rule's rate in this second).
  */
 #ifndef XDPWALL_EVENTS_H
 #define XDPWALL_EVENTS_H
 
-#include "eventmaps.h"
-#include "match.h"
-#include "tap.h"
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <bpf/bpf_helpers.h>
 
-/* Has the rule had its share? By the tick: a clock costs more than the rest of a drop. */
-static __always_inline bool over_limit(const struct packet *p, const struct xw_event_settings *s)
+#include "abi.h"
+#include "context.h"
+#include "event_maps.h"
+#include "maps.h"
+#include "packet.h"
+#include "trace_tap.h"
+
+/* Is the rule over its rate? In jiffies: reading a clock costs more than all else of a drop. */
+static __always_inline bool over_rate_limit(const struct packet *p,
+					    const struct xw_event_settings *s)
 {
 	__u32 rule = p->log ? p->log : p->slot, now = bpf_jiffies64();
 	__u32 key = rule ? (rule - 1) % XW_EVENT_LIMITS : XW_EVENT_LIMITS;
@@ -32,8 +41,9 @@ static __always_inline bool over_limit(const struct packet *p, const struct xw_e
 	return false;
 }
 
-static __always_inline void describe(struct xw_event *e, const struct packet *p, int decision,
-				     __u64 control_word)
+/* Fill in all but `captured` and `data`. */
+static __always_inline void fill_event(struct xw_event *e, const struct packet *p, int decision,
+				       __u64 control_word)
 {
 	e->time = bpf_ktime_get_boot_ns();
 	e->revision = control_word >> XW_CONTROL_REVISION_SHIFT;
@@ -61,17 +71,18 @@ static __always_inline void describe(struct xw_event *e, const struct packet *p,
 	e->decision = decision;
 }
 
-/* At least the Ethernet header, whose addresses are not in struct packet. */
-static __always_inline __u32 copy_first(struct xw_ctx *ctx, struct xw_event *e, __u32 wanted)
+/* Copy the frame's first `wanted` bytes into the record; returns how many. At least the Ethernet
+ * header, as struct packet has no MAC addresses. */
+static __always_inline __u32 copy_frame_start(struct xw_ctx *ctx, struct xw_event *e, __u32 wanted)
 {
-	__u32 n = wanted < ETH_HEADER ? ETH_HEADER : wanted;
+	__u32 n = wanted < ETH_HLEN ? ETH_HLEN : wanted;
 
 	if (n > e->bytes)
 		n = e->bytes;
-	/* clang would otherwise leave out the upper bound, or make one comparison of the two, from
-	 * which Linux 6.1's verifier learns neither. No frame is shorter than its header. */
+	/* Without the barriers clang 14 drops the upper bound, or folds both into one comparison
+	 * from which Linux 6.1's verifier learns neither. No frame is shorter than its header. */
 	asm volatile("" : "+r"(n));
-	if (n < ETH_HEADER)
+	if (n < ETH_HLEN)
 		return 0;
 	asm volatile("" : "+r"(n));
 	if (n > XW_EVENT_BYTES)
@@ -79,7 +90,7 @@ static __always_inline __u32 copy_first(struct xw_ctx *ctx, struct xw_event *e, 
 	return copy_bytes(ctx, e->data, n) ? 0 : n;
 }
 
-/* A process that traces sees our drops as well. */
+/* Report a drop to `xdpwall trace`. Not inlined: off the path of other packets. */
 static __noinline int report_to_taps(const struct packet *p, int decision, __u64 control_word)
 {
 	__u32 zero = 0;
@@ -87,15 +98,16 @@ static __noinline int report_to_taps(const struct packet *p, int decision, __u64
 
 	if (!e)
 		return 0;
-	describe(e, p, decision, control_word);
+	fill_event(e, p, decision, control_word);
 	e->captured = 0;
-	tap(p, e);
+	send_to_taps(p, e);
 	return 0;
 }
 
-/* What is neither over its rate nor a frequent sight: functions, off the way of other packets. */
-static __noinline int send(struct xw_ctx *ctx, const struct packet *p, int decision,
-			   __u64 control_word, bool chosen)
+/* Write the record, or count the packet as sampled if it was not `chosen`. Not inlined: off the
+ * path of packets over the rate. */
+static __noinline int emit_event(struct xw_ctx *ctx, const struct packet *p, int decision,
+				 __u64 control_word, bool chosen)
 {
 	__u32 zero = 0, n;
 	const struct xw_event_settings *s = bpf_map_lookup_elem(&event_settings, &zero);
@@ -108,8 +120,8 @@ static __noinline int send(struct xw_ctx *ctx, const struct packet *p, int decis
 		counts->sampled += p->packets;
 		return 0;
 	}
-	describe(e, p, decision, control_word);
-	n = copy_first(ctx, e, s->bytes);
+	fill_event(e, p, decision, control_word);
+	n = copy_frame_start(ctx, e, s->bytes);
 	e->captured = n;
 	asm volatile("" : "+r"(n));
 	if (n > XW_EVENT_BYTES)
@@ -121,9 +133,10 @@ static __noinline int send(struct xw_ctx *ctx, const struct packet *p, int decis
 	return 0;
 }
 
-/* Inline, since what a flood pays is this: a call and its return cost more than the look-ups. */
-static __always_inline void report(struct xw_ctx *ctx, const struct packet *p, int decision,
-				   __u64 control_word)
+/* Report the packet where the settings ask for it. Inlined: a flood over its rate pays just this,
+ * and a call would cost more than the lookups. */
+static __always_inline void report_event(struct xw_ctx *ctx, const struct packet *p, int decision,
+					 __u64 control_word)
 {
 	__u32 zero = 0;
 	const struct xw_event_settings *s = bpf_map_lookup_elem(&event_settings, &zero);
@@ -136,9 +149,9 @@ static __always_inline void report(struct xw_ctx *ctx, const struct packet *p, i
 	if (!s->enabled || (!p->log && !s->log_drops))
 		return;
 	chosen = s->chance == ~0U || bpf_get_prandom_u32() <= s->chance;
-	if (chosen && over_limit(p, s))
+	if (chosen && over_rate_limit(p, s))
 		return;
-	send(ctx, p, decision, control_word, chosen);
+	emit_event(ctx, p, decision, control_word, chosen);
 }
 
 #endif

@@ -1,26 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The maps, and what is fixed when a program is loaded. Sizes of 1 are set by the loader. */
+/* The maps, and constants in .rodata that the loader sets, as it does sizes that are 1 here. */
 #ifndef XDPWALL_MAPS_H
 #define XDPWALL_MAPS_H
 
-#include "xdpwall.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
 
 const volatile __u32 number;	    /* of this attachment */
 const volatile __u32 egress;	    /* its direction */
 const volatile __u32 features;	    /* enum xw_feature */
 const volatile __u32 positions;	    /* rules per generation, a power of two from 64 */
 const volatile __u32 segment_words; /* 1, from 8192 positions on 4 */
-const volatile __u32 row_mask;	    /* rows per generation - 1, a power of two - 1 */
-const volatile __u32 row_bytes;	    /* of a struct xw_row, or of what stands for it */
-const volatile __u32 packed;	    /* a row is a struct xw_row */
-const volatile __u32 whole_mask;    /* whole rows per generation - 1, likewise */
-const volatile __u32 block_mask;    /* blocks per generation - 1, likewise */
-const volatile __u32 leaf_mask;	    /* leaves per generation - 1, likewise */
-const volatile __u32 leaf4_mask;
-const volatile __u32 class_mask;  /* classes that the generation knows - 1, likewise */
-const volatile __u32 bucket_mask; /* buckets of set4 - 1, likewise */
+const volatile __u32 row_mask;	    /* rows in a generation - 1; all masks are a power of two - 1 */
+const volatile __u32 row_bytes;	    /* of a packed row (struct xw_row) or a plain one */
+const volatile __u32 packed;	    /* rows are struct xw_row */
+const volatile __u32 whole_mask;    /* whole rows in a generation - 1 */
+const volatile __u32 block_mask;    /* blocks in a generation - 1 */
+const volatile __u32 leaf_mask;	    /* IPv6 leaves in a generation - 1 */
+const volatile __u32 leaf4_mask;    /* IPv4 leaves in a generation - 1 */
+const volatile __u32 class_mask;    /* set classes in a generation - 1 */
+const volatile __u32 bucket_mask;   /* buckets of set4 - 1 */
 
-/* Shared by every program of the instance for as long as it lives. */
+/* Shared by all programs of the instance, as long as it lives. */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -30,10 +33,9 @@ struct {
 	__type(value, __u64);
 } control SEC(".maps");
 
-/* An element for each CPU. Not a per-CPU array, which leads each packet by a pointer in a cache
- * line of its own to the counter in another one. Here and below, what a packet has just found its
- * number of lies in an element as large as a map: a key goes through the stack, and waits for that.
- */
+/* One element a CPU. Not a per-CPU array, whose lookup loads a pointer from one more cache line.
+ * Here and below, arrays that a packet indexes are one large element and not many small ones: a
+ * lookup stores its key on the stack, and has to wait for the index first. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -49,7 +51,7 @@ struct {
 	__type(value, struct xw_totals);
 } totals SEC(".maps");
 
-/* What the first fragment of a datagram said, for the later ones. */
+/* L4 fields of first fragments, by datagram (fragment.h). */
 struct datagram {
 	__u32 src[4];
 	__u32 dst[4];
@@ -74,7 +76,8 @@ struct {
 	__type(value, struct first_fragment);
 } fragments SEC(".maps");
 
-/* Two generations each; replaced by bigger ones when a ruleset outgrows them. */
+/* Maps of rulesets: an element for each of two generations (or a map, of tries). Replaced by larger
+ * maps when a ruleset outgrows them. */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -148,7 +151,7 @@ struct prefix_trie {
 	__type(value, __u32);
 };
 
-/* One a generation: a byte of the key for the generation would cost every lookup a trie node. */
+/* One map a generation: as a byte of the key it would cost every lookup a node of the trie. */
 struct prefix_trie src6_0 SEC(".maps");
 struct prefix_trie src6_1 SEC(".maps");
 struct prefix_trie dst6_0 SEC(".maps");
@@ -162,10 +165,10 @@ struct {
 	__uint(value_size, sizeof(struct xw_class_rows)); /* times class_mask + 1 */
 } class_rows SEC(".maps");
 
-/* The sets. Addresses in network order. */
+/* Maps of sets, shared by both generations. Addresses are in network byte order. */
 
-/* A hash of addresses whose buckets are a cache line each, so that a packet waits for one line and
- * calls no helper. See xdpwall/addresstable.py for how it is written while packets look. */
+/* A hash of IPv4 addresses. A bucket is a cache line, so a lookup costs one miss and no helper
+ * call. xdpwall/addresstable.py says how it is changed while packets read it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -174,7 +177,7 @@ struct {
 	__uint(value_size, sizeof(struct xw_bucket)); /* times bucket_mask + 1 */
 } set4 SEC(".maps");
 
-/* The addresses that found their buckets full. */
+/* Addresses whose buckets were full. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

@@ -1,91 +1,74 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* struct packet -> the first rule that decides: aggregated bit vectors (Baboescu and Varghese,
- * "Scalable Packet Classification", SIGCOMM 2001).
+/* Match a packet against the ruleset: aggregated bit vectors (Baboescu and Varghese, "Scalable
+ * Packet Classification", SIGCOMM 2001).
  *
- * Each group of fields maps the packet to a row: the set of rules that it satisfies, one bit a
- * position, with summaries in front (words.h). The lowest bit set in all rows is the first rule.
- * Rows are looked up once; the same code serves IPv4, IPv6 and frames without IP.
+ * Every rule has a position, which is a bit; lower bits come first. For each group of fields (enum
+ * group) a table turns the packet's values into the number of a row: the vector of the rules that
+ * these values satisfy. The AND of one row of each group is the vector of the rules that match:
+ *
+ *     position  rule                            TCP 198.51.100.1 -> port 22      bits 3210
+ *     0         drop tcp/22 from 192.0.2.0/24   G_PROTOCOL  proto4[6]                 0111
+ *     1         count tcp                       G_DPORT     dport[22]                 1111
+ *     2         accept tcp/22                   G_SRC       src4[0xc633]              1110
+ *     3         drop udp                        AND                                   0110
+ *
+ * Rule 1 counts the packet and goes on, rule 2 accepts it.
+ *
+ * A vector consists of words of 64 bits. If it has more than one, a row begins with summaries; the
+ * AND of the summaries leads to the few words that are worth an AND. From 2,048 positions on a row
+ * is a struct xw_row, two cache lines:
+ *
+ *     segments[4]     bit s of number p: segment s (1 or 4 words) has a rule of pattern p
+ *     aggregates[4]   bit i: word i is not zero
+ *     which[6]        the words in which the row differs from ...
+ *     whole           ... this row of the map `whole_rows`, which has all words
+ *     patch[6]        their values
+ *
+ * Who calls whom:
+ *
+ *     should_drop                         classify.h     once for each frame
+ *         parse_frame                     parse.h        with parse_ip.h, read.h, context.h
+ *         resolve_fragment                fragment.h
+ *         classify_packet                 match.h        the rules, then the policy
+ *             classify_known_shape        kinds.h        picks the code compiled for the ruleset
+ *                 classify_by_rules       rules.h
+ *                     find_rows           rows.h         row numbers, with address.h and sets.h
+ *                     locate_rows         row_words.h    pointers to the rows
+ *                     candidate_segments  row_words.h    AND of the summaries
+ *                     candidate_words     row_words.h    the same, within a segment
+ *                     combined_word       row_words.h    AND of the rows' words
+ *                     apply_rule          apply_rule.h   expiry, counter, log mark, action
+ *                     walk_remaining_rules  walk.h       bpf_loop() if a rule does not decide
+ *             classify_by_policy          match.h
+ *         count_packet                    account.h
+ *         report_event                    events.h       with trace_tap.h
+ *
+ * Constraints:
+ * - A call chain has 512 bytes of stack, each frame rounded up to 32. With all features should_drop
+ *   and what is inlined into it take 384, walk_remaining_rules 32 and walk_step 96: none is left.
+ *   Hence row numbers (u32) and not pointers in struct walk.
+ * - The verifier wants a bound on every index: it is masked where it is used, by a mask in .rodata.
+ * - The arguments of a global function are plain memory to the verifier: no pointer survives there.
+ * - A jump reaches 32,767 instructions, and kinds.h inlines the classifier many times over.
+ * - Linux 6.1 is the oldest kernel; a workaround for its verifier says so where it stands.
+ *
+ * Maps with two elements hold a generation in each. `copy`, from the control word that a packet
+ * reads once, is the index of the one in force, so that a packet never sees a mixture.
  */
 #ifndef XDPWALL_MATCH_H
 #define XDPWALL_MATCH_H
 
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "kinds.h"
 #include "maps.h"
 #include "packet.h"
 
-enum decision {
-	DECISION_DROP = 1 << 0,
-	DECISION_BY_POLICY = 1 << 1,
-	DECISION_ERROR = 1 << 2,
-};
-
-#include "account.h"
-#include "address.h"
-#include "rows.h"
-#include "words.h"
-
-#define MAX_SEGMENTS 64
-/* Words that are looked at before rest() goes on, where few are left (bench: 1 to 2 on average). */
-#define FIRST_WORDS 4
-
-/* A walk over the rules that match. Row numbers, since pointers cannot be handed to rest(), whose
- * state stands here too: the verifier knows nothing of what is in this memory, so that a step of
- * the loop looks like any other. */
-struct walk {
-	__u32 rows[GROUPS];
-	__u32 copy;
-	__u64 word; /* rules left in word `index`, bits from the lowest */
-	__u64 left; /* segments */
-	__u32 some; /* words left in segment `segment` */
-	__u32 segment;
-	__u32 index;
-	__s32 decision;
-};
-
-/* clang 14 has no count of trailing zeros for BPF: Leiserson, Prokop and Randall, "Using de Bruijn
- * Sequences to Index a 1 in a Computer Word", 1998. */
-static const __u8 bit_of_product[64] = {
-    0,	1,  2,	53, 3,	7,  54, 27, 4,	38, 41, 8,  34, 55, 48, 28, 62, 5,  39, 46, 44, 42,
-    22, 9,  24, 35, 59, 56, 49, 18, 29, 11, 63, 52, 6,	26, 37, 40, 33, 47, 61, 45, 43, 21,
-    23, 58, 17, 10, 51, 25, 36, 32, 60, 20, 57, 16, 50, 31, 19, 15, 30, 14, 13, 12,
-};
-
-static __always_inline __u32 lowest(__u64 word)
-{
-	return bit_of_product[((word & -word) * 0x022fdd63cc95386dULL) >> 58];
-}
-
-static __always_inline bool expired(const struct shape s, __u32 copy, __u32 position)
-{
-	const __u64 *all = bpf_map_lookup_elem(&expiries, &copy);
-
-	return all && bpf_ktime_get_boot_ns() >= all[position & (positions_of(s) - 1)];
-}
-
-/* -1: the rule does not decide. */
-static __always_inline int judge(const struct shape s, __u32 copy, __u32 position, struct packet *p)
-{
-	const __u32 *all = bpf_map_lookup_elem(&rules, &copy);
-	__u32 rule, slot, action;
-
-	if (!all)
-		return DECISION_ERROR;
-	rule = all[position & (positions_of(s) - 1)];
-	if (with(s, XW_EXPIRING) && rule & XW_RULE_EXPIRES && expired(s, copy, position))
-		return -1;
-	slot = rule & XW_RULE_SLOT;
-	count_rule(slot, p);
-	if (rule & XW_RULE_LOG && !p->log)
-		p->log = slot + 1;
-	action = rule >> XW_RULE_ACTION & 3;
-	if (action == XW_COUNT)
-		return -1;
-	p->slot = slot + 1;
-	return action == XW_DROP ? DECISION_DROP : 0;
-}
-
-#include "rest.h"
-
-static __always_inline int by_policy(const struct xw_tables *t, const struct packet *p)
+/* Apply the policy of this direction, or that for frames without IP. IPv6 neighbor discovery passes
+ * unless the policy includes it. */
+static __always_inline int classify_by_policy(const struct xw_tables *t, const struct packet *p)
 {
 	__u32 bit = egress ? XW_POLICY_DROP_EGRESS : XW_POLICY_DROP_INGRESS;
 
@@ -98,68 +81,8 @@ static __always_inline int by_policy(const struct xw_tables *t, const struct pac
 	return DECISION_DROP | DECISION_BY_POLICY;
 }
 
-/* The first rule of the walk that decides, `word` being the first word with any; -1: none. */
-static __always_inline int first_rule(const struct shape s, struct packet *p, struct walk *w,
-				      __u64 word)
-{
-	int decision = judge(s, w->copy, w->index * 64 + lowest(word), p);
-
-	if (decision >= 0 || !with(s, XW_COUNTING))
-		return decision;
-	w->word = word & (word - 1);
-	return rest(p, w);
-}
-
-/* -1: no rule decides. */
-static __always_inline int by_rules(const struct xw_tables *t, struct packet *p, __u32 copy,
-				    const struct shape s)
-{
-	__u32 word_mask = positions_of(s) / 64 - 1;
-	struct levels l = {
-	    .t = t,
-	    .shape = s,
-	    .copy = copy,
-	};
-	struct found f = {.shape = s};
-	struct walk w = {.copy = copy};
-	__u32 segment = 0, some = 0;
-	__u64 word = 0, left;
-
-	if (!find_rows(&l, p, w.rows))
-		return -1;
-	if (!point(&f, copy, w.rows))
-		return DECISION_ERROR;
-	if (one_word(s)) {
-		word = words_of(&f, 0);
-		return word ? first_rule(s, p, &w, word) : -1;
-	}
-	left = segments_of(&f);
-	for (int n = 0; n < FIRST_WORDS; n++) {
-		if (!some) {
-			if (!left)
-				return -1;
-			segment = lowest(left);
-			left &= left - 1;
-			some = words_in(&f, segment);
-			if (!some)
-				continue;
-		}
-		w.index = segment * words_in_segment(s) + lowest(some);
-		some &= some - 1;
-		word = words_of(&f, w.index & word_mask);
-		if (word)
-			break;
-	}
-	w.segment = segment;
-	w.some = some;
-	w.left = left;
-	return word ? first_rule(s, p, &w, word) : rest(p, &w);
-}
-
-#include "quick.h"
-
-/* `control_word` was read once by the entry, so everything here is of one generation. */
-static __always_inline int decide(struct packet *p, __u64 control_word)
+/* The verdict of the first rule that decides, else of the policy. */
+static __always_inline int classify_packet(struct packet *p, __u64 control_word)
 {
 	__u32 copy = control_word & XW_CONTROL_COPY;
 	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
@@ -168,8 +91,8 @@ static __always_inline int decide(struct packet *p, __u64 control_word)
 	if (!t)
 		return DECISION_ERROR;
 	if (features & XW_RULES)
-		decision = by_kind(t, p, copy);
-	return decision < 0 ? by_policy(t, p) : decision;
+		decision = classify_known_shape(t, p, copy);
+	return decision < 0 ? classify_by_policy(t, p) : decision;
 }
 
 #endif

@@ -1,12 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* IPv4 and IPv6 headers -> struct packet. Part of parse.h. */
+/* Parse IPv4 and IPv6 headers, with IPv6 extension headers, at offset `off` of the frame. */
 #ifndef XDPWALL_PARSE_IP_H
 #define XDPWALL_PARSE_IP_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "context.h"
+#include "packet.h"
+#include "read.h"
+
+/* Missing in linux/in6.h. */
+#define IPPROTO_HIP   139
+#define IPPROTO_SHIM6 140
 
 static __always_inline void parse_ip4(struct xw_ctx *ctx, struct packet *p, __u32 off)
 {
 	__u32 frame = frame_length(ctx), header, total, limit;
-	struct iphdr buf, *ip = at(ctx, off, sizeof(buf), &buf);
+	struct iphdr buf, *ip = header_pointer(ctx, off, sizeof(buf), &buf);
 	__u16 fragment;
 
 	if (!ip || ip->version != 4) {
@@ -37,23 +55,26 @@ static __always_inline void parse_ip4(struct xw_ctx *ctx, struct packet *p, __u3
 	parse_l4(ctx, p, off + header, limit);
 }
 
+/* Is this Next Header value an extension header (RFC 8200, IANA's registry)? ESP ends the chain. */
 static __always_inline bool is_extension(__u8 next)
 {
-	return next == IP6_HOP_BY_HOP || next == IP6_ROUTING || next == IP6_FRAGMENT ||
-	       next == IP6_AH || next == IP6_DESTINATION || next == IP6_MOBILITY ||
-	       next == IP6_HIP || next == IP6_SHIM6;
+	return next == IPPROTO_HOPOPTS || next == IPPROTO_ROUTING || next == IPPROTO_FRAGMENT ||
+	       next == IPPROTO_AH || next == IPPROTO_DSTOPTS || next == IPPROTO_MH ||
+	       next == IPPROTO_HIP || next == IPPROTO_SHIM6;
 }
 
-struct chain {
-	__u32 off;
-	__u32 limit;
-	__u8 next;
+/* The walk along the extension headers. */
+struct extension_chain {
+	__u32 off;   /* of the current header in the frame */
+	__u32 limit; /* end of the IP packet or of the frame */
+	__u8 next;   /* type of the current header */
 	__u8 fragment_headers;
 };
 
-/* One extension header. False: the walk ends here with what p says. Global, so that the verifier
- * walks it once and not eight times for every way of getting there. */
-__noinline int step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
+/* Step over one extension header. False: the header is cut off, too short or a second Fragment
+ * header, and the chain ends. Global: verified once, by itself, and not again for each of eight
+ * headers and each state before it (Linux 5.6). */
+__noinline int parse_extension(struct xw_ctx *ctx, struct packet *p, struct extension_chain *c)
 {
 	__u8 buf[8] __attribute__((aligned(4))), *h;
 	__u32 size;
@@ -61,10 +82,10 @@ __noinline int step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
 
 	if (!ctx || !p || !c)
 		return false;
-	h = c->off + 8 <= c->limit ? at(ctx, c->off, 8, buf) : NULL;
+	h = c->off + 8 <= c->limit ? header_pointer(ctx, c->off, 8, buf) : NULL;
 	if (!h)
 		return false;
-	if (c->next == IP6_FRAGMENT) {
+	if (c->next == IPPROTO_FRAGMENT) {
 		if (c->fragment_headers++)
 			return false;
 		fragment = bpf_ntohs(*(__be16 *)(h + 2));
@@ -78,8 +99,8 @@ __noinline int step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
 			p->fragment = XW_FRAG_FIRST;
 		return true;
 	}
-	size = c->next == IP6_AH ? (h[1] + 2) * 4 : (h[1] + 1) * 8;
-	if (size < 12 && c->next == IP6_AH)
+	size = c->next == IPPROTO_AH ? (h[1] + 2) * 4 : (h[1] + 1) * 8;
+	if (size < 12 && c->next == IPPROTO_AH)
 		return false;
 	if (c->off + size > c->limit)
 		return false;
@@ -88,27 +109,29 @@ __noinline int step(struct xw_ctx *ctx, struct packet *p, struct chain *c)
 	return true;
 }
 
-/* RFC 4861 messages that never leave a link: types 133-137, hop limit 255, no extension header. */
+/* RFC 4861 messages, which never leave a link: ICMPv6 types 133 to 137, hop limit 255. One behind
+ * an extension header is none here. */
 static __always_inline bool is_neighbor_discovery(const struct packet *p, __u8 first_next)
 {
 	__u32 type = p->icmp >> 8;
 
-	return first_next == ICMPV6 && p->ttl == 255 && type >= 133 && type <= 137;
+	return first_next == IPPROTO_ICMPV6 && p->ttl == 255 && type >= 133 && type <= 137;
 }
 
 static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u32 off)
 {
 	__u32 frame = frame_length(ctx), payload;
-	struct ipv6hdr buf __attribute__((aligned(8))), *ip = at(ctx, off, sizeof(buf), &buf);
+	struct ipv6hdr buf __attribute__((aligned(8))),
+	    *ip = header_pointer(ctx, off, sizeof(buf), &buf);
 	__u8 first_next;
-	struct chain c = {};
+	struct extension_chain c = {};
 	bool broken = false;
 
 	if (!ip || ip->version != 6) {
 		hide_ip(p);
 		return;
 	}
-	/* By eight bytes, as they are compared. */
+	/* Copied in u64, as they are compared. */
 	__builtin_memcpy(p->src, __builtin_assume_aligned(&ip->saddr, 8), 16);
 	__builtin_memcpy(p->dst, __builtin_assume_aligned(&ip->daddr, 8), 16);
 	p->ttl = ip->hop_limit;
@@ -117,7 +140,7 @@ static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u3
 	c.off = off + 40;
 	p->length = 40 + payload;
 	c.limit = c.off + payload < frame ? c.off + payload : frame;
-	if (!payload && first_next == IP6_HOP_BY_HOP) { /* RFC 2675: a jumbogram */
+	if (!payload && first_next == IPPROTO_HOPOPTS) { /* RFC 2675: a jumbogram */
 		c.limit = frame;
 		p->length = XW_LENGTH_HIDDEN;
 		p->malformed = 1;
@@ -125,7 +148,7 @@ static __always_inline void parse_ip6(struct xw_ctx *ctx, struct packet *p, __u3
 	for (int i = 0; i < XW_EXTENSIONS; i++) {
 		if (!is_extension(c.next))
 			break;
-		broken = !step(ctx, p, &c);
+		broken = !parse_extension(ctx, p, &c);
 		if (broken || p->fragment == XW_FRAG_LATER)
 			break;
 	}

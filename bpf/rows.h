@@ -1,39 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* struct packet -> a row for each group of fields. */
+/* Find the row of each group of fields for a packet (match.h), as row numbers: a composed value is
+ * a sum of table entries (struct xw_tables), an address is looked up by address.h and sets.h. */
 #ifndef XDPWALL_ROWS_H
 #define XDPWALL_ROWS_H
 
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "address.h"
 #include "maps.h"
 #include "packet.h"
-#include "address.h"
+#include "ruleset_shape.h"
 #include "sets.h"
 
-/* An address has four: of the rules' own prefixes; of the sets that it is in, exactly and by a
- * prefix; and the rules on `not @set`. */
+/* The groups of fields. An address has four rows: of the prefixes in rules; of the sets that list
+ * it as an address, and by a prefix; and of the rules on `not @set`. */
 enum group {
-	G_WHAT = 0,
-	G_WHERE,
-	G_HEADER,
+	G_PROTOCOL = 0, /* family, protocol, TCP flags, ICMP type and code, fragment, ethertype */
+	G_ATTACHMENT,	/* interface, direction, VLAN */
+	G_SIZE,		/* IP length, TTL */
 	G_SPORT,
 	G_DPORT,
 	G_SRC,
 	G_SRC_EXACT,
-	G_SRC_WIDE,
+	G_SRC_PREFIX,
 	G_SRC_NEGATED,
 	G_DST,
 	G_DST_EXACT,
-	G_DST_WIDE,
+	G_DST_PREFIX,
 	G_DST_NEGATED,
 	GROUPS
 };
 
-/* Row 0 satisfies nothing. */
+/* The row of a packet that satisfies no rule. */
 #define NO_ROW 0
 
 #define SRC_FEATURES (XW_SRC | XW_SRC_SET)
 #define DST_FEATURES (XW_DST | XW_DST_SET)
 
-static __always_inline __u32 what_row(const struct xw_tables *t, const struct packet *p)
+static __always_inline __u32 protocol_row(const struct xw_tables *t, const struct packet *p)
 {
 	__u32 row;
 
@@ -41,15 +50,15 @@ static __always_inline __u32 what_row(const struct xw_tables *t, const struct pa
 		return NO_ROW;
 	if (p->kind == XW_KIND_IP4) {
 		row = t->proto4[p->proto];
-		if (p->proto == 6)
+		if (p->proto == IPPROTO_TCP)
 			row += t->flags[p->flags];
-		else if (p->proto == 1)
+		else if (p->proto == IPPROTO_ICMP)
 			row += t->icmp4[p->icmp];
 	} else if (p->kind == XW_KIND_IP6) {
 		row = t->proto6[p->proto];
-		if (p->proto == 6)
+		if (p->proto == IPPROTO_TCP)
 			row += t->flags[p->flags];
-		else if (p->proto == 58)
+		else if (p->proto == IPPROTO_ICMPV6)
 			row += t->icmp6[p->icmp];
 	} else if (p->kind == XW_KIND_ETHER) {
 		return t->ether_row + t->ether[p->ethertype];
@@ -59,20 +68,21 @@ static __always_inline __u32 what_row(const struct xw_tables *t, const struct pa
 	return row + (p->fragment & 3) * t->fragment_stride;
 }
 
-static __always_inline __u32 where_row(const struct xw_tables *t, const struct packet *p)
+static __always_inline __u32 attachment_row(const struct xw_tables *t, const struct packet *p)
 {
 	if (p->vlan > XW_VLAN_HIDDEN)
 		return NO_ROW;
 	return t->attachment[number & (XW_ATTACHMENTS - 1)] + t->vlan[p->vlan];
 }
 
-static __always_inline __u32 header_row(const struct xw_tables *t, const struct packet *p)
+static __always_inline __u32 size_row(const struct xw_tables *t, const struct packet *p)
 {
 	if (p->length > XW_LENGTH_HIDDEN || p->ttl > XW_BYTE_HIDDEN)
 		return NO_ROW;
 	return t->header_row + t->length[p->length] + t->ttl[p->ttl];
 }
 
+/* The row of a set class (abi_sets.h), for the source or the destination. */
 static __always_inline __u32 class_row(__u32 copy, __u32 class, const bool src)
 {
 	const struct xw_class_rows *all = bpf_map_lookup_elem(&class_rows, &copy);
@@ -83,99 +93,103 @@ static __always_inline __u32 class_row(__u32 copy, __u32 class, const bool src)
 	return src ? all[class].src : all[class].dst;
 }
 
-/* The rows of the sets that an address is in; false: no rule has any of the address's rows. */
-static __always_inline bool set_rows(const struct levels *l, const struct packet *p, const bool src,
-				     __u32 *row)
+/* Find the rows of the sets that an address is in. False: all rows of the address are empty. */
+static __always_inline bool set_rows(const struct generation *g, const struct packet *p,
+				     const bool src, __u32 *row)
 {
-	const struct xw_tables *t = l->t;
-	const struct shape s = l->shape;
+	const struct xw_tables *t = g->tables;
+	const struct shape s = g->shape;
 	struct membership m = {};
 
-	if (!with(s, src ? XW_SRC_SET : XW_DST_SET))
+	if (!has_feature(s, src ? XW_SRC_SET : XW_DST_SET))
 		return row[0];
-	if (with(s, XW_NEGATED_SET))
+	if (has_feature(s, XW_NEGATED_SET))
 		row[3] = src ? t->src_negated : t->dst_negated;
-	classify(p->kind == XW_KIND_IP4, src ? p->src : p->dst, &m);
+	find_classes(p->kind == XW_KIND_IP4, src ? p->src : p->dst, &m);
 	row[1] = row[2] = src ? t->src_unlisted : t->dst_unlisted;
-	if (!(m.exact | m.wide))
-		return row[0] | row[1] | (with(s, XW_NEGATED_SET) ? row[3] : 0);
+	if (!(m.exact | m.prefix))
+		return row[0] | row[1] | (has_feature(s, XW_NEGATED_SET) ? row[3] : 0);
 	if (m.exact)
-		row[1] = class_row(l->copy, m.exact, src);
-	if (m.wide)
-		row[2] = class_row(l->copy, m.wide, src);
+		row[1] = class_row(g->copy, m.exact, src);
+	if (m.prefix)
+		row[2] = class_row(g->copy, m.prefix, src);
 	return true;
 }
 
-/* Rules on `not @set` match neither one way nor the other. */
-static __always_inline void hidden_rows(const struct levels *l, __u32 *row)
+/* The rows of addresses that cannot be read: src_hidden and dst_hidden alone. The row of rules on
+ * `not @set` stands there twice, which cancels it in address_word(). */
+static __always_inline void hidden_rows(const struct generation *g, __u32 *row)
 {
-	const struct xw_tables *t = l->t;
-	const struct shape s = l->shape;
+	const struct xw_tables *t = g->tables;
+	const struct shape s = g->shape;
 
-	if (with(s, SRC_FEATURES))
+	if (has_feature(s, SRC_FEATURES))
 		row[G_SRC] = t->src_hidden;
-	if (with(s, DST_FEATURES))
+	if (has_feature(s, DST_FEATURES))
 		row[G_DST] = t->dst_hidden;
-	if (with(s, XW_NEGATED_SET)) {
+	if (has_feature(s, XW_NEGATED_SET)) {
 		row[G_SRC_EXACT] = row[G_SRC_NEGATED] = t->src_negated;
 		row[G_DST_EXACT] = row[G_DST_NEGATED] = t->dst_negated;
 	}
 }
 
-/* Both addresses' rows; false: no rule has those. */
-static __always_inline bool address_rows(const struct levels *l, const struct packet *p, __u32 *row)
+/* Find the rows of both addresses. False: those of one are all empty. */
+static __always_inline bool address_rows(const struct generation *g, const struct packet *p,
+					 __u32 *row)
 {
-	const struct shape s = l->shape;
+	const struct shape s = g->shape;
 
 	if (p->addresses_hidden) {
-		hidden_rows(l, row);
+		hidden_rows(g, row);
 		return true;
 	}
-	if (!with(s, XW_SRC) && with(s, XW_SRC_SET))
+	if (!has_feature(s, XW_SRC) && has_feature(s, XW_SRC_SET))
 		row[G_SRC] = NO_ROW;
-	if (!with(s, XW_DST) && with(s, XW_DST_SET))
+	if (!has_feature(s, XW_DST) && has_feature(s, XW_DST_SET))
 		row[G_DST] = NO_ROW;
-	if (with(s, XW_SRC | XW_DST)) {
+	if (has_feature(s, XW_SRC | XW_DST)) {
 		if (p->kind == XW_KIND_IP4)
-			rows4(l, p, row + G_SRC, row + G_DST);
+			address_rows4(g, p, row + G_SRC, row + G_DST);
 		else
-			rows6(l, p, row + G_SRC, row + G_DST);
+			address_rows6(g, p, row + G_SRC, row + G_DST);
 	}
-	if (with(s, SRC_FEATURES) && !set_rows(l, p, true, row + G_SRC))
+	if (has_feature(s, SRC_FEATURES) && !set_rows(g, p, true, row + G_SRC))
 		return false;
-	return !with(s, DST_FEATURES) || set_rows(l, p, false, row + G_DST);
+	return !has_feature(s, DST_FEATURES) || set_rows(g, p, false, row + G_DST);
 }
 
-static __always_inline void port_rows(const struct levels *l, const struct packet *p, __u32 *row)
+static __always_inline void port_rows(const struct generation *g, const struct packet *p,
+				      __u32 *row)
 {
-	const struct xw_tables *t = l->t;
-	const struct shape s = l->shape;
+	const struct xw_tables *t = g->tables;
+	const struct shape s = g->shape;
 	bool read = p->ports == PORTS_READ;
 
-	if (with(s, XW_SPORT))
+	if (has_feature(s, XW_SPORT))
 		row[G_SPORT] = read ? t->sport_row + t->sport[p->sport] : t->sport_hidden;
-	if (with(s, XW_DPORT))
+	if (has_feature(s, XW_DPORT))
 		row[G_DPORT] = read ? t->dport_row + t->dport[p->dport] : t->dport_hidden;
 }
 
-/* A group that this packet does not have repeats the first row. False: no rule matches, as those
- * that name addresses name others. */
-static __always_inline bool find_rows(const struct levels *l, const struct packet *p, __u32 *row)
+/* Find all rows. A group whose fields the packet does not have repeats the protocol's row, which
+ * changes no AND. False: no rule matches, by its addresses. */
+static __always_inline bool find_rows(const struct generation *g, const struct packet *p,
+				      __u32 *row)
 {
-	const struct xw_tables *t = l->t;
-	const struct shape s = l->shape;
-	__u32 what = what_row(t, p);
+	const struct xw_tables *t = g->tables;
+	const struct shape s = g->shape;
+	__u32 protocol = protocol_row(t, p);
 
-	row[G_WHAT] = what;
-	row[G_WHERE] = with(s, XW_WHERE) ? where_row(t, p) : what;
-	row[G_HEADER] = row[G_SPORT] = row[G_DPORT] = row[G_SRC] = row[G_DST] = what;
+	row[G_PROTOCOL] = protocol;
+	row[G_ATTACHMENT] = has_feature(s, XW_WHERE) ? attachment_row(t, p) : protocol;
+	row[G_SIZE] = row[G_SPORT] = row[G_DPORT] = row[G_SRC] = row[G_DST] = protocol;
 	if (p->kind > XW_KIND_IP6)
 		return true;
-	if (with(s, XW_HEADER))
-		row[G_HEADER] = header_row(t, p);
+	if (has_feature(s, XW_HEADER))
+		row[G_SIZE] = size_row(t, p);
 	if (p->ports != PORTS_NONE)
-		port_rows(l, p, row);
-	return !with(s, SRC_FEATURES | DST_FEATURES) || address_rows(l, p, row);
+		port_rows(g, p, row);
+	return !has_feature(s, SRC_FEATURES | DST_FEATURES) || address_rows(g, p, row);
 }
 
 #endif

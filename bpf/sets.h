@@ -1,21 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* An address -> the classes of the sets that it is in, and their rows.
+/* Look up the classes of an address: the combinations of sets that list it (struct xw_class).
  *
- * An exact entry and the longest prefix are looked up apart and their rows or-ed, so that one more
- * prefix changes no exact entry. Bitmaps in front let nearly every address outside skip both.
+ * An address has up to two classes, of the entry that is this address and of the longest prefix
+ * that contains it; their rows are or-ed, so that a new prefix changes no other entry. Bitmaps in
+ * front (XW_OCCUPIED_...) spare nearly every address outside all sets the lookups.
  */
 #ifndef XDPWALL_SETS_H
 #define XDPWALL_SETS_H
 
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
 #include "maps.h"
 
+/* Class numbers, 0: none. */
 struct membership {
 	__u32 exact;
-	__u32 wide;
+	__u32 prefix;
 };
 
-/* The class that counts now. */
-static __always_inline __u32 unexpired(__u32 class)
+/* The class that `class` has become by now: entries with a timeout leave their sets. */
+static __always_inline __u32 current_class(__u32 class)
 {
 	if (!(features & XW_TIMED_SET) || !class)
 		return class;
@@ -31,41 +39,43 @@ static __always_inline __u32 unexpired(__u32 class)
 	return class;
 }
 
-/* `word` of the map, bit & 63 of it. */
-static __always_inline bool is_set(__u32 word, __u32 bit)
+/* Bit `bit` & 63 of word `word` of the map. */
+static __always_inline bool bitmap_bit(__u32 word, __u32 bit)
 {
 	const __u64 *bits = bpf_map_lookup_elem(&occupied, &word);
 
 	return bits && *bits >> (bit & 63) & 1;
 }
 
-static __always_inline bool has(const enum xw_occupied kind)
+/* Are there any entries of this kind? */
+static __always_inline bool any_of_kind(const enum xw_occupied kind)
 {
-	return is_set(XW_KINDS * XW_OCCUPIED_WORDS, kind);
+	return bitmap_bit(XW_KINDS * XW_OCCUPIED_WORDS, kind);
 }
 
+/* May there be an entry at this bit of the kind's bitmap? */
 static __always_inline bool is_occupied(const enum xw_occupied kind, __u32 bit)
 {
-	return has(kind) && is_set(kind * XW_OCCUPIED_WORDS + (bit >> 6), bit);
+	return any_of_kind(kind) && bitmap_bit(kind * XW_OCCUPIED_WORDS + (bit >> 6), bit);
 }
 
-static __always_inline __u32 one_look(void *set, const __u32 *address)
+static __always_inline __u32 lookup_once(void *set, const __u32 *address)
 {
 	const volatile __u32 *found = bpf_map_lookup_elem(set, address);
 
 	return found ? *found : 0;
 }
 
-/* An address's class in a hash of the kernel, which gives an element that is freed to another key
- * at once: a look may meet it half changed and find nothing, or read the other one's class. So two
- * in a row have to agree, which they do unless the entry is changed again and again. */
-static __always_inline __u32 class_in(void *set, const __u32 *address)
+/* The class of an address in a hash map without preallocation, which reuses a freed element at
+ * once: a lookup that races with it may miss the key, or read the value of another key. So two
+ * lookups in a row must agree; they do, unless the entry is changed again and again. */
+static __always_inline __u32 lookup_class(void *set, const __u32 *address)
 {
-	__u32 class = one_look(set, address);
+	__u32 class = lookup_once(set, address);
 
 #pragma unroll
 	for (int i = 0; i < 3; i++) {
-		__u32 again = one_look(set, address);
+		__u32 again = lookup_once(set, address);
 
 		if (again == class)
 			break;
@@ -74,9 +84,10 @@ static __always_inline __u32 class_in(void *set, const __u32 *address)
 	return class;
 }
 
-/* `bits` are all of the address's. IPv4's key is the beginning of IPv6's: one place on a stack that
- * the parser shares. */
-static __always_inline void find_wide(void *set, const __u32 *address, __u32 bits, __u32 *class)
+/* The class of the longest prefix that contains the address of `bits` bits. IPv4's key is the
+ * beginning of IPv6's: both use one place on the stack. */
+static __always_inline void find_prefix_class(void *set, const __u32 *address, __u32 bits,
+					      __u32 *class)
 {
 	struct xw_prefix6 key = {.bits = bits};
 	const struct xw_set_prefix *found;
@@ -84,11 +95,12 @@ static __always_inline void find_wide(void *set, const __u32 *address, __u32 bit
 	__builtin_memcpy(key.address, address, 16);
 	found = bpf_map_lookup_elem(set, &key);
 	if (found)
-		*class = unexpired(found->class);
+		*class = current_class(found->class);
 }
 
-/* The address's class, 0 when it is in no bucket and not among the rest. */
-static __always_inline __u32 find_exact4(const __u32 *address)
+/* The class of an IPv4 address in the hash set4 or, if its bucket overflowed, in set4_rest; 0:
+ * none. See xdpwall/addresstable.py for why readers need no lock. */
+static __always_inline __u32 find_exact_class4(const __u32 *address)
 {
 	__u32 zero = 0;
 	const struct xw_bucket *bucket = bpf_map_lookup_elem(&set4, &zero);
@@ -105,41 +117,41 @@ static __always_inline __u32 find_exact4(const __u32 *address)
 		if (!entry)
 			return 0;
 	}
-	if (!(entry << 1 >> (XW_BUCKET_REST + 1))) /* all but the mark above it */
+	if (!(entry << 1 >> (XW_BUCKET_REST + 1))) /* the overflow count, without XW_BUCKET_GONE */
 		return 0;
-	return class_in(&set4_rest, address);
+	return lookup_class(&set4_rest, address);
 }
 
-static __always_inline void classify4(const __u32 *address, struct membership *m)
+static __always_inline void find_classes4(const __u32 *address, struct membership *m)
 {
 	__u32 bit = bpf_ntohl(*address) >> 8;
 
-	m->exact = unexpired(find_exact4(address));
+	m->exact = current_class(find_exact_class4(address));
 	if (is_occupied(XW_PREFIX4, bit))
-		find_wide(&set4_prefixes, address, 32, &m->wide);
+		find_prefix_class(&set4_prefixes, address, 32, &m->prefix);
 }
 
-static __always_inline __u32 hashed(__u64 bits)
+static __always_inline __u32 bitmap_hash(__u64 bits)
 {
 	return bits * XW_HASH_FACTOR >> (64 - XW_OCCUPIED_BITS);
 }
 
-static __always_inline void classify6(const __u32 *address, struct membership *m)
+static __always_inline void find_classes6(const __u32 *address, struct membership *m)
 {
 	__u64 high = (__u64)bpf_ntohl(address[0]) << 32 | bpf_ntohl(address[1]);
 
-	if (is_occupied(XW_EXACT6, hashed(high >> 16)))
-		m->exact = unexpired(class_in(&set6, address));
-	if (is_occupied(XW_PREFIX6, hashed(high >> 32)) || has(XW_SHORT6))
-		find_wide(&set6_prefixes, address, 128, &m->wide);
+	if (is_occupied(XW_EXACT6, bitmap_hash(high >> 16)))
+		m->exact = current_class(lookup_class(&set6, address));
+	if (is_occupied(XW_PREFIX6, bitmap_hash(high >> 32)) || any_of_kind(XW_SHORT6))
+		find_prefix_class(&set6_prefixes, address, 128, &m->prefix);
 }
 
-static __always_inline void classify(bool ip4, const __u32 *address, struct membership *m)
+static __always_inline void find_classes(bool ip4, const __u32 *address, struct membership *m)
 {
 	if (ip4)
-		classify4(address, m);
+		find_classes4(address, m);
 	else
-		classify6(address, m);
+		find_classes6(address, m);
 }
 
 #endif

@@ -1,4 +1,4 @@
-"""The Python mirror of bpf/xdpwall.h: limits, struct layouts, the control word.
+"""The Python mirror of bpf/abi.h: limits, struct layouts, the control word.
 
 tests/bpf/test_abi.py compares every dtype and constant here with the object's BTF.
 """

@@ -1,4 +1,4 @@
-"""xdpwall/abi.py against what the compiled objects say of bpf/xdpwall.h."""
+"""xdpwall/abi.py against what the compiled objects say of bpf/abi.h."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 from xdpwall import abi
 from xdpwall.kernel.bpf.objects import object_path, read_btf
 
-HEADER = "".join((ROOT / "bpf" / name).read_text() for name in ("xdpwall.h", "xdpwall_sets.h"))
+HEADER = "".join((ROOT / "bpf" / name).read_text() for name in ("abi.h", "abi_sets.h"))
 STRUCTS = {
     "xw_tables": abi.TABLES,
     "xw_count": abi.COUNT,
@@ -100,7 +100,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An object of the element types alone."""
     folder = tmp_path_factory.mktemp("elements")
     source, target = folder / "elements.c", folder / "elements.o"
-    lines = ['#include "xdpwall.h"', *(f"struct {name} {name};" for name in ELEMENTS)]
+    lines = ['#include "abi.h"', *(f"struct {name} {name};" for name in ELEMENTS)]
     source.write_text("\n".join(lines), encoding="utf-8")
     include = f"/usr/include/{platform.machine()}-linux-gnu"
     flags = ("-target", "bpf", "-O2", "-g", "-idirafter", include, "-I", str(ROOT / "bpf"))

@@ -1,4 +1,4 @@
-"""Rows as the kernel has them (bpf/xdpwall.h, struct xw_row), of a generation's rows as words. Pure.
+"""Rows as the kernel has them (bpf/abi.h, struct xw_row), of a generation's rows as words. Pure.
 
 A row begins with a summary, where rules that satisfy it are: by segment for each pattern of rules,
 and by word. Where there are thousands of rules, rows are packed too. Rows of one group of fields

@@ -46,7 +46,7 @@ def words_of(maps: dict[str, Map]) -> np.ndarray[Any, Any]:
 
 
 def seen(maps: dict[str, Map], address: int) -> int:
-    """The class that a packet finds (bpf/sets.h, find_exact4)."""
+    """The class that a packet finds (bpf/sets.h, find_exact_class4)."""
     words = words_of(maps)
     for word in words[(address * HASH_FACTOR >> 32) & (len(words) - 1)].tolist():
         if word & 0xFFFFFFFF == address:

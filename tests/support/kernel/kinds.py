@@ -1,4 +1,4 @@
-"""The kinds of rulesets for which the classifier is compiled apart (bpf/quick.h)."""
+"""The kinds of rulesets for which the classifier is compiled apart (bpf/kinds.h)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from operator import or_
 from tests.support.paths import ROOT
 from xdpwall.abi import Feature
 
-_SOURCE = ROOT / "bpf" / "quick.h"
+_SOURCE = ROOT / "bpf" / "kinds.h"
 
 
 def kinds(macro: str) -> list[Feature]:

@@ -11,7 +11,7 @@ from xdpwall.compiler.row_patterns import masks
 
 
 def words_of(kernel: KernelRows, sizes: Sizes) -> list[list[int]]:
-    """Each row's words, as bpf/rows.h finds them."""
+    """Each row's words, as bpf/row_words.h finds them."""
     if not sizes.packed:
         return [[int(w) for w in row[int(sizes.positions > 64) :]] for row in kernel.rows.data]
     answer = []

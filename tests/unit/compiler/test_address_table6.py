@@ -30,7 +30,7 @@ def prefixes(draw: st.DrawFn) -> tuple[int, int]:
 
 
 def walk(compiled: Compiled, address: int) -> set[int]:
-    """bpf/address.h's row6()."""
+    """bpf/address.h's table_row6()."""
     entry = int(compiled.tables["src6"][address >> 112])
     for i in range(2, 16):
         if not entry & abi.BLOCK:

@@ -31,7 +31,7 @@ def slots(state: State) -> dict[str, int]:
 
 
 def test_the_slots_are_those_of_the_abi() -> None:
-    header = ROOT / "bpf" / "xdpwall.h"
+    header = ROOT / "bpf" / "abi.h"
     found = re.search(r"#define XW_SLOTS\s+(\d+)", header.read_text())
     assert found and int(found[1]) == limits.SLOTS
 

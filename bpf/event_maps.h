@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The maps behind events: shared by every program of the instance. */
-#ifndef XDPWALL_EVENTMAPS_H
-#define XDPWALL_EVENTMAPS_H
+/* The maps of packet events, shared by all programs of the instance. */
+#ifndef XDPWALL_EVENT_MAPS_H
+#define XDPWALL_EVENT_MAPS_H
 
-#include "xdpwall.h"
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -25,7 +28,8 @@ struct {
 	__type(value, struct xw_event_counts);
 } event_counts SEC(".maps");
 
-/* Records are made here: their size varies, and the stack is small. */
+/* A record is put together here: bpf_ringbuf_reserve() wants a constant size, and 512 bytes of
+ * stack are too few. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -33,7 +37,7 @@ struct {
 	__type(value, struct xw_event);
 } event_scratch SEC(".maps");
 
-/* By the slot's remainder; the last one is the policy's. */
+/* Indexed by slot % XW_EVENT_LIMITS; the last element is the policy's. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, XW_EVENT_LIMITS + 1);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Apply a rule that matches: count the packet, mark it for the log, take the action. */
+#ifndef XDPWALL_APPLY_RULE_H
+#define XDPWALL_APPLY_RULE_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "account.h"
+#include "maps.h"
+#include "packet.h"
+#include "ruleset_shape.h"
+
+static __always_inline bool has_expired(const struct shape s, __u32 copy, __u32 position)
+{
+	const __u64 *all = bpf_map_lookup_elem(&expiries, &copy);
+
+	return all && bpf_ktime_get_boot_ns() >= all[position & (position_count(s) - 1)];
+}
+
+/* -1: the rule has expired, or only counts. */
+static __always_inline int apply_rule(const struct shape s, __u32 copy, __u32 position,
+				      struct packet *p)
+{
+	const __u32 *all = bpf_map_lookup_elem(&rules, &copy);
+	__u32 rule, slot, action;
+
+	if (!all)
+		return DECISION_ERROR;
+	rule = all[position & (position_count(s) - 1)];
+	if (has_feature(s, XW_EXPIRING) && rule & XW_RULE_EXPIRES && has_expired(s, copy, position))
+		return -1;
+	slot = rule & XW_RULE_SLOT;
+	count_rule(slot, p);
+	if (rule & XW_RULE_LOG && !p->log)
+		p->log = slot + 1;
+	action = rule >> XW_RULE_ACTION & 3;
+	if (action == XW_COUNT)
+		return -1;
+	p->slot = slot + 1;
+	return action == XW_DROP ? DECISION_DROP : 0;
+}
+
+#endif

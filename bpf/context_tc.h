@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* tc's side of context.h. */
+#ifndef XDPWALL_CONTEXT_TC_H
+#define XDPWALL_CONTEXT_TC_H
+
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#define xw_ctx __sk_buff
+
+static __always_inline __u32 frame_length(struct __sk_buff *ctx)
+{
+	return ctx->len;
+}
+
+static __always_inline int load_bytes(struct __sk_buff *ctx, __u32 off, void *buf, __u32 n)
+{
+	return bpf_skb_load_bytes(ctx, off, buf, n);
+}
+
+static __always_inline int copy_bytes(struct __sk_buff *ctx, void *buf, __u32 n)
+{
+	return bpf_skb_load_bytes(ctx, 0, buf, n);
+}
+
+/* The kernel takes the outer tag off before clsact's ingress (skb_vlan_untag()). */
+static __always_inline bool stripped_vlan(struct __sk_buff *ctx, __u16 *vlan)
+{
+	if (!ctx->vlan_present)
+		return false;
+	*vlan = ctx->vlan_tci & 0xfff;
+	return true;
+}
+
+#endif

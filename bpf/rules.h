@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Find the rules that match, in order, up to the first that decides (match.h). */
+#ifndef XDPWALL_RULES_H
+#define XDPWALL_RULES_H
+
+#include <linux/types.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "address.h"
+#include "apply_rule.h"
+#include "bits.h"
+#include "packet.h"
+#include "row_words.h"
+#include "rows.h"
+#include "ruleset_shape.h"
+#include "walk.h"
+
+/* Segments and words looked at here, before walk_remaining_rules(): packets need 1 to 2 on average
+ * (bench/). */
+#define FIRST_WORDS 4
+
+/* Apply the first matching rule, the lowest bit of `word`, and the rest if it does not decide. */
+static __always_inline int apply_first_rule(const struct shape s, struct packet *p, struct walk *w,
+					    __u64 word)
+{
+	int decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p);
+
+	if (decision >= 0 || !has_feature(s, XW_COUNTING))
+		return decision;
+	w->rules_left = word & (word - 1);
+	return walk_remaining_rules(p, w);
+}
+
+/* The verdict of the first rule that decides; -1: none does. */
+static __always_inline int classify_by_rules(const struct xw_tables *t, struct packet *p,
+					     __u32 copy, const struct shape s)
+{
+	__u32 word_mask = position_count(s) / 64 - 1;
+	struct generation g = {
+	    .tables = t,
+	    .shape = s,
+	    .copy = copy,
+	};
+	struct packet_rows pr = {.shape = s};
+	struct walk w = {.copy = copy};
+	__u32 segment = 0, words_left = 0;
+	__u64 word = 0, segments_left;
+
+	if (!find_rows(&g, p, w.rows))
+		return -1;
+	if (!locate_rows(&pr, copy, w.rows))
+		return DECISION_ERROR;
+	if (is_one_word(s)) {
+		word = combined_word(&pr, 0);
+		return word ? apply_first_rule(s, p, &w, word) : -1;
+	}
+	segments_left = candidate_segments(&pr);
+	for (int n = 0; n < FIRST_WORDS; n++) {
+		if (!words_left) {
+			if (!segments_left)
+				return -1;
+			segment = lowest_bit(segments_left);
+			segments_left &= segments_left - 1;
+			words_left = candidate_words(&pr, segment);
+			if (!words_left)
+				continue;
+		}
+		w.index = segment * words_per_segment(s) + lowest_bit(words_left);
+		words_left &= words_left - 1;
+		word = combined_word(&pr, w.index & word_mask);
+		if (word)
+			break;
+	}
+	w.segment = segment;
+	w.words_left = words_left;
+	w.segments_left = segments_left;
+	return word ? apply_first_rule(s, p, &w, word) : walk_remaining_rules(p, &w);
+}
+
+#endif
