@@ -1,19 +1,19 @@
 // The page: one screen, drawn from the state.
 
+import { start } from "./connection.mjs";
 import { Drawer } from "./drawer.mjs";
 import { Events } from "./events.mjs";
-import { Gate } from "./gate.mjs";
 import { Header } from "./header.mjs";
 import { Help } from "./help.mjs";
 import { html, render, useEffect, useLayoutEffect, useState } from "./html.mjs";
 import { Interfaces } from "./interfaces.mjs";
 import { listen } from "./keys.mjs";
-import { start } from "./live.mjs";
 import { Bar, Question, Voice } from "./notices.mjs";
-import { QuickAdd } from "./quickadd.mjs";
-import { Rules } from "./rules.mjs";
-import { Warnings } from "./warnings.mjs";
+import { QuickAdd } from "./quick_add.mjs";
+import { Rules } from "./rule_table.mjs";
 import { connected, set, state, subscribe } from "./store.mjs";
+import { Gate } from "./token_form.mjs";
+import { Warnings } from "./warnings.mjs";
 
 function App() {
   const [, redraw] = useState(0);

@@ -1,6 +1,6 @@
 // Reordering by the mouse: a rule is taken by its number and takes the place of the row it is dropped on.
 
-import { moveRule } from "./changes.mjs";
+import { moveRule } from "./rule_changes.mjs";
 import { ruleOf } from "./store.mjs";
 
 let taken = null; // the rule that is under way

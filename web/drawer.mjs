@@ -1,10 +1,10 @@
 // The drawer at the right: one rule, the form, or the policy. The page stays usable beside it.
 
-import { Editor } from "./editor.mjs";
+import { close } from "./drawer_state.mjs";
 import { html, useLayoutEffect, useRef } from "./html.mjs";
-import { close } from "./panels.mjs";
-import { PolicyForm } from "./policyform.mjs";
-import { RuleView } from "./ruleview.mjs";
+import { PolicyForm } from "./policy_form.mjs";
+import { Editor } from "./rule_form.mjs";
+import { RuleView } from "./rule_view.mjs";
 
 const NAMES = { rule: "Rule", edit: "Rule form", policy: "Policy" };
 

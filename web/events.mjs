@@ -1,11 +1,11 @@
 // Single packets as they come: pause, filters, and "block this". Closed it is one line.
 
 import { api } from "./api.mjs";
+import { change } from "./connection.mjs";
+import { editNew, openRule } from "./drawer_state.mjs";
 import { exact, place, plural } from "./format.mjs";
 import { html, useEffect, useLayoutEffect, useState } from "./html.mjs";
-import { change } from "./live.mjs";
-import { blocking, clear, latest, matching, onPackets, words } from "./packets.mjs";
-import { editNew, openRule } from "./panels.mjs";
+import { blocking, clear, latest, matching, onPackets, words } from "./reported_packets.mjs";
 import { ruleOf } from "./store.mjs";
 
 const ROW_PX = 25; // .packets tbody tr in events.css

@@ -1,9 +1,9 @@
 // The frame's top line: who, which revision, what is in force, how much passes; OFF is shouted.
 
-import { turnOff, turnOn } from "./seats.mjs";
 import { exact, packetRate, plural, policyWords } from "./format.mjs";
 import { html } from "./html.mjs";
-import { total } from "./meters.mjs";
+import { turnOff, turnOn } from "./instance_changes.mjs";
+import { total } from "./rates.mjs";
 
 export function Header({ status, rules, meters, held }) {
   const enabled = rules.filter((rule) => rule.enabled).length;

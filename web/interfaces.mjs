@@ -1,9 +1,9 @@
 // The interfaces: what of ours is attached and what it sees, whose programs else, attach, detach.
 
-import { attach, detach } from "./seats.mjs";
 import { exact, place as placeWords, plural, rate } from "./format.mjs";
 import { html, useState } from "./html.mjs";
-import { seatKey } from "./meters.mjs";
+import { attach, detach } from "./instance_changes.mjs";
+import { seatKey } from "./rates.mjs";
 import { Sparkline } from "./sparkline.mjs";
 
 const FEW = 6; // interfaces without an attachment that are shown unasked

@@ -1,8 +1,8 @@
 // One key for what is done often. Nothing happens while typing, and everything is a button too.
 
-import { deleteRule, enableRule, moveRule } from "./changes.mjs";
-import { close, duplicate, editNew, editRule, openPolicy, openRule } from "./panels.mjs";
-import { current, neighbour, reveal } from "./rows.mjs";
+import { close, duplicate, editNew, editRule, openPolicy, openRule } from "./drawer_state.mjs";
+import { current, neighbour, reveal } from "./row_focus.mjs";
+import { deleteRule, enableRule, moveRule } from "./rule_changes.mjs";
 import { connected, ruleOf, set, state } from "./store.mjs";
 import { undo } from "./undo.mjs";
 

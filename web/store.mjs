@@ -1,6 +1,6 @@
 // What the page knows, and who is told when it changes.
 
-import { EMPTY } from "./meters.mjs";
+import { EMPTY } from "./rates.mjs";
 
 export const state = {
   gate: null, // "missing" or "wrong": no token that the service takes

@@ -1,6 +1,6 @@
 // Ten seconds in which a change can be taken back, in its own place and without a dialog.
 
-import { above, indexAfter } from "./order.mjs";
+import { above, indexAfter } from "./rule_order.mjs";
 import { set, state } from "./store.mjs";
 
 const UNDO_MS = 10_000;

@@ -1,13 +1,13 @@
 // One rule in the drawer: its sentence, what can be done to it, its counters, every field.
 
 import { Chart } from "./chart.mjs";
-import { deedsOf } from "./deeds.mjs";
-import { FIELDS } from "./fields.mjs";
 import { ago, bits, exact, packetRate, size, when } from "./format.mjs";
 import { html, useRef } from "./html.mjs";
-import { hitOf } from "./meters.mjs";
-import { putBack } from "./changes.mjs";
-import { Sentence } from "./says.mjs";
+import { hitOf } from "./rates.mjs";
+import { putBack } from "./rule_changes.mjs";
+import { FIELDS } from "./rule_fields.mjs";
+import { deedsOf } from "./rule_menu_items.mjs";
+import { Sentence } from "./sentence_verdict.mjs";
 import { undo, undoOf } from "./undo.mjs";
 
 const UNSAID = ["action", "enabled", "expires", "log", "comment"];

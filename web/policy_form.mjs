@@ -1,7 +1,7 @@
 // The policy in the drawer: what happens to packets that no rule decides.
 
 import { html } from "./html.mjs";
-import { setPolicy } from "./seats.mjs";
+import { setPolicy } from "./instance_changes.mjs";
 
 const PARTS = [
   ["ingress", "IP packets that come in", ["accept", "drop"], "To drop them is a firewall that lets in only what it names."],

@@ -1,6 +1,6 @@
 // What the drawer at the right shows, and where the focus goes when it closes.
 
-import { reveal } from "./rows.mjs";
+import { reveal } from "./row_focus.mjs";
 import { set, state } from "./store.mjs";
 
 let back = null; // the element that had the focus before the drawer opened

@@ -1,9 +1,9 @@
 // Everything a person can do to rules. Each change acts at once and can be taken back.
 
 import { api } from "./api.mjs";
-import { ahead } from "./heard.mjs";
-import { change } from "./live.mjs";
-import { placed, without } from "./order.mjs";
+import { ahead } from "./apply_event.mjs";
+import { change } from "./connection.mjs";
+import { placed, without } from "./rule_order.mjs";
 import { ask, ruleOf, set, state } from "./store.mjs";
 import { idsAbove, offer, placeFor, withdraw } from "./undo.mjs";
 

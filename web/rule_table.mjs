@@ -1,13 +1,13 @@
 // The table of rules, of which a long one draws only the rows in the window, and the policy at its end.
 
 import { DRAG } from "./drag.mjs";
+import { openPolicy } from "./drawer_state.mjs";
 import { exact, policyWords, rate, size } from "./format.mjs";
 import { html, useLayoutEffect, useRef } from "./html.mjs";
-import { total } from "./meters.mjs";
-import { openPolicy } from "./panels.mjs";
-import { drawRow, hitWords } from "./row.mjs";
+import { total } from "./rates.mjs";
+import { useWindow } from "./row_window.mjs";
+import { drawRow, hitWords } from "./rule_row.mjs";
 import { rowsToDraw, secondsLeft, undo as takeBack } from "./undo.mjs";
-import { useWindow } from "./window.mjs";
 
 /** Past this many only the visible rows are drawn, each one line high. */
 const MANY = 200;

@@ -1,7 +1,7 @@
 // A field for a sentence: a wave under the wrong word, completion of the word under way.
 
-import { unfinished } from "./judge.mjs";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.mjs";
+import { unfinished } from "./sentence_check.mjs";
 
 const MOST = 10;
 

@@ -1,9 +1,9 @@
 // What a person can do to attachments, the policy and the switch. What may cut people off asks first.
 
 import { api } from "./api.mjs";
+import { ahead } from "./apply_event.mjs";
+import { change } from "./connection.mjs";
 import { place as placeWords, policyWords } from "./format.mjs";
-import { ahead } from "./heard.mjs";
-import { change } from "./live.mjs";
 import { ask, set, state, tell } from "./store.mjs";
 import { offer } from "./undo.mjs";
 

@@ -1,7 +1,7 @@
 // Asked for a token when there is none, or a wrong one.
 
+import { enter } from "./connection.mjs";
 import { html, useLayoutEffect, useRef, useState } from "./html.mjs";
-import { enter } from "./live.mjs";
 
 export function Gate({ why }) {
   const [token, setToken] = useState("");

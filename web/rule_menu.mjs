@@ -1,7 +1,7 @@
 // The row's menu: what can be done to a rule, over the page, gone at a click elsewhere or Escape.
 
-import { deedsOf } from "./deeds.mjs";
 import { html, useLayoutEffect, useRef, useState } from "./html.mjs";
+import { deedsOf } from "./rule_menu_items.mjs";
 import { ruleOf, state } from "./store.mjs";
 
 export function RowMenu({ rule, held }) {

@@ -1,13 +1,13 @@
 // The form behind the bar: a sentence and every field of it, each following the other.
 
-import { addRule, saveRule } from "./changes.mjs";
 import { api } from "./api.mjs";
-import { compose, fieldAt, GROUPS, PROTOCOLS, valuesOf } from "./fields.mjs";
+import { close, openRule } from "./drawer_state.mjs";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.mjs";
-import { useJudge } from "./judge.mjs";
-import { close, openRule } from "./panels.mjs";
-import { Verdict } from "./says.mjs";
-import { SentenceField } from "./sentencefield.mjs";
+import { addRule, saveRule } from "./rule_changes.mjs";
+import { compose, fieldAt, GROUPS, PROTOCOLS, valuesOf } from "./rule_fields.mjs";
+import { useJudge } from "./sentence_check.mjs";
+import { SentenceField } from "./sentence_field.mjs";
+import { Verdict } from "./sentence_verdict.mjs";
 import { ruleOf, state } from "./store.mjs";
 
 const CHANGED = '"changed"';

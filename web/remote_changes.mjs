@@ -1,6 +1,6 @@
 // What somebody else changed: the rows say so for a while.
 
-import { above, difference } from "./order.mjs";
+import { above, difference } from "./rule_order.mjs";
 import { set, state } from "./store.mjs";
 
 const SHOWN_MS = 10_000;

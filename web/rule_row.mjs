@@ -1,12 +1,12 @@
 // One row of the table of rules: a sentence, its live counters, its menu, undo in place.
 
-import { deleteRule, putBack } from "./changes.mjs";
+import { openRule } from "./drawer_state.mjs";
 import { ago, exact, rate, size } from "./format.mjs";
 import { html, memo } from "./html.mjs";
-import { RowMenu } from "./menu.mjs";
-import { hitOf } from "./meters.mjs";
-import { openRule } from "./panels.mjs";
-import { Sentence } from "./says.mjs";
+import { hitOf } from "./rates.mjs";
+import { deleteRule, putBack } from "./rule_changes.mjs";
+import { RowMenu } from "./rule_menu.mjs";
+import { Sentence } from "./sentence_verdict.mjs";
 import { Sparkline } from "./sparkline.mjs";
 import { undo as takeBack } from "./undo.mjs";
 

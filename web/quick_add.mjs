@@ -1,12 +1,12 @@
 // The bar in the middle: a sentence becomes a rule. What it becomes, or where it goes wrong, is
 // shown beneath while typing.
 
-import { addRule } from "./changes.mjs";
+import { editNew } from "./drawer_state.mjs";
 import { html, useEffect, useState } from "./html.mjs";
-import { useJudge } from "./judge.mjs";
-import { editNew } from "./panels.mjs";
-import { Verdict } from "./says.mjs";
-import { SentenceField } from "./sentencefield.mjs";
+import { addRule } from "./rule_changes.mjs";
+import { useJudge } from "./sentence_check.mjs";
+import { SentenceField } from "./sentence_field.mjs";
+import { Verdict } from "./sentence_verdict.mjs";
 
 /** `suggestion` is {text}: a new one fills the bar. */
 export function QuickAdd({ held, suggestion }) {

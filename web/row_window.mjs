@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "./html.mjs";
 
-export const ROW_PX = 31; // .many tr in rules.css
+export const ROW_PX = 31; // .many tr in rule_table.css
 const MARGIN = 16; // rows drawn beyond each edge
 const STEP = 2; // rows that come and go at a time
 

@@ -2,7 +2,7 @@
 
 import { sentence } from "./format.mjs";
 import { html } from "./html.mjs";
-import { unfinished } from "./judge.mjs";
+import { unfinished } from "./sentence_check.mjs";
 
 export function Verdict({ judged, children }) {
   const { text, problem, warnings = [], cuts = [] } = judged;

@@ -1,10 +1,10 @@
 // What each event of the stream changes in the state.
 
 import { serviceTime } from "./api.mjs";
-import { advance, restart } from "./meters.mjs";
-import { merged } from "./order.mjs";
-import { takeRules } from "./others.mjs";
-import { forget, take } from "./packets.mjs";
+import { advance, restart } from "./rates.mjs";
+import { takeRules } from "./remote_changes.mjs";
+import { forget, take } from "./reported_packets.mjs";
+import { merged } from "./rule_order.mjs";
 import { set, state } from "./store.mjs";
 
 let served = []; // the rules as the events tell them

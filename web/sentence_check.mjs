@@ -1,8 +1,8 @@
 // What the service makes of a sentence while it is typed, and what its last word may become.
 
 import { api, Problem } from "./api.mjs";
+import { connectionFailed } from "./connection.mjs";
 import { useEffect, useRef, useState } from "./html.mjs";
-import { connectionFailed } from "./live.mjs";
 
 const PAUSE_MS = 60;
 

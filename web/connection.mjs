@@ -1,9 +1,9 @@
 // Keeping the page true: the stream of events, and what it means that it ends and comes back.
 
 import { api, hasToken, keepToken, Problem, takeToken } from "./api.mjs";
-import { begin, hear } from "./heard.mjs";
+import { begin, hear } from "./apply_event.mjs";
+import { follow } from "./event_stream.mjs";
 import { complain, set, state } from "./store.mjs";
-import { follow } from "./stream.mjs";
 
 const AGAIN_MS = 1000;
 

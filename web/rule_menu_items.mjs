@@ -1,7 +1,7 @@
 // What can be done to one rule, with its words and its key: the row's menu and the drawer share it.
 
-import { deleteRule, enableRule, moveRule, resetCounters } from "./changes.mjs";
-import { duplicate, editRule, insert, openRule } from "./panels.mjs";
+import { duplicate, editRule, insert, openRule } from "./drawer_state.mjs";
+import { deleteRule, enableRule, moveRule, resetCounters } from "./rule_changes.mjs";
 
 /** [{name, key?, act, off?, danger?}]; `off` is true where it cannot be done. */
 export function deedsOf(rule, count) {

@@ -1,7 +1,7 @@
 // Finding and reaching rows of the table of rules, of which only those in the window are drawn.
 
+import { ROW_PX } from "./row_window.mjs";
 import { state } from "./store.mjs";
-import { ROW_PX } from "./window.mjs";
 
 let last = null; // the row that had the focus last: where j and k go on
 
