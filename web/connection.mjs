@@ -1,32 +1,32 @@
 // Keeping the page true: the stream of events, and what it means that it ends and comes back.
 
-import { api, hasToken, keepToken, Problem, takeToken } from "./api.mjs";
-import { begin, hear } from "./apply_event.mjs";
-import { follow } from "./event_stream.mjs";
-import { complain, set, state } from "./store.mjs";
+import { api, hasToken, storeToken, Problem, takeTokenFromAddress } from "./api.mjs";
+import { beginStream, applyEvent } from "./apply_event.mjs";
+import { streamEvents } from "./event_stream.mjs";
+import { showError, setState, state } from "./store.mjs";
 
-const AGAIN_MS = 1000;
+const RETRY_MS = 1000;
 
-let changing = Promise.resolve();
-let waiting = 0; // changes that are under way
+let lastChange = Promise.resolve();
+let pendingChanges = 0; // changes that are under way
 
 /**
  * Run a change after those before it. Problems become a notice, unless `wanted` says that the caller
  * shows them: then they are thrown.
  */
-export function change(work, wanted = () => false) {
-  waiting += 1;
-  const run = changing.then(() => attempt(work, wanted)).finally(() => { waiting -= 1; });
-  changing = run.catch(() => {});
+export function runChange(work, callerHandles = () => false) {
+  pendingChanges += 1;
+  const run = lastChange.then(() => runOrComplain(work, callerHandles)).finally(() => { pendingChanges -= 1; });
+  lastChange = run.catch(() => {});
   return run;
 }
 
-async function attempt(work, wanted) {
+async function runOrComplain(work, callerHandles) {
   try {
     return await work();
   } catch (error) {
-    if (wanted(error)) throw error;
-    if (!connectionFailed(error)) complain(error);
+    if (callerHandles(error)) throw error;
+    if (!connectionFailed(error)) showError(error);
     return undefined;
   }
 }
@@ -35,65 +35,65 @@ async function attempt(work, wanted) {
 export function connectionFailed(error) {
   if (error instanceof Problem) {
     if (error.status !== 401) return false;
-    set({ gate: "wrong", said: "The service does not take this token." });
+    setState({ tokenProblem: "wrong", announcement: "The service does not take this token." });
     return true;
   }
   if (!state.lost) {
-    set({ lost: { since: Date.now(), why: error.message }, said: "The service does not answer." });
+    setState({ lost: { since: Date.now(), why: error.message }, announcement: "The service does not answer." });
   }
   return true;
 }
 
-let stop = new AbortController();
-let lastId = null;
-let timer = 0;
+let streamAbort = new AbortController();
+let lastEventId = null;
+let retryTimer = 0;
 
 /** Follow the events until told otherwise; whatever ends the stream, it is followed again. */
-async function listen() {
-  clearTimeout(timer);
-  stop.abort();
-  if (state.gate) return;
-  stop = new AbortController();
-  const { signal } = stop;
+async function followEvents() {
+  clearTimeout(retryTimer);
+  streamAbort.abort();
+  if (state.tokenProblem) return;
+  streamAbort = new AbortController();
+  const { signal } = streamAbort;
   try {
     // What was missed is shown at once when it has all come; a snapshot is whole anyway.
-    if (lastId) begin(await api.status());
-    for await (const { id, name, data } of follow(lastId, signal)) {
+    if (lastEventId) beginStream(await api.status());
+    for await (const { id, name, data } of streamEvents(lastEventId, signal)) {
       // What this page is changing is not somebody else's change.
-      while (waiting) await changing;
+      while (pendingChanges) await lastChange;
       if (signal.aborted) return;
-      hear(name, data);
-      lastId = id ?? lastId;
-      if (state.lost) set({ lost: null, said: "The service answers again." });
+      applyEvent(name, data);
+      lastEventId = id ?? lastEventId;
+      if (state.lost) setState({ lost: null, announcement: "The service answers again." });
     }
     if (!signal.aborted) connectionFailed(new Error("the service stopped"));
   } catch (error) {
     if (signal.aborted) return;
     // What cannot be followed event by event is read anew.
-    if (error instanceof Problem || error instanceof SyntaxError) lastId = null;
-    if (!connectionFailed(error)) set({ lost: { since: Date.now(), why: error.message } });
+    if (error instanceof Problem || error instanceof SyntaxError) lastEventId = null;
+    if (!connectionFailed(error)) setState({ lost: { since: Date.now(), why: error.message } });
   }
-  if (!signal.aborted && !state.gate) timer = setTimeout(listen, AGAIN_MS);
+  if (!signal.aborted && !state.tokenProblem) retryTimer = setTimeout(followEvents, RETRY_MS);
 }
 
 /** Take a token typed by hand and go on. */
-export function enter(token) {
-  keepToken(token);
-  set({ gate: null });
-  listen();
+export function useToken(token) {
+  storeToken(token);
+  setState({ tokenProblem: null });
+  followEvents();
 }
 
-function arrive() {
-  const taken = takeToken();
-  if (taken || hasToken()) {
-    if (taken) set({ gate: null });
+function openPage() {
+  const fromAddress = takeTokenFromAddress();
+  if (fromAddress || hasToken()) {
+    if (fromAddress) setState({ tokenProblem: null });
   } else {
-    set({ gate: "missing" });
+    setState({ tokenProblem: "missing" });
   }
-  listen();
+  followEvents();
 }
 
-export function start() {
-  addEventListener("hashchange", arrive); // an address with a token pasted into an open page
-  arrive();
+export function connect() {
+  addEventListener("hashchange", openPage); // an address with a token pasted into an open page
+  openPage();
 }

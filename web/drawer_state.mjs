@@ -1,38 +1,38 @@
 // What the drawer at the right shows, and where the focus goes when it closes.
 
-import { reveal } from "./row_focus.mjs";
-import { set, state } from "./store.mjs";
+import { revealRow } from "./row_focus.mjs";
+import { setState, state } from "./store.mjs";
 
-let back = null; // the element that had the focus before the drawer opened
+let focusedBefore = null; // the element that had the focus before the drawer opened
 
-function open(panel) {
-  if (!state.panel) back = document.activeElement;
-  set({ panel, question: null });
+function openDrawer(panel) {
+  if (!state.panel) focusedBefore = document.activeElement;
+  setState({ panel, question: null });
 }
 
-export const openRule = (id) => open({ kind: "rule", id });
-export const openPolicy = () => open({ kind: "policy" });
+export const openRule = (id) => openDrawer({ kind: "rule", id });
+export const openPolicy = () => openDrawer({ kind: "policy" });
 
 /** A new rule: `text` begins its sentence, `position` is its place (absent: first). */
-export const editNew = ({ text = "", position = 1, title = "New rule" } = {}) =>
-  open({ kind: "edit", text, position, title, key: `new ${Date.now()}` });
+export const editNewRule = ({ text = "", position = 1, title = "New rule" } = {}) =>
+  openDrawer({ kind: "edit", text, position, title, key: `new ${Date.now()}` });
 
-export const editRule = (rule) => open({ kind: "edit", rule, text: rule.text, key: rule.id });
-export const duplicate = (rule) =>
-  editNew({ text: rule.text, position: rule.position + 1, title: `Duplicate of rule ${rule.position}` });
-export const insert = (rule, below) =>
-  editNew({
+export const editRule = (rule) => openDrawer({ kind: "edit", rule, text: rule.text, key: rule.id });
+export const duplicateRule = (rule) =>
+  editNewRule({ text: rule.text, position: rule.position + 1, title: `Duplicate of rule ${rule.position}` });
+export const insertRule = (rule, below) =>
+  editNewRule({
     position: rule.position + (below ? 1 : 0),
     title: `New rule ${below ? "below" : "above"} rule ${rule.position}`,
   });
 
 /** Close; the focus goes back to where it was, or to the row that the drawer was about. */
-export function close() {
+export function closeDrawer() {
   const { panel } = state;
   if (!panel) return;
-  set({ panel: null });
+  setState({ panel: null });
   const row = panel.id ?? panel.rule?.id;
-  if (row) reveal(row);
-  else if (back?.isConnected) back.focus();
-  back = null;
+  if (row) revealRow(row);
+  else if (focusedBefore?.isConnected) focusedBefore.focus();
+  focusedBefore = null;
 }

@@ -10,7 +10,7 @@ const PARTS = [
   ["neighbor_discovery", "IPv6 neighbour discovery", ["accept", "judge"], "Accepted whatever the rules say, or judged by them."],
 ];
 
-export function PolicyForm({ status, held }) {
+export function PolicyForm({ status, offline }) {
   const { policy } = status;
   return html`
     <h2 tabindex="-1">Policy</h2>
@@ -18,7 +18,7 @@ export function PolicyForm({ status, held }) {
     ${PARTS.map(([name, label, choices, note]) => html`<fieldset key=${name} class="part">
       <legend>${label}</legend>
       <div class="either">${choices.map((choice) => html`<label key=${choice}>
-        <input type="radio" name=${name} value=${choice} checked=${policy[name] === choice} disabled=${held}
+        <input type="radio" name=${name} value=${choice} checked=${policy[name] === choice} disabled=${offline}
           onClick=${(event) => {
             // What is chosen is what is in force: the answer moves the dot.
             event.preventDefault();

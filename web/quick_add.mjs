@@ -1,19 +1,19 @@
 // The bar in the middle: a sentence becomes a rule. What it becomes, or where it goes wrong, is
 // shown beneath while typing.
 
-import { editNew } from "./drawer_state.mjs";
+import { editNewRule } from "./drawer_state.mjs";
 import { html, useEffect, useState } from "./html.mjs";
 import { addRule } from "./rule_changes.mjs";
-import { useJudge } from "./sentence_check.mjs";
+import { useSentenceCheck } from "./sentence_check.mjs";
 import { SentenceField } from "./sentence_field.mjs";
-import { Verdict } from "./sentence_verdict.mjs";
+import { SentenceVerdict } from "./sentence_verdict.mjs";
 
 /** `suggestion` is {text}: a new one fills the bar. */
-export function QuickAdd({ held, suggestion }) {
+export function QuickAdd({ offline, suggestion }) {
   const [text, setText] = useState("");
   const [added, setAdded] = useState(null);
   const [busy, setBusy] = useState(false);
-  const [judged, refuse] = useJudge(text, held);
+  const [check, showProblem] = useSentenceCheck(text, offline);
 
   useEffect(() => {
     if (!suggestion) return;
@@ -22,7 +22,7 @@ export function QuickAdd({ held, suggestion }) {
   }, [suggestion]);
 
   const add = async (event) => {
-    if (!text.trim() || held || busy || judged.problem) return;
+    if (!text.trim() || offline || busy || check.problem) return;
     setBusy(true);
     try {
       const rule = await addRule(text, { position: event.shiftKey ? undefined : 1 });
@@ -31,36 +31,36 @@ export function QuickAdd({ held, suggestion }) {
         setText((now) => (now === text ? "" : now));
       }
     } catch (problem) {
-      refuse(problem);
+      showProblem(problem);
     }
     setBusy(false);
   };
-  const form = () => {
-    editNew({ text });
+  const openForm = () => {
+    editNewRule({ text });
     setText("");
   };
 
   return html`<section class="quick" aria-labelledby="quick-label">
     <div class="above">
       <label id="quick-label" for="quick">Add a rule</label>
-      <button class="plain" disabled=${held} onClick=${form}>Form with every field <kbd>f</kbd></button>
+      <button class="plain" disabled=${offline} onClick=${openForm}>Form with every field <kbd>f</kbd></button>
     </div>
-    <${SentenceField} id="quick" value=${text} onText=${setText} onEnter=${add} held=${held}
-      judged=${judged} placeholder="drop icmp on docker0">
-      <button class="primary add" disabled=${held || !text.trim()} onClick=${add}>Add</button>
+    <${SentenceField} id="quick" value=${text} onText=${setText} onEnter=${add} offline=${offline}
+      check=${check} placeholder="drop icmp on docker0">
+      <button class="primary add" disabled=${offline || !text.trim()} onClick=${add}>Add</button>
     <//>
     <div id="quick-says" class="says">
-      ${text.trim() ? html`<${Verdict} judged=${judged}>
+      ${text.trim() ? html`<${SentenceVerdict} check=${check}>
           <p class="keys"><kbd>Enter</kbd> adds it first <kbd>Shift Enter</kbd> adds it last</p><//>`
-        : added ? html`<${Added} rule=${added} />` : html`<${Grammar} />`}
+        : added ? html`<${AddedRule} rule=${added} />` : html`<${GrammarHint} />`}
     </div>
   </section>`;
 }
 
-const Grammar = () => html`<p>ACTION PROTOCOL/PORTS from ADDRESS to ADDRESS on INTERFACE in</p>
+const GrammarHint = () => html`<p>ACTION PROTOCOL/PORTS from ADDRESS to ADDRESS on INTERFACE in</p>
   <p class="keys"><kbd>/</kbd> to type here <kbd>↓</kbd> what may come next</p>`;
 
-function Added({ rule }) {
+function AddedRule({ rule }) {
   const warnings = rule.warnings ?? [];
   return html`<p>Added at ${rule.position}: ${rule.text}
     ${warnings.map((words) => html` <span class="warning" key=${words}>Warning: ${words}</span>`)}</p>`;

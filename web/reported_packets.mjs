@@ -1,16 +1,16 @@
 // The last packets that were reported, newest first. Apart from the store: they come ten times a
 // second, and only the list of events is drawn for them.
 
-const MOST = 500;
+const MAX_PACKETS = 500;
 const DRAW_MS = 250;
 
 let packets = [];
-let last = 0; // the number of the newest; they are counted up by one run of the service
-let missed = 0;
-let drawing = 0;
+let lastNumber = 0; // the number of the newest; they are counted up by one run of the service
+let missedCount = 0;
+let drawTimer = 0;
 const listeners = new Set();
 
-export const latest = () => ({ packets, missed });
+export const latestPackets = () => ({ packets, missed: missedCount });
 
 /** Call `listener` a few times a second while there is news; returns the way to stop it. */
 export function onPackets(listener) {
@@ -19,68 +19,68 @@ export function onPackets(listener) {
 }
 
 /** A stream begins anew: what was reported before comes with it. */
-export function forget() {
-  last = 0;
-  clear();
+export function forgetPackets() {
+  lastNumber = 0;
+  clearPackets();
 }
 
 /** Empty the list; what comes later is listed. */
-export function clear() {
+export function clearPackets() {
   packets = [];
-  missed = 0;
-  tell();
+  missedCount = 0;
+  scheduleDraw();
 }
 
 /** One batch; some of it may be known. */
-export function take(batch) {
-  const fresh = batch.events.filter((one) => one.n > last);
-  missed += batch.missed;
+export function addPackets(batch) {
+  const fresh = batch.events.filter((packet) => packet.n > lastNumber);
+  missedCount += batch.missed;
   if (!fresh.length) return;
-  last = fresh[fresh.length - 1].n;
-  packets = [...fresh.reverse(), ...packets].slice(0, MOST);
-  tell();
+  lastNumber = fresh[fresh.length - 1].n;
+  packets = [...fresh.reverse(), ...packets].slice(0, MAX_PACKETS);
+  scheduleDraw();
 }
 
-function tell() {
-  drawing ||= setTimeout(() => {
-    drawing = 0;
+function scheduleDraw() {
+  drawTimer ||= setTimeout(() => {
+    drawTimer = 0;
     for (const listener of listeners) listener();
   }, DRAW_MS);
 }
 
-const end = (address, port) =>
+const endpoint = (address, port) =>
   port === undefined ? address : `${address.includes(":") ? `[${address}]` : address}:${port}`;
 
 /** "tcp 192.0.2.1:5555 > 198.51.100.2:22 syn", or what there is of it. */
-export function words(one) {
-  const proto = typeof one.proto === "number" ? `proto ${one.proto}` : (one.proto ?? one.family);
-  const kind = one.icmp_type === undefined ? proto : `${proto}/${one.icmp_type}`;
-  const [from, to] = one.src
-    ? [end(one.src, one.sport), end(one.dst, one.dport)]
-    : [one.src_mac ?? "?", one.dst_mac ?? "?"];
+export function packetWords(packet) {
+  const proto = typeof packet.proto === "number" ? `proto ${packet.proto}` : (packet.proto ?? packet.family);
+  const kind = packet.icmp_type === undefined ? proto : `${proto}/${packet.icmp_type}`;
+  const [from, to] = packet.src
+    ? [endpoint(packet.src, packet.sport), endpoint(packet.dst, packet.dport)]
+    : [packet.src_mac ?? "?", packet.dst_mac ?? "?"];
   const more = [
-    one.tcp_flags,
-    one.vlan !== undefined && `vlan ${one.vlan}`,
-    one.fragment && `fragment ${one.fragment}`,
-    one.packets > 1 && `${one.packets} in one`,
-    one.malformed && "malformed",
+    packet.tcp_flags,
+    packet.vlan !== undefined && `vlan ${packet.vlan}`,
+    packet.fragment && `fragment ${packet.fragment}`,
+    packet.packets > 1 && `${packet.packets} in one`,
+    packet.malformed && "malformed",
   ];
-  const first = kind ?? (one.ethertype ? `ethertype ${one.ethertype}` : "not IP");
+  const first = kind ?? (packet.ethertype ? `ethertype ${packet.ethertype}` : "not IP");
   return [first, from, ">", to, ...more].filter(Boolean).join(" ");
 }
 
 /** The rule that would block this: its sender, or its kind where it has no address. */
-export function blocking(one) {
-  const what = one.src ? `from ${one.src}` : `ethertype ${one.ethertype ?? "any"}`;
-  return `drop ${what} on ${one.iface}`;
+export function blockingSentence(packet) {
+  const what = packet.src ? `from ${packet.src}` : `ethertype ${packet.ethertype ?? "any"}`;
+  return `drop ${what} on ${packet.iface}`;
 }
 
 /** Those in which each word of `text` stands somewhere. */
-export function matching(list, text) {
+export function matchingPackets(list, text) {
   const wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (!wanted.length) return list;
-  return list.filter((one) => {
-    const all = `${one.verdict} ${one.iface} ${one.place} ${one.rule ?? "policy"} ${one.log ?? ""} ${words(one)}`;
-    return wanted.every((word) => all.toLowerCase().includes(word));
+  return list.filter((packet) => {
+    const searched = `${packet.verdict} ${packet.iface} ${packet.place} ${packet.rule ?? "policy"} ${packet.log ?? ""} ${packetWords(packet)}`;
+    return wanted.every((word) => searched.toLowerCase().includes(word));
   });
 }

@@ -1,28 +1,28 @@
 // The form behind the bar: a sentence and every field of it, each following the other.
 
 import { api } from "./api.mjs";
-import { close, openRule } from "./drawer_state.mjs";
+import { closeDrawer, openRule } from "./drawer_state.mjs";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.mjs";
 import { addRule, saveRule } from "./rule_changes.mjs";
-import { compose, fieldAt, GROUPS, PROTOCOLS, valuesOf } from "./rule_fields.mjs";
-import { useJudge } from "./sentence_check.mjs";
+import { composeSentence, problemField, FIELD_GROUPS, PROTOCOLS, fieldValues } from "./rule_fields.mjs";
+import { useSentenceCheck } from "./sentence_check.mjs";
 import { SentenceField } from "./sentence_field.mjs";
-import { Verdict } from "./sentence_verdict.mjs";
+import { SentenceVerdict } from "./sentence_verdict.mjs";
 import { ruleOf, state } from "./store.mjs";
 
-const CHANGED = '"changed"';
+const NO_SUCH_ETAG = '"changed"';
 
 /** `panel` is {text, rule} to edit, or {text, position, title} for a new rule. */
-export function Editor({ panel, held }) {
+export function RuleForm({ panel, offline }) {
   const { rule, position, title } = panel;
   const [text, setText] = useState(panel.text);
-  const [values, setValues] = useState(valuesOf(rule ?? {}));
+  const [values, setValues] = useState(fieldValues(rule ?? {}));
   const [spans, setSpans] = useState({});
   const [stale, setStale] = useState(false);
   const [busy, setBusy] = useState(false);
-  const [judged, refuse] = useJudge(text, held);
-  const form = useRef();
-  const etag = useEtag(rule);
+  const [check, showProblem] = useSentenceCheck(text, offline);
+  const fieldsBox = useRef();
+  const etag = useEtagPromise(rule);
 
   useLayoutEffect(() => {
     const field = document.getElementById("sentence");
@@ -31,58 +31,58 @@ export function Editor({ panel, held }) {
   }, []);
   // What the sentence says fills the form, unless the form is being typed in.
   useEffect(() => {
-    if (judged.rule && !form.current.contains(document.activeElement)) setValues(valuesOf(judged.rule));
-  }, [judged.rule]);
+    if (check.rule && !fieldsBox.current.contains(document.activeElement)) setValues(fieldValues(check.rule));
+  }, [check.rule]);
 
-  const say = (next) => {
+  const typeSentence = (next) => {
     setText(next);
     setSpans({});
   };
   const put = (name, value) => {
     const next = { ...values, [name]: value };
-    const composed = compose(next);
+    const composed = composeSentence(next);
     setValues(next);
     setText(composed.text);
     setSpans(composed.spans);
   };
   const save = async (event) => {
     event?.preventDefault();
-    if (!text.trim() || held || busy || judged.problem) return;
+    if (!text.trim() || offline || busy || check.problem) return;
     setBusy(true);
     try {
-      const sure = stale ? undefined : await etag.current;
-      const done = rule ? await saveRule(ruleOf(rule.id) ?? rule, text, sure) : await addRule(text, { position });
-      if (done && rule) openRule(rule.id);
-      else if (done) close();
+      const ifMatch = stale ? undefined : await etag.current;
+      const saved = rule ? await saveRule(ruleOf(rule.id) ?? rule, text, ifMatch) : await addRule(text, { position });
+      if (saved && rule) openRule(rule.id);
+      else if (saved) closeDrawer();
     } catch (problem) {
       if (problem.status === 412) setStale(true);
-      else refuse(problem);
+      else showProblem(problem);
     }
     setBusy(false);
   };
 
-  const wrong = fieldAt(judged.problem, spans);
-  const now = rule && ruleOf(rule.id);
-  const theirs = rule && (!now || now.text !== rule.text);
+  const wrong = problemField(check.problem, spans);
+  const current = rule && ruleOf(rule.id);
+  const changedRemotely = rule && (!current || current.text !== rule.text);
   return html`<form class="editor" onSubmit=${save} aria-label=${title ?? "Edit rule"}>
-    <h2 tabindex="-1">${title ?? `Edit rule ${now?.position ?? rule.position}`}</h2>
-    ${(theirs || stale) && html`<p class="warning" role="alert">
-      <strong>Somebody else ${now ? "changed" : "deleted"} this rule</strong> since you opened it${now && html`. It now says:
-      ${" "}<code>${now.text}</code>. Saving replaces that.`}</p>`}
+    <h2 tabindex="-1">${title ?? `Edit rule ${current?.position ?? rule.position}`}</h2>
+    ${(changedRemotely || stale) && html`<p class="warning" role="alert">
+      <strong>Somebody else ${current ? "changed" : "deleted"} this rule</strong> since you opened it${current && html`. It now says:
+      ${" "}<code>${current.text}</code>. Saving replaces that.`}</p>`}
     <div class="top">
-      <${SentenceField} id="sentence" value=${text} onText=${say} onEnter=${save} held=${held}
-        judged=${judged} label="Sentence" placeholder="drop icmp on docker0" />
-      <div id="sentence-says" class="says"><${Verdict} judged=${judged} /></div>
+      <${SentenceField} id="sentence" value=${text} onText=${typeSentence} onEnter=${save} offline=${offline}
+        check=${check} label="Sentence" placeholder="drop icmp on docker0" />
+      <div id="sentence-says" class="says"><${SentenceVerdict} check=${check} /></div>
       <div class="choices">
-        <button type="button" onClick=${close}>Cancel</button>
-        <button class="primary" disabled=${held || !text.trim() || (rule && !now)} aria-disabled=${busy}>
+        <button type="button" onClick=${closeDrawer}>Cancel</button>
+        <button class="primary" disabled=${offline || !text.trim() || (rule && !current)} aria-disabled=${busy}>
           ${rule ? "Save" : `Add at ${position}`}</button>
       </div>
     </div>
-    <div class="fields" ref=${form}>
-      ${GROUPS.map(([heading, fields]) => html`<fieldset key=${heading}>
+    <div class="fields" ref=${fieldsBox}>
+      ${FIELD_GROUPS.map(([heading, fields]) => html`<fieldset key=${heading}>
         <legend>${heading}</legend>
-        ${fields.map((field) => html`<${Field} key=${field.name} field=${field} held=${held}
+        ${fields.map((field) => html`<${Field} key=${field.name} field=${field} offline=${offline}
           value=${values[field.name]} wrong=${wrong === field.name} put=${put} />`)}
       </fieldset>`)}
     </div>
@@ -95,29 +95,29 @@ export function Editor({ panel, held }) {
  * The version of the rule that is being edited, promised, so that saving notices a faster somebody;
  * one that no rule has when it was changed before it could be asked for.
  */
-function useEtag(rule) {
+function useEtagPromise(rule) {
   const etag = useRef();
   useLayoutEffect(() => {
     if (!rule) return;
     etag.current = api.rule(rule.id).then(
-      ({ answer, etag }) => (answer.text === rule.text ? etag : CHANGED),
+      ({ answer, etag }) => (answer.text === rule.text ? etag : NO_SUCH_ETAG),
       () => undefined,
     );
   }, []);
   return etag;
 }
 
-function Field({ field, value, wrong, held, put }) {
+function Field({ field, value, wrong, offline, put }) {
   const { name, label, choices, example, list } = field;
   const id = `field-${name}`;
   const change = (event) => put(name, event.target.value);
   return html`<p class="entry">
     <label for=${id}>${label}</label>
     ${choices
-      ? html`<select id=${id} value=${value} onChange=${change} disabled=${held}>
+      ? html`<select id=${id} value=${value} onChange=${change} disabled=${offline}>
           ${choices.map(([key, words = key]) => html`<option key=${key} value=${key}>${words}</option>`)}
         </select>`
-      : html`<input id=${id} type="text" value=${value} onInput=${change} disabled=${held} list=${list}
+      : html`<input id=${id} type="text" value=${value} onInput=${change} disabled=${offline} list=${list}
           placeholder=${example} autocomplete="off" autocapitalize="off" spellcheck=${name === "comment"}
           aria-invalid=${wrong} aria-describedby=${wrong ? "sentence-says" : undefined} />`}
   </p>`;

@@ -1,11 +1,11 @@
 // One row of the table of rules: a sentence, its live counters, its menu, undo in place.
 
 import { openRule } from "./drawer_state.mjs";
-import { ago, exact, rate, size } from "./format.mjs";
+import { agoWords, exact, rateWords, sizeWords } from "./format.mjs";
 import { html, memo } from "./html.mjs";
-import { hitOf } from "./rates.mjs";
+import { lastHit } from "./rates.mjs";
 import { deleteRule, putBack } from "./rule_changes.mjs";
-import { RowMenu } from "./rule_menu.mjs";
+import { RuleMenu } from "./rule_menu.mjs";
 import { Sentence } from "./sentence_verdict.mjs";
 import { Sparkline } from "./sparkline.mjs";
 import { undo as takeBack } from "./undo.mjs";
@@ -19,7 +19,7 @@ import { undo as takeBack } from "./undo.mjs";
  */
 export function drawRow({ index, open, ...cells }) {
   const { rule, ghost, mark, meter } = cells;
-  const look = [
+  const classes = [
     ghost && "ghost",
     (!rule.enabled || rule.expired) && "quiet-row",
     !ghost && meter?.rate && `hot ${rule.action}`,
@@ -27,16 +27,16 @@ export function drawRow({ index, open, ...cells }) {
     open && "open",
     mark && "marked",
   ];
-  const show = (event) => !ghost && !event.target.closest("button, [role=menu]") && openRule(rule.id);
-  return html`<tr key=${rule.id} class=${look.filter(Boolean).join(" ")} tabindex="-1" aria-rowindex=${index}
-    data-rule=${rule.id} onClick=${show}><${Cells} ...${cells} /></tr>`;
+  const openOnClick = (event) => !ghost && !event.target.closest("button, [role=menu]") && openRule(rule.id);
+  return html`<tr key=${rule.id} class=${classes.filter(Boolean).join(" ")} tabindex="-1" aria-rowindex=${index}
+    data-rule=${rule.id} onClick=${openOnClick}><${Cells} ...${cells} /></tr>`;
 }
 
-const Cells = memo(({ rule, ghost, above, undo, left, mark, meter, hit, held }) => {
+const Cells = memo(({ rule, ghost, idsAbove, undo, left, mark, meter, hit, offline }) => {
   const { packets, bytes } = meter ?? rule;
-  const now = (!ghost && meter?.rate) || 0;
+  const currentRate = (!ghost && meter?.rate) || 0;
   return html`
-    <td class="at" draggable=${!ghost && !held}>${ghost ? "–" : rule.position}</td>
+    <td class="at" draggable=${!ghost && !offline}>${ghost ? "–" : rule.position}</td>
     <th scope="row" class="text" title=${rule.text}>
       ${ghost
         ? html`<${Sentence} text=${rule.text} />`
@@ -45,20 +45,20 @@ const Cells = memo(({ rule, ghost, above, undo, left, mark, meter, hit, held }) 
     </th>
     <td class="id">${rule.id}</td>
     <td class="n packets" title="${exact(packets)} packets">
-      ${exact(packets)}<small>${now ? `${rate(now)}/s` : ""}</small></td>
-    <td class="n bytes" title="${exact(bytes)} bytes">${size(bytes)}</td>
-    <td class="n rate">${rate(now)}</td>
+      ${exact(packets)}<small>${currentRate ? `${rateWords(currentRate)}/s` : ""}</small></td>
+    <td class="n bytes" title="${exact(bytes)} bytes">${sizeWords(bytes)}</td>
+    <td class="n rate">${rateWords(currentRate)}</td>
     <td class="minute">${!ghost &&
       html`<${Sparkline} meter=${meter} tone=${rule.action} of=${rule.id} />`}</td>
     <td class="hit">${ghost ? "" : hit}</td>
     <td class="do">
-      <${Act} rule=${rule} ghost=${ghost} above=${above} undo=${undo} left=${left} held=${held} />
-      ${!ghost && html`<${RowMenu} rule=${rule} held=${held} />`}
+      <${RowAction} rule=${rule} ghost=${ghost} idsAbove=${idsAbove} undo=${undo} left=${left} offline=${offline} />
+      ${!ghost && html`<${RuleMenu} rule=${rule} offline=${offline} />`}
     </td>`;
 });
 
 /** What of a rule changes without its counters moving: the row is drawn again when it does. */
-export const hitWords = (rule, meter) => ago(hitOf(rule, meter));
+export const lastHitWords = (rule, meter) => agoWords(lastHit(rule, meter));
 
 /** What stands behind the sentence: expired, what was just done to it, and by whom. */
 function Notes({ rule, ghost, undo, mark }) {
@@ -71,12 +71,12 @@ function Notes({ rule, ghost, undo, mark }) {
 }
 
 /** One button that becomes Undo in its place: the focus stays on it. */
-function Act({ rule, ghost, above, undo, left, held }) {
+function RowAction({ rule, ghost, idsAbove, undo, left, offline }) {
   const [name, label, act] = undo
     ? [`Undo ${left}`, `Undo: ${undo.words} ${rule.text}`, () => takeBack(undo)]
     : ghost
-      ? ["Put back", `Put back ${rule.text}`, () => putBack(rule, above)]
+      ? ["Put back", `Put back ${rule.text}`, () => putBack(rule, idsAbove)]
       : ["Delete", `Delete ${rule.text}`, () => deleteRule(rule)];
-  return html`<button class=${undo || ghost ? "undo" : "delete"} disabled=${held} onClick=${act}
+  return html`<button class=${undo || ghost ? "undo" : "delete"} disabled=${offline} onClick=${act}
     aria-label=${label}>${name}</button>`;
 }

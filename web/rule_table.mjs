@@ -1,41 +1,41 @@
 // The table of rules, of which a long one draws only the rows in the window, and the policy at its end.
 
-import { DRAG } from "./drag.mjs";
+import { DRAG_HANDLERS } from "./drag.mjs";
 import { openPolicy } from "./drawer_state.mjs";
-import { exact, policyWords, rate, size } from "./format.mjs";
+import { exact, policyWords, rateWords, sizeWords } from "./format.mjs";
 import { html, useLayoutEffect, useRef } from "./html.mjs";
 import { total } from "./rates.mjs";
-import { useWindow } from "./row_window.mjs";
-import { drawRow, hitWords } from "./rule_row.mjs";
+import { useRowWindow } from "./row_window.mjs";
+import { drawRow, lastHitWords } from "./rule_row.mjs";
 import { rowsToDraw, secondsLeft, undo as takeBack } from "./undo.mjs";
 
 /** Past this many only the visible rows are drawn, each one line high. */
-const MANY = 200;
+const MAX_UNWINDOWED = 200;
 
-export function Rules({ state, held, suggest, iface }) {
-  const { meters, marks, undos, panel, status } = state;
-  const rows = useRows(state);
-  const many = rows.length > MANY;
+export function RuleTable({ state, offline, suggest, iface }) {
+  const { rates, marks, undos, panel, status } = state;
+  const rows = useRowsToDraw(state);
+  const windowed = rows.length > MAX_UNWINDOWED;
   const body = useRef();
-  useFocusKept(body);
-  const { from, to, above, below } = useWindow(body, rows.length, many);
-  const undoes = new Map(undos.map((undo) => [undo.key, undo]));
-  const kinds = ["rules", many && "many"].filter(Boolean).join(" ");
+  useKeptFocus(body);
+  const { from, to, above, below } = useRowWindow(body, rows.length, windowed);
+  const undoByKey = new Map(undos.map((undo) => [undo.key, undo]));
+  const classes = ["rules", windowed && "many"].filter(Boolean).join(" ");
   const draw = (row, i) => {
     const { id } = row.rule;
-    const [meter, undo] = [meters.rules.get(id), undoes.get(id)];
+    const [meter, undo] = [rates.rules.get(id), undoByKey.get(id)];
     return drawRow({
-      ...row, undo, meter, held,
+      ...row, undo, meter, offline,
       left: undo && secondsLeft(undo),
       mark: marks.get(id),
-      hit: hitWords(row.rule, meter),
+      hit: lastHitWords(row.rule, meter),
       index: from + i + 2,
       open: panel?.id === id,
     });
   };
   return html`<section aria-labelledby="rules-title">
     <h2 id="rules-title" class="unseen">Rules</h2>
-    <table class=${kinds} aria-rowcount=${rows.length + 2}>
+    <table class=${classes} aria-rowcount=${rows.length + 2}>
       <caption class="unseen">Rules in order: the first that matches and decides, decides</caption>
       <thead>
         <tr aria-rowindex="1">
@@ -50,34 +50,34 @@ export function Rules({ state, held, suggest, iface }) {
           <th scope="col" class="do"><span class="unseen">Actions</span></th>
         </tr>
       </thead>
-      <tbody ref=${body} ...${DRAG}>
-        ${above > 0 && html`<${Space} key="above" height=${above} />`}
+      <tbody ref=${body} ...${DRAG_HANDLERS}>
+        ${above > 0 && html`<${SpacerRow} key="above" height=${above} />`}
         ${rows.slice(from, to).map(draw)}
-        ${below > 0 && html`<${Space} key="below" height=${below} />`}
+        ${below > 0 && html`<${SpacerRow} key="below" height=${below} />`}
       </tbody>
-      <tfoot><${PolicyRow} policy=${status.policy} meters=${meters} index=${rows.length + 2} held=${held}
-        undo=${undoes.get("policy")} /></tfoot>
+      <tfoot><${PolicyRow} policy=${status.policy} rates=${rates} index=${rows.length + 2} offline=${offline}
+        undo=${undoByKey.get("policy")} /></tfoot>
     </table>
     ${rows.length === 0
-      ? html`<${NoRules} suggest=${suggest} iface=${iface} held=${held} />`
-      : iface && status.on && !total(meters, "dropped").packets && html`<p class="none">
+      ? html`<${NoRules} suggest=${suggest} iface=${iface} offline=${offline} />`
+      : iface && status.on && !total(rates, "dropped").packets && html`<p class="none">
           Nothing dropped yet. Send a packet that a drop rule names: its row lights up and counts.</p>`}
   </section>`;
 }
 
 /** The rows to draw; counters alone do not change them. */
-function useRows(state) {
+function useRowsToDraw(state) {
   const last = useRef({});
-  const { rules, undos, gone } = state;
+  const { rules, undos, deletedRemotely } = state;
   const { current } = last;
-  if (current.rules !== rules || current.undos !== undos || current.gone !== gone) {
-    last.current = { rules, undos, gone, rows: rowsToDraw(state) };
+  if (current.rules !== rules || current.undos !== undos || current.deletedRemotely !== deletedRemotely) {
+    last.current = { rules, undos, deletedRemotely, rows: rowsToDraw(state) };
   }
   return last.current.rows;
 }
 
 /** A row that moves in the document loses the focus: it gets it back. */
-function useFocusKept(body) {
+function useKeptFocus(body) {
   const had = document.activeElement;
   useLayoutEffect(() => {
     const lost = document.activeElement === document.body && had !== document.body;
@@ -85,30 +85,30 @@ function useFocusKept(body) {
   });
 }
 
-const Space = ({ height }) =>
+const SpacerRow = ({ height }) =>
   html`<tr aria-hidden="true"><td style=${{ height: `${height}px`, padding: 0 }}></td></tr>`;
 
-function PolicyRow({ policy, meters, index, held, undo }) {
-  const dropped = total(meters, "policy_dropped");
+function PolicyRow({ policy, rates, index, offline, undo }) {
+  const dropped = total(rates, "policy_dropped");
   const drops = [policy.ingress, policy.egress, policy.non_ip].includes("drop");
   return html`<tr class="policy ${drops && dropped.rate ? "hot drop" : ""}" aria-rowindex=${index}>
     <td class="at">–</td>
     <th scope="row" class="text">otherwise: <b class=${drops ? "drop" : "accept"}>${policyWords(policy)}</b></th>
     <td class="id">policy</td>
     <td class="n packets">${drops ? exact(dropped.packets) : ""}</td>
-    <td class="n bytes">${drops ? size(dropped.bytes) : ""}</td>
-    <td class="n rate">${drops ? rate(dropped.rate) : ""}</td>
+    <td class="n bytes">${drops ? sizeWords(dropped.bytes) : ""}</td>
+    <td class="n rate">${drops ? rateWords(dropped.rate) : ""}</td>
     <td class="minute">${drops ? "dropped by policy" : ""}</td>
     <td class="hit"></td>
     <td class="do">
-      ${undo && html`<button class="undo" disabled=${held} onClick=${() => takeBack(undo)}
+      ${undo && html`<button class="undo" disabled=${offline} onClick=${() => takeBack(undo)}
         aria-label="Undo: policy changed">Undo ${secondsLeft(undo)}</button>`}
-      ${!undo && html`<button class="policy-edit" disabled=${held} onClick=${openPolicy} aria-label="Edit policy">Edit</button>`}
+      ${!undo && html`<button class="policy-edit" disabled=${offline} onClick=${openPolicy} aria-label="Edit policy">Edit</button>`}
     </td>
   </tr>`;
 }
 
-function NoRules({ suggest, iface, held }) {
+function NoRules({ suggest, iface, offline }) {
   const examples = [
     `drop icmp on ${iface ?? "docker0"}`,
     "drop tcp/22 from not 10.0.0.0/8 in",
@@ -117,6 +117,6 @@ function NoRules({ suggest, iface, held }) {
   return html`<div class="none">
     <p>No rule yet: every packet meets the policy. Type a sentence above, or begin with one:</p>
     <p class="examples">${examples.map((text) =>
-      html`<button key=${text} disabled=${held} onClick=${() => suggest(text)}>${text}</button>`)}</p>
+      html`<button key=${text} disabled=${offline} onClick=${() => suggest(text)}>${text}</button>`)}</p>
   </div>`;
 }

@@ -4,34 +4,34 @@ import { api, Problem } from "./api.mjs";
 import { connectionFailed } from "./connection.mjs";
 import { useEffect, useRef, useState } from "./html.mjs";
 
-const PAUSE_MS = 60;
+const DEBOUNCE_MS = 60;
 
 /**
- * [judged, refuse]. `judged` is {of, rule, text, warnings} or {of, problem}, either with
- * {completions, word}; while `of` is not the text, the service has not spoken yet.
+ * [check, refuse]. `check` is {typed, rule, text, warnings} or {typed, problem}, either with
+ * {completions, word}; while `typed` is not the text, the service has not spoken yet.
  */
-export function useJudge(text, held) {
-  const [judged, setJudged] = useState({});
-  const latest = useRef(text);
-  latest.current = text;
+export function useSentenceCheck(text, offline) {
+  const [check, setCheck] = useState({});
+  const latestText = useRef(text);
+  latestText.current = text;
   useEffect(() => {
-    if (held) return undefined;
+    if (offline) return undefined;
     const timer = setTimeout(async () => {
-      const next = await judge(text);
-      if (next && latest.current === text) setJudged(next);
-    }, PAUSE_MS);
+      const next = await checkSentence(text);
+      if (next && latestText.current === text) setCheck(next);
+    }, DEBOUNCE_MS);
     return () => clearTimeout(timer);
-  }, [text, held]);
-  const refuse = (problem) => setJudged({ of: text, problem });
-  return [judged.of === text ? judged : {}, refuse];
+  }, [text, offline]);
+  const showProblem = (problem) => setCheck({ typed: text, problem });
+  return [check.typed === text ? check : {}, showProblem];
 }
 
-async function judge(text) {
+async function checkSentence(text) {
   try {
     const { problem, ...found } = await api.parse(text);
     // To have typed nothing is no mistake.
     if (problem && text.trim()) found.problem = new Problem(200, problem);
-    return { of: text, ...found };
+    return { typed: text, ...found };
   } catch (error) {
     connectionFailed(error);
     return null;
@@ -39,6 +39,6 @@ async function judge(text) {
 }
 
 /** Whether all that is wrong is that the sentence is still being typed: its end can be completed. */
-export function unfinished({ of, problem, completions }) {
-  return Boolean(problem?.span && completions?.length) && problem.span[1] >= of.trimEnd().length;
+export function isUnfinished({ typed, problem, completions }) {
+  return Boolean(problem?.span && completions?.length) && problem.span[1] >= typed.trimEnd().length;
 }

@@ -1,6 +1,6 @@
 // The last minute of a rate, as one area in an SVG. Newest at the right.
 
-import { rate as rateWords } from "./format.mjs";
+import { rateWords } from "./format.mjs";
 import { html } from "./html.mjs";
 
 const SAMPLES = 60;

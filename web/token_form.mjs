@@ -1,15 +1,15 @@
 // Asked for a token when there is none, or a wrong one.
 
-import { enter } from "./connection.mjs";
+import { useToken } from "./connection.mjs";
 import { html, useLayoutEffect, useRef, useState } from "./html.mjs";
 
-export function Gate({ why }) {
+export function TokenForm({ why }) {
   const [token, setToken] = useState("");
   const input = useRef();
   useLayoutEffect(() => input.current.focus(), []);
   const submit = (event) => {
     event.preventDefault();
-    if (token.trim()) enter(token);
+    if (token.trim()) useToken(token);
   };
   const wrong = why === "wrong";
   return html`<main class="gate">
