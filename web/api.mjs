@@ -1,4 +1,4 @@
-// The service, over fetch: the bearer token, JSON, problem details, and "nobody answers".
+// Requests to the service by fetch: the bearer token, JSON, problem details, and no answer at all.
 
 export const BASE = "/api/v1";
 const TOKEN_KEY = "xdpwall-token";

@@ -8,7 +8,7 @@ import { Help } from "./help.mjs";
 import { html, render, useEffect, useLayoutEffect, useState } from "./html.mjs";
 import { Interfaces } from "./interfaces.mjs";
 import { listenForKeys } from "./keys.mjs";
-import { NoticeBar, Confirmation, Announcer } from "./notices.mjs";
+import { Announcer, Confirmation, NoticeBar } from "./notices.mjs";
 import { QuickAdd } from "./quick_add.mjs";
 import { RuleTable } from "./rule_table.mjs";
 import { connected, setState, state, subscribe } from "./store.mjs";

@@ -1,16 +1,16 @@
-// What each event of the stream changes in the state.
+// Applies each event of the stream to the page's state.
 
 import { serviceTime } from "./api.mjs";
 import { advanceRates, restartRates } from "./rates.mjs";
 import { takeServiceRules } from "./remote_changes.mjs";
-import { forgetPackets, addPackets } from "./reported_packets.mjs";
+import { addPackets, forgetPackets } from "./reported_packets.mjs";
 import { withRules } from "./rule_order.mjs";
 import { setState, state } from "./store.mjs";
 
 let serviceRules = []; // the rules as the events tell them
 let awaitedRevision = 0; // the revision that they must have reached to be shown
 
-/** Take an answer to a change of this page: what the events tell up to its revision is behind it. */
+/** Show no rules older than this answer to a change: events up to its revision are behind it. */
 export function awaitRevision(answer) {
   awaitedRevision = Math.max(awaitedRevision, answer.revision ?? 0);
   return answer;
@@ -63,5 +63,5 @@ const HANDLERS = {
   },
 };
 
-/** Names of a later version are passed over. */
+/** Apply an event; names of a later version are passed over. */
 export const applyEvent = (name, data) => HANDLERS[name]?.(data);

@@ -1,27 +1,27 @@
 // The drawer's chart: packets a second of one rule over the last minutes, or the same as a table.
 
-import { timeOfDay, packetRateWords, rateWords } from "./format.mjs";
+import { packetRateWords, rateWords, timeOfDay } from "./format.mjs";
 import { html, useState } from "./html.mjs";
 
 const [WIDTH, HEIGHT] = [300, 100]; // of the drawing; the page stretches it
 
 /** `history` holds one rate a second, the newest last; `time` is that one's, in seconds. */
-export function Chart({ history, time, tone, of: subject }) {
+export function Chart({ history, time, tone, subject }) {
   const [table, setTable] = useState(false);
   return html`<section class="chart" aria-label="Packets a second">
-    <div class="above">
+    <div class="heading-row">
       <h3>Packets a second</h3>
       <button class="plain" aria-pressed=${table} onClick=${() => setTable(!table)}>View as table</button>
     </div>
     ${history.length < 2
       ? html`<p class="quiet empty">Nothing has met this rule since the page was opened.</p>`
       : table
-        ? html`<${RateTable} history=${history} time=${time} of=${subject} />`
-        : html`<${Plot} history=${history} time=${time} tone=${tone} of=${subject} />`}
+        ? html`<${RateTable} history=${history} time=${time} subject=${subject} />`
+        : html`<${Plot} history=${history} time=${time} tone=${tone} subject=${subject} />`}
   </section>`;
 }
 
-function Plot({ history, time, tone, of: subject }) {
+function Plot({ history, time, tone, subject }) {
   const [at, setAt] = useState(null); // the sample under the pointer, counted from the newest
   const peak = Math.max(1, ...history);
   const last = history.length - 1;
@@ -60,13 +60,13 @@ function gridValues(peak) {
 }
 
 /** The same numbers for who reads rather than looks; the newest first. */
-const RateTable = ({ history, time, of: subject }) => html`<div class="numbers" tabindex="0" role="region" aria-label="Rates of ${subject}">
+const RateTable = ({ history, time, subject }) => html`<div class="rate-table" tabindex="0" role="region" aria-label="Rates of ${subject}">
   <table>
-    <caption class="unseen">Packets a second of ${subject}, the newest first</caption>
-    <thead><tr><th scope="col">Time</th><th scope="col" class="n">Packets/s</th></tr></thead>
+    <caption class="visually-hidden">Packets a second of ${subject}, the newest first</caption>
+    <thead><tr><th scope="col">Time</th><th scope="col" class="number">Packets/s</th></tr></thead>
     <tbody>${history.map((_, i) => html`<tr key=${time - i}>
       <th scope="row">${timeOfDay(time - i)}</th>
-      <td class="n">${rateWords(history[history.length - 1 - i]) || 0}</td>
+      <td class="number">${rateWords(history[history.length - 1 - i]) || 0}</td>
     </tr>`)}</tbody>
   </table>
 </div>`;

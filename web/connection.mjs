@@ -1,9 +1,10 @@
-// Keeping the page true: the stream of events, and what it means that it ends and comes back.
+// Keeps the page's state that of the service: follows its events, again when they ended, and runs
+// changes one after the other.
 
-import { api, hasToken, storeToken, Problem, takeTokenFromAddress } from "./api.mjs";
-import { beginStream, applyEvent } from "./apply_event.mjs";
+import { api, hasToken, Problem, storeToken, takeTokenFromAddress } from "./api.mjs";
+import { applyEvent, beginStream } from "./apply_event.mjs";
 import { streamEvents } from "./event_stream.mjs";
-import { showError, setState, state } from "./store.mjs";
+import { setState, showError, state } from "./store.mjs";
 
 const RETRY_MS = 1000;
 
@@ -11,17 +12,17 @@ let lastChange = Promise.resolve();
 let pendingChanges = 0; // changes that are under way
 
 /**
- * Run a change after those before it. Problems become a notice, unless `wanted` says that the caller
- * shows them: then they are thrown.
+ * Run a change after those before it. Problems become a notice, unless `callerHandles(error)`:
+ * then they are thrown.
  */
 export function runChange(work, callerHandles = () => false) {
   pendingChanges += 1;
-  const run = lastChange.then(() => runOrComplain(work, callerHandles)).finally(() => { pendingChanges -= 1; });
+  const run = lastChange.then(() => runOrShowError(work, callerHandles)).finally(() => { pendingChanges -= 1; });
   lastChange = run.catch(() => {});
   return run;
 }
 
-async function runOrComplain(work, callerHandles) {
+async function runOrShowError(work, callerHandles) {
   try {
     return await work();
   } catch (error) {
@@ -77,12 +78,13 @@ async function followEvents() {
 }
 
 /** Take a token typed by hand and go on. */
-export function useToken(token) {
+export function enterToken(token) {
   storeToken(token);
   setState({ tokenProblem: null });
   followEvents();
 }
 
+/** Begin with the token of the address or the one stored, or ask for one. */
 function openPage() {
   const fromAddress = takeTokenFromAddress();
   if (fromAddress || hasToken()) {

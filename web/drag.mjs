@@ -1,4 +1,4 @@
-// Reordering by the mouse: a rule is taken by its number and takes the place of the row it is dropped on.
+// Reorders rules by the mouse: a rule is taken by its number and takes the place of the row it is dropped on.
 
 import { moveRule } from "./rule_changes.mjs";
 import { ruleOf } from "./store.mjs";
@@ -22,13 +22,13 @@ function onDragOver(event) {
   markRow(row, to.position < from.position ? "above" : "below");
 }
 
-/** What the body of the table listens to; `.at` of a row is draggable. */
+/** What the body of the table listens to; `.position` of a row is draggable. */
 export const DRAG_HANDLERS = {
   onDragStart: (event) => {
     draggedId = rowOf(event)?.dataset.rule ?? null;
     event.dataTransfer.setData("text/plain", ruleOf(draggedId)?.text ?? "");
   },
-  onDragOver: onDragOver,
+  onDragOver,
   onDrop: (event) => {
     event.preventDefault();
     const to = ruleOf(rowOf(event)?.dataset.rule);

@@ -28,7 +28,7 @@ function Frame({ name, focusHeading, children }) {
     closeDrawer();
   };
   return html`<aside class="drawer" ref=${box} aria-label=${name} onKeyDown=${onKeyDown}>
-    <button type="button" class="shut" onClick=${closeDrawer}>Close <kbd>Esc</kbd></button>
+    <button type="button" class="close" onClick=${closeDrawer}>Close <kbd>Esc</kbd></button>
     ${children}
   </aside>`;
 }

@@ -1,4 +1,4 @@
-// What the drawer at the right shows, and where the focus goes when it closes.
+// Opens and closes the drawer at the right, and gives the focus back when it closes.
 
 import { revealRow } from "./row_focus.mjs";
 import { setState, state } from "./store.mjs";

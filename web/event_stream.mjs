@@ -1,25 +1,25 @@
-// Server-sent events read by fetch, since EventSource cannot send the token.
+// Reads server-sent events by fetch, since EventSource cannot send the token.
 
-import { BASE, authHeader, noteServiceClock, problemFrom, Unreachable } from "./api.mjs";
+import { authHeader, BASE, noteServiceClock, problemFrom, Unreachable } from "./api.mjs";
 
 const ANSWER_MS = 8000; // for the answer to begin
 const SILENCE_MS = 6000; // counters come each second: silence is a lost connection
 
 /** Events one by one as {id, name, data}, until the service ends the stream. Errors as in api.mjs. */
 export async function* streamEvents(lastEventId, signal) {
-  const abort = new AbortController();
-  signal.addEventListener("abort", () => abort.abort());
-  let timer = setTimeout(() => abort.abort(), ANSWER_MS);
+  const controller = new AbortController();
+  signal.addEventListener("abort", () => controller.abort());
+  let timer = setTimeout(() => controller.abort(), ANSWER_MS);
   try {
     const headers = { ...authHeader(), ...(lastEventId && { "Last-Event-ID": lastEventId }) };
-    const response = await fetch(`${BASE}/events`, { headers, cache: "no-store", signal: abort.signal });
+    const response = await fetch(`${BASE}/events`, { headers, cache: "no-store", signal: controller.signal });
     if (!response.ok) throw await problemFrom(response);
     noteServiceClock(response);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let pieces = []; // of the event under way: the first one comes in hundreds
     for (;;) {
       clearTimeout(timer);
-      timer = setTimeout(() => abort.abort(), SILENCE_MS);
+      timer = setTimeout(() => controller.abort(), SILENCE_MS);
       const { value, done } = await reader.read();
       if (done) return;
       pieces.push(value);
@@ -36,7 +36,7 @@ export async function* streamEvents(lastEventId, signal) {
     throw error;
   } finally {
     clearTimeout(timer);
-    abort.abort();
+    controller.abort();
   }
 }
 

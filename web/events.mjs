@@ -1,4 +1,4 @@
-// Single packets as they come: pause, filters, and "block this". Closed it is one line.
+// The list of reported packets: pause, filter, and a new rule that blocks one. Closed it is one line.
 
 import { api } from "./api.mjs";
 import { runChange } from "./connection.mjs";
@@ -21,7 +21,7 @@ export function Events({ offline, eventCounts }) {
     eventCounts.lost > 0 && `${exact(eventCounts.lost)} lost`,
   ];
   return html`<section class="events" aria-labelledby="events-title">
-    <div class="above">
+    <div class="heading-row">
       <h2 id="events-title"><button class="plain" aria-expanded=${open} onClick=${() => setOpen(!open)}>
         <span aria-hidden="true">${open ? "▾" : "▸"}</span> Events</button></h2>
       <span class="quiet">${counts?.filter(Boolean).join(", ")}</span>
@@ -59,9 +59,9 @@ function PacketList({ offline }) {
         <table class="packets" aria-rowcount=${list.length + 1}>
           <thead><tr>
             <th scope="col" class="time">Time</th><th scope="col" class="verdict">Verdict</th>
-            <th scope="col" class="where">At</th><th scope="col" class="by">Rule</th>
-            <th scope="col">Packet</th><th scope="col" class="n size">Bytes</th>
-            <th scope="col" class="do"><span class="unseen">Actions</span></th>
+            <th scope="col" class="seen-at">At</th><th scope="col" class="decided-by">Rule</th>
+            <th scope="col">Packet</th><th scope="col" class="number size">Bytes</th>
+            <th scope="col" class="actions"><span class="visually-hidden">Actions</span></th>
           </tr></thead>
           <tbody>
             <${GapRow} rows=${from} />
@@ -82,12 +82,13 @@ function Packet({ packet, index, offline }) {
   return html`<tr aria-rowindex=${index}>
     <td class="time" title=${packet.time}>${new Date(packet.time).toLocaleTimeString("en-GB")}</td>
     <td class="verdict"><b class=${packet.verdict === "drop" ? "drop" : "accept"}>${packet.verdict}</b></td>
-    <td class="where">${packet.iface} ${placeWords(packet.place ?? "")}</td>
-    <td class="by">${ruleOf(packet.rule)
+    <td class="seen-at">${packet.iface} ${placeWords(packet.place ?? "")}</td>
+    <td class="decided-by">${ruleOf(packet.rule)
       ? html`<button class="plain" onClick=${() => openRule(packet.rule)} aria-label="Rule ${by}">${by}</button>` : by}</td>
     <th scope="row" class="text" title=${packet.log ? `${text}; reported by the log of ${packet.log}` : text}>${text}</th>
-    <td class="n size">${exact(packet.bytes)}</td>
-    <td class="do"><button disabled=${offline} onClick=${openBlockingRule} aria-label="Block this: ${blockingSentence(packet)}">Block…</button></td>
+    <td class="number size">${exact(packet.bytes)}</td>
+    <td class="actions"><button disabled=${offline} onClick=${openBlockingRule}
+      aria-label="Block this: ${blockingSentence(packet)}">Block…</button></td>
   </tr>`;
 }
 
@@ -101,6 +102,6 @@ function EventSettings({ offline }) {
   if (!settings) return null;
   const checkbox = (name, label) => html`<label><input type="checkbox" checked=${settings[name]} disabled=${offline}
     onChange=${(event) => changeSettings({ [name]: event.target.checked })} /> ${label}</label>`;
-  return html`<span class="which">${checkbox("enabled", "Events on")} ${checkbox("log_drops", "Every drop")}
+  return html`<span class="event-settings">${checkbox("enabled", "Events on")} ${checkbox("log_drops", "Every drop")}
     <span class="quiet">${exact(settings.rate)} a second of a rule${settings.sample > 1 && `, one in ${exact(settings.sample)}`}</span></span>`;
 }

@@ -1,4 +1,4 @@
-// Numbers and words as people read them.
+// Numbers, times and sentences as people read them.
 
 import { serviceTime } from "./api.mjs";
 

@@ -1,4 +1,4 @@
-// The frame's top line: who, which revision, what is in force, how much passes; OFF is shouted.
+// The top line: host, revision, rules, policy and traffic; or OFF in large letters.
 
 import { exact, packetRateWords, plural, policyWords } from "./format.mjs";
 import { html } from "./html.mjs";
@@ -20,7 +20,7 @@ export function Header({ status, rules, rates, offline }) {
         <${TrafficLoad} rates=${rates} />
         <p class="switch"><span class="on">Filtering is on</span></p>
         <button disabled=${offline} onClick=${turnOff}>Turn off…</button>`
-      : html`<p class="shout"><strong>OFF</strong> Every packet passes. No rule is judged.</p>
+      : html`<p class="off-notice"><strong>OFF</strong> Every packet passes. No rule is judged.</p>
         <button disabled=${offline} onClick=${turnOn}>Turn on</button>`}
   </header>`;
 }

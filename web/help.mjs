@@ -1,4 +1,4 @@
-// The list of keys, by `?`.
+// The list of keys, opened by `?`.
 
 import { html, useEffect, useRef } from "./html.mjs";
 import { setState } from "./store.mjs";

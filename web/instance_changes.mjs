@@ -1,10 +1,10 @@
-// What a person can do to attachments, the policy and the switch. What may cut people off asks first.
+// Changes to attachments, the policy and the switch. One that may cut people off asks first.
 
 import { api } from "./api.mjs";
 import { awaitRevision } from "./apply_event.mjs";
 import { runChange } from "./connection.mjs";
 import { placeWords, policyWords } from "./format.mjs";
-import { askFirst, setState, state, showResult } from "./store.mjs";
+import { askFirst, setState, showResult, state } from "./store.mjs";
 import { offerUndo } from "./undo.mjs";
 
 export async function attach(iface, place, options) {
@@ -29,10 +29,10 @@ export async function attach(iface, place, options) {
 
 /** Detaching lets everything through that this attachment judges: it asks first. */
 export function detach(iface, place, sees) {
-  const whatWords = sees.length ? sees.join(", ") : "its packets";
+  const seenWords = sees.length ? sees.join(", ") : "its packets";
   askFirst({
     title: `Detach ${placeWords(place)} from ${iface}?`,
-    text: `From that moment no rule judges what it sees: ${whatWords}.`,
+    text: `From that moment no rule judges what it sees: ${seenWords}.`,
     confirmLabel: "Detach",
     onConfirm: async () => {
       const done = await runChange(() => api.detach(iface, place));
@@ -48,9 +48,9 @@ export function setPolicy(changes) {
   const previous = state.status.policy;
   const drops = Object.keys(changes).filter((key) => changes[key] === "drop" && previous[key] !== "drop");
   if (!drops.length) return putPolicy(changes, previous);
-  const whatWords = drops.map((key) => POLICY_WORDS[key]).join(" and ");
+  const dropWords = drops.map((key) => POLICY_WORDS[key]).join(" and ");
   askFirst({
-    title: `Drop by default what ${whatWords}?`,
+    title: `Drop by default what ${dropWords}?`,
     text: dropConsequence(drops),
     confirmLabel: "Drop by default",
     onConfirm: () => putPolicy(changes, previous),

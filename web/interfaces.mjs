@@ -1,4 +1,4 @@
-// The interfaces: what of ours is attached and what it sees, whose programs else, attach, detach.
+// The table of interfaces: our attachments and what they see, other owners' programs, attach and detach.
 
 import { exact, placeWords, plural, rateWords } from "./format.mjs";
 import { html, useState } from "./html.mjs";
@@ -18,26 +18,26 @@ const ATTACH_CHOICES = [
 
 export function Interfaces({ interfaces, rates, offline }) {
   const [all, setAll] = useState(false);
-  const used = interfaces.filter(hasPrograms).sort((attachment, b) => hasOurs(b) - hasOurs(attachment) || attachment.index - b.index);
+  const used = interfaces.filter(hasPrograms).sort((a, b) => hasOurs(b) - hasOurs(a) || a.index - b.index);
   const rest = interfaces.filter((i) => !hasPrograms(i)).sort(byUsefulness);
   // Once something is attached, the others are a click away.
   const unasked = interfaces.some(hasOurs) ? 0 : SHOWN_UNASKED;
   const shown = all ? rest : rest.slice(0, unasked);
   return html`<section aria-labelledby="interfaces-title">
-    <h2 id="interfaces-title" class="unseen">Interfaces</h2>
-    ${!interfaces.some(hasOurs) && html`<p class="teach">
+    <h2 id="interfaces-title" class="visually-hidden">Interfaces</h2>
+    ${!interfaces.some(hasOurs) && html`<p class="nothing-attached">
       Nothing is filtered yet: rules act only where a program is attached. Attach one here.
     </p>`}
     <table class="interfaces">
-      <caption class="unseen">Interfaces and what is attached to them</caption>
+      <caption class="visually-hidden">Interfaces and what is attached to them</caption>
       <thead>
         <tr>
           <th scope="col" class="name">Interface</th>
           <th scope="col">Attached, and what it sees</th>
-          <th scope="col" class="n rate">Seen <abbr title="packets a second">/s</abbr></th>
-          <th scope="col" class="n rate">Dropped <abbr title="packets a second">/s</abbr></th>
-          <th scope="col" class="minute">Last 60 s</th>
-          <th scope="col" class="do"><span class="unseen">Actions</span></th>
+          <th scope="col" class="number rate">Seen <abbr title="packets a second">/s</abbr></th>
+          <th scope="col" class="number rate">Dropped <abbr title="packets a second">/s</abbr></th>
+          <th scope="col" class="last-minute">Last 60 s</th>
+          <th scope="col" class="actions"><span class="visually-hidden">Actions</span></th>
         </tr>
       </thead>
       ${[...used, ...shown].map((iface) =>
@@ -55,7 +55,7 @@ const hasPrograms = (i) => hasOurs(i) || i.others.length > 0;
 
 /** Bridges and cards before the ports of bridges, loopback and what cannot be attached. */
 const weight = (i) => (i.attachable ? 0 : 4) + (i.link_type === "loopback" ? 2 : 0) + (i.master ? 1 : 0);
-const byUsefulness = (attachment, b) => weight(attachment) - weight(b) || attachment.index - b.index;
+const byUsefulness = (a, b) => weight(a) - weight(b) || a.index - b.index;
 
 /** The ways that are still open: one program of ours a place. */
 function choicesLeft(iface) {
@@ -68,7 +68,8 @@ function Interface({ iface, rates, offline }) {
   const ways = choicesLeft(iface);
   const form = html`<${AttachForm} iface=${iface} ways=${ways} offline=${offline} />`;
   const rows = [
-    ...iface.attachments.map((attachment) => html`<${Attached} key=${attachment.place} attachment=${attachment} rates=${rates} offline=${offline} />`),
+    ...iface.attachments.map((attachment) => html`<${Attached} key=${attachment.place}
+      attachment=${attachment} rates=${rates} offline=${offline} />`),
     ...iface.others.map((o) => html`<${WordsRow} key="${o.place} ${o.program_id}"><${OtherProgram} other=${o} /><//>`),
   ];
   if (!hasOurs(iface)) rows.push(html`<${WordsRow} key="none">${ways.length ? form : notAttachable(iface)}<//>`);
@@ -77,7 +78,7 @@ function Interface({ iface, rates, offline }) {
   return html`<tbody data-iface=${iface.name}>${rows.map((row, i) => html`<tr key=${row.key}>
     ${i === 0 && html`<th scope="rowgroup" rowspan=${rows.length} class="name">
       <b>${iface.name}</b> <small>${kind.filter(Boolean).join(" · ")}</small>
-      ${hasOurs(iface) && ways.length > 0 && html` <button class="plus" aria-expanded=${more}
+      ${hasOurs(iface) && ways.length > 0 && html` <button class="attach-more" aria-expanded=${more}
         onClick=${() => setMore(!more)}
         aria-label="Attach more to ${iface.name}" title="Attach more">${more ? "−" : "+"}</button>`}
     </th>`}
@@ -90,26 +91,26 @@ const notAttachable = (iface) =>
 
 /** A row that has words and no numbers. Cells are not spanned: narrow windows hide some columns. */
 const WordsRow = ({ children }) => html`
-  <td class="what">${children}</td>
-  <td class="rate"></td><td class="rate"></td><td class="minute"></td><td class="do"></td>`;
+  <td class="attached">${children}</td>
+  <td class="rate"></td><td class="rate"></td><td class="last-minute"></td><td class="actions"></td>`;
 
 function Attached({ attachment, rates, offline }) {
   const meter = (part) => rates.attachments.get(attachmentKey(attachment.iface, attachment.place, part));
   const [seen, dropped] = [meter("seen"), meter("dropped")];
   const title = (m) => m && `${exact(m.packets)} packets`;
   return html`
-    <td class="what">
+    <td class="attached">
       <b class="place">${placeWords(attachment.place)}${attachment.mode && ` ${attachment.mode}`}</b>
       ${attachment.state !== "attached" && html`<span class="mark drop">${attachment.state}</span>`}
       <span class="sees">sees ${attachment.sees.join(", ") || "nothing"}</span>
       ${attachment.blind.length > 0 && html`<span class="blind">not ${attachment.blind.map((words, i) => html`${i > 0 && ", "}<${BlindSpot}
         key=${words} words=${words} iface=${attachment.iface} offline=${offline} />`)}</span>`}
     </td>
-    <td class="n rate" title=${title(seen)}>${rateWords(seen?.rate) || 0}</td>
-    <td class="n rate ${dropped?.rate ? "drop" : ""}" title=${title(dropped)}>${rateWords(dropped?.rate) || 0}</td>
-    <td class="minute">
-      <${Sparkline} meter=${dropped} tone="drop" of="${attachment.iface} dropped" /></td>
-    <td class="do"><button disabled=${offline} onClick=${() => detach(attachment.iface, attachment.place, attachment.sees)}
+    <td class="number rate" title=${title(seen)}>${rateWords(seen?.rate) || 0}</td>
+    <td class="number rate ${dropped?.rate ? "drop" : ""}" title=${title(dropped)}>${rateWords(dropped?.rate) || 0}</td>
+    <td class="last-minute">
+      <${Sparkline} meter=${dropped} tone="drop" subject="${attachment.iface} dropped" /></td>
+    <td class="actions"><button disabled=${offline} onClick=${() => detach(attachment.iface, attachment.place, attachment.sees)}
       aria-label="Detach ${placeWords(attachment.place)} from ${attachment.iface}">Detach</button></td>`;
 }
 
@@ -120,7 +121,7 @@ function BlindSpot({ words, iface, offline }) {
   const [what, by = ""] = words.split(": ");
   const [name, place, options] = COVERING.find(([start]) => by.startsWith(start)) ?? [];
   if (!name) return html`<span title=${by}>${what}</span>`;
-  return html`${what} <button class="cover" disabled=${offline} title=${by}
+  return html`${what} <button class="attach-missing" disabled=${offline} title=${by}
     onClick=${() => attach(iface, place, options)} aria-label="Attach ${name} to ${iface}: ${what}">+ ${name}</button>`;
 }
 

@@ -1,4 +1,4 @@
-// One key for what is done often. Nothing happens while typing, and everything is a button too.
+// Handles the keyboard: one key for what is done often, none while typing. Everything is a button too.
 
 import { closeDrawer, duplicateRule, editNewRule, editRule, openPolicy, openRule } from "./drawer_state.mjs";
 import { currentRuleId, neighbourId, revealRow } from "./row_focus.mjs";
@@ -29,7 +29,7 @@ async function carryRule(rule, by) {
   revealRow(rule.id, { focus: !along });
 }
 
-const focusQuickAdd = () => document.getElementById("quick")?.focus();
+const focusQuickAdd = () => document.getElementById("quick-add")?.focus();
 
 const KEYS = {
   "/": focusQuickAdd,
@@ -62,7 +62,7 @@ function isForTable(event) {
 
 export function listenForKeys() {
   addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && event.target.id === "quick") event.target.blur();
+    if (event.key === "Escape" && event.target.id === "quick-add") event.target.blur();
     else if (event.key === "Escape" && event.target === document.body) closeDrawer();
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;
     const act = KEYS[event.key];

@@ -1,4 +1,4 @@
-// What is said over the page: the bar at its foot, questions, and the voice for screen readers.
+// The notice bar at the foot, the confirmation dialog, and announcements for screen readers.
 
 import { durationWords } from "./format.mjs";
 import { html, useEffect, useRef } from "./html.mjs";
@@ -65,4 +65,4 @@ export function Confirmation({ question }) {
 }
 
 /** Says changes of state, never numbers. */
-export const Announcer = ({ announcement }) => html`<p class="unseen" role="status">${announcement}</p>`;
+export const Announcer = ({ announcement }) => html`<p class="visually-hidden" role="status">${announcement}</p>`;

@@ -15,9 +15,9 @@ export function PolicyForm({ status, offline }) {
   return html`
     <h2 tabindex="-1">Policy</h2>
     <p class="quiet">What no rule accepts or drops meets the policy. A change acts at once; to drop by default asks first.</p>
-    ${PARTS.map(([name, label, choices, note]) => html`<fieldset key=${name} class="part">
+    ${PARTS.map(([name, label, choices, note]) => html`<fieldset key=${name} class="policy-part">
       <legend>${label}</legend>
-      <div class="either">${choices.map((choice) => html`<label key=${choice}>
+      <div class="radios">${choices.map((choice) => html`<label key=${choice}>
         <input type="radio" name=${name} value=${choice} checked=${policy[name] === choice} disabled=${offline}
           onClick=${(event) => {
             // What is chosen is what is in force: the answer moves the dot.

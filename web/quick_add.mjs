@@ -1,5 +1,5 @@
-// The bar in the middle: a sentence becomes a rule. What it becomes, or where it goes wrong, is
-// shown beneath while typing.
+// The bar that adds a rule: what its sentence becomes, or where it goes wrong, is shown beneath
+// while typing.
 
 import { editNewRule } from "./drawer_state.mjs";
 import { html, useEffect, useState } from "./html.mjs";
@@ -18,7 +18,7 @@ export function QuickAdd({ offline, suggestion }) {
   useEffect(() => {
     if (!suggestion) return;
     setText(suggestion.text);
-    document.getElementById("quick").focus();
+    document.getElementById("quick-add").focus();
   }, [suggestion]);
 
   const add = async (event) => {
@@ -40,16 +40,16 @@ export function QuickAdd({ offline, suggestion }) {
     setText("");
   };
 
-  return html`<section class="quick" aria-labelledby="quick-label">
-    <div class="above">
-      <label id="quick-label" for="quick">Add a rule</label>
+  return html`<section class="quick-add" aria-labelledby="quick-add-label">
+    <div class="heading-row">
+      <label id="quick-add-label" for="quick-add">Add a rule</label>
       <button class="plain" disabled=${offline} onClick=${openForm}>Form with every field <kbd>f</kbd></button>
     </div>
-    <${SentenceField} id="quick" value=${text} onText=${setText} onEnter=${add} offline=${offline}
+    <${SentenceField} id="quick-add" value=${text} onText=${setText} onEnter=${add} offline=${offline}
       check=${check} placeholder="drop icmp on docker0">
       <button class="primary add" disabled=${offline || !text.trim()} onClick=${add}>Add</button>
     <//>
-    <div id="quick-says" class="says">
+    <div id="quick-add-verdict" class="sentence-verdict">
       ${text.trim() ? html`<${SentenceVerdict} check=${check}>
           <p class="keys"><kbd>Enter</kbd> adds it first <kbd>Shift Enter</kbd> adds it last</p><//>`
         : added ? html`<${AddedRule} rule=${added} />` : html`<${GrammarHint} />`}

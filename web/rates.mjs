@@ -1,4 +1,7 @@
 // Rates and their last minutes, from the service's counters. Pure; no DOM.
+//
+// A meter is one counter over time: {packets, bytes, rate, byteRate, history, grewAt}. Rates are per
+// second, null while unknown; `grewAt` is when the counter last grew, in ms, 0 while unknown.
 
 const MAX_SAMPLES = 300; // samples a meter keeps for the chart; sparklines show the last minute
 
@@ -6,9 +9,8 @@ const idleMeter = (packets, bytes) => ({ packets, bytes, rate: null, byteRate: 0
 const NO_HISTORY = Object.freeze([]);
 
 /**
- * One counter over time: {packets, bytes, rate, byteRate, history, grewAt}; rates are per second, null
- * while unknown; `grewAt` is when it last grew, in ms, 0 while unknown. A counter that does not move
- * stays the same object, so that its row need not be drawn again.
+ * The meter after `seconds` more. One whose counter does not move stays the same object, so that its
+ * row need not be drawn again.
  */
 function advanceMeter(meter, packets, bytes, seconds, at) {
   if (!meter) return idleMeter(packets, bytes);
@@ -26,10 +28,13 @@ function advanceMeter(meter, packets, bytes, seconds, at) {
   return { packets, bytes, rate, byteRate, history, grewAt: rate ? at : meter.grewAt };
 }
 
-/** The names under which an attachment's totals are kept. */
+/** The key of one of an attachment's meters: `part` is seen, dropped or policy_dropped. */
 export const attachmentKey = (iface, place, part) => `${iface} ${place} ${part}`;
 
-/** `time` is the host's monotonic clock in seconds; `at` the wall clock of the same moment in ms. */
+/**
+ * Rates before the first snapshot. `time` is the host's monotonic clock in seconds, `at` the wall clock
+ * of the same moment in ms; `rules` has a meter by rule id, `attachments` by attachmentKey.
+ */
 export const NO_RATES = { time: null, at: 0, rules: new Map(), attachments: new Map() };
 
 /**

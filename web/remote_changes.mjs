@@ -1,14 +1,14 @@
-// What somebody else changed: the rows say so for a while.
+// Marks for a while the rows that somebody else changed.
 
-import { idsAbove, difference } from "./rule_order.mjs";
+import { difference, idsAbove } from "./rule_order.mjs";
 import { setState, state } from "./store.mjs";
 
 const SHOWN_MS = 10_000;
 const MAX_MARKS = 20; // an applied file is one sentence, not a hundred marks
 
 /**
- * Take the rules as the service has them now; what differs from ours is somebody else's. `by` are
- * the entries of the audit trail that tell who.
+ * Take the rules as the service has them now; what differs from ours is somebody else's. `auditEntries`
+ * tell who.
  */
 export function takeServiceRules(rules, auditEntries = []) {
   const before = state.rules;

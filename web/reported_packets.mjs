@@ -1,4 +1,4 @@
-// The last packets that were reported, newest first. Apart from the store: they come ten times a
+// The last reported packets, newest first. Apart from the store: they come ten times a
 // second, and only the list of events is drawn for them.
 
 const MAX_PACKETS = 500;
@@ -18,7 +18,7 @@ export function onPackets(listener) {
   return () => listeners.delete(listener);
 }
 
-/** A stream begins anew: what was reported before comes with it. */
+/** Empty the list because a stream begins: what was reported before comes with it. */
 export function forgetPackets() {
   lastNumber = 0;
   clearPackets();
@@ -31,7 +31,7 @@ export function clearPackets() {
   scheduleDraw();
 }
 
-/** One batch; some of it may be known. */
+/** Add a batch, {events, missed}; some of it may be known. */
 export function addPackets(batch) {
   const fresh = batch.events.filter((packet) => packet.n > lastNumber);
   missedCount += batch.missed;
@@ -69,13 +69,13 @@ export function packetWords(packet) {
   return [first, from, ">", to, ...more].filter(Boolean).join(" ");
 }
 
-/** The rule that would block this: its sender, or its kind where it has no address. */
+/** The sentence of a rule that would block this packet: its sender, or its kind where it has no address. */
 export function blockingSentence(packet) {
   const what = packet.src ? `from ${packet.src}` : `ethertype ${packet.ethertype ?? "any"}`;
   return `drop ${what} on ${packet.iface}`;
 }
 
-/** Those in which each word of `text` stands somewhere. */
+/** The packets of `list` in which each word of `text` stands somewhere. */
 export function matchingPackets(list, text) {
   const wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (!wanted.length) return list;

@@ -1,4 +1,4 @@
-// Finding and reaching rows of the table of rules, of which only those in the window are drawn.
+// Finds and reveals rows of the table of rules, of which only those in the window are drawn.
 
 import { ROW_PX } from "./row_window.mjs";
 import { state } from "./store.mjs";

@@ -1,12 +1,13 @@
-// Which rows of a long table stand in the window: the rest is two empty rows of the right height.
+// Chooses which rows of a long table are drawn: those in the window. Two empty rows have the height
+// of the rest.
 
 import { useEffect, useState } from "./html.mjs";
 
-export const ROW_PX = 31; // .many tr in rule_table.css
+export const ROW_PX = 31; // .windowed [data-rule] in rule_table.css
 const MARGIN_ROWS = 16; // rows drawn beyond each edge
 const STEP_ROWS = 2; // rows that come and go at a time
 
-/** {from, to, above, below}: the slice to draw and the heights in px of what is left out. */
+/** {from, to, above, below}: the slice of `count` rows to draw, and the heights in px of what is left out. */
 export function useRowWindow(body, count, windowed) {
   const [top, setTop] = useState(0);
   useEffect(() => {

@@ -1,16 +1,16 @@
-// Everything a person can do to rules. Each change acts at once and can be taken back.
+// Changes to rules. Each acts at once and can be taken back.
 
 import { api } from "./api.mjs";
 import { awaitRevision } from "./apply_event.mjs";
 import { runChange } from "./connection.mjs";
-import { withRule, withoutRule } from "./rule_order.mjs";
+import { withoutRule, withRule } from "./rule_order.mjs";
 import { askFirst, ruleOf, setState, state } from "./store.mjs";
 import { currentIdsAbove, offerUndo, restoredPosition, withdrawUndo } from "./undo.mjs";
 
 const announce = (announcement) => setState({ announcement, notice: null });
 const ruleLabel = (rule) => `rule ${rule.position}, ${rule.text}`;
 
-/** Put what the service answered into the list at once: what differs later is somebody else's. */
+/** Show the rule that the service answered at once: what differs later is somebody else's. */
 function showRule(rule) {
   setState({ rules: withRule(state.rules, awaitRevision(rule)) });
   return rule;

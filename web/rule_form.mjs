@@ -1,16 +1,16 @@
-// The form behind the bar: a sentence and every field of it, each following the other.
+// The form of one rule: its sentence and every field of it, each following the other.
 
 import { api } from "./api.mjs";
 import { closeDrawer, openRule } from "./drawer_state.mjs";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.mjs";
 import { addRule, saveRule } from "./rule_changes.mjs";
-import { composeSentence, problemField, FIELD_GROUPS, PROTOCOLS, fieldValues } from "./rule_fields.mjs";
+import { composeSentence, FIELD_GROUPS, fieldValues, problemField, PROTOCOLS } from "./rule_fields.mjs";
 import { useSentenceCheck } from "./sentence_check.mjs";
 import { SentenceField } from "./sentence_field.mjs";
 import { SentenceVerdict } from "./sentence_verdict.mjs";
 import { ruleOf, state } from "./store.mjs";
 
-const NO_SUCH_ETAG = '"changed"';
+const NO_SUCH_ETAG = '"changed"'; // no rule has it: saving is refused
 
 /** `panel` is {text, rule} to edit, or {text, position, title} for a new rule. */
 export function RuleForm({ panel, offline }) {
@@ -38,7 +38,7 @@ export function RuleForm({ panel, offline }) {
     setText(next);
     setSpans({});
   };
-  const put = (name, value) => {
+  const setField = (name, value) => {
     const next = { ...values, [name]: value };
     const composed = composeSentence(next);
     setValues(next);
@@ -64,7 +64,7 @@ export function RuleForm({ panel, offline }) {
   const wrong = problemField(check.problem, spans);
   const current = rule && ruleOf(rule.id);
   const changedRemotely = rule && (!current || current.text !== rule.text);
-  return html`<form class="editor" onSubmit=${save} aria-label=${title ?? "Edit rule"}>
+  return html`<form class="rule-form" onSubmit=${save} aria-label=${title ?? "Edit rule"}>
     <h2 tabindex="-1">${title ?? `Edit rule ${current?.position ?? rule.position}`}</h2>
     ${(changedRemotely || stale) && html`<p class="warning" role="alert">
       <strong>Somebody else ${current ? "changed" : "deleted"} this rule</strong> since you opened it${current && html`. It now says:
@@ -72,7 +72,7 @@ export function RuleForm({ panel, offline }) {
     <div class="top">
       <${SentenceField} id="sentence" value=${text} onText=${typeSentence} onEnter=${save} offline=${offline}
         check=${check} label="Sentence" placeholder="drop icmp on docker0" />
-      <div id="sentence-says" class="says"><${SentenceVerdict} check=${check} /></div>
+      <div id="sentence-verdict" class="sentence-verdict"><${SentenceVerdict} check=${check} /></div>
       <div class="choices">
         <button type="button" onClick=${closeDrawer}>Cancel</button>
         <button class="primary" disabled=${offline || !text.trim() || (rule && !current)} aria-disabled=${busy}>
@@ -83,7 +83,7 @@ export function RuleForm({ panel, offline }) {
       ${FIELD_GROUPS.map(([heading, fields]) => html`<fieldset key=${heading}>
         <legend>${heading}</legend>
         ${fields.map((field) => html`<${Field} key=${field.name} field=${field} offline=${offline}
-          value=${values[field.name]} wrong=${wrong === field.name} put=${put} />`)}
+          value=${values[field.name]} wrong=${wrong === field.name} setField=${setField} />`)}
       </fieldset>`)}
     </div>
     <datalist id="interfaces">${state.interfaces.map((i) => html`<option key=${i.name} value=${i.name} />`)}</datalist>
@@ -107,18 +107,18 @@ function useEtagPromise(rule) {
   return etag;
 }
 
-function Field({ field, value, wrong, offline, put }) {
+function Field({ field, value, wrong, offline, setField }) {
   const { name, label, choices, example, list } = field;
   const id = `field-${name}`;
-  const change = (event) => put(name, event.target.value);
-  return html`<p class="entry">
+  const onChange = (event) => setField(name, event.target.value);
+  return html`<p class="form-field">
     <label for=${id}>${label}</label>
     ${choices
-      ? html`<select id=${id} value=${value} onChange=${change} disabled=${offline}>
+      ? html`<select id=${id} value=${value} onChange=${onChange} disabled=${offline}>
           ${choices.map(([key, words = key]) => html`<option key=${key} value=${key}>${words}</option>`)}
         </select>`
-      : html`<input id=${id} type="text" value=${value} onInput=${change} disabled=${offline} list=${list}
+      : html`<input id=${id} type="text" value=${value} onInput=${onChange} disabled=${offline} list=${list}
           placeholder=${example} autocomplete="off" autocapitalize="off" spellcheck=${name === "comment"}
-          aria-invalid=${wrong} aria-describedby=${wrong ? "sentence-says" : undefined} />`}
+          aria-invalid=${wrong} aria-describedby=${wrong ? "sentence-verdict" : undefined} />`}
   </p>`;
 }

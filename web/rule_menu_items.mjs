@@ -1,4 +1,4 @@
-// What can be done to one rule, with its words and its key: the row's menu and the drawer share it.
+// The actions on one rule, with their words and keys: the row's menu and the drawer share them.
 
 import { duplicateRule, editRule, insertRule, openRule } from "./drawer_state.mjs";
 import { deleteRule, enableRule, moveRule, resetCounters } from "./rule_changes.mjs";

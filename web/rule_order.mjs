@@ -1,4 +1,4 @@
-// Ordered lists of rules: putting one in its place, and what changed between two. Pure; no DOM.
+// Ordered lists of rules: inserting, removing, and the difference of two. Pure; no DOM.
 
 /** The same rules with `position` counted anew; a rule that stands where it stood is the same object. */
 const renumbered = (rules) =>

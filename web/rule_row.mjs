@@ -11,8 +11,8 @@ import { Sparkline } from "./sparkline.mjs";
 import { undo as takeBack } from "./undo.mjs";
 
 /**
- * `ghost` is "mine" or "theirs" for a deleted rule; `undo` is what can be taken back and `left` the
- * seconds for it; `mark` is what somebody else did; `hit` is when it was last hit, in words.
+ * `ghost` is "mine" or "theirs" for a deleted rule; `undo` is what can be taken back and `secondsLeft`
+ * how long; `mark` is what somebody else did; `hitWords` says when the rule was last hit.
  *
  * Not a component: of those Preact would take every one out and put it in again when some above it
  * leave, and the browser would lay all of them out anew. Only the cells are remembered.
@@ -32,32 +32,32 @@ export function drawRow({ index, open, ...cells }) {
     data-rule=${rule.id} onClick=${openOnClick}><${Cells} ...${cells} /></tr>`;
 }
 
-const Cells = memo(({ rule, ghost, idsAbove, undo, left, mark, meter, hit, offline }) => {
+const Cells = memo(({ rule, ghost, idsAbove, undo, secondsLeft, mark, meter, hitWords, offline }) => {
   const { packets, bytes } = meter ?? rule;
   const currentRate = (!ghost && meter?.rate) || 0;
   return html`
-    <td class="at" draggable=${!ghost && !offline}>${ghost ? "–" : rule.position}</td>
+    <td class="position" draggable=${!ghost && !offline}>${ghost ? "–" : rule.position}</td>
     <th scope="row" class="text" title=${rule.text}>
       ${ghost
         ? html`<${Sentence} text=${rule.text} />`
-        : html`<button class="sentence-of" onClick=${() => openRule(rule.id)}><${Sentence} text=${rule.text} /></button>`}
+        : html`<button class="sentence-button" onClick=${() => openRule(rule.id)}><${Sentence} text=${rule.text} /></button>`}
       <${Notes} rule=${rule} ghost=${ghost} undo=${undo} mark=${mark} />
     </th>
     <td class="id">${rule.id}</td>
-    <td class="n packets" title="${exact(packets)} packets">
+    <td class="number packets" title="${exact(packets)} packets">
       ${exact(packets)}<small>${currentRate ? `${rateWords(currentRate)}/s` : ""}</small></td>
-    <td class="n bytes" title="${exact(bytes)} bytes">${sizeWords(bytes)}</td>
-    <td class="n rate">${rateWords(currentRate)}</td>
-    <td class="minute">${!ghost &&
-      html`<${Sparkline} meter=${meter} tone=${rule.action} of=${rule.id} />`}</td>
-    <td class="hit">${ghost ? "" : hit}</td>
-    <td class="do">
-      <${RowAction} rule=${rule} ghost=${ghost} idsAbove=${idsAbove} undo=${undo} left=${left} offline=${offline} />
+    <td class="number bytes" title="${exact(bytes)} bytes">${sizeWords(bytes)}</td>
+    <td class="number rate">${rateWords(currentRate)}</td>
+    <td class="last-minute">${!ghost &&
+      html`<${Sparkline} meter=${meter} tone=${rule.action} subject=${rule.id} />`}</td>
+    <td class="last-hit">${ghost ? "" : hitWords}</td>
+    <td class="actions">
+      <${RowAction} rule=${rule} ghost=${ghost} idsAbove=${idsAbove} undo=${undo} secondsLeft=${secondsLeft} offline=${offline} />
       ${!ghost && html`<${RuleMenu} rule=${rule} offline=${offline} />`}
     </td>`;
 });
 
-/** What of a rule changes without its counters moving: the row is drawn again when it does. */
+/** When a rule was last hit, in words: they change without its counters, and the row is drawn again. */
 export const lastHitWords = (rule, meter) => agoWords(lastHit(rule, meter));
 
 /** What stands behind the sentence: expired, what was just done to it, and by whom. */
@@ -71,9 +71,9 @@ function Notes({ rule, ghost, undo, mark }) {
 }
 
 /** One button that becomes Undo in its place: the focus stays on it. */
-function RowAction({ rule, ghost, idsAbove, undo, left, offline }) {
+function RowAction({ rule, ghost, idsAbove, undo, secondsLeft, offline }) {
   const [name, label, act] = undo
-    ? [`Undo ${left}`, `Undo: ${undo.words} ${rule.text}`, () => takeBack(undo)]
+    ? [`Undo ${secondsLeft}`, `Undo: ${undo.words} ${rule.text}`, () => takeBack(undo)]
     : ghost
       ? ["Put back", `Put back ${rule.text}`, () => putBack(rule, idsAbove)]
       : ["Delete", `Delete ${rule.text}`, () => deleteRule(rule)];

@@ -1,4 +1,4 @@
-// The table of rules, of which a long one draws only the rows in the window, and the policy at its end.
+// The table of rules and, at its end, the policy. Of a long one only the rows in the window are drawn.
 
 import { DRAG_HANDLERS } from "./drag.mjs";
 import { openPolicy } from "./drawer_state.mjs";
@@ -20,34 +20,34 @@ export function RuleTable({ state, offline, suggest, iface }) {
   useKeptFocus(body);
   const { from, to, above, below } = useRowWindow(body, rows.length, windowed);
   const undoByKey = new Map(undos.map((undo) => [undo.key, undo]));
-  const classes = ["rules", windowed && "many"].filter(Boolean).join(" ");
+  const classes = ["rules", windowed && "windowed"].filter(Boolean).join(" ");
   const draw = (row, i) => {
     const { id } = row.rule;
     const [meter, undo] = [rates.rules.get(id), undoByKey.get(id)];
     return drawRow({
       ...row, undo, meter, offline,
-      left: undo && secondsLeft(undo),
+      secondsLeft: undo && secondsLeft(undo),
       mark: marks.get(id),
-      hit: lastHitWords(row.rule, meter),
+      hitWords: lastHitWords(row.rule, meter),
       index: from + i + 2,
       open: panel?.id === id,
     });
   };
   return html`<section aria-labelledby="rules-title">
-    <h2 id="rules-title" class="unseen">Rules</h2>
+    <h2 id="rules-title" class="visually-hidden">Rules</h2>
     <table class=${classes} aria-rowcount=${rows.length + 2}>
-      <caption class="unseen">Rules in order: the first that matches and decides, decides</caption>
+      <caption class="visually-hidden">Rules in order: the first that matches and decides, decides</caption>
       <thead>
         <tr aria-rowindex="1">
-          <th scope="col" class="at">#</th>
+          <th scope="col" class="position">#</th>
           <th scope="col">Rule</th>
           <th scope="col" class="id">Id</th>
-          <th scope="col" class="n packets">Packets</th>
-          <th scope="col" class="n bytes">Bytes</th>
-          <th scope="col" class="n rate"><abbr title="packets a second">/s</abbr></th>
-          <th scope="col" class="minute">Last 60 s</th>
-          <th scope="col" class="hit">Last hit</th>
-          <th scope="col" class="do"><span class="unseen">Actions</span></th>
+          <th scope="col" class="number packets">Packets</th>
+          <th scope="col" class="number bytes">Bytes</th>
+          <th scope="col" class="number rate"><abbr title="packets a second">/s</abbr></th>
+          <th scope="col" class="last-minute">Last 60 s</th>
+          <th scope="col" class="last-hit">Last hit</th>
+          <th scope="col" class="actions"><span class="visually-hidden">Actions</span></th>
         </tr>
       </thead>
       <tbody ref=${body} ...${DRAG_HANDLERS}>
@@ -92,15 +92,15 @@ function PolicyRow({ policy, rates, index, offline, undo }) {
   const dropped = total(rates, "policy_dropped");
   const drops = [policy.ingress, policy.egress, policy.non_ip].includes("drop");
   return html`<tr class="policy ${drops && dropped.rate ? "hot drop" : ""}" aria-rowindex=${index}>
-    <td class="at">–</td>
+    <td class="position">–</td>
     <th scope="row" class="text">otherwise: <b class=${drops ? "drop" : "accept"}>${policyWords(policy)}</b></th>
     <td class="id">policy</td>
-    <td class="n packets">${drops ? exact(dropped.packets) : ""}</td>
-    <td class="n bytes">${drops ? sizeWords(dropped.bytes) : ""}</td>
-    <td class="n rate">${drops ? rateWords(dropped.rate) : ""}</td>
-    <td class="minute">${drops ? "dropped by policy" : ""}</td>
-    <td class="hit"></td>
-    <td class="do">
+    <td class="number packets">${drops ? exact(dropped.packets) : ""}</td>
+    <td class="number bytes">${drops ? sizeWords(dropped.bytes) : ""}</td>
+    <td class="number rate">${drops ? rateWords(dropped.rate) : ""}</td>
+    <td class="last-minute">${drops ? "dropped by policy" : ""}</td>
+    <td class="last-hit"></td>
+    <td class="actions">
       ${undo && html`<button class="undo" disabled=${offline} onClick=${() => takeBack(undo)}
         aria-label="Undo: policy changed">Undo ${secondsLeft(undo)}</button>`}
       ${!undo && html`<button class="policy-edit" disabled=${offline} onClick=${openPolicy} aria-label="Edit policy">Edit</button>`}

@@ -1,7 +1,7 @@
-// One rule in the drawer: its sentence, what can be done to it, its counters, every field.
+// One rule in the drawer: its sentence, its actions, its counters, every field.
 
 import { Chart } from "./chart.mjs";
-import { agoWords, bitRateWords, exact, packetRateWords, sizeWords, dateWords } from "./format.mjs";
+import { agoWords, bitRateWords, dateWords, exact, packetRateWords, sizeWords } from "./format.mjs";
 import { html, useRef } from "./html.mjs";
 import { lastHit } from "./rates.mjs";
 import { putBack } from "./rule_changes.mjs";
@@ -23,14 +23,14 @@ export function RuleView({ panel, rules, rates, deletedRemotely, marks, offline 
   const mark = marks.get(rule.id);
   return html`
     <h2 tabindex="-1">Rule ${rule.position} <small>${rule.id}</small></h2>
-    <p class="whole"><${Sentence} text=${rule.text} /></p>
+    <p class="rule-sentence"><${Sentence} text=${rule.text} /></p>
     ${mark && html`<p class="warning">${mark.words}${mark.was && html`; it said <code>${mark.was}</code>`}</p>`}
-    <div class="deeds">${ruleMenuItems(rule, rules.length).slice(1).map((item) => html`<button key=${item.name}
+    <div class="rule-actions">${ruleMenuItems(rule, rules.length).slice(1).map((item) => html`<button key=${item.name}
       class=${item.danger ? "danger" : ""} disabled=${offline || item.disabled} onClick=${item.act}>${item.name}</button>`)}</div>
     <${RuleCounters} rule=${rule} meter=${meter} />
-    <${Chart} history=${meter?.history ?? []} time=${rates.at / 1000} tone=${rule.action} of=${rule.id} />
+    <${Chart} history=${meter?.history ?? []} time=${rates.at / 1000} tone=${rule.action} subject=${rule.id} />
     <h3>Fields</h3>
-    <dl class="facts-of">${FIELDS.filter(({ name }) => rule[name] !== undefined && !SHOWN_ELSEWHERE.includes(name)).map(ruleField(rule))}
+    <dl class="field-list">${FIELDS.filter(({ name }) => rule[name] !== undefined && !SHOWN_ELSEWHERE.includes(name)).map(ruleField(rule))}
       ${otherFacts(rule).map(([label, words]) => html`<div key=${label}><dt>${label}</dt><dd>${words}</dd></div>`)}
     </dl>`;
 }
@@ -59,7 +59,7 @@ function RuleCounters({ rule, meter }) {
     ["Last hit", agoWords(hit) || "never", hit ? dateWords(new Date(hit).toISOString()) : ""],
     ["Now", `${packetRateWords(meter?.rate ?? 0)} · ${bitRateWords(meter?.byteRate ?? 0)}`, ""],
   ];
-  return html`<dl class="figures">${facts.map(([label, words, title]) => html`<div key=${label}>
+  return html`<dl class="counters">${facts.map(([label, words, title]) => html`<div key=${label}>
     <dt>${label}</dt><dd title=${title}>${words}</dd></div>`)}</dl>`;
 }
 
@@ -68,7 +68,7 @@ function DeletedRule({ rule, deletedRemotely, offline }) {
   const theirs = deletedRemotely.find((one) => one.rule.id === rule.id);
   return html`
     <h2 tabindex="-1">Deleted${mine ? "" : " elsewhere"} <small>${rule.id}</small></h2>
-    <p class="whole"><${Sentence} text=${rule.text} /></p>
+    <p class="rule-sentence"><${Sentence} text=${rule.text} /></p>
     ${mine && html`<button class="undo" disabled=${offline} onClick=${() => undo(mine)}>Undo</button>`}
     ${theirs && html`<button disabled=${offline} onClick=${() => putBack(rule, theirs.idsAbove)}>Put back</button>`}`;
 }

@@ -1,4 +1,4 @@
-// What the service makes of a sentence while it is typed, and what its last word may become.
+// Checks a sentence by the service while it is typed, and asks how its last word may go on.
 
 import { api, Problem } from "./api.mjs";
 import { connectionFailed } from "./connection.mjs";
@@ -7,8 +7,9 @@ import { useEffect, useRef, useState } from "./html.mjs";
 const DEBOUNCE_MS = 60;
 
 /**
- * [check, refuse]. `check` is {typed, rule, text, warnings} or {typed, problem}, either with
- * {completions, word}; while `typed` is not the text, the service has not spoken yet.
+ * [check, showProblem]. `check` is {typed, rule, text, warnings} or {typed, problem}, either with
+ * {completions, word}; `typed` is the text that was checked. Until the service has answered `check`
+ * is empty. `showProblem` shows a problem that came when the sentence was sent.
  */
 export function useSentenceCheck(text, offline) {
   const [check, setCheck] = useState({});

@@ -6,13 +6,13 @@ import { isUnfinished } from "./sentence_check.mjs";
 const MAX_COMPLETIONS = 10;
 
 /**
- * `check` is what useJudge says of the text. `onEnter(event)` is called for Enter when no completion
+ * `check` is that of useSentenceCheck for the text. `onEnter(event)` is called for Enter when no completion
  * is taken by it. The list follows the combobox pattern: arrows choose, Enter or Tab takes, Escape
  * closes. `children` stand at the end of the line.
  */
 export function SentenceField({ id, value, onText, onEnter, check, offline, label, placeholder, children }) {
   const input = useRef();
-  const echo = useRef();
+  const mirror = useRef();
   const [open, setOpen] = useState(false);
   const [activeIndex, setActiveIndex] = useState(-1);
   const [tabWaiting, setTabWaiting] = useState(false); // Tab came before the completions did
@@ -34,7 +34,7 @@ export function SentenceField({ id, value, onText, onEnter, check, offline, labe
 
   useLayoutEffect(() => {
     // Only where there is something to scroll: it makes the browser lay out the page at once.
-    if (value) echo.current.scrollLeft = input.current.scrollLeft;
+    if (value) mirror.current.scrollLeft = input.current.scrollLeft;
   }, [value, problem]);
   useEffect(closeList, [offline]);
   useEffect(() => {
@@ -75,20 +75,20 @@ export function SentenceField({ id, value, onText, onEnter, check, offline, labe
     event.preventDefault();
   };
 
-  return html`<div class="line">
+  return html`<div class="sentence-line">
     <span class="prompt" aria-hidden="true">›</span>
     <div class="field">
       <input id=${id} ref=${input} type="text" role="combobox" value=${value} onInput=${onInput}
-        onKeyDown=${onKeyDown} onBlur=${closeList} onScroll=${(e) => { echo.current.scrollLeft = e.target.scrollLeft; }}
+        onKeyDown=${onKeyDown} onBlur=${closeList} onScroll=${(e) => { mirror.current.scrollLeft = e.target.scrollLeft; }}
         placeholder=${placeholder} autocomplete="off" autocapitalize="off" autocorrect="off"
         spellcheck=${false} enterkeyhint="done" disabled=${offline} aria-label=${label}
-        aria-invalid=${Boolean(shownProblem)} aria-describedby="${id}-says" aria-autocomplete="list"
-        aria-expanded=${options.length > 0} aria-controls="${id}-words"
-        aria-activedescendant=${chosen ? `${id}-word-${activeIndex}` : undefined} />
-      <div class="echo" ref=${echo} aria-hidden="true"><${MarkedText} text=${value} problem=${shownProblem} /></div>
-      <ul id="${id}-words" class="words" role="listbox" aria-label="What may come next"
+        aria-invalid=${Boolean(shownProblem)} aria-describedby="${id}-verdict" aria-autocomplete="list"
+        aria-expanded=${options.length > 0} aria-controls="${id}-completions"
+        aria-activedescendant=${chosen ? `${id}-completion-${activeIndex}` : undefined} />
+      <div class="mirror" ref=${mirror} aria-hidden="true"><${MarkedText} text=${value} problem=${shownProblem} /></div>
+      <ul id="${id}-completions" class="completions" role="listbox" aria-label="What may come next"
         hidden=${options.length === 0} style=${{ left: `min(${word?.[0] ?? 0}ch, 100% - 300px)` }}>
-        ${options.map((option, i) => html`<li key=${option.text} id="${id}-word-${i}" role="option"
+        ${options.map((option, i) => html`<li key=${option.text} id="${id}-completion-${i}" role="option"
           aria-selected=${i === activeIndex} onMouseDown=${(e) => { e.preventDefault(); takeCompletion(option); }}>
           <b>${option.text}</b> <small>${option.hint ?? option.kind}</small>
         </li>`)}
@@ -103,6 +103,6 @@ function MarkedText({ text, problem }) {
   if (!problem?.span) return text;
   const [start, end] = problem.span;
   // A word that is missing at the end still gets its mark.
-  const shownProblem = text.slice(start, end) || "\u00a0\u00a0";
-  return html`${text.slice(0, start)}<mark>${shownProblem}</mark>${text.slice(end)}`;
+  const wrong = text.slice(start, end) || "\u00a0\u00a0";
+  return html`${text.slice(0, start)}<mark>${wrong}</mark>${text.slice(end)}`;
 }

@@ -1,4 +1,4 @@
-// What the page knows, and who is told when it changes.
+// The page's state, and who is called when it changes.
 
 import { NO_RATES } from "./rates.mjs";
 

@@ -1,6 +1,6 @@
-// Asked for a token when there is none, or a wrong one.
+// The form that asks for a token when there is none, or a wrong one.
 
-import { useToken } from "./connection.mjs";
+import { enterToken } from "./connection.mjs";
 import { html, useLayoutEffect, useRef, useState } from "./html.mjs";
 
 export function TokenForm({ why }) {
@@ -9,10 +9,10 @@ export function TokenForm({ why }) {
   useLayoutEffect(() => input.current.focus(), []);
   const submit = (event) => {
     event.preventDefault();
-    if (token.trim()) useToken(token);
+    if (token.trim()) enterToken(token);
   };
   const wrong = why === "wrong";
-  return html`<main class="gate">
+  return html`<main class="token-form">
     <h1>xdpwall</h1>
     <form onSubmit=${submit}>
       <label for="token">Token</label>

@@ -1,4 +1,4 @@
-// Ten seconds in which a change can be taken back, in its own place and without a dialog.
+// Undo for ten seconds, in the place of the change and without a dialog.
 
 import { idsAbove, indexAfter } from "./rule_order.mjs";
 import { setState, state } from "./store.mjs";
@@ -54,4 +54,5 @@ export function rowsToDraw({ rules, undos, deletedRemotely }) {
 /** Where a deleted rule belongs among the rules that stand now, from 1. */
 export const restoredPosition = (ids) => indexAfter(ids, state.rules.map((rule) => ({ rule }))) + 1;
 
+/** The ids of the rules that stand above this one now, nearest last. */
 export const currentIdsAbove = (id) => idsAbove(state.rules, id);

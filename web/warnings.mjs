@@ -1,4 +1,4 @@
-// What is odd as long as it lasts, above the interfaces.
+// The service's warnings, above the interfaces; what is true of several rules is one line.
 
 import { html, useState } from "./html.mjs";
 
