@@ -1,61 +1,61 @@
 // The page: one screen, drawn from the state.
 
+import { connect } from "./connection.mjs";
 import { Drawer } from "./drawer.mjs";
 import { Events } from "./events.mjs";
-import { Gate } from "./gate.mjs";
 import { Header } from "./header.mjs";
 import { Help } from "./help.mjs";
 import { html, render, useEffect, useLayoutEffect, useState } from "./html.mjs";
 import { Interfaces } from "./interfaces.mjs";
-import { listen } from "./keys.mjs";
-import { start } from "./live.mjs";
-import { Bar, Question, Voice } from "./notices.mjs";
-import { QuickAdd } from "./quickadd.mjs";
-import { Rules } from "./rules.mjs";
+import { listenForKeys } from "./keys.mjs";
+import { Announcer, Confirmation, NoticeBar } from "./notices.mjs";
+import { QuickAdd } from "./quick_add.mjs";
+import { RuleTable } from "./rule_table.mjs";
+import { connected, setState, state, subscribe } from "./store.mjs";
+import { TokenForm } from "./token_form.mjs";
 import { Warnings } from "./warnings.mjs";
-import { connected, set, state, subscribe } from "./store.mjs";
 
 function App() {
   const [, redraw] = useState(0);
   const [suggestion, setSuggestion] = useState(null);
   // Not after the paint: an answer that is faster than a frame would never be drawn.
   useLayoutEffect(() => subscribe(() => redraw((n) => n + 1)), []);
-  useClock(state.lost || state.undos.length > 0, redraw);
-  useTitle(state.status, state.lost);
+  useEverySecond(state.lost || state.undos.length > 0, redraw);
+  useDocumentTitle(state.status, state.lost);
 
-  if (state.gate) return html`<${Gate} why=${state.gate} /><${Voice} said=${state.said} />`;
-  const { status, rules, interfaces, meters, lost } = state;
-  const held = !connected();
+  if (state.tokenProblem) return html`<${TokenForm} why=${state.tokenProblem} /><${Announcer} announcement=${state.announcement} />`;
+  const { status, rules, interfaces, rates, lost } = state;
+  const offline = !connected();
   const iface = interfaces.find((i) => i.attachments.length)?.name;
   return html`
     <div class=${lost ? "page stale" : "page"}>
       ${state.loaded
         ? html`
-          <${Header} status=${status} rules=${rules} meters=${meters} held=${held} />
+          <${Header} status=${status} rules=${rules} rates=${rates} offline=${offline} />
           <main>
             <${Warnings} warnings=${status.warnings} />
-            <${Interfaces} interfaces=${interfaces} meters=${meters} held=${held} />
-            <${QuickAdd} held=${held} suggestion=${suggestion} />
-            <${Events} held=${held} reported=${state.reported} />
-            <${Rules} state=${state} held=${held} iface=${iface} suggest=${(text) => setSuggestion({ text })} />
+            <${Interfaces} interfaces=${interfaces} rates=${rates} offline=${offline} />
+            <${QuickAdd} offline=${offline} suggestion=${suggestion} />
+            <${Events} offline=${offline} eventCounts=${state.eventCounts} />
+            <${RuleTable} state=${state} offline=${offline} iface=${iface} suggest=${(text) => setSuggestion({ text })} />
           </main>
-          <${Foot} status=${status} />
-          <${Drawer} ...${state} held=${held} />`
+          <${Footer} status=${status} />
+          <${Drawer} ...${state} offline=${offline} />`
         : html`<header class="head"><h1>xdpwall</h1></header>`}
     </div>
-    <${Bar} lost=${lost} notice=${state.notice} />
+    <${NoticeBar} lost=${lost} notice=${state.notice} />
     <${Help} open=${state.help} />
-    <${Question} question=${state.question} />
-    <${Voice} said=${state.said} />`;
+    <${Confirmation} question=${state.question} />
+    <${Announcer} announcement=${state.announcement} />`;
 }
 
-const Foot = ({ status }) => html`<footer>
-  <button class="plain" onClick=${() => set({ help: true })}>All keys <kbd>?</kbd></button>
+const Footer = ({ status }) => html`<footer>
+  <button class="plain" onClick=${() => setState({ help: true })}>All keys <kbd>?</kbd></button>
   <p>xdpwall ${status.version}</p>
 </footer>`;
 
 /** Draw each second while something counts down or up. */
-function useClock(wanted, redraw) {
+function useEverySecond(wanted, redraw) {
   useEffect(() => {
     if (!wanted) return undefined;
     const timer = setInterval(() => redraw((n) => n + 1), 1000);
@@ -63,13 +63,13 @@ function useClock(wanted, redraw) {
   }, [Boolean(wanted)]);
 }
 
-function useTitle(status, lost) {
+function useDocumentTitle(status, lost) {
   useEffect(() => {
     const state = lost ? "no connection · " : status && !status.on ? "OFF · " : "";
     document.title = `${state}xdpwall${status ? ` ${status.host}` : ""}`;
   }, [status?.on, status?.host, Boolean(lost)]);
 }
 
-listen();
-start();
+listenForKeys();
+connect();
 render(html`<${App} />`, document.getElementById("app"));

@@ -1,55 +1,55 @@
-// Single packets as they come: pause, filters, and "block this". Closed it is one line.
+// The list of reported packets: pause, filter, and a new rule that blocks one. Closed it is one line.
 
 import { api } from "./api.mjs";
-import { exact, place, plural } from "./format.mjs";
+import { runChange } from "./connection.mjs";
+import { editNewRule, openRule } from "./drawer_state.mjs";
+import { exact, placeWords, plural } from "./format.mjs";
 import { html, useEffect, useLayoutEffect, useState } from "./html.mjs";
-import { change } from "./live.mjs";
-import { blocking, clear, latest, matching, onPackets, words } from "./packets.mjs";
-import { editNew, openRule } from "./panels.mjs";
+import { blockingSentence, clearPackets, latestPackets, matchingPackets, onPackets, packetWords } from "./reported_packets.mjs";
 import { ruleOf } from "./store.mjs";
 
 const ROW_PX = 25; // .packets tbody tr in events.css
-const SHOWN = 24; // rows drawn at a time: the box is 12 high
-const STEP = 6;
+const ROWS_DRAWN = 24; // rows drawn at a time: the box is 12 high
+const SCROLL_STEP = 6;
 
-export function Events({ held, reported }) {
+export function Events({ offline, eventCounts }) {
   const [open, setOpen] = useState(false);
-  const counts = reported && [
-    `${exact(reported.sent)} reported`,
-    reported.limited > 0 && `${exact(reported.limited)} over the rate`,
-    reported.sampled > 0 && `${exact(reported.sampled)} sampled out`,
-    reported.lost > 0 && `${exact(reported.lost)} lost`,
+  const counts = eventCounts && [
+    `${exact(eventCounts.sent)} reported`,
+    eventCounts.limited > 0 && `${exact(eventCounts.limited)} over the rate`,
+    eventCounts.sampled > 0 && `${exact(eventCounts.sampled)} sampled out`,
+    eventCounts.lost > 0 && `${exact(eventCounts.lost)} lost`,
   ];
   return html`<section class="events" aria-labelledby="events-title">
-    <div class="above">
+    <div class="heading-row">
       <h2 id="events-title"><button class="plain" aria-expanded=${open} onClick=${() => setOpen(!open)}>
         <span aria-hidden="true">${open ? "▾" : "▸"}</span> Events</button></h2>
       <span class="quiet">${counts?.filter(Boolean).join(", ")}</span>
     </div>
-    ${open && html`<${List} held=${held} />`}
+    ${open && html`<${PacketList} offline=${offline} />`}
   </section>`;
 }
 
-function List({ held }) {
-  const [{ packets, missed }, setSeen] = useState(latest);
+function PacketList({ offline }) {
+  const [{ packets, missed }, setSeen] = useState(latestPackets);
   const [text, setText] = useState("");
-  const [paused, pause] = useState(null);
+  const [paused, setPaused] = useState(null);
   const [top, setTop] = useState(0);
-  useLayoutEffect(() => onPackets(() => setSeen(latest())), []);
-  const newer = paused ? packets.findIndex((one) => one.n === paused[0]?.n) : 0;
-  const list = matching(paused ?? packets, text);
-  const from = Math.max(0, Math.min(top, list.length - SHOWN));
-  const scroll = (event) => setTop(Math.floor(event.currentTarget.scrollTop / ROW_PX / STEP) * STEP - STEP);
+  useLayoutEffect(() => onPackets(() => setSeen(latestPackets())), []);
+  const newer = paused ? packets.findIndex((packet) => packet.n === paused[0]?.n) : 0;
+  const list = matchingPackets(paused ?? packets, text);
+  const from = Math.max(0, Math.min(top, list.length - ROWS_DRAWN));
+  const scroll = (event) => setTop(Math.floor(event.currentTarget.scrollTop / ROW_PX / SCROLL_STEP) * SCROLL_STEP - SCROLL_STEP);
   return html`
     <div class="tools">
       <input type="search" aria-label="Only events with these words" placeholder="only: drop 192.0.2. tcp"
         value=${text} onInput=${(event) => setText(event.target.value)} />
-      <button aria-pressed=${Boolean(paused)} onClick=${() => pause(paused ? null : packets)}>
+      <button aria-pressed=${Boolean(paused)} onClick=${() => setPaused(paused ? null : packets)}>
         ${paused ? "Resume" : "Pause"}</button>
-      <button onClick=${clear}>Clear</button>
+      <button onClick=${clearPackets}>Clear</button>
       ${paused && html`<span class="quiet">${newer < 0 ? "500 and more" : exact(newer)} newer</span>`}
       ${missed > 0 && html`<span class="quiet">${exact(missed)} came too fast to be shown</span>`}
-      <${Settings} held=${held} />
+      <${EventSettings} offline=${offline} />
     </div>
     ${list.length === 0
       ? html`<p class="none">${packets.length ? "None of the last has these words."
@@ -59,48 +59,49 @@ function List({ held }) {
         <table class="packets" aria-rowcount=${list.length + 1}>
           <thead><tr>
             <th scope="col" class="time">Time</th><th scope="col" class="verdict">Verdict</th>
-            <th scope="col" class="where">At</th><th scope="col" class="by">Rule</th>
-            <th scope="col">Packet</th><th scope="col" class="n size">Bytes</th>
-            <th scope="col" class="do"><span class="unseen">Actions</span></th>
+            <th scope="col" class="seen-at">At</th><th scope="col" class="decided-by">Rule</th>
+            <th scope="col">Packet</th><th scope="col" class="number size">Bytes</th>
+            <th scope="col" class="actions"><span class="visually-hidden">Actions</span></th>
           </tr></thead>
           <tbody>
-            <${Gap} rows=${from} />
-            ${list.slice(from, from + SHOWN).map((one, i) =>
-              html`<${Packet} key=${one.n} one=${one} index=${from + i + 2} held=${held} />`)}
-            <${Gap} rows=${Math.max(0, list.length - from - SHOWN)} />
+            <${GapRow} rows=${from} />
+            ${list.slice(from, from + ROWS_DRAWN).map((packet, i) =>
+              html`<${Packet} key=${packet.n} packet=${packet} index=${from + i + 2} offline=${offline} />`)}
+            <${GapRow} rows=${Math.max(0, list.length - from - ROWS_DRAWN)} />
           </tbody>
         </table></div>`}`;
 }
 
-const Gap = ({ rows }) =>
+const GapRow = ({ rows }) =>
   rows > 0 && html`<tr aria-hidden="true" class="gap"><td colspan="7" style=${{ height: `${rows * ROW_PX}px` }}></td></tr>`;
 
-function Packet({ one, index, held }) {
-  const text = words(one);
-  const by = one.rule ?? "policy";
-  const block = () => editNew({ text: blocking(one), title: "Block this" });
+function Packet({ packet, index, offline }) {
+  const text = packetWords(packet);
+  const by = packet.rule ?? "policy";
+  const openBlockingRule = () => editNewRule({ text: blockingSentence(packet), title: "Block this" });
   return html`<tr aria-rowindex=${index}>
-    <td class="time" title=${one.time}>${new Date(one.time).toLocaleTimeString("en-GB")}</td>
-    <td class="verdict"><b class=${one.verdict === "drop" ? "drop" : "accept"}>${one.verdict}</b></td>
-    <td class="where">${one.iface} ${place(one.place ?? "")}</td>
-    <td class="by">${ruleOf(one.rule)
-      ? html`<button class="plain" onClick=${() => openRule(one.rule)} aria-label="Rule ${by}">${by}</button>` : by}</td>
-    <th scope="row" class="text" title=${one.log ? `${text}; reported by the log of ${one.log}` : text}>${text}</th>
-    <td class="n size">${exact(one.bytes)}</td>
-    <td class="do"><button disabled=${held} onClick=${block} aria-label="Block this: ${blocking(one)}">Block…</button></td>
+    <td class="time" title=${packet.time}>${new Date(packet.time).toLocaleTimeString("en-GB")}</td>
+    <td class="verdict"><b class=${packet.verdict === "drop" ? "drop" : "accept"}>${packet.verdict}</b></td>
+    <td class="seen-at">${packet.iface} ${placeWords(packet.place ?? "")}</td>
+    <td class="decided-by">${ruleOf(packet.rule)
+      ? html`<button class="plain" onClick=${() => openRule(packet.rule)} aria-label="Rule ${by}">${by}</button>` : by}</td>
+    <th scope="row" class="text" title=${packet.log ? `${text}; reported by the log of ${packet.log}` : text}>${text}</th>
+    <td class="number size">${exact(packet.bytes)}</td>
+    <td class="actions"><button disabled=${offline} onClick=${openBlockingRule}
+      aria-label="Block this: ${blockingSentence(packet)}">Block…</button></td>
   </tr>`;
 }
 
 /** Which packets are reported; asked when the list is opened. */
-function Settings({ held }) {
-  const [settings, keep] = useState(null);
-  const put = (changes) => change(async () => keep((await api.setEvents(changes)).settings));
+function EventSettings({ offline }) {
+  const [settings, setSettings] = useState(null);
+  const changeSettings = (changes) => runChange(async () => setSettings((await api.setEventSettings(changes)).settings));
   useEffect(() => {
-    change(async () => keep((await api.events()).settings));
+    runChange(async () => setSettings((await api.eventSettings()).settings));
   }, []);
   if (!settings) return null;
-  const box = (name, label) => html`<label><input type="checkbox" checked=${settings[name]} disabled=${held}
-    onChange=${(event) => put({ [name]: event.target.checked })} /> ${label}</label>`;
-  return html`<span class="which">${box("enabled", "Events on")} ${box("log_drops", "Every drop")}
+  const checkbox = (name, label) => html`<label><input type="checkbox" checked=${settings[name]} disabled=${offline}
+    onChange=${(event) => changeSettings({ [name]: event.target.checked })} /> ${label}</label>`;
+  return html`<span class="event-settings">${checkbox("enabled", "Events on")} ${checkbox("log_drops", "Every drop")}
     <span class="quiet">${exact(settings.rate)} a second of a rule${settings.sample > 1 && `, one in ${exact(settings.sample)}`}</span></span>`;
 }

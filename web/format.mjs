@@ -1,4 +1,4 @@
-// Numbers and words as people read them.
+// Numbers, times and sentences as people read them.
 
 import { serviceTime } from "./api.mjs";
 
@@ -21,32 +21,32 @@ function scaled(value, units, base) {
 }
 
 /** Packets a second: 240 -> "240", 91200 -> "91k"; null (not known yet) and 0 -> "". */
-export function rate(perSecond) {
+export function rateWords(perSecond) {
   if (!perSecond) return "";
   return perSecond < 0.95 ? "<1" : scaled(perSecond, ["", "k", "M", "G", "T"], 1000);
 }
 
 /** The same with its unit: 12400000 -> "12 Mpps". */
-export function packetRate(perSecond) {
-  const words = rate(perSecond) || "0";
+export function packetRateWords(perSecond) {
+  const words = rateWords(perSecond) || "0";
   return words.replace(/([kMGT]?)$/, " $1pps");
 }
 
 /** Bytes a second as bits: 1500000 -> "12 Mbit/s". */
-export const bits = (bytesPerSecond) =>
+export const bitRateWords = (bytesPerSecond) =>
   scaled(bytesPerSecond * 8, [" bit/s", " kbit/s", " Mbit/s", " Gbit/s", " Tbit/s"], 1000);
 
 /** Bytes in SI units: 1100000 -> "1.1 MB". */
-export const size = (bytes) => scaled(bytes, [" B", " kB", " MB", " GB", " TB", " PB"], 1000);
+export const sizeWords = (bytes) => scaled(bytes, [" B", " kB", " MB", " GB", " TB", " PB"], 1000);
 
 /** "tc-ingress" -> "tc ingress" */
-export const place = (name) => name.replace("-", " ");
+export const placeWords = (name) => name.replace("-", " ");
 
 /** plural(1, "rule") -> "1 rule" */
 export const plural = (n, word) => `${exact(n)} ${word}${n === 1 ? "" : "s"}`;
 
 /** Seconds as a clock: 47 -> "0:47", 3725 -> "1:02:05". */
-export function clock(seconds) {
+export function durationWords(seconds) {
   const s = Math.max(0, Math.floor(seconds));
   const two = (n) => String(n).padStart(2, "0");
   const [hours, minutes] = [Math.floor(s / 3600), Math.floor(s / 60) % 60];
@@ -54,7 +54,7 @@ export function clock(seconds) {
 }
 
 /** How long ago a moment of the service's clock (in ms) was; "" for 0, which is never. */
-export function ago(moment) {
+export function agoWords(moment) {
   if (!moment) return "";
   const s = (serviceTime() - moment) / 1000;
   if (s < 2) return "now";
@@ -67,23 +67,23 @@ export function ago(moment) {
 const formats = {};
 
 /** In the reader's zone. A format takes 15 ms to make: not before the first paint, and once. */
-function dated(at, style) {
+function formatDate(at, style) {
   const key = JSON.stringify(style);
   formats[key] ??= new Intl.DateTimeFormat("en-GB", style);
   return formats[key].format(at);
 }
 
 /** An RFC 3339 time: "21 Nov 2026, 10:00:00". */
-export function when(text) {
+export function dateWords(text) {
   const at = Date.parse(text);
-  return Number.isNaN(at) ? text : dated(at, { dateStyle: "medium", timeStyle: "medium" });
+  return Number.isNaN(at) ? text : formatDate(at, { dateStyle: "medium", timeStyle: "medium" });
 }
 
 /** Seconds since 1970 as a time of day. */
-export const clockTime = (seconds) => dated(seconds * 1000, { timeStyle: "medium" });
+export const timeOfDay = (seconds) => formatDate(seconds * 1000, { timeStyle: "medium" });
 
 /** A sentence in three parts: its verdict, its match, and the comment (drawn quietly). */
-export function sentence(text) {
+export function splitSentence(text) {
   const space = text.indexOf(" ");
   if (space < 0) return { verdict: text, match: "", comment: "" };
   const quote = text.indexOf(' comment "');

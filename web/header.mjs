@@ -1,11 +1,11 @@
-// The frame's top line: who, which revision, what is in force, how much passes; OFF is shouted.
+// The top line: host, revision, rules, policy and traffic; or OFF in large letters.
 
-import { turnOff, turnOn } from "./seats.mjs";
-import { exact, packetRate, plural, policyWords } from "./format.mjs";
+import { exact, packetRateWords, plural, policyWords } from "./format.mjs";
 import { html } from "./html.mjs";
-import { total } from "./meters.mjs";
+import { turnOff, turnOn } from "./instance_changes.mjs";
+import { total } from "./rates.mjs";
 
-export function Header({ status, rules, meters, held }) {
+export function Header({ status, rules, rates, offline }) {
   const enabled = rules.filter((rule) => rule.enabled).length;
   const count = plural(rules.length, "rule");
   return html`<header class=${status.on ? "head" : "head off"}>
@@ -17,20 +17,20 @@ export function Header({ status, rules, meters, held }) {
           <span><b>${count}</b>${enabled < rules.length && `, ${exact(enabled)} enabled`}</span>
           <span>otherwise <b>${policyWords(status.policy)}</b></span>
         </p>
-        <${Load} meters=${meters} />
+        <${TrafficLoad} rates=${rates} />
         <p class="switch"><span class="on">Filtering is on</span></p>
-        <button disabled=${held} onClick=${turnOff}>Turn off…</button>`
-      : html`<p class="shout"><strong>OFF</strong> Every packet passes. No rule is judged.</p>
-        <button disabled=${held} onClick=${turnOn}>Turn on</button>`}
+        <button disabled=${offline} onClick=${turnOff}>Turn off…</button>`
+      : html`<p class="off-notice"><strong>OFF</strong> Every packet passes. No rule is judged.</p>
+        <button disabled=${offline} onClick=${turnOn}>Turn on</button>`}
   </header>`;
 }
 
-function Load({ meters }) {
-  const [seen, dropped] = [total(meters, "seen"), total(meters, "dropped")];
+function TrafficLoad({ rates }) {
+  const [seen, dropped] = [total(rates, "seen"), total(rates, "dropped")];
   return html`<p class="load">
     <span title="${exact(seen.packets)} packets seen">
-      <b>${packetRate(seen.rate)}</b> seen</span>
+      <b>${packetRateWords(seen.rate)}</b> seen</span>
     <span class=${dropped.rate ? "drop" : ""} title="${exact(dropped.packets)} packets dropped">
-      <b>${packetRate(dropped.rate)}</b> dropped</span>
+      <b>${packetRateWords(dropped.rate)}</b> dropped</span>
   </p>`;
 }

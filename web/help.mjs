@@ -1,7 +1,7 @@
-// The list of keys, by `?`.
+// The list of keys, opened by `?`.
 
 import { html, useEffect, useRef } from "./html.mjs";
-import { set } from "./store.mjs";
+import { setState } from "./store.mjs";
 
 const KEYS = [
   ["Rules", [
@@ -32,7 +32,7 @@ export function Help({ open }) {
     if (open) dialog.current.showModal();
   }, [open]);
   if (!open) return null;
-  return html`<dialog ref=${dialog} class="help" aria-labelledby="help" onClose=${() => set({ help: false })}>
+  return html`<dialog ref=${dialog} class="help" aria-labelledby="help" onClose=${() => setState({ help: false })}>
     <h2 id="help">Keys</h2>
     ${KEYS.map(([heading, keys]) => html`<section key=${heading}>
       <h3>${heading}</h3>

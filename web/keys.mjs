@@ -1,72 +1,72 @@
-// One key for what is done often. Nothing happens while typing, and everything is a button too.
+// Handles the keyboard: one key for what is done often, none while typing. Everything is a button too.
 
-import { deleteRule, enableRule, moveRule } from "./changes.mjs";
-import { close, duplicate, editNew, editRule, openPolicy, openRule } from "./panels.mjs";
-import { current, neighbour, reveal } from "./rows.mjs";
-import { connected, ruleOf, set, state } from "./store.mjs";
+import { closeDrawer, duplicateRule, editNewRule, editRule, openPolicy, openRule } from "./drawer_state.mjs";
+import { currentRuleId, neighbourId, revealRow } from "./row_focus.mjs";
+import { deleteRule, enableRule, moveRule } from "./rule_changes.mjs";
+import { connected, ruleOf, setState, state } from "./store.mjs";
 import { undo } from "./undo.mjs";
 
 const TYPING = "input, textarea, select, dialog, [role=menu]";
-const PRESSED = "button, a, summary"; // what Enter and Space press by themselves
+const PRESSED_BY_BROWSER = "button, a, summary"; // what Enter and Space press by themselves
 
 /** Go to the next or previous rule; an open drawer goes along. */
-function go(by) {
-  const id = neighbour(by);
+function goBy(by) {
+  const id = neighbourId(by);
   if (!id) return;
   const along = state.panel?.kind === "rule";
-  if (along) set({ panel: { kind: "rule", id } });
-  reveal(id, { focus: !along });
+  if (along) setState({ panel: { kind: "rule", id } });
+  revealRow(id, { focus: !along });
 }
 
-const withRule = (act) => () => {
-  const rule = ruleOf(current());
+const onCurrentRule = (act) => () => {
+  const rule = ruleOf(currentRuleId());
   if (rule && connected()) act(rule);
 };
 
-async function carry(rule, by) {
+async function carryRule(rule, by) {
   const along = state.panel?.kind === "rule";
   await moveRule(rule.id, rule.position + by);
-  reveal(rule.id, { focus: !along });
+  revealRow(rule.id, { focus: !along });
 }
 
-const quickAdd = () => document.getElementById("quick")?.focus();
+const focusQuickAdd = () => document.getElementById("quick-add")?.focus();
 
 const KEYS = {
-  "/": quickAdd,
-  n: quickAdd,
-  f: () => connected() && editNew(),
+  "/": focusQuickAdd,
+  n: focusQuickAdd,
+  f: () => connected() && editNewRule(),
   p: openPolicy,
-  j: () => go(1),
-  k: () => go(-1),
-  ArrowDown: () => go(1),
-  ArrowUp: () => go(-1),
-  Enter: withRule((rule) => openRule(rule.id)),
-  " ": withRule((rule) => enableRule(rule)),
-  e: withRule(editRule),
-  d: withRule(duplicate),
-  J: withRule((rule) => carry(rule, 1)),
-  K: withRule((rule) => carry(rule, -1)),
-  Backspace: withRule(deleteRule),
-  Delete: withRule(deleteRule),
+  j: () => goBy(1),
+  k: () => goBy(-1),
+  ArrowDown: () => goBy(1),
+  ArrowUp: () => goBy(-1),
+  Enter: onCurrentRule((rule) => openRule(rule.id)),
+  " ": onCurrentRule((rule) => enableRule(rule)),
+  e: onCurrentRule(editRule),
+  d: onCurrentRule(duplicateRule),
+  J: onCurrentRule((rule) => carryRule(rule, 1)),
+  K: onCurrentRule((rule) => carryRule(rule, -1)),
+  Backspace: onCurrentRule(deleteRule),
+  Delete: onCurrentRule(deleteRule),
   u: () => connected() && undo(),
-  "?": () => set({ help: true }),
+  "?": () => setState({ help: true }),
 };
 
 /** Arrows, Space and Enter have a meaning of their own where no row has the focus. */
-function meant(event) {
+function isForTable(event) {
   const { key, target } = event;
-  if (key === " " || key === "Enter") return !target.closest?.(PRESSED) && Boolean(current());
+  if (key === " " || key === "Enter") return !target.closest?.(PRESSED_BY_BROWSER) && Boolean(currentRuleId());
   if (key.startsWith("Arrow")) return Boolean(target.closest?.("tr[data-rule]"));
   return true;
 }
 
-export function listen() {
+export function listenForKeys() {
   addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && event.target.id === "quick") event.target.blur();
-    else if (event.key === "Escape" && event.target === document.body) close();
+    if (event.key === "Escape" && event.target.id === "quick-add") event.target.blur();
+    else if (event.key === "Escape" && event.target === document.body) closeDrawer();
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;
     const act = KEYS[event.key];
-    if (!act || !state.loaded || !meant(event)) return;
+    if (!act || !state.loaded || !isForTable(event)) return;
     event.preventDefault();
     act();
   });

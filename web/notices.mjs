@@ -1,34 +1,34 @@
-// What is said over the page: the bar at its foot, questions, and the voice for screen readers.
+// The notice bar at the foot, the confirmation dialog, and announcements for screen readers.
 
-import { clock } from "./format.mjs";
+import { durationWords } from "./format.mjs";
 import { html, useEffect, useRef } from "./html.mjs";
-import { dismiss, set, state } from "./store.mjs";
+import { dismissNotice, setState, state } from "./store.mjs";
 
 const DONE_MS = 6000;
 const SIGNS = { error: "Failed:", warning: "Warning:", done: "Done:" };
 
 /** One bar at the foot of the window: it covers, and so never moves what is above. */
-export function Bar({ lost, notice }) {
+export function NoticeBar({ lost, notice }) {
   useEffect(() => {
     if (notice?.kind !== "done") return undefined;
-    const timer = setTimeout(dismiss, DONE_MS);
+    const timer = setTimeout(dismissNotice, DONE_MS);
     return () => clearTimeout(timer);
   }, [notice]);
-  if (lost) return html`<${Lost} lost=${lost} />`;
+  if (lost) return html`<${ConnectionLost} lost=${lost} />`;
   if (!notice) return null;
   const { kind, text, hint } = notice;
   return html`<aside class="bar ${kind}" aria-label="Message">
     <p><strong>${SIGNS[kind]}</strong> ${text} ${hint && html`<span class="hint">${hint}</span>`}</p>
-    <button onClick=${dismiss}>Dismiss</button>
+    <button onClick=${dismissNotice}>Dismiss</button>
   </aside>`;
 }
 
-function Lost({ lost }) {
+function ConnectionLost({ lost }) {
   const since = new Date(lost.since).toLocaleTimeString("en-GB");
   return html`<aside class="bar lost" aria-label="Connection lost">
     <p>
       <strong>No connection to the service</strong> since ${since}
-      ${" "}(${clock((Date.now() - lost.since) / 1000)}).
+      ${" "}(${durationWords((Date.now() - lost.since) / 1000)}).
       ${" "}<span class="hint">Filtering goes on without it; the numbers here are old. Trying again
       each second.</span>
     </p>
@@ -36,7 +36,7 @@ function Lost({ lost }) {
 }
 
 /** A question before something that may hurt. Its consequence is in the text. */
-export function Question({ question }) {
+export function Confirmation({ question }) {
   const dialog = useRef();
   useEffect(() => {
     if (question) dialog.current.showModal();
@@ -45,24 +45,24 @@ export function Question({ question }) {
   // Closing by close() gives the focus back to where it was; Escape does the same.
   const close = () => dialog.current.close();
   let answered = false;
-  const closed = () => {
-    if (state.question === question) set({ question: null });
-    if (!answered) question.no?.();
+  const onClose = () => {
+    if (state.question === question) setState({ question: null });
+    if (!answered) question.onCancel?.();
   };
-  const yes = () => {
+  const confirm = () => {
     answered = true;
     close();
-    question.act();
+    question.onConfirm();
   };
-  return html`<dialog ref=${dialog} onClose=${closed} aria-labelledby="ask" aria-describedby="why">
+  return html`<dialog ref=${dialog} onClose=${onClose} aria-labelledby="ask" aria-describedby="why">
     <h2 id="ask">${question.title}</h2>
     <p id="why">${question.text}</p>
     <div class="choices">
       <button onClick=${close}>Cancel</button>
-      <button class="danger" onClick=${yes}>${question.yes}</button>
+      <button class="danger" onClick=${confirm}>${question.confirmLabel}</button>
     </div>
   </dialog>`;
 }
 
 /** Says changes of state, never numbers. */
-export const Voice = ({ said }) => html`<p class="unseen" role="status">${said}</p>`;
+export const Announcer = ({ announcement }) => html`<p class="visually-hidden" role="status">${announcement}</p>`;

@@ -1,17 +1,17 @@
 // The last minute of a rate, as one area in an SVG. Newest at the right.
 
-import { rate as rateWords } from "./format.mjs";
+import { rateWords } from "./format.mjs";
 import { html } from "./html.mjs";
 
 const SAMPLES = 60;
 const [WIDTH, HEIGHT] = [120, 20];
 
 /** `meter` may be missing; `tone` is drop, accept, count or seen. */
-export function Sparkline({ meter, tone, of }) {
+export function Sparkline({ meter, tone, subject }) {
   const history = meter ? meter.history.slice(-SAMPLES) : [];
   const peak = Math.max(0, ...history);
   if (!peak) return null; // most rows of a long table: not even an empty picture
-  const label = `${of}: up to ${rateWords(peak)} packets a second in the last minute`;
+  const label = `${subject}: up to ${rateWords(peak)} packets a second in the last minute`;
   return html`<svg class="spark ${tone}" role="img" aria-label=${label}
     viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">
     <title>${label}</title>

@@ -1,24 +1,24 @@
-// What the page knows, and who is told when it changes.
+// The page's state, and who is called when it changes.
 
-import { EMPTY } from "./meters.mjs";
+import { NO_RATES } from "./rates.mjs";
 
 export const state = {
-  gate: null, // "missing" or "wrong": no token that the service takes
+  tokenProblem: null, // "missing" or "wrong": no token that the service takes
   loaded: false,
   status: null,
   rules: [],
   interfaces: [],
-  meters: EMPTY,
-  reported: null, // what became of the packets that should have been reported
+  rates: NO_RATES,
+  eventCounts: null, // what became of the packets that should have been reported
   lost: null, // {since, why} while nobody answers
   undos: [], // what can still be taken back, newest last: see undo.mjs
   marks: new Map(), // rule id -> {words, who, was}: what somebody else just did to it
-  gone: [], // rules that somebody else just deleted: {rule, above}
+  deletedRemotely: [], // rules that somebody else just deleted: {rule, idsAbove}
   panel: null, // what the drawer shows: {kind: "rule" | "edit" | "policy", ...}
   help: false, // the list of keys is open
   notice: null, // {kind: "error" | "done" | "warning", text, hint}
-  question: null, // {title, text, yes, act}: what must be confirmed first
-  said: "", // the last change of state, for screen readers
+  question: null, // {title, text, confirmLabel, onConfirm, onCancel?}: what must be confirmed first
+  announcement: "", // the last change of state, for screen readers
 };
 
 const listeners = new Set();
@@ -29,32 +29,32 @@ export function subscribe(listener) {
   return () => listeners.delete(listener);
 }
 
-export function set(changes) {
+export function setState(changes) {
   Object.assign(state, changes);
   // Nothing is drawn that nobody sees; a lost connection shows in the tab's title.
   if (document.hidden && !("lost" in changes)) return;
   for (const listener of listeners) listener();
 }
 
-document.addEventListener("visibilitychange", () => set({}));
+document.addEventListener("visibilitychange", () => setState({}));
 
 /** Whether actions make sense now. */
 export const connected = () => state.loaded && !state.lost;
 
 export const ruleOf = (id) => state.rules.find((rule) => rule.id === id);
-export const ask = (question) => set({ question });
-export const dismiss = () => set({ notice: null });
+export const askFirst = (question) => setState({ question });
+export const dismissNotice = () => setState({ notice: null });
 
 /** Say how a change ended: a line at the foot of the page, and to screen readers. */
-export function tell(text, warnings = []) {
+export function showResult(text, warnings = []) {
   const hint = warnings.join(" ");
-  set({ notice: { kind: hint ? "warning" : "done", text, hint }, said: `${text} ${hint}` });
+  setState({ notice: { kind: hint ? "warning" : "done", text, hint }, announcement: `${text} ${hint}` });
 }
 
 /** Say why a change was refused. */
-export function complain({ message, hint }) {
-  set({
+export function showError({ message, hint }) {
+  setState({
     notice: { kind: "error", text: message, hint },
-    said: [message, hint].filter(Boolean).join(". "),
+    announcement: [message, hint].filter(Boolean).join(". "),
   });
 }

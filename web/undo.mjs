@@ -1,57 +1,58 @@
-// Ten seconds in which a change can be taken back, in its own place and without a dialog.
+// Undo for ten seconds, in the place of the change and without a dialog.
 
-import { above, indexAfter } from "./order.mjs";
-import { set, state } from "./store.mjs";
+import { idsAbove, indexAfter } from "./rule_order.mjs";
+import { setState, state } from "./store.mjs";
 
 const UNDO_MS = 10_000;
 
 /**
  * Offer to take a change back. `key` is the rule's id or "policy": one offer each, so that moving a
- * rule five places is undone at once. {key, kind, words, back, rule?, above?}: `rule` and `above`
- * draw a deleted rule in its old place; `back` does the undoing.
+ * rule five places is undone at once. {key, kind, words, revert, rule?, idsAbove?}: `rule` and `idsAbove`
+ * draw a deleted rule in its old place; `revert` does the undoing.
  */
-export function offer(undo) {
+export function offerUndo(undo) {
   const earlier = state.undos.find((u) => u.key === undo.key && u.kind === undo.kind);
-  const mine = { ...undo, until: Date.now() + UNDO_MS };
-  if (earlier && undo.kind === "moved") mine.back = earlier.back;
-  withdraw(undo.key);
-  set({ undos: [...state.undos, mine] });
-  setTimeout(() => set({ undos: state.undos.filter((u) => u !== mine) }), UNDO_MS);
+  const offer = { ...undo, until: Date.now() + UNDO_MS };
+  if (earlier && undo.kind === "moved") offer.revert = earlier.revert;
+  withdrawUndo(undo.key);
+  setState({ undos: [...state.undos, offer] });
+  setTimeout(() => setState({ undos: state.undos.filter((u) => u !== offer) }), UNDO_MS);
 }
 
 /** Forget what was offered for a rule. */
-export function withdraw(key) {
-  if (undoOf(key)) set({ undos: state.undos.filter((u) => u.key !== key) });
+export function withdrawUndo(key) {
+  if (undoOf(key)) setState({ undos: state.undos.filter((u) => u.key !== key) });
 }
 
 export const undoOf = (key) => state.undos.find((u) => u.key === key);
 
 /** Take back one change; the latest when none is named. */
-export async function undo(one = state.undos.at(-1)) {
-  if (!one) return;
-  withdraw(one.key);
-  const done = await one.back();
+export async function undo(offer = state.undos.at(-1)) {
+  if (!offer) return;
+  withdrawUndo(offer.key);
+  const done = await offer.revert();
   // Refused, or nobody answered: as long as its time is not over it may be tried again.
-  if (!done && one.until > Date.now()) set({ undos: [...state.undos, one] });
+  if (!done && offer.until > Date.now()) setState({ undos: [...state.undos, offer] });
 }
 
-export const secondsLeft = (one) => Math.max(0, Math.ceil((one.until - Date.now()) / 1000));
+export const secondsLeft = (offer) => Math.max(0, Math.ceil((offer.until - Date.now()) / 1000));
 
 /** Everything the table draws: the rules, and those just deleted in their old places. */
-export function rowsToDraw({ rules, undos, gone }) {
+export function rowsToDraw({ rules, undos, deletedRemotely }) {
   const rows = rules.map((rule) => ({ rule }));
-  const standing = new Set(rules.map((rule) => rule.id));
+  const presentIds = new Set(rules.map((rule) => rule.id));
   const ghosts = [
-    ...undos.filter((u) => u.kind === "deleted").map((u) => ({ rule: u.rule, above: u.above, ghost: "mine" })),
-    ...gone.map((g) => ({ ...g, ghost: "theirs" })),
+    ...undos.filter((u) => u.kind === "deleted").map((u) => ({ rule: u.rule, idsAbove: u.idsAbove, ghost: "mine" })),
+    ...deletedRemotely.map((g) => ({ ...g, ghost: "theirs" })),
   ];
-  for (const ghost of ghosts.filter((g) => !standing.has(g.rule.id))) {
-    rows.splice(indexAfter(ghost.above, rows), 0, ghost);
+  for (const ghost of ghosts.filter((g) => !presentIds.has(g.rule.id))) {
+    rows.splice(indexAfter(ghost.idsAbove, rows), 0, ghost);
   }
   return rows;
 }
 
 /** Where a deleted rule belongs among the rules that stand now, from 1. */
-export const placeFor = (ids) => indexAfter(ids, state.rules.map((rule) => ({ rule }))) + 1;
+export const restoredPosition = (ids) => indexAfter(ids, state.rules.map((rule) => ({ rule }))) + 1;
 
-export const idsAbove = (id) => above(state.rules, id);
+/** The ids of the rules that stand above this one now, nearest last. */
+export const currentIdsAbove = (id) => idsAbove(state.rules, id);

@@ -1,4 +1,4 @@
-// What is odd as long as it lasts, above the interfaces.
+// The service's warnings, above the interfaces; what is true of several rules is one line.
 
 import { html, useState } from "./html.mjs";
 
@@ -6,7 +6,7 @@ const FEW = 3;
 
 export function Warnings({ warnings }) {
   const [all, setAll] = useState(false);
-  const lines = together(warnings);
+  const lines = groupByRule(warnings);
   const shown = all ? lines : lines.slice(0, FEW);
   if (!lines.length) return null;
   return html`<ul class="warnings" aria-label="Warnings">
@@ -17,7 +17,7 @@ export function Warnings({ warnings }) {
 }
 
 /** What is true of several rules is said once: "rules r1, r3 on the bridge ...". */
-function together(warnings) {
+function groupByRule(warnings) {
   const groups = new Map();
   for (const words of warnings) {
     const [, id, rest] = /^rule (\S+?)([ :].*)$/.exec(words) ?? [];
@@ -26,13 +26,13 @@ function together(warnings) {
   }
   return [...groups].map(([words, ids]) => {
     if (!ids[0]) return words;
-    return ids.length > 1 ? `rules ${listed(ids)}${plural(words)}` : `rule ${ids[0]}${words}`;
+    return ids.length > 1 ? `rules ${listWords(ids)}${pluralVerb(words)}` : `rule ${ids[0]}${words}`;
   });
 }
 
 const PLURAL = { does: "do", is: "are", names: "name" };
 
 /** The verb for several rules: "on the bridge docker0 does not see" -> "... do not see". */
-const plural = (words) => words.replace(/\b(does|is|names)\b/, (verb) => PLURAL[verb]);
+const pluralVerb = (words) => words.replace(/\b(does|is|names)\b/, (verb) => PLURAL[verb]);
 
-const listed = (ids) => (ids.length > 6 ? `${ids.slice(0, 5).join(", ")} and ${ids.length - 5} more` : ids.join(", "));
+const listWords = (ids) => (ids.length > 6 ? `${ids.slice(0, 5).join(", ")} and ${ids.length - 5} more` : ids.join(", "));

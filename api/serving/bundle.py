@@ -1,6 +1,6 @@
 """The page's scripts as one script and its style sheets as one sheet: few requests, small ones.
 
-Forty-five small modules cost a browser 0.6 s on loopback and compress by a quarter worse than the
+Forty-two small modules cost a browser 0.6 s on loopback and compress by a quarter worse than the
 same text in one piece. Nothing is built and nothing shortened: this joins what lies in web/ when
 it is asked for, so an installed page and one that is being edited are served alike.
 

@@ -105,7 +105,7 @@ def test_axe_finds_nothing(themed: Page, host: Host, traffic: None, scheme: Sche
 
 
 def test_nothing_moves_for_who_wants_no_motion(themed: Page) -> None:
-    row(themed, "icmp").locator(".sentence-of").click()
+    row(themed, "icmp").locator(".sentence-button").click()
     themed.locator(".drawer").wait_for()
     assert themed.evaluate("document.getAnimations().length") == 0
 
@@ -118,15 +118,15 @@ def test_by_touch_on_a_telephone(browser: Browser, host: Host) -> None:
     page.goto(host.service.address)
     row(page, "tcp/2").get_by_role("button", name="More").tap()
     page.get_by_role("menuitem", name="Move up").tap()
-    expect(row(page, "tcp/2").locator(".at")).to_have_text("1")
+    expect(row(page, "tcp/2").locator(".position")).to_have_text("1")
     row(page, "tcp/2").get_by_role("button", name="Undo").tap()
-    expect(row(page, "tcp/2").locator(".at")).to_have_text("2")
+    expect(row(page, "tcp/2").locator(".position")).to_have_text("2")
     bar = page.get_by_role("combobox", name="Add a rule")
     bar.tap()
     bar.fill("drop udp/5")
     page.get_by_role("button", name="Add", exact=True).tap()
     expect(row(page, "udp/5")).to_be_visible()
-    row(page, "udp/5").locator(".sentence-of").tap()
+    row(page, "udp/5").locator(".sentence-button").tap()
     page.get_by_role("button", name="Delete").tap()
     expect(page.get_by_role("heading", name="Deleted")).to_be_visible()
     assert host.texts() == ["drop tcp/1", "drop tcp/2"]

@@ -39,8 +39,8 @@ def test_packets_are_listed_and_one_is_blocked(page: Page, host: Host, listed: L
     first = rows(listed).first
     expect(first).to_contain_text(f"icmp/echo-reply {BOX} > 172.17.0.1")
     expect(first.locator(".verdict")).to_have_text("pass")
-    expect(first.locator(".by")).to_have_text("policy")
-    expect(listed.locator(".above")).to_contain_text(re.compile("[0-9,]+ reported"))
+    expect(first.locator(".decided-by")).to_have_text("policy")
+    expect(listed.locator(".heading-row")).to_contain_text(re.compile("[0-9,]+ reported"))
     first.get_by_role("button", name="Block this").click()
     form = page.get_by_role("combobox", name="Sentence")
     expect(form).to_have_value(f"drop from {BOX} on docker0")

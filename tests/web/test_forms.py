@@ -61,7 +61,7 @@ def test_what_is_wrong_is_said_at_its_field(page: Page, host: Host) -> None:
     port = page.get_by_label("To port")
     port.fill("65536")
     expect(port).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#sentence-says")).to_contain_text("65536")
+    expect(page.locator("#sentence-verdict")).to_contain_text("65536")
     page.get_by_role("button", name="Add at 1").click()
     assert host.texts() == []
     port.fill("65535")
@@ -100,9 +100,9 @@ def test_the_menu_duplicates_inserts_and_moves(page: Page, host: Host) -> None:
     menu(page, "tcp/2", "Move up")
     expect(row(page, "tcp/2").get_by_role("button", name="Undo: moved")).to_be_visible()
     menu(page, "tcp/2", "Move up")
-    expect(row(page, "tcp/2").locator(".at")).to_have_text("2")
+    expect(row(page, "tcp/2").locator(".position")).to_have_text("2")
     row(page, "tcp/2").get_by_role("button", name="Undo: moved").click()
-    expect(row(page, "tcp/2").locator(".at")).to_have_text("4")
+    expect(row(page, "tcp/2").locator(".position")).to_have_text("4")
     page.keyboard.press("Tab")
     row(page, "tcp/1").get_by_role("button", name="More for rule").nth(0).press("Enter")
     expect(page.get_by_role("menuitem", name="Open")).to_be_focused()
@@ -116,11 +116,11 @@ def test_a_rule_is_dragged_by_its_number(page: Page, host: Host) -> None:
     for port in (1, 2, 3):
         host.add(f"drop tcp/{port}")
     expect(page.locator("tr[data-rule]")).to_have_count(3)
-    row(page, "tcp/3").locator(".at").drag_to(row(page, "tcp/1"))
-    expect(row(page, "tcp/3").locator(".at")).to_have_text("1")
+    row(page, "tcp/3").locator(".position").drag_to(row(page, "tcp/1"))
+    expect(row(page, "tcp/3").locator(".position")).to_have_text("1")
     assert host.texts() == ["drop tcp/3", "drop tcp/1", "drop tcp/2"]
-    row(page, "tcp/3").locator(".at").drag_to(row(page, "tcp/1"))
-    expect(row(page, "tcp/3").locator(".at")).to_have_text("2")
+    row(page, "tcp/3").locator(".position").drag_to(row(page, "tcp/1"))
+    expect(row(page, "tcp/3").locator(".position")).to_have_text("2")
     assert host.texts() == ["drop tcp/1", "drop tcp/3", "drop tcp/2"]
 
 
@@ -128,7 +128,7 @@ def test_the_chart_and_the_same_as_a_table(page: Page, host: Host, traffic: None
     host.attach()
     host.add("count icmp on docker0")
     expect(row(page, "icmp").locator(".rate")).not_to_have_text("")
-    row(page, "icmp").locator(".sentence-of").click()
+    row(page, "icmp").locator(".sentence-button").click()
     drawer = page.get_by_role("complementary", name="Rule", exact=True)
     expect(drawer.get_by_role("img", name="packets a second")).to_be_visible()
     drawer.get_by_role("button", name="View as table").click()
@@ -183,7 +183,9 @@ def test_cutting_off_a_session_asks_first(page: Page, host: Host) -> None:
         stack.enter_context(listener.accept()[0])
         ask, bar = page.get_by_role("dialog"), page.get_by_role("combobox", name="Add a rule")
         bar.fill("drop from 172.17.0.0/24")
-        expect(page.locator("#quick-says")).to_contain_text(f"drops the SSH session from {BOX}")
+        expect(page.locator("#quick-add-verdict")).to_contain_text(
+            f"drops the SSH session from {BOX}"
+        )
         bar.press("Enter")
         expect(ask).to_contain_text(f"drops the SSH session from {BOX}")
         ask.get_by_role("button", name="Cancel").click()

@@ -26,7 +26,7 @@ def test_block_watch_edit_move_disable_delete_and_undo_by_keys(
     keys.press("Enter")
     rule = row(page, "icmp on docker0")
     expect(rule.locator(".rate")).not_to_have_text("")
-    expect(rule.locator(".hit")).to_have_text("now")
+    expect(rule.locator(".last-hit")).to_have_text("now")
     points = rule.locator("polyline")
     before = points.get_attribute("points")
     wait_for(lambda: points.get_attribute("points") != before, "the sparkline moves")
@@ -36,11 +36,11 @@ def test_block_watch_edit_move_disable_delete_and_undo_by_keys(
     keys.press("j")
     expect(rule).to_be_focused()
     keys.press("Shift+J")
-    expect(rule.locator(".at")).to_have_text("2")
+    expect(rule.locator(".position")).to_have_text("2")
     expect(rule).to_be_focused()
     assert host.texts() == ["count udp", "drop icmp on docker0"]
     keys.press("u")
-    expect(rule.locator(".at")).to_have_text("1")
+    expect(rule.locator(".position")).to_have_text("1")
 
     rule.focus()
     keys.press(" ")

@@ -49,7 +49,7 @@ def test_a_full_ruleset(full: Page, host: Host) -> None:
     page.keyboard.press("Backspace")
     expect(row(page, f"udp/{RULES} ").get_by_role("button", name="Undo")).to_be_visible()
     page.keyboard.press("u")
-    expect(row(page, f"udp/{RULES} ").locator(".at")).to_have_text(str(RULES))
+    expect(row(page, f"udp/{RULES} ").locator(".position")).to_have_text(str(RULES))
     bar = page.get_by_role("combobox", name="Add a rule")
     row(page, f"udp/{RULES} ").focus()
     page.keyboard.press("Backspace")

@@ -84,11 +84,11 @@ def test_a_sentence_is_judged_while_it_is_typed(page: Page, faults: Faults) -> N
     bar.fill("drop icpm on docker0")
     expect(page.locator("mark")).to_have_text("icpm")
     expect(bar).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#quick-says")).to_contain_text("icpm")
+    expect(page.locator("#quick-add-verdict")).to_contain_text("icpm")
     bar.press("Enter")
     expect(page.locator("mark")).to_have_text("icpm")
     bar.fill("drop icmp in on docker0")
-    expect(page.locator("#quick-says")).to_contain_text("drop icmp on docker0 in")
+    expect(page.locator("#quick-add-verdict")).to_contain_text("drop icmp on docker0 in")
     expect(bar).to_have_attribute("aria-invalid", "false")
 
 
@@ -105,7 +105,7 @@ def test_enter_adds_first_and_shift_enter_last(page: Page, host: Host) -> None:
 
 def test_an_added_rule_warns_where_nothing_is_attached(page: Page) -> None:
     quick_add(page, "drop icmp on docker0")
-    expect(page.locator("#quick-says .warning")).to_contain_text("docker0")
+    expect(page.locator("#quick-add-verdict .warning")).to_contain_text("docker0")
 
 
 def test_standing_warnings_are_listed(page: Page, host: Host) -> None:
@@ -204,5 +204,9 @@ def test_numbers_do_not_move_the_page(page: Page, host: Host, traffic: None) -> 
 
 def places(page: Page) -> list[object]:
     """Where on the screen the bar, the last row and the counters stand."""
-    found = [page.locator("#quick"), page.locator("tr.policy"), *page.locator("td.n").all()]
+    found = [
+        page.locator("#quick-add"),
+        page.locator("tr.policy"),
+        *page.locator("td.number").all(),
+    ]
     return [one.bounding_box() for one in found]

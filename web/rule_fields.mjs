@@ -1,7 +1,7 @@
 // The form's fields and the sentence that they make. Pure; no DOM.
 
 /** Every field of a rule: its name in JSON, label, how to write it, and choices where they are few. */
-export const GROUPS = [
+export const FIELD_GROUPS = [
   ["What happens", [
     { name: "action", label: "Action", choices: [["drop"], ["accept"], ["count"]] },
     { name: "enabled", label: "State", choices: [["true", "enabled"], ["false", "disabled"]] },
@@ -35,23 +35,23 @@ export const GROUPS = [
   ["Note", [{ name: "comment", label: "Comment", example: "why this rule is here" }]],
 ];
 
-export const FIELDS = GROUPS.flatMap(([, fields]) => fields);
+export const FIELDS = FIELD_GROUPS.flatMap(([, fields]) => fields);
 export const PROTOCOLS = ["tcp", "udp", "icmp", "icmpv6", "sctp", "gre", "esp", "ah", "ipip"];
-const SLASHED = ["tcp", "udp", "sctp"];
-const CLAUSES = [
+const WITH_PORT_AFTER_SLASH = ["tcp", "udp", "sctp"];
+const FIRST_CLAUSES = [
   ["from", "src"], ["to", "dst"], ["sport", "sport"], ["dport", "dport"], ["on", "iface"],
 ];
-const LATER = [["vlan", "vlan"], ["flags", "tcp_flags"], ["length", "length"], ["ttl", "ttl"]];
-const FRAGMENT = { true: "fragment", false: "unfragmented", first: "fragment first", later: "fragment later" };
+const LATER_CLAUSES = [["vlan", "vlan"], ["flags", "tcp_flags"], ["length", "length"], ["ttl", "ttl"]];
+const FRAGMENT_WORDS = { true: "fragment", false: "unfragmented", first: "fragment first", later: "fragment later" };
 
 /** The form's values, all text, of a rule as JSON. */
-export function valuesOf(rule) {
+export function fieldValues(rule) {
   const values = Object.fromEntries(FIELDS.map(({ name }) => [name, rule[name] === undefined ? "" : String(rule[name])]));
   return { ...values, action: values.action || "drop", enabled: values.enabled || "true", log: values.log || "false" };
 }
 
 /** The sentence of the form's values, and where each field stands in it: {text, spans}. */
-export function compose(values) {
+export function composeSentence(values) {
   const given = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, tidy(name, value)]));
   let text = given.action;
   const spans = { action: [0, text.length] };
@@ -64,27 +64,27 @@ export function compose(values) {
   const clause = (word, name) => given[name] && put(name, `${word} ${negated(given[name])}`);
 
   const { proto, dport, icmp_type: type, icmp_code: code } = given;
-  put("proto", /^\d+$/.test(proto) ? `proto ${proto}` : plain(proto));
-  const slashed = SLASHED.includes(proto) && dport && !dport.startsWith("!");
-  if (slashed) put("dport", plain(dport), "/");
+  put("proto", /^\d+$/.test(proto) ? `proto ${proto}` : quotedIfNeeded(proto));
+  const slashed = WITH_PORT_AFTER_SLASH.includes(proto) && dport && !dport.startsWith("!");
+  if (slashed) put("dport", quotedIfNeeded(dport), "/");
   // A type or code without its protocol is told by the service, in its words.
-  if (type) put("icmp_type", plain(type), "/");
-  if (code) put("icmp_code", plain(code), "/");
+  if (type) put("icmp_type", quotedIfNeeded(type), "/");
+  if (code) put("icmp_code", quotedIfNeeded(code), "/");
   put("family", given.family);
-  for (const [word, name] of CLAUSES) if (!(name === "dport" && slashed)) clause(word, name);
+  for (const [word, name] of FIRST_CLAUSES) if (!(name === "dport" && slashed)) clause(word, name);
   put("direction", { ingress: "in", egress: "out" }[given.direction]);
-  for (const [word, name] of LATER) clause(word, name);
-  put("fragment", FRAGMENT[given.fragment]);
+  for (const [word, name] of LATER_CLAUSES) clause(word, name);
+  put("fragment", FRAGMENT_WORDS[given.fragment]);
   clause("ethertype", "ethertype");
   if (given.log === "true") put("log", "log");
   if (given.enabled === "false") put("enabled", "disabled");
-  if (given.expires) put("expires", `${/^\d{4}-/.test(given.expires) ? "until" : "for"} ${plain(given.expires)}`);
+  if (given.expires) put("expires", `${/^\d{4}-/.test(given.expires) ? "until" : "for"} ${quotedIfNeeded(given.expires)}`);
   if (given.comment) put("comment", `comment ${quote(given.comment)}`);
   return { text, spans };
 }
 
 /** The field at which a problem of the composed sentence stands. */
-export function fieldAt(problem, spans) {
+export function problemField(problem, spans) {
   if (!problem) return null;
   if (problem.field in spans) return problem.field;
   const at = problem.span?.[0];
@@ -96,5 +96,5 @@ export function fieldAt(problem, spans) {
 const tidy = (name, value) => (/port$/.test(name) ? value.replace(/\s+/g, "") : value.trim());
 const quote = (text) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
 /** One word: what holds a space or a quote is quoted, and refused with the right place. */
-const plain = (text) => (/[\s"]/.test(text) ? quote(text) : text);
-const negated = (text) => (text.startsWith("!") ? `not ${plain(text.slice(1).trim())}` : plain(text));
+const quotedIfNeeded = (text) => (/[\s"]/.test(text) ? quote(text) : text);
+const negated = (text) => (text.startsWith("!") ? `not ${quotedIfNeeded(text.slice(1).trim())}` : quotedIfNeeded(text));

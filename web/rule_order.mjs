@@ -1,32 +1,32 @@
-// Ordered lists of rules: putting one in its place, and what changed between two. Pure; no DOM.
+// Ordered lists of rules: inserting, removing, and the difference of two. Pure; no DOM.
 
 /** The same rules with `position` counted anew; a rule that stands where it stood is the same object. */
-const numbered = (rules) =>
+const renumbered = (rules) =>
   rules.map((rule, i) => (rule.position === i + 1 ? rule : { ...rule, position: i + 1 }));
 
 /** The rules without one of them. */
-export const without = (rules, id) => numbered(rules.filter((rule) => rule.id !== id));
+export const withoutRule = (rules, id) => renumbered(rules.filter((rule) => rule.id !== id));
 
 /** The rules with this one, by id, at its `position`. */
-export function placed(rules, rule) {
+export function withRule(rules, rule) {
   const rest = rules.filter((other) => other.id !== rule.id);
   rest.splice(rule.position - 1, 0, rule);
-  return numbered(rest);
+  return renumbered(rest);
 }
 
 /** The rules with several put in, which are in order and know their `position`. */
-export function merged(rules, more) {
-  const out = [];
+export function withRules(rules, inserted) {
+  const merged = [];
   let next = 0;
-  for (const rule of more) {
-    while (out.length < rule.position - 1 && next < rules.length) out.push(rules[next++]);
-    out.push(rule);
+  for (const rule of inserted) {
+    while (merged.length < rule.position - 1 && next < rules.length) merged.push(rules[next++]);
+    merged.push(rule);
   }
-  return numbered([...out, ...rules.slice(next)]);
+  return renumbered([...merged, ...rules.slice(next)]);
 }
 
 /** The ids of the rules above this one, nearest last: where to put it back when the list changes. */
-export const above = (rules, id) => {
+export const idsAbove = (rules, id) => {
   const ids = rules.map((rule) => rule.id);
   return ids.slice(0, ids.indexOf(id));
 };
@@ -42,23 +42,23 @@ export function indexAfter(ids, rows) {
 
 /** What turned `before` into `after`: {added, changed, moved: [rule after], deleted: [rule before]}. */
 export function difference(before, after) {
-  const old = new Map(before.map((rule) => [rule.id, rule]));
-  const now = new Set(after.map((rule) => rule.id));
-  const kept = after.filter((rule) => old.has(rule.id));
-  const stood = before.filter((rule) => now.has(rule.id));
+  const beforeById = new Map(before.map((rule) => [rule.id, rule]));
+  const afterIds = new Set(after.map((rule) => rule.id));
+  const keptAfter = after.filter((rule) => beforeById.has(rule.id));
+  const keptBefore = before.filter((rule) => afterIds.has(rule.id));
   return {
-    added: after.filter((rule) => !old.has(rule.id)),
-    changed: kept.filter((rule) => rule.text !== old.get(rule.id).text),
-    moved: moves(stood, kept),
-    deleted: before.filter((rule) => !now.has(rule.id)),
+    added: after.filter((rule) => !beforeById.has(rule.id)),
+    changed: keptAfter.filter((rule) => rule.text !== beforeById.get(rule.id).text),
+    moved: movedRules(keptBefore, keptAfter),
+    deleted: before.filter((rule) => !afterIds.has(rule.id)),
   };
 }
 
 /** The rules of `after` that left their place among the others; both hold the same ids. */
-function moves(before, after) {
-  const found = new Map();
+function movedRules(before, after) {
+  const moved = new Map();
   const skip = (list, i) => {
-    while (i < list.length && found.has(list[i].id)) i += 1;
+    while (i < list.length && moved.has(list[i].id)) i += 1;
     return i;
   };
   let [i, j] = [0, 0];
@@ -70,8 +70,8 @@ function moves(before, after) {
     }
     // Whichever side's rule is missing at once on the other side is the one that moved.
     const next = before[skip(before, i + 1)]?.id;
-    const leaves = next === after[j].id ? before[i] : after[j];
-    found.set(leaves.id, leaves);
+    const mover = next === after[j].id ? before[i] : after[j];
+    moved.set(mover.id, mover);
   }
-  return after.filter((rule) => found.has(rule.id));
+  return after.filter((rule) => moved.has(rule.id));
 }

@@ -1,18 +1,18 @@
-// Asked for a token when there is none, or a wrong one.
+// The form that asks for a token when there is none, or a wrong one.
 
+import { enterToken } from "./connection.mjs";
 import { html, useLayoutEffect, useRef, useState } from "./html.mjs";
-import { enter } from "./live.mjs";
 
-export function Gate({ why }) {
+export function TokenForm({ why }) {
   const [token, setToken] = useState("");
   const input = useRef();
   useLayoutEffect(() => input.current.focus(), []);
   const submit = (event) => {
     event.preventDefault();
-    if (token.trim()) enter(token);
+    if (token.trim()) enterToken(token);
   };
   const wrong = why === "wrong";
-  return html`<main class="gate">
+  return html`<main class="token-form">
     <h1>xdpwall</h1>
     <form onSubmit=${submit}>
       <label for="token">Token</label>

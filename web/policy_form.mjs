@@ -1,7 +1,7 @@
 // The policy in the drawer: what happens to packets that no rule decides.
 
 import { html } from "./html.mjs";
-import { setPolicy } from "./seats.mjs";
+import { setPolicy } from "./instance_changes.mjs";
 
 const PARTS = [
   ["ingress", "IP packets that come in", ["accept", "drop"], "To drop them is a firewall that lets in only what it names."],
@@ -10,15 +10,15 @@ const PARTS = [
   ["neighbor_discovery", "IPv6 neighbour discovery", ["accept", "judge"], "Accepted whatever the rules say, or judged by them."],
 ];
 
-export function PolicyForm({ status, held }) {
+export function PolicyForm({ status, offline }) {
   const { policy } = status;
   return html`
     <h2 tabindex="-1">Policy</h2>
     <p class="quiet">What no rule accepts or drops meets the policy. A change acts at once; to drop by default asks first.</p>
-    ${PARTS.map(([name, label, choices, note]) => html`<fieldset key=${name} class="part">
+    ${PARTS.map(([name, label, choices, note]) => html`<fieldset key=${name} class="policy-part">
       <legend>${label}</legend>
-      <div class="either">${choices.map((choice) => html`<label key=${choice}>
-        <input type="radio" name=${name} value=${choice} checked=${policy[name] === choice} disabled=${held}
+      <div class="radios">${choices.map((choice) => html`<label key=${choice}>
+        <input type="radio" name=${name} value=${choice} checked=${policy[name] === choice} disabled=${offline}
           onClick=${(event) => {
             // What is chosen is what is in force: the answer moves the dot.
             event.preventDefault();

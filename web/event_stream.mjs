@@ -1,25 +1,25 @@
-// Server-sent events read by fetch, since EventSource cannot send the token.
+// Reads server-sent events by fetch, since EventSource cannot send the token.
 
-import { BASE, bearer, noteClock, problemOf, Unreachable } from "./api.mjs";
+import { authHeader, BASE, noteServiceClock, problemFrom, Unreachable } from "./api.mjs";
 
-const FIRST_MS = 8000; // for the answer to begin
+const ANSWER_MS = 8000; // for the answer to begin
 const SILENCE_MS = 6000; // counters come each second: silence is a lost connection
 
 /** Events one by one as {id, name, data}, until the service ends the stream. Errors as in api.mjs. */
-export async function* follow(lastId, signal) {
-  const watch = new AbortController();
-  signal.addEventListener("abort", () => watch.abort());
-  let timer = setTimeout(() => watch.abort(), FIRST_MS);
+export async function* streamEvents(lastEventId, signal) {
+  const controller = new AbortController();
+  signal.addEventListener("abort", () => controller.abort());
+  let timer = setTimeout(() => controller.abort(), ANSWER_MS);
   try {
-    const headers = { ...bearer(), ...(lastId && { "Last-Event-ID": lastId }) };
-    const response = await fetch(`${BASE}/events`, { headers, cache: "no-store", signal: watch.signal });
-    if (!response.ok) throw await problemOf(response);
-    noteClock(response);
+    const headers = { ...authHeader(), ...(lastEventId && { "Last-Event-ID": lastEventId }) };
+    const response = await fetch(`${BASE}/events`, { headers, cache: "no-store", signal: controller.signal });
+    if (!response.ok) throw await problemFrom(response);
+    noteServiceClock(response);
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let pieces = []; // of the event under way: the first one comes in hundreds
     for (;;) {
       clearTimeout(timer);
-      timer = setTimeout(() => watch.abort(), SILENCE_MS);
+      timer = setTimeout(() => controller.abort(), SILENCE_MS);
       const { value, done } = await reader.read();
       if (done) return;
       pieces.push(value);
@@ -27,7 +27,7 @@ export async function* follow(lastId, signal) {
       const blocks = pieces.join("").split("\n\n");
       pieces = [blocks.pop()];
       for (const block of blocks) {
-        const event = read(block);
+        const event = parseEvent(block);
         if (event) yield event;
       }
     }
@@ -36,12 +36,12 @@ export async function* follow(lastId, signal) {
     throw error;
   } finally {
     clearTimeout(timer);
-    watch.abort();
+    controller.abort();
   }
 }
 
 /** One block of lines; null for a comment. */
-function read(block) {
+function parseEvent(block) {
   const event = {};
   for (const line of block.split("\n")) {
     const colon = line.indexOf(": ");

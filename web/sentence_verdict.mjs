@@ -1,12 +1,12 @@
 // The line under a sentence: the rule that it becomes, or what is wrong with it and what would be right.
 
-import { sentence } from "./format.mjs";
+import { splitSentence } from "./format.mjs";
 import { html } from "./html.mjs";
-import { unfinished } from "./judge.mjs";
+import { isUnfinished } from "./sentence_check.mjs";
 
-export function Verdict({ judged, children }) {
-  const { text, problem, warnings = [], cuts = [] } = judged;
-  if (unfinished(judged)) return html`<p>${problem.message}</p>`;
+export function SentenceVerdict({ check, children }) {
+  const { text, problem, warnings = [], cuts = [] } = check;
+  if (isUnfinished(check)) return html`<p>${problem.message}</p>`;
   if (problem) {
     return html`<div class="error"><p>${problem.message}</p>${problem.hint && html`<p class="hint">${problem.hint}</p>`}</div>`;
   }
@@ -18,6 +18,6 @@ export function Verdict({ judged, children }) {
 
 /** A sentence as it is drawn everywhere: its verdict in colour, its comment quiet. */
 export function Sentence({ text }) {
-  const { verdict, match, comment } = sentence(text);
+  const { verdict, match, comment } = splitSentence(text);
   return html`<span class="sentence"><b class=${verdict}>${verdict}</b>${match}<i>${comment}</i></span>`;
 }
