@@ -49,9 +49,9 @@ enum xw_kind { XW_KIND_IP4 = 0, XW_KIND_IP6, XW_KIND_ETHER, XW_KIND_LLC, XW_KIND
 /* Features of a ruleset. Those of a program (`features` in .rodata) include at least those of the
  * generation in force; the verifier removes the code of all others. */
 enum xw_feature {
-	XW_WHERE = 1 << 0,  /* iface, direction, vlan */
-	XW_HEADER = 1 << 1, /* length, ttl */
-	XW_SRC = 1 << 2,    /* prefixes in rules */
+	XW_ATTACHMENT = 1 << 0, /* iface, direction, vlan */
+	XW_SIZE = 1 << 1,	/* length, ttl */
+	XW_SRC = 1 << 2,	/* prefixes in rules */
 	XW_DST = 1 << 3,
 	XW_SPORT = 1 << 4,
 	XW_DPORT = 1 << 5,
@@ -74,7 +74,7 @@ enum xw_policy {
 	XW_POLICY_DROP_INGRESS = 1 << 0,
 	XW_POLICY_DROP_EGRESS = 1 << 1,
 	XW_POLICY_DROP_NON_IP = 1 << 2,
-	XW_POLICY_JUDGE_ND = 1 << 3,
+	XW_POLICY_DROP_ND = 1 << 3,
 };
 
 /* An entry of src4, dst4, src6, dst6 or a block is a row number; or with XW_BLOCK the number of the
@@ -84,15 +84,15 @@ enum xw_policy {
 #define XW_CHAIN 4 /* leaves compared for one address at most, the longest prefix first */
 
 /* The first-level tables of a generation. They lead to row numbers; composed values are sums:
- *   what   = proto4|proto6[proto] (+ flags[] or icmp4|icmp6[]) + fragment * fragment_stride
- *   where  = attachment[number] + vlan[]
- *   header = header_row + length[] + ttl[]
+ *   protocol   = proto4|proto6[proto] (+ flags[] or icmp4|icmp6[]) + fragment * fragment_stride
+ *   attachment = attachment[number] + vlan[]
+ *   size       = size_row + length[] + ttl[]
  */
 struct xw_tables {
 	__u32 policy;
 	__u32 tries;
 	__u32 fragment_stride;
-	__u32 header_row;
+	__u32 size_row;
 	__u32 sport_row;
 	__u32 dport_row;
 	__u32 ether_row;

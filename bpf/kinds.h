@@ -57,14 +57,14 @@ static __always_inline int classify_known_shape(const struct xw_tables *t, struc
 
 	FEW(0);
 	FEW(XW_DPORT);
-	FEW(XW_WHERE);
+	FEW(XW_ATTACHMENT);
 	FEW(XW_SRC_SET);
 	MORE(XW_SRC);
 	MORE(XW_SRC | XW_DPORT);
 	MORE(XW_SRC | XW_DST);
 	MORE(XW_SRC | XW_DST | XW_DPORT);
 	MORE(XW_SRC | XW_DST | XW_SPORT | XW_DPORT);
-	MORE(XW_WHERE | XW_SRC | XW_DST | XW_SPORT | XW_DPORT);
+	MORE(XW_ATTACHMENT | XW_SRC | XW_DST | XW_SPORT | XW_DPORT);
 	return classify_by_rules(t, p, copy, (struct shape){});
 #undef MORE
 #undef FEW

@@ -76,7 +76,7 @@ static __always_inline int classify_by_policy(const struct xw_tables *t, const s
 		bit = XW_POLICY_DROP_NON_IP;
 	if (!(t->policy & bit))
 		return 0;
-	if (p->neighbor_discovery && !(t->policy & XW_POLICY_JUDGE_ND))
+	if (p->neighbor_discovery && !(t->policy & XW_POLICY_DROP_ND))
 		return 0;
 	return DECISION_DROP | DECISION_BY_POLICY;
 }

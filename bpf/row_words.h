@@ -13,7 +13,7 @@
 #include "ruleset_shape.h"
 
 /* Tested together first, so that rulesets without any pay one branch. */
-#define RARE_FEATURES (XW_WHERE | XW_HEADER | XW_SPORT)
+#define RARE_FEATURES (XW_ATTACHMENT | XW_SIZE | XW_SPORT)
 
 static __always_inline bool group_in_use(const struct shape s, int group)
 {
@@ -21,9 +21,9 @@ static __always_inline bool group_in_use(const struct shape s, int group)
 	case G_PROTOCOL:
 		return true;
 	case G_ATTACHMENT:
-		return has_feature(s, XW_WHERE);
+		return has_feature(s, XW_ATTACHMENT);
 	case G_SIZE:
-		return has_feature(s, XW_HEADER);
+		return has_feature(s, XW_SIZE);
 	case G_SPORT:
 		return has_feature(s, XW_SPORT);
 	case G_DPORT:
@@ -100,9 +100,9 @@ static __always_inline __u64 combined_summary(const struct packet_rows *pr, __u3
 	__u64 some = pr->row[G_PROTOCOL][k];
 
 	if (has_feature(pr->shape, RARE_FEATURES)) {
-		if (has_feature(pr->shape, XW_WHERE))
+		if (has_feature(pr->shape, XW_ATTACHMENT))
 			some &= pr->row[G_ATTACHMENT][k];
-		if (has_feature(pr->shape, XW_HEADER))
+		if (has_feature(pr->shape, XW_SIZE))
 			some &= pr->row[G_SIZE][k];
 		if (has_feature(pr->shape, XW_SPORT))
 			some &= pr->row[G_SPORT][k];
@@ -225,9 +225,9 @@ static __always_inline __u64 combined_word(const struct packet_rows *pr, __u32 i
 	barrier_var(at.each);
 	word = unpatched_word(pr, pr->row[G_PROTOCOL], &at);
 	if (has_feature(pr->shape, RARE_FEATURES)) {
-		if (has_feature(pr->shape, XW_WHERE))
+		if (has_feature(pr->shape, XW_ATTACHMENT))
 			word &= unpatched_word(pr, pr->row[G_ATTACHMENT], &at);
-		if (has_feature(pr->shape, XW_HEADER))
+		if (has_feature(pr->shape, XW_SIZE))
 			word &= unpatched_word(pr, pr->row[G_SIZE], &at);
 		if (has_feature(pr->shape, XW_SPORT))
 			word &= row_word(pr, pr->row[G_SPORT], &at);

@@ -79,7 +79,7 @@ static __always_inline __u32 size_row(const struct xw_tables *t, const struct pa
 {
 	if (p->length > XW_LENGTH_HIDDEN || p->ttl > XW_BYTE_HIDDEN)
 		return NO_ROW;
-	return t->header_row + t->length[p->length] + t->ttl[p->ttl];
+	return t->size_row + t->length[p->length] + t->ttl[p->ttl];
 }
 
 /* The row of a set class (abi_sets.h), for the source or the destination. */
@@ -181,11 +181,11 @@ static __always_inline bool find_rows(const struct generation *g, const struct p
 	__u32 protocol = protocol_row(t, p);
 
 	row[G_PROTOCOL] = protocol;
-	row[G_ATTACHMENT] = has_feature(s, XW_WHERE) ? attachment_row(t, p) : protocol;
+	row[G_ATTACHMENT] = has_feature(s, XW_ATTACHMENT) ? attachment_row(t, p) : protocol;
 	row[G_SIZE] = row[G_SPORT] = row[G_DPORT] = row[G_SRC] = row[G_DST] = protocol;
 	if (p->kind > XW_KIND_IP6)
 		return true;
-	if (has_feature(s, XW_HEADER))
+	if (has_feature(s, XW_SIZE))
 		row[G_SIZE] = size_row(t, p);
 	if (p->ports != PORTS_NONE)
 		port_rows(g, p, row);

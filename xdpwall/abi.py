@@ -71,8 +71,8 @@ class Action(IntEnum):
 class Feature(IntFlag):
     """enum xw_feature: what a generation uses, and a program can judge by."""
 
-    WHERE = 1 << 0
-    HEADER = 1 << 1
+    ATTACHMENT = 1 << 0
+    SIZE = 1 << 1
     SRC = 1 << 2
     DST = 1 << 3
     SPORT = 1 << 4
@@ -97,7 +97,7 @@ class PolicyBit(IntFlag):
     DROP_INGRESS = 1
     DROP_EGRESS = 2
     DROP_NON_IP = 4
-    JUDGE_ND = 8
+    DROP_ND = 8
 
 
 FRAGMENT_CLASSES = ("none", "first", "later", "hidden")
@@ -108,7 +108,7 @@ TABLES = np.dtype(
         ("policy", "<u4"),
         ("tries", "<u4"),
         ("fragment_stride", "<u4"),
-        ("header_row", "<u4"),
+        ("size_row", "<u4"),
         ("sport_row", "<u4"),
         ("dport_row", "<u4"),
         ("ether_row", "<u4"),

@@ -44,7 +44,7 @@ def test_a_command_leaves_programs_that_do_no_more_than_they_need(site: Site) ->
         firewall.delete_rules(["r2"])
     with site.open() as firewall:
         firewall.add_rules(rules("count tcp/80 ttl 3"), at=1)
-        assert features(site) >= Feature.RULES | Feature.SRC | Feature.HEADER | Feature.COUNTING
+        assert features(site) >= Feature.RULES | Feature.SRC | Feature.SIZE | Feature.COUNTING
         assert firewall.rules().rules[1].packets == packets
         assert site.ping() == 0
         firewall.flush()

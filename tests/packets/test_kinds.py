@@ -28,7 +28,7 @@ FIELDS = {
     "dst": Feature.DST,
     "sport": Feature.SPORT,
     "dport": Feature.DPORT,
-    "iface": Feature.WHERE,
+    "iface": Feature.ATTACHMENT,
 }
 FORMS = {40: (64, 64), 300: (128, 1024), 1_200: (2048, 4096), 5_000: (8192, 16384)}
 """Rules, and the positions that they take: one word, plain, packed by words and by fours."""

@@ -140,7 +140,7 @@ def _policy_bits(policy: Policy) -> PolicyBit:
     if policy.non_ip == "drop":
         bits |= PolicyBit.DROP_NON_IP
     if policy.neighbor_discovery == "judge":
-        bits |= PolicyBit.JUDGE_ND
+        bits |= PolicyBit.DROP_ND
     return bits
 
 

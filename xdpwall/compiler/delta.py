@@ -94,8 +94,8 @@ def _named(columns: Columns) -> Feature:
 
 
 _FEATURES = (
-    (("iface", "egress", "vlan"), Feature.WHERE),
-    (("length", "ttl"), Feature.HEADER),
+    (("iface", "egress", "vlan"), Feature.ATTACHMENT),
+    (("length", "ttl"), Feature.SIZE),
     (("src",), Feature.SRC),
     (("dst",), Feature.DST),
     (("sport",), Feature.SPORT),

@@ -45,7 +45,7 @@ def classes_of(low: Array, high: Array, size: int) -> tuple[Array, Array]:
 
 
 NEUTRAL = (
-    "header_row", "sport_row", "sport_hidden", "dport_row", "dport_hidden", "attachment",
+    "size_row", "sport_row", "sport_hidden", "dport_row", "dport_hidden", "attachment",
     "src_hidden", "dst_hidden", "src6_row", "dst6_row", "src4", "dst4", "src6", "dst6",
     "src_unlisted", "dst_unlisted",
 )  # fmt: skip
@@ -294,7 +294,7 @@ class AttachmentGroup(Group):
         table, values = classes_of(low, low, abi.VLAN_NONE + 1)
         self._vlans = np.append(values, VLAN_HIDDEN)
         self._known = {ABSENT, *low.tolist()}
-        g.features |= Feature.WHERE
+        g.features |= Feature.ATTACHMENT
         g.tables["attachment"] = 0
         g.tables["vlan"] = np.append(table, np.uint16(len(values)))
         first = g.rows.count
@@ -341,12 +341,12 @@ class SizeGroup(Group):
                 code="too-many-combinations",
                 hint="at most 65,535 combinations fit; use fewer different values",
             )
-        g.features |= Feature.HEADER
+        g.features |= Feature.SIZE
         g.tables["length"][:LENGTH_HIDDEN] = lengths * np.uint16(stride)
         g.tables["length"][LENGTH_HIDDEN] = (len(self._lengths) - 1) * stride
         g.tables["ttl"][:BYTE_HIDDEN] = ttls
         g.tables["ttl"][BYTE_HIDDEN] = stride - 1
-        g.tables["header_row"] = g.rows.count
+        g.tables["size_row"] = g.rows.count
         g.add_group(self, columns)
 
     def satisfied(self, columns: Columns) -> Array:

@@ -31,11 +31,11 @@ def test_nothing_is_used_by_nothing() -> None:
     ("rule", "features"),
     [
         ("drop icmp", Feature(0)),
-        ("drop on eth0", Feature.WHERE),
-        ("drop in", Feature.WHERE),
-        ("drop vlan 5", Feature.WHERE),
-        ("drop ttl 5", Feature.HEADER),
-        ("drop length 100-200", Feature.HEADER),
+        ("drop on eth0", Feature.ATTACHMENT),
+        ("drop in", Feature.ATTACHMENT),
+        ("drop vlan 5", Feature.ATTACHMENT),
+        ("drop ttl 5", Feature.SIZE),
+        ("drop length 100-200", Feature.SIZE),
         ("drop from 10.0.0.1", Feature.SRC),
         ("drop to ::1", Feature.DST),
         ("drop udp sport 5", Feature.SPORT),
@@ -54,7 +54,7 @@ def test_fields_that_no_rule_uses_satisfy_every_rule() -> None:
     for name in ("src4", "dst6", "attachment"):
         assert compiled.satisfying(int(compiled.tables[name].min())) == {0}
         assert compiled.satisfying(int(compiled.tables[name].max())) == {0}
-    for name in ("header_row", "sport_row", "src_hidden", "dport_hidden", "src6_row"):
+    for name in ("size_row", "sport_row", "src_hidden", "dport_hidden", "src6_row"):
         assert compiled.satisfying(int(compiled.tables[name])) == {0}
 
 

@@ -126,7 +126,7 @@ def lookups(g: Compiled, asked: Columns) -> dict[str, int]:
     for n in sorted({*range(0, abi.LENGTHS, 9973), *_around(asked, "length"), abi.LENGTHS}):
         for ttl in (0, 1, 63, 64, 255, 256, *_around(asked, "ttl")):
             found[f"length {n} ttl {ttl}"] = (
-                int(t["header_row"]) + int(t["length"][n]) + int(t["ttl"][ttl])
+                int(t["size_row"]) + int(t["length"][n]) + int(t["ttl"][ttl])
             )
     for name in ("sport", "dport"):
         for n in _ports(asked.values(name)):
