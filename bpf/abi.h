@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The ABI between the programs and user space (xdpwall/layout.py): map keys and values, limits,
+/* The ABI between the programs and user space (xdpwall/abi.py): map keys and values, limits,
  * flags. tests/bpf/test_abi.py compares both sides, by the objects' BTF. */
 #ifndef XDPWALL_ABI_H
 #define XDPWALL_ABI_H

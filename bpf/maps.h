@@ -168,7 +168,7 @@ struct {
 /* Maps of sets, shared by both generations. Addresses are in network byte order. */
 
 /* A hash of IPv4 addresses. A bucket is a cache line, so a lookup costs one miss and no helper
- * call. xdpwall/addresstable.py says how it is changed while packets read it. */
+ * call. xdpwall/dataplane/set_hash4.py says how it is changed while packets read it. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

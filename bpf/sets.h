@@ -99,7 +99,7 @@ static __always_inline void find_prefix_class(void *set, const __u32 *address, _
 }
 
 /* The class of an IPv4 address in the hash set4 or, if its bucket overflowed, in set4_rest; 0:
- * none. See xdpwall/addresstable.py for why readers need no lock. */
+ * none. See xdpwall/dataplane/set_hash4.py for why readers need no lock. */
 static __always_inline __u32 find_exact_class4(const __u32 *address)
 {
 	__u32 zero = 0;
