@@ -1,14 +1,12 @@
 """The Python mirror of bpf/abi.h: limits, struct layouts, the control word.
 
-tests/bpf/test_abi.py compares every dtype and constant here with the object's BTF.
+tests/packets/test_abi.py compares every dtype and constant here with the object's BTF.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from operator import attrgetter, ge
 from typing import Any
 
 import numpy as np
@@ -302,71 +300,6 @@ class Control:
         """The u64."""
         flags = (0 if self.on else 2) | (4 if self.events else 0)
         return self.copy | flags | self.revision << 8
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How big one generation's maps are; every number a power of two."""
-
-    positions: int = MIN_POSITIONS
-    rows: int = 256
-    blocks: int = 64
-    leaves: int = 64
-    leaves4: int = 64
-    whole: int = 1
-    """Whole rows, of which packed ones say how they differ."""
-    prefixes6: int = 1
-    class_rows: int = 1
-    set4: int = 1
-    """IPv4 addresses that all sets together may hold; 1 is no sets at all, likewise set6."""
-    set6: int = 1
-
-    @property
-    def packed(self) -> bool:
-        """Is a row a ROW?"""
-        return self.positions >= PACKED_POSITIONS
-
-    @property
-    def segment_words(self) -> int:
-        """Words of 64 positions in a segment."""
-        return 1 if self.positions <= 64 * 64 else 4
-
-    @property
-    def word_bytes(self) -> int:
-        """Bytes of a row's words."""
-        return self.positions // 8
-
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of a row in the kernel."""
-        return ROW.itemsize if self.packed else 8 * (self.positions > 64) + self.word_bytes
-
-    @property
-    def sets(self) -> bool:
-        """Is there room for sets?"""
-        return self.set4 > 1 or self.set6 > 1
-
-    def holds(self, other: Sizes) -> bool:
-        """Does a ruleset of the other's size fit?"""
-        return all(map(ge, _numbers(self), _numbers(other)))
-
-    def grown_to(self, other: Sizes) -> Sizes:
-        """The smallest sizes that hold both; sizes never shrink while maps live."""
-        return Sizes(*map(max, _numbers(self), map(power_of_two, _numbers(other))))
-
-    def to_json(self) -> dict[str, int]:
-        """By name."""
-        return dict(zip(_SIZES, _numbers(self), strict=True))
-
-
-_SIZES = tuple(field.name for field in fields(Sizes))
-_numbers: Callable[[Sizes], tuple[int, ...]] = attrgetter(*_SIZES)
-"""dataclasses.astuple() takes thirty times as long."""
-
-
-def power_of_two(n: int) -> int:
-    """The least that is no less than n."""
-    return 1 << max(0, n - 1).bit_length()
 
 
 def kernel_rules(rules: Array) -> Array:

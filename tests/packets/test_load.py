@@ -15,7 +15,8 @@ import pytest
 from tests.support.kernel.dataplane import NUMBERS
 from tests.support.kernel.kinds import FEW, MORE
 from xdpwall import abi
-from xdpwall.abi import Feature, Sizes
+from xdpwall.abi import Feature
+from xdpwall.compiler.sizes import Sizes
 from xdpwall.dataplane.dataplane import Dataplane
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.values.terms import Place

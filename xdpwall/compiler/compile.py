@@ -25,6 +25,7 @@ from .group_addresses import Hidden, Prefixes, SetGroup, free_of
 from .group_packet import AttachmentGroup, ProtocolGroup, SizeGroup, UnusedFieldsGroup
 from .group_ports import Ports
 from .row_packing import too_many
+from .sizes import power_of_two
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
@@ -146,6 +147,6 @@ def _policy_bits(policy: Policy) -> PolicyBit:
 
 def check_memory(compiled: Compiled) -> None:
     """Full when its rows are too many. However the kernel has them, they are words here."""
-    memory = abi.power_of_two(compiled.rows.count) * compiled.capacity // 8
+    memory = power_of_two(compiled.rows.count) * compiled.capacity // 8
     if memory > MAX_ROW_MEMORY:
         raise too_many(f"{memory >> 20} MiB of rows; at most {MAX_ROW_MEMORY >> 20} MiB fit")

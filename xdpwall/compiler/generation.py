@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xdpwall import abi
-from xdpwall.abi import Array, Feature, Sizes
+from xdpwall.abi import Array, Feature
 
 from .arrays import Marks, Pool
 from .columns import Columns, CompilerRule
 from .row_packing import KernelRows, kernel_rows
 from .row_patterns import masks, patterns_of, telling
+from .sizes import Sizes
 
 NO_ROW = 0
 """Satisfies nothing: what should never be looked up matches no rule."""

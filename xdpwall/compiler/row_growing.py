@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from xdpwall.abi import PATTERNS, Array, Sizes
+from xdpwall.abi import PATTERNS, Array
 
 from .generation import NEUTRAL_ROW
 from .row_packing import Packed, WholeRows
+from .sizes import Sizes
 
 
 def grown(rows: Array, whole: Array, tables: Array, old: Sizes, new: Sizes) -> tuple[Array, Array]:

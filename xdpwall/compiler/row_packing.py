@@ -16,11 +16,12 @@ from typing import Protocol
 
 import numpy as np
 
-from xdpwall.abi import AGGREGATES, MAX_WHOLE, PATCHES, PATTERNS, ROW, Array, Sizes
+from xdpwall.abi import AGGREGATES, MAX_WHOLE, PATCHES, PATTERNS, ROW, Array
 from xdpwall.errors import Full
 
 from .arrays import Marks, Pool
 from .row_repacking import Repacked
+from .sizes import Sizes
 
 _MOST_BASES = 256
 """Whole rows that another one of their group is held against, the last ones."""

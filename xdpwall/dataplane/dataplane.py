@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from xdpwall import abi
-from xdpwall.abi import Control, Feature, Sizes
+from xdpwall.abi import Control, Feature
 from xdpwall.compiler.generation import Compiled, Touched
+from xdpwall.compiler.sizes import Sizes
 from xdpwall.errors import Conflict, Failed
 from xdpwall.kernel.bpf import atomic_words, bpffs
 from xdpwall.kernel.bpf.cpus import cpu_ids

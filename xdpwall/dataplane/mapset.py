@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from xdpwall import abi
-from xdpwall.abi import Sizes
 from xdpwall.compiler.arrays import Marks, Pool
 from xdpwall.compiler.generation import Compiled, Touched, Trie
 from xdpwall.compiler.row_growing import grown
+from xdpwall.compiler.sizes import Sizes
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.kernel.bpf.cpus import cpu_ids
 from xdpwall.kernel.bpf.map_info import MapType

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from xdpwall.abi import PATCHES, PATTERNS, Array, Sizes
+from xdpwall.abi import PATCHES, PATTERNS, Array
 from xdpwall.compiler.generation import Compiled
 from xdpwall.compiler.row_packing import KernelRows
 from xdpwall.compiler.row_patterns import masks
+from xdpwall.compiler.sizes import Sizes
 
 
 def words_of(kernel: KernelRows, sizes: Sizes) -> list[list[int]]:

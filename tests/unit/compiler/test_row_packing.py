@@ -9,12 +9,13 @@ import pytest
 
 from tests.support.kernel.rows import check_rows, words_of
 from xdpwall import abi
-from xdpwall.abi import PATCHES, PATTERNS, Array, Sizes
+from xdpwall.abi import PATCHES, PATTERNS, Array
 from xdpwall.compiler import row_packing
 from xdpwall.compiler.arrays import Marks, Pool
 from xdpwall.compiler.generation import NEUTRAL_ROW
 from xdpwall.compiler.row_growing import grown
 from xdpwall.compiler.row_packing import Packed, kernel_rows
+from xdpwall.compiler.sizes import Sizes
 from xdpwall.errors import Full
 
 EVERY_BIT = (1 << 64) - 1
