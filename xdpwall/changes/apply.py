@@ -14,7 +14,7 @@ from xdpwall.attach.warnings import hook_warnings, policy_warnings, rule_warning
 from xdpwall.errors import InvalidInput, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset import edits
-from xdpwall.ruleset.attachment import AttachmentRow, AttachmentSpec, spec_of
+from xdpwall.ruleset.attachment import AttachmentRow, AttachmentSpec
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.ruleset.state import State, diff
 from xdpwall.sets.names import SetRow
@@ -136,7 +136,7 @@ def _lost(
             continue
         found = instance.attacher.find(names[row.iface], row.place)
         if found is None or not found.ours:
-            lost.append(spec_of(row))
+            lost.append(row.spec)
     return lost
 
 

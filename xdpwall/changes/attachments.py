@@ -15,7 +15,7 @@ from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.errors import Full, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.limits import ATTACHMENTS
-from xdpwall.ruleset.attachment import AttachmentRow, AttachmentSpec, spec_of
+from xdpwall.ruleset.attachment import AttachmentRow, AttachmentSpec
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook
 from xdpwall.values.times import now_text
@@ -104,7 +104,7 @@ def detach(instance: Instance, row: AttachmentRow, *, by: Author) -> None:
         instance.store.put_attachment(replace(row, intent="leaving"))
     crash_point("detach-recorded")
     if not _shared(instance, row):
-        instance.attacher.detach(spec_of(row), row.index)
+        instance.attacher.detach(row.spec, row.index)
     crash_point("detach-detached")
     instance.store.delete_attachment(row, by=by, action=f"detach {row.words}", now=now_text())
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.instance.instance import Instance
-from xdpwall.ruleset.attachment import AttachmentRow, spec_of
+from xdpwall.ruleset.attachment import AttachmentRow
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
@@ -47,7 +48,7 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
         with attacher.pins.open(found.program_id) or nullcontext() as program:
             if program is not None and not _outdated(instance, dataplane, program):
                 continue
-        attacher.swap(spec_of(row), row.index, found.mode, loader(dataplane, row))
+        attacher.swap(row.spec, row.index, found.mode, loader(dataplane, row))
     _reload_unknown(instance, dataplane)
 
 
@@ -63,10 +64,7 @@ def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
     """Likewise programs of ours that no row tells of (the state folder was lost): they judge by the
     same tables."""
     attacher = instance.attacher
-    known = {(row.index, row.place) for row in instance.attachments}
-    for index, place in attacher.pins.entries():
-        if (index, place) in known:
-            continue
+    for index, place in unrecorded_pins(attacher, instance.attachments):
         found = attacher.find(index, place)
         if found is None or not found.ours:
             continue
@@ -75,7 +73,7 @@ def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
                 continue
             number = dataplane.constant(program, "number")
         row = AttachmentRow(f"index{index}", place, index, None, number or 0, "")
-        attacher.swap(spec_of(row), index, found.mode, loader(dataplane, row))
+        attacher.swap(row.spec, index, found.mode, loader(dataplane, row))
 
 
 def loader(dataplane: Dataplane, row: AttachmentRow) -> Callable[[bool], Program]:

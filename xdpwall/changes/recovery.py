@@ -15,7 +15,6 @@ from xdpwall.dataplane.pinned_counters import OTHER_VERSION
 from xdpwall.errors import Failed, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf import bpffs
-from xdpwall.ruleset.attachment import spec_of
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 
@@ -117,7 +116,7 @@ def _end_attachments(instance: Instance) -> None:
             else:
                 instance.store.delete_attachment(row)
         elif row.intent == "leaving":
-            instance.attacher.detach(spec_of(row), row.index)
+            instance.attacher.detach(row.spec, row.index)
             instance.store.delete_attachment(
                 row, by=RECOVERY, action=f"detach {row.words}", now=now_text()
             )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from xdpwall.attach.orphans import describe_orphan, orphans
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
-from xdpwall.ruleset.attachment import spec_of
 from xdpwall.values.author import Author
 from xdpwall.views.status import RestoreOutcome
 
@@ -26,7 +25,7 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
             outcome["failed"].append(describe_orphan(row))
             continue
         try:
-            _, changed = attach(instance, spec_of(row), by=by)
+            _, changed = attach(instance, row.spec, by=by)
         except XdpwallError as error:
             outcome["failed"].append(f"{row.words}: {error.message}")
         else:

@@ -272,13 +272,6 @@ class Firewall(SetMethods, Reader):
         with writing(self._instance, renew=True):
             return restore(self._instance, by=by)
 
-    def wait_settled(self) -> None:
-        """Wait until no packet is judged by the ruleset that was left behind last."""
-        with self._instance.lock.threads:
-            dataplane = self._instance.dataplane()
-            if dataplane is not None:
-                dataplane.settle()
-
     # -- inside ----------------------------------------------------------------------------------
     def _commit(self, new: State, ids: Sequence[str], by: Author, action: str) -> RuleOutcome:
         state = commit(self._instance, new, by=by, action=action)
@@ -304,7 +297,7 @@ class Firewall(SetMethods, Reader):
                 thread.wake()
 
     def _check_directions(self, rules: Sequence[Rule], now: Snapshot) -> None:
-        specs = [AttachmentSpec(row.iface, row.hook, row.direction) for row in now.attachments]
+        specs = [row.spec for row in now.attachments]
         for rule in rules:
             check_direction(rule, specs)
 

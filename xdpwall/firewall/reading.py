@@ -14,7 +14,6 @@ from xdpwall.errors import XdpwallError
 from xdpwall.instance import namespace
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
-from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.ruleset.policy import Policy
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.ruleset.state import State, find_rule
@@ -190,10 +189,7 @@ class Reader:
     def ruleset(self, *, sets: bool = False) -> tuple[int, Ruleset]:
         """The revision, and what `apply` takes back; with what sets hold when asked for."""
         with reading(self._instance) as now:
-            specs = tuple(
-                AttachmentSpec(row.iface, row.hook, row.direction, row.wanted or "auto")
-                for row in now.attachments
-            )
+            specs = tuple(row.spec for row in now.attachments)
             rules = tuple(entry.rule for entry in now.state.entries)
             store = self._instance.store.sets
             held = {row.name: content_of(store, row) for row in now.state.sets} if sets else None

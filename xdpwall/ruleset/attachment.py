@@ -13,11 +13,6 @@ from xdpwall.values.inputs import bad, choice, in_list, only_known
 from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode
 
 
-def spec_of(row: AttachmentRow) -> AttachmentSpec:
-    """What was asked for."""
-    return AttachmentSpec(row.iface, row.hook, row.direction, row.wanted or "auto")
-
-
 @dataclass(frozen=True, slots=True)
 class AttachmentSpec:
     """One program wanted on one interface. `mode` is about xdp alone; tc has `auto`."""
@@ -135,6 +130,11 @@ class AttachmentRow:
     def direction(self) -> Direction:
         """ingress or egress."""
         return "egress" if self.place == "tc-egress" else "ingress"
+
+    @property
+    def spec(self) -> AttachmentSpec:
+        """The attachment as it was asked for."""
+        return AttachmentSpec(self.iface, self.hook, self.direction, self.wanted or "auto")
 
     @property
     def words(self) -> str:
