@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xdpwall.errors import InvalidInput
-from xdpwall.values.inputs import bad, closest, later
+from xdpwall.values.inputs import did_you_mean, invalid, unsupported_field
 
 LATER = frozenset({"confirm"})
 """Fields of contracts.md that a later version brings, in any body of this service."""
@@ -51,7 +51,7 @@ def as_object(raw: bytes) -> dict[str, Any]:
     """The body as a JSON object."""
     data = parse_json(raw)
     if not isinstance(data, dict):
-        raise bad("body", data, "is wrong", "a JSON object")
+        raise invalid("body", data, "is wrong", "a JSON object")
     return data
 
 
@@ -64,7 +64,7 @@ def check(model: type[BodyT], data: Mapping[str, Any]) -> BodyT:
     """The model, or InvalidInput naming the first wrong field."""
     for name in data:
         if name in LATER:
-            raise later(name, data[name], "confirmation")
+            raise unsupported_field(name, data[name], "confirmation")
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -85,8 +85,8 @@ def as_invalid_input(
     value = error.get("input")
     kind = error["type"]
     if kind == "extra_forbidden":
-        hint = closest(field, known) or (f"known: {', '.join(known)}" if known else None)
-        return bad(field, value, "stands in an unknown field", hint=hint)
+        hint = did_you_mean(field, known) or (f"known: {', '.join(known)}" if known else None)
+        return invalid(field, value, "stands in an unknown field", hint=hint)
     if kind == "missing":
         return InvalidInput(f"{field}: is missing", field=field)
     wanted = {
@@ -98,7 +98,7 @@ def as_invalid_input(
         "list_type": "a list",
         "literal_error": str(error.get("ctx", {}).get("expected", "")),
     }.get(kind, str(error["msg"]))
-    return bad(field, value, "is wrong", wanted)
+    return invalid(field, value, "is wrong", wanted)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

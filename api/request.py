@@ -20,7 +20,7 @@ from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade, Watched
 from xdpwall.rule.rule import Rule
 from xdpwall.values.author import Author
-from xdpwall.values.inputs import bad
+from xdpwall.values.inputs import invalid
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ async def _changing(
 ) -> Call:
     if message is not None and (not message.isprintable() or len(message) > LONGEST_MESSAGE):
         wanted = f"one line of at most {LONGEST_MESSAGE} characters"
-        raise bad("message", message, "is wrong", wanted)
+        raise invalid("message", message, "is wrong", wanted)
     return Call(request, message)
 
 
@@ -117,9 +117,9 @@ def only(*names: str) -> Any:
         for name, value in request.query_params.multi_items():
             if name not in names:
                 hint = f"known: {', '.join(names)}" if names else "it takes none"
-                raise bad(name, value, "stands in an unknown parameter", hint=hint)
+                raise invalid(name, value, "stands in an unknown parameter", hint=hint)
             if len(request.query_params.getlist(name)) > 1:
-                raise bad(name, value, "is given twice", "one value")
+                raise invalid(name, value, "is given twice", "one value")
 
     QUERY_CHECKS.add(check)
     return Depends(check)

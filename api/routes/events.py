@@ -17,7 +17,7 @@ from xdpwall.api.stream.client import EventStream
 from xdpwall.api.stream.hub import Hub
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
-from xdpwall.values.inputs import bad
+from xdpwall.values.inputs import invalid
 from xdpwall.views.events import EventsOutcome, EventsView
 
 router = APIRouter(tags=["firewall"])
@@ -49,7 +49,7 @@ async def events(
     keep a silent stream alive. A client that does not keep up gets `end` and is let go.
     """
     if just not in (None, "packets"):
-        raise bad("only", just, "is not known here", "packets")
+        raise invalid("only", just, "is not known here", "packets")
     hub: Hub = request.app.state.events
     if hub.listeners >= MOST_STREAMS:
         raise HttpError(

@@ -26,7 +26,7 @@ from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
-from xdpwall.values.inputs import bad, number
+from xdpwall.values.inputs import invalid, parse_number
 from xdpwall.views.rules import DeleteOutcome, RuleOutcome, RuleView
 
 router = APIRouter(tags=["rules"])
@@ -111,7 +111,7 @@ async def move_rule(call: Changing, id: str, raw: Raw) -> Response:
 
     def work(firewall: Facade) -> Response:
         given = parse_body(MoveBody, raw).position
-        position = number("position", given, 1, MAX_RULES, "its place after the move, from 1")
+        position = parse_number("position", given, 1, MAX_RULES, "its place after the move, from 1")
         _expect_rule(call, firewall, id)
         return one(firewall.move_rule(id, position, by=call.by))
 
@@ -145,11 +145,11 @@ def _keep(data: Any, rule_id: str) -> None:
     if not isinstance(data, dict):
         return
     if "position" in data:
-        raise bad(
+        raise invalid(
             "position",
             data["position"],
             "cannot be changed here",
             hint=f"POST /api/v1/rules/{rule_id}/move",
         )
     if data.get("id", rule_id) != rule_id:
-        raise bad("id", data["id"], f"differs from the rule's id {rule_id!r}, which stays")
+        raise invalid("id", data["id"], f"differs from the rule's id {rule_id!r}, which stays")

@@ -36,7 +36,7 @@ from xdpwall.rule.sentence_complete import complete
 from xdpwall.ruleset.ruleset import parse_rules
 from xdpwall.ruleset.set_references import check_sets_known, sets_named_by
 from xdpwall.sets.names import SetRow
-from xdpwall.values.inputs import bad, number
+from xdpwall.values.inputs import invalid, parse_number
 from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome
 
 router = APIRouter(tags=["rules"])
@@ -77,7 +77,7 @@ async def add_rules(call: Changing, raw: Raw) -> Response:
         data, at = _take_position(data)
         rules = parse_rules(data) if isinstance(data, list) else (Rule.parse(data),)
         if not rules:
-            raise bad("rules", data, "holds no rule", "one at least")
+            raise invalid("rules", data, "holds no rule", "one at least")
         call.expect_revision(firewall)
         outcome = firewall.add_rules(rules, at=at, by=call.by)
         if isinstance(data, list):
@@ -221,7 +221,7 @@ def _may_name_set(text: str) -> bool:
 
 def _ids(ids: list[str]) -> list[str]:
     if not ids:
-        raise bad("ids", ids, "is empty", "one id at least")
+        raise invalid("ids", ids, "is empty", "one id at least")
     return ids
 
 
@@ -243,4 +243,4 @@ def _take_position(data: Any) -> tuple[Any, int | None]:
     if not isinstance(data, dict) or data.get("position") is None:
         return data, None
     rest = {name: value for name, value in data.items() if name != "position"}
-    return rest, number("position", data["position"], 1, MAX_RULES, f"1 to {MAX_RULES:,}")
+    return rest, parse_number("position", data["position"], 1, MAX_RULES, f"1 to {MAX_RULES:,}")

@@ -14,7 +14,7 @@ from xdpwall.api.openapi.describe import answers, takes
 from xdpwall.api.request import Changing, Raw, Reading, answer, no_body, only, revision_etag
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.ruleset import Ruleset
-from xdpwall.values.inputs import later
+from xdpwall.values.inputs import unsupported_field
 from xdpwall.views.status import ApplyOutcome
 
 router = APIRouter(tags=["ruleset"])
@@ -51,7 +51,7 @@ async def apply(
 ) -> Response:
     """Make the kernel hold exactly this in one switch; rules that stay keep id and counters."""
     if confirm is not None:
-        raise later("confirm", confirm, "confirmation")
+        raise unsupported_field("confirm", confirm, "confirmation")
 
     def work(firewall: Facade) -> Response:
         ruleset = Ruleset.parse(parse_json(raw))

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from xdpwall.rule.fields import parse_iface, parse_proto
 from xdpwall.values.addresses import Prefix, parse_prefix
-from xdpwall.values.inputs import choice, negation
+from xdpwall.values.inputs import parse_choice, split_negation
 from xdpwall.views.events import PacketEvent
 
 _Address = tuple[bool, Prefix]
@@ -36,7 +36,7 @@ class EventFilter:
         if given.get("iface") is not None:
             found["iface"] = parse_iface(given["iface"])
         if given.get("verdict") is not None:
-            found["verdict"] = choice("verdict", given["verdict"], ("drop", "pass"))
+            found["verdict"] = parse_choice("verdict", given["verdict"], ("drop", "pass"))
         if given.get("proto") is not None:
             found["proto"] = parse_proto(given["proto"])
         return cls(**found)
@@ -55,7 +55,7 @@ class EventFilter:
 
 def named(wanted: str, iface: str) -> bool:
     """Is it `wanted`, or with `!` in front any other?"""
-    negated, name = negation(wanted)
+    negated, name = split_negation(wanted)
     return (iface == name) is not negated
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xdpwall.errors import InvalidInput
-from xdpwall.values.inputs import boolean, closest, label, number
+from xdpwall.values.inputs import did_you_mean, field_label, parse_boolean, parse_number
 from xdpwall.views.events import EventSettings
 
 LIMITS = {"sample": (1, 10_000), "rate": (1, 1_000_000), "bytes": (0, 256)}
@@ -18,18 +18,18 @@ def merge_settings(old: EventSettings, changes: Mapping[str, Any]) -> EventSetti
     wanted = {}
     for name, value in changes.items():
         if name not in FIELDS:
-            shown = label(name)
+            shown = field_label(name)
             raise InvalidInput(
                 f"{shown}: events have no such setting; known: {', '.join(FIELDS)}",
                 field=shown,
                 code="unknown-field",
-                hint=closest(shown, FIELDS),
+                hint=did_you_mean(shown, FIELDS),
             )
         if name in LIMITS:
             low, high = LIMITS[name]
-            wanted[name] = number(name, value, low, high, f"{low} to {high:,}")
+            wanted[name] = parse_number(name, value, low, high, f"{low} to {high:,}")
         else:
-            wanted[name] = boolean(name, value)
+            wanted[name] = parse_boolean(name, value)
     return old.model_copy(update=wanted)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from xdpwall.errors import InvalidInput
 from xdpwall.sets.entries import AddressEntry, parse_entry
-from xdpwall.values.inputs import bad, plain
+from xdpwall.values.inputs import invalid, printable
 
 _COMMENT = re.compile(r"[#;].*", re.DOTALL)
 _WITH_VALUE = ("packets", "bytes", "skbmark", "skbprio", "skbqueue", "comment")
@@ -54,7 +54,7 @@ class Forms:
             return [], 0
         if words[0] in ("add", "-A"):
             if len(words) < 3:
-                raise bad("entry", text, "is no whole line of ipset", "add NAME ENTRY")
+                raise invalid("entry", text, "is no whole line of ipset", "add NAME ENTRY")
             if self.ipset is None:
                 self.ipset = words[1]
             elif words[1] != self.ipset:
@@ -67,7 +67,7 @@ def _entries(text: str) -> list[AddressEntry]:
     if not text:
         return []
     if "," in text:
-        raise bad("entry", text, "is more than an address", "an address or a prefix a line")
+        raise invalid("entry", text, "is more than an address", "an address or a prefix a line")
     if "-" in text:
         return _range(text)
     return [parse_entry(text)]
@@ -76,10 +76,12 @@ def _entries(text: str) -> list[AddressEntry]:
 def _range(text: str) -> list[AddressEntry]:
     ends = [parse_entry(part.strip()) for part in text.split("-")]
     if len(ends) != 2 or ends[0].family != ends[1].family or not (ends[0].exact and ends[1].exact):
-        raise bad("entry", text, "is not a range", "two addresses of a family: 10.0.0.1-10.0.0.9")
+        raise invalid(
+            "entry", text, "is not a range", "two addresses of a family: 10.0.0.1-10.0.0.9"
+        )
     first, last = ends
     if first.address > last.address:
-        raise bad("entry", text, "runs backwards", f"{last.text}-{first.text}")
+        raise invalid("entry", text, "runs backwards", f"{last.text}-{first.text}")
     nets: Iterable[Any]
     if first.family == 4:
         nets = summarize_address_range(IPv4Address(first.address), IPv4Address(last.address))
@@ -92,12 +94,12 @@ def _from_json(text: str) -> list[AddressEntry]:
     try:
         row = json.loads(text)
     except (ValueError, RecursionError):
-        raise bad("entry", text, "is not JSON", '{"cidr": "10.0.0.0/8"} on one line') from None
+        raise invalid("entry", text, "is not JSON", '{"cidr": "10.0.0.0/8"} on one line') from None
     if "cidr" in row:
         return [parse_entry(row["cidr"], "cidr")]
     if row.get("type") == "metadata":
         return []
-    raise bad("entry", text, "has no cidr", '{"cidr": "10.0.0.0/8"}')
+    raise invalid("entry", text, "has no cidr", '{"cidr": "10.0.0.0/8"}')
 
 
 def _timeout(text: str, words: list[str]) -> int:
@@ -109,7 +111,7 @@ def _timeout(text: str, words: list[str]) -> int:
             given = words[at + 1] if at + 1 < len(words) else ""
             if not (given.isascii() and given.isdigit() and int(given) <= MAX_TIMEOUT):
                 wanted = f"whole seconds up to {MAX_TIMEOUT}"
-                raise bad("timeout", plain(given), "is not a timeout", wanted)
+                raise invalid("timeout", printable(given), "is not a timeout", wanted)
             seconds = int(given)
             at += 2
         elif word == "comment":
@@ -117,10 +119,10 @@ def _timeout(text: str, words: list[str]) -> int:
         elif word in _WITH_VALUE:
             at += 2
         elif word == "nomatch":
-            raise bad("entry", text, "is an exception (nomatch)", "entries that are in the set")
+            raise invalid("entry", text, "is an exception (nomatch)", "entries that are in the set")
         else:
             raise InvalidInput(
-                plain(f"entry: {word!r} is not known behind an entry; wanted timeout SECONDS"),
+                printable(f"entry: {word!r} is not known behind an entry; wanted timeout SECONDS"),
                 field="entry",
                 value=text,
             )

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, cast
 
 from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound, XdpwallError
 from xdpwall.sets.entries import Entries, check_size, key_of, quick
-from xdpwall.values.inputs import plain
+from xdpwall.values.inputs import printable
 
 from .address_gather import MOST_KEPT, Odd, Report
 from .address_line import Forms
@@ -94,10 +94,10 @@ class _Reader:
         if self.forms.others:
             names = ", ".join(sorted({self.forms.ipset or "", *self.forms.others})[:5])
             raise InvalidInput(
-                f"{self.name}: holds several sets ({plain(names)})",
+                f"{self.name}: holds several sets ({printable(names)})",
                 field="file",
                 value=self.name,
-                hint=f"give one of them: grep '^add {plain(str(self.forms.ipset))} ' FILE",
+                hint=f"give one of them: grep '^add {printable(str(self.forms.ipset))} ' FILE",
             )
         entries, timeouts = gathered.result(self.report)
         return Loaded(entries, timeouts, self.report)
@@ -169,7 +169,7 @@ class _Reader:
         report.rejected += 1
         if len(report.rejected_lines) < MOST_KEPT:
             reason = message.removeprefix("entry: ")
-            report.rejected_lines.append(Odd(number, plain(line.strip()[:80]), reason))
+            report.rejected_lines.append(Odd(number, printable(line.strip()[:80]), reason))
         elif not self.skip_bad:
             raise self._refusal()
 

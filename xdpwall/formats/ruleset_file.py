@@ -12,7 +12,7 @@ from typing import Any, Literal, NoReturn
 from xdpwall.errors import InvalidInput, XdpwallError
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.sets.content import Files
-from xdpwall.values.inputs import choice
+from xdpwall.values.inputs import parse_choice
 
 MAX_BYTES = 16 * 1024 * 1024
 
@@ -45,7 +45,7 @@ def load(text: str, *, name: str, files: Files | None = None) -> Ruleset:
 
 def dump(ruleset: Ruleset, format: Literal["yaml", "json"] = "yaml") -> str:
     """The file that `load` takes back unchanged."""
-    if choice("format", format, ("yaml", "json")) == "json":
+    if parse_choice("format", format, ("yaml", "json")) == "json":
         return json.dumps(ruleset.to_json(), indent=2, ensure_ascii=False) + "\n"
     from .yaml_file import write_yaml
 

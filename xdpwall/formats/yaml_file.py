@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from xdpwall.errors import InvalidInput
-from xdpwall.values.inputs import plain, show
+from xdpwall.values.inputs import printable, quoted
 
 from .yaml_fast import read_flat
 from .yaml_scalar import scalar
@@ -44,7 +44,9 @@ def compose_yaml(text: str, name: str) -> tuple[object, dict[str, int]]:
         ) from None
     except (YAMLError, ValueError, RecursionError) as error:
         words = (
-            "nested too deeply" if isinstance(error, RecursionError) else plain(str(error)[:200])
+            "nested too deeply"
+            if isinstance(error, RecursionError)
+            else printable(str(error)[:200])
         )
         raise InvalidInput(f"{name}: not YAML: {words}", field="file", value=name) from None
     builder = _Builder(name)
@@ -93,7 +95,7 @@ class _Builder:
         if not tag.startswith(_STANDARD):
             raise self._refuse(
                 line,
-                f"{show(tag)} is a YAML tag here",
+                f"{quoted(tag)} is a YAML tag here",
                 path,
                 "a value that begins with ! needs quotes",
             )
@@ -103,14 +105,14 @@ class _Builder:
 
     def _standard(self, node: Any, kind: str, path: str, line: int) -> None:
         if str(node.tag) != _STANDARD + kind:
-            raise self._refuse(line, f"{show(str(node.tag))} is a YAML tag here", path)
+            raise self._refuse(line, f"{quoted(str(node.tag))} is a YAML tag here", path)
 
     def _refuse(
         self, line: int, problem: str, path: str | None, hint: str | None = None
     ) -> InvalidInput:
         return InvalidInput(
-            plain(f"{self.name}: line {line}: {path + ': ' if path else ''}{problem}"),
-            field=plain(path or "file"),
+            printable(f"{self.name}: line {line}: {path + ': ' if path else ''}{problem}"),
+            field=printable(path or "file"),
             hint=hint,
         )
 

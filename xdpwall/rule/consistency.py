@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xdpwall.errors import InvalidInput
-from xdpwall.values.inputs import bad, closest, label
+from xdpwall.values.inputs import did_you_mean, field_label, invalid
 from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, icmp_type_number
 
 from .fields import PARSERS, parse_icmp_code, parse_icmp_type
@@ -37,7 +37,7 @@ def canonical(values: Mapping[Any, Any]) -> dict[str, Any]:
                 continue
             raise _unknown(name, value)
         if value is None:
-            raise bad(name, None, "is no value", f"a value, or no {name} at all")
+            raise invalid(name, None, "is no value", f"a value, or no {name} at all")
         result = parser(value)
         if result is not None:
             rule[name] = result
@@ -54,16 +54,16 @@ def canonical(values: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _unknown(name: object, value: object) -> InvalidInput:
     known = FIELDS
-    shown = label(name)
+    shown = field_label(name)
     if not isinstance(name, str):
-        return bad(shown, value, "stands under a name that is not text", "a known field")
+        return invalid(shown, value, "stands under a name that is not text", "a known field")
     if name in READ_ONLY:
-        return bad(name, value, "is only read back", f"the rule without {name}")
+        return invalid(name, value, "is only read back", f"the rule without {name}")
     return InvalidInput(
         f"{shown}: a rule has no such field; known: {', '.join(known)}",
         field=shown,
         code="unknown-field",
-        hint=closest(name, known),
+        hint=did_you_mean(name, known),
     )
 
 
@@ -74,13 +74,13 @@ def _icmp(rule: dict[str, Any], values: Mapping[Any, Any]) -> None:
         value = values[name]
         proto = rule.get("proto")
         if value is None:
-            raise bad(name, None, "is no value", f"a value, or no {name} at all")
+            raise invalid(name, None, "is no value", f"a value, or no {name} at all")
         if proto not in ICMP_PROTOCOLS:
-            raise bad(name, value, _without(proto), "proto: icmp or icmpv6 beside it")
+            raise invalid(name, value, _without(proto), "proto: icmp or icmpv6 beside it")
         if name == "icmp_type":
             rule[name] = parse_icmp_type(value, proto)
         elif "icmp_type" not in rule:
-            raise bad(name, value, "stands without a type", "icmp_type beside it")
+            raise invalid(name, value, "stands without a type", "icmp_type beside it")
         else:
             kind = icmp_type_number(proto, rule["icmp_type"])
             rule[name] = parse_icmp_code(value, proto, kind)
@@ -95,7 +95,7 @@ def _without(proto: object) -> str:
 def _ethertype(rule: dict[str, Any]) -> None:
     for name in IP_FIELDS:
         if name in rule:
-            raise bad(
+            raise invalid(
                 name,
                 rule[name],
                 f"cannot stand beside ethertype {rule['ethertype']}, which is about frames, not IP",
@@ -108,9 +108,11 @@ def _layers(rule: dict[str, Any]) -> None:
     if proto not in PORT_PROTOCOLS:
         for name in ("sport", "dport"):
             if name in rule:
-                raise bad(name, rule[name], _without(proto), "proto: tcp, udp or sctp beside it")
+                raise invalid(
+                    name, rule[name], _without(proto), "proto: tcp, udp or sctp beside it"
+                )
     if proto != "tcp" and "tcp_flags" in rule:
-        raise bad("tcp_flags", rule["tcp_flags"], _without(proto), "proto: tcp beside it")
+        raise invalid("tcp_flags", rule["tcp_flags"], _without(proto), "proto: tcp beside it")
 
 
 def implied_family(rule: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -141,7 +143,7 @@ def _families(rule: dict[str, Any]) -> None:
         value = rule.get(name)
         other = value if name == "family" else family_of(value)
         if other and other != family:
-            raise bad(
+            raise invalid(
                 name,
                 value,
                 f"is {other}, but {because} {rule[because]} is {family}",

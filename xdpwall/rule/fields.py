@@ -13,7 +13,15 @@ from types import MappingProxyType
 from typing import Any
 
 from xdpwall.values.addresses import canonical_address
-from xdpwall.values.inputs import bad, boolean, choice, closest, negation, number, text
+from xdpwall.values.inputs import (
+    did_you_mean,
+    invalid,
+    parse_boolean,
+    parse_choice,
+    parse_number,
+    parse_text,
+    split_negation,
+)
 from xdpwall.values.protocols import (
     ICMP_CODES,
     ICMP_TYPE_NAMES,
@@ -58,7 +66,7 @@ def parse_id(value: Any) -> str:
     """`noping`."""
     if isinstance(value, str) and _ID.fullmatch(value):
         return value
-    raise bad(
+    raise invalid(
         "id",
         value,
         "is not an id",
@@ -68,35 +76,35 @@ def parse_id(value: Any) -> str:
 
 def parse_action(value: Any) -> str:
     """`drop`, `accept` or `count`."""
-    return choice("action", value, ("drop", "accept", "count"))
+    return parse_choice("action", value, ("drop", "accept", "count"))
 
 
 def parse_iface_name(field: str, value: Any) -> str:
     """The name of one interface, as the kernel takes names."""
-    return _checked_name(field, value, text(field, value, "the name of an interface"))
+    return _checked_name(field, value, parse_text(field, value, "the name of an interface"))
 
 
 def _checked_name(field: str, value: str, name: str) -> str:
     size = len(name.encode("utf-8", "replace"))
     if not 1 <= size <= MAX_IFACE:
-        raise bad(field, value, "is not an interface's name", f"1 to {MAX_IFACE} bytes")
+        raise invalid(field, value, "is not an interface's name", f"1 to {MAX_IFACE} bytes")
     if name in (".", "..") or "/" in name or ":" in name or name.startswith("!"):
-        raise bad(field, value, "is not an interface's name", "one without / and :, like eth0")
+        raise invalid(field, value, "is not an interface's name", "one without / and :, like eth0")
     if not name.isprintable() or " " in name:
-        raise bad(field, value, "is not an interface's name", "one without blanks, like eth0")
+        raise invalid(field, value, "is not an interface's name", "one without blanks, like eth0")
     return name
 
 
 def parse_iface(value: Any) -> str:
     """`docker0` or `!docker0`."""
-    negated, name = negation(text("iface", value, "the name of an interface"))
+    negated, name = split_negation(parse_text("iface", value, "the name of an interface"))
     _checked_name("iface", value, name)
     return f"!{name}" if negated else name
 
 
 def parse_direction(value: Any) -> str:
     """`ingress` or `egress`."""
-    return choice("direction", value, ("ingress", "egress"))
+    return parse_choice("direction", value, ("ingress", "egress"))
 
 
 def parse_ethertype(value: Any) -> str:
@@ -105,22 +113,22 @@ def parse_ethertype(value: Any) -> str:
         return str(value)
     if value in ("ipv4", "ipv6", "ip"):
         family = "ipv6" if value == "ipv6" else "ipv4"
-        raise bad("ethertype", value, "is not taken here", f"family: {family} (use family)")
+        raise invalid("ethertype", value, "is not taken here", f"family: {family} (use family)")
     if isinstance(value, str) and _HEX.fullmatch(value):
         found = int(value, 16)
     else:
-        found = number("ethertype", value, 0, 0xFFFF, _ETHERTYPE)
+        found = parse_number("ethertype", value, 0, 0xFFFF, _ETHERTYPE)
     if found in (0x0800, 0x86DD):
         family = "ipv4" if found == 0x0800 else "ipv6"
-        raise bad("ethertype", value, "is not taken here", f"family: {family} (use family)")
+        raise invalid("ethertype", value, "is not taken here", f"family: {family} (use family)")
     if found < 0x0600:
-        raise bad("ethertype", value, "is the length of an LLC frame", _ETHERTYPE)
+        raise invalid("ethertype", value, "is the length of an LLC frame", _ETHERTYPE)
     return "arp" if found == 0x0806 else f"0x{found:04x}"
 
 
 def parse_family(value: Any) -> str:
     """`ipv4` or `ipv6`."""
-    return choice("family", value, ("ipv4", "ipv6"))
+    return parse_choice("family", value, ("ipv4", "ipv6"))
 
 
 def parse_proto(value: Any) -> str | int:
@@ -129,9 +137,9 @@ def parse_proto(value: Any) -> str | int:
         return value
     wanted = f"{', '.join(PROTOCOLS)} or a number from 0 to 255"
     if isinstance(value, str) and not value[:1].isdigit():
-        hint = closest(value, [*PROTOCOLS, "icmpv6"])
-        raise bad("proto", value, "is not a protocol known by name", wanted, hint=hint)
-    found = number("proto", value, 0, 255, wanted)
+        hint = did_you_mean(value, [*PROTOCOLS, "icmpv6"])
+        raise invalid("proto", value, "is not a protocol known by name", wanted, hint=hint)
+    found = parse_number("proto", value, 0, 255, wanted)
     return PROTOCOL_NAMES.get(found, found)
 
 
@@ -160,11 +168,15 @@ def parse_icmp_type(value: Any, proto: str) -> str | int:
         if value in names:
             return value
         other = "icmpv6" if proto == "icmp" else "icmp"
-        hint = closest(value, names)
+        hint = did_you_mean(value, names)
         if value in ICMP_TYPES[other]:
             hint = f"{value} is a type of {other}"
-        raise bad("icmp_type", value, f"is not a type of {proto}", "a name or 0 to 255", hint=hint)
-    found = number("icmp_type", value, 0, 255, "a name like echo-request, or a number 0 to 255")
+        raise invalid(
+            "icmp_type", value, f"is not a type of {proto}", "a name or 0 to 255", hint=hint
+        )
+    found = parse_number(
+        "icmp_type", value, 0, 255, "a name like echo-request, or a number 0 to 255"
+    )
     return ICMP_TYPE_NAMES[proto].get(found, found)
 
 
@@ -174,20 +186,20 @@ def parse_icmp_code(value: Any, proto: str, kind: int) -> int:
     if isinstance(value, str) and value in names:
         return names[value]
     wanted = "a number from 0 to 255" + (f", or {', '.join(names)}" if names else "")
-    return number("icmp_code", value, 0, 255, wanted)
+    return parse_number("icmp_code", value, 0, 255, wanted)
 
 
 def parse_flags(value: Any) -> tuple[int, int]:
     """(want, mask) of `tcp_flags`."""
-    spelled = text("tcp_flags", value, _FLAGS).strip()
+    spelled = parse_text("tcp_flags", value, _FLAGS).strip()
     want_text, slash, mask_text = spelled.partition("/")
     want = _flag_bits(value, want_text)
     mask = _flag_bits(value, mask_text) if slash else want
     if not mask:
-        raise bad("tcp_flags", value, "looks at no flag", _FLAGS)
+        raise invalid("tcp_flags", value, "looks at no flag", _FLAGS)
     if want & ~mask:
         extra = _flag_names(want & ~mask)
-        raise bad(
+        raise invalid(
             "tcp_flags",
             value,
             f"wants {extra}, which its mask leaves out, so nothing could match",
@@ -204,7 +216,7 @@ def _flag_bits(value: object, names: str) -> int:
         bit = TCP_FLAGS.get(name.strip())
         if bit is None:
             problem = f"holds {name.strip()[:20]!r}, which is not a TCP flag"
-            raise bad("tcp_flags", value, problem, _FLAGS, hint=closest(name, TCP_FLAGS))
+            raise invalid("tcp_flags", value, problem, _FLAGS, hint=did_you_mean(name, TCP_FLAGS))
         bits |= bit
     return bits
 
@@ -219,15 +231,15 @@ def parse_vlan(value: Any) -> int | str:
     """100, `none`, `!100` or `!none`."""
     wanted = "a VLAN id from 0 to 4095, or none, with an optional ! in front"
     if isinstance(value, str):
-        negated, body = negation(value)
+        negated, body = split_negation(value)
         if body == "none":
             return "!none" if negated else "none"
         if negated:
             if not _VLAN.fullmatch(body) or int(body) > 4095:
-                raise bad("vlan", value, "is not a VLAN's id", wanted)
+                raise invalid("vlan", value, "is not a VLAN's id", wanted)
             return f"!{body}"
         value = body
-    return number("vlan", value, 0, 4095, wanted)
+    return parse_number("vlan", value, 0, 4095, wanted)
 
 
 def _span(field: str, high: int) -> Callable[[Any], int | str]:
@@ -235,15 +247,15 @@ def _span(field: str, high: int) -> Callable[[Any], int | str]:
 
     def parse(value: Any) -> int | str:
         if not isinstance(value, str):
-            return number(field, value, 0, high, wanted)
+            return parse_number(field, value, 0, high, wanted)
         match = _RANGE.fullmatch(value.strip())
         if not match:
-            raise bad(field, value, "is neither a number nor a range", wanted)
+            raise invalid(field, value, "is neither a number nor a range", wanted)
         first, last = int(match[1]), int(match[2] or match[1])
         if max(first, last) > high:
-            raise bad(field, value, "is out of range", wanted)
+            raise invalid(field, value, "is out of range", wanted)
         if first > last:
-            raise bad(field, value, "runs backwards", f"{last}-{first}")
+            raise invalid(field, value, "runs backwards", f"{last}-{first}")
         return first if first == last else f"{first}-{last}"
 
     return parse
@@ -254,20 +266,20 @@ def parse_fragment(value: Any) -> bool | str:
     if value in ("first", "later"):
         return str(value)
     if isinstance(value, bool) or value in ("true", "false"):
-        return boolean("fragment", value)
-    raise bad("fragment", value, "is not known here", "true, false, first or later")
+        return parse_boolean("fragment", value)
+    raise invalid("fragment", value, "is not known here", "true, false, first or later")
 
 
 def parse_comment(value: Any) -> str | None:
     """Up to 256 characters on one line; an empty comment is none."""
-    comment = text("comment", value, f"up to {MAX_COMMENT} characters")
+    comment = parse_text("comment", value, f"up to {MAX_COMMENT} characters")
     if len(comment) > MAX_COMMENT:
-        raise bad(
+        raise invalid(
             "comment", value, f"has {len(comment)} characters", f"at most {MAX_COMMENT} of them"
         )
     found = _HIDDEN.search(comment)
     if found:
-        raise bad(
+        raise invalid(
             "comment",
             value,
             f"has a control character (U+{ord(found[0]):04X})",
@@ -305,8 +317,8 @@ PARSERS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
         "ttl": _remembered(_span("ttl", 255)),
         "fragment": parse_fragment,
         "expires": lambda value: parse_expiry("expires", value),
-        "enabled": lambda value: boolean("enabled", value),
-        "log": lambda value: boolean("log", value),
+        "enabled": lambda value: parse_boolean("enabled", value),
+        "log": lambda value: parse_boolean("log", value),
         "comment": parse_comment,
     }
 )

@@ -10,7 +10,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from typing import Literal, NamedTuple
 
 from xdpwall.values.addresses import Prefix, set_use
-from xdpwall.values.inputs import negation
+from xdpwall.values.inputs import split_negation
 from xdpwall.values.protocols import PROTOCOLS, icmp_type_number
 from xdpwall.values.ranges import Ranges, parse_ranges
 
@@ -74,7 +74,7 @@ def _numbers_of(rule: Rule) -> Match:
     # In the order of the fields: by their names it takes twice as long.
     return Match._make(
         (
-            None if iface is None else negation(iface),
+            None if iface is None else split_negation(iface),
             None if direction is None else direction == "egress",
             None if ethertype is None else _ethertype(ethertype),
             family,
@@ -128,7 +128,7 @@ def _ranges(text: str) -> tuple[bool, Ranges]:
 
 
 def _vlan(text: str) -> tuple[bool, int]:
-    negated, body = negation(text)
+    negated, body = split_negation(text)
     return negated, VLAN_NONE if body == "none" else int(body)
 
 

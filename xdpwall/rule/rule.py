@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from xdpwall.values.inputs import bad, label
+from xdpwall.values.inputs import field_label, invalid
 from xdpwall.values.terms import Direction
 
 from .consistency import FIELDS, canonical
@@ -61,7 +61,7 @@ class Rule(BaseModel):
     @classmethod
     def _canonical(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
-            raise bad("rule", data, "is not a rule", "an object or a sentence")
+            raise invalid("rule", data, "is not a rule", "an object or a sentence")
         return canonical({name: value for name, value in data.items() if value is not None})
 
     @classmethod
@@ -70,7 +70,7 @@ class Rule(BaseModel):
         if isinstance(obj, str):
             return cls._build(_from_sentence(obj))
         if not isinstance(obj, Mapping):
-            raise bad("rule", obj, "is not a rule", "an object or a sentence")
+            raise invalid("rule", obj, "is not a rule", "an object or a sentence")
         if "text" in obj:
             return cls._build(_from_text(obj))
         return cls._build(canonical(obj))
@@ -148,10 +148,10 @@ class Rule(BaseModel):
         `text` replaces everything but the id. The id itself stays.
         """
         if not isinstance(changes, Mapping):
-            raise bad("rule", changes, "is not a change", "an object of fields")
+            raise invalid("rule", changes, "is not a change", "an object of fields")
         wanted = changes.get("id", self.id)
         if self.id is not None and wanted != self.id:
-            raise bad("id", wanted, f"differs from the rule's id {self.id!r}, which stays")
+            raise invalid("id", wanted, f"differs from the rule's id {self.id!r}, which stays")
         if "text" in changes:
             given = {name: value for name, value in changes.items() if value is not None}
             result = self.parse(given)
@@ -188,20 +188,20 @@ def _from_sentence(sentence: str) -> dict[str, Any]:
 def _from_text(obj: Mapping[str, Any]) -> dict[str, Any]:
     for name in obj:
         if name not in _BESIDE_TEXT:
-            raise bad(
-                label(name),
+            raise invalid(
+                field_label(name),
                 obj[name],
                 "cannot stand beside text, which says the whole rule",
                 "text (with id, comment, enabled, expires, log) or fields",
             )
     sentence = obj["text"]
     if not isinstance(sentence, str):
-        raise bad("text", sentence, "is not a sentence", "text like 'drop icmp on docker0'")
+        raise invalid("text", sentence, "is not a sentence", "text like 'drop icmp on docker0'")
     fields = _from_sentence(sentence)
     for name, value in obj.items():
         if name == "text":
             continue
         if name in fields:
-            raise bad(name, value, "is said by text too", f"{name} in one of the two places")
+            raise invalid(name, value, "is said by text too", f"{name} in one of the two places")
         fields[name] = value
     return canonical(fields)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xdpwall.errors import InvalidInput
-from xdpwall.values.inputs import closest, kept, plain, show
+from xdpwall.values.inputs import did_you_mean, error_value, printable, quoted
 from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, PROTOCOLS
 from xdpwall.values.times import in_seconds, parse_duration, parse_moment
 
@@ -79,11 +79,11 @@ def _wrong(
     word: str, span: tuple[int, int], expected: str, field: str = "text", hint: str | None = None
 ) -> InvalidInput:
     return InvalidInput(
-        f"{show(word)} at character {span[0] + 1}: expected {expected}",
+        f"{quoted(word)} at character {span[0] + 1}: expected {expected}",
         field=field,
-        value=kept(word),
+        value=error_value(word),
         span=span,
-        hint=hint and plain(hint),
+        hint=hint and printable(hint),
     )
 
 
@@ -128,7 +128,7 @@ class _Reader:
     def _put(self, field: str, value: object, span: tuple[int, int]) -> None:
         if field in self.fields:
             first = self.spans[field]
-            said = show(self.text[first[0] : first[1]])
+            said = quoted(self.text[first[0] : first[1]])
             word = self.text[span[0] : span[1]]
             raise _wrong(word, span, f"{field} only once, {said} says it already", field)
         self.fields[field] = value
@@ -145,7 +145,7 @@ class _Reader:
             )
         word = self._take()
         if word.quoted or word.text not in ACTIONS:
-            hint = closest(word.text, ACTIONS)
+            hint = did_you_mean(word.text, ACTIONS)
             raise _wrong(word.text, word.span, "drop, accept or count", "action", hint)
         self._put("action", word.text, word.span)
 
@@ -234,7 +234,7 @@ class _Reader:
 
     def _no_clause(self, word: Word) -> InvalidInput:
         name = word.text
-        hint = closest(name, CLAUSES)
+        hint = did_you_mean(name, CLAUSES)
         if name.partition("/")[0] in (*PROTOCOLS, "proto"):
             hint = f"the protocol stands right after the action: {self.fields['action']} {name}"
         elif self.words[self.next - 2].text == "comment" or "comment" in self.fields:

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from xdpwall.errors import InvalidInput
 from xdpwall.rule.fields import parse_iface_name
 from xdpwall.rule.rule import Rule
-from xdpwall.values.inputs import bad, choice, in_list, only_known
+from xdpwall.values.inputs import in_list, invalid, parse_choice, refuse_unknown_fields
 from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode
 
 
@@ -25,11 +25,11 @@ class AttachmentSpec:
     def __post_init__(self) -> None:
         """Refuse what cannot be attached; see parse for objects from outside."""
         parse_iface_name("iface", self.iface)
-        choice("hook", self.hook, ("xdp", "tc"))
-        choice("direction", self.direction, ("ingress", "egress"))
-        choice("mode", self.mode, ("auto", "native", "generic"))
+        parse_choice("hook", self.hook, ("xdp", "tc"))
+        parse_choice("direction", self.direction, ("ingress", "egress"))
+        parse_choice("mode", self.mode, ("auto", "native", "generic"))
         if self.hook == "xdp" and self.direction == "egress":
-            raise bad(
+            raise invalid(
                 "direction",
                 self.direction,
                 "is not seen by xdp, which has ingress only",
@@ -37,7 +37,7 @@ class AttachmentSpec:
                 hint=f"xdpwall attach {self.iface} --hook tc --direction egress",
             )
         if self.hook == "tc" and self.mode != "auto":
-            raise bad("mode", self.mode, "is a mode of xdp, tc has none", "no mode, or auto")
+            raise invalid("mode", self.mode, "is a mode of xdp, tc has none", "no mode, or auto")
 
     @property
     def place(self) -> Place:
@@ -47,7 +47,7 @@ class AttachmentSpec:
     @classmethod
     def at(cls, iface: str, place: str, mode: WantedMode = "auto") -> AttachmentSpec:
         """From `xdp`, `tc-ingress` or `tc-egress`."""
-        choice("place", place, ("xdp", "tc-ingress", "tc-egress"))
+        parse_choice("place", place, ("xdp", "tc-ingress", "tc-egress"))
         if place == "xdp":
             return cls(iface, "xdp", "ingress", mode)
         return cls(iface, "tc", cast(Direction, place[3:]), mode)
@@ -56,8 +56,10 @@ class AttachmentSpec:
     def parse(cls, obj: object) -> AttachmentSpec:
         """From {"iface": ..., "hook": ..., "direction": ..., "mode": ...}; only iface is needed."""
         if not isinstance(obj, Mapping):
-            raise bad("attachment", obj, "is not an attachment", "an object with iface and hook")
-        only_known(obj, ("iface", "hook", "direction", "mode"), "an attachment")
+            raise invalid(
+                "attachment", obj, "is not an attachment", "an object with iface and hook"
+            )
+        refuse_unknown_fields(obj, ("iface", "hook", "direction", "mode"), "an attachment")
         if "iface" not in obj:
             raise InvalidInput("iface: missing; wanted the name of an interface", field="iface")
         return cls(**{str(name): value for name, value in obj.items()})
@@ -71,7 +73,7 @@ class AttachmentSpec:
 def parse_attachments(obj: object) -> tuple[AttachmentSpec, ...]:
     """The attachments of a ruleset, each place of an interface once."""
     if isinstance(obj, (str, bytes)) or not isinstance(obj, Sequence):
-        raise bad("attachments", obj, "is not a list of attachments", "a list of objects")
+        raise invalid("attachments", obj, "is not a list of attachments", "a list of objects")
     specs: dict[tuple[str, str], AttachmentSpec] = {}
     for index, one in enumerate(obj):
         spec = in_list("attachments", index, AttachmentSpec.parse, one)
@@ -91,7 +93,7 @@ def check_direction(rule: Rule, attachments: Sequence[AttachmentSpec]) -> None:
         return
     places = {spec.place for spec in attachments if spec.iface == rule.iface}
     if places == {"xdp"}:
-        raise bad(
+        raise invalid(
             "direction",
             "egress",
             f"is never seen on {rule.iface}, where only xdp is attached",

@@ -7,15 +7,15 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from xdpwall.values.inputs import bad, choice, only_known
+from xdpwall.values.inputs import invalid, parse_choice, refuse_unknown_fields
 from xdpwall.values.terms import Verdict
 
 
 def parse_policy(obj: object) -> Policy:
     """The policy of a ruleset; what it leaves out is `accept`."""
     if not isinstance(obj, Mapping):
-        raise bad("policy", obj, "is not a policy", "an object like {ingress: drop}")
-    only_known(obj, tuple(Policy.model_fields), "a policy", "policy.")
+        raise invalid("policy", obj, "is not a policy", "an object like {ingress: drop}")
+    refuse_unknown_fields(obj, tuple(Policy.model_fields), "a policy", "policy.")
     for name, value in obj.items():
         check_policy(name, value, f"policy.{name}")
     return Policy(**{str(name): value for name, value in obj.items()})
@@ -23,9 +23,9 @@ def parse_policy(obj: object) -> Policy:
 
 def check_policy(name: str, value: object, shown_as: str | None = None) -> None:
     """One field of the policy and its value, as `policy set` and PUT /policy give them."""
-    only_known({name: value}, tuple(Policy.model_fields), "a policy")
+    refuse_unknown_fields({name: value}, tuple(Policy.model_fields), "a policy")
     second = "judge" if name == "neighbor_discovery" else "drop"
-    choice(shown_as or name, value, ("accept", second))
+    parse_choice(shown_as or name, value, ("accept", second))
 
 
 class Policy(BaseModel):

@@ -12,7 +12,7 @@ from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import MATCH_FIELDS, Rule
 from xdpwall.sets.content import Files, SetContent, parse_sets
 from xdpwall.sets.names import SetRow
-from xdpwall.values.inputs import bad, in_list, only_known
+from xdpwall.values.inputs import in_list, invalid, refuse_unknown_fields
 
 from .attachment import AttachmentSpec, check_direction, parse_attachments
 from .policy import Policy, parse_policy
@@ -48,13 +48,15 @@ class Ruleset:
         `files` reads the `file` of a set; without it that key is refused.
         """
         if not isinstance(obj, Mapping):
-            raise bad("ruleset", obj, "is not a ruleset", "an object with version and rules")
-        only_known(obj, ("version", "policy", "sets", "rules", "attachments"), "a ruleset")
+            raise invalid("ruleset", obj, "is not a ruleset", "an object with version and rules")
+        refuse_unknown_fields(
+            obj, ("version", "policy", "sets", "rules", "attachments"), "a ruleset"
+        )
         for name, wanted in (("version", "version: 1"), ("rules", "a list ([] for none)")):
             if name not in obj:
                 raise InvalidInput(f"{name}: missing; wanted {wanted}", field=name)
         if type(obj["version"]) is not int or obj["version"] != 1:
-            raise bad("version", obj["version"], "is not a version known here", "1")
+            raise invalid("version", obj["version"], "is not a version known here", "1")
         attachments = None
         if "attachments" in obj:
             attachments = parse_attachments(obj["attachments"])
@@ -81,7 +83,7 @@ class Ruleset:
 def parse_rules(obj: object) -> tuple[Rule, ...]:
     """The rules of a ruleset; ids that are given are all different."""
     if isinstance(obj, (str, bytes)) or not isinstance(obj, Sequence):
-        raise bad("rules", obj, "is not a list of rules", "a list of objects and sentences")
+        raise invalid("rules", obj, "is not a list of rules", "a list of objects and sentences")
     if len(obj) > MAX_RULES:
         raise InvalidInput(
             f"rules: {len(obj):,} of them; at most {MAX_RULES:,} fit",

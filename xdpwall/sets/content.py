@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xdpwall.errors import InvalidInput
-from xdpwall.values.inputs import bad, label, only_known
+from xdpwall.values.inputs import field_label, invalid, refuse_unknown_fields
 from xdpwall.values.times import parse_expiry
 
 from .entries import Entries, check_size, parse_entry
@@ -42,8 +42,8 @@ class SetContent:
         """From an object; an error's field begins with `where` (`sets.bad.`)."""
         prefix = where and f"{where}."
         if not isinstance(obj, Mapping):
-            raise bad(where or "set", obj, "is not a set", "an object with entries")
-        only_known(obj, _KNOWN, "a set", prefix)
+            raise invalid(where or "set", obj, "is not a set", "an object with entries")
+        refuse_unknown_fields(obj, _KNOWN, "a set", prefix)
         if "file" in obj:
             return _from_file(obj, f"{prefix}file", files)
         if not obj:
@@ -77,7 +77,7 @@ class SetContent:
 def _from_file(obj: Mapping[Any, Any], field: str, files: Files | None) -> SetContent:
     value = obj["file"]
     if files is None:
-        raise bad(
+        raise invalid(
             field,
             value,
             "is not read here",
@@ -85,9 +85,9 @@ def _from_file(obj: Mapping[Any, Any], field: str, files: Files | None) -> SetCo
             hint="only the command line reads a set's file: xdpwall apply, xdpwall set load",
         )
     if len(obj) > 1:
-        raise bad(field, value, "stands beside entries", "one of the two")
+        raise invalid(field, value, "stands beside entries", "one of the two")
     if not isinstance(value, str) or not value:
-        raise bad(field, value, "is not the name of a file", "a path, relative to this file's")
+        raise invalid(field, value, "is not the name of a file", "a path, relative to this file's")
     try:
         return files(value)
     except InvalidInput as error:
@@ -98,18 +98,18 @@ def _from_file(obj: Mapping[Any, Any], field: str, files: Files | None) -> SetCo
 
 def _unpacked(value: object, field: str) -> Entries:
     if not isinstance(value, str):
-        raise bad(field, value, "is not text", "what export wrote")
+        raise invalid(field, value, "is not text", "what export wrote")
     try:
         return Entries.unpack(b64decode(value, validate=True))
     except (binascii.Error, ValueError):
-        raise bad(field, value, "is not base64", "what export wrote") from None
+        raise invalid(field, value, "is not base64", "what export wrote") from None
     except InvalidInput as error:
         raise InvalidInput(f"{field}: {error.message[8:]}", field=field) from None
 
 
 def _listed(rows: object, field: str) -> tuple[Entries, dict[str, str]]:
     if isinstance(rows, (str, bytes)) or not isinstance(rows, Sequence):
-        raise bad(field, rows, "is not a list", "a list of addresses and prefixes")
+        raise invalid(field, rows, "is not a list", "a list of addresses and prefixes")
     timeouts: dict[str, str] = {}
     if all(isinstance(row, str) for row in rows):
         return Entries.of(rows, field), timeouts
@@ -129,8 +129,8 @@ def _timed(row: Mapping[Any, Any], field: str) -> tuple[str, str | None]:
     for name in row:
         if name not in ("entry", "expires"):
             raise InvalidInput(
-                f"{field}: {label(name)} is no field of an entry; known: entry, expires",
-                field=f"{field}.{label(name)}",
+                f"{field}: {field_label(name)} is no field of an entry; known: entry, expires",
+                field=f"{field}.{field_label(name)}",
                 code="unknown-field",
             )
     if "entry" not in row:
@@ -148,10 +148,10 @@ def parse_sets(obj: object, *, files: Files | None = None) -> dict[str, SetConte
     from .names import MAX_SETS
 
     if not isinstance(obj, Mapping):
-        raise bad("sets", obj, "is not an object", "names, each with its entries")
+        raise invalid("sets", obj, "is not an object", "names, each with its entries")
     if len(obj) > MAX_SETS:
         raise InvalidInput(
             f"sets: {len(obj):,} of them; at most {MAX_SETS:,} fit", field="sets", code="too-many"
         )
-    names = sorted(parse_set_name(f"sets.{label(name)}", name) for name in obj)
+    names = sorted(parse_set_name(f"sets.{field_label(name)}", name) for name in obj)
     return {name: SetContent.parse(obj[name], f"sets.{name}", files=files) for name in names}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xdpwall.errors import Full, InvalidInput
 from xdpwall.values.addresses import Prefix, parse_prefix, prefix_text
-from xdpwall.values.inputs import bad
+from xdpwall.values.inputs import invalid
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,9 @@ class AddressEntry:
 def parse_entry(text: object, field: str = "entry") -> AddressEntry:
     """One entry of a set. Raises InvalidInput under `field`."""
     if isinstance(text, str) and text.lstrip()[:1] in ("!", "@"):
-        raise bad(field, text, "is not an entry", "an address or a prefix; a rule negates a set")
+        raise invalid(
+            field, text, "is not an entry", "an address or a prefix; a rule negates a set"
+        )
     _, prefix = parse_prefix(field, text)
     return AddressEntry(prefix.family, prefix.address, prefix.length)
 

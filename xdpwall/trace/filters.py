@@ -8,7 +8,7 @@ from typing import Any, Self
 from xdpwall.events.filter import named, within
 from xdpwall.rule.fields import parse_iface, parse_proto
 from xdpwall.values.addresses import Prefix, parse_prefix
-from xdpwall.values.inputs import number
+from xdpwall.values.inputs import parse_number
 from xdpwall.views.drops import Drop
 
 _Address = tuple[bool, Prefix]
@@ -40,7 +40,7 @@ class DropFilter:
         if given.get("proto") is not None:
             found["proto"] = parse_proto(given["proto"])
         if given.get("dport") is not None:
-            found["dport"] = number("dport", given["dport"], 0, 65535, "a port, 0 to 65535")
+            found["dport"] = parse_number("dport", given["dport"], 0, 65535, "a port, 0 to 65535")
         return cls(**found)
 
     def wants(self, drop: Drop) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xdpwall.values.inputs import bad, closest
+from xdpwall.values.inputs import did_you_mean, invalid
 
 PREFIX = "SKB_DROP_REASON_"
 NO_DROP = frozenset({"SKB_NOT_DROPPED_YET", "SKB_CONSUMED"})
@@ -45,12 +45,12 @@ class Reasons:
         for given in names:
             name = given.upper().removeprefix(PREFIX)
             if name not in by_name:
-                raise bad(
+                raise invalid(
                     "reason",
                     given,
                     "is no drop reason of this kernel",
                     "one like NETFILTER_DROP (xdpwall trace --reasons lists them)",
-                    hint=closest(name, by_name),
+                    hint=did_you_mean(name, by_name),
                 )
             found.append(by_name[name])
         return found

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any, Literal, NamedTuple
 
-from .inputs import bad, negation, text
+from .inputs import invalid, parse_text, split_negation
 
 _WANTED = "an address or a prefix: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32"
 
@@ -41,7 +41,7 @@ def parse_set_name(field: str, value: Any) -> str:
     """The name of a set, without the @ that a rule writes in front."""
     if isinstance(value, str) and _SET_NAME.fullmatch(value):
         return value
-    raise bad(
+    raise invalid(
         field,
         value,
         "is not a set's name",
@@ -53,18 +53,18 @@ def set_use(field: str, value: Any) -> SetUse | None:
     """What `@name` or `!@name` says; None for anything that is no set."""
     if not isinstance(value, str):
         return None
-    negated, body = negation(value)
+    negated, body = split_negation(value)
     if not body.startswith("@"):
         return None
     if not _SET_NAME.fullmatch(body[1:]):
         wanted = "@ and 1 to 32 of a-z, 0-9, _ and -, beginning with a letter or a digit"
-        raise bad(field, value, "is not the name of a set", wanted)
+        raise invalid(field, value, "is not the name of a set", wanted)
     return negated, body[1:]
 
 
 def parse_prefix(field: str, value: Any) -> tuple[bool, Prefix]:
     """(negated, prefix) of a `src` or `dst`."""
-    negated, body = negation(text(field, value, _WANTED))
+    negated, body = split_negation(parse_text(field, value, _WANTED))
     address, slash, length_text = body.partition("/")
     family, number = _address(field, value, address, slash + length_text)
     bits = 32 if family == 4 else 128
@@ -73,7 +73,7 @@ def parse_prefix(field: str, value: Any) -> tuple[bool, Prefix]:
     if host:
         network = prefix_text(Prefix(family, number - host, length))
         alone = f"{_spell(family, number)}/{bits}"
-        raise bad(
+        raise invalid(
             field,
             value,
             "has host bits set",
@@ -81,7 +81,7 @@ def parse_prefix(field: str, value: Any) -> tuple[bool, Prefix]:
         )
     if family == 6 and length >= 96 and number >> 32 == _MAPPED >> 32:
         inner = prefix_text(Prefix(4, number & 0xFFFFFFFF, length - 96))
-        raise bad(
+        raise invalid(
             field,
             value,
             "is an IPv4 address mapped into IPv6, which no packet carries",
@@ -147,38 +147,40 @@ def _why_no_address(field: str, value: str, address: str, rest: str) -> Exceptio
     """What is wrong with text that is not an address, and what to write instead."""
     if "%" in address:
         bare = address.partition("%")[0]
-        return bad(
+        return invalid(
             field,
             value,
             "has a zone id, which is not in packets",
             f"the address alone ({bare}{rest}), with the interface in iface",
         )
     if address.startswith("["):
-        return bad(field, value, "has brackets", f"{address.strip('[]')}{rest}")
+        return invalid(field, value, "has brackets", f"{address.strip('[]')}{rest}")
     if "," in value:
-        return bad(
+        return invalid(
             field, value, "is a list", "one address or prefix a rule, or a set of them: @name"
         )
     if "*" in value or "-" in address and address[:1].isdigit():
-        return bad(field, value, "is a range or a wildcard", _WANTED)
+        return invalid(field, value, "is a range or a wildcard", _WANTED)
     if address in ("any", "all", ""):
-        return bad(field, value, "is not an address", f"{_WANTED}; leave {field} out for any")
+        return invalid(field, value, "is not an address", f"{_WANTED}; leave {field} out for any")
     if _DOTTED.fullmatch(address):
         return _why_no_ipv4(field, value, address.split("."), rest)
     if ":" in address:
-        return bad(field, value, "is not an IPv6 address", _WANTED)
-    return bad(field, value, "is not an address", _WANTED, hint="names of hosts are not looked up")
+        return invalid(field, value, "is not an IPv6 address", _WANTED)
+    return invalid(
+        field, value, "is not an address", _WANTED, hint="names of hosts are not looked up"
+    )
 
 
 def _why_no_ipv4(field: str, value: str, octets: list[str], rest: str) -> Exception:
     if len(octets) != 4:
-        return bad(
+        return invalid(
             field, value, f"has {len(octets)} of an IPv4 address's 4 numbers", "10.0.0.0/8 in full"
         )
     if any(len(octet) > 3 or int(octet) > 255 for octet in octets):
-        return bad(field, value, "has a number over 255", _WANTED)
+        return invalid(field, value, "has a number over 255", _WANTED)
     plain = ".".join(str(int(octet)) for octet in octets)
-    return bad(
+    return invalid(
         field,
         value,
         "has a leading zero, which some programs read as octal",
@@ -200,8 +202,8 @@ def _length(field: str, value: str, address: str, length: str, bits: int) -> int
             wanted = f"{address}/{mask.bit_count()}"
         elif mask & (mask + 1) == 0:
             problem, wanted = "has a wildcard mask", f"{address}/{32 - mask.bit_count()}"
-        raise bad(field, value, problem, wanted)
-    raise bad(field, value, "has a bad prefix length", f"a length from 0 to {bits}")
+        raise invalid(field, value, problem, wanted)
+    raise invalid(field, value, "has a bad prefix length", f"a length from 0 to {bits}")
 
 
 class Prefix(NamedTuple):

@@ -1,4 +1,4 @@
-"""How bad input is told: the field, the value, and what would be right. Pure."""
+"""Parsers of plain values, and the error for a wrong one: field, value and what was wanted. Pure."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _DECIMAL = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _SHOWN = 80
 
 
-def show(value: object) -> str:
-    """The value as it stands in a message: short, whatever it is.
+def quoted(value: object) -> str:
+    """Write the value for a message: short, whatever it is.
 
     Bounded for every input, also for what a file's anchors make endless or exponentially long.
     """
@@ -31,28 +31,28 @@ def show(value: object) -> str:
     return kind.get(type(value).__name__, f"a {type(value).__name__}")
 
 
-def plain(text: str) -> str:
-    """The text with escapes for what a terminal, a log or UTF-8 would not take."""
+def printable(text: str) -> str:
+    """Escape what a terminal, a log or UTF-8 would not take."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def kept(value: object) -> object:
-    """The value as an error carries it: fit for JSON, never large."""
+def error_value(value: object) -> object:
+    """Reduce the value to what an error carries: fit for JSON, never large."""
     if isinstance(value, str):
-        return plain(value[:1000])
+        return printable(value[:1000])
     if isinstance(value, int) and (isinstance(value, bool) or value.bit_length() <= 64):
         return value
-    return show(value)
+    return quoted(value)
 
 
-def label(name: object) -> str:
-    """A field's name that came from outside, as an error gives it."""
-    return plain(name[:40]) if isinstance(name, str) and name else show(name)
+def field_label(name: object) -> str:
+    """Write a field's name that came from outside for an error: printable, at most 40 characters."""
+    return printable(name[:40]) if isinstance(name, str) and name else quoted(name)
 
 
-def bad(
+def invalid(
     field: str,
     value: object,
     problem: str,
@@ -61,83 +61,87 @@ def bad(
     hint: str | None = None,
     code: str | None = None,
 ) -> InvalidInput:
-    """An error that reads "FIELD: VALUE PROBLEM; wanted WANTED"."""
-    message = f"{field}: {show(value)} {problem}" + (f"; wanted {wanted}" if wanted else "")
-    return InvalidInput(plain(message), field=field, value=kept(value), hint=hint, code=code)
-
-
-def later(field: str, value: object, what: str) -> InvalidInput:
-    """The answer to a part of the language that a later version brings."""
+    """Make the error "FIELD: VALUE PROBLEM; wanted WANTED"."""
+    message = f"{field}: {quoted(value)} {problem}" + (f"; wanted {wanted}" if wanted else "")
     return InvalidInput(
-        plain(f"{field}: {what} is not in this version"),
+        printable(message), field=field, value=error_value(value), hint=hint, code=code
+    )
+
+
+def unsupported_field(field: str, value: object, what: str) -> InvalidInput:
+    """Make the error for a field that this version does not have yet; `what` is its subject."""
+    return InvalidInput(
+        printable(f"{field}: {what} is not in this version"),
         field=field,
-        value=kept(value),
+        value=error_value(value),
         code="not-in-this-version",
     )
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """A hint "did you mean ...?", or None."""
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint "did you mean ...?", where `word` resembles one of `known`."""
     from difflib import get_close_matches  # only an error needs it, and every command imports us
 
     near = get_close_matches(word[:_SHOWN], list(known), n=1, cutoff=0.7)
     return f"did you mean {near[0]!r}?" if near else None
 
 
-def text(field: str, value: Any, wanted: str) -> str:
-    """A string, or InvalidInput."""
+def parse_text(field: str, value: Any, wanted: str) -> str:
+    """The string; InvalidInput for anything else."""
     if not isinstance(value, str):
-        raise bad(field, value, "is not text", f"{wanted}, in quotes" if wanted else None)
+        raise invalid(field, value, "is not text", f"{wanted}, in quotes" if wanted else None)
     return value
 
 
-def number(field: str, value: Any, low: int, high: int, wanted: str) -> int:
+def parse_number(field: str, value: Any, low: int, high: int, wanted: str) -> int:
     """An integer from `low` to `high`, given as a number or as decimal digits."""
     if isinstance(value, str):
         if not _DECIMAL.fullmatch(value):
-            raise bad(field, value, "is not a number", wanted)
+            raise invalid(field, value, "is not a number", wanted)
         result = int(value)
     elif isinstance(value, int) and not isinstance(value, bool):
         result = value
     else:
-        raise bad(field, value, "is not a number", wanted)
+        raise invalid(field, value, "is not a number", wanted)
     if not low <= result <= high:
-        raise bad(field, value, "is out of range", wanted)
+        raise invalid(field, value, "is out of range", wanted)
     return result
 
 
-def choice(field: str, value: Any, known: tuple[str, ...]) -> str:
-    """One of a few words."""
+def parse_choice(field: str, value: Any, known: tuple[str, ...]) -> str:
+    """One of the words `known`; InvalidInput suggests the nearest."""
     if isinstance(value, str) and value in known:
         return value
-    hint = closest(value, known) if isinstance(value, str) else None
-    raise bad(field, value, "is not known here", " or ".join(known), hint=hint)
+    hint = did_you_mean(value, known) if isinstance(value, str) else None
+    raise invalid(field, value, "is not known here", " or ".join(known), hint=hint)
 
 
-def boolean(field: str, value: Any) -> bool:
+def parse_boolean(field: str, value: Any) -> bool:
     """true or false, also as words (that is how a command line gives them)."""
     if isinstance(value, bool):
         return value
     if value in ("true", "false"):
         return bool(value == "true")
-    raise bad(field, value, "is neither", "true or false")
+    raise invalid(field, value, "is neither", "true or false")
 
 
-def only_known(obj: Mapping[Any, Any], known: tuple[str, ...], what: str, prefix: str = "") -> None:
+def refuse_unknown_fields(
+    obj: Mapping[Any, Any], known: tuple[str, ...], what: str, prefix: str = ""
+) -> None:
     """InvalidInput "unknown-field" when the object has another field; `what` is "a set"."""
     for name in obj:
         if name not in known:
-            shown = label(name)
+            shown = field_label(name)
             raise InvalidInput(
                 f"{prefix}{shown}: {what} has no such field; known: {', '.join(known)}",
                 field=prefix + shown,
                 code="unknown-field",
-                hint=closest(shown, known),
+                hint=did_you_mean(shown, known),
             )
 
 
-def negation(value: str) -> tuple[bool, str]:
-    """Split a leading `!` off."""
+def split_negation(value: str) -> tuple[bool, str]:
+    """Split a leading `!` off: (whether it was there, the rest)."""
     value = value.strip()
     return (True, value[1:].lstrip()) if value.startswith("!") else (False, value)
 
@@ -146,7 +150,7 @@ _T = TypeVar("_T")
 
 
 def in_list(name: str, index: int, parse: Callable[..., _T], *args: object) -> _T:
-    """Call `parse`; its error says which entry of the list it is about."""
+    """Call `parse(*args)` for entry `index` (from 0) of the list `name`; its error names the entry."""
     try:
         return parse(*args)
     except InvalidInput as error:

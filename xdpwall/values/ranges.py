@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .inputs import bad, negation
+from .inputs import invalid, split_negation
 
 _RANGE = re.compile(r"(0|[1-9][0-9]{0,4})(?:-(0|[1-9][0-9]{0,4}))?", re.ASCII)
 
@@ -18,26 +18,26 @@ def parse_ranges(field: str, value: Any) -> tuple[bool, Ranges]:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if 0 <= value <= 65535 else _raise_port(field, value)
     if not isinstance(value, str):
-        raise bad(field, value, "is not a port", _PORTS)
-    negated, body = negation(value)
+        raise invalid(field, value, "is not a port", _PORTS)
+    negated, body = split_negation(value)
     found = []
     for part in body.split(","):
         match = _RANGE.fullmatch(part.strip())
         if not match:
             problem = "is not a port" if "," not in body else f"holds {part.strip()[:20]!r}"
             hint = "services are given by number, not by name" if part.strip().isalpha() else None
-            raise bad(field, value, problem, _PORTS, hint=hint)
+            raise invalid(field, value, problem, _PORTS, hint=hint)
         low, high = int(match[1]), int(match[2] or match[1])
         if low > 65535 or high > 65535:
             _raise_port(field, value)
         if low > high:
-            raise bad(field, value, f"holds a range that runs backwards, {low}-{high}", _PORTS)
+            raise invalid(field, value, f"holds a range that runs backwards, {low}-{high}", _PORTS)
         found.append((low, high))
     return negated, _merged(found)
 
 
 def _raise_port(field: str, value: object) -> str:
-    raise bad(field, value, "is out of range", _PORTS)
+    raise invalid(field, value, "is out of range", _PORTS)
 
 
 def _merged(ranges: list[tuple[int, int]]) -> Ranges:

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .inputs import bad, text
+from .inputs import invalid, parse_text
 
 _WANTED = "a time like 2026-11-21T10:00:00Z, or a duration like 10m, 1h30m, 2d"
 
@@ -38,39 +38,39 @@ def now() -> datetime:
 
 def parse_duration(field: str, value: Any) -> int:
     """Seconds of `90s`, `10m`, `1h30m`, `2d`, `1w`."""
-    spelled = text(field, value, "a duration like 10m, 1h30m, 2d")
+    spelled = parse_text(field, value, "a duration like 10m, 1h30m, 2d")
     found = _DURATION.fullmatch(spelled)
     if not spelled or not found:
         problem = "has no unit" if spelled.isdecimal() else "is not a duration"
-        raise bad(field, value, problem, "a number with s, m, h, d or w: 90s, 10m, 1h30m, 2d")
+        raise invalid(field, value, problem, "a number with s, m, h, d or w: 90s, 10m, 1h30m, 2d")
     seconds = sum(
         int(part) * unit for part, unit in zip(found.groups(), _SECONDS, strict=True) if part
     )
     if not 1 <= seconds <= _LONGEST:
-        raise bad(field, value, "is out of range", "a duration from 1 second to 100 years")
+        raise invalid(field, value, "is out of range", "a duration from 1 second to 100 years")
     return seconds
 
 
 def parse_moment(field: str, value: Any) -> str:
     """An RFC 3339 time as canonical text: UTC, whole seconds, `Z`. A fraction is cut off."""
-    spelled = text(field, value, _WANTED)
+    spelled = parse_text(field, value, _WANTED)
     found = _MOMENT.fullmatch(spelled)
     if not found:
         problem = "is not a time"
         if spelled[:10].count("-") == 2 and spelled[:4].isdecimal():
             problem = "is not a whole RFC 3339 time with its zone"
-        raise bad(field, value, problem, _WANTED)
+        raise invalid(field, value, problem, _WANTED)
     day, clock, zone = found.groups()
     try:
         moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone in 'Zz' else zone}")
         return _spell(moment.astimezone(UTC))
     except (ValueError, OverflowError):
-        raise bad(field, value, "is not a time that exists", _WANTED) from None
+        raise invalid(field, value, "is not a time that exists", _WANTED) from None
 
 
 def parse_expiry(field: str, value: Any) -> str:
     """A moment, or a duration counted from now (rounded up to a whole second)."""
-    spelled = text(field, value, _WANTED)
+    spelled = parse_text(field, value, _WANTED)
     if _DURATION.fullmatch(spelled) or spelled.isdecimal():
         return in_seconds(parse_duration(field, value))
     return parse_moment(field, value)
