@@ -73,7 +73,10 @@ def endings_are_told(firewall: Firewall, dataplane: Dataplane) -> bool:
     """Whether the kernel knows of each class that some entry bears when it ends."""
     classes, maps = firewall._instance.sets.classes, SetMaps(dataplane.sets.maps)
     values = [table.lookup_batch()[1].view("<u4")[:, 0] for table in maps.of.values()]
-    wanted = [(n, *classes.ending(n)) for n in classes.with_rest(np.concatenate(values).tolist())]
+    wanted = [
+        (n, *classes.expiry_step(n))
+        for n in classes.with_successors(np.concatenate(values).tolist())
+    ]
     return all(
         (maps.classes[n]["expires"] > 0, maps.classes[n]["after"]) == (ends > 0, after)
         for n, ends, after in wanted

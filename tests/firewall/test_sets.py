@@ -156,7 +156,7 @@ def test_a_rule_joins_after_classes_have_come(site: Site, firewall: Firewall) ->
     assert dataplane is not None and dataplane.in_force is not None
     world = dataplane.in_force.basis[2]  # type: ignore[index]
     before = dict(world.classes)
-    firewall._instance.sets.classes.reserve(7)
+    firewall._instance.sets.classes.reserve_spares(7)
     assert world.classes == before
 
 

@@ -98,7 +98,7 @@ def _write(instance: Instance, dataplane: Dataplane, plan: Plan) -> None:
         for change in plan.large:
             groups.setdefault((change.number, change.expires), []).append(change.entry)
         for (number, expires), entries in groups.items():
-            ends = expires and instance.sets.classes.round(expires)
+            ends = expires and instance.sets.classes.round_expiry(expires)
             write_bulk(instance, dataplane, number, Entries.from_entries(entries), ends)
 
 
@@ -170,5 +170,5 @@ def expire(instance: Instance, dataplane: Dataplane, now: float | None = None) -
     store.drop_expired(over)
     if len(over) < EXPIRE_AT_ONCE:
         classes = instance.sets.classes
-        classes.retire(classes.over(moment))
+        classes.retire(classes.expired(moment))
     return len(over)

@@ -66,7 +66,9 @@ def put_into_kernel(
     make_room(instance, dataplane, {}, closely=True)
     parts: list[tuple[Entries, Any]] = [(content.entries, 0)]
     if content.timed:
-        parts.append(_with_ends(content.timed, sets.classes.grain(content.timed.values())))
+        parts.append(
+            _with_ends(content.timed, sets.classes.expiry_resolution(content.timed.values()))
+        )
     for entries, ends in parts:
         write_bulk(instance, dataplane, number, entries, ends, others)
 
@@ -108,7 +110,7 @@ def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
                 write_bulk(instance, dataplane, number, entries, None)
         crash_point("set-swept")
         classes = instance.sets.classes
-        classes.retire(classes.bearing(number))
+        classes.retire(classes.classes_with_set(number))
         store.forget(number)
         for kind in KINDS:
             swept[kind] += getattr(held, kind)
@@ -223,14 +225,14 @@ def publish_classes(instance: Instance, dataplane: Dataplane, wanted: Iterable[i
 
     cache, store = instance.sets, instance.store.sets
     classes = cache.classes
-    wanted = classes.with_rest(wanted)
+    wanted = classes.with_successors(wanted)
     if store.class_rows:
         store.save()
     cache.maps(dataplane).tell(classes, wanted)
     features = dataplane.features
     timeless = features & (Feature.SRC_SET | Feature.DST_SET) and not features & Feature.TIMED_SET
     if not cache.maps(dataplane).unknown(classes, wanted) and not (
-        timeless and any(classes.ending(number)[0] for number in wanted)
+        timeless and any(classes.expiry_step(number)[0] for number in wanted)
     ):
         return
     regenerate(instance, dataplane)

@@ -92,7 +92,7 @@ def commit_sets(instance: Instance, new: State, *, by: Author, action: str) -> S
     had = {row.number for row in old.sets}
     for row in new.sets:
         if row.number not in had:
-            instance.sets.classes.reserve(row.number)
+            instance.sets.classes.reserve_spares(row.number)
     try:
         state = commit(instance, new, by=by, action=action)
     except BaseException:

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from xdpwall.sets.classes import Classes, Members, joined, merged, without
+from xdpwall.sets.classes import Classes, Members, merge_members, with_membership, without_set
 from xdpwall.sets.entries import Entries
 from xdpwall.sets.keys import KINDS, Kind
 from xdpwall.sets.prefix_index import PrefixIndex, keys_of
@@ -120,12 +120,12 @@ class BulkTables:
                 table = np.zeros(len(combined), "<u4")
                 for code in classes_in(found[at]):
                     table[code] = len(combined)
-                    combined.append(joined(combined[code], other.number, 0))
+                    combined.append(with_membership(combined[code], other.number, 0))
                 found[at] = table[found[at]]
             asked[_common(wanted, ending)] = True
         ids = np.zeros(len(combined), "<u4")
         for code in classes_in(found):
-            ids[code] = self.classes.id_of(combined[code])
+            ids[code] = self.classes.class_of(combined[code])
         found = ids[found]
         if asked.any():
             found[asked] = self._present(kind, keys[asked], len(keys))[:, 0]
@@ -138,14 +138,20 @@ class BulkTables:
         if not isinstance(ends, np.ndarray):
             for old in classes_in(now):
                 members = classes.members(old)
-                then = without(members, number) if ends is None else joined(members, number, ends)
-                table[old] = classes.id_of(then)
+                then = (
+                    without_set(members, number)
+                    if ends is None
+                    else with_membership(members, number, ends)
+                )
+                table[old] = classes.class_of(then)
             return table[now]
         codes = now.astype("<u8") << np.uint64(40) | ends.astype("<u8")
         kinds = distinct(codes)
         made = np.array(
             [
-                classes.id_of(joined(classes.members(code >> 40), number, code & (1 << 40) - 1))
+                classes.class_of(
+                    with_membership(classes.members(code >> 40), number, code & (1 << 40) - 1)
+                )
                 for code in kinds.tolist()
             ],
             "<u4",
@@ -205,7 +211,7 @@ class BulkTables:
         members = self.classes.members
         made = np.array(
             [
-                self.classes.id_of(merged(members(code >> 16), members(code & OWN)))
+                self.classes.class_of(merge_members(members(code >> 16), members(code & OWN)))
                 for code in kinds.tolist()
             ],
             "<u4",

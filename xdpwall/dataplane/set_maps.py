@@ -86,25 +86,25 @@ class SetMaps:
         """Write the endings of classes that are new, and of those that entries are about to bear:
         who recorded these may have died before it told the kernel."""
         clock = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.time_ns()
-        for number in classes.fresh.union(borne):
-            ends, after = classes.ending(number)
+        for number in classes.unwritten.union(borne):
+            ends, after = classes.expiry_step(number)
             row = self.classes[number]
             row["after"] = after
             row["expires"] = max(1, ends * 10**9 + clock) if ends else 0
-        classes.fresh.clear()
-        for number in classes.gone:
+        classes.unwritten.clear()
+        for number in classes.stale_fingerprints:
             self.classes[number]["pad"] = 0
-        classes.gone.clear()
+        classes.stale_fingerprints.clear()
 
     def unknown(self, classes: Classes, wanted: Iterable[int]) -> list[int]:
         """Those of the wanted classes that the generation in force does not know."""
         marks = self.classes["pad"]
-        return [c for c in wanted if c and int(marks[c]) != classes.mark(c)]
+        return [c for c in wanted if c and int(marks[c]) != classes.fingerprint(c)]
 
     def mark(self, classes: Classes) -> None:
         """The generation in force was compiled with all of these classes. The kernel keeps it, in a
         field that packets do not look at, for whoever comes next."""
         marks = np.zeros(len(self.classes), "<u4")
-        for number in classes.numbers:
-            marks[number] = classes.mark(number)
+        for number in classes.set_numbers:
+            marks[number] = classes.fingerprint(number)
         self.classes["pad"] = marks

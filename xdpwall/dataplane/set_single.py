@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from xdpwall.sets.change import EntryChange
-from xdpwall.sets.classes import Classes, Members, joined, merged, without
+from xdpwall.sets.classes import Classes, Members, merge_members, with_membership, without_set
 from xdpwall.sets.entries import AddressEntry
 from xdpwall.sets.prefix_index import PrefixIndex
 
@@ -65,16 +65,16 @@ class SetTables:
             if now is None:
                 now = self.classes.members(read(entry))
             was = dict(now).get(change.number)
-            ends = None if change.expires is None else self.classes.round(change.expires)
+            ends = None if change.expires is None else self.classes.round_expiry(change.expires)
             if was == ends:
                 plan.unchanged += 1
                 known[entry] = now
             else:
                 plan.changes.append(change._replace(was=was))
-                then = without(now, change.number)
-                known[entry] = then if ends is None else joined(then, change.number, ends)
+                then = without_set(now, change.number)
+                known[entry] = then if ends is None else with_membership(then, change.number, ends)
         touched = {change.entry for change in plan.changes}
-        plan.exact = {e: self.classes.id_of(m) for e, m in exact.items() if e in touched}
+        plan.exact = {e: self.classes.class_of(m) for e, m in exact.items() if e in touched}
         self._plan_wide(plan, {e: m for e, m in wide.items() if e in touched})
         return plan
 
@@ -97,10 +97,12 @@ class SetTables:
                 mine = changed.get(entry)
                 if mine is None:
                     mine = self.classes.members(self.maps.own(entry))
-                effective = merged(outer, mine)
+                effective = merge_members(outer, mine)
                 above.append((entry, effective))
                 plan.wide[entry] = (
-                    (self.classes.id_of(effective), self.classes.id_of(mine)) if mine else (0, 0)
+                    (self.classes.class_of(effective), self.classes.class_of(mine))
+                    if mine
+                    else (0, 0)
                 )
 
     def write(self, plan: Plan) -> None:

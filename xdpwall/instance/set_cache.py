@@ -50,7 +50,7 @@ class SetCache:
             from xdpwall.kernel.bpf.bpffs import grace
 
             self._classes = Classes(self._store.classes(), self._store.class_rows, grace)
-        self._classes.see(frozenset(row.number for row in self._rulesets.read().state.sets))
+        self._classes.set_visible(frozenset(row.number for row in self._rulesets.read().state.sets))
         return self._classes
 
     def world(self, state: State) -> SetWorld:
@@ -58,7 +58,7 @@ class SetCache:
         classes = self.classes
         numbers = {row.name: row.number for row in state.sets}
         # A copy: a generation is held against what it was compiled from.
-        return SetWorld(numbers, dict(classes.numbers), classes.timed)
+        return SetWorld(numbers, dict(classes.set_numbers), classes.has_timed)
 
     def maps(self, dataplane: Dataplane) -> SetMaps:
         """The maps in use; others after they grew."""
@@ -146,7 +146,7 @@ class SetCache:
             _, values = table.lookup_batch()
             values = np.ascontiguousarray(values).view("<u4").ravel() & np.uint32(OWN)
             borne.update(distinct(values).tolist())
-        classes.keep(borne)
+        classes.retire_unused(borne)
 
     def mark_published(self, dataplane: Dataplane) -> None:
         """A generation with all classes, as rules see them now, is in force."""

@@ -92,7 +92,7 @@ def test_any_story(story: list[object], probes: list[AddressEntry]) -> None:
                     if 0 < ends <= NOW
                 ]
                 tables.change(over)
-                tables.classes.retire(tables.classes.over(NOW))
+                tables.classes.retire(tables.classes.expired(NOW))
             elif isinstance(step, tuple):
                 number, held = step
                 old = current(tables, number)

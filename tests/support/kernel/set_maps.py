@@ -103,7 +103,7 @@ class Tables(Closing):
         entries = Entries.from_entries(self.contents.get(number, {}))
         bulk.write(bulk.plan(number, entries, None))
         self.contents.pop(number, None)
-        self.classes.retire(self.classes.bearing(number))
+        self.classes.retire(self.classes.classes_with_set(number))
 
     def seen(self, address: AddressEntry, now: int) -> set[int]:
         """The sets that a packet from this address is in at a moment, as bpf/sets.h finds them."""
@@ -142,7 +142,7 @@ def in_kernel(maps: SetMaps, classes: Classes, address: AddressEntry, now: int) 
         for _ in range(8):
             row = maps.classes[number]
             # The kernel's clock: endings are told apart by the second here.
-            ends, after = classes.ending(number)
+            ends, after = classes.expiry_step(number)
             assert (int(row["expires"]) > 0, int(row["after"])) == (ends > 0, after)
             if not ends or now < ends:
                 break
