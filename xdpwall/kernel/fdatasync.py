@@ -1,15 +1,16 @@
 """fdatasync of one file while its caller does something else: POSIX aio_fsync(3).
 
-The C library has a thread for it. One of Python's would need the interpreter to begin, and its
-caller would have to stop until it has begun.
+The C library has a thread for it. A thread of Python's would need the interpreter to start, and its
+caller would have to stop until it has started.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
-import functools
 import os
+
+from .libc import last_error, libc
 
 _SIGEV_NONE = 1
 
@@ -39,28 +40,22 @@ class _Block(ctypes.Structure):
     )
 
 
-@functools.cache
-def _lib() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
 class DiskWait:
-    """One wait at a time."""
+    """An fdatasync in the background; at most one at a time."""
 
     def __init__(self) -> None:
         self._block = _Block(event=_Event(notify=_SIGEV_NONE))
         self._blocks = (ctypes.POINTER(_Block) * 1)(ctypes.pointer(self._block))
 
     def begin(self, fd: int) -> None:
-        """On disk when wait() returns, which has to be called; `fd` is writable. OSError."""
+        """Start writing the file of the writable `fd` to disk; wait() must follow. OSError."""
         self._block.fildes = fd
-        if _lib().aio_fsync(os.O_DSYNC, ctypes.byref(self._block)):
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
+        if libc().aio_fsync(os.O_DSYNC, ctypes.byref(self._block)):
+            raise last_error()
 
     def wait(self) -> None:
-        """The end of what begin() began; OSError."""
-        lib, block = _lib(), ctypes.byref(self._block)
+        """Return when what begin() started is on disk; OSError when it could not be written."""
+        lib, block = libc(), ctypes.byref(self._block)
         while (number := lib.aio_error(block)) == errno.EINPROGRESS:
             lib.aio_suspend(self._blocks, 1, None)
         lib.aio_return(block)

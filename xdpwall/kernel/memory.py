@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
-from collections.abc import Callable
+from .libc import libc
 
 
 def give_back() -> None:
-    """Memory that is not in use goes back to the system. The C library keeps what large arrays
-    leave between small things; to look for it takes some milliseconds."""
-    _trim()(0)
+    """Return free memory to the system, which takes some milliseconds.
 
-
-@functools.cache
-def _trim() -> Callable[[int], int]:
-    found: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    return found or (lambda pad: 0)  # a C library that is not GNU's
+    glibc keeps what large arrays leave between small allocations; other C libraries have no
+    malloc_trim(3), and then nothing happens.
+    """
+    if hasattr(libc(), "malloc_trim"):
+        libc().malloc_trim(0)

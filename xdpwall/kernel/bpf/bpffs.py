@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import functools
 import os
 import threading
 from pathlib import Path
-from typing import Any
 
 from xdpwall.errors import InvalidInput, Unsupported, XdpwallError
 from xdpwall.kernel.bpf.map_info import MapType
+from xdpwall.kernel.libc import libc
 from xdpwall.kernel.os_errors import os_error
 
 from .maps import Map, create_map
@@ -30,13 +29,6 @@ __all__ = [
 ]
 
 _MOUNT_FLAGS = 2 | 4 | 8  # nosuid, nodev, noexec
-
-
-@functools.cache
-def _libc() -> Any:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mount.argtypes = [ctypes.c_char_p] * 3 + [ctypes.c_ulong, ctypes.c_char_p]
-    return libc
 
 
 def ensure_mounted(path: str | os.PathLike[str]) -> Path:
@@ -69,7 +61,7 @@ def ensure_mounted(path: str | os.PathLike[str]) -> Path:
 
 
 def _mount(target: Path) -> None:
-    result = _libc().mount(b"bpf", os.fsencode(target), b"bpf", _MOUNT_FLAGS, b"mode=0700")
+    result = libc().mount(b"bpf", os.fsencode(target), b"bpf", _MOUNT_FLAGS, b"mode=0700")
     if result == 0:
         return
     number = ctypes.get_errno()

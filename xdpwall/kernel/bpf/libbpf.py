@@ -30,6 +30,7 @@ from ctypes import (
 from typing import Any
 
 from xdpwall.errors import Unsupported
+from xdpwall.kernel.libc import libc
 from xdpwall.kernel.os_errors import os_error
 
 _LOG_LINES = 4000
@@ -247,26 +248,18 @@ def captured_log() -> Iterator[deque[str]]:
         _logs.lines = before
 
 
-@functools.cache
-def _libc() -> Any:
-    libc = CDLL(None)
-    libc.vasprintf.argtypes = [POINTER(c_void_p), c_char_p, c_void_p]
-    libc.free.argtypes = [c_void_p]
-    return libc
-
-
 def _print(level: int, template: bytes, arguments: int) -> int:
     """libbpf's print callback. On x86-64 and arm64 a va_list is passed as a pointer."""
     lines: deque[str] | None = getattr(_logs, "lines", None)
     if level >= _DEBUG or lines is None:
         return 0
     text = c_void_p()
-    length = _libc().vasprintf(ctypes.byref(text), template, arguments)
+    length = libc().vasprintf(ctypes.byref(text), template, arguments)
     if length > 0 and text.value:
         skip = max(0, length - _LOG_BYTES)
         tail = ctypes.string_at(text.value + skip, length - skip)
         lines.extend(tail.decode(errors="replace").rstrip().splitlines())
-        _libc().free(text)
+        libc().free(text)
     return 0
 
 

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 from pathlib import Path
-from typing import Any
 
 from xdpwall.errors import InvalidInput
+from xdpwall.kernel.libc import libc
 
 USUAL = Path("/sys/fs/bpf")
-_MAGIC = 0xCAFE4A11
-
-
-@functools.cache
-def _libc() -> Any:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.statfs.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
-    return libc
+_MAGIC = 0xCAFE4A11  # BPF_FS_MAGIC of linux/magic.h
 
 
 def is_bpffs(path: str | os.PathLike[str]) -> bool:
     """Whether `path` exists and lies on a BPF file system."""
     buffer = (ctypes.c_long * 32)()  # struct statfs: f_type is its first long
-    if _libc().statfs(os.fsencode(path), buffer) != 0:
+    if libc().statfs(os.fsencode(path), buffer) != 0:
         return False
     return (buffer[0] & 0xFFFFFFFF) == _MAGIC
 

@@ -1,0 +1,39 @@
+"""Functions of the C library that Python 3.11 does not offer, as ctypes declarations."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+from ctypes import POINTER, c_char_p, c_int, c_size_t, c_ulong, c_void_p
+from typing import Any
+
+_ARGUMENTS: dict[str, list[Any]] = {
+    "aio_error": [c_void_p],
+    "aio_fsync": [c_int, c_void_p],
+    "aio_return": [c_void_p],
+    "aio_suspend": [c_void_p, c_int, c_void_p],
+    "free": [c_void_p],
+    "malloc_trim": [c_size_t],
+    "mount": [c_char_p, c_char_p, c_char_p, c_ulong, c_char_p],
+    "setns": [c_int, c_int],
+    "statfs": [c_char_p, c_void_p],
+    "vasprintf": [POINTER(c_void_p), c_char_p, c_void_p],
+}
+_GNU_ONLY = {"malloc_trim"}
+
+
+@functools.cache
+def libc() -> Any:
+    """The library of this process; a function that fails sets ctypes.get_errno()."""
+    library = ctypes.CDLL(None, use_errno=True)
+    for name, arguments in _ARGUMENTS.items():
+        if name not in _GNU_ONLY or hasattr(library, name):
+            getattr(library, name).argtypes = arguments
+    return library
+
+
+def last_error(path: str | os.PathLike[str] | None = None) -> OSError:
+    """The OSError of the call that failed last in this thread, about `path` if given."""
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), *([] if path is None else [str(path)]))
