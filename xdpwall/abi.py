@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import limits
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SLOTS = limits.SLOTS
 ATTACHMENTS = limits.ATTACHMENTS
@@ -302,10 +303,10 @@ class Control:
         return self.copy | flags | self.revision << 8
 
 
-def kernel_rules(rules: Array) -> Array:
+def kernel_rules(rules: NDArray[Any]) -> NDArray[Any]:
     """XW_RULE_..., u32, of RULEs."""
     expires = np.where(rules["expires"] > 0, np.uint32(RULE_EXPIRES), np.uint32(0))
     log = rules["action"] & np.uint32(RULE_LOG)
     action = (rules["action"] & np.uint32(3)) << np.uint32(RULE_ACTION)
-    answer: Array = rules["slot"] | action | log | expires
+    answer: NDArray[Any] = rules["slot"] | action | log | expires
     return answer

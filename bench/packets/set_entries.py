@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 
 from bench.packets.rulesets import SEED, Case, Family
 from tests.support.packets.frames import ether, ipv4, ipv6, udp
 from xdpwall.sets.entries import Entries
+from xdpwall.values.arrays import P6, Array
 
 SetKind = Literal["addresses", "prefixes"]
-Array = np.ndarray[Any, np.dtype[Any]]
 
 STREAM = 65_536
 """Different packets of a stream, so that a big set is met all over and not from a cache."""
@@ -46,7 +46,7 @@ def entries(kind: SetKind, size: int, family: Family) -> Entries:
         )
         shift = np.uint64(64) - lengths
         high = _draw6(random, draws) >> shift << shift
-        p6 = np.zeros(draws, dtype=empty.p6.dtype)
+        p6 = np.zeros(draws, dtype=P6)
         p6["hi"], p6["length"] = high, lengths
         found = Entries(empty.v4, empty.v6, empty.p4, np.unique(p6))
     found = found.covered()[0]

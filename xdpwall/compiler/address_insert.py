@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from xdpwall.abi import BLOCK, CHAIN, LEAF, Array
+from xdpwall.abi import BLOCK, CHAIN, LEAF
+from xdpwall.values.arrays import Array
 
 from .address_table4 import leaf4
 from .address_table6 import leaf

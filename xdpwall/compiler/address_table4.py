@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xdpwall.abi import BLOCK, CHAIN, LEAF, Array
-from xdpwall.values.arrays import once
+from xdpwall.abi import BLOCK, CHAIN, LEAF
+from xdpwall.values.arrays import Array, once
 
 from .generation import Compiled
 

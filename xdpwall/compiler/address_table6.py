@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from xdpwall import abi
-from xdpwall.abi import CHAIN, Array
+from xdpwall.abi import CHAIN
+from xdpwall.values.arrays import Array
 
 from .generation import Compiled
 

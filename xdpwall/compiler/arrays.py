@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xdpwall.abi import Array
+from xdpwall.values.arrays import Array
 
 
 class Pool:

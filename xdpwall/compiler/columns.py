@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xdpwall.abi import RULE_LOG, Action, Array
+from xdpwall.abi import RULE_LOG, Action
 from xdpwall.abi import VLAN_NONE as UNTAGGED
 from xdpwall.rule.match import VLAN_NONE, Match
+from xdpwall.values.arrays import Array
 
 ABSENT = -1
 """The rule does not name the field."""

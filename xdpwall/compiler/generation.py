@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xdpwall import abi
-from xdpwall.abi import Array, Feature
+from xdpwall.abi import Feature
+from xdpwall.values.arrays import Array
 
 from .arrays import Marks, Pool
 from .columns import Columns, CompilerRule

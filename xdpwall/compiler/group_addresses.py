@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from xdpwall import abi
-from xdpwall.abi import Array, Feature
+from xdpwall.abi import Feature
 from xdpwall.values.addresses import Prefix
+from xdpwall.values.arrays import Array
 from xdpwall.values.nesting import levels, stops
 
 from .address_insert import insert

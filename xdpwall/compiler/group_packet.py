@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from xdpwall import abi
-from xdpwall.abi import BYTE_HIDDEN, ICMP_HIDDEN, LENGTH_HIDDEN, VLAN_HIDDEN, Array, Feature
+from xdpwall.abi import BYTE_HIDDEN, ICMP_HIDDEN, LENGTH_HIDDEN, VLAN_HIDDEN, Feature
 from xdpwall.errors import Full
-from xdpwall.values.arrays import once
+from xdpwall.values.arrays import Array, once
 
 from .columns import ABSENT, FRAGMENTS, Columns
 from .generation import NEUTRAL_ROW, AttachmentNumber, Compiled, Group

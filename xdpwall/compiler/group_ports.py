@@ -13,7 +13,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from xdpwall.abi import Array, Feature
+from xdpwall.abi import Feature
+from xdpwall.values.arrays import Array
 from xdpwall.values.ranges import Ranges
 
 from .columns import Columns

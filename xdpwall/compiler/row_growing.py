@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xdpwall.abi import PATTERNS, Array
+from xdpwall.abi import PATTERNS
+from xdpwall.values.arrays import Array
 
 from .generation import NEUTRAL_ROW
 from .row_packing import Packed, WholeRows

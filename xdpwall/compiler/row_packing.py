@@ -16,8 +16,9 @@ from typing import Protocol
 
 import numpy as np
 
-from xdpwall.abi import AGGREGATES, MAX_WHOLE, PATCHES, PATTERNS, ROW, Array
+from xdpwall.abi import AGGREGATES, MAX_WHOLE, PATCHES, PATTERNS, ROW
 from xdpwall.errors import Full
+from xdpwall.values.arrays import Array
 
 from .arrays import Marks, Pool
 from .row_repacking import Repacked

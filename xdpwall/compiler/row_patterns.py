@@ -13,7 +13,8 @@ from operator import or_
 
 import numpy as np
 
-from xdpwall.abi import PATTERNS, Array
+from xdpwall.abi import PATTERNS
+from xdpwall.values.arrays import Array
 
 from .columns import Columns
 

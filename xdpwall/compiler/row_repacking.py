@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from xdpwall.abi import PATCHES, PATTERNS, ROW, Array
+from xdpwall.abi import PATCHES, PATTERNS, ROW
+from xdpwall.values.arrays import Array
 
 from .arrays import Marks, Pool
 

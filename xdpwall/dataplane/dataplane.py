@@ -28,6 +28,7 @@ from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.kernel.bpf.objects import load_object, object_path, read_btf
 from xdpwall.kernel.bpf.programs import BPF_F_XDP_HAS_FRAGS, Program
+from xdpwall.values.arrays import Array
 from xdpwall.values.terms import Place
 from xdpwall.views.attachments import Totals
 from xdpwall.views.events import EventSettings
@@ -373,7 +374,7 @@ class Dataplane:
         return [(p, size) for p, size in self._counts[:, slots].sum(axis=0).tolist()]
 
     @property
-    def _counts(self) -> abi.Array:
+    def _counts(self) -> Array:
         """(CPUs, SLOTS, 2) u64: packets and bytes, as they are at this moment."""
         self._counters = self._counters or self._shared["counters"].mmap()
         return np.frombuffer(self._counters, dtype="<u8").reshape(-1, abi.SLOTS, 2)

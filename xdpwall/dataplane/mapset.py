@@ -19,6 +19,7 @@ from xdpwall.kernel.bpf.cpus import cpu_ids
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.kernel.bpf.objects import MapSize, load_object, object_path
+from xdpwall.values.arrays import Array
 
 from .event_maps import EVENT_MAPS
 from .pinned_counters import other_version
@@ -34,7 +35,6 @@ MAP_SET = (
     *TRIES, *SETS,
 )  # fmt: skip
 
-Array = np.ndarray[Any, Any]
 
 _MANY = 8
 """Where one element in so many is to be written, all are."""

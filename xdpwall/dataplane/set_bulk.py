@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -18,12 +18,11 @@ from xdpwall.sets.classes import Classes, Members, merge_members, with_membershi
 from xdpwall.sets.entries import Entries
 from xdpwall.sets.keys import KINDS, Kind
 from xdpwall.sets.prefix_index import PrefixIndex, keys_of
-from xdpwall.values.arrays import all_keys, from_keys17, keys16
+from xdpwall.values.arrays import Array, all_keys, from_keys17, keys16
 from xdpwall.values.nesting import levels, stops
 
 from .set_maps import LENGTH_SHIFT, OWN, SetMaps
 
-Array = np.ndarray[Any, Any]
 _FEW = 32
 """Reading one element alone costs as much as this many in a batch."""
 _KEY4 = np.dtype([("bits", "<u4"), ("address", ">u4")])

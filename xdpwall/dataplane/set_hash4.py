@@ -18,15 +18,13 @@ rest (the tail of a Poisson distribution with mean 4 past 8).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from xdpwall.abi import BUCKET, BUCKET_GONE, BUCKET_REST, HASH_FACTOR
 from xdpwall.errors import XdpwallError
 from xdpwall.kernel.bpf.maps import Map
-
-Array = np.ndarray[Any, Any]
+from xdpwall.values.arrays import Array
 
 SET4 = ("set4", "set4_rest")
 """The maps of which it consists."""

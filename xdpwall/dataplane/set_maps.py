@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -15,10 +14,9 @@ from xdpwall.sets.classes import Classes
 from xdpwall.sets.entries import AddressEntry
 from xdpwall.sets.keys import Kind, address_bytes, prefix_key
 from xdpwall.sets.occupancy import Occupied
+from xdpwall.values.arrays import Array
 
 from .set_hash4 import AddressTable
-
-Array = np.ndarray[Any, Any]
 
 _MAPS: Mapping[Kind, str] = {
     "v6": "set6",

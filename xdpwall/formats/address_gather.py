@@ -10,11 +10,9 @@ import numpy as np
 
 from xdpwall.sets.entries import AddressEntry, Entries
 from xdpwall.values import arrays
+from xdpwall.values.arrays import Array
 
 from .address_lines_fast import PlainLines
-
-Array = np.ndarray[Any, Any]
-
 
 _KINDS = ("u4", "S16", "<u8", "S17")
 

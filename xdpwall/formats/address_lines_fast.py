@@ -7,11 +7,11 @@ which takes one at a time and knows what to say about it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from xdpwall.values.arrays import Array
+
 _DOT, _SLASH, _NEWLINE, _ZERO, _NINE = 46, 47, 10, 48, 57
 _LEAST = np.array([256, 0, 10, 100], "u2")
 """The smallest number that is written with so many digits; one of no digits is none."""

@@ -17,17 +17,12 @@ from xdpwall.sets.keys import KINDS, Kind
 from xdpwall.sets.prefix_index import PrefixIndex, keys_of
 
 if TYPE_CHECKING:
-    from typing import Any
-
-    import numpy as np
-
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.dataplane.mapset import MapSet
     from xdpwall.dataplane.set_bulk import BulkTables, Other
     from xdpwall.ruleset.state import State
     from xdpwall.store.store import Store
-
-    Array = np.ndarray[Any, Any]
+    from xdpwall.values.arrays import Array
 
 
 class SetCache:

@@ -19,7 +19,7 @@ from xdpwall.values.addresses import Prefix, parse_prefix, prefix_text
 from xdpwall.values.inputs import invalid
 
 if TYPE_CHECKING:
-    import numpy as np
+    from xdpwall.values.arrays import Array
 
 MAX_ENTRIES = 16_777_216
 """In one set."""
@@ -102,10 +102,10 @@ class Entries:
     p6  (n,) of (hi u8, lo u8, length u8), length 0 to 127
     """
 
-    v4: np.ndarray[Any, Any]
-    v6: np.ndarray[Any, Any]
-    p4: np.ndarray[Any, Any]
-    p6: np.ndarray[Any, Any]
+    v4: Array
+    v6: Array
+    p4: Array
+    p6: Array
 
     def __len__(self) -> int:
         return len(self.v4) + len(self.v6) + len(self.p4) + len(self.p6)
@@ -200,7 +200,7 @@ class Entries:
         return rest, len(self) - len(rest)
 
     @property
-    def _arrays(self) -> tuple[np.ndarray[Any, Any], ...]:
+    def _arrays(self) -> tuple[Array, ...]:
         return self.v4, self.v6, self.p4, self.p6
 
 

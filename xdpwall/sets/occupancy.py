@@ -8,16 +8,13 @@ set before the entry is written and cleared only by building all of them anew.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from xdpwall.abi import HASH_FACTOR, OCCUPIED, OCCUPIED_BITS, SHORT6
+from xdpwall.values.arrays import Array
 
 from .entries import AddressEntry, Entries
 from .keys import kind_of
-
-Array = np.ndarray[Any, Any]
 
 MARKED = ("p4", "v6", "p6")
 """The kinds that have a bitmap, in the order of enum xw_occupied."""

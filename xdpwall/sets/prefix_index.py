@@ -7,16 +7,15 @@ Single changes go into a small set beside it, so that one more prefix does not m
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from xdpwall.values.arrays import keys17
+from xdpwall.values.arrays import Array, keys17
 from xdpwall.values.nesting import runs
 
 from .entries import AddressEntry, Entries
 
-Array = np.ndarray[Any, Any]
 _FOLD_AT = 2048
 
 

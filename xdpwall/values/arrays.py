@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
+"""Any dtype, any shape: docstrings say which."""
 P6 = np.dtype([("hi", "<u8"), ("lo", "<u8"), ("length", "<u8")])
 _MAGIC = b"XWSET1\0\0"
 _HEADER = struct.Struct("<8s4Q")

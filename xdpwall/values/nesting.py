@@ -9,13 +9,9 @@ Prefixes either nest or are apart. Sorted by (address, length), those inside one
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .arrays import from_keys17, halves, host_bits, keys16
-
-Array = np.ndarray[Any, Any]
+from .arrays import Array, from_keys17, halves, host_bits, keys16
 
 
 def stops(keys: Array) -> Array:

@@ -15,6 +15,7 @@ from xdpwall.abi import BUCKET, BUCKET_GONE, BUCKET_REST, HASH_FACTOR
 from xdpwall.dataplane.set_hash4 import AddressTable, buckets
 from xdpwall.errors import Full
 from xdpwall.kernel.bpf.maps import Map
+from xdpwall.values.arrays import Array
 
 ROOM = 16
 FEW = [0, 0xFFFFFFFF, *random.Random(7).sample(range(1, 0xFFFFFFFF), 70)]
@@ -37,11 +38,11 @@ def key(address: int) -> bytes:
     return address.to_bytes(4, "little")
 
 
-def column(numbers: list[int]) -> np.ndarray[Any, Any]:
+def column(numbers: list[int]) -> Array:
     return np.array(numbers, "<u4").view("u1").reshape(-1, 4)
 
 
-def words_of(maps: dict[str, Map]) -> np.ndarray[Any, Any]:
+def words_of(maps: dict[str, Map]) -> Array:
     return np.frombuffer(maps["set4"].mmap(), "<u8").reshape(-1, BUCKET)
 
 
@@ -106,7 +107,7 @@ def test_random_changes(maps: dict[str, Map], table: AddressTable, seed: int) ->
     assert crowded > 50, "buckets overflowed"
 
 
-class Watched(np.ndarray[Any, Any]):
+class Watched(Array):
     """Words that call `look` after every store."""
 
     look: Callable[[], None]

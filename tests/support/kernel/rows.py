@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from xdpwall.abi import PATCHES, PATTERNS, Array
+from xdpwall.abi import PATCHES, PATTERNS
 from xdpwall.compiler.generation import Compiled
 from xdpwall.compiler.row_packing import KernelRows
 from xdpwall.compiler.row_patterns import masks
 from xdpwall.compiler.sizes import Sizes
+from xdpwall.values.arrays import Array
 
 
 def words_of(kernel: KernelRows, sizes: Sizes) -> list[list[int]]:

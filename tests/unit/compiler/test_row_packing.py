@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.kernel.rows import check_rows, words_of
 from xdpwall import abi
-from xdpwall.abi import PATCHES, PATTERNS, Array
+from xdpwall.abi import PATCHES, PATTERNS
 from xdpwall.compiler import row_packing
 from xdpwall.compiler.arrays import Marks, Pool
 from xdpwall.compiler.generation import NEUTRAL_ROW
@@ -17,6 +17,7 @@ from xdpwall.compiler.row_growing import grown
 from xdpwall.compiler.row_packing import Packed, kernel_rows
 from xdpwall.compiler.sizes import Sizes
 from xdpwall.errors import Full
+from xdpwall.values.arrays import Array
 
 EVERY_BIT = (1 << 64) - 1
 SIZES = [Sizes(positions=n) for n in (64, 128, 1024, 2048, 4096, 8192, 16384)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 
 from tests.support.oracle.reference.packet import Field, Hidden, Packet
+from xdpwall.values.arrays import Array
 
 ABSENT, HIDDEN = -2, -3
 """In place of a value; -1 is VLAN_NONE."""
@@ -17,8 +17,6 @@ NUMBERS = (
     *("sport", "dport", "tcp_flags", "icmp_type", "icmp_code"),
 )
 FRAGMENTS = {"none": 0, "first": 1, "later": 2}
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from tests.support.oracle.reference.columns import (
     FRAGMENTS,
     HIDDEN,
     Addresses,
-    Array,
     Columns,
 )
 from tests.support.oracle.reference.judge import Attachment, in_force
@@ -26,6 +25,7 @@ from xdpwall.rule.match import Match, match_of
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.addresses import Prefix
+from xdpwall.values.arrays import Array
 from xdpwall.values.ranges import Ranges
 
 Question = Callable[[Array], tuple[Array, Array]]
