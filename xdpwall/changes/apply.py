@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from xdpwall.attach.interfaces import index_of, interface_names
 from xdpwall.attach.warnings import hook_warnings, policy_warnings, rule_warnings
-from xdpwall.errors import InvalidInput, XdpwallError
+from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset import edits
-from xdpwall.ruleset.attachment import AttachmentRow, AttachmentSpec
+from xdpwall.ruleset.attachment import AttachmentRow, AttachmentSpec, attachments_by_place
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.ruleset.state import State, diff
 from xdpwall.sets.names import SetRow
@@ -105,15 +105,7 @@ def _places(
     """(attachments to make, attachments to take away); absent leaves all as they are."""
     if wanted is None:
         return [], []
-    specs: dict[tuple[str, str], AttachmentSpec] = {}
-    for index, spec in enumerate(wanted):
-        if (spec.iface, spec.place) in specs:
-            raise InvalidInput(
-                f"attachments[{index}]: {spec.iface} {spec.place} stands twice",
-                field=f"attachments[{index}]",
-                value=spec.to_json(),
-            )
-        specs[spec.iface, spec.place] = spec
+    specs = attachments_by_place(wanted)
     coming, leaving = dict(specs), []
     for row in rows:
         same = specs.get((row.iface, row.place))

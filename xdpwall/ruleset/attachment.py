@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -74,17 +74,26 @@ def parse_attachments(obj: object) -> tuple[AttachmentSpec, ...]:
     """The attachments of a ruleset, each place of an interface once."""
     if isinstance(obj, (str, bytes)) or not isinstance(obj, Sequence):
         raise invalid("attachments", obj, "is not a list of attachments", "a list of objects")
-    specs: dict[tuple[str, str], AttachmentSpec] = {}
-    for index, one in enumerate(obj):
-        spec = in_list("attachments", index, AttachmentSpec.parse, one)
-        if (spec.iface, spec.place) in specs:
+    specs = (
+        in_list("attachments", index, AttachmentSpec.parse, one) for index, one in enumerate(obj)
+    )
+    return tuple(attachments_by_place(specs).values())
+
+
+def attachments_by_place(
+    specs: Iterable[AttachmentSpec],
+) -> dict[tuple[str, Place], AttachmentSpec]:
+    """The attachments by (interface, place); InvalidInput when a place is there twice."""
+    found: dict[tuple[str, Place], AttachmentSpec] = {}
+    for index, spec in enumerate(specs):
+        if (spec.iface, spec.place) in found:
             raise InvalidInput(
                 f"attachment {index + 1}: {spec.iface} {spec.place} stands there twice",
                 field=f"attachments[{index}].iface",
                 value=spec.iface,
             )
-        specs[spec.iface, spec.place] = spec
-    return tuple(specs.values())
+        found[spec.iface, spec.place] = spec
+    return found
 
 
 def check_direction(rule: Rule, attachments: Sequence[AttachmentSpec]) -> None:
