@@ -16,7 +16,7 @@ from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
 from xdpwall.sets.content import SetContent
 from xdpwall.values.addresses import parse_set_name
-from xdpwall.values.times import parse_expiry
+from xdpwall.values.time_read import parse_expiry
 from xdpwall.views.rules import DeleteOutcome
 from xdpwall.views.sets import SetChange, SetList, SetOutcome, SetShown, SetTest
 

@@ -12,7 +12,7 @@ from xdpwall.errors import Full
 from xdpwall.instance.instance import Instance
 from xdpwall.sets.entries import AddressEntry, Entries, parse_entry
 from xdpwall.sets.keys import KINDS, Kind, kind_of
-from xdpwall.values.times import seconds_of
+from xdpwall.values.times import epoch_seconds
 
 from .crashpoints import crash_point
 from .generations import regenerate
@@ -46,7 +46,7 @@ class Content:
         if not timeouts:
             return cls(entries, {})
         now = time.time()
-        timed = {parse_entry(text): seconds_of(moment) for text, moment in timeouts.items()}
+        timed = {parse_entry(text): epoch_seconds(moment) for text, moment in timeouts.items()}
         left = entries.difference(Entries.from_entries(timed))
         return cls(left, {entry: ends for entry, ends in timed.items() if ends > now})
 

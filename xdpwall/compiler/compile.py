@@ -17,7 +17,7 @@ from xdpwall.abi import Action, Feature, PolicyBit
 from xdpwall.errors import Full
 from xdpwall.rule.match import match_of
 from xdpwall.ruleset.policy import Policy
-from xdpwall.values.times import seconds_of
+from xdpwall.values.times import epoch_seconds
 
 from .columns import Columns, CompilerRule
 from .generation import AttachmentNumber, Compiled, SetWorld, Touched
@@ -67,7 +67,7 @@ _ACTIONS = {action.name.lower(): action for action in Action}
 
 
 def _expires(text: str | None, boot: int) -> int:
-    return 0 if text is None else max(1, seconds_of(text) * 10**9 - boot)
+    return 0 if text is None else max(1, epoch_seconds(text) * 10**9 - boot)
 
 
 def compile_ruleset(

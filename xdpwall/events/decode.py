@@ -8,13 +8,13 @@ from __future__ import annotations
 import builtins
 import struct
 from collections.abc import Callable
-from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Literal, NamedTuple
 
 from xdpwall import abi
 from xdpwall.values.protocols import ICMP_TYPE_NAMES, PROTOCOL_NAMES, flag_names
 from xdpwall.values.terms import Place
+from xdpwall.values.times import epoch_ns_text
 from xdpwall.views.events import PacketEvent
 
 HEAD = struct.Struct("<QQ7I16s16s8H6B6x")
@@ -86,7 +86,7 @@ class Decoder:
         iface, place = self._where(r.number)
         found: dict[str, Any] = {
             "n": self._count,
-            "time": moment(boot + r.time),
+            "time": epoch_ns_text(boot + r.time),
             "iface": iface,
             "place": place,
             "direction": place and ("egress" if place == "tc-egress" else "ingress"),
@@ -116,13 +116,6 @@ class Decoder:
 
     def _name(self, slot: int, revision: int) -> str | None:
         return (self._rule(slot - 1, revision) or UNKNOWN) if slot else None
-
-
-def moment(ns: int) -> str:
-    """2026-11-21T10:00:00.123456Z"""
-    seconds, rest = divmod(ns, 10**9)
-    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{rest // 1000:06d}Z"
 
 
 def _ethernet(data: bytes, vlan: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from xdpwall.ruleset.state import State
 from xdpwall.sets.entries import AddressEntry, Entries
 from xdpwall.sets.names import SetRow
 from xdpwall.store.sets import Held, SetData, SetStore
-from xdpwall.values.times import moment
+from xdpwall.values.times import epoch_text
 from xdpwall.views.sets import SetEntries, SetEntry, SetTest, SetView
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _set_view(store: SetStore, row: SetRow, users: list[str]) -> SetView:
         addresses6=held.v6,
         prefixes6=held.p6,
         timed=held.timed,
-        next_expiry=None if ends is None else moment(ends),
+        next_expiry=None if ends is None else epoch_text(ends),
         created=row.created,
         rules=users,
     )
@@ -56,7 +56,7 @@ def entries_view(store: SetStore, row: SetRow, start: int, limit: int) -> SetEnt
         total=len(entries),
         start=start,
         entries=[
-            SetEntry(entry=e.text, expires=moment(ends[e]) if e in ends else None)
+            SetEntry(entry=e.text, expires=epoch_text(ends[e]) if e in ends else None)
             for e in entries.part(start, limit)
         ],
     )
@@ -69,7 +69,7 @@ def content_of(store: SetStore, row: SetRow) -> SetContent:
     data = store.read(row.number)
     ends = dict(_timed(data))
     entries = data.entries.union(Entries.from_entries(ends)) if ends else data.entries
-    return SetContent(entries, {entry.text: moment(at) for entry, at in ends.items()})
+    return SetContent(entries, {entry.text: epoch_text(at) for entry, at in ends.items()})
 
 
 def membership_view(store: SetStore, row: SetRow, address: AddressEntry) -> SetTest:
@@ -83,7 +83,7 @@ def membership_view(store: SetStore, row: SetRow, address: AddressEntry) -> SetT
         address=address.text,
         found=bool(found),
         by=[entry.text for entry in sorted(found, key=lambda e: e.length)],
-        expires=moment(max(ends)) if found and 0 not in ends else None,
+        expires=epoch_text(max(ends)) if found and 0 not in ends else None,
     )
 
 

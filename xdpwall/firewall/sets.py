@@ -13,7 +13,8 @@ from xdpwall.sets.entries import parse_entry
 from xdpwall.sets.names import find_set
 from xdpwall.values.addresses import parse_set_name
 from xdpwall.values.author import Author
-from xdpwall.values.times import parse_expiry, seconds_of
+from xdpwall.values.time_read import parse_expiry
+from xdpwall.values.times import epoch_seconds
 from xdpwall.views.rules import DeleteOutcome
 from xdpwall.views.sets import SetChange, SetEntries, SetList, SetOutcome, SetTest, SetView
 
@@ -112,7 +113,7 @@ class SetMethods:
             raise InvalidInput(
                 f"{text} is to be added and removed at once", field="remove", value=text
             )
-        ends = 0 if expires is None else seconds_of(parse_expiry("expires", expires))
+        ends = 0 if expires is None else epoch_seconds(parse_expiry("expires", expires))
         if ends and ends <= time.time():
             raise InvalidInput(f"expires: {expires} is over", field="expires", value=expires)
         with writing(self._instance) as now:

@@ -1,7 +1,7 @@
 """Each field of a rule by itself: what is taken, and the one form it is kept in. Pure.
 
 `PARSERS[name](value)` gives the canonical value or raises InvalidInput naming the field. What
-fields demand of each other is in checks.py.
+fields demand of each other is in consistency.py.
 """
 
 from __future__ import annotations
@@ -29,36 +29,25 @@ from xdpwall.values.protocols import (
     PROTOCOL_NAMES,
     PROTOCOLS,
     TCP_FLAGS,
+    flag_names,
 )
-from xdpwall.values.protocols import flag_names as _flag_names
-from xdpwall.values.ranges import _RANGE, _range_text, parse_ranges
-from xdpwall.values.times import parse_expiry
+from xdpwall.values.ranges import NUMBER_RANGE, parse_ranges, range_text
+from xdpwall.values.time_read import parse_expiry
+
+from .sentence_words import ACTIONS
 
 MAX_COMMENT = 256
-
-
 MAX_IFACE = 15
-
-
+"""Bytes: IFNAMSIZ without the NUL."""
 MAX_LENGTH = 65575
 """40 bytes of IPv6 header and 65,535 of payload."""
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
-
-
 _VLAN = re.compile(r"0|[1-9][0-9]{0,3}", re.ASCII)
-
-
 _HEX = re.compile(r"0[xX][0-9a-fA-F]{1,4}", re.ASCII)
-
-
 # Bidirectional controls would make a comment read as another text than it is.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
 _ETHERTYPE = "arp, any, or a number from 0x0600 to 0xffff"
-
-
 _FLAGS = "WANT/MASK, like syn/syn,ack or none/fin,syn,rst; flags: " + ", ".join(TCP_FLAGS)
 
 
@@ -76,7 +65,7 @@ def parse_id(value: Any) -> str:
 
 def parse_action(value: Any) -> str:
     """`drop`, `accept` or `count`."""
-    return parse_choice("action", value, ("drop", "accept", "count"))
+    return parse_choice("action", value, ACTIONS)
 
 
 def parse_iface_name(field: str, value: Any) -> str:
@@ -156,7 +145,7 @@ def parse_dst(value: Any) -> str:
 def _ports(field: str) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
         negated, ranges = parse_ranges(field, value)
-        return ("!" if negated else "") + ",".join(_range_text(*pair) for pair in ranges)
+        return ("!" if negated else "") + ",".join(range_text(*pair) for pair in ranges)
 
     return parse
 
@@ -198,12 +187,12 @@ def parse_flags(value: Any) -> tuple[int, int]:
     if not mask:
         raise invalid("tcp_flags", value, "looks at no flag", _FLAGS)
     if want & ~mask:
-        extra = _flag_names(want & ~mask)
+        extra = flag_names(want & ~mask)
         raise invalid(
             "tcp_flags",
             value,
             f"wants {extra}, which its mask leaves out, so nothing could match",
-            f"{_flag_names(want)}/{_flag_names(mask | want)}",
+            f"{flag_names(want)}/{flag_names(mask | want)}",
         )
     return want, mask
 
@@ -224,7 +213,7 @@ def _flag_bits(value: object, names: str) -> int:
 def parse_tcp_flags(value: Any) -> str:
     """`syn/syn,ack`: both sides, flags in the header's order from the low bit."""
     want, mask = parse_flags(value)
-    return f"{_flag_names(want)}/{_flag_names(mask)}"
+    return f"{flag_names(want)}/{flag_names(mask)}"
 
 
 def parse_vlan(value: Any) -> int | str:
@@ -248,7 +237,7 @@ def _span(field: str, high: int) -> Callable[[Any], int | str]:
     def parse(value: Any) -> int | str:
         if not isinstance(value, str):
             return parse_number(field, value, 0, high, wanted)
-        match = _RANGE.fullmatch(value.strip())
+        match = NUMBER_RANGE.fullmatch(value.strip())
         if not match:
             raise invalid(field, value, "is neither a number nor a range", wanted)
         first, last = int(match[1]), int(match[2] or match[1])

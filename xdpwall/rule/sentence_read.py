@@ -17,7 +17,8 @@ from typing import Any
 from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import did_you_mean, error_value, printable, quoted
 from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, PROTOCOLS
-from xdpwall.values.times import in_seconds, parse_duration, parse_moment
+from xdpwall.values.time_read import parse_duration, parse_moment
+from xdpwall.values.times import expiry_after
 
 from .consistency import canonical
 from .sentence_words import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED
@@ -226,7 +227,7 @@ class _Reader:
     def _expiry(self, clause: str, text: str, span: tuple[int, int]) -> str:
         try:
             if clause == "for":
-                return in_seconds(parse_duration("expires", text))
+                return expiry_after(parse_duration("expires", text))
             return parse_moment("expires", text)
         except InvalidInput as error:
             self.spans["expires"] = span

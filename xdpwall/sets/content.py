@@ -15,7 +15,7 @@ from typing import Any
 
 from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import field_label, invalid, refuse_unknown_fields
-from xdpwall.values.times import parse_expiry
+from xdpwall.values.time_read import parse_expiry
 
 from .entries import Entries, check_size, parse_entry
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from xdpwall.closing import Closing
 from xdpwall.errors import NeedsPrivileges, XdpwallError
-from xdpwall.events.decode import moment
 from xdpwall.instance.namespace import netns_inode
 from xdpwall.kernel.bpf.btf_kernel import KernelBtf
 from xdpwall.settings import Settings
+from xdpwall.values.times import epoch_ns_text
 from xdpwall.views.drops import Drop
 
 from .bcc_process import Child
@@ -137,7 +137,7 @@ class Tracer(Closing):
 
     def _drop(self, r: DropRecord) -> Drop:
         found: dict[str, Any] = {
-            "time": moment(self._boot + r.time),
+            "time": epoch_ns_text(self._boot + r.time),
             "by": "kernel",
             "iface": r.iface or None,
             "netns": r.netns if r.netns not in (0, self._netns) else None,

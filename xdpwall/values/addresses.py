@@ -14,20 +14,10 @@ from typing import Any, Literal, NamedTuple
 from .inputs import invalid, parse_text, split_negation
 
 _WANTED = "an address or a prefix: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32"
-
-
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
-
-
 _DOTTED = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
-
-
 _MAPPED = 0xFFFF << 32
-
-
 _HOST_BITS4 = {str(length): (1 << (32 - length)) - 1 for length in range(32)}
-
-
 _HOST_BITS6 = {str(length): (1 << (128 - length)) - 1 for length in range(128)}
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from .inputs import invalid, split_negation
 
-_RANGE = re.compile(r"(0|[1-9][0-9]{0,4})(?:-(0|[1-9][0-9]{0,4}))?", re.ASCII)
+Ranges = tuple[tuple[int, int], ...]
+"""Sorted, disjoint, non-adjacent inclusive ranges."""
 
-
+NUMBER_RANGE = re.compile(r"(0|[1-9][0-9]{0,4})(?:-(0|[1-9][0-9]{0,4}))?", re.ASCII)
 _PORTS = "a port, a range or a list: 80 or 8000-8100 or 80,443,8000-8100 (0 to 65535)"
 
 
@@ -22,7 +23,7 @@ def parse_ranges(field: str, value: Any) -> tuple[bool, Ranges]:
     negated, body = split_negation(value)
     found = []
     for part in body.split(","):
-        match = _RANGE.fullmatch(part.strip())
+        match = NUMBER_RANGE.fullmatch(part.strip())
         if not match:
             problem = "is not a port" if "," not in body else f"holds {part.strip()[:20]!r}"
             hint = "services are given by number, not by name" if part.strip().isalpha() else None
@@ -52,9 +53,5 @@ def _merged(ranges: list[tuple[int, int]]) -> Ranges:
     return tuple(merged)
 
 
-def _range_text(low: int, high: int) -> str:
+def range_text(low: int, high: int) -> str:
     return str(low) if low == high else f"{low}-{high}"
-
-
-Ranges = tuple[tuple[int, int], ...]
-"""Sorted, disjoint, non-adjacent inclusive ranges."""

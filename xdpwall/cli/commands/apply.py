@@ -135,10 +135,10 @@ def _set_files(file: str) -> Callable[[str], SetContent]:
     def read(name: str) -> SetContent:
         from xdpwall.formats.address_list import load
         from xdpwall.sets.content import SetContent
-        from xdpwall.values.times import in_seconds
+        from xdpwall.values.times import expiry_after
 
         found = load(folder / name)
-        timeouts = {entry: in_seconds(seconds) for entry, seconds in found.timeouts.items()}
+        timeouts = {entry: expiry_after(seconds) for entry, seconds in found.timeouts.items()}
         return SetContent(found.entries, timeouts)
 
     return read

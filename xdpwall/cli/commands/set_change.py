@@ -49,9 +49,10 @@ def add(name: str, entries: tuple[str, ...], duration: str | None) -> None:
       xdpwall set add bad 192.0.2.7 2001:db8:bad::/48
       xdpwall set add bad 198.51.100.0/24 --for 1h
     """
-    from xdpwall.values.times import in_seconds, parse_duration
+    from xdpwall.values.time_read import parse_duration
+    from xdpwall.values.times import expiry_after
 
-    expires = None if duration is None else in_seconds(parse_duration("for", duration))
+    expires = None if duration is None else expiry_after(parse_duration("for", duration))
     _change(name, add=entries, expires=expires)
 
 

@@ -45,13 +45,13 @@ def load(name: str, file: str, skip_bad: bool) -> None:
       ipset save old | xdpwall set load bad - --skip-bad
     """
     from xdpwall.values.addresses import parse_set_name
-    from xdpwall.values.times import in_seconds
+    from xdpwall.values.times import expiry_after
 
     asked = invocation.get()
     parse_set_name("name", name)
     with Bar(f"reading {name}", asked) as bar:
         found = _read(file, skip_bad, bar)
-        moments = {seconds: in_seconds(seconds) for seconds in set(found.timeouts.values())}
+        moments = {seconds: expiry_after(seconds) for seconds in set(found.timeouts.values())}
         timeouts = {entry: moments[seconds] for entry, seconds in found.timeouts.items()}
         with firewall() as fw:
             bar.say(f"writing {name}: {entries(len(found.entries))}")
