@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from tests.cli.support import Instance
-from xdpwall.cli.commands.rule_fields import FIELDS
+from xdpwall.cli.commands.rule_fields import FLAG_FIELDS
 
 FLAGS: dict[str, list[str]] = {
     "iface": ["", "a b", "a/b", "sixteen-letters-", "!", ".", "!!lo", "a\x1b[2J"],
@@ -108,7 +108,7 @@ FILES = {
 
 
 def test_every_field_has_bad_values() -> None:
-    assert set(FLAGS) == set(FIELDS)
+    assert set(FLAGS) == set(FLAG_FIELDS)
 
 
 def test_bad_values_are_refused_by_name_and_change_nothing(direct: Instance) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from xdpwall.cli.commands.rule_fields import FIELDS, read_changes, read_rules, sentences
+from xdpwall.cli.commands.rule_fields import FLAG_FIELDS, read_changes, read_rules, sentences
 from xdpwall.cli.options import invocation
 from xdpwall.errors import InvalidInput
 from xdpwall.rule.rule import Rule
@@ -120,4 +120,4 @@ def test_an_error_in_a_sentence_without_action_points_into_what_was_typed() -> N
 
 def test_every_field_of_a_rule_has_a_flag() -> None:
     beside = {"id", "action", "enabled", "log"}
-    assert set(FIELDS) == set(Rule.model_fields) - beside
+    assert set(FLAG_FIELDS) == set(Rule.model_fields) - beside

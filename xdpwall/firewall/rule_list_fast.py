@@ -12,24 +12,23 @@ import json
 import os
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 from xdpwall.dataplane.pinned_counters import read_pinned
 from xdpwall.errors import XdpwallError
 from xdpwall.instance import namespace
+from xdpwall.rule.field_names import RULE_FIELDS
 from xdpwall.rule.sentence_write import write_sentence
 from xdpwall.settings import Settings
-
-from .rule_list_shape import SAID
+from xdpwall.values.times import now_text
 
 SCHEMA = 3
 """Of the store; another is the firewall's business."""
 MOST = 500
 """Rules; the counters of more are read faster by whoever has the data plane open."""
 
-_FREE = dict.fromkeys(SAID) | {"enabled": True, "log": False}
+_FREE = dict.fromkeys(RULE_FIELDS) | {"enabled": True, "log": False}
 _Row = tuple[str, int, str, int, int]
 
 
@@ -41,7 +40,7 @@ def list_rules(settings: Settings) -> dict[str, Any] | None:
             return None
         revision, rows = found
         counts = read_pinned(settings.bpffs, [slot for _, slot, *_ in rows])
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = now_text()
         rules = [
             _view(at, row, pair, now)
             for at, (row, pair) in enumerate(zip(rows, counts, strict=True), 1)
@@ -85,7 +84,7 @@ def _is_here(meta: dict[str, str]) -> bool:
 def _view(position: int, row: _Row, counted: tuple[int, int], now: str) -> dict[str, Any]:
     text, _, created, base_packets, base_bytes = row
     fields = _FREE | json.loads(text)
-    if len(fields) != len(SAID):
+    if len(fields) != len(RULE_FIELDS):
         raise ValueError("a rule with fields that are not known here")
     view = {name: value for name, value in fields.items() if value is not None}
     view["text"] = write_sentence(SimpleNamespace(**fields))

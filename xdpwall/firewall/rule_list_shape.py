@@ -1,20 +1,13 @@
-"""What a list of rules looks like as JSON, for who lists them without models. Pure; a test holds it
-to views.RuleView."""
+"""The shape of a list of rules as JSON, checked without models. Pure; a test holds it to views.RuleView."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from xdpwall.rule.field_names import READ_ONLY_FIELDS, RULE_FIELDS
 from xdpwall.rule.sentence_words import ACTIONS
 
-SAID = (
-    *("id", "action", "iface", "direction", "ethertype", "family", "proto", "src", "dst"),
-    *("sport", "dport", "icmp_type", "icmp_code", "tcp_flags", "vlan", "length", "ttl"),
-    *("fragment", "expires", "enabled", "log", "comment"),
-)
-"""What a rule says, in the order in which it is printed."""
-
-KINDS: dict[str, type] = {
+REQUIRED_TYPES: dict[str, type] = {
     "id": str,
     "action": str,
     "enabled": bool,
@@ -26,10 +19,10 @@ KINDS: dict[str, type] = {
     "created": str,
     "expired": bool,
 }
-"""What every rule of a list has, and of which type."""
+"""The fields that every rule of a list has, and their types."""
 
-FIELDS = frozenset({*SAID, *KINDS, "last_hit"})
-"""All that one may have."""
+VIEW_FIELDS = frozenset({*RULE_FIELDS, *READ_ONLY_FIELDS})
+"""All the fields that a rule of a list may have."""
 
 
 def is_list(body: Any) -> bool:
@@ -42,7 +35,7 @@ def is_list(body: Any) -> bool:
 def _is_rule(rule: Any) -> bool:
     return (
         isinstance(rule, dict)
-        and rule.keys() <= FIELDS
-        and all(isinstance(rule.get(name), kind) for name, kind in KINDS.items())
+        and rule.keys() <= VIEW_FIELDS
+        and all(isinstance(rule.get(name), kind) for name, kind in REQUIRED_TYPES.items())
         and rule["action"] in ACTIONS
     )

@@ -9,22 +9,11 @@ from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import did_you_mean, field_label, invalid
 from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, icmp_type_number
 
+from .field_names import IP_FIELDS, READ_ONLY_FIELDS, RULE_FIELDS
 from .fields import PARSERS, parse_icmp_code, parse_icmp_type
 
-FIELDS = (
-    *("id", "action", "iface", "direction", "ethertype", "family", "proto", "src", "dst"),
-    *("sport", "dport", "icmp_type", "icmp_code", "tcp_flags", "vlan", "length", "ttl"),
-    *("fragment", "expires", "enabled", "log", "comment"),
-)
-"""In the order in which a rule prints them."""
-
-IP_FIELDS = (
-    *("family", "proto", "src", "dst", "sport", "dport", "icmp_type", "icmp_code", "tcp_flags"),
-    *("length", "ttl", "fragment"),
-)
 _ICMP_FAMILIES: Mapping[Any, str] = {"icmp": "ipv4", "icmpv6": "ipv6"}
 _PARSERS = dict(PARSERS)
-READ_ONLY = ("text", "position", "packets", "bytes", "last_hit", "created", "expired")
 
 
 def canonical(values: Mapping[Any, Any]) -> dict[str, Any]:
@@ -53,17 +42,16 @@ def canonical(values: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _unknown(name: object, value: object) -> InvalidInput:
-    known = FIELDS
     shown = field_label(name)
     if not isinstance(name, str):
         return invalid(shown, value, "stands under a name that is not text", "a known field")
-    if name in READ_ONLY:
+    if name in READ_ONLY_FIELDS:
         return invalid(name, value, "is only read back", f"the rule without {name}")
     return InvalidInput(
-        f"{shown}: a rule has no such field; known: {', '.join(known)}",
+        f"{shown}: a rule has no such field; known: {', '.join(RULE_FIELDS)}",
         field=shown,
         code="unknown-field",
-        hint=did_you_mean(name, known),
+        hint=did_you_mean(name, RULE_FIELDS),
     )
 
 

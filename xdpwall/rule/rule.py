@@ -15,12 +15,10 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from xdpwall.values.inputs import field_label, invalid
 from xdpwall.values.terms import Direction
 
-from .consistency import FIELDS, canonical
+from .consistency import canonical
+from .field_names import MATCH_FIELDS, RULE_FIELDS
 from .fields import parse_id
 from .sentence_read_fast import quick_fields
-
-MATCH_FIELDS = tuple(f for f in FIELDS if f not in ("id", "expires", "enabled", "log", "comment"))
-"""The fields, `action` among them, whose change starts a rule's counters anew."""
 
 _N = TypeVar("_N")
 
@@ -160,20 +158,20 @@ class Rule(BaseModel):
         for name, value in changes.items():
             if value is not None:
                 fields[name] = value
-            elif name in FIELDS:
+            elif name in RULE_FIELDS:
                 fields.pop(name, None)
             else:
                 canonical({"action": self.action, name: None})
         return self._build(canonical(fields))
 
 
-_ABSENT = dict.fromkeys(FIELDS) | {"enabled": True, "log": False}
-_GIVEN = set(FIELDS)
+_ABSENT = dict.fromkeys(RULE_FIELDS) | {"enabled": True, "log": False}
+_GIVEN = set(RULE_FIELDS)
 """Common to all: pydantic copies it before it changes it."""
 _set = object.__setattr__
-_all = itemgetter(*FIELDS)
+_all = itemgetter(*RULE_FIELDS)
 _matching = itemgetter(*MATCH_FIELDS)
-_said = itemgetter(*(name for name in FIELDS if name != "id"))
+_said = itemgetter(*(name for name in RULE_FIELDS if name != "id"))
 
 
 def _from_sentence(sentence: str) -> dict[str, Any]:

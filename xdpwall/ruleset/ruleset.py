@@ -1,4 +1,4 @@
-"""What a user states: rules, attachments, rulesets. Frozen, validated, canonical; no I/O."""
+"""A ruleset as a user states it: policy, sets, rules, attachments. Frozen, validated, canonical. Pure."""
 
 from __future__ import annotations
 
@@ -9,25 +9,14 @@ from typing import Any, Literal
 from xdpwall.errors import InvalidInput
 from xdpwall.gcpause import no_collections
 from xdpwall.limits import MAX_RULES
-from xdpwall.rule.rule import MATCH_FIELDS, Rule
+from xdpwall.rule.rule import Rule
 from xdpwall.sets.content import Files, SetContent, parse_sets
 from xdpwall.sets.names import SetRow
 from xdpwall.values.inputs import in_list, invalid, refuse_unknown_fields
 
-from .attachment import AttachmentSpec, check_direction, parse_attachments
+from .attachment import AttachmentSpec, parse_attachments
 from .policy import Policy, parse_policy
 from .set_references import check_sets_known
-
-__all__ = [
-    "MATCH_FIELDS",
-    "MAX_RULES",
-    "AttachmentSpec",
-    "Rule",
-    "Ruleset",
-    "check_direction",
-    "parse_policy",
-    "parse_rules",
-]
 
 
 @dataclass(frozen=True, slots=True)

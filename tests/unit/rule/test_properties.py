@@ -13,7 +13,7 @@ from xdpwall.errors import InvalidInput
 from xdpwall.formats.ruleset_file import dump, load
 from xdpwall.formats.yaml_fast import read_flat
 from xdpwall.formats.yaml_file import compose_yaml
-from xdpwall.rule.consistency import FIELDS
+from xdpwall.rule.field_names import RULE_FIELDS
 from xdpwall.rule.match import Match, match_of
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.sentence_read import join_words, words_of
@@ -67,7 +67,9 @@ def test_the_object_reads_back_to_the_same_rule(rule: Rule) -> None:
 def test_the_row_on_disk_is_the_object_in_json(rule: Rule) -> None:
     row = row_of(RuleEntry(rule.with_id("r1"), 3, "now"))
     assert json.loads(row.rule) == rule.with_id("r1").to_json()
-    assert list(json.loads(row.rule)) == [name for name in FIELDS if name in json.loads(row.rule)]
+    assert list(json.loads(row.rule)) == [
+        name for name in RULE_FIELDS if name in json.loads(row.rule)
+    ]
 
 
 @SETTINGS
@@ -90,7 +92,9 @@ def test_a_dump_loads_back_unchanged(ruleset: Ruleset) -> None:
 
 
 @SETTINGS
-@given(st.one_of(ANYTHING, st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, ANYTHING))))
+@given(
+    st.one_of(ANYTHING, st.fixed_dictionaries({}, optional=dict.fromkeys(RULE_FIELDS, ANYTHING)))
+)
 def test_garbage_is_refused_by_name(obj: object) -> None:
     for parse in (Rule.parse, Ruleset.parse, AttachmentSpec.parse):
         try:
@@ -103,7 +107,7 @@ def test_garbage_is_refused_by_name(obj: object) -> None:
 
 
 @SETTINGS
-@given(st.sampled_from(FIELDS), st.one_of(ANYTHING, st.text("0123456789./:-!,@ %[]abcdefx")))
+@given(st.sampled_from(RULE_FIELDS), st.one_of(ANYTHING, st.text("0123456789./:-!,@ %[]abcdefx")))
 def test_garbage_in_one_field_names_it(field: str, value: object) -> None:
     obj = {"action": "drop", "proto": "tcp", "icmp_type": 8, field: value}
     if field not in ("icmp_type", "icmp_code"):

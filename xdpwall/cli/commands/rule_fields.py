@@ -10,13 +10,14 @@ import click
 from xdpwall.cli.options import invocation
 from xdpwall.cli.terminal.problems import need
 from xdpwall.errors import InvalidInput
+from xdpwall.rule.field_names import RULE_FIELDS
+from xdpwall.rule.sentence_words import ACTIONS
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
 
 F = TypeVar("F", bound=Callable[..., Any])
-ACTIONS = ("drop", "accept", "count")
-FIELDS = {
+_HELP = {
     "iface": "Interface, or !IFACE for every other one.",
     "direction": "ingress or egress.",
     "ethertype": "arp, any, or a number from 0x0600.",
@@ -36,6 +37,8 @@ FIELDS = {
     "expires": "RFC 3339 time, or a duration such as 10m.",
     "comment": "Up to 256 characters.",
 }
+FLAG_FIELDS = tuple(name for name in RULE_FIELDS if name not in ("id", "action", "enabled", "log"))
+"""The fields that have a flag with a value."""
 
 
 def rule_flags(function: F) -> F:
@@ -46,12 +49,12 @@ def rule_flags(function: F) -> F:
             chosen: dict[str, Any] = ctx.meta.setdefault("xdpwall.fields", {})
             chosen[str(parameter.name)] = value
 
-    for name, text in reversed(FIELDS.items()):
+    for name in reversed(FLAG_FIELDS):
         names = [f"--{name.replace('_', '-')}", name]
         if name == "expires":
             names.insert(1, "--for")
         function = click.option(
-            *names, metavar="VALUE", callback=keep, expose_value=False, help=text
+            *names, metavar="VALUE", callback=keep, expose_value=False, help=_HELP[name]
         )(function)
     log = click.option(
         "--log",
@@ -124,10 +127,10 @@ def read_changes(
     for name in unset:
         key = name.replace("-", "_")
         need(
-            key in (*FIELDS, "log"),
+            key in (*FLAG_FIELDS, "log"),
             f"unset: {name!r} is not a field that can be taken away",
             field="unset",
-            hint=f"one of {', '.join(FIELDS)}",
+            hint=f"one of {', '.join(FLAG_FIELDS)}",
         )
         need(key not in changes, f"{key} is both given and taken away", field=key)
         changes[key] = None
