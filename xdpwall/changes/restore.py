@@ -6,7 +6,7 @@ from xdpwall.attach.orphans import describe_orphan, orphans
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.values.author import Author
-from xdpwall.views.status import RestoreOutcome
+from xdpwall.views.status import SWITCHED_OFF, RestoreOutcome
 
 from .attachments import attach
 from .bringup import loaded
@@ -35,6 +35,6 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     return RestoreOutcome(
         revision=state.revision,
         rules=len(state.entries),
-        warnings=[] if on else ["the firewall is switched off: everything passes (xdpwall on)"],
+        warnings=[] if on else [SWITCHED_OFF],
         **outcome,
     )

@@ -35,6 +35,7 @@ from xdpwall.ruleset.state import State, find_rule
 from xdpwall.settings import Settings
 from xdpwall.store.records import Snapshot
 from xdpwall.values.author import Author
+from xdpwall.values.inputs import first_few
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.values.times import now_text
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome
@@ -93,7 +94,7 @@ class Firewall(SetMethods, Reader):
             new = edits.insert(now.state, rules, at=at, now=now_text())
             first = len(now.state.entries) if at is None else at - 1
             ids = [entry.id for entry in new.entries[first : first + len(rules)]]
-            return self._commit(new, ids, by, f"add {_some(ids)}")
+            return self._commit(new, ids, by, f"add {first_few(ids)}")
 
     def set_rule(
         self, rule_id: str, changes: Mapping[str, Any], *, by: Author = _ANYONE
@@ -116,7 +117,7 @@ class Firewall(SetMethods, Reader):
         ids = list(dict.fromkeys(rule_ids))
         with writing(self._instance) as now:
             new = edits.delete(now.state, ids)
-            state = commit(self._instance, new, by=by, action=f"delete {_some(ids)}")
+            state = commit(self._instance, new, by=by, action=f"delete {first_few(ids)}")
             self._changed()
             return DeleteOutcome(revision=state.revision, deleted=ids)
 
@@ -142,7 +143,7 @@ class Firewall(SetMethods, Reader):
         with writing(self._instance) as now:
             new = edits.enable(now.state, ids, enabled)
             verb = "enable" if enabled else "disable"
-            return self._commit(new, ids, by, f"{verb} {_some(ids)}")
+            return self._commit(new, ids, by, f"{verb} {first_few(ids)}")
 
     def reset_counters(
         self, rule_ids: Sequence[str] | None = None, *, by: Author = _ANYONE
@@ -158,7 +159,7 @@ class Firewall(SetMethods, Reader):
                 self._instance.store.set_baselines(
                     dict(zip(ids, raw, strict=True)),
                     by=by,
-                    action=f"reset-counters {_some(ids)}",
+                    action=f"reset-counters {first_few(ids)}",
                     now=now_text(),
                 )
             state = self._instance.state
@@ -300,7 +301,3 @@ class Firewall(SetMethods, Reader):
         specs = [row.spec for row in now.attachments]
         for rule in rules:
             check_direction(rule, specs)
-
-
-def _some(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:10]) + (f" and {len(ids) - 10} more" if len(ids) > 10 else "")

@@ -24,7 +24,7 @@ from xdpwall.version import __version__
 from xdpwall.views.attachments import AttachmentTotals, InterfaceList
 from xdpwall.views.events import EventCounts, EventsView
 from xdpwall.views.rules import RuleList, RuleView
-from xdpwall.views.status import Health, Stats, Status
+from xdpwall.views.status import SWITCHED_OFF, Health, Stats, Status
 
 from .observation import Observation
 from .rule_views import LastHits, has_expired, rule_counts, rule_views, since_reset
@@ -263,7 +263,7 @@ class Reader:
         """Whether packets are judged, and what is wrong with the kernel's side."""
         dataplane = self._instance.dataplane()
         on = now.on if dataplane is None else dataplane.control.on
-        problems = [] if on else ["the firewall is switched off: everything passes (xdpwall on)"]
+        problems = [] if on else [SWITCHED_OFF]
         if dataplane is None and (now.state.revision or now.attachments):
             problems.append("nothing is loaded in the kernel: xdpwall restore")
         elif dataplane is not None and dataplane.control.revision != now.state.revision:

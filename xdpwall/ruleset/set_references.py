@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from xdpwall.errors import Conflict, InvalidInput
 from xdpwall.sets.names import FIELDS, SetRow
+from xdpwall.values.inputs import first_few
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
@@ -52,9 +53,8 @@ def rules_by_set(rules: Iterable[Rule]) -> dict[str, list[str]]:
 def check_set_unused(rules: Iterable[Rule], name: str) -> None:
     """Conflict "set-in-use" while a rule refers to the set."""
     if ids := rules_using(rules, name):
-        more = f" and {len(ids) - 10} more" if len(ids) > 10 else ""
         raise Conflict(
-            f"the set {name!r} is used by the rules {', '.join(ids[:10])}{more}"
+            f"the set {name!r} is used by the rules {first_few(ids)}"
             if len(ids) > 1
             else f"the set {name!r} is used by the rule {ids[0]}",
             code="set-in-use",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from xdpwall.errors import InvalidInput
@@ -66,6 +66,12 @@ def invalid(
     return InvalidInput(
         printable(message), field=field, value=error_value(value), hint=hint, code=code
     )
+
+
+def first_few(names: Sequence[str], most: int = 10) -> str:
+    """Write the first names and count the others: "r1, r2", "r1, ..., r10 and 5 more"."""
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")
 
 
 def unsupported_field(field: str, value: object, what: str) -> InvalidInput:
