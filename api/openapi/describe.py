@@ -16,6 +16,7 @@ from xdpwall.ruleset import policy
 from xdpwall.version import __version__
 from xdpwall.views import attachments, doctor, events, history, rules, sets, status, stream
 from xdpwall.views.base import View
+from xdpwall.views.packet import PacketFields
 from xdpwall.views.stream import EVENTS
 
 VIEWS = (attachments, doctor, events, history, policy, rules, sets, status, stream)
@@ -105,11 +106,11 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _views() -> list[type[BaseModel]]:
-    found: list[type[BaseModel]] = []
-    every = [one for module in VIEWS for one in vars(module).values()]
-    for view in every:
-        if isinstance(view, type) and issubclass(view, View | policy.Policy) and view is not View:
-            if view in found:
-                continue
-            found.append(view)
-    return found
+    """The models of VIEWS, but for the bases that only lend their fields."""
+    found: dict[type[BaseModel], None] = {}
+    for module in VIEWS:
+        for name, view in vars(module).items():
+            if isinstance(view, type) and issubclass(view, View | policy.Policy):
+                if view not in (View, PacketFields) and not name.startswith("_"):
+                    found[view] = None
+    return list(found)

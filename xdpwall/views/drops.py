@@ -8,10 +8,11 @@ from typing import Literal
 from xdpwall.values.terms import Place
 
 from .base import View
+from .packet import PacketFields
 
 
-class Drop(View):
-    """A packet that ended. What does not apply to it, or could not be read, is absent."""
+class _Cause(View):
+    """The part of a drop in front of the packet's headers: who dropped it, where and why."""
 
     time: str
     """UTC with microseconds."""
@@ -32,19 +33,11 @@ class Drop(View):
     iface: str | None = None
     netns: int | None = None
     """The network namespace's inode, where it is not the one of this command."""
-    vlan: int | None = None
-    ethertype: str | None = None
-    family: Literal["ipv4", "ipv6"] | None = None
-    proto: str | int | None = None
-    src: str | None = None
-    dst: str | None = None
-    sport: int | None = None
-    dport: int | None = None
-    icmp_type: str | int | None = None
-    icmp_code: int | None = None
-    tcp_flags: str | None = None
-    ttl: int | None = None
-    fragment: Literal["first", "later"] | None = None
+
+
+class Drop(PacketFields, _Cause):
+    """A packet that ended. What does not apply to it, or could not be read, is absent."""
+
     length: int | None = None
     """Of the IP packet, by its header."""
     bytes: builtins.int | None = None

@@ -9,6 +9,7 @@ from pydantic import Field
 from xdpwall.values.terms import Direction, Place
 
 from .base import View
+from .packet import PacketFields
 
 
 class EventSettings(View):
@@ -53,8 +54,8 @@ class EventsOutcome(EventsView):
     changed: bool
 
 
-class PacketEvent(View):
-    """One packet. What does not apply to it, or could not be read, is absent."""
+class _Report(View):
+    """The part of an event in front of the packet's headers: what became of the packet, and where."""
 
     n: int
     """Counts up in one run of the reader."""
@@ -77,19 +78,11 @@ class PacketEvent(View):
     """Of the IP packet."""
     src_mac: str | None = None
     dst_mac: str | None = None
-    vlan: int | None = None
-    ethertype: str | None = None
-    family: Literal["ipv4", "ipv6"] | None = None
-    proto: str | int | None = None
-    src: str | None = None
-    dst: str | None = None
-    sport: int | None = None
-    dport: int | None = None
-    icmp_type: str | int | None = None
-    icmp_code: int | None = None
-    tcp_flags: str | None = None
-    ttl: int | None = None
-    fragment: Literal["first", "later"] | None = None
+
+
+class PacketEvent(PacketFields, _Report):
+    """One packet. What does not apply to it, or could not be read, is absent."""
+
     malformed: bool = False
     stripped: bool = False
     """The VLAN tag stood beside the frame, not among its bytes."""

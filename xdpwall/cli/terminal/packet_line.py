@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xdpwall.views.drops import Drop
+    from xdpwall.views.events import PacketEvent
+    from xdpwall.views.packet import PacketFields
 
 
-class Packet(Protocol):
-    """What views of packets have in common. Absent is unknown."""
-
-    @property
-    def family(self) -> Any: ...
-    @property
-    def ethertype(self) -> str | None: ...
-    @property
-    def proto(self) -> str | int | None: ...
-    @property
-    def src(self) -> str | None: ...
-    @property
-    def dst(self) -> str | None: ...
-    @property
-    def sport(self) -> int | None: ...
-    @property
-    def dport(self) -> int | None: ...
-    @property
-    def icmp_type(self) -> str | int | None: ...
-    @property
-    def icmp_code(self) -> int | None: ...
-    @property
-    def tcp_flags(self) -> str | None: ...
-    @property
-    def length(self) -> int | None: ...
-    @property
-    def ttl(self) -> int | None: ...
-    @property
-    def vlan(self) -> int | None: ...
-    @property
-    def fragment(self) -> Any: ...
-
-
-def packet_words(packet: Packet, other: list[str]) -> list[str]:
+def packet_words(packet: PacketEvent | Drop, other: list[str]) -> list[str]:
     """`tcp 192.0.2.1:5555 > 198.51.100.2:22 syn length 60 ttl 64`; `other` where it is not IP."""
     if packet.family is None:
         kind = f"ethertype {packet.ethertype}" if packet.ethertype else "not IP"
@@ -55,7 +27,7 @@ def packet_words(packet: Packet, other: list[str]) -> list[str]:
     return [proto, *ends, *flags, *rest, *_end_words(packet)]
 
 
-def _end_words(packet: Packet) -> list[str]:
+def _end_words(packet: PacketFields) -> list[str]:
     words = []
     if packet.vlan is not None:
         words.append(f"vlan {packet.vlan}")
