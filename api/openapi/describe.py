@@ -109,8 +109,9 @@ def _views() -> list[type[BaseModel]]:
     """The models of VIEWS, but for the bases that only lend their fields."""
     found: dict[type[BaseModel], None] = {}
     for module in VIEWS:
-        for name, view in vars(module).items():
-            if isinstance(view, type) and issubclass(view, View | policy.Policy):
-                if view not in (View, PacketFields) and not name.startswith("_"):
-                    found[view] = None
+        for name, model in vars(module).items():
+            if not isinstance(model, type) or not issubclass(model, View | policy.Policy):
+                continue
+            if model not in (View, PacketFields) and not name.startswith("_"):
+                found[model] = None
     return list(found)
