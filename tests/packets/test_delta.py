@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from tests.support.kernel.dataplane import NUMBERS, PLACES, KernelBench
+from tests.support.kernel.loading import activate
 from tests.support.net.netns import Lab
 from tests.support.oracle.duel.draw import draw_case
 from tests.support.oracle.duel.duel import Duel
 from xdpwall.compiler.compile import NO_SETS, compile_ruleset, entries_of
 from xdpwall.compiler.delta import MOST, apply, edits
 from xdpwall.compiler.generation import AttachmentNumber
+from xdpwall.compiler.sizes import Sizes
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
@@ -76,7 +78,7 @@ class Stepping(KernelBench):
             yield list(now)
 
     def put(self, sources: Sources, policy: Policy) -> None:
-        """By edits where that is possible, as changes.py does it."""
+        """By edits where that is possible, as changes/generations.py does it."""
         places = [AttachmentNumber(NUMBERS[p], self.iface, p == "tc-egress") for p in PLACES]
         g = self.dataplane.in_force
         few = None
@@ -92,7 +94,7 @@ class Stepping(KernelBench):
             self.whole += 1
         self.sources = list(sources)
         self.revision += 1
-        self.dataplane.commit(g, self.revision, self._forget_programs)
+        activate(self.dataplane, g, self.revision, self._forget_programs)
         if self.random.random() < 0.3:
             self.dataplane.prime()
 
@@ -163,8 +165,8 @@ def test_growing_rule_by_rule_and_room_for_sets_in_between(stepping: Stepping) -
         stepping.put(sources, Policy())
         if n in (30, 60, 90, 120):
             stepping.dataplane.prime()
-            room = 1024 * n
-            stepping.dataplane.reserve(set4=room, set6=room, swap=stepping._forget_programs)
+            with stepping.dataplane.growing(Sizes(set4=1024 * n, set6=1024 * n)):
+                stepping._forget_programs()
         sizes.add(stepping.dataplane.sets.sizes.positions)
         stepping.rules = [rule for rule, slot in sorted(sources, key=lambda source: source[1])]
         for port in (n, max(1, n - 33)):

@@ -51,7 +51,8 @@ def plane(request: pytest.FixtureRequest) -> Iterator[Dataplane]:
         made.create()
         blocks = max(64, positions // 2)
         sizes = Sizes(positions, rows=positions, blocks=blocks, class_rows=64, set4=64, set6=64)
-        made._grow(made.sets.sizes.grown_to(sizes), lambda: None)
+        with made.growing(sizes):
+            pass  # nothing is loaded on the maps yet
         yield made
     finally:
         made.close()

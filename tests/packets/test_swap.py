@@ -16,6 +16,7 @@ import threading
 import pytest
 
 from tests.support.kernel.dataplane import KernelBench
+from tests.support.kernel.loading import activate
 from tests.support.packets import frames as f
 from xdpwall.compiler.compile import compile
 from xdpwall.rule.rule import Rule
@@ -49,7 +50,7 @@ def test_no_judgement_sees_a_mix(bench: KernelBench, place: Place, frame: bytes)
         for order in ([(hit, 0), (miss, 2)], [(miss, 2), (hit, 1)])
     ]
     plane = bench.dataplane
-    plane.commit(generations[0], 1, lambda: None)
+    activate(plane, generations[0], 1, lambda: None)
     plane.zero_slot([0, 1, 2])
     program = bench.program(place)
     before = bench.totals(place)
@@ -66,7 +67,7 @@ def test_no_judgement_sees_a_mix(bench: KernelBench, place: Place, frame: bytes)
     judge.start()
     try:
         for n in range(SWAPS):
-            plane.commit(generations[(n + 1) % 2], n + 2, lambda: None)
+            activate(plane, generations[(n + 1) % 2], n + 2, lambda: None)
     finally:
         stop.set()
         judge.join()
@@ -110,19 +111,19 @@ def test_growth_changes_no_verdict(bench: KernelBench) -> None:
     many += [f"drop udp/53 from 2001:db8:{i:x}::7" for i in range(1024)]
     seen: list[tuple[int, int]] = []
 
-    def swap() -> None:
-        """At this moment both map sets are in use: they must agree on everything."""
-        with bench.dataplane.load_program("xdp", 1) as new:
-            assert bench.dataplane.is_current(new)
-            assert not bench.dataplane.is_current(old)
-            for frame in (FRAME4, FRAME6, f.ether(f.ipv4(f.udp(dport=54)))):
-                seen.append((old.test_run(frame).retval, new.test_run(frame).retval))
-
     rules = [Rule.parse(r) for r in ["drop udp/53 from 10.0.0.1", *many]]
     compiled = compile(
         [(r, i) for i, r in enumerate(rules)], Policy(), [(1, "eth0", "ingress")], now_boot_ns=0
     )
-    bench.dataplane.commit(compiled, 99, swap)
+    bench.dataplane.expect(compiled)
+    with bench.dataplane.growing(compiled.need), bench.dataplane.load_program("xdp", 1) as new:
+        # At this moment both map sets are in use: they must agree on everything.
+        assert bench.dataplane.is_current(new)
+        assert not bench.dataplane.is_current(old)
+        for frame in (FRAME4, FRAME6, f.ether(f.ipv4(f.udp(dport=54)))):
+            seen.append((old.test_run(frame).retval, new.test_run(frame).retval))
+    bench.dataplane.fill(compiled)
+    bench.dataplane.switch(99)
     bench._forget_programs()
     assert seen == [(1, 1), (1, 1), (2, 2)]
     assert bench.dataplane.sets is not old_sets

@@ -18,8 +18,8 @@ from xdpwall.values.times import now_text
 
 from .bringup import loaded
 from .crashpoints import crash_point
-from .generations import compiled_for, next_generation
-from .programs import reload_programs
+from .generations import activate_generation, compiled_for, next_generation
+from .programs import prepare_generation
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
@@ -61,7 +61,8 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         raise
     crash_point("after-record")
     try:
-        dataplane.write(compiled, lambda: reload_programs(instance, dataplane))
+        prepare_generation(instance, dataplane, compiled)
+        dataplane.fill(compiled)
         instance.store.synced()
         crash_point("after-write")
         dataplane.switch(new.revision)
@@ -95,7 +96,7 @@ def _undo(
     try:
         if dataplane.control.revision == revision:
             compiled = compiled_for(instance, old, least=dataplane.sets.sizes.positions)
-            dataplane.commit(compiled, old.revision, lambda: reload_programs(instance, dataplane))
+            activate_generation(instance, dataplane, compiled, old.revision)
     except XdpwallError as second:
         raise Failed(
             f"revision {revision} is in force in the kernel but could not be recorded: {error}",

@@ -12,7 +12,7 @@ from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.index import RuleEntry
 from xdpwall.ruleset.state import State, Step
 
-from .programs import reload_programs
+from .programs import prepare_generation
 
 if TYPE_CHECKING:
     from xdpwall.compiler.columns import CompilerRule
@@ -94,4 +94,14 @@ def regenerate(instance: Instance, dataplane: Dataplane) -> None:
     """Load the committed ruleset again, for the attachments as they are now."""
     state = instance.state
     compiled = compiled_for(instance, state, least=dataplane.sets.sizes.positions)
-    dataplane.commit(compiled, state.revision, lambda: reload_programs(instance, dataplane))
+    activate_generation(instance, dataplane, compiled, state.revision)
+
+
+def activate_generation(
+    instance: Instance, dataplane: Dataplane, compiled: Compiled, revision: int
+) -> None:
+    """Write a generation and switch to it, with larger maps and other programs where it needs them.
+    Raises Full."""
+    prepare_generation(instance, dataplane, compiled)
+    dataplane.fill(compiled)
+    dataplane.switch(revision)

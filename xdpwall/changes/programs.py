@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdpwall.attach.orphans import unrecorded_pins
@@ -11,6 +12,7 @@ from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import AttachmentRow
 
 if TYPE_CHECKING:
+    from xdpwall.compiler.generation import Compiled
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.kernel.bpf.programs import Program
 
@@ -31,7 +33,31 @@ def narrow(instance: Instance, dataplane: Dataplane) -> None:
     force = dataplane.in_force
     if force is not None and force.shrunk:
         force.features, force.shrunk = used(force), False
-    dataplane.narrow(lambda: reload_programs(instance, dataplane))
+    if dataplane.narrow():
+        reload_programs(instance, dataplane)
+
+
+def prepare_generation(instance: Instance, dataplane: Dataplane, compiled: Compiled) -> None:
+    """Make the maps large enough for a generation, and give the attachments programs with its
+    features; fill() and switch() may follow. No verdict changes. Raises Full."""
+    dataplane.expect(compiled)
+    if not dataplane.sets.sizes.holds(compiled.need):
+        with dataplane.growing(compiled.need):
+            reload_programs(instance, dataplane)
+    elif dataplane.wants_reload():
+        reload_programs(instance, dataplane)
+
+
+def reserve_addresses(
+    instance: Instance, dataplane: Dataplane, *, set4: int = 0, set6: int = 0
+) -> None:
+    """Make the maps large enough for so many IPv4 and IPv6 addresses in all sets together, and
+    replace a worn table of IPv4 addresses. No verdict changes. Raises Full."""
+    sizes = dataplane.sets.sizes
+    need = replace(sizes, set4=set4, set6=set6)
+    if not sizes.holds(need) or dataplane.sets.addresses.worn:
+        with dataplane.growing(need):
+            reload_programs(instance, dataplane)
 
 
 def reload_programs(instance: Instance, dataplane: Dataplane) -> None:

@@ -16,7 +16,7 @@ from xdpwall.values.times import epoch_seconds
 
 from .crashpoints import crash_point
 from .generations import regenerate
-from .programs import reload_programs
+from .programs import reserve_addresses
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
@@ -117,7 +117,7 @@ def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
     _rebuild(instance, dataplane, [kind for kind in KINDS if swept[kind] >= REBUILD_AT])
     if swept["v4"]:
         with suppress(Full):  # a worn table is slower, and right
-            dataplane.reserve(swap=lambda: reload_programs(instance, dataplane))
+            reserve_addresses(instance, dataplane)
 
 
 def _rebuild(instance: Instance, dataplane: Dataplane, kinds: list[Kind]) -> None:
@@ -211,10 +211,8 @@ def make_room(
             f"{need4:,} IPv4 addresses in all sets; together they hold at most {abi.MAX_SET4:,}",
             code="sets-too-large",
         )
-    dataplane.reserve(
-        set4=max(need4, _SPARE_ROOM),
-        set6=max(need6, _SPARE_ROOM),
-        swap=lambda: reload_programs(instance, dataplane),
+    reserve_addresses(
+        instance, dataplane, set4=max(need4, _SPARE_ROOM), set6=max(need6, _SPARE_ROOM)
     )
 
 

@@ -11,7 +11,8 @@ behind is written again only after a grace period.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -208,24 +209,44 @@ class Dataplane:
         """Somebody else may have switched: the next change waits again."""
         self._settled = False
 
-    def write(self, compiled: Compiled, swap: Callable[[], None]) -> None:
-        """Write a generation into the idle copy. Packets go on by the active one.
-
-        When it does not fit, the active ruleset is first copied into bigger maps and `swap()` must
-        load every attachment's program anew, on them; no verdict changes. Raises Full.
-        """
+    def expect(self, compiled: Compiled) -> None:
+        """Before a generation: wait until the idle copy may be written, and load programs from now
+        on with its features. Then growing(), where it does not fit, or else new programs, where
+        wants_reload(); then fill() and switch()."""
         self.settle()
         if compiled.capacity < self.sets.sizes.positions:
             compiled.widen(self.sets.sizes.positions)
-        there = self.features
-        self._wanted |= there | compiled.features
-        known = compiled is self._force
-        if not self.sets.sizes.holds(compiled.need):
-            self._grow(self.sets.sizes.grown_to(compiled.need), swap)
-        elif self._wanted != there:
-            swap()
-        if self._wanted != there:
+        self._wanted |= self.features | compiled.features
+
+    def wants_reload(self) -> bool:
+        """Whether programs in place may lack a feature of the generation that is expected."""
+        return self._wanted != self.features
+
+    @contextmanager
+    def growing(self, need: Sizes) -> Iterator[None]:
+        """Replace the maps by copies that are large enough; also by copies as large. Raises Full.
+
+        The body loads every attachment's program anew, on the copies; no verdict changes. Only then
+        are the old maps unpinned: if the body raises, both stay, and the next writer's recovery
+        goes on from there.
+        """
+        self.settle()
+        old, copy = self.sets, self.control.copy
+        number = (self._newest() or 0) + 1
+        bigger = old.grown(old.sizes.grown_to(need), self._shared, copy)
+        bigger.pin(self.folder, number)
+        self._sets, self._number, self._lag = bigger, number, None
+        yield
+        old.close()
+        self.retire()
+
+    def fill(self, compiled: Compiled) -> None:
+        """Write the generation that was expected into the idle copy. Packets go on by the active
+        one."""
+        if self._wanted != self.features:
+            # Every program in place has them by now.
             self._store_features(self._wanted)
+        known = compiled is self._force
         lag, self._lag = self._lag, None
         if known and lag is not None:
             self.sets.write_touched(1 - self.control.copy, compiled, lag | compiled.touched)
@@ -237,7 +258,7 @@ class Dataplane:
     @property
     def in_force(self) -> Compiled | None:
         """The generation in force, when it was this object that wrote it. Whoever changes it in
-        place (delta.py) gives it to write() and switch(), or calls forget()."""
+        place (delta.py) gives it to fill() and switch(), or calls forget()."""
         return self._force
 
     def forget(self) -> None:
@@ -261,19 +282,19 @@ class Dataplane:
         self.sets.write(1 - self.control.copy, self._force)
         self._lag = Touched()
 
-    def narrow(self, swap: Callable[[], None]) -> None:
-        """Programs that can do no more than the generation in force needs, when this process knows
-        what that is; `swap()` as for write(). Not while packets may be judged by the copy that was
-        left behind."""
+    def narrow(self) -> bool:
+        """Load programs from now on with no more features than the generation in force has, where
+        this process knows it. True: every attachment's program is to be loaded anew. Not while
+        packets may be judged by the copy that was left behind."""
         if self._force is None or self._force.features == self.features:
-            return
+            return False
         self.settle()
         self._wanted = self._force.features
         self._store_features(self._wanted)
-        swap()
+        return True
 
     def switch(self, revision: int) -> None:
-        """Judge by the copy that write() filled: one store, every attachment at once."""
+        """Judge by the copy that fill() wrote: one store, every attachment at once."""
         now, events = self.control, self.events.needed(logging=self._logging)
         self._store(Control(1 - now.copy, now.on, revision, events))
         self._settled = False
@@ -282,29 +303,6 @@ class Dataplane:
             self._lag = force.touched if self._from_force else None
             force.touched = Touched()
         self._force, self._written = force, None
-
-    def commit(self, compiled: Compiled, revision: int, swap: Callable[[], None]) -> None:
-        """write() and switch()."""
-        self.write(compiled, swap)
-        self.switch(revision)
-
-    def reserve(self, *, set4: int = 0, set6: int = 0, swap: Callable[[], None]) -> None:
-        """Room for so many addresses in all sets together. When there is less, or the table of IPv4's
-        is worn, the ruleset and the sets are copied into other maps, as for write(). Raises Full."""
-        sizes = self.sets.sizes.grown_to(replace(self.sets.sizes, set4=set4, set6=set6))
-        if sizes != self.sets.sizes or self.sets.addresses.worn:
-            self.settle()
-            self._grow(sizes, swap)
-
-    def _grow(self, sizes: Sizes, swap: Callable[[], None]) -> None:
-        old, copy = self.sets, self.control.copy
-        number = (self._newest() or 0) + 1
-        bigger = old.grown(sizes, self._shared, copy)
-        bigger.pin(self.folder, number)
-        self._sets, self._number, self._lag = bigger, number, None
-        swap()
-        old.close()
-        self.retire()
 
     def retire(self) -> None:
         """Unpin map sets that were outgrown; to be called when no program of ours uses them."""

@@ -53,8 +53,8 @@ class KernelBench(Closing):
         where = [
             (NUMBERS[p], self.iface, "egress" if p == "tc-egress" else "ingress") for p in PLACES
         ]
-        swap = self._forget_programs
-        load(self.dataplane, self.rules, policy, where, revision=self.revision, swap=swap)
+        reload = self._forget_programs
+        load(self.dataplane, self.rules, policy, where, revision=self.revision, reload=reload)
 
     def program(self, place: Place) -> Program:
         """The place's program, loaded when first asked for."""

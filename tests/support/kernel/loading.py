@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from xdpwall.compiler.compile import compile
+from xdpwall.compiler.generation import Compiled
 from xdpwall.dataplane.dataplane import Dataplane
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
@@ -18,11 +19,11 @@ def load(
     attachments: Sequence[tuple[int, str, str]],
     *,
     revision: int,
-    swap: Callable[[], None],
+    reload: Callable[[], None],
 ) -> None:
     """Make these the rules in force, with slots as positions and counters at 0.
 
-    `attachments`: (number, interface, direction). `swap` is called when the maps have to grow.
+    `attachments`: (number, interface, direction). `reload` is as for activate().
     """
     compiled = compile(
         [(rule, slot) for slot, rule in enumerate(rules)],
@@ -30,5 +31,20 @@ def load(
         attachments,
         now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
     )
-    dataplane.commit(compiled, revision, swap)
+    activate(dataplane, compiled, revision, reload)
     dataplane.zero_slot(range(len(rules)))
+
+
+def activate(
+    dataplane: Dataplane, compiled: Compiled, revision: int, reload: Callable[[], None]
+) -> None:
+    """Write a generation and switch to it. `reload` is called where the programs have to be loaded
+    anew: on larger maps, or with more features."""
+    dataplane.expect(compiled)
+    if not dataplane.sets.sizes.holds(compiled.need):
+        with dataplane.growing(compiled.need):
+            reload()
+    elif dataplane.wants_reload():
+        reload()
+    dataplane.fill(compiled)
+    dataplane.switch(revision)

@@ -51,7 +51,7 @@ class Wall(Closing):
     def _load(self, frags: bool) -> Program:
         return self.dataplane.load_program(self._place, NUMBER, frags=frags)
 
-    def _swap(self) -> None:
+    def _reload(self) -> None:
         with self._space.inside():
             self._attacher.swap(self._spec, self._index, self.mode, self._load)
 
@@ -60,7 +60,8 @@ class Wall(Closing):
         self.rules = tuple(r if isinstance(r, Rule) else Rule.parse(r) for r in rules)
         self._revision += 1
         where = [(NUMBER, self.iface, "ingress")]
-        load(self.dataplane, self.rules, policy, where, revision=self._revision, swap=self._swap)
+        revision, reload = self._revision, self._reload
+        load(self.dataplane, self.rules, policy, where, revision=revision, reload=reload)
         self.forget_fragments()
 
     def switch(self, on: bool) -> None:
