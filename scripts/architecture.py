@@ -31,7 +31,7 @@ FLOORS = {
     "instance": "dataplane attach store compiler ruleset sets kernel values settings errors",
     "changes": "instance dataplane attach store compiler views ruleset sets kernel values abi limits"
     " closing errors",
-    "trace": "changes instance events dataplane views rule kernel values abi closing settings errors",
+    "trace": "changes instance events dataplane views kernel values abi closing settings errors",
     "firewall": "changes instance events dataplane attach store views ruleset rule sets kernel values"
     " abi gcpause settings version errors",
     "api": "firewall views ruleset rule sets values limits gcpause settings version errors",

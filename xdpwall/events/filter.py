@@ -1,73 +1,93 @@
-"""Which events somebody wants to see. Pure."""
+"""Which packets a reader of events wants to see, and what that has in common with drops. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from xdpwall.rule.fields import parse_iface, parse_proto
 from xdpwall.values.addresses import Prefix, parse_prefix
 from xdpwall.values.inputs import parse_choice, split_negation
 from xdpwall.views.events import PacketEvent
+from xdpwall.views.packet import PacketFields
 
-_Address = tuple[bool, Prefix]
+AddressCondition = tuple[bool, Prefix]
+"""(negated, prefix), as parse_prefix() returns it."""
 
 
 @dataclass(frozen=True, slots=True)
-class EventFilter:
-    """All that is given must hold. A packet without the field meets no filter on it."""
+class PacketFilter:
+    """Conditions on one packet, all of which must hold; None is no condition.
 
-    rule: str | None = None
-    """Decided by it, or reported by its `log`."""
-    src: _Address | None = None
-    dst: _Address | None = None
+    A packet whose field could not be read meets no condition on that field.
+    """
+
+    src: AddressCondition | None = None
+    dst: AddressCondition | None = None
     iface: str | None = None
-    verdict: str | None = None
     proto: str | int | None = None
+
+    PARSERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "src": partial(parse_prefix, "src"),
+        "dst": partial(parse_prefix, "dst"),
+        "iface": parse_iface,
+        "proto": parse_proto,
+    }
 
     @classmethod
     def parse(cls, **given: Any) -> Self:
-        """From text as a rule has it; `!` in front of src, dst and iface turns them round."""
-        found: dict[str, Any] = {"rule": given.get("rule")}
-        for name in ("src", "dst"):
-            if given.get(name) is not None:
-                found[name] = parse_prefix(name, given[name])
-        if given.get("iface") is not None:
-            found["iface"] = parse_iface(given["iface"])
-        if given.get("verdict") is not None:
-            found["verdict"] = parse_choice("verdict", given["verdict"], ("drop", "pass"))
-        if given.get("proto") is not None:
-            found["proto"] = parse_proto(given["proto"])
-        return cls(**found)
+        """From text as in a rule; `!` in front of src, dst and iface negates. InvalidInput."""
+        texts = {name: given[name] for name in cls.PARSERS if given.get(name) is not None}
+        return cls(**{name: cls.PARSERS[name](text) for name, text in texts.items()})
 
-    def wants(self, event: PacketEvent) -> bool:
-        """Does the packet meet all of it?"""
+    def meets(self, packet: PacketFields, iface: str) -> bool:
+        """Whether addresses, protocol and interface are among those wanted."""
         return (
-            (self.rule is None or self.rule in (event.rule, event.log))
-            and (self.verdict is None or self.verdict == event.verdict)
-            and (self.proto is None or self.proto == event.proto)
-            and (self.iface is None or named(self.iface, event.iface))
-            and (self.src is None or within(self.src, event.src))
-            and (self.dst is None or within(self.dst, event.dst))
+            (self.proto is None or self.proto == packet.proto)
+            and (self.iface is None or _is_iface(self.iface, iface))
+            and (self.src is None or _contains(self.src, packet.src))
+            and (self.dst is None or _contains(self.dst, packet.dst))
         )
 
 
-def named(wanted: str, iface: str) -> bool:
-    """Is it `wanted`, or with `!` in front any other?"""
+@dataclass(frozen=True, slots=True)
+class EventFilter(PacketFilter):
+    """Conditions on an event."""
+
+    rule: str | None = None
+    """The id of the rule that decided, or whose `log` made the event."""
+    verdict: str | None = None
+    """drop or pass."""
+
+    PARSERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        "rule": str,
+        **PacketFilter.PARSERS,
+        "verdict": partial(parse_choice, "verdict", known=("drop", "pass")),
+    }
+
+    def wants(self, event: PacketEvent) -> bool:
+        """Whether the event meets every condition."""
+        return (
+            (self.rule is None or self.rule in (event.rule, event.log))
+            and (self.verdict is None or self.verdict == event.verdict)
+            and self.meets(event, event.iface)
+        )
+
+
+def _is_iface(wanted: str, iface: str) -> bool:
     negated, name = split_negation(wanted)
     return (iface == name) is not negated
 
 
-def within(wanted: _Address, text: str | None) -> bool:
-    """Is the address one that parse_prefix() found? Never, when there is none."""
+def _contains(wanted: AddressCondition, text: str | None) -> bool:
     if text is None:
         return False
     negated, prefix = wanted
     address = ip_address(text)
     if address.version != prefix.family:
         return False
-    inside = int(address) >> (address.max_prefixlen - prefix.length) == prefix.address >> (
-        address.max_prefixlen - prefix.length
-    )
-    return inside is not negated
+    host_bits = address.max_prefixlen - prefix.length
+    return (int(address) >> host_bits == prefix.address >> host_bits) is not negated

@@ -5,7 +5,6 @@ The service reads while it runs; without it, a command does. A lock on state_dir
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from pathlib import Path
@@ -20,7 +19,10 @@ from xdpwall.views.events import PacketEvent
 
 from .decode import Decoder
 from .names import Names
+from .ring_lock import read_owner, try_lock, write_owner
 
+LOCK_FILE = "events.lock"
+"""In the state folder."""
 _LOOK = 1.0
 """Seconds between two looks whether the maps are still those of the instance."""
 _MOMENT = 0.1
@@ -33,7 +35,7 @@ class EventReader(Closing):
     def __init__(self, settings: Settings, who: str) -> None:
         """Conflict "events-taken" names who reads already. `who` is told to others."""
         self._pin = settings.bpffs / "maps" / "events"
-        self._lock = _take(settings.state_dir / "events.lock", who)
+        self._lock = _take(settings.state_dir / LOCK_FILE, who)
         try:
             self._store = Store(settings.state_dir)
         except BaseException:
@@ -103,45 +105,18 @@ class EventReader(Closing):
 
 def _take(path: Path, who: str) -> int:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    if not _locked(fd):
-        holder = os.read(fd, 256).decode(errors="replace").strip() or "somebody"
-        os.close(fd)
+    fd = try_lock(path, _MOMENT)
+    if fd is None:
         raise Conflict(
-            f"{holder} reads the events already",
+            f"{read_owner(path) or 'somebody'} reads the events already",
             code="events-taken",
             hint="its records come out once; stop it, or start the service (xdpwall serve), "
             "which hands events to everybody",
         )
-    os.ftruncate(fd, 0)
-    os.pwrite(fd, f"{who} (process {os.getpid()})\n".encode(), 0)
+    write_owner(fd, f"{who} (process {os.getpid()})")
     return fd
 
 
-def _locked(fd: int) -> bool:
-    deadline = time.monotonic() + _MOMENT
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_MOMENT / 10)
-        else:
-            return True
-
-
 def holder(state_dir: Path) -> str | None:
-    """Who reads an instance's events now."""
-    try:
-        fd = os.open(state_dir / "events.lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return os.read(fd, 256).decode(errors="replace").strip() or None
-    else:
-        return None
-    finally:
-        os.close(fd)
+    """Who reads an instance's events now; None when nobody does."""
+    return read_owner(state_dir / LOCK_FILE)

@@ -1,55 +1,38 @@
-"""Which drops somebody wants to see. Pure."""
+"""Which drops a tracer wants to see. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar
 
-from xdpwall.events.filter import named, within
-from xdpwall.rule.fields import parse_iface, parse_proto
-from xdpwall.values.addresses import Prefix, parse_prefix
+from xdpwall.events.filter import PacketFilter
 from xdpwall.values.inputs import parse_number
 from xdpwall.views.drops import Drop
 
-_Address = tuple[bool, Prefix]
+
+def _parse_dport(text: Any) -> int:
+    return parse_number("dport", text, 0, 65535, "a port, 0 to 65535")
 
 
 @dataclass(frozen=True, slots=True)
-class DropFilter:
-    """All that is given must hold. A drop without the field meets no filter on it."""
+class DropFilter(PacketFilter):
+    """Conditions on a drop."""
 
-    src: _Address | None = None
-    dst: _Address | None = None
-    iface: str | None = None
-    proto: str | int | None = None
     dport: int | None = None
     reasons: frozenset[str] = frozenset()
+    """Names as this kernel spells them (tracer.known_reasons); none is any."""
 
-    @classmethod
-    def parse(cls, *, reasons: tuple[str, ...] = (), **given: Any) -> Self:
-        """From text as a rule has it; `!` in front of src, dst and iface turns them round.
-
-        `reasons` are names of this kernel (Reasons.canonical).
-        """
-        found: dict[str, Any] = {"reasons": frozenset(reasons)}
-        for name in ("src", "dst"):
-            if given.get(name) is not None:
-                found[name] = parse_prefix(name, given[name])
-        if given.get("iface") is not None:
-            found["iface"] = parse_iface(given["iface"])
-        if given.get("proto") is not None:
-            found["proto"] = parse_proto(given["proto"])
-        if given.get("dport") is not None:
-            found["dport"] = parse_number("dport", given["dport"], 0, 65535, "a port, 0 to 65535")
-        return cls(**found)
+    PARSERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
+        **PacketFilter.PARSERS,
+        "dport": _parse_dport,
+        "reasons": frozenset,
+    }
 
     def wants(self, drop: Drop) -> bool:
-        """Does it meet all of it?"""
+        """Whether the drop meets every condition."""
         return (
             (not self.reasons or drop.reason in self.reasons)
             and (self.dport is None or self.dport == drop.dport)
-            and (self.proto is None or self.proto == drop.proto)
-            and (self.iface is None or named(self.iface, drop.iface or ""))
-            and (self.src is None or within(self.src, drop.src))
-            and (self.dst is None or within(self.dst, drop.dst))
+            and self.meets(drop, drop.iface or "")
         )

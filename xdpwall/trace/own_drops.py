@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from xdpwall.dataplane.trace_taps import Wanted
 from xdpwall.errors import Conflict, XdpwallError
 from xdpwall.events.decode import Decoder
 from xdpwall.events.names import Names
+from xdpwall.events.ring_lock import try_lock
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map, create_map
@@ -120,7 +120,10 @@ class Ours(Closing):
                 return
             self._slot, self._lock = _claim(self._settings.state_dir)
             for slot in dataplane.taps.in_use():
-                if slot != self._slot and (left := _locked(self._settings.state_dir, slot)) >= 0:
+                if slot == self._slot:
+                    continue
+                left = try_lock(_lock_file(self._settings.state_dir, slot))
+                if left is not None:
                     dataplane.taps.clear(slot)  # its process died
                     os.close(left)
             ring = create_map(MapType.RINGBUF, "xw_trace", 0, 0, _RING)
@@ -154,7 +157,7 @@ def _time(raw: bytes) -> int:
 def _claim(state_dir: Path) -> tuple[int, int]:
     """A slot and the descriptor whose lock is the claim."""
     for slot in range(abi.TAPS):
-        if (fd := _locked(state_dir, slot)) >= 0:
+        if (fd := try_lock(_lock_file(state_dir, slot))) is not None:
             return slot, fd
     raise Conflict(
         f"{abi.TAPS} processes trace already",
@@ -163,15 +166,8 @@ def _claim(state_dir: Path) -> tuple[int, int]:
     )
 
 
-def _locked(state_dir: Path, slot: int) -> int:
-    """A locked descriptor, or -1."""
-    fd = os.open(state_dir / f"trace-{slot}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        return -1
-    return fd
+def _lock_file(state_dir: Path, slot: int) -> Path:
+    return state_dir / f"trace-{slot}.lock"
 
 
 def _wanted(wanted: DropFilter) -> Wanted:
