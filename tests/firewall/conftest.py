@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.firewall.support import Site
-from tests.support.net.netns import Lab
+from tests.firewall.support import BOX6, HOST6, Site
+from tests.support.net.netns import Lab, wait_for
+from xdpwall.firewall.firewall import Firewall
 
 
 @pytest.fixture
@@ -19,3 +20,19 @@ def site(lab: Lab, tmp_path: Path) -> Iterator[Site]:
     made = Site(lab, host, box, tmp_path)
     with host.inside():
         yield made
+
+
+@pytest.fixture
+def site6(site: Site) -> Site:
+    """The site with IPv6 on the cable as well."""
+    site.host.ip(f"addr add {HOST6}/64 dev veth0 nodad")
+    site.box.ip(f"addr add {BOX6}/64 dev eth0 nodad")
+    wait_for(lambda: site.ping(1, HOST6) == 1, "IPv6 on the cable")
+    return site
+
+
+@pytest.fixture
+def firewall(site: Site) -> Iterator[Firewall]:
+    """The host's firewall, open."""
+    with site.open() as opened:
+        yield opened

@@ -19,6 +19,7 @@ from xdpwall.rule.rule import Rule
 from xdpwall.settings import Settings
 from xdpwall.store.store import Store
 
+HOST6, BOX6 = "fd00:9::1", "fd00:9::2"
 PATIENCE = 300.0
 """Seconds in which another process has made its changes."""
 _CHILD = """
@@ -137,3 +138,8 @@ class Site:
 def rules(*texts: str) -> list[Rule]:
     """Rules from sentences."""
     return [Rule.parse(text) for text in texts]
+
+
+def pings(site: Site) -> tuple[bool, bool]:
+    """Whether pings of (IPv4, IPv6) are answered."""
+    return site.ping(1) == 1, site.ping(1, HOST6) == 1
