@@ -17,7 +17,7 @@ from bench.packets.set_entries import entries
 from bench.packets.sets import NAME, RULE
 from bench.packets.wire import feed
 from xdpwall.dataplane.dataplane import Dataplane
-from xdpwall.dataplane.set_hash4 import SET4, AddressTable
+from xdpwall.dataplane.set_hash4 import SET4_MAPS, SetHash4
 from xdpwall.errors import XdpwallError
 from xdpwall.kernel.bpf.bpffs import numbered
 from xdpwall.kernel.bpf.maps import Map
@@ -100,7 +100,7 @@ class _Watch:
 
     def __init__(self, pins: Path) -> None:
         self._pins, self._number = pins, 0
-        self._table: AddressTable | None = None
+        self._table: SetHash4 | None = None
 
     def holds(self, key: bytes) -> bool:
         """Is this address in it?"""
@@ -108,7 +108,7 @@ class _Watch:
         if newest != self._number:
             with suppress(XdpwallError):  # it is just being made
                 folder = self._pins / f"maps-{newest}"
-                self._table = AddressTable.of({n: Map.open_pinned(folder / n) for n in SET4})
+                self._table = SetHash4.of({n: Map.open_pinned(folder / n) for n in SET4_MAPS})
                 self._number = newest
         return self._table is not None and self._table.lookup(key) is not None
 

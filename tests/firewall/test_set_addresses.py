@@ -9,7 +9,7 @@ import pytest
 from tests.firewall.support import Site, in_kernel, rules
 from tests.support.packets.frames import ether, ipv4, udp
 from xdpwall.abi import HASH_FACTOR
-from xdpwall.dataplane.set_hash4 import buckets
+from xdpwall.dataplane.set_hash4 import bucket_count
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.kernel.net.xdp import xdp_query
 from xdpwall.sets.entries import Entries
@@ -26,7 +26,7 @@ def test_addresses_of_one_bucket(site: Site) -> None:
         dataplane = firewall._instance.dataplane()
         assert dataplane is not None
         firewall.change_set("bad", add=["0.0.0.0"])  # makes room for a thousand
-        count = buckets(dataplane.sets.sizes.set4)
+        count = bucket_count(dataplane.sets.sizes.set4)
         alike = [n << 8 | 7 for n in range(200_000) if _bucket(n << 8 | 7, count) == 3][:30]
         texts = [str(IPv4Address(number)) for number in alike]
         frames = {text: ether(ipv4(udp(), src=text)) for text in texts}

@@ -72,7 +72,7 @@ def agree(site: Site, firewall: Firewall) -> bool:
 def endings_are_told(firewall: Firewall, dataplane: Dataplane) -> bool:
     """Whether the kernel knows of each class that some entry bears when it ends."""
     classes, maps = firewall._instance.sets.classes, SetMaps(dataplane.sets.maps)
-    values = [table.lookup_batch()[1].view("<u4")[:, 0] for table in maps.of.values()]
+    values = [table.lookup_batch()[1].view("<u4")[:, 0] for table in maps.tables.values()]
     wanted = [
         (n, *classes.expiry_step(n))
         for n in classes.with_successors(np.concatenate(values).tolist())

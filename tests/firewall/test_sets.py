@@ -87,7 +87,7 @@ def test_new_classes_leave_the_active_generation_as_it_was_compiled(
 
 
 def test_a_prefix_around_very_many_others(site6: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(set_single, "LARGE", 3)
+    monkeypatch.setattr(set_single, "MAX_PREFIXES", 3)
     around = [f"10.9.0.{i}/31" for i in range(0, 64, 2)]
     with site6.open() as firewall:
         firewall.attach("veth0")

@@ -25,7 +25,7 @@ from .set_kernel import make_room, publish_classes, write_bulk
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
-    from xdpwall.dataplane.set_single import Plan
+    from xdpwall.dataplane.set_single import EntryPlan
 
 EXPIRE_AT_ONCE = 2000
 """Entries taken out under one hold of the lock."""
@@ -60,7 +60,9 @@ def change_entries(
     return len(plan.changes) - removed, removed, plan.unchanged
 
 
-def _make(instance: Instance, dataplane: Dataplane, plan: Plan, *, by: Author, action: str) -> None:
+def _make(
+    instance: Instance, dataplane: Dataplane, plan: EntryPlan, *, by: Author, action: str
+) -> None:
     store = instance.store.sets
     try:
         mark = store.change(plan.changes, by=by, action=action, now=now_text())
@@ -80,7 +82,7 @@ def _make(instance: Instance, dataplane: Dataplane, plan: Plan, *, by: Author, a
         raise
 
 
-def _plan(instance: Instance, dataplane: Dataplane, wanted: Sequence[EntryChange]) -> Plan:
+def _plan(instance: Instance, dataplane: Dataplane, wanted: Sequence[EntryChange]) -> EntryPlan:
     try:
         return instance.sets.single(dataplane).plan(wanted)
     except Full as error:
@@ -90,12 +92,12 @@ def _plan(instance: Instance, dataplane: Dataplane, wanted: Sequence[EntryChange
         return instance.sets.single(dataplane).plan(wanted)
 
 
-def _write(instance: Instance, dataplane: Dataplane, plan: Plan) -> None:
+def _write(instance: Instance, dataplane: Dataplane, plan: EntryPlan) -> None:
     publish_classes(instance, dataplane, plan.classes())
     instance.sets.single(dataplane).write(plan)
-    if plan.large:
+    if plan.for_bulk:
         groups: dict[tuple[int, int | None], list[AddressEntry]] = {}
-        for change in plan.large:
+        for change in plan.for_bulk:
             groups.setdefault((change.number, change.expires), []).append(change.entry)
         for (number, expires), entries in groups.items():
             ends = expires and instance.sets.classes.round_expiry(expires)

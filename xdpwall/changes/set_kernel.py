@@ -20,7 +20,7 @@ from .programs import reserve_addresses
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
-    from xdpwall.dataplane.set_bulk import Other
+    from xdpwall.dataplane.set_bulk import OtherSet
 
 
 _SPARE_ROOM = 1024
@@ -59,7 +59,7 @@ def put_into_kernel(
     dataplane: Dataplane,
     number: int,
     content: Content,
-    others: Callable[[Kind], Iterable[Other]] | None = None,
+    others: Callable[[Kind], Iterable[OtherSet]] | None = None,
 ) -> None:
     """What is on disk already; the kernel holds nothing of the number."""
     sets = instance.sets
@@ -79,7 +79,7 @@ def write_bulk(
     number: int,
     entries: Entries,
     ends: Any,
-    others: Callable[[Kind], Iterable[Other]] | None = None,
+    others: Callable[[Kind], Iterable[OtherSet]] | None = None,
 ) -> None:
     """Plan, make the classes known, write: the arguments of `BulkTables.plan`."""
     sets = instance.sets
@@ -145,7 +145,7 @@ def restore_sets(instance: Instance, dataplane: Dataplane) -> None:
     store = instance.store.sets
     instance.sets.invalidate()
     if instance.sets.has_maps(dataplane):
-        for table in instance.sets.maps(dataplane).of.values():
+        for table in instance.sets.maps(dataplane).tables.values():
             keys, _ = table.lookup_batch()
             table.delete_batch(keys, len(keys))
     named = {row.number for row in instance.state.sets}
@@ -163,17 +163,17 @@ def restore_sets(instance: Instance, dataplane: Dataplane) -> None:
     crash_point("restore-sets")
 
 
-def _repeated(addresses: Any) -> list[Other]:
+def _repeated(addresses: Any) -> list[OtherSet]:
     """Those that stand there more than once: what the kernel has of them so far, it has to say."""
     import numpy as np
 
-    from xdpwall.dataplane.set_bulk import Other
+    from xdpwall.dataplane.set_bulk import OtherSet
     from xdpwall.values.arrays import from_keys16, keys16, once
 
     keys = np.sort(keys16(addresses) if addresses.ndim == 2 else addresses)
     twice = once(keys[1:][keys[1:] == keys[:-1]])
     asked = from_keys16(twice) if addresses.ndim == 2 else twice
-    return [Other(0, asked[:0], asked)]
+    return [OtherSet(0, asked[:0], asked)]
 
 
 def _with_ends(timed: Mapping[AddressEntry, int], grain: int) -> tuple[Entries, dict[Kind, Any]]:
@@ -226,10 +226,10 @@ def publish_classes(instance: Instance, dataplane: Dataplane, wanted: Iterable[i
     wanted = classes.with_successors(wanted)
     if store.class_rows:
         store.save()
-    cache.maps(dataplane).tell(classes, wanted)
+    cache.maps(dataplane).write_expiry_steps(classes, wanted)
     features = dataplane.features
     timeless = features & (Feature.SRC_SET | Feature.DST_SET) and not features & Feature.TIMED_SET
-    if not cache.maps(dataplane).unknown(classes, wanted) and not (
+    if not cache.maps(dataplane).not_in_generation(classes, wanted) and not (
         timeless and any(classes.expiry_step(number)[0] for number in wanted)
     ):
         return

@@ -23,12 +23,12 @@ from xdpwall.values.arrays import Array
 
 from .event_maps import EVENT_MAPS
 from .pinned_counters import other_version
-from .set_hash4 import SET4, AddressTable, buckets
+from .set_hash4 import SET4_MAPS, SetHash4, bucket_count
 from .trace_taps import TAP_MAPS
 
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
 SHARED = ("control", "counters", "totals", "fragments", *EVENT_MAPS, *TAP_MAPS)
-SETS = (*SET4, "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
+SETS = (*SET4_MAPS, "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
 MAP_SET = (
     "tables", "blocks", "leaves", "leaves4", "rows", "whole_rows", "rules", "expiries",
     "class_rows",
@@ -120,13 +120,13 @@ class MapSet:
             "leaf_mask": s.leaves - 1,
             "leaf4_mask": s.leaves4 - 1,
             "class_mask": s.class_rows - 1,
-            "bucket_mask": buckets(s.set4) - 1,
+            "bucket_mask": bucket_count(s.set4) - 1,
         }
 
     @property
-    def addresses(self) -> AddressTable:
+    def addresses(self) -> SetHash4:
         """The IPv4 addresses of the sets."""
-        return AddressTable.of(self.maps)
+        return SetHash4.of(self.maps)
 
     @property
     def map_sizes(self) -> dict[str, MapSize]:
@@ -195,14 +195,14 @@ class MapSet:
         sizes = sizes.grown_to(replace(sizes, whole=len(whole)))
         before, after = map_sizes(self.sizes), map_sizes(sizes)
         stay = {name for name in SETS if before[name] == after[name]}
-        if self.addresses.worn or not stay.issuperset(SET4):
-            stay.difference_update(SET4)
+        if self.addresses.worn or not stay.issuperset(SET4_MAPS):
+            stay.difference_update(SET4_MAPS)
         bigger, _ = MapSet.create(sizes, shared, {name: self.maps[name] for name in stay})
         try:
             bigger.copy_from(self, copy, rows, whole)
             if "set4" not in stay:
                 self.addresses.copy_to(bigger.addresses)
-            for name in {*SETS} - {*SET4} - stay:
+            for name in {*SETS} - {*SET4_MAPS} - stay:
                 _copy_all(self.maps[name], bigger.maps[name])
         except BaseException:
             bigger.close()
@@ -315,7 +315,7 @@ def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
         "expiries": MapSize(value_size=8 * sizes.positions),
         **{name: MapSize(max_entries=sizes.prefixes6) for name in TRIES},
         "class_rows": MapSize(value_size=sizes.class_rows * abi.CLASS_ROWS.itemsize),
-        "set4": MapSize(value_size=buckets(sizes.set4) * 8 * abi.BUCKET),
+        "set4": MapSize(value_size=bucket_count(sizes.set4) * 8 * abi.BUCKET),
         "set4_rest": MapSize(max_entries=sizes.set4),
         "set6": MapSize(max_entries=sizes.set6),
         "set4_prefixes": MapSize(max_entries=abi.SET_PREFIXES if sizes.sets else 1),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from xdpwall.compiler.generation import SetWorld
 from xdpwall.dataplane.set_maps import SetMaps
-from xdpwall.dataplane.set_single import FAMILIES, SetTables
+from xdpwall.dataplane.set_single import FAMILIES, EntryWriter
 from xdpwall.sets.classes import Classes
 from xdpwall.sets.entries import Entries
 from xdpwall.sets.keys import KINDS, Kind
@@ -19,7 +19,7 @@ from xdpwall.sets.prefix_index import PrefixIndex, keys_of
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.dataplane.mapset import MapSet
-    from xdpwall.dataplane.set_bulk import BulkTables, Other
+    from xdpwall.dataplane.set_bulk import BulkWriter, OtherSet
     from xdpwall.ruleset.state import State
     from xdpwall.store.store import Store
     from xdpwall.values.arrays import Array
@@ -61,35 +61,35 @@ class SetCache:
             self._maps = dataplane.sets, SetMaps(dataplane.sets.maps)
         return self._maps[1]
 
-    def single(self, dataplane: Dataplane) -> SetTables:
+    def single(self, dataplane: Dataplane) -> EntryWriter:
         """For single changes."""
-        return SetTables(self.maps(dataplane), self.classes, self._index)
+        return EntryWriter(self.maps(dataplane), self.classes, self._index)
 
     def bulk(
         self,
         dataplane: Dataplane,
         number: int,
-        others: Callable[[Kind], Iterable[Other]] | None = None,
-    ) -> BulkTables:
+        others: Callable[[Kind], Iterable[OtherSet]] | None = None,
+    ) -> BulkWriter:
         """For loads and sweeps of one number; `others` as there, by default what is on disk."""
-        from xdpwall.dataplane.set_bulk import BulkTables
+        from xdpwall.dataplane.set_bulk import BulkWriter
 
-        return BulkTables(
+        return BulkWriter(
             self.maps(dataplane),
             self.classes,
             self._index,
             others or (lambda kind: self.others(kind, without=number)),
         )
 
-    def others(self, kind: Kind, without: int) -> Iterator[Other]:
+    def others(self, kind: Kind, without: int) -> Iterator[OtherSet]:
         """What all sets but one have of a family's addresses."""
-        from xdpwall.dataplane.set_bulk import Other
+        from xdpwall.dataplane.set_bulk import OtherSet
 
         for number, held in self._store.held().items():
             if number != without and getattr(held, kind):
                 data = self._store.read(number)
                 ending = Entries.from_entries(e for e, _ in data.timed)
-                yield Other(number, getattr(data.entries, kind), getattr(ending, kind))
+                yield OtherSet(number, getattr(data.entries, kind), getattr(ending, kind))
 
     def addresses(self, kind: Kind) -> Array:
         """All addresses of a family in any set, in any order."""
@@ -97,7 +97,7 @@ class SetCache:
 
         parts = [getattr(Entries.empty(), kind)]
         for other in self.others(kind, without=0):
-            parts += [other.lasting, other.asked]
+            parts += [other.lasting, other.looked_up]
         return np.concatenate(parts)
 
     def different_addresses(self, kind: Kind) -> int:
@@ -133,19 +133,19 @@ class SetCache:
         """Give back classes that no entry bears any more: combinations that came and went."""
         import numpy as np
 
-        from xdpwall.dataplane.set_bulk import distinct
-        from xdpwall.dataplane.set_maps import OWN
+        from xdpwall.dataplane.set_maps import CLASS_MASK
+        from xdpwall.values.arrays import once
 
         classes, borne = self.classes, set[int]()
-        for table in self.maps(dataplane).of.values():
+        for table in self.maps(dataplane).tables.values():
             _, values = table.lookup_batch()
-            values = np.ascontiguousarray(values).view("<u4").ravel() & np.uint32(OWN)
-            borne.update(distinct(values).tolist())
+            values = np.ascontiguousarray(values).view("<u4").ravel() & np.uint32(CLASS_MASK)
+            borne.update(once(values).tolist())
         classes.retire_unused(borne)
 
     def mark_published(self, dataplane: Dataplane) -> None:
         """A generation with all classes, as rules see them now, is in force."""
-        self.maps(dataplane).mark(self.classes)
+        self.maps(dataplane).write_fingerprints(self.classes)
 
     # -- inside ----------------------------------------------------------------------------------
     def _refresh(self) -> None:
@@ -163,7 +163,7 @@ class SetCache:
     def _read_prefixes(self, family: Literal[4, 6]) -> Array:
         import numpy as np
 
-        from xdpwall.dataplane.set_bulk import distinct
+        from xdpwall.values.arrays import once
 
         kind = "p4" if family == 4 else "p6"
         parts = [keys_of(family, Entries.empty())]
@@ -172,4 +172,4 @@ class SetCache:
                 data = self._store.read(number)
                 parts.append(keys_of(family, data.entries))
                 parts.append(keys_of(family, Entries.from_entries(e for e, _ in data.timed)))
-        return distinct(np.concatenate(parts))
+        return once(np.concatenate(parts))

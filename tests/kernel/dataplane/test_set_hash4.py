@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.kernel.set_maps import make_maps
 from xdpwall.abi import BUCKET, BUCKET_GONE, BUCKET_REST, HASH_FACTOR
-from xdpwall.dataplane.set_hash4 import AddressTable, buckets
+from xdpwall.dataplane.set_hash4 import SetHash4, bucket_count
 from xdpwall.errors import Full
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.values.arrays import Array
@@ -30,8 +30,8 @@ def maps() -> Iterator[dict[str, Map]]:
 
 
 @pytest.fixture
-def table(maps: dict[str, Map]) -> AddressTable:
-    return AddressTable(maps["set4"], maps["set4_rest"])
+def table(maps: dict[str, Map]) -> SetHash4:
+    return SetHash4(maps["set4"], maps["set4_rest"])
 
 
 def key(address: int) -> bytes:
@@ -59,7 +59,7 @@ def seen(maps: dict[str, Map], address: int) -> int:
     return int.from_bytes(maps["set4_rest"].lookup(key(address)) or b"\0", "little")
 
 
-def check(maps: dict[str, Map], table: AddressTable, held: dict[int, int]) -> None:
+def check(maps: dict[str, Map], table: SetHash4, held: dict[int, int]) -> None:
     """Packets and processes find what is held, and the words are as they should be."""
     for address in FEW:
         found = table.lookup(key(address))
@@ -81,7 +81,7 @@ def check(maps: dict[str, Map], table: AddressTable, held: dict[int, int]) -> No
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_random_changes(maps: dict[str, Map], table: AddressTable, seed: int) -> None:
+def test_random_changes(maps: dict[str, Map], table: SetHash4, seed: int) -> None:
     draw, held = random.Random(seed), dict[int, int]()
     crowded = 0
     for _ in range(200):
@@ -118,9 +118,7 @@ class Watched(Array):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_others_are_found_at_every_store(
-    maps: dict[str, Map], table: AddressTable, seed: int
-) -> None:
+def test_others_are_found_at_every_store(maps: dict[str, Map], table: SetHash4, seed: int) -> None:
     draw, held = random.Random(seed), dict[int, int]()
     table._words = table._words.view(Watched)
     changing = {0}
@@ -158,7 +156,7 @@ def test_others_are_found_at_every_store(
 def test_what_comes_and_goes_leaves_no_trace() -> None:
     """A set of addresses that are blocked for a while, one after the other."""
     maps = make_maps(set4=1 << 10)
-    table = AddressTable(maps["set4"], maps["set4_rest"])
+    table = SetHash4(maps["set4"], maps["set4_rest"])
     numbers = random.Random(3).sample(range(1, 0xFFFFFFFF), 20_000)
     held = 900
     for at, address in enumerate(numbers):
@@ -178,11 +176,11 @@ def test_what_comes_and_goes_leaves_no_trace() -> None:
 
 
 def test_a_hash_that_is_full_leaves_the_bucket_as_it_was(
-    maps: dict[str, Map], table: AddressTable
+    maps: dict[str, Map], table: SetHash4
 ) -> None:
     maps["set4_rest"].close()
     small = make_maps(set4=1)
-    table = AddressTable(maps["set4"], small["set4_rest"])
+    table = SetHash4(maps["set4"], small["set4_rest"])
     one = [a for a in range(1, 4000) if a * HASH_FACTOR >> 32 & len(words_of(maps)) - 1 == 0]
     for address in one[: BUCKET + 1]:
         table.update(key(address), b"\1\0\0\0")
@@ -195,7 +193,7 @@ def test_a_hash_that_is_full_leaves_the_bucket_as_it_was(
 
 
 def test_what_ctrl_c_broke_off_is_still_counted(
-    maps: dict[str, Map], table: AddressTable, monkeypatch: pytest.MonkeyPatch
+    maps: dict[str, Map], table: SetHash4, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The kernel had it: not counted, it could be neither found nor taken out, until another address
     without room made packets look there."""
@@ -221,7 +219,7 @@ def test_what_ctrl_c_broke_off_is_still_counted(
 def test_many_at_once() -> None:
     """More than one piece: all of a full table, then half of it out, then others in their place."""
     maps = make_maps(set4=1 << 18)
-    table = AddressTable(maps["set4"], maps["set4_rest"])
+    table = SetHash4(maps["set4"], maps["set4_rest"])
     rng = np.random.default_rng(1)
     numbers = rng.permutation(1 << 32 >> 12)[: 1 << 18].astype("<u4") * np.uint32(4099)
     classes = rng.integers(1, 65536, len(numbers), dtype="<u4")
@@ -242,7 +240,7 @@ def test_many_at_once() -> None:
     held.update(dict.fromkeys(other.tolist(), 1))
     assert contents(table) == held
     fresh = make_maps(set4=1 << 18)
-    copied = AddressTable(fresh["set4"], fresh["set4_rest"])
+    copied = SetHash4(fresh["set4"], fresh["set4_rest"])
     table.copy_to(copied)
     assert contents(copied) == held and not copied.worn
     assert not (words_of(fresh) & np.uint64(BUCKET_GONE)).any()
@@ -250,11 +248,11 @@ def test_many_at_once() -> None:
         m.close()
 
 
-def contents(table: AddressTable) -> dict[int, int]:
+def contents(table: SetHash4) -> dict[int, int]:
     keys, values = (part.view("<u4").ravel().tolist() for part in table.lookup_batch())
     assert len(set(keys)) == len(keys), "each once"
     return dict(zip(keys, values, strict=True))
 
 
 def test_sizes() -> None:
-    assert [buckets(n) for n in (1, 2, 4, 8, 1024, 1 << 20)] == [1, 1, 1, 2, 256, 1 << 18]
+    assert [bucket_count(n) for n in (1, 2, 4, 8, 1024, 1 << 20)] == [1, 1, 1, 2, 256, 1 << 18]

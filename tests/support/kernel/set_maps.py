@@ -9,10 +9,10 @@ import numpy as np
 
 from xdpwall.abi import BUCKET, OCCUPIED
 from xdpwall.closing import Closing
-from xdpwall.dataplane.set_bulk import BulkTables, Other
-from xdpwall.dataplane.set_hash4 import buckets
+from xdpwall.dataplane.set_bulk import BulkWriter, OtherSet
+from xdpwall.dataplane.set_hash4 import bucket_count
 from xdpwall.dataplane.set_maps import SetMaps
-from xdpwall.dataplane.set_single import SetTables
+from xdpwall.dataplane.set_single import EntryWriter
 from xdpwall.kernel.bpf.map_info import BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, MapType
 from xdpwall.kernel.bpf.maps import Map, create_map
 from xdpwall.sets.change import EntryChange
@@ -30,7 +30,7 @@ def make_maps(set4: int = 4096, set6: int = 4096, tries: int = 1 << 20) -> dict[
     """Maps as bpf/maps.h has them."""
     lazy, mapped = BPF_F_NO_PREALLOC, BPF_F_MMAPABLE
     return {
-        "set4": create_map(MapType.ARRAY, "set4", 4, 8 * BUCKET * buckets(set4), 1, mapped),
+        "set4": create_map(MapType.ARRAY, "set4", 4, 8 * BUCKET * bucket_count(set4), 1, mapped),
         "set4_rest": create_map(MapType.HASH, "set4_rest", 4, 4, set4, lazy),
         "set6": create_map(MapType.HASH, "set6", 16, 4, set6, lazy),
         "set4_prefixes": create_map(MapType.LPM_TRIE, "set4_prefixes", 8, 8, tries, lazy),
@@ -49,7 +49,7 @@ class Tables(Closing):
         self.maps = SetMaps(maps)
         self.classes = Classes({}, self.rows, lambda: None)
         self._indexes: dict[int, PrefixIndex] = {}
-        self.single = SetTables(self.maps, self.classes, self.index)
+        self.single = EntryWriter(self.maps, self.classes, self.index)
         self.contents: Contents = {}
 
     def index(self, family: Literal[4, 6]) -> PrefixIndex:
@@ -71,17 +71,17 @@ class Tables(Closing):
                 held[change.entry] = change.expires
         return len(plan.changes), plan.unchanged
 
-    def bulk(self, number: int) -> BulkTables:
-        def others(kind: Kind) -> Iterator[Other]:
+    def bulk(self, number: int) -> BulkWriter:
+        def others(kind: Kind) -> Iterator[OtherSet]:
             for other, held in self.contents.items():
                 if other != number:
                     lasting, ending = (
                         Entries.from_entries(e for e, ends in held.items() if bool(ends) is ended)
                         for ended in (False, True)
                     )
-                    yield Other(other, getattr(lasting, kind), getattr(ending, kind))
+                    yield OtherSet(other, getattr(lasting, kind), getattr(ending, kind))
 
-        return BulkTables(self.maps, self.classes, self.index, others)
+        return BulkWriter(self.maps, self.classes, self.index, others)
 
     def load(self, number: int, held: dict[AddressEntry, int]) -> None:
         """A whole load of a number that holds nothing: what is for good, then what ends."""
@@ -120,7 +120,7 @@ class Tables(Closing):
 
     def sizes(self) -> dict[Kind, int]:
         """How many elements the kernel's maps have."""
-        return {kind: len(table.lookup_batch()[0]) for kind, table in self.maps.of.items()}
+        return {kind: len(table.lookup_batch()[0]) for kind, table in self.maps.tables.items()}
 
     def close(self) -> None:
         for m in self._maps.values():
@@ -134,9 +134,9 @@ def in_kernel(maps: SetMaps, classes: Classes, address: AddressEntry, now: int) 
     exact: Kind = "v4" if address.family == 4 else "v6"
     steps = []
     if _occupied(maps, exact, address):
-        steps.append(maps.of[exact].lookup(address_bytes(address)))
+        steps.append(maps.tables[exact].lookup(address_bytes(address)))
     if _occupied(maps, wide, address):
-        steps.append(maps.of[wide].lookup(prefix_key(address)))
+        steps.append(maps.tables[wide].lookup(prefix_key(address)))
     for value in steps:
         number = int.from_bytes((value or bytes(4))[:4], "little")
         for _ in range(8):
