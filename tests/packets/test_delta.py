@@ -17,8 +17,8 @@ from tests.support.net.netns import Lab
 from tests.support.oracle.duel.draw import draw_case
 from tests.support.oracle.duel.duel import Duel
 from xdpwall.compiler.compile import NO_SETS, compile_ruleset, entries_of
-from xdpwall.compiler.delta import MOST, apply, edits
-from xdpwall.compiler.generation import AttachmentNumber
+from xdpwall.compiler.delta import MAX_EDITED_RULES, apply_edit, plan_edits
+from xdpwall.compiler.generation import NumberedAttachment
 from xdpwall.compiler.sizes import Sizes
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
@@ -79,12 +79,12 @@ class Stepping(KernelBench):
 
     def put(self, sources: Sources, policy: Policy) -> None:
         """By edits where that is possible, as changes/generations.py does it."""
-        places = [AttachmentNumber(NUMBERS[p], self.iface, p == "tc-egress") for p in PLACES]
+        places = [NumberedAttachment(NUMBERS[p], self.iface, p == "tc-egress") for p in PLACES]
         g = self.dataplane.in_force
         few = None
         if g is not None and g.basis == policy:
-            few = edits(*window(self.sources, sources), self.entries)
-        if g is not None and few is not None and all(apply(g, edit) for edit in few):
+            few = plan_edits(*window(self.sources, sources), self.entries)
+        if g is not None and few is not None and all(apply_edit(g, edit) for edit in few):
             self.changed += 1
         else:
             self.dataplane.forget()
@@ -134,14 +134,14 @@ def test_inserted_at_the_front_until_there_is_no_gap(stepping: Stepping) -> None
 
     sources: Sources = [(Rule.parse("drop udp/53 from 10.9.9.9"), 0)]
     stepping.put(sources, Policy())
-    for n in range(1, 2 * MOST):
+    for n in range(1, 2 * MAX_EDITED_RULES):
         sources.insert(
             second_now_and_then(n), (Rule.parse(f"drop udp/{n} from 10.0.0.0/{8 + n % 24}"), n)
         )
         stepping.put(sources, Policy())
-    assert stepping.changed > 1.5 * MOST
+    assert stepping.changed > 1.5 * MAX_EDITED_RULES
     stepping.rules = [rule for rule, slot in sorted(sources, key=lambda source: source[1])]
-    for n in range(1, 2 * MOST):
+    for n in range(1, 2 * MAX_EDITED_RULES):
         wanted = next(s for r, s in sources if s and r.dport == str(n))
         judged = stepping.judge("xdp", f.ether(f.ipv4(f.udp(dport=n), src="10.0.0.0")))
         assert judged.counted == (wanted,)

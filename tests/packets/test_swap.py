@@ -15,10 +15,10 @@ import threading
 
 import pytest
 
+from tests.support.compiling import compile_rules
 from tests.support.kernel.dataplane import KernelBench
 from tests.support.kernel.loading import activate
 from tests.support.packets import frames as f
-from xdpwall.compiler.compile import compile
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.terms import Place
@@ -45,7 +45,7 @@ def test_no_judgement_sees_a_mix(bench: KernelBench, place: Place, frame: bytes)
     number = {"xdp": 1, "tc-ingress": 2}[place]
     bench.load([])
     generations = [
-        compile(order, Policy(), [(number, "eth0", "ingress")], now_boot_ns=0)
+        compile_rules(order, Policy(), [(number, "eth0", "ingress")], now_boot_ns=0)
         # Slots: 0 is A's hit, 1 is B's hit, 2 is a rule that cannot match.
         for order in ([(hit, 0), (miss, 2)], [(miss, 2), (hit, 1)])
     ]
@@ -112,11 +112,14 @@ def test_growth_changes_no_verdict(bench: KernelBench) -> None:
     seen: list[tuple[int, int]] = []
 
     rules = [Rule.parse(r) for r in ["drop udp/53 from 10.0.0.1", *many]]
-    compiled = compile(
+    compiled = compile_rules(
         [(r, i) for i, r in enumerate(rules)], Policy(), [(1, "eth0", "ingress")], now_boot_ns=0
     )
     bench.dataplane.expect(compiled)
-    with bench.dataplane.growing(compiled.need), bench.dataplane.load_program("xdp", 1) as new:
+    with (
+        bench.dataplane.growing(compiled.needed_sizes),
+        bench.dataplane.load_program("xdp", 1) as new,
+    ):
         # At this moment both map sets are in use: they must agree on everything.
         assert bench.dataplane.is_current(new)
         assert not bench.dataplane.is_current(old)

@@ -68,7 +68,7 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         dataplane.switch(new.revision)
         crash_point("after-switch")
         took = time.monotonic() - began
-        fill = compiled.need.to_json()
+        fill = compiled.needed_sizes.to_json()
         instance.store.commit(new.revision, dataplane.read_counters, took=took, fill=fill)
     except BaseException as error:
         dataplane.forget()

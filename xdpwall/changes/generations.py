@@ -16,22 +16,22 @@ from .programs import prepare_generation
 
 if TYPE_CHECKING:
     from xdpwall.compiler.columns import CompilerRule
-    from xdpwall.compiler.generation import AttachmentNumber, Compiled, SetWorld
+    from xdpwall.compiler.generation import Generation, KernelSets, NumberedAttachment
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.ruleset.policy import Policy
 
 
-def next_generation(instance: Instance, dataplane: Dataplane, old: State, new: State) -> Compiled:
+def next_generation(instance: Instance, dataplane: Dataplane, old: State, new: State) -> Generation:
     """The tables of a ruleset that is to follow the one in force: that one's, changed in place,
     when little differs; else compiled whole."""
     from xdpwall.compiler.compile import check_memory
-    from xdpwall.compiler.delta import apply, edits
+    from xdpwall.compiler.delta import apply_edit, plan_edits
 
     basis, now = _basis(instance, new), dataplane.in_force
     if now is not None and now.basis == basis and new.step and new.step.since is now.source:
         try:
-            few = edits(*_kernel_step(new.step, old), _entries)
-            if few is not None and all(apply(now, edit) for edit in few):
+            few = plan_edits(*_kernel_step(new.step, old), _entries)
+            if few is not None and all(apply_edit(now, edit) for edit in few):
                 check_memory(now)
                 now.source = new.entries
                 return now
@@ -56,25 +56,25 @@ def _kernel_step(step: Step, old: State) -> tuple[int, list[RuleEntry], list[Rul
     return at, gone, come
 
 
-def compiled_for(instance: Instance, state: State, *, least: int = 0) -> Compiled:
+def compiled_for(instance: Instance, state: State, *, least: int = 0) -> Generation:
     """The tables of a ruleset, for the attachments and the sets' classes as they are now; of at
     least so many positions."""
     return _compile(state, _basis(instance, state), least=least)
 
 
-def _basis(instance: Instance, state: State) -> tuple[Policy, list[AttachmentNumber], SetWorld]:
-    from xdpwall.compiler.generation import AttachmentNumber
+def _basis(instance: Instance, state: State) -> tuple[Policy, list[NumberedAttachment], KernelSets]:
+    from xdpwall.compiler.generation import NumberedAttachment
 
     places = [
-        AttachmentNumber(row.number, row.iface, row.place == "tc-egress")
+        NumberedAttachment(row.number, row.iface, row.place == "tc-egress")
         for row in instance.attachments
     ]
     return state.policy, places, instance.sets.world(state)
 
 
 def _compile(
-    state: State, basis: tuple[Policy, list[AttachmentNumber], SetWorld], *, least: int = 0
-) -> Compiled:
+    state: State, basis: tuple[Policy, list[NumberedAttachment], KernelSets], *, least: int = 0
+) -> Generation:
     from xdpwall.compiler.compile import compile_ruleset
 
     enabled = [entry for entry in state.entries if entry.rule.enabled]
@@ -98,7 +98,7 @@ def regenerate(instance: Instance, dataplane: Dataplane) -> None:
 
 
 def activate_generation(
-    instance: Instance, dataplane: Dataplane, compiled: Compiled, revision: int
+    instance: Instance, dataplane: Dataplane, compiled: Generation, revision: int
 ) -> None:
     """Write a generation and switch to it, with larger maps and other programs where it needs them.
     Raises Full."""

@@ -12,7 +12,7 @@ from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import AttachmentRow
 
 if TYPE_CHECKING:
-    from xdpwall.compiler.generation import Compiled
+    from xdpwall.compiler.generation import Generation
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.kernel.bpf.programs import Program
 
@@ -28,21 +28,21 @@ def tidy(instance: Instance) -> None:
 
 def narrow(instance: Instance, dataplane: Dataplane) -> None:
     """Programs that do no more than the ruleset in force needs."""
-    from xdpwall.compiler.delta import used
+    from xdpwall.compiler.delta import used_features
 
     force = dataplane.in_force
     if force is not None and force.shrunk:
-        force.features, force.shrunk = used(force), False
+        force.features, force.shrunk = used_features(force), False
     if dataplane.narrow():
         reload_programs(instance, dataplane)
 
 
-def prepare_generation(instance: Instance, dataplane: Dataplane, compiled: Compiled) -> None:
+def prepare_generation(instance: Instance, dataplane: Dataplane, compiled: Generation) -> None:
     """Make the maps large enough for a generation, and give the attachments programs with its
     features; fill() and switch() may follow. No verdict changes. Raises Full."""
     dataplane.expect(compiled)
-    if not dataplane.sets.sizes.holds(compiled.need):
-        with dataplane.growing(compiled.need):
+    if not dataplane.sets.sizes.holds(compiled.needed_sizes):
+        with dataplane.growing(compiled.needed_sizes):
             reload_programs(instance, dataplane)
     elif dataplane.wants_reload():
         reload_programs(instance, dataplane)

@@ -9,33 +9,38 @@ import numpy as np
 from xdpwall.abi import BLOCK, CHAIN, LEAF
 from xdpwall.values.arrays import Array
 
-from .address_table4 import leaf4
-from .address_table6 import leaf
+from .address_table4 import add_leaf4
+from .address_table6 import add_leaf6
 from .arrays import Pool
-from .generation import Compiled
+from .generation import Generation
 
 _FLAGS = np.uint32(BLOCK | LEAF)
 _NUMBER = ~(BLOCK | LEAF) & 0xFFFFFFFF
 
 
-def insert(
-    g: Compiled, table: str, family: Literal[4, 6], prefix: tuple[int, int], old: int, new: int
+def insert_prefix(
+    generation: Generation,
+    table: str,
+    family: Literal[4, 6],
+    prefix: tuple[int, int],
+    old: int,
+    new: int,
 ) -> None:
     """Addresses in `prefix` that are in row `old`, its parent's, are in row `new` from now on."""
-    _Insertion(g, table, family, prefix, old, new).at_level(None, 0)
+    _Insertion(generation, table, family, prefix, old, new).at_level(None, 0)
 
 
 class _Insertion:
     def __init__(
         self,
-        g: Compiled,
+        generation: Generation,
         table: str,
         family: Literal[4, 6],
         prefix: tuple[int, int],
         old: int,
         new: int,
     ) -> None:
-        self.g, self.table, self.family = g, table, family
+        self.generation, self.table, self.family = generation, table, family
         self.address, self.length = prefix
         self.old, self.new = old, new
         self.width = 32 if family == 4 else 128
@@ -43,16 +48,16 @@ class _Insertion:
     def entries(self, block: int | None) -> Array:
         """The entries of a block, of the first level for None; fetched anew after every take()."""
         if block is None:
-            self.g.touched.tables.add(self.table)
-            found: Array = self.g.tables[self.table]
+            self.generation.touched.tables.add(self.table)
+            found: Array = self.generation.tables[self.table]
             return found
-        self.g.touched.blocks.add(block)
-        found = self.g.blocks.data[block]
+        self.generation.touched.blocks.add(block)
+        found = self.generation.blocks.data[block]
         return found
 
     def leaves(self) -> Pool:
         """Of the prefix's family."""
-        return self.g.leaves4 if self.family == 4 else self.g.leaves
+        return self.generation.leaves4 if self.family == 4 else self.generation.leaves
 
     def at_level(self, block: int | None, done: int) -> None:
         bits = 8 if done else 16
@@ -92,7 +97,7 @@ class _Insertion:
     def lead(self, leaf: int, outside: int) -> None:
         """Where a leaf leads addresses that are not its own."""
         self.leaves().data["outside"][leaf] = outside
-        touched = self.g.touched
+        touched = self.generation.touched
         (touched.leaves4 if self.family == 4 else touched.leaves).add(leaf)
 
     def link(self, block: int | None, index: int, chain: list[int]) -> None:
@@ -101,8 +106,8 @@ class _Insertion:
         before = int(self.entries(block)[index])
         if at:
             before = int(self.leaves().data["outside"][chain[at - 1]])
-        make = leaf4 if self.family == 4 else leaf
-        made = make(self.g, self.address, self.length, self.new, before)
+        make = add_leaf4 if self.family == 4 else add_leaf6
+        made = make(self.generation, self.address, self.length, self.new, before)
         if at:
             self.lead(chain[at - 1], made)
         else:
@@ -111,7 +116,7 @@ class _Insertion:
     def open(self, entry: int, done: int) -> int:
         """A block in place of leaves, or of a row; the leaves' prefixes move into it."""
         chain, row = self.chain(entry)
-        number = self.g.blocks.take()
+        number = self.generation.blocks.take()
         block = self.entries(number)
         block[:] = row
         for found in reversed(chain):

@@ -44,7 +44,7 @@ class Pool:
         self.count = count
 
 
-class Marks(AbstractSet[int]):
+class IndexSet(AbstractSet[int]):
     """A set of small numbers. To mark thousands costs no more than to look at them, which a set of
     Python's does not keep."""
 
@@ -69,10 +69,10 @@ class Marks(AbstractSet[int]):
         """Those that are marked, ascending."""
         return np.flatnonzero(self._at)
 
-    def both(self, other: Marks) -> Marks:
+    def union(self, other: IndexSet) -> IndexSet:
         """What is marked in one of them at least."""
         long, short = (self, other) if len(self._at) > len(other._at) else (other, self)
-        made = Marks()
+        made = IndexSet()
         made._at = long._at.copy()
         made._at[: len(short._at)] |= short._at
         return made

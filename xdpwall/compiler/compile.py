@@ -20,42 +20,23 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.values.times import epoch_seconds
 
 from .columns import Columns, CompilerRule
-from .generation import AttachmentNumber, Compiled, SetWorld, Touched
-from .group_addresses import Hidden, Prefixes, SetGroup, free_of
+from .generation import Generation, KernelSets, NumberedAttachment, Touched
+from .group_addresses import HiddenAddressGroup, PrefixGroup, SetGroup, open_to_all
 from .group_packet import AttachmentGroup, ProtocolGroup, SizeGroup, UnusedFieldsGroup
-from .group_ports import Ports
+from .group_ports import PortGroup
 from .row_packing import too_many
 from .sizes import power_of_two
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
 
-NO_SETS = SetWorld()
+NO_SETS = KernelSets()
 MAX_ROW_MEMORY = 1 << 29
 """Bytes of one generation's rows: where too many different combinations end."""
 
 
-def compile(
-    rules: Sequence[tuple[Rule, int]],
-    policy: Policy,
-    attachments: Sequence[tuple[int, str, str]],
-    *,
-    now_boot_ns: int,
-    world: SetWorld = NO_SETS,
-) -> Compiled:
-    """Compile enabled (rule, slot)s in order for attachments (number, iface, direction).
-
-    `now_boot_ns` is CLOCK_BOOTTIME, the clock by which the kernel expires rules. Raises Full.
-    """
-    places = [
-        AttachmentNumber(number, iface, direction == "egress")
-        for number, iface, direction in attachments
-    ]
-    return compile_ruleset(entries_of(rules, now_boot_ns=now_boot_ns), policy, places, world)
-
-
 def entries_of(rules: Sequence[tuple[Rule, int]], *, now_boot_ns: int) -> list[CompilerRule]:
-    """What the compiler takes, of (rule, slot)s; `now_boot_ns` as for compile()."""
+    """What the compiler takes, of (rule, slot)s; `now_boot_ns` is CLOCK_BOOTTIME."""
     boot = time.time_ns() - now_boot_ns
     return [
         CompilerRule(match_of(r), _ACTIONS[r.action], slot, _expires(r.expires, boot), bool(r.log))
@@ -73,11 +54,11 @@ def _expires(text: str | None, boot: int) -> int:
 def compile_ruleset(
     entries: Sequence[CompilerRule],
     policy: Policy,
-    places: Sequence[AttachmentNumber],
-    world: SetWorld = NO_SETS,
+    places: Sequence[NumberedAttachment],
+    world: KernelSets = NO_SETS,
     *,
     least: int = 0,
-) -> Compiled:
+) -> Generation:
     """Compile enabled rules in order. Raises Full when the ruleset is too large.
 
     `least`: how many positions there are in any case, as maps never shrink.
@@ -87,33 +68,33 @@ def compile_ruleset(
             f"{len(entries)} enabled rules; at most {abi.MAX_POSITIONS} fit",
             code="too-many-rules",
         )
-    g = Compiled(entries, max(least, _positions(len(entries))))
+    generation = Generation(entries, max(least, _positions(len(entries))))
     columns = Columns(entries)
-    g.class_rows = np.zeros(max(world.classes, default=0) + 1, dtype=abi.CLASS_ROWS)
-    UnusedFieldsGroup(g, columns)
-    ProtocolGroup(g, columns)
+    generation.class_rows = np.zeros(max(world.classes, default=0) + 1, dtype=abi.CLASS_ROWS)
+    UnusedFieldsGroup(generation, columns)
+    ProtocolGroup(generation, columns)
     if AttachmentGroup.wanted(columns):
-        AttachmentGroup(g, columns, places)
+        AttachmentGroup(generation, columns, places)
     if columns.uses("length_low", "ttl_low"):
-        SizeGroup(g, columns)
+        SizeGroup(generation, columns)
     for port in ("sport", "dport"):
-        if Ports.wanted(columns, port):
-            Ports(g, columns, port)
+        if PortGroup.wanted(columns, port):
+            PortGroup(generation, columns, port)
     for name in ("src", "dst"):
-        if not free_of(columns, name).all():
-            Hidden(g, columns, name)
-            Prefixes(g, columns, name, 4)
-            Prefixes(g, columns, name, 6)
-            SetGroup(g, columns, name, world)
-    g.features |= deciding(entries)
-    g.tables["policy"] = int(_policy_bits(policy))
+        if not open_to_all(columns, name).all():
+            HiddenAddressGroup(generation, columns, name)
+            PrefixGroup(generation, columns, name, 4)
+            PrefixGroup(generation, columns, name, 6)
+            SetGroup(generation, columns, name, world)
+    generation.features |= action_features(entries)
+    generation.tables["policy"] = int(_policy_bits(policy))
     rules = [(e.slot, e.kernel_action, e.expires) for e in entries]
-    g.rules[g.positions] = np.array(rules, dtype=abi.RULE)
-    g.set_patterns(columns)
-    check_memory(g)
-    g.pack()
-    g.touched = Touched()
-    return g
+    generation.rules[generation.positions] = np.array(rules, dtype=abi.RULE)
+    generation.set_patterns(columns)
+    check_memory(generation)
+    generation.pack()
+    generation.touched = Touched()
+    return generation
 
 
 def _positions(count: int) -> int:
@@ -122,7 +103,7 @@ def _positions(count: int) -> int:
     return max(abi.MIN_POSITIONS, 1 << (wanted - 1).bit_length())
 
 
-def deciding(entries: Sequence[CompilerRule]) -> Feature:
+def action_features(entries: Sequence[CompilerRule]) -> Feature:
     """What the rules' actions need of a program."""
     found = Feature.RULES if entries else Feature(0)
     if any(e.expires for e in entries):
@@ -145,7 +126,7 @@ def _policy_bits(policy: Policy) -> PolicyBit:
     return bits
 
 
-def check_memory(compiled: Compiled) -> None:
+def check_memory(compiled: Generation) -> None:
     """Full when its rows are too many. However the kernel has them, they are words here."""
     memory = power_of_two(compiled.rows.count) * compiled.capacity // 8
     if memory > MAX_ROW_MEMORY:

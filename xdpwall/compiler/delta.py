@@ -17,10 +17,10 @@ from xdpwall import abi
 from xdpwall.abi import Feature
 
 from .columns import Columns, CompilerRule
-from .compile import deciding
-from .generation import Compiled
+from .compile import action_features
+from .generation import Generation
 
-MOST = 64
+MAX_EDITED_RULES = 64
 """Rules in one change, those that go and those that come; past it, compiling anew is as quick."""
 
 
@@ -32,56 +32,60 @@ class Edit(NamedTuple):
     new: Sequence[CompilerRule]
 
 
-def apply(g: Compiled, edit: Edit) -> bool:
-    """Change `g` in place; False when it has to be compiled anew, and `g` is of no use then.
+def apply_edit(generation: Generation, edit: Edit) -> bool:
+    """Change `generation` in place; False when it has to be compiled anew, and `generation` is of no use then.
 
-    What was written is in `g.touched`.
+    What was written is in `generation.touched`.
     """
     columns = Columns(edit.new)
-    if not _fits(g, edit, columns):
+    if not _fits(generation, edit, columns):
         return False
     for _ in range(edit.gone):
-        position = g.positions.pop(edit.at)
-        del g.entries[edit.at]
-        g.clear(position)
-        g.stale += 1
-        g.shrunk = True
+        position = generation.positions.pop(edit.at)
+        del generation.entries[edit.at]
+        generation.clear(position)
+        generation.stale += 1
+        generation.shrunk = True
     if not edit.new:
-        return g.pack_touched()
-    for group in g.groups:
-        group.prepare(g, columns)
+        return generation.pack_touched()
+    for group in generation.groups:
+        group.prepare(generation, columns)
     every, some = [], []
-    for group in g.groups:
+    for group in generation.groups:
         if group.concerns(columns):
             some.append((group.rows, group.satisfied(columns)))
         else:
             every.append(group.rows)
     for n, entry in enumerate(edit.new):
-        position = _place(g, edit.at + n)
-        g.positions.insert(edit.at + n, position)
-        g.entries.insert(edit.at + n, entry)
+        position = _place(generation, edit.at + n)
+        generation.positions.insert(edit.at + n, position)
+        generation.entries.insert(edit.at + n, entry)
         rows = np.concatenate([*every, *(rows[found[:, n]] for rows, found in some)])
-        g.place(columns, n, position, rows)
-    return g.pack_touched()
+        generation.place(columns, n, position, rows)
+    return generation.pack_touched()
 
 
-def _fits(g: Compiled, edit: Edit, columns: Columns) -> bool:
-    count = len(g.entries) - edit.gone + len(edit.new)
-    if count > g.capacity or len(edit.new) + edit.gone > MOST or not g.entries:
+def _fits(generation: Generation, edit: Edit, columns: Columns) -> bool:
+    count = len(generation.entries) - edit.gone + len(edit.new)
+    if (
+        count > generation.capacity
+        or len(edit.new) + edit.gone > MAX_EDITED_RULES
+        or not generation.entries
+    ):
         return False
     # Classes that only rules which are gone told apart stay until then.
-    if g.stale > len(g.entries) // 2 + abi.MIN_POSITIONS:
+    if generation.stale > len(generation.entries) // 2 + abi.MIN_POSITIONS:
         return False
     # A field that no rule has named so far has no rows to join.
-    if deciding(edit.new) | _named(columns) not in g.features:
+    if action_features(edit.new) | _named(columns) not in generation.features:
         return False
-    return all(group.admits(columns) for group in g.groups if group.concerns(columns))
+    return all(group.admits(columns) for group in generation.groups if group.concerns(columns))
 
 
-def used(g: Compiled) -> Feature:
+def used_features(generation: Generation) -> Feature:
     """The features that the rules of a generation use by now."""
-    kept = g.features & (Feature.TRIES | Feature.NEGATED_SET | Feature.TIMED_SET)
-    return deciding(g.entries) | _named(Columns(g.entries)) | kept
+    kept = generation.features & (Feature.TRIES | Feature.NEGATED_SET | Feature.TIMED_SET)
+    return action_features(generation.entries) | _named(Columns(generation.entries)) | kept
 
 
 def _named(columns: Columns) -> Feature:
@@ -105,36 +109,44 @@ _FEATURES = (
 )
 
 
-def _place(g: Compiled, at: int) -> int:
+def _place(generation: Generation, at: int) -> int:
     """A free position for the entry that will stand at `at`."""
-    low = g.positions[at - 1] if at else -1
-    high = g.positions[at] if at < len(g.positions) else g.capacity
+    low = generation.positions[at - 1] if at else -1
+    high = generation.positions[at] if at < len(generation.positions) else generation.capacity
     if high - low > 1:
         # At an end next to the neighbour, so that the room there is for as many as it can be.
-        return high - 1 if not at else low + 1 if at == len(g.positions) else (low + high) // 2
-    taken = np.zeros(g.capacity, dtype=bool)
-    taken[g.positions] = True
+        return (
+            high - 1
+            if not at
+            else low + 1
+            if at == len(generation.positions)
+            else (low + high) // 2
+        )
+    taken = np.zeros(generation.capacity, dtype=bool)
+    taken[generation.positions] = True
     after = np.flatnonzero(~taken[high:])
     before = np.flatnonzero(~taken[: low + 1])
     if after.size and (not before.size or int(after[0]) <= low - int(before[-1])):
         gap = high + int(after[0])
-        _move(g, at, at + gap - high, 1)
-        g.shift(high, gap - 1, 1)
+        _move(generation, at, at + gap - high, 1)
+        generation.shift(high, gap - 1, 1)
         return high
     gap = int(before[-1])
-    _move(g, at - (low - gap), at, -1)
-    g.shift(gap + 1, low, -1)
+    _move(generation, at - (low - gap), at, -1)
+    generation.shift(gap + 1, low, -1)
     return low
 
 
-def _move(g: Compiled, first: int, end: int, step: int) -> None:
-    g.positions[first:end] = [position + step for position in g.positions[first:end]]
+def _move(generation: Generation, first: int, end: int, step: int) -> None:
+    generation.positions[first:end] = [
+        position + step for position in generation.positions[first:end]
+    ]
 
 
 _T = TypeVar("_T")
 
 
-def edits(
+def plan_edits(
     at: int,
     gone: Sequence[_T],
     come: Sequence[_T],
@@ -147,7 +159,7 @@ def edits(
     """
     if not gone and not come:
         return []
-    if len(gone) + len(come) <= MOST:
+    if len(gone) + len(come) <= MAX_EDITED_RULES:
         return [Edit(at, len(gone), entries(come))]
     if len(gone) != len(come):
         return None

@@ -16,10 +16,10 @@ from xdpwall import abi
 from xdpwall.abi import Feature
 from xdpwall.values.arrays import Array
 
-from .arrays import Marks, Pool
+from .arrays import IndexSet, Pool
 from .columns import Columns, CompilerRule
 from .row_packing import KernelRows, kernel_rows
-from .row_patterns import masks, patterns_of, telling
+from .row_patterns import pattern_fields, pattern_masks, patterns_of
 from .sizes import Sizes
 
 NO_ROW = 0
@@ -32,7 +32,7 @@ Trie = dict[tuple[int, bytes], int]
 
 
 @dataclass(frozen=True, slots=True)
-class AttachmentNumber:
+class NumberedAttachment:
     """One attachment, as rules see it."""
 
     number: int
@@ -41,7 +41,7 @@ class AttachmentNumber:
 
 
 @dataclass(frozen=True, slots=True)
-class SetWorld:
+class KernelSets:
     """The sets as the kernel knows them. `classes`: the set numbers of each class id but 0."""
 
     numbers: Mapping[str, int] = field(default_factory=dict)
@@ -54,8 +54,8 @@ class SetWorld:
 class Touched:
     """What a change has written: the rest of the other copy in the kernel is the same."""
 
-    rows: Marks = field(default_factory=Marks)
-    whole: Marks = field(default_factory=Marks)
+    rows: IndexSet = field(default_factory=IndexSet)
+    whole: IndexSet = field(default_factory=IndexSet)
     tables: set[str] = field(default_factory=set)
     blocks: set[int] = field(default_factory=set)
     leaves: set[int] = field(default_factory=set)
@@ -64,8 +64,8 @@ class Touched:
 
     def __or__(self, other: Touched) -> Touched:
         return Touched(
-            self.rows.both(other.rows),
-            self.whole.both(other.whole),
+            self.rows.union(other.rows),
+            self.whole.union(other.whole),
             self.tables | other.tables,
             self.blocks | other.blocks,
             self.leaves | other.leaves,
@@ -80,7 +80,7 @@ class Group:
     rows: Array
     fields: Collection[str] = ()
     """Of Match. A rule that names none of them is in all rows."""
-    alike = True
+    packed = True
     """Rows are packed; else whole, and made before those of groups whose rows are alike. bpf/rows.h
     reads either kind in its own way."""
 
@@ -97,12 +97,12 @@ class Group:
         makes?"""
         raise NotImplementedError
 
-    def prepare(self, g: Compiled, columns: Columns) -> None:
+    def prepare(self, generation: Generation, columns: Columns) -> None:
         """Make the classes that a rule needs, as parts of those that there are; also asked where
         the rules do not concern the group."""
 
 
-def spread(count: int, positions: int) -> list[int]:
+def initial_positions(count: int, positions: int) -> list[int]:
     """Positions for `count` rules: a quarter of those to spare before them and one behind, where
     most of the rules that come find their place, the rest between them."""
     spare = (positions - count) // 4
@@ -110,7 +110,7 @@ def spread(count: int, positions: int) -> list[int]:
     return [spare + i * room // count for i in range(count)]
 
 
-class Compiled:
+class Generation:
     """One generation, ready to be written into maps of at least `need`.
 
     `tables` is one layout.TABLES; `rows`, `blocks` and `leaves` are pools; `rules` is layout.RULE
@@ -121,7 +121,7 @@ class Compiled:
         self._sizes = Sizes(positions=positions)
         self.entries = list(entries)
         self.capacity = positions
-        self.positions = spread(len(self.entries), positions)
+        self.positions = initial_positions(len(self.entries), positions)
         self.tables: Array = np.zeros((), dtype=abi.TABLES)
         room = 512 + 3 * len(self.entries)
         self.rows = Pool("<u8", (positions // 64,), room=room)
@@ -155,7 +155,7 @@ class Compiled:
         self.pack()
 
     @property
-    def need(self) -> Sizes:
+    def needed_sizes(self) -> Sizes:
         """The sizes that it fills."""
         return Sizes(
             positions=self.capacity,
@@ -203,20 +203,20 @@ class Compiled:
 
     def set_patterns(self, columns: Columns) -> None:
         """Find what tells the rules, all of `entries`, apart."""
-        self._telling = telling(columns)
+        self._telling = pattern_fields(columns)
         self._patterns[self.positions] = patterns_of(columns, self._telling)
 
     def pack(self) -> None:
         """Make `kernel_rows`, when all rows are written."""
-        starts = [int(group.rows[0]) for group in self.groups if group.alike and len(group.rows)]
-        patterns = masks(self._patterns)
+        starts = [int(group.rows[0]) for group in self.groups if group.packed and len(group.rows)]
+        patterns = pattern_masks(self._patterns)
         self.kernel_rows = kernel_rows(self.rows.data, self._sizes, patterns, starts)
 
     def pack_touched(self) -> bool:
         """Bring them up to date; False when the generation had better be compiled anew."""
         kernel, of = self.kernel_rows, self._patterns
         kernel.written, kernel.written_whole = self.touched.rows, self.touched.whole
-        patterns = {word: masks(of[64 * word :][:64])[:, 0] for word in self._columns}
+        patterns = {word: pattern_masks(of[64 * word :][:64])[:, 0] for word in self._columns}
         done = kernel.update(self.rows.data, self._columns, self._fresh, patterns)
         self._columns, self._fresh = {}, {}
         return done
@@ -282,10 +282,3 @@ class Compiled:
         for by_position in (self.rules, self._patterns):
             by_position[low + step : high + step + 1] = by_position[low : high + 1].copy()
         self.touched.positions.update(range(first, last + 1))
-
-    # -- for tests and people --------------------------------------------------------------------
-
-    def satisfying(self, row: int) -> set[int]:
-        """The places in `entries` of the rules in a row."""
-        bits = np.unpackbits(self.rows.data[row].view(np.uint8), bitorder="little")
-        return set(np.flatnonzero(bits[self.positions]).tolist()) if self.positions else set()

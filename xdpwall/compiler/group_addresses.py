@@ -18,13 +18,13 @@ from xdpwall.values.addresses import Prefix
 from xdpwall.values.arrays import Array
 from xdpwall.values.nesting import levels, stops
 
-from .address_insert import insert
-from .address_table4 import table4
-from .address_table6 import MAX_BLOCKS, TooManyBlocks, table6
+from .address_insert import insert_prefix
+from .address_table4 import fill_table4
+from .address_table6 import MAX_BLOCKS, TooManyBlocks, fill_table6
 from .columns import Columns
-from .generation import NO_ROW, Compiled, Group, SetWorld
+from .generation import NO_ROW, Generation, Group, KernelSets
 
-Name = Literal["src", "dst"]
+AddressField = Literal["src", "dst"]
 FEATURES = {"src": Feature.SRC, "dst": Feature.DST}
 """Of both families, whose tables are filled in any case: one of them without prefixes ends at its
 first look, and the classifier has fewer kinds to be compiled for."""
@@ -35,39 +35,39 @@ _NONE = -1
 _TRIES = {"src": abi.SRC6_TRIE, "dst": abi.DST6_TRIE}
 
 
-def prefixes_of(columns: Columns, name: Name) -> Sequence[tuple[bool, Prefix] | None]:
+def prefixes_of(columns: Columns, name: AddressField) -> Sequence[tuple[bool, Prefix] | None]:
     """The field's (negated, prefix) by rule."""
     return columns.values(name)
 
 
-def sets_of(columns: Columns, name: Name) -> Sequence[tuple[bool, str] | None]:
+def sets_of(columns: Columns, name: AddressField) -> Sequence[tuple[bool, str] | None]:
     """The field's (negated, set name) by rule."""
     return columns.values(f"{name}_set")
 
 
-def fields_of(name: Name) -> tuple[str, str]:
+def address_fields(name: AddressField) -> tuple[str, str]:
     """The fields by which a rule is about source or destination."""
     return name, f"{name}_set"
 
 
-def free_of(columns: Columns, name: Name) -> Array:
+def open_to_all(columns: Columns, name: AddressField) -> Array:
     """The rules that do not name the field."""
     answer: Array = columns.free(name) & columns.free(f"{name}_set")
     return answer
 
 
-class Hidden(Group):
+class HiddenAddressGroup(Group):
     """The row of an address that cannot be read: it counts as matching for drop and as not matching
     for accept and count."""
 
-    def __init__(self, g: Compiled, columns: Columns, name: Name) -> None:
-        self._name: Name = name
-        self.fields = fields_of(name)
-        g.tables[f"{name}_hidden"] = g.rows.count
-        g.add_group(self, columns)
+    def __init__(self, generation: Generation, columns: Columns, name: AddressField) -> None:
+        self._name: AddressField = name
+        self.fields = address_fields(name)
+        generation.tables[f"{name}_hidden"] = generation.rows.count
+        generation.add_group(self, columns)
 
     def satisfied(self, columns: Columns) -> Array:
-        answer: Array = free_of(columns, self._name) | columns.drop
+        answer: Array = open_to_all(columns, self._name) | columns.drop
         return answer[None]
 
     def admits(self, columns: Columns) -> bool:
@@ -83,12 +83,14 @@ class _Family(NamedTuple):
     """-1: outside all."""
 
 
-class Prefixes(Group):
+class PrefixGroup(Group):
     """The rules' own prefixes of one family."""
 
-    def __init__(self, g: Compiled, columns: Columns, name: Name, family: Literal[4, 6]) -> None:
-        self._name: Name = name
-        self.fields = fields_of(name)
+    def __init__(
+        self, generation: Generation, columns: Columns, name: AddressField, family: Literal[4, 6]
+    ) -> None:
+        self._name: AddressField = name
+        self.fields = address_fields(name)
         self.family: Literal[4, 6] = family
         self.width = 32 if family == 4 else 128
         self.in_trie = False
@@ -102,32 +104,34 @@ class Prefixes(Group):
         node[mine] = which.ravel()
         negated = np.zeros(len(columns), dtype=bool)
         negated[[n for n in mine if (value := values[n]) and value[0]]] = True
-        outside = g.add_rows(g.words((free_of(columns, name) | negated)[None]))
+        outside = generation.add_rows(
+            generation.words((open_to_all(columns, name) | negated)[None])
+        )
         prefixes = [named[n] for n in first.tolist()]
         self.nodes: dict[tuple[int, int], int] = dict(zip(prefixes, count(outside + 1)))
         self.outside = outside
-        self._lead = outside if g.rows.data[outside].any() else NO_ROW
+        self._lead = outside if generation.rows.data[outside].any() else NO_ROW
         """The row of other addresses in the tables: with NO_ROW, a program looks no further."""
         if prefixes:
-            g.features |= FEATURES[name]
-            self._fill(g, keys, node, negated)
-        blocks = g.blocks.count
-        self._write_table(g, prefixes)
-        self._blocks = g.blocks.count - blocks
-        self.rows = np.arange(outside, g.rows.count)
+            generation.features |= FEATURES[name]
+            self._fill(generation, keys, node, negated)
+        blocks = generation.blocks.count
+        self._write_table(generation, prefixes)
+        self._blocks = generation.blocks.count - blocks
+        self.rows = np.arange(outside, generation.rows.count)
         self._known = _family([(0, -1), *prefixes], self.width)
-        g.groups.append(self)
+        generation.groups.append(self)
 
-    def _fill(self, g: Compiled, keys: Array, node: Array, negated: Array) -> None:
+    def _fill(self, generation: Generation, keys: Array, node: Array, negated: Array) -> None:
         """The rows, parents before children."""
-        words = g.capacity // 64
+        words = generation.capacity // 64
         parent, by_depth = levels(stops(keys))
-        first = g.rows.take(len(keys))
-        add = g.rows.data[first:]
-        above = g.rows.data[self.outside]
+        first = generation.rows.take(len(keys))
+        add = generation.rows.data[first:]
+        above = generation.rows.data[self.outside]
         if above.any():
             add[by_depth[0]] = above
-        position = np.array(g.positions)
+        position = np.array(generation.positions)
         bits = np.uint64(1) << (position % 64).astype(np.uint64)
         at = node * words + position // 64
         # Each rule has its own bit, and numpy adds faster than it ORs.
@@ -143,29 +147,29 @@ class Prefixes(Group):
             if take is not None:
                 add[some] &= ~take[some]
 
-    def _write_table(self, g: Compiled, prefixes: list[tuple[int, int]]) -> None:
-        table = g.tables[f"{self._name}{self.family}"]
+    def _write_table(self, generation: Generation, prefixes: list[tuple[int, int]]) -> None:
+        table = generation.tables[f"{self._name}{self.family}"]
         rows = np.arange(self.outside + 1, self.outside + 1 + len(prefixes))
         table[...] = self._lead
         if self.family == 4:
             numbers = np.array(prefixes, dtype=np.int64).reshape(-1, 2)
-            table4(g, table, numbers[:, 0], numbers[:, 1], rows)
+            fill_table4(generation, table, numbers[:, 0], numbers[:, 1], rows)
             return
-        g.tables[f"{self._name}6_row"] = self._lead
-        blocks, leaves = g.blocks.count, g.leaves.count
+        generation.tables[f"{self._name}6_row"] = self._lead
+        blocks, leaves = generation.blocks.count, generation.leaves.count
         placed = [(*prefix, row) for prefix, row in zip(prefixes, rows.tolist(), strict=True)]
         try:
-            table6(g, table, placed, self._lead)
+            fill_table6(generation, table, placed, self._lead)
         except TooManyBlocks:
-            g.blocks.drop_to(blocks)
-            g.leaves.drop_to(leaves)
-            self._use_trie(g, placed)
+            generation.blocks.drop_to(blocks)
+            generation.leaves.drop_to(leaves)
+            self._use_trie(generation, placed)
 
-    def _use_trie(self, g: Compiled, placed: Sequence[tuple[int, int, int]]) -> None:
+    def _use_trie(self, generation: Generation, placed: Sequence[tuple[int, int, int]]) -> None:
         self.in_trie = True
-        g.features |= Feature.TRIES
-        g.tables["tries"] |= _TRIES[self._name]
-        trie = g.src6 if self._name == "src" else g.dst6
+        generation.features |= Feature.TRIES
+        generation.tables["tries"] |= _TRIES[self._name]
+        trie = generation.src6 if self._name == "src" else generation.dst6
         for address, length, row in placed:
             trie[length, address.to_bytes(16, "big")] = row
 
@@ -189,23 +193,25 @@ class Prefixes(Group):
             return not new
         return self.family == 4 or self._blocks + _DEEPEST * len(new) <= MAX_BLOCKS
 
-    def prepare(self, g: Compiled, columns: Columns) -> None:
+    def prepare(self, generation: Generation, columns: Columns) -> None:
         if self._lead == NO_ROW and self.satisfied(columns)[0].any():
             self._lead = self.outside
-            insert(g, f"{self._name}{self.family}", self.family, (0, 0), NO_ROW, self.outside)
+            insert_prefix(
+                generation, f"{self._name}{self.family}", self.family, (0, 0), NO_ROW, self.outside
+            )
             if self.family == 6:
-                g.tables[f"{self._name}6_row"] = self.outside
-                g.touched.tables.add(f"{self._name}6_row")
+                generation.tables[f"{self._name}6_row"] = self.outside
+                generation.touched.tables.add(f"{self._name}6_row")
         if not self.concerns(columns):
             return
         for address, length in sorted(self._new(columns), key=lambda prefix: prefix[1]):
             parent = self._parent(address, length)
-            row = g.copy_row(parent)
+            row = generation.copy_row(parent)
             table = f"{self._name}{self.family}"
-            blocks = g.blocks.count
+            blocks = generation.blocks.count
             old = self._lead if parent == self.outside else parent
-            insert(g, table, self.family, (address, length), old, row)
-            self._blocks += g.blocks.count - blocks
+            insert_prefix(generation, table, self.family, (address, length), old, row)
+            self._blocks += generation.blocks.count - blocks
             self.nodes[address, length] = row
             self.rows = np.append(self.rows, row)
             one = _family([(address, length)], self.width)
@@ -223,7 +229,7 @@ class Prefixes(Group):
         return self.outside
 
     def satisfied(self, columns: Columns) -> Array:
-        free = free_of(columns, self._name)
+        free = open_to_all(columns, self._name)
         answer = np.zeros((len(self.rows), len(columns)), dtype=bool)
         answer[:, free] = True
         for i, value in enumerate(self._mine(columns)):
@@ -257,35 +263,39 @@ def _family(prefixes: Sequence[tuple[int, int]], width: int) -> _Family:
 class SetGroup(Group):
     """The rows of classes: the rules that name one of a class's sets, negated or not."""
 
-    def __init__(self, g: Compiled, columns: Columns, name: Name, world: SetWorld) -> None:
-        self._name: Name = name
-        self.fields = fields_of(name)
+    def __init__(
+        self, generation: Generation, columns: Columns, name: AddressField, world: KernelSets
+    ) -> None:
+        self._name: AddressField = name
+        self.fields = address_fields(name)
         self._world = world
         naming = [value for value in sets_of(columns, name) if value is not None]
         self.used = bool(naming)
         self._negated = any(no for no, _ in naming)
         self._classes = list(world.classes) if self.used else []
-        first = g.rows.count
-        g.class_rows[name] = self._unlisted = first
+        first = generation.rows.count
+        generation.class_rows[name] = self._unlisted = first
         for n, number in enumerate(self._classes, 1):
-            g.class_rows[name][number] = first + n
+            generation.class_rows[name][number] = first + n
         if self.used:
-            g.features |= Feature.SRC_SET if name == "src" else Feature.DST_SET
+            generation.features |= Feature.SRC_SET if name == "src" else Feature.DST_SET
             if world.timed:
-                g.features |= Feature.TIMED_SET
+                generation.features |= Feature.TIMED_SET
         if self._negated:
-            g.features |= Feature.NEGATED_SET
-            g.tables[f"{name}_negated"] = first + 1 + len(self._classes)
+            generation.features |= Feature.NEGATED_SET
+            generation.tables[f"{name}_negated"] = first + 1 + len(self._classes)
         else:
-            g.tables[f"{name}_negated"] = NO_ROW
-        g.add_group(self, columns)
-        g.tables[f"{name}_unlisted"] = first if g.rows.data[first].any() else NO_ROW
+            generation.tables[f"{name}_negated"] = NO_ROW
+        generation.add_group(self, columns)
+        generation.tables[f"{name}_unlisted"] = (
+            first if generation.rows.data[first].any() else NO_ROW
+        )
 
-    def prepare(self, g: Compiled, columns: Columns) -> None:
+    def prepare(self, generation: Generation, columns: Columns) -> None:
         field = f"{self._name}_unlisted"
-        if g.tables[field] == NO_ROW and free_of(columns, self._name).any():
-            g.tables[field] = self._unlisted
-            g.touched.tables.add(field)
+        if generation.tables[field] == NO_ROW and open_to_all(columns, self._name).any():
+            generation.tables[field] = self._unlisted
+            generation.touched.tables.add(field)
 
     def concerns(self, columns: Columns) -> bool:
         # The row of negated sets has those rules alone.
@@ -294,7 +304,7 @@ class SetGroup(Group):
     def satisfied(self, columns: Columns) -> Array:
         c = columns
         answer = np.zeros((1 + len(self._classes) + self._negated, len(c)), dtype=bool)
-        answer[: 1 + len(self._classes)] = free_of(c, self._name)
+        answer[: 1 + len(self._classes)] = open_to_all(c, self._name)
         values = sets_of(c, self._name)
         for i in np.flatnonzero(~c.free(f"{self._name}_set")).tolist():
             value = values[i]

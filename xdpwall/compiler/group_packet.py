@@ -20,7 +20,7 @@ from xdpwall.errors import Full
 from xdpwall.values.arrays import Array, once
 
 from .columns import ABSENT, FRAGMENTS, Columns
-from .generation import NEUTRAL_ROW, AttachmentNumber, Compiled, Group
+from .generation import NEUTRAL_ROW, Generation, Group, NumberedAttachment
 
 ICMP, TCP, ICMPV6 = 1, 6, 58
 OTHER = -2
@@ -30,7 +30,7 @@ IP4, IP6, ETHER, LLC, OPAQUE = range(5)
 _FAMILY = {IP4: 4, IP6: 6}
 
 
-def classes_of(low: Array, high: Array, size: int) -> tuple[Array, Array]:
+def value_classes(low: Array, high: Array, size: int) -> tuple[Array, Array]:
     """Classes of the values 0..size-1 that ranges low..high (ABSENT: none) tell apart.
 
     Returns each value's class (u16, shape (size,)) and a value of each class. Segments are not
@@ -54,15 +54,15 @@ NEUTRAL = (
 class UnusedFieldsGroup(Group):
     """Every rule is satisfied by fields that none names: a program may look at them all the same."""
 
-    alike = False
+    packed = False
 
-    def __init__(self, g: Compiled, columns: Columns) -> None:
-        g.add_group(self, columns)
+    def __init__(self, generation: Generation, columns: Columns) -> None:
+        generation.add_group(self, columns)
         assert self.rows.tolist() == [NEUTRAL_ROW]
         for name in NEUTRAL:
-            g.tables[name] = NEUTRAL_ROW
+            generation.tables[name] = NEUTRAL_ROW
         for name in ("src", "dst"):
-            g.class_rows[name] = NEUTRAL_ROW
+            generation.class_rows[name] = NEUTRAL_ROW
 
     def satisfied(self, columns: Columns) -> Array:
         return np.ones((1, len(columns)), dtype=bool)
@@ -89,9 +89,9 @@ class _Packets(NamedTuple):
 class ProtocolGroup(Group):
     """Family, protocol, TCP flags, ICMP type and code, fragment, ethertype."""
 
-    alike = False
+    packed = False
 
-    def __init__(self, g: Compiled, columns: Columns) -> None:
+    def __init__(self, generation: Generation, columns: Columns) -> None:
         c = columns
         self._kind: list[int] = []
         self._proto: list[int] = []
@@ -108,19 +108,19 @@ class ProtocolGroup(Group):
             family: set(c.proto[(c.family == 0) | (c.family == family)].tolist())
             for family in (4, 6)
         }
-        first = g.rows.count
-        flags = self._flag_classes(g, c)
+        first = generation.rows.count
+        flags = self._flag_classes(generation, c)
         for kind, table in ((IP4, "proto4"), (IP6, "proto6")):
-            g.tables[table] = first
-            self._protocols(g, c, kind, table, flags, first)
+            generation.tables[table] = first
+            self._protocols(generation, c, kind, table, flags, first)
         stride = len(self._kind)
         if self._fragments:
-            g.tables["fragment_stride"] = stride
+            generation.tables["fragment_stride"] = stride
             for name in ("_kind", "_proto", "_flags", "_icmp", "_ethertype"):
                 setattr(self, name, getattr(self, name) * 4)
             self._fragment = [f for f in range(4) for _ in range(stride)]
-        self._without_ip(g, c, first)
-        g.add_group(self, c)
+        self._without_ip(generation, c, first)
+        generation.add_group(self, c)
 
     def _row(self, kind: int, proto: int = OTHER, flags: int = 0, icmp: int = 0,
              ethertype: int = OTHER) -> None:  # fmt: skip
@@ -131,7 +131,7 @@ class ProtocolGroup(Group):
         self._fragment.append(0)
         self._ethertype.append(ethertype)
 
-    def _flag_classes(self, g: Compiled, c: Columns) -> list[int]:
+    def _flag_classes(self, generation: Generation, c: Columns) -> list[int]:
         """A flag byte of each class, the hidden one last; one class when no rule names flags."""
         if self._pairs == {(0, ABSENT)} or not len(c):
             return [0]
@@ -139,14 +139,14 @@ class ProtocolGroup(Group):
         every = np.arange(BYTE_HIDDEN)
         matched = np.stack([(every & mask) == want for want, mask in pairs])
         _, first, table = np.unique(matched, axis=1, return_index=True, return_inverse=True)
-        g.tables["flags"][:BYTE_HIDDEN] = table.ravel()
-        g.tables["flags"][BYTE_HIDDEN] = len(first)
+        generation.tables["flags"][:BYTE_HIDDEN] = table.ravel()
+        generation.tables["flags"][BYTE_HIDDEN] = len(first)
         return [*first.tolist(), BYTE_HIDDEN]
 
     def _protocols(
-        self, g: Compiled, c: Columns, kind: int, table: str, flags: list[int], base: int
+        self, generation: Generation, c: Columns, kind: int, table: str, flags: list[int], base: int
     ) -> None:
-        offset = g.tables[table]
+        offset = generation.tables[table]
         offset[:] = base + len(self._kind)
         self._row(kind)
         named = self._named[_FAMILY[kind]] - {ABSENT}
@@ -155,7 +155,7 @@ class ProtocolGroup(Group):
         icmp, name = (ICMP, "icmp4") if kind == IP4 else (ICMPV6, "icmp6")
         with_type = (c.proto == icmp) & (c.icmp_first != ABSENT)
         if not with_type.any():
-            g.tables[name] = 0
+            generation.tables[name] = 0
         for proto in sorted(named):
             offset[proto] = base + len(self._kind)
             if proto == TCP:
@@ -163,9 +163,9 @@ class ProtocolGroup(Group):
                     self._row(kind, TCP, flags=value)
             elif proto == icmp and with_type.any():
                 low = np.where(with_type, c.icmp_first, ABSENT)
-                classes, values = classes_of(low, c.icmp_last, ICMP_HIDDEN)
-                g.tables[name][:ICMP_HIDDEN] = classes
-                g.tables[name][ICMP_HIDDEN] = len(values)
+                classes, values = value_classes(low, c.icmp_last, ICMP_HIDDEN)
+                generation.tables[name][:ICMP_HIDDEN] = classes
+                generation.tables[name][ICMP_HIDDEN] = len(values)
                 for value in (*values.tolist(), ICMP_HIDDEN):
                     self._row(kind, icmp, icmp=value)
             else:
@@ -173,17 +173,17 @@ class ProtocolGroup(Group):
         offset[BYTE_HIDDEN] = base + len(self._kind)
         self._row(kind, BYTE_HIDDEN, BYTE_HIDDEN, ICMP_HIDDEN)
 
-    def _without_ip(self, g: Compiled, c: Columns, base: int) -> None:
+    def _without_ip(self, generation: Generation, c: Columns, base: int) -> None:
         """Frames without IP satisfy only rules that name an ethertype."""
-        g.tables["ether_row"] = base + len(self._kind)
+        generation.tables["ether_row"] = base + len(self._kind)
         self._row(ETHER)
         for n, ethertype in enumerate(once(c.ethertype[c.ethertype != ABSENT]).tolist(), 1):
-            g.tables["ether"][ethertype] = n
+            generation.tables["ether"][ethertype] = n
             self._row(ETHER, ethertype=ethertype)
-        g.tables["llc_row"] = base + len(self._kind)
+        generation.tables["llc_row"] = base + len(self._kind)
         self._row(LLC)
         # A frame that may or may not be IP: a drop rule matches, whatever it names.
-        g.tables["opaque_row"] = base + len(self._kind)
+        generation.tables["opaque_row"] = base + len(self._kind)
         self._row(OPAQUE)
 
     def concerns(self, columns: Columns) -> bool:
@@ -273,7 +273,7 @@ _FRAGMENT_TABLE = _fragment_table()
 class _Here:
     """Which rules are about a place, asked once for each different interface."""
 
-    place: AttachmentNumber
+    place: NumberedAttachment
 
     def satisfied(self, columns: Columns) -> Array:
         name = self.place.iface
@@ -286,21 +286,23 @@ class AttachmentGroup(Group):
     """Interface, direction and VLAN: a run of VLAN classes for each attachment."""
 
     fields = ("iface", "egress", "vlan")
-    alike = False
+    packed = False
 
-    def __init__(self, g: Compiled, columns: Columns, places: Sequence[AttachmentNumber]) -> None:
+    def __init__(
+        self, generation: Generation, columns: Columns, places: Sequence[NumberedAttachment]
+    ) -> None:
         self._places = [_Here(place) for place in places]
         low = columns.vlan
-        table, values = classes_of(low, low, abi.VLAN_NONE + 1)
+        table, values = value_classes(low, low, abi.VLAN_NONE + 1)
         self._vlans = np.append(values, VLAN_HIDDEN)
         self._known = {ABSENT, *low.tolist()}
-        g.features |= Feature.ATTACHMENT
-        g.tables["attachment"] = 0
-        g.tables["vlan"] = np.append(table, np.uint16(len(values)))
-        first = g.rows.count
+        generation.features |= Feature.ATTACHMENT
+        generation.tables["attachment"] = 0
+        generation.tables["vlan"] = np.append(table, np.uint16(len(values)))
+        first = generation.rows.count
         for n, place in enumerate(places):
-            g.tables["attachment"][place.number] = first + n * len(self._vlans)
-        g.add_group(self, columns)
+            generation.tables["attachment"][place.number] = first + n * len(self._vlans)
+        generation.add_group(self, columns)
 
     def satisfied(self, columns: Columns) -> Array:
         c, vlan = columns, self._vlans[:, None]
@@ -325,12 +327,12 @@ class SizeGroup(Group):
     """IP length and TTL or hop limit."""
 
     fields = ("length", "ttl")
-    alike = False
+    packed = False
 
-    def __init__(self, g: Compiled, columns: Columns) -> None:
+    def __init__(self, generation: Generation, columns: Columns) -> None:
         c = columns
-        lengths, self._lengths = classes_of(c.length_low, c.length_high, LENGTH_HIDDEN)
-        ttls, self._ttls = classes_of(c.ttl_low, c.ttl_high, BYTE_HIDDEN)
+        lengths, self._lengths = value_classes(c.length_low, c.length_high, LENGTH_HIDDEN)
+        ttls, self._ttls = value_classes(c.ttl_low, c.ttl_high, BYTE_HIDDEN)
         self._lengths = np.append(self._lengths, LENGTH_HIDDEN)
         self._ttls = np.append(self._ttls, BYTE_HIDDEN)
         stride = len(self._ttls)
@@ -341,13 +343,13 @@ class SizeGroup(Group):
                 code="too-many-combinations",
                 hint="at most 65,535 combinations fit; use fewer different values",
             )
-        g.features |= Feature.SIZE
-        g.tables["length"][:LENGTH_HIDDEN] = lengths * np.uint16(stride)
-        g.tables["length"][LENGTH_HIDDEN] = (len(self._lengths) - 1) * stride
-        g.tables["ttl"][:BYTE_HIDDEN] = ttls
-        g.tables["ttl"][BYTE_HIDDEN] = stride - 1
-        g.tables["size_row"] = g.rows.count
-        g.add_group(self, columns)
+        generation.features |= Feature.SIZE
+        generation.tables["length"][:LENGTH_HIDDEN] = lengths * np.uint16(stride)
+        generation.tables["length"][LENGTH_HIDDEN] = (len(self._lengths) - 1) * stride
+        generation.tables["ttl"][:BYTE_HIDDEN] = ttls
+        generation.tables["ttl"][BYTE_HIDDEN] = stride - 1
+        generation.tables["size_row"] = generation.rows.count
+        generation.add_group(self, columns)
 
     def satisfied(self, columns: Columns) -> Array:
         c = columns

@@ -18,7 +18,7 @@ from xdpwall.values.arrays import Array
 from xdpwall.values.ranges import Ranges
 
 from .columns import Columns
-from .generation import Compiled, Group
+from .generation import Generation, Group
 
 _VALUES = 65536
 _SPARE = 64
@@ -28,31 +28,33 @@ _CHUNK = 32
 """Words of a row made at a time, which bounds the memory: (edges, _CHUNK) u64."""
 
 
-class Ports(Group):
+class PortGroup(Group):
     """One of the two fields."""
 
-    def __init__(self, g: Compiled, columns: Columns, name: Literal["sport", "dport"]) -> None:
+    def __init__(
+        self, generation: Generation, columns: Columns, name: Literal["sport", "dport"]
+    ) -> None:
         self._name = name
         self.fields = (name,)
-        g.features |= Feature.SPORT if name == "sport" else Feature.DPORT
-        self._first = g.rows.count
-        table, edges, position, start = self._sweep(g, columns)
-        words = _toggled(edges, position, start, table[1], g.capacity // 64)
-        g.add_rows(words)
+        generation.features |= Feature.SPORT if name == "sport" else Feature.DPORT
+        self._first = generation.rows.count
+        table, edges, position, start = self._sweep(generation, columns)
+        words = _toggled(edges, position, start, table[1], generation.capacity // 64)
+        generation.add_rows(words)
         self._classes = len(words)
-        g.rows.take(_SPARE)
-        g.tables[name] = table[0]
-        self._table: Array = g.tables[name]
+        generation.rows.take(_SPARE)
+        generation.tables[name] = table[0]
+        self._table: Array = generation.tables[name]
         self._sizes: Array | None = None
         """How many ports each class has, once that is asked."""
         self._next: tuple[Columns, _Split] | None = None
         """What admits() found out for prepare()."""
-        g.tables[f"{name}_row"] = self._first
+        generation.tables[f"{name}_row"] = self._first
         hidden = self._hidden(columns)
-        self._hidden_row = g.add_rows(g.words(hidden[None]))
-        g.tables[f"{name}_hidden"] = self._hidden_row
+        self._hidden_row = generation.add_rows(generation.words(hidden[None]))
+        generation.tables[f"{name}_hidden"] = self._hidden_row
         self._number_rows()
-        g.groups.append(self)
+        generation.groups.append(self)
 
     def _number_rows(self) -> None:
         classes = np.arange(self._first, self._first + self._classes)
@@ -67,7 +69,7 @@ class Ports(Group):
         return hidden
 
     def _sweep(
-        self, g: Compiled, columns: Columns
+        self, generation: Generation, columns: Columns
     ) -> tuple[tuple[Array, Array], Array, Array, Array]:
         """((class of each port, first segment of each class), then what _toggled() takes).
 
@@ -99,8 +101,8 @@ class Ports(Group):
         _, first, which = np.unique(kinds, return_index=True, return_inverse=True)
         sizes = np.diff(np.append(edges[inside], _VALUES))
         table = np.repeat(which.ravel().astype("<u2"), sizes)
-        position = np.array(g.positions, dtype=np.int64)[rule]
-        start = g.words((free | negated)[None])[0]
+        position = np.array(generation.positions, dtype=np.int64)[rule]
+        start = generation.words((free | negated)[None])[0]
         return (table, first), index, position, start
 
     # -- a rule that joins -----------------------------------------------------------------------
@@ -111,7 +113,7 @@ class Ports(Group):
         self._next = (columns, split) if split else None
         return split is not None
 
-    def prepare(self, g: Compiled, columns: Columns) -> None:
+    def prepare(self, generation: Generation, columns: Columns) -> None:
         if not self.concerns(columns):
             return
         asked, split = self._next or (None, None)
@@ -122,11 +124,11 @@ class Ports(Group):
         if not split.parents:
             return
         for part in split.parents:
-            g.rewrite_row(self._first + self._classes, self._first + part)
+            generation.rewrite_row(self._first + self._classes, self._first + part)
             self._classes += 1
         self._table[:] = split.table
         self._sizes = split.sizes
-        g.touched.tables.add(self._name)
+        generation.touched.tables.add(self._name)
         self._number_rows()
 
     def _split(self, columns: Columns) -> _Split | None:

@@ -12,11 +12,13 @@ from xdpwall.abi import PATTERNS
 from xdpwall.values.arrays import Array
 
 from .generation import NEUTRAL_ROW
-from .row_packing import Packed, WholeRows
+from .row_packing import PackedRows, PlainRows
 from .sizes import Sizes
 
 
-def grown(rows: Array, whole: Array, tables: Array, old: Sizes, new: Sizes) -> tuple[Array, Array]:
+def grow_rows(
+    rows: Array, whole: Array, tables: Array, old: Sizes, new: Sizes
+) -> tuple[Array, Array]:
     """(rows, whole rows) for as many positions or more. The whole rows may be more than there were.
 
     `tables` are the generation's. The patterns of rules are not known, and nothing but speed depends
@@ -31,8 +33,8 @@ def grown(rows: Array, whole: Array, tables: Array, old: Sizes, new: Sizes) -> t
     patterns = np.zeros((PATTERNS, new.positions // 64), dtype="<u8")
     patterns[0] = ~np.uint64(0)
     if not new.packed:
-        return WholeRows(words, new, patterns).rows.data, words[:0]
-    packed = Packed(words, new, patterns, _alike(tables))
+        return PlainRows(words, new, patterns).rows.data, words[:0]
+    packed = PackedRows(words, new, patterns, _alike(tables))
     return packed.rows.data, packed.whole.data
 
 

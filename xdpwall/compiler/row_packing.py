@@ -20,7 +20,7 @@ from xdpwall.abi import AGGREGATES, MAX_WHOLE, PATCHES, PATTERNS, ROW
 from xdpwall.errors import Full
 from xdpwall.values.arrays import Array
 
-from .arrays import Marks, Pool
+from .arrays import IndexSet, Pool
 from .row_repacking import Repacked
 from .sizes import Sizes
 
@@ -47,8 +47,8 @@ class KernelRows(Protocol):
 
     rows: Pool
     whole: Pool
-    written: Marks
-    written_whole: Marks
+    written: IndexSet
+    written_whole: IndexSet
 
     def update(
         self,
@@ -73,19 +73,19 @@ def kernel_rows(words: Array, sizes: Sizes, patterns: Array, starts: Iterable[in
     where rows begin that are alike; those before the first are whole. Raises Full.
     """
     if sizes.packed:
-        return Packed(words, sizes, patterns, starts)
-    return WholeRows(words, sizes, patterns)
+        return PackedRows(words, sizes, patterns, starts)
+    return PlainRows(words, sizes, patterns)
 
 
-class WholeRows:
+class PlainRows:
     """Rows of few positions: the summary of all patterns in one u64, and the words."""
 
     def __init__(self, words: Array, sizes: Sizes, patterns: Array) -> None:
         self._summary = int(sizes.positions > 64)
         self.rows = Pool("<u8", (sizes.row_bytes // 8,), room=len(words))
         self.whole = Pool("<u8", (1,), room=1)
-        self.written = Marks()
-        self.written_whole = Marks()
+        self.written = IndexSet()
+        self.written_whole = IndexSet()
         every = range(words.shape[1])
         self.update(words, dict.fromkeys(every, 0), {}, {n: patterns[:, n] for n in every})
 
@@ -114,7 +114,7 @@ class WholeRows:
         return True
 
 
-class Packed(Repacked):
+class PackedRows(Repacked):
     """Rows of thousands of positions."""
 
     def __init__(self, words: Array, sizes: Sizes, patterns: Array, starts: Iterable[int]) -> None:
@@ -122,8 +122,8 @@ class Packed(Repacked):
         self._segment = sizes.segment_words
         self.rows = Pool(ROW, room=len(words) + 64)
         self.whole = Pool("<u8", (self._words,))
-        self.written = Marks()
-        self.written_whole = Marks()
+        self.written = IndexSet()
+        self.written_whole = IndexSet()
         self._owner = Pool("<i8")
         """The row that each whole one is."""
         self._count = Pool("u1", room=len(words) + 64)

@@ -43,7 +43,7 @@ _FIELDS: Mapping[str, Callable[[Columns], list[bool]]] = {
 }
 
 
-def telling(columns: Columns) -> tuple[str, ...]:
+def pattern_fields(columns: Columns) -> tuple[str, ...]:
     """The fields that tell a ruleset's rules apart, two at most."""
     few = len(columns) // _FEW
     found = [f for f, named in _FIELDS.items() if few < sum(named(columns)) < len(columns) - few]
@@ -58,7 +58,7 @@ def patterns_of(columns: Columns, fields: tuple[str, ...]) -> Array:
     return answer
 
 
-def masks(patterns: Array) -> Array:
+def pattern_masks(patterns: Array) -> Array:
     """The positions of each pattern, (PATTERNS, positions / 64) u64, of each position's pattern."""
     of = patterns == np.arange(PATTERNS, dtype="u1")[:, None]
     return np.packbits(of, axis=1, bitorder="little").view("<u8")

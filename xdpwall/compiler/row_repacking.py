@@ -14,7 +14,7 @@ import numpy as np
 from xdpwall.abi import PATCHES, PATTERNS, ROW
 from xdpwall.values.arrays import Array
 
-from .arrays import Marks, Pool
+from .arrays import IndexSet, Pool
 
 _MOST_CROWDED = 64
 """Rows that may become whole at once, for one rule."""
@@ -36,8 +36,8 @@ class Repacked:
 
     rows: Pool
     whole: Pool
-    written: Marks
-    written_whole: Marks
+    written: IndexSet
+    written_whole: IndexSet
     _segment: int
     _owner: Pool
     _count: Pool

@@ -20,7 +20,7 @@ import numpy as np
 
 from xdpwall import abi
 from xdpwall.abi import Control, Feature
-from xdpwall.compiler.generation import Compiled, Touched
+from xdpwall.compiler.generation import Generation, Touched
 from xdpwall.compiler.sizes import Sizes
 from xdpwall.errors import Conflict, Failed
 from xdpwall.kernel.bpf import atomic_words, bpffs
@@ -55,9 +55,9 @@ class Dataplane:
         self._logging = False
         self._settled = False
         self._wanted = Feature(0)
-        self._written: Compiled | None = None  # what is in the idle copy, to be switched to
+        self._written: Generation | None = None  # what is in the idle copy, to be switched to
         self._from_force = False  # it is the generation in force, changed in place
-        self._force: Compiled | None = None
+        self._force: Generation | None = None
         self._lag: Touched | None = None  # what the idle copy lacks of it, where that is known
 
     # -- life ------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ class Dataplane:
         """Somebody else may have switched: the next change waits again."""
         self._settled = False
 
-    def expect(self, compiled: Compiled) -> None:
+    def expect(self, compiled: Generation) -> None:
         """Before a generation: wait until the idle copy may be written, and load programs from now
         on with its features. Then growing(), where it does not fit, or else new programs, where
         wants_reload(); then fill() and switch()."""
@@ -240,7 +240,7 @@ class Dataplane:
         old.close()
         self.retire()
 
-    def fill(self, compiled: Compiled) -> None:
+    def fill(self, compiled: Generation) -> None:
         """Write the generation that was expected into the idle copy. Packets go on by the active
         one."""
         if self._wanted != self.features:
@@ -256,7 +256,7 @@ class Dataplane:
         self._logging = bool((compiled.rules["action"] & abi.RULE_LOG).any())
 
     @property
-    def in_force(self) -> Compiled | None:
+    def in_force(self) -> Generation | None:
         """The generation in force, when it was this object that wrote it. Whoever changes it in
         place (delta.py) gives it to fill() and switch(), or calls forget()."""
         return self._force
@@ -390,7 +390,7 @@ class Dataplane:
         self._shared["totals"].zero_percpu(number)
 
 
-def _accept_everything() -> Compiled:
+def _accept_everything() -> Generation:
     from xdpwall.compiler.compile import compile_ruleset
     from xdpwall.ruleset.policy import Policy
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from xdpwall import abi
-from xdpwall.compiler.arrays import Marks, Pool
-from xdpwall.compiler.generation import Compiled, Touched, Trie
-from xdpwall.compiler.row_growing import grown
+from xdpwall.compiler.arrays import IndexSet, Pool
+from xdpwall.compiler.generation import Generation, Touched, Trie
+from xdpwall.compiler.row_growing import grow_rows
 from xdpwall.compiler.sizes import Sizes
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.kernel.bpf.cpus import cpu_ids
@@ -133,7 +133,7 @@ class MapSet:
         """The sizes of these maps, for an object that reuses them."""
         return map_sizes(self.sizes)
 
-    def write(self, copy: int, compiled: Compiled) -> None:
+    def write(self, copy: int, compiled: Generation) -> None:
         """Fill one copy with what has as many positions. The caller knows that no packet is judged
         by it."""
         for of, pool, _ in self._pools(compiled, compiled.touched):
@@ -144,7 +144,7 @@ class MapSet:
         for name, trie in (("src6", compiled.src6), ("dst6", compiled.dst6)):
             self._write_trie(self.maps[f"{name}_{copy}"], trie)
 
-    def write_touched(self, copy: int, compiled: Compiled, touched: Touched) -> None:
+    def write_touched(self, copy: int, compiled: Generation, touched: Touched) -> None:
         """Bring one copy, which differs from `compiled` in what was touched, up to date. Both have
         as many positions; the caller knows that no packet is judged by the copy."""
         for of, pool, numbers in self._pools(compiled, touched):
@@ -156,7 +156,7 @@ class MapSet:
         self._write_rules(copy, at, compiled.rules[at])
 
     def _pools(
-        self, compiled: Compiled, touched: Touched
+        self, compiled: Generation, touched: Touched
     ) -> list[tuple[Callable[[int], Array], Pool, Collection[int]]]:
         """What a generation has in pools: where they go, by copy, and what was touched of each."""
         kernel = compiled.kernel_rows
@@ -191,7 +191,7 @@ class MapSet:
         sets. Those maps of the sets that are large enough, and not worn, go on in the new set.
         Raises Full."""
         tables = self._array("tables", copy, abi.TABLES)[0]
-        rows, whole = grown(self._rows(copy), self._whole(copy), tables, self.sizes, sizes)
+        rows, whole = grow_rows(self._rows(copy), self._whole(copy), tables, self.sizes, sizes)
         sizes = sizes.grown_to(replace(sizes, whole=len(whole)))
         before, after = map_sizes(self.sizes), map_sizes(sizes)
         stay = {name for name in SETS if before[name] == after[name]}
@@ -274,7 +274,7 @@ class MapSet:
 def put(there: Array, data: Array, numbers: Collection[int]) -> None:
     """Write these elements. Of very many, also what is between them: copied in one piece, rows take
     a tenth of the time that they take picked out, and all of them say what they should."""
-    at = numbers.numbers() if isinstance(numbers, Marks) else np.array(list(numbers))
+    at = numbers.numbers() if isinstance(numbers, IndexSet) else np.array(list(numbers))
     there, data = numbers_of(there), numbers_of(data)
     if _MANY * len(at) > len(data):
         first, end = int(at.min()), int(at.max()) + 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
-from xdpwall.compiler.generation import SetWorld
+from xdpwall.compiler.generation import KernelSets
 from xdpwall.dataplane.set_maps import SetMaps
 from xdpwall.dataplane.set_single import FAMILIES, EntryWriter
 from xdpwall.sets.classes import Classes
@@ -48,12 +48,12 @@ class SetCache:
         self._classes.set_visible(frozenset(row.number for row in self._rulesets.read().state.sets))
         return self._classes
 
-    def world(self, state: State) -> SetWorld:
+    def world(self, state: State) -> KernelSets:
         """What the compiler has to know for a ruleset."""
         classes = self.classes
         numbers = {row.name: row.number for row in state.sets}
         # A copy: a generation is held against what it was compiled from.
-        return SetWorld(numbers, dict(classes.set_numbers), classes.has_timed)
+        return KernelSets(numbers, dict(classes.set_numbers), classes.has_timed)
 
     def maps(self, dataplane: Dataplane) -> SetMaps:
         """The maps in use; others after they grew."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from xdpwall.compiler.compile import compile
-from xdpwall.compiler.generation import Compiled
+from tests.support.compiling import compile_rules
+from xdpwall.compiler.generation import Generation
 from xdpwall.dataplane.dataplane import Dataplane
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
@@ -25,7 +25,7 @@ def load(
 
     `attachments`: (number, interface, direction). `reload` is as for activate().
     """
-    compiled = compile(
+    compiled = compile_rules(
         [(rule, slot) for slot, rule in enumerate(rules)],
         policy or Policy(),
         attachments,
@@ -36,13 +36,13 @@ def load(
 
 
 def activate(
-    dataplane: Dataplane, compiled: Compiled, revision: int, reload: Callable[[], None]
+    dataplane: Dataplane, compiled: Generation, revision: int, reload: Callable[[], None]
 ) -> None:
     """Write a generation and switch to it. `reload` is called where the programs have to be loaded
     anew: on larger maps, or with more features."""
     dataplane.expect(compiled)
-    if not dataplane.sets.sizes.holds(compiled.need):
-        with dataplane.growing(compiled.need):
+    if not dataplane.sets.sizes.holds(compiled.needed_sizes):
+        with dataplane.growing(compiled.needed_sizes):
             reload()
     elif dataplane.wants_reload():
         reload()

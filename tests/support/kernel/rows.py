@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from xdpwall.abi import PATCHES, PATTERNS
-from xdpwall.compiler.generation import Compiled
+from xdpwall.compiler.generation import Generation
 from xdpwall.compiler.row_packing import KernelRows
-from xdpwall.compiler.row_patterns import masks
+from xdpwall.compiler.row_patterns import pattern_masks
 from xdpwall.compiler.sizes import Sizes
 from xdpwall.values.arrays import Array
 
@@ -26,9 +26,9 @@ def words_of(kernel: KernelRows, sizes: Sizes) -> list[list[int]]:
     return answer
 
 
-def check(g: Compiled) -> None:
+def check(g: Generation) -> None:
     """The kernel's form of a generation's rows says what they say, and its summaries are exact."""
-    check_rows(g.kernel_rows, g.rows.data, Sizes(positions=g.capacity), masks(g._patterns))
+    check_rows(g.kernel_rows, g.rows.data, Sizes(positions=g.capacity), pattern_masks(g._patterns))
 
 
 def check_rows(kernel: KernelRows, words: Array, sizes: Sizes, patterns: Array) -> None:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.compiling import compile_rules, rules_in_row
 from xdpwall import abi
 from xdpwall.abi import SRC6_TRIE, Feature
 from xdpwall.compiler import address_table6
-from xdpwall.compiler.compile import compile
-from xdpwall.compiler.generation import Compiled
+from xdpwall.compiler.generation import Generation
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
@@ -29,7 +29,7 @@ def prefixes(draw: st.DrawFn) -> tuple[int, int]:
     return draw(addresses()) >> (128 - length) << (128 - length), length
 
 
-def walk(compiled: Compiled, address: int) -> set[int]:
+def walk(compiled: Generation, address: int) -> set[int]:
     """bpf/address.h's table_row6()."""
     entry = int(compiled.tables["src6"][address >> 112])
     for i in range(2, 16):
@@ -44,7 +44,7 @@ def walk(compiled: Compiled, address: int) -> set[int]:
         theirs = int.from_bytes(leaf["address"].tobytes(), "big")
         mask = int.from_bytes(leaf["mask"].tobytes(), "big")
         entry = int(leaf["outside" if (address ^ theirs) & mask else "inside"])
-    return compiled.satisfying(entry)
+    return rules_in_row(compiled, entry)
 
 
 def text(address: int, length: int) -> str:
@@ -55,7 +55,7 @@ def text(address: int, length: int) -> str:
 @given(st.lists(prefixes(), min_size=1, max_size=12), st.lists(addresses(), max_size=20))
 def test_walk(given_prefixes: list[tuple[int, int]], asked: list[int]) -> None:
     rules = [(Rule.parse(f"drop from {text(*p)}"), i) for i, p in enumerate(given_prefixes)]
-    compiled = compile(rules, Policy(), [], now_boot_ns=0)
+    compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)
     for address in (*asked, *BASES, *(p[0] for p in given_prefixes)):
         wanted = {
             i
@@ -67,7 +67,7 @@ def test_walk(given_prefixes: list[tuple[int, int]], asked: list[int]) -> None:
 
 def test_single_addresses_cost_leaves() -> None:
     rules = [(Rule.parse(f"drop from 2001:db8:{i:x}::1"), i) for i in range(300)]
-    compiled = compile(rules, Policy(), [], now_boot_ns=0)
+    compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)
     # One block for each of bytes 2, 3 and 4, and two for byte 5, under which few are together.
     assert (compiled.leaves.count, compiled.blocks.count) == (300, 5)
     assert not compiled.src6
@@ -75,7 +75,7 @@ def test_single_addresses_cost_leaves() -> None:
 
 def test_few_that_are_nearly_alike_cost_leaves_too() -> None:
     rules = [(Rule.parse(f"drop from 2001:db8::{i:x}"), i) for i in range(abi.CHAIN)]
-    compiled = compile(rules, Policy(), [], now_boot_ns=0)
+    compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)
     assert (compiled.leaves.count, compiled.blocks.count) == (abi.CHAIN, 0)
     assert [walk(compiled, (0x20010DB8 << 96) + i) for i in range(5)] == [{0}, {1}, {2}, {3}, set()]
 
@@ -83,7 +83,7 @@ def test_few_that_are_nearly_alike_cost_leaves_too() -> None:
 def test_too_many_blocks_are_a_trie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address_table6, "MAX_BLOCKS", 3)
     rules = [(Rule.parse(f"drop from 2001:db8::{i:x}"), i) for i in range(1, 6)]
-    compiled = compile(rules, Policy(), [], now_boot_ns=0)
+    compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)
     assert compiled.features & Feature.TRIES
     assert compiled.tables["tries"] == SRC6_TRIE
     assert len(compiled.src6) == 5

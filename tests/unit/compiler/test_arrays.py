@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from xdpwall.abi import LEAVES, LEAVES4, ROW
-from xdpwall.compiler.arrays import Marks
+from xdpwall.compiler.arrays import IndexSet
 from xdpwall.dataplane.mapset import numbers_of, put
 
 
 def test_as_a_set_of_python() -> None:
-    chance, marks, known = random.Random(1), Marks(), set[int]()
+    chance, marks, known = random.Random(1), IndexSet(), set[int]()
     for _ in range(200):
         some = [chance.randrange(3000) for _ in range(chance.randrange(4))]
         marks.update(np.array(some, dtype=np.int64) if chance.random() < 0.5 else some)
@@ -29,16 +29,16 @@ def test_as_a_set_of_python() -> None:
 @pytest.mark.parametrize("dtype", [ROW, LEAVES4])
 def test_put_nothing(dtype: Any) -> None:
     there = np.zeros(3, dtype=dtype)
-    put(there, there[:0], Marks())
+    put(there, there[:0], IndexSet())
     assert numbers_of(there[:0]).shape == (0, dtype.itemsize // 8)
 
 
 def test_both() -> None:
-    few, many = Marks(), Marks()
+    few, many = IndexSet(), IndexSet()
     few.update([1, 70])
     many.update(range(60, 200))
-    assert set(few.both(many)) == set(many.both(few)) == {1, *range(60, 200)}
-    assert set(few) == {1, 70} and not Marks().both(Marks())
+    assert set(few.union(many)) == set(many.union(few)) == {1, *range(60, 200)}
+    assert set(few) == {1, 70} and not IndexSet().union(IndexSet())
 
 
 @pytest.mark.parametrize("dtype", [ROW, LEAVES, LEAVES4, np.dtype(("<u8", 3)), np.dtype("<u4")])
@@ -47,7 +47,7 @@ def test_put(dtype: Any, numbers: list[int]) -> None:
     """What is named is written; nothing outside of it that is not in `data` already."""
     new = np.frombuffer(random.Random(2).randbytes(100 * dtype.itemsize), dtype=dtype)
     there = np.zeros_like(new)
-    marks = Marks()
+    marks = IndexSet()
     marks.update(numbers)
     put(there, new, marks)
     for at, (was, now) in enumerate(zip(there, new, strict=True)):

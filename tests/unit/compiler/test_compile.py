@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.compiling import compile_rules, rules_in_row
 from xdpwall import abi
 from xdpwall.abi import Feature, PolicyBit
-from xdpwall.compiler.compile import compile
-from xdpwall.compiler.generation import Compiled
+from xdpwall.compiler.generation import Generation
 from xdpwall.errors import Full
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
@@ -15,9 +15,9 @@ from xdpwall.ruleset.policy import Policy
 PLACES = [(3, "eth0", "ingress"), (5, "eth1", "egress")]
 
 
-def compile_(rules: list[str], policy: Policy | None = None) -> Compiled:
+def compile_(rules: list[str], policy: Policy | None = None) -> Generation:
     parsed = [(Rule.parse(r), i) for i, r in enumerate(rules)]
-    return compile(parsed, policy or Policy(), PLACES, now_boot_ns=10**9)
+    return compile_rules(parsed, policy or Policy(), PLACES, now_boot_ns=10**9)
 
 
 def test_nothing_is_used_by_nothing() -> None:
@@ -52,10 +52,10 @@ def test_fields_that_no_rule_uses_satisfy_every_rule() -> None:
     """Nothing is what every row says, whichever a program with more features takes."""
     compiled = compile_(["drop icmp"])
     for name in ("src4", "dst6", "attachment"):
-        assert compiled.satisfying(int(compiled.tables[name].min())) == {0}
-        assert compiled.satisfying(int(compiled.tables[name].max())) == {0}
+        assert rules_in_row(compiled, int(compiled.tables[name].min())) == {0}
+        assert rules_in_row(compiled, int(compiled.tables[name].max())) == {0}
     for name in ("size_row", "sport_row", "src_hidden", "dport_hidden", "src6_row"):
-        assert compiled.satisfying(int(compiled.tables[name])) == {0}
+        assert rules_in_row(compiled, int(compiled.tables[name])) == {0}
 
 
 def test_policy() -> None:
@@ -68,9 +68,9 @@ def test_interfaces_have_rows_by_number() -> None:
     compiled = compile_(["drop on eth0", "drop on not eth0", "drop out"])
     vlan = int(compiled.tables["vlan"][abi.VLAN_NONE])
     attachment = compiled.tables["attachment"]
-    assert compiled.satisfying(int(attachment[3]) + vlan) == {0}
-    assert compiled.satisfying(int(attachment[5]) + vlan) == {1, 2}
-    assert compiled.satisfying(int(attachment[4])) == set()
+    assert rules_in_row(compiled, int(attachment[3]) + vlan) == {0}
+    assert rules_in_row(compiled, int(attachment[5]) + vlan) == {1, 2}
+    assert rules_in_row(compiled, int(attachment[4])) == set()
 
 
 def test_rules_carry_slot_action_and_expiry() -> None:
@@ -79,7 +79,7 @@ def test_rules_carry_slot_action_and_expiry() -> None:
         (Rule.parse({"action": "drop", "expires": "1970-01-01T00:00:01Z"}), 9),
         (Rule.parse({"action": "accept", "expires": "2100-01-01T00:00:00Z"}), 8),
     ]
-    compiled = compile(given, Policy(), PLACES, now_boot_ns=10**9)
+    compiled = compile_rules(given, Policy(), PLACES, now_boot_ns=10**9)
     rules = compiled.rules[compiled.positions]
     assert rules["slot"].tolist() == [7, 9, 8]
     assert rules["action"].tolist() == [0, 2, 1]
@@ -91,7 +91,7 @@ def test_rules_carry_slot_action_and_expiry() -> None:
 def test_too_many_rules() -> None:
     rule = Rule.parse("drop icmp")
     with pytest.raises(Full, match="16385 enabled rules; at most 16384"):
-        compile([(rule, 0)] * 16385, Policy(), PLACES, now_boot_ns=0)
+        compile_rules([(rule, 0)] * 16385, Policy(), PLACES, now_boot_ns=0)
 
 
 def test_too_many_combinations() -> None:

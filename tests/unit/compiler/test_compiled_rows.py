@@ -8,17 +8,20 @@ from random import Random
 import numpy as np
 import pytest
 
+from tests.support.compiling import compile_rules, rules_in_row
 from xdpwall.compiler.columns import ABSENT, Columns
-from xdpwall.compiler.compile import compile, entries_of
-from xdpwall.compiler.generation import Compiled
-from xdpwall.compiler.group_addresses import Prefixes
+from xdpwall.compiler.compile import entries_of
+from xdpwall.compiler.generation import Generation
+from xdpwall.compiler.group_addresses import PrefixGroup
 from xdpwall.rule.match import match_of
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
 
-def compiled(rules: list[Rule]) -> Compiled:
-    return compile([(rule, n) for n, rule in enumerate(rules)], Policy(), [], now_boot_ns=10**9)
+def compiled(rules: list[Rule]) -> Generation:
+    return compile_rules(
+        [(rule, n) for n, rule in enumerate(rules)], Policy(), [], now_boot_ns=10**9
+    )
 
 
 def drawn(random: Random, width: int) -> str:
@@ -39,7 +42,7 @@ def test_a_prefix_has_the_rules_of_all_wider_ones(width: int, seed: int) -> None
     rules += [Rule.parse("accept"), Rule.parse("drop to ::1")]
     g = compiled(rules)
     (group,) = (
-        x for x in g.groups if isinstance(x, Prefixes) and x.width == width and x._name == "src"
+        x for x in g.groups if isinstance(x, PrefixGroup) and x.width == width and x._name == "src"
     )
     assert len(group.nodes) > 10
     for (address, length), row in [*group.nodes.items(), ((-1, -1), group.outside)]:
@@ -55,7 +58,7 @@ def test_a_prefix_has_the_rules_of_all_wider_ones(width: int, seed: int) -> None
                     expected.add(n)
             else:
                 expected.add(n)
-        assert g.satisfying(row) == expected, (address, length)
+        assert rules_in_row(g, row) == expected, (address, length)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -76,7 +79,7 @@ def test_a_port_has_the_rules_whose_ranges_hold_it(seed: int) -> None:
             if value is None or any(a <= port <= b for a, b in value[1]) != value[0]:
                 expected.add(n)
         row = int(g.tables["dport_row"]) + int(g.tables["dport"][port])
-        assert g.satisfying(row) == expected, port
+        assert rules_in_row(g, row) == expected, port
 
 
 def test_the_different_values_of_a_field() -> None:

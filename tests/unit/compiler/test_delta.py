@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from tests.support.compiling import rules_in_row
 from tests.support.kernel import rows
 from tests.support.oracle.duel.ruledraw import draw_rules
 from xdpwall import abi
@@ -16,13 +17,13 @@ from xdpwall.abi import BLOCK, LEAF
 from xdpwall.compiler import address_table6, group_addresses
 from xdpwall.compiler.columns import Columns, CompilerRule
 from xdpwall.compiler.compile import compile_ruleset, entries_of
-from xdpwall.compiler.delta import Edit, apply
-from xdpwall.compiler.generation import AttachmentNumber, Compiled, SetWorld
+from xdpwall.compiler.delta import Edit, apply_edit
+from xdpwall.compiler.generation import Generation, KernelSets, NumberedAttachment
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
-PLACES = [AttachmentNumber(1, "eth0", False), AttachmentNumber(2, "eth0", True)]
-WORLD = SetWorld(
+PLACES = [NumberedAttachment(1, "eth0", False), NumberedAttachment(2, "eth0", True)]
+WORLD = KernelSets(
     {"a": 1, "b": 2}, {1: frozenset({1}), 2: frozenset({2}), 5: frozenset({1, 2})}, timed=False
 )
 SEED = 61_407
@@ -33,20 +34,20 @@ def entries(texts: Sequence[str | Rule], first: int = 0) -> list[CompilerRule]:
     return entries_of([(r, first + n) for n, r in enumerate(rules)], now_boot_ns=10**9)
 
 
-def whole(g: Sequence[CompilerRule], least: int = 0) -> Compiled:
+def whole(g: Sequence[CompilerRule], least: int = 0) -> Generation:
     return compile_ruleset(g, Policy(), PLACES, WORLD, least=least)
 
 
-def changed(g: Compiled, at: int, gone: int, new: Sequence[CompilerRule]) -> Compiled:
+def changed(g: Generation, at: int, gone: int, new: Sequence[CompilerRule]) -> Generation:
     """In place where that is possible; the kernel gets the same and spare rows are empty."""
-    if not apply(g, Edit(at, gone, new)):
+    if not apply_edit(g, Edit(at, gone, new)):
         now = [*g.entries[:at], *new, *g.entries[at + gone :]]
         return whole(now, g.capacity)
     check_rows(g)
     return g
 
 
-def check_rows(g: Compiled) -> None:
+def check_rows(g: Generation) -> None:
     words = g.rows.data
     rows.check(g)
     assert not words[0].any(), "row 0 satisfies nothing"
@@ -64,7 +65,7 @@ def check_rows(g: Compiled) -> None:
 # -- what packets look up, as bpf/rows.h does it -----------------------------------------------------
 
 
-def row4(g: Compiled, name: str, address: int) -> int:
+def row4(g: Generation, name: str, address: int) -> int:
     entry = int(g.tables[f"{name}4"][address >> 16])
     for shift in (8, 0):
         if entry & BLOCK:
@@ -78,7 +79,7 @@ def row4(g: Compiled, name: str, address: int) -> int:
     return entry
 
 
-def row6(g: Compiled, name: str, address: int) -> int:
+def row6(g: Generation, name: str, address: int) -> int:
     if g.tables["tries"] & (abi.SRC6_TRIE if name == "src" else abi.DST6_TRIE):
         for length in range(128, -1, -1):
             key = (address >> (128 - length) << (128 - length)).to_bytes(16, "big")
@@ -100,7 +101,7 @@ def row6(g: Compiled, name: str, address: int) -> int:
     return entry
 
 
-def lookups(g: Compiled, asked: Columns) -> dict[str, int]:
+def lookups(g: Generation, asked: Columns) -> dict[str, int]:
     """Every row that a packet can be led to, by what led there: values at, just inside and just
     outside of what the rules name."""
     t, found = g.tables, {}
@@ -162,7 +163,7 @@ def _around(asked: Columns, name: str) -> set[int]:
     return {int(v) for v in values if 0 <= v < most}
 
 
-def check_same(g: Compiled, asked: Sequence[CompilerRule]) -> None:
+def check_same(g: Generation, asked: Sequence[CompilerRule]) -> None:
     """The same as compiled whole; where a generation has no group, it satisfies all."""
     fresh = whole(g.entries)
     columns = Columns([*g.entries, *asked])
@@ -170,7 +171,7 @@ def check_same(g: Compiled, asked: Sequence[CompilerRule]) -> None:
     assert fresh.features & ~g.features == 0
     pairs = {(row, other[name]): name for name, row in one.items()}
     for (row, as_whole), name in pairs.items():
-        assert g.satisfying(row) == fresh.satisfying(as_whole), name
+        assert rules_in_row(g, row) == rules_in_row(fresh, as_whole), name
 
 
 def test_after_random_edits() -> None:
@@ -258,10 +259,10 @@ def test_nearly_full(at: int) -> None:
     g = changed(g, at and at - 1, 1, one)
     check_same(g, one)
     last = g.entries[-1]
-    assert apply(g, Edit(len(g.entries) - 1, 1, ())) and apply(g, Edit(0, 0, [last]))
+    assert apply_edit(g, Edit(len(g.entries) - 1, 1, ())) and apply_edit(g, Edit(0, 0, [last]))
     check_rows(g)
     check_same(g, one)
-    assert not apply(g, Edit(0, 0, one)), "there is no room for more"
+    assert not apply_edit(g, Edit(0, 0, one)), "there is no room for more"
 
 
 def test_moving_a_rule_across_all_takes_no_more_memory_than_a_column_or_two() -> None:
@@ -269,10 +270,10 @@ def test_moving_a_rule_across_all_takes_no_more_memory_than_a_column_or_two() ->
     texts = [f"drop tcp/{n % 60} from 10.{n >> 8}.{n & 255}.0/24" for n in range(1, 4096)]
     g = whole(entries(texts), 4096)
     last, rows = g.entries[-1], g.rows.data.nbytes
-    assert apply(g, Edit(len(g.entries) - 1, 1, ()))
+    assert apply_edit(g, Edit(len(g.entries) - 1, 1, ()))
     tracemalloc.start()
     try:
-        assert apply(g, Edit(0, 0, [last]))
+        assert apply_edit(g, Edit(0, 0, [last]))
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -301,6 +302,6 @@ def test_prefixes_that_join_one_by_one_end_in_a_trie_too(monkeypatch: pytest.Mon
     assert g.tables["tries"] == abi.SRC6_TRIE
     check_same(g, entries(["drop from 2001:db8:3::/64"]))
     known = entries(["accept from 2001:db8:3::1"], 90)
-    assert apply(g, Edit(0, 0, known)), "no other prefix is needed"
+    assert apply_edit(g, Edit(0, 0, known)), "no other prefix is needed"
     check_rows(g)
     check_same(g, known)

@@ -11,10 +11,10 @@ from tests.support.kernel.rows import check_rows, words_of
 from xdpwall import abi
 from xdpwall.abi import PATCHES, PATTERNS
 from xdpwall.compiler import row_packing
-from xdpwall.compiler.arrays import Marks, Pool
+from xdpwall.compiler.arrays import IndexSet, Pool
 from xdpwall.compiler.generation import NEUTRAL_ROW
-from xdpwall.compiler.row_growing import grown
-from xdpwall.compiler.row_packing import Packed, kernel_rows
+from xdpwall.compiler.row_growing import grow_rows
+from xdpwall.compiler.row_packing import PackedRows, kernel_rows
 from xdpwall.compiler.sizes import Sizes
 from xdpwall.errors import Full
 from xdpwall.values.arrays import Array
@@ -57,8 +57,8 @@ def test_alike_rows_are_packed_and_those_before_them_whole() -> None:
     words = np.zeros((1000, 256), dtype="<u8")
     words[np.arange(1000), rng.integers(0, 256, 1000)] = 7
     of = patterns(sizes, rng)
-    assert Packed(words, sizes, of, (10,)).whole.count == 11
-    assert Packed(words, sizes, of, ()).whole.count == 1000
+    assert PackedRows(words, sizes, of, (10,)).whole.count == 11
+    assert PackedRows(words, sizes, of, ()).whole.count == 1000
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_new_row_that_satisfies_nothing_is_told(sizes: Sizes) -> None:
     words = np.zeros((5, sizes.positions // 64), dtype="<u8")
     of = patterns(sizes, np.random.default_rng(0))
     kernel = kernel_rows(words, sizes, of, (1,))
-    kernel.written = Marks()
+    kernel.written = IndexSet()
     assert kernel.update(np.concatenate([words, words[:1]]), {}, {5: 4}, {})
     assert set(kernel.written) == {5}
 
@@ -157,7 +157,7 @@ def test_grown(old: Sizes, new: Sizes) -> None:
     for field in ("sport_row", "src_hidden", "dst_hidden"):
         tables[field] = NEUTRAL_ROW
     tables["dport_row"] = 3
-    there, whole = grown(kernel.rows.data, kernel.whole.data, tables, old, new)
+    there, whole = grow_rows(kernel.rows.data, kernel.whole.data, tables, old, new)
     wide = np.zeros((len(words), new.positions // 64), dtype="<u8")
     wide[:, : words.shape[1]] = words
     kernel.rows = Pool(there.dtype, there.shape[1:], room=len(there))

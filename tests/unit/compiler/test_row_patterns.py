@@ -6,7 +6,7 @@ import numpy as np
 
 from xdpwall.compiler.columns import Columns
 from xdpwall.compiler.compile import entries_of
-from xdpwall.compiler.row_patterns import masks, patterns_of, telling
+from xdpwall.compiler.row_patterns import pattern_fields, pattern_masks, patterns_of
 from xdpwall.rule.rule import Rule
 
 
@@ -16,11 +16,11 @@ def columns(*texts: str) -> Columns:
 
 
 def test_fields_that_some_rules_name_and_some_do_not() -> None:
-    assert telling(columns("drop from 10.0.0.1", "drop to 10.0.0.1")) == ("src", "dst")
-    assert telling(columns("drop tcp/22", "drop tcp", "drop udp")) == ("dport",)
-    assert telling(columns("drop tcp", "drop from @bad", "drop icmp")) == ("src", "proto")
-    assert telling(columns("drop from 10.0.0.1", "drop from 10.0.0.2")) == ()
-    assert telling(columns()) == ()
+    assert pattern_fields(columns("drop from 10.0.0.1", "drop to 10.0.0.1")) == ("src", "dst")
+    assert pattern_fields(columns("drop tcp/22", "drop tcp", "drop udp")) == ("dport",)
+    assert pattern_fields(columns("drop tcp", "drop from @bad", "drop icmp")) == ("src", "proto")
+    assert pattern_fields(columns("drop from 10.0.0.1", "drop from 10.0.0.2")) == ()
+    assert pattern_fields(columns()) == ()
 
 
 def test_what_most_packets_satisfy_counts_as_open() -> None:
@@ -30,11 +30,11 @@ def test_what_most_packets_satisfy_counts_as_open() -> None:
 
 def test_one_rule_in_hundreds_does_not_tell() -> None:
     texts = [f"drop tcp from 10.0.{n >> 8}.{n & 255}" for n in range(600)]
-    assert telling(columns(*texts, "drop udp to 10.0.0.1", "drop udp")) == ()
-    assert telling(columns(*texts, *["drop udp to 10.0.0.1"] * 3)) == ("src", "dst")
+    assert pattern_fields(columns(*texts, "drop udp to 10.0.0.1", "drop udp")) == ()
+    assert pattern_fields(columns(*texts, *["drop udp to 10.0.0.1"] * 3)) == ("src", "dst")
 
 
 def test_masks() -> None:
-    found = masks(np.array([0, 1, 3, 2] * 32, dtype="u1"))
+    found = pattern_masks(np.array([0, 1, 3, 2] * 32, dtype="u1"))
     assert found.shape == (4, 2)
     assert [hex(int(word)) for word in found[:, 1]] == [f"0x{digit * 16}" for digit in "1284"]
