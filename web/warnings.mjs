@@ -20,7 +20,7 @@ export function Warnings({ warnings }) {
 function groupByRule(warnings) {
   const groups = new Map();
   for (const words of warnings) {
-    const [, id, rest] = /^rule (\S+?)([ :].*)$/.exec(words) ?? [];
+    const [, id, rest] = /^rule ([^\s:]+)([ :].*)$/.exec(words) ?? [];
     const key = rest ?? words;
     groups.set(key, [...(groups.get(key) ?? []), id]);
   }

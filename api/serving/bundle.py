@@ -18,11 +18,11 @@ from pathlib import Path
 
 ENTRY = "app.mjs"
 
-_IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w./-]+)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{([^{}]*)\} from "\./([\w./-]+)";\n', re.MULTILINE)
 _EXPORTED = re.compile(
     r"^export (?:async function\*? |function\*? |class |const |let )(\w+)", re.MULTILINE
 )
-_LIST = re.compile(r"^export \{([^}]*)\};\n", re.MULTILINE)
+_LIST = re.compile(r"^export \{([^{}]*)\};\n", re.MULTILINE)
 _LEFT = re.compile(r"^(?:import|export) .*", re.MULTILINE)
 
 

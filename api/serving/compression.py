@@ -23,9 +23,8 @@ LEAST = 1024
 MOST_KEPT = 128
 """Files of the page kept compressed."""
 KINDS = re.compile(r"(text/(css|html|javascript|plain)|application/json|image/svg\+xml)(;|$)")
-_WANTED = re.compile(
-    r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=([01](?:\.[0-9]{0,3})?))?\s*(?:,|$)", re.IGNORECASE
-)
+_WEIGHT = re.compile(r"q=([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
+"""RFC 9110, section 12.4.2."""
 
 
 class Squeeze:
@@ -82,5 +81,11 @@ class Squeeze:
 
 
 def _wants(scope: Scope) -> bool:
-    found = _WANTED.search(",".join(Headers(scope=scope).getlist("accept-encoding")))
-    return found is not None and (found[1] is None or float(found[1]) > 0)
+    """Whether gzip is acceptable, by its own name or else by `*` (RFC 9110, section 12.5.3)."""
+    weights: dict[str, float] = {}
+    for line in Headers(scope=scope).getlist("accept-encoding"):
+        for one in line.split(","):
+            coding, semicolon, parameter = (part.strip(" \t") for part in one.partition(";"))
+            weight = _WEIGHT.fullmatch(parameter)
+            weights[coding.lower()] = float(weight[1]) if weight else 0.0 if semicolon else 1.0
+    return weights.get("gzip", weights.get("*", 0.0)) > 0

@@ -139,12 +139,31 @@ def test_json_is_compressed_for_who_asks(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", ["", "identity", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "gzip;q=z"]
+    "sent",
+    [
+        "",
+        "identity",
+        "gzip;q=0",
+        "gzip;q=0.0, br",
+        "xgzip",
+        "gzip;q=z",
+        "gzip; q=0, *",
+        "*;q=0",
+        "gzip" + " " * 60_000 + "x",
+        "gzip;q=1" + ";" * 60_000,
+        "gzip ;\tQ=0.000 ,*;q=1",
+    ],
 )
 def test_who_does_not_want_gzip_gets_none(service: Service, sent: str) -> None:
     reply = service.tcp("GET", "/style.css", {"accept-encoding": sent})
     assert (reply.status, reply.headers["content-encoding"]) == (200, None)
     assert reply.content == (WEB / "style.css").read_bytes()
+
+
+@pytest.mark.parametrize("sent", ["gzip", "*", "GZIP;Q=1", "br , gzip ; q=0.001", "br;q=1,*;q=0.1"])
+def test_who_wants_gzip_gets_it(service: Service, sent: str) -> None:
+    reply = service.tcp("GET", "/style.css", {"accept-encoding": sent})
+    assert (reply.status, reply.headers["content-encoding"]) == (200, "gzip")
 
 
 def test_a_part_of_a_file_stays_that_part(service: Service) -> None:
@@ -155,4 +174,4 @@ def test_a_part_of_a_file_stays_that_part(service: Service) -> None:
 
 @pytest.mark.parametrize("path", ["/nothing.mjs", "/../api/app.py", "/%2e%2e/setup.py", "/vendor"])
 def test_nothing_but_the_page_is_served(service: Service, path: str) -> None:
-    assert service.tcp("GET", path).status == 404
+    assert service.tcp("GET", path, token=service.token).status == 404

@@ -19,10 +19,11 @@ _KEY = r"[a-z][a-z0-9_]{0,63}"
 _PAIR = rf"({_KEY}): +(?:([A-Za-z0-9_][A-Za-z0-9_./-]*)|{_QUOTED})"
 _ONE = re.sub(r"(?<!\\)\((?!\?)", "(?:", _PAIR)
 _LINE = re.compile(
-    rf"( *)(- +)?(?:({_KEY}):(?= |$) *)?"
+    # Blanks are taken once (*+): two repeats that share a run try every place to part it.
+    rf"( *+)(- ++)?(?:({_KEY}):(?= |$) *+)?"
     # A ':' before a blank and a '#' behind one would end a plain scalar.
     r'(?:([A-Za-z0-9_.][!-9;-~]*(?:(?::(?=[!-~])| +(?=[!-"$-~]))[!-9;-~]*)*)'
-    rf"|{_QUOTED}|(\[\]|\{{(?:{_ONE}(?:, +{_ONE})*)?\}}))?(?: +#.*| *)",
+    rf"|{_QUOTED}|(\[\]|\{{(?:{_ONE}(?:, +{_ONE})*)?\}}))? *+(?:(?<= )#.*)?",
     re.ASCII,
 )
 _PAIRS = re.compile(_PAIR, re.ASCII)

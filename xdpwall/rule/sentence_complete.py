@@ -5,7 +5,6 @@ It only saves typing: it may be silent, and never offers what the sentence refus
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -113,9 +112,8 @@ class _Said:
 
 def complete(text: str, interfaces: Sequence[str], sets: Sequence[str] = ()) -> Completions:
     """For the word at the end of `text`, which is empty after a blank."""
-    begun = re.search(r"\S*$", text)
-    assert begun is not None
-    start, last = begun.start(), begun[0]
+    last = "" if text[-1:].isspace() or not text else text.rsplit(maxsplit=1)[-1]
+    start = len(text) - len(last)
     nothing = Completions((len(text), len(text)), [])
     try:
         before = words_of(text[:start])
@@ -242,7 +240,9 @@ def _after_slash(last: str) -> Offered:
             for name in ICMP_TYPES[proto]:
                 yield at, Completion(name, "type", f"{name} ", str(ICMP_TYPES[proto][name]))
             return
-        number = ICMP_TYPES[proto].get(kind, int(kind) if kind.isdecimal() else -1)
+        number = ICMP_TYPES[proto].get(
+            kind, int(kind) if kind.isdecimal() and len(kind) <= 3 else -1
+        )
         for name, code in ICMP_CODES.get((proto, number), {}).items():
             yield at + len(kind) + 1, Completion(name, "code", f"{name} ", str(code))
 

@@ -59,11 +59,17 @@ def offered(text: str) -> list[str]:
         ("drop \"unclosed x", []),
         ("nonsense o", []),
         ("drop proto ", []),
+        ("drop icmp/" + "9" * 5000 + "/", []),
         ("drop proto 5 o", ["on", "out"]),
     ],
 )  # fmt: skip
 def test_what_is_offered(text: str, wanted: list[str]) -> None:
     assert sorted(offered(text)) == sorted(wanted)
+
+
+@pytest.mark.parametrize("blank", ["\n", "\t", "\u3000"])
+def test_any_blank_ends_a_word(blank: str) -> None:
+    assert offered(f"drop in{blank}") == offered("drop in ") != []
 
 
 def test_what_is_inserted_replaces_the_word() -> None:
