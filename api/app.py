@@ -23,7 +23,7 @@ from xdpwall.api.routes import (
 from xdpwall.api.routes.fast import Quick
 from xdpwall.api.serving.compression import Squeeze
 from xdpwall.api.serving.guard import Guard
-from xdpwall.api.serving.page import page_beside
+from xdpwall.api.serving.page import page_beside, paths
 from xdpwall.api.serving.workers import Workers
 from xdpwall.api.stream.hub import Hub
 from xdpwall.firewall.facade import Watched
@@ -79,5 +79,5 @@ def create_app(firewall: Watched, *, token: str, hosts: frozenset[str] = LOOPBAC
     quick = [route for router in ROUTERS for route in router.routes]
     app.add_middleware(Quick, prefix=PREFIX, routes=quick)
     app.add_middleware(Squeeze)
-    app.add_middleware(Guard, token=token, hosts=hosts)
+    app.add_middleware(Guard, token=token, hosts=hosts, page=paths())
     return app

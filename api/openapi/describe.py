@@ -12,7 +12,8 @@ from pydantic.json_schema import models_json_schema
 from xdpwall.api.errors import MEDIA_TYPE, Problem
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import BODIES, change_schema, rule_schema
-from xdpwall.ruleset import policy
+from xdpwall.api.serving.guard import OPEN
+from xdpwall.ruleset.edits import policy
 from xdpwall.version import __version__
 from xdpwall.views import attachments, doctor, events, history, rules, sets, status, stream
 from xdpwall.views.base import View
@@ -99,7 +100,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     components["schemas"] = {**found["$defs"], "Rule": rule_schema(), "RuleChange": change_schema()}
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     schema["security"] = [{"token": []}]
-    for path in ("/healthz", "/api/v1/healthz"):
+    for path in OPEN:
         if path in schema["paths"]:
             schema["paths"][path]["get"]["security"] = []
     return schema

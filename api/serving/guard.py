@@ -1,4 +1,4 @@
-"""What stands before the app: Host, Origin, token, size and kind of the body, strict headers.
+"""What stands before the app: Host, Origin, path, token, size and kind of the body, strict headers.
 
 A plain ASGI wrapper. Whether a request came by the unix socket is decided by the listening socket
 (server.py notes it in the scope, where no header can); what is not noted counts as TCP.
@@ -30,8 +30,8 @@ SETS = "/api/v1/sets/"
 SET_BODY = 128 << 20
 """A packed set of as many IPv4 addresses as one may hold takes 86 MiB."""
 
-OPEN = {"/healthz", "/api/v1/healthz"}
-"""Paths of the API that need no token."""
+OPEN = frozenset({"/healthz", "/api/v1/healthz"})
+"""Paths of the API that need no token; besides these only the page's files do not."""
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -52,6 +52,8 @@ _NEVER_KEPT = (b"cache-control", b"no-store")
 _ASKED_ANEW = (b"cache-control", b"no-cache")
 
 _PORT = re.compile(r":[0-9]{1,5}$")
+# `$` in a route's pattern also holds before a newline that ends the path.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,15 @@ class Peer:
 class Guard:
     """Refuses what must not reach the app, and seals every answer."""
 
-    def __init__(self, app: ASGIApp, *, token: str, hosts: frozenset[str]) -> None:
-        """`hosts`: the names that TCP clients may call us by; any port, for those who tunnel."""
+    def __init__(
+        self, app: ASGIApp, *, token: str, hosts: frozenset[str], page: frozenset[str]
+    ) -> None:
+        """`hosts`: the names that TCP clients may call us by; any port, for those who tunnel.
+
+        `page`: the paths of the page's files, which anybody may read.
+        """
         self.app = app
+        self._page = page
         self._token = token.encode()
         self._hosts = hosts
 
@@ -78,7 +86,7 @@ class Guard:
             await self.app(scope, receive, send)
             return
         started = False
-        is_api = in_api(scope["path"])
+        is_page = scope["path"] in self._page
 
         async def sealed(message: Message) -> None:
             nonlocal started
@@ -86,7 +94,7 @@ class Guard:
                 started = True
                 headers = [one for one in message["headers"] if one[0] not in _OURS] + _SEAL
                 if not any(name == b"cache-control" for name, _ in headers):
-                    headers.append(_NEVER_KEPT if is_api else _ASKED_ANEW)
+                    headers.append(_ASKED_ANEW if is_page else _NEVER_KEPT)
                 message = {**message, "headers": headers}
             await send(message)
 
@@ -100,12 +108,16 @@ class Guard:
 
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
-        peer = scope.get(PEER, Peer())
-        if peer.via != "socket":
+        path = scope["path"]
+        over_tcp = scope.get(PEER, Peer()).via != "socket"
+        if over_tcp:
             self._check_host(headers)
-            if in_api(scope["path"]) and scope["path"] not in OPEN:
-                self._check_token(headers)
-        if in_api(scope["path"]):
+        if _CONTROL.search(path):
+            raise HttpError(400, "bad-path", "the path holds a control character", field="path")
+        is_open = scope["method"] in ("GET", "HEAD") and (path in OPEN or path in self._page)
+        if over_tcp and not is_open:
+            self._check_token(headers)
+        if path not in self._page:
             _check_body(scope, headers)
 
     def _check_host(self, headers: Headers) -> None:

@@ -1,6 +1,6 @@
 """The static page: web/ at the root, under the content security policy of security.py.
 
-What index.html asks for is one script and one sheet (joined.py); every file is there besides.
+What index.html asks for is one script and one sheet (bundle.py); every file is there besides.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ TYPES = {
 # the right word matter.
 for suffix, kind in TYPES.items():
     mimetypes.add_type(kind, suffix)
+
+MADE: dict[str, Callable[[Path], str]] = {"/page.mjs": bundle.script, "/page.css": bundle.sheet}
+"""What is joined of several files."""
 
 FOREVER = "max-age=31536000, immutable"
 _VERSIONED = re.compile(r"-[0-9]+(\.[0-9]+)+\.(css|m?js)$")
@@ -83,14 +86,22 @@ class Joined:
         await response(scope, receive, send)
 
 
+def paths() -> frozenset[str]:
+    """Every path at which the page has something, as it lies on the disk now."""
+    web = _folder()
+    found = (one.relative_to(web).as_posix() for one in web.rglob("*") if one.is_file())
+    return frozenset({"/", *MADE, *(f"/{one}" for one in found)})
+
+
+def _folder() -> Path:
+    return Path(str(files("xdpwall"))) / "web"
+
+
 def page_beside(api: ASGIApp) -> ASGIApp:
     """The files of web/, index.html at /; paths of the API go on to `api`."""
-    web = Path(str(files("xdpwall"))) / "web"
+    web = _folder()
     files_of_web = _Files(directory=web, html=True)
-    made = {
-        "/page.mjs": Joined(web, bundle.script, TYPES[".mjs"]),
-        "/page.css": Joined(web, bundle.sheet, TYPES[".css"]),
-    }
+    made = {path: Joined(web, join, TYPES[Path(path).suffix]) for path, join in MADE.items()}
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         app: ASGIApp

@@ -163,7 +163,8 @@ def test_the_page_is_served_with_its_types(service: Service) -> None:
      "/vendor/../../README.md"],
 )  # fmt: skip
 def test_nothing_outside_the_page_is_served(service: Service, path: str) -> None:
-    assert service.tcp("GET", path).status == 404
+    assert service.tcp("GET", path).status == 401
+    assert service.tcp("GET", path, token=service.token).status == 404
 
 
 def test_the_docs_of_a_cdn_are_off(service: Service) -> None:

@@ -62,7 +62,8 @@ ERRORS: list[tuple[str, str, Any, int, str]] = [
         422,
         "invalid",
     ),
-    ("GET", "/rules/%00%ff", None, 404, "not-found"),
+    ("GET", "/rules/%00%ff", None, 400, "bad-path"),
+    ("GET", "/rules/%ff", None, 404, "not-found"),
     ("DELETE", "/rules/r1?message=a%0ab", None, 422, "invalid"),
     ("DELETE", "/rules/r1?message=" + "x" * 257, None, 422, "invalid"),
 ]
