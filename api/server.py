@@ -19,6 +19,7 @@ import uvloop
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from xdpwall.api import headerlines
 from xdpwall.api.app import create_app
 from xdpwall.api.serving.guard import PEER, Peer
 from xdpwall.api.serving.listen import host_names, page_url, refused, tcp_socket, unix_socket
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 log = logging.getLogger("xdpwall.api")
+headerlines.install()
 
 MOST_TCP_CONNECTIONS = 512
 """Any local user may connect to TCP; this keeps descriptors for the unix socket and the kernel."""
