@@ -13,7 +13,7 @@ from xdpwall.api.errors import MEDIA_TYPE, Problem
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import BODIES, change_schema, rule_schema
 from xdpwall.api.serving.guard import OPEN
-from xdpwall.ruleset.edits import policy
+from xdpwall.ruleset import policy
 from xdpwall.version import __version__
 from xdpwall.views import attachments, doctor, events, history, rules, sets, status, stream
 from xdpwall.views.base import View
