@@ -1,12 +1,12 @@
 """The REST service: imported as xdpwall.api, never as api.
 
 Everything is under /api/v1; bodies and answers are JSON; what is answered are the models of
-views.py with absent fields left out.
+xdpwall/views with absent fields left out.
 
     GET    /healthz (also at the root; no token)   Health
     GET    /status                                 Status
     GET    /stats                                  Stats
-    GET    /events                                 server-sent events: views_events.py
+    GET    /events                                 server-sent events: xdpwall/views/stream.py
     GET    /interfaces                             InterfaceList
     PUT    /interfaces/{name}/attachments/{place}  {"mode", "replace"} -> AttachOutcome, 201 when new
     DELETE /interfaces/{name}/attachments/{place}  DetachOutcome

@@ -13,7 +13,7 @@ from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import did_you_mean, invalid, unsupported_field
 
 LATER = frozenset({"confirm"})
-"""Fields of contracts.md that a later version brings, in any body of this service."""
+"""Fields of request bodies that a later version brings."""
 
 
 class Body(BaseModel):

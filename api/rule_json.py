@@ -27,7 +27,7 @@ class RuleTexts:
         return f"[{','.join(self._each(seen, kept))}]".encode()
 
     def listed(self, seen: Observation) -> bytes:
-        """`views.RuleList`."""
+        """`RuleList`."""
         return b'{"revision":%d,"rules":%s}' % (seen.state.revision, self.rules(seen))
 
     def _each(self, seen: Observation, kept: dict[str, tuple[Rule, str]]) -> list[str]:

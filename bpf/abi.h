@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The ABI between the programs and user space (xdpwall/abi.py): map keys and values, limits,
- * flags. tests/bpf/test_abi.py compares both sides, by the objects' BTF. */
+ * flags. tests/packets/test_abi.py compares both sides, by the objects' BTF. */
 #ifndef XDPWALL_ABI_H
 #define XDPWALL_ABI_H
 

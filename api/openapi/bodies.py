@@ -1,4 +1,4 @@
-"""The bodies of requests. A rule's own fields are judged by model.Rule."""
+"""The bodies of requests. A rule's own fields are checked by Rule."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ BODIES: list[type[BaseModel]] = [
     SetEntriesBody,
     RulesetBody,
 ]
-"""What OpenAPI describes besides views.py and the rule."""
+"""What OpenAPI describes besides xdpwall/views and the rule."""
 
 
 def change_schema() -> dict[str, Any]:

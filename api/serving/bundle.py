@@ -6,7 +6,7 @@ it is asked for, so an installed page and one that is being edited are served al
 
 A module becomes a function that is called at once and returns what the module exports; they stand
 in the order in which they need each other. Of JavaScript's syntax this knows what web/ uses:
-`import {...} from "./name.mjs";` and `export` before a declaration or a list, each at the
+`import {...} from "./...";` and `export` before a declaration or a list, each at the
 beginning of a line. Files of web/vendor/ stay imports, and are kept by browsers for ever.
 """
 

@@ -1,4 +1,4 @@
-"""The static page: web/ at the root, under the content security policy of security.py.
+"""The static page: web/ at the root, under the content security policy of guard.py.
 
 What index.html asks for is one script and one sheet (bundle.py); every file is there besides.
 """

@@ -1,7 +1,7 @@
 """The rules of every measurement, and the packets that meet the first, the last, any, or none.
 
 "hosts" is what every peer can say: rule i drops DNS from one scattered source. "acl", "fw" and "ipc"
-are generated after ClassBench (tests/support/classbench), every rule a drop.
+are generated after ClassBench (tests/support/oracle/classbench), every rule a drop.
 """
 
 from __future__ import annotations

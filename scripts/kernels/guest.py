@@ -23,12 +23,12 @@ TESTS = (
     "tests/trace/test_trace.py",
 )
 
-# Of the comparison itself, not of a kernel, and slow under emulation.
 LEFT_OUT = {
     "tests/packets/test_large_rulesets.py",
     "tests/packets/test_against_reference.py::test_a_planted_fault_is_found_and_shrunk",
     "tests/packets/test_kept_cases.py::test_fuzzing_keeps_what_fails",
 }
+"""Tests of the comparison itself, not of a kernel, and slow under emulation."""
 
 YOUNGER = {
     "tests/firewall/test_doctor.py::test_xdp_features_follow_the_drivers": (6, 3),

@@ -1,6 +1,6 @@
 """Events of real packets on every way through the wall: by REST, by command, as a capture.
 
-The frames are known again by their source addresses (support/route.py).
+The frames are known again by their source addresses (tests/support/net/route.py).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ How this is proved. Three flows run interleaved, frame by frame, through one att
 
 Meanwhile rules are added in front of them, deleted, moved, changed and applied by REST, and the
 ruleset outgrows its maps, which swaps the programs. The sender waits for the accepted flow after
-each burst (support/flood.py), so a frame that is missing was dropped by the filter. In the end
+each burst (tests/support/net/flood.py), so a frame that is missing was dropped by the filter. In the end
 received(accepted) = sent(accepted) = its rule's counter, received(dropped) = 0, its rule's counter
 = sent(dropped), and the two rules of the changing flow have counted each of its frames once: what
 the accepting one counted has arrived. The last rule has counted nothing: no judgement was made by

@@ -13,7 +13,7 @@ ATTACH = [point for point in POINTS if point.startswith("attach-")]
 DETACH = [point for point in POINTS if point.startswith("detach-")]
 RESTORE = [point for point in POINTS if point.startswith("restore-")]
 SETS = [point for point in POINTS if point.startswith("set-")]
-"""In test_set_crashes.py."""
+"""In test_set_failures.py."""
 KILLED = -9
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from scripts.kernels.debian import newest
+from scripts.kernels.guest import LEFT_OUT, TESTS, YOUNGER
 from scripts.kernels.table import lines
+from tests.support.paths import ROOT
 
 OFFERED = [
     "linux-image-6.1.0-9-amd64",
@@ -28,6 +30,14 @@ OFFERED = [
 )
 def test_newest(series: str, release: str | None) -> None:
     assert newest(series, OFFERED) == release
+
+
+@pytest.mark.parametrize("test", sorted({*TESTS, *LEFT_OUT, *YOUNGER}))
+def test_what_the_guest_runs_or_leaves_out_exists(test: str) -> None:
+    file, _, function = test.partition("::")
+    assert (ROOT / file).exists()
+    if function:
+        assert f"def {function}(" in (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_the_table_names_what_failed() -> None:

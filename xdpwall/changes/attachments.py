@@ -29,7 +29,7 @@ from .programs import loader
 def attach(
     instance: Instance, spec: AttachmentSpec, *, replace_other: bool = False, by: Author
 ) -> tuple[AttachmentRow, bool]:
-    """The attachment's row, and whether anything changed. Raises what attach.py raises."""
+    """The attachment's row, and whether anything changed. Raises what attach/attacher.py raises."""
     index = index_of(spec.iface)
     for row in instance.attachments:
         if (row.iface, row.place) == (spec.iface, spec.place):

@@ -103,5 +103,5 @@ def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
 
 
 def loader(dataplane: Dataplane, row: AttachmentRow) -> Callable[[bool], Program]:
-    """What attach.py calls for a program: `load(frags)`."""
+    """What the attacher calls for a program: `load(frags)`."""
     return lambda frags: dataplane.load_program(row.place, row.number, frags=frags)

@@ -60,7 +60,7 @@ class CompilerRule(NamedTuple):
 
     @property
     def kernel_action(self) -> int:
-        """layout.RULE's `action`."""
+        """abi.RULE's `action`."""
         return int(self.action) | (RULE_LOG if self.log else 0)
 
 

@@ -1,7 +1,7 @@
 """A ruleset -> one generation of the classifier's tables. Pure: no kernel is touched here.
 
-Each group of match fields is a class in groups.py, ports.py or addressgroups.py that writes its
-tables and rows; bpf/rows.h looks them up. A new field joins one of the groups on both sides.
+Each group of match fields is a class in group_packet.py, group_ports.py or group_addresses.py that
+writes its tables and rows; bpf/rows.h looks them up. A new field joins one of the groups on both sides.
 """
 
 from __future__ import annotations

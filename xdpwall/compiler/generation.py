@@ -1,6 +1,6 @@
 """One generation of the classifier in memory: what the compiler makes and delta.py changes. Pure.
 
-A row is a set of rules, one bit a position in words of 64; packing.py makes of it what the kernel
+A row is a set of rules, one bit a position in words of 64; row_packing.py makes of it what the kernel
 gets. Each group of match fields has the rows of its classes of packets; bpf/rows.h ANDs one row of
 each.
 """
@@ -113,7 +113,7 @@ def initial_positions(count: int, positions: int) -> list[int]:
 class Generation:
     """One generation, ready to be written into maps of at least `need`.
 
-    `tables` is one layout.TABLES; `rows`, `blocks` and `leaves` are pools; `rules` is layout.RULE
+    `tables` is one abi.TABLES; `rows`, `blocks` and `leaves` are pools; `rules` is abi.RULE
     by position; `positions` the entries' positions, ascending.
     """
 

@@ -1,6 +1,6 @@
 """Source and destination ports: classes of the 65,536 values, a row each.
 
-Protocols without ports skip the rows: groups.What excludes them.
+Protocols without ports skip the rows: ProtocolGroup excludes them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a change touches of rows that are packed (packing.py). Pure.
+"""What a change touches of rows that are packed (row_packing.py). Pure.
 
 A rule more is a bit more in thousands of rows, and mostly in their summaries. So each step here is
 one pass over all rows, in columns: to pick rows out costs more than to look at them all.
@@ -32,7 +32,7 @@ assert ROW.fields and ROW.fields["whole"][1] * 8 == 64 * _TAG + int(_WHOLE)
 
 
 class Repacked:
-    """The part of packing.Packed that follows changes."""
+    """The part of row_packing.Packed that follows changes."""
 
     rows: Pool
     whole: Pool

@@ -2,7 +2,7 @@
 
     BPFFS/maps/      control, counters, totals, fragments: one set for as long as the instance lives
     BPFFS/maps-N/    one map set: two generations of the classifier; replaced when outgrown
-    BPFFS/progs/     programs, pinned by attach.py
+    BPFFS/progs/     programs, pinned by attach/pins.py
 
 A change writes the copy that no packet is judged by and switches with one store. The copy left
 behind is written again only after a grace period.

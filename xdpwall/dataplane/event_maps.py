@@ -57,7 +57,7 @@ class EventMaps:
         return asked or bool(now["tapped"])
 
     def set_tapped(self, tapped: bool) -> None:
-        """Somebody traces what we drop (tapmaps.py), whatever the settings are."""
+        """Somebody traces what we drop (trace_taps.py), whatever the settings are."""
         self._settings["tapped"] = tapped
 
     def counts(self) -> EventCounts:

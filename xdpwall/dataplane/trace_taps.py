@@ -1,4 +1,4 @@
-"""The kernel's side of `trace`: up to layout.TAPS processes that want to see what we drop."""
+"""The kernel's side of `trace`: up to abi.TAPS processes that want to see what we drop."""
 
 from __future__ import annotations
 

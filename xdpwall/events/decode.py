@@ -1,6 +1,6 @@
 """The bytes of an event -> what people and programs read. Pure.
 
-A record is layout.EVENT: the packet as the classifier saw it, then the frame's first bytes.
+A record is abi.EVENT: the packet as the classifier saw it, then the frame's first bytes.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ class Facade(Protocol):
         ...
 
     def set_events(self, changes: Mapping[str, Any], *, by: Author = Author()) -> EventsOutcome:
-        """Only the named settings change (views_packets.EventSettings), with the next packet."""
+        """Only the named settings change (views.events.EventSettings), with the next packet."""
         ...
 
 

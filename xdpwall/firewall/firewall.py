@@ -1,6 +1,6 @@
 """The facade: what the command line and the service call, and the one writer of an instance.
 
-Each method takes the lock, plans the next state (ruleset.py), puts it into force (changes.py) and
+Each method takes the lock, plans the next state (ruleset/edits.py), puts it into force (changes/commit.py) and
 answers with what is in force then.
 """
 

@@ -33,7 +33,7 @@ _Row = tuple[str, int, str, int, int]
 
 
 def list_rules(settings: Settings) -> dict[str, Any] | None:
-    """`views.RuleList` as JSON; None where it takes more to tell."""
+    """`RuleList` as JSON; None where it takes more to tell."""
     try:
         found = _read(settings)
         if found is None:

@@ -1,4 +1,4 @@
-"""The shape of a list of rules as JSON, checked without models. Pure; a test holds it to views.RuleView."""
+"""The shape of a list of rules as JSON, checked without models. Pure; a test holds it to RuleView."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VIEW_FIELDS = frozenset({*RULE_FIELDS, *READ_ONLY_FIELDS})
 
 
 def is_list(body: Any) -> bool:
-    """Whether it has the shape of `views.RuleList`."""
+    """Whether it has the shape of `RuleList`."""
     if not isinstance(body, dict) or body.keys() != {"revision", "rules"}:
         return False
     return isinstance(body["rules"], list) and all(map(_is_rule, body["rules"]))

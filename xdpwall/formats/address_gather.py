@@ -18,7 +18,7 @@ _KINDS = ("u4", "S16", "<u8", "S17")
 
 
 class Gathered:
-    """Keys as setarrays.py has them, per kind (v4, v6, p4, p6), and the lines they stood on."""
+    """Keys as values/arrays.py has them, per kind (v4, v6, p4, p6), and the lines they stood on."""
 
     def __init__(self) -> None:
         self.count = 0

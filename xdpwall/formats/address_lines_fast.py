@@ -1,6 +1,6 @@
 """Lines that hold one IPv4 address or prefix and nothing else, many at a time. Pure numpy.
 
-A million lines take about a tenth of a second; whatever is not such a line is left to setforms.py,
+A million lines take about a tenth of a second; whatever is not such a line is left to address_line.py,
 which takes one at a time and knows what to say about it.
 """
 
@@ -26,7 +26,7 @@ class PlainLines:
     p4: Array
     p4_lines: Array
     rest: Array
-    """Lines for setforms.py."""
+    """Lines for address_line.py."""
     ends: Array
     """Where each line's newline is."""
 

@@ -1,7 +1,7 @@
 """A file of addresses -> a set's entries, in one pass and little memory.
 
 Plain lists with # and ; comments, `ipset save`, Spamhaus' and FireHOL's lists, any of them gzipped.
-Lines that are one IPv4 address or prefix go through setlines.py, all others through setforms.py.
+Lines that are one IPv4 address or prefix go through address_lines_fast.py, all others through address_line.py.
 """
 
 from __future__ import annotations

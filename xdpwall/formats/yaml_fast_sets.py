@@ -1,4 +1,4 @@
-"""The section `sets` of a ruleset file as `dump` writes it, for yamlflat.py. Pure."""
+"""The section `sets` of a ruleset file as `dump` writes it, for yaml_fast.py. Pure."""
 
 from __future__ import annotations
 

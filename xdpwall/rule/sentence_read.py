@@ -1,4 +1,4 @@
-"""The sentence: `drop tcp/22 from not 10.0.0.0/8 on eth0 in`, read; written.py writes it. Pure.
+"""The sentence: `drop tcp/22 from not 10.0.0.0/8 on eth0 in`, read; sentence_write.py writes it. Pure.
 
     ACTION [icmp[/TYPE[/CODE]] | icmpv6[...] | tcp[/DPORTS] | udp[...] | sctp[...] | NAME | proto N]
     clauses, in any order, each once

@@ -1,6 +1,6 @@
 """The sentences that most rulesets are made of, read without minding where each word stands.
 
-sentence.py reads every sentence, and says what is wrong with one. This reads what needs no error
+sentence_read.py reads every sentence, and says what is wrong with one. This reads what needs no error
 and no quotes, at a third of the cost, to the same fields: a property test holds it to that. Pure.
 """
 

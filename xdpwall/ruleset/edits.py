@@ -177,7 +177,7 @@ def matched(
 
 
 def _check_sets(rules: Sequence[Rule], sets: tuple[SetRow, ...], *, listed: bool) -> None:
-    """As setnames.check_known; `listed`: the error says which rule of the list it is about."""
+    """As set_references.check_known; `listed`: the error says which rule of the list it is about."""
     try:
         check_sets_known(rules, sets)
     except InvalidInput:

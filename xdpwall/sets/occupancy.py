@@ -36,7 +36,7 @@ class Occupied:
         self._row = np.zeros(1, OCCUPIED) if row is None else row
 
     def add(self, kind: str, entries: Array) -> None:
-        """Mark these, in the shape that they have in `setentries.Entries`."""
+        """Mark these, in the shape that they have in `entries.Entries`."""
         if len(entries) and kind in MARKED:
             getattr(self, f"_add_{kind}")(entries)
             self._say(MARKED.index(kind))

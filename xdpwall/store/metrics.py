@@ -41,7 +41,7 @@ class Figures(NamedTuple):
     """By rule id: what its earlier slots had counted when it left them."""
     commits: Commits
     fill: Mapping[str, int]
-    """layout.Sizes that the ruleset in force needs."""
+    """Sizes that the ruleset in force needs."""
 
 
 def carry(connection: sqlite3.Connection, delta: Delta, read: ReadCounters) -> None:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Drops anywhere in the kernel, as BCC compiles it. program.py writes in front of it, as macros:
- * where members lie (SKB_..., from the kernel's BTF), what is no drop, and what is asked for.
+/* Drops anywhere in the kernel, as BCC compiles it. bcc_source.py writes in front of it, as
+ * macros: where members lie (SKB_..., from the kernel's BTF), what is no drop, and what is asked
+ * for.
  * record.py reads struct record.
  *
  * The filters here only leave out what surely does not match: a flood of other packets must not

@@ -74,7 +74,7 @@ def _text(raw: bytes) -> str:
 
 
 def headers(ethertype: int, packet: bytes) -> dict[str, Any]:
-    """The fields of views_trace.Drop that the packet's first bytes tell."""
+    """The fields of views/drops.py:Drop that the packet's first bytes tell."""
     if ethertype in _TAGS and len(packet) >= 4:
         inner = headers(int.from_bytes(packet[2:4]), packet[4:])
         return {**inner, "vlan": int.from_bytes(packet[:2]) & 0xFFF}

@@ -1,4 +1,4 @@
-"""What is read back of sets: the shapes that the CLI prints and the API answers, as views.py's."""
+"""What is read back of sets: the shapes that the CLI prints and the API answers."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def firewall() -> Iterator[Facade]:
 
 @contextmanager
 def listing(*, again: bool) -> Iterator[Callable[[], dict[str, Any]]]:
-    """What gives `views.RuleList` as JSON, without models where they are not needed: to import them
+    """What gives `RuleList` as JSON, without models where they are not needed: to import them
     takes longer than to list a few rules. `again`: it will be called more than once."""
     settings = invocation.get().settings()
     transport = service(settings)
