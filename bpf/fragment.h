@@ -84,6 +84,8 @@ __noinline int resolve_fragment(struct packet *p)
 		remember_first_fragment(p);
 		return 0;
 	}
+	if (p->proto == XW_BYTE_HIDDEN) /* behind an atomic fragment header */
+		return 0;
 	known = recall_first_fragment(p);
 	if (!known && p->kind == XW_KIND_IP6 && is_extension(p->proto))
 		hide_proto(p);

@@ -66,8 +66,8 @@
 #include "maps.h"
 #include "packet.h"
 
-/* Apply the policy of this direction, or that for frames without IP. IPv6 neighbor discovery passes
- * unless the policy includes it. */
+/* Apply the policy of this direction, or that for frames without IP. IPv6 neighbor discovery and
+ * multicast listener discovery pass unless the policy includes them. */
 static __always_inline int classify_by_policy(const struct xw_tables *t, const struct packet *p)
 {
 	__u32 bit = egress ? XW_POLICY_DROP_EGRESS : XW_POLICY_DROP_INGRESS;

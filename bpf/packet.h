@@ -37,8 +37,8 @@ struct packet {
 	__u8 ports;    /* enum ports */
 	__u8 addresses_hidden;
 	__u8 malformed;
-	__u8 neighbor_discovery;
-	__u32 packets; /* counted for this frame: GSO segments */
+	__u8 neighbor_discovery; /* or multicast listener discovery */
+	__u32 packets;		 /* counted for this frame: GSO segments */
 	__u32 bytes;
 	__u32 slot;	       /* of the deciding rule, + 1; 0: the policy */
 	__u32 log;	       /* slot of the first matching rule with XW_RULE_LOG, + 1 */

@@ -7,7 +7,7 @@ const PARTS = [
   ["ingress", "IP packets that come in", ["accept", "drop"], "To drop them is a firewall that lets in only what it names."],
   ["egress", "IP packets that go out", ["accept", "drop"], "Only where tc egress is attached."],
   ["non_ip", "What is not IP", ["accept", "drop"], "ARP is among it: without it neighbours do not find this host."],
-  ["neighbor_discovery", "IPv6 neighbour discovery", ["accept", "judge"], "Accepted whatever the rules say, or judged by them."],
+  ["neighbor_discovery", "IPv6 neighbour discovery", ["accept", "judge"], "Multicast listener discovery too: without both, neighbours lose this host. Judge: it meets the policy like all else."],
 ];
 
 export function PolicyForm({ status, offline }) {

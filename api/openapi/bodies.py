@@ -121,7 +121,9 @@ class PolicyBody(Body):
     ingress: Verdict | None = None
     egress: Verdict | None = None
     non_ip: Verdict | None = None
-    neighbor_discovery: str | None = Field(None, description="accept or judge")
+    neighbor_discovery: str | None = Field(
+        None, description="accept or judge; also about multicast listener discovery"
+    )
 
 
 class EventSettingsBody(Body):

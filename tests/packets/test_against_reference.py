@@ -13,6 +13,7 @@ from tests.support.oracle.duel.case import Case, Step
 from tests.support.oracle.duel.draw import draw_case
 from tests.support.oracle.duel.duel import Duel, rulings
 from tests.support.oracle.duel.shrink import Shrinker
+from tests.support.oracle.reference.decode import NESTED
 from tests.support.oracle.reference.judge import Ruling, judge
 from tests.support.oracle.reference.memory import FragmentMemory
 from tests.support.packets import frames as f
@@ -38,7 +39,7 @@ HIDERS = (
     "more than 8 extension headers",
     "an extension header is cut off",
     "an authentication header of under 12 bytes",
-    "behind a second fragment header",
+    NESTED,
     "the first fragment was not seen",
     "a TCP fragment at 8 bytes would overwrite the flags",
     "the ports are cut off",
@@ -95,7 +96,12 @@ def _note(reached: Counter[str], case: Case, wanted: Sequence[Ruling]) -> None:
         if packet.fragment == "later" and not packet.hidden:
             reached["a later fragment with its first"] += 1
         if "neighbour discovery" in ruling.why:
-            reached["neighbour discovery"] += 1
+            listener = packet.ttl == 1
+            reached["listener discovery" if listener else "neighbour discovery"] += 1
+        elif packet.ttl == 1 and packet.icmp_type in (130, 131, 132, 143):
+            reached["almost listener discovery"] += ruling.policy_dropped
+        if packet.fragment == "later" and NESTED in packet.hidden.values():
+            reached["a later fragment behind an atomic fragment header"] += 1
         reached["dropped by policy"] += ruling.policy_dropped
         reached["not IP, dropped by policy"] += ruling.policy_dropped and packet.family is None
 
@@ -109,6 +115,9 @@ def _wanted() -> list[str]:
         "drop on what can't be read",
         "a later fragment with its first",
         "neighbour discovery",
+        "listener discovery",
+        "almost listener discovery",
+        "a later fragment behind an atomic fragment header",
         "dropped by policy",
         "not IP, dropped by policy",
     ]

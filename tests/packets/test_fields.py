@@ -35,6 +35,19 @@ def v6(inner: f.Layer, **kw: object) -> bytes:
 ARP = f.ether(f.arp(), pad=60)
 LLC = f.ether(f.llc(), pad=60)
 TAGGED = f.ether(f.tag(f.ipv4(f.udp()), 100))
+FIRST6 = v6(f.fragment6(f.udp(), more=True))
+LATER6 = v6(f.fragment6(f.udp(), offset=2))
+
+
+def atomic(inner: f.Layer) -> bytes:
+    """Behind an atomic fragment header."""
+    return v6(f.fragment6(inner))
+
+
+FIRST_NESTED = atomic(f.fragment6(f.udp(), more=True, ident=3))
+LATER_NESTED = atomic(f.option(60, f.fragment6(f.udp(), offset=2, ident=3)))
+THREE_NESTED = atomic(f.fragment6(f.fragment6(f.udp(), more=True, ident=3)))
+TWO_ATOMIC = atomic(f.fragment6(f.udp()))
 
 CASES = {
     "any ip": Case("", [HIT4, HIT6, TAGGED], [ARP, LLC]),
@@ -143,23 +156,26 @@ CASES = {
     "ttl range": Case("ttl 1-5", [v4(f.udp(), ttl=1), v6(f.udp(), hops=5)], [HIT4, HIT6]),
     "fragment": Case(
         "fragment",
-        [v4(f.udp(), more=True), v4(f.udp(), offset=2), v6(f.fragment6(f.udp(), more=True))],
-        [HIT4, HIT6, v6(f.fragment6(f.udp()))],
+        [
+            *(v4(f.udp(), more=True), v4(f.udp(), offset=2), FIRST6, LATER6),
+            *(FIRST_NESTED, LATER_NESTED, THREE_NESTED),
+        ],
+        [HIT4, HIT6, atomic(f.udp()), TWO_ATOMIC],
     ),
     "fragment first": Case(
         "fragment first",
-        [v4(f.udp(), more=True), v6(f.fragment6(f.udp(), more=True))],
-        [HIT4, v4(f.udp(), offset=2), v6(f.fragment6(f.udp(), offset=2))],
+        [v4(f.udp(), more=True), FIRST6, FIRST_NESTED, THREE_NESTED],
+        [HIT4, v4(f.udp(), offset=2), LATER6, LATER_NESTED, TWO_ATOMIC],
     ),
     "fragment later": Case(
         "fragment later",
-        [v4(f.udp(), offset=2, more=True), v6(f.fragment6(f.udp(), offset=2))],
-        [HIT4, v4(f.udp(), more=True), v6(f.fragment6(f.udp(), more=True))],
+        [v4(f.udp(), offset=2, more=True), LATER6, LATER_NESTED],
+        [HIT4, v4(f.udp(), more=True), FIRST6, FIRST_NESTED, THREE_NESTED],
     ),
     "unfragmented": Case(
         "unfragmented",
-        [HIT4, HIT6, v6(f.fragment6(f.udp()))],
-        [v4(f.udp(), more=True), v6(f.fragment6(f.udp(), offset=2))],
+        [HIT4, HIT6, atomic(f.udp()), TWO_ATOMIC],
+        [v4(f.udp(), more=True), LATER6, FIRST_NESTED, LATER_NESTED, THREE_NESTED],
     ),
     "ethertype arp": Case("ethertype arp", [ARP, f.ether(f.tag(f.arp(), 5))], [HIT4, HIT6, LLC]),
     "ethertype number": Case(
@@ -181,6 +197,30 @@ def test_field(bench: KernelBench, name: str, place: Place) -> None:
             assert bench.judge(place, frame) == Judgement(action == "drop", (0,)), frame.hex()
         for frame in case.misses:
             assert bench.judge(place, frame) == Judgement(False, ()), frame.hex()
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("frame", [FIRST_NESTED, LATER_NESTED, THREE_NESTED, TWO_ATOMIC])
+def test_an_atomic_fragment_header_hides_what_a_second_one_has_behind_it(
+    bench: KernelBench, place: Place, frame: bytes
+) -> None:
+    """Also where a first fragment of the same datagram was seen."""
+    bench.load(["count udp", "accept udp/53", "drop tcp/80"])
+    assert not bench.run(place, v6(f.fragment6(f.udp(), more=True, ident=3)))
+    assert bench.judge(place, frame) == Judgement(True, (2,))
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("clause", ["fragment", "fragment later", "unfragmented"])
+def test_whether_a_fragment_header_follows_a_broken_chain_is_not_known(
+    bench: KernelBench, place: Place, clause: str
+) -> None:
+    inner = f.fragment6(f.udp(), more=True)
+    for _ in range(8):
+        inner = f.option(60, inner)
+    bench.load([f"accept ipv6 {clause}", f"drop ipv6 {clause}"])
+    for frame in (atomic(inner), FIRST_NESTED[: 14 + 40 + 15]):
+        assert bench.judge(place, frame) == Judgement(True, (1,))
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -288,3 +288,17 @@ def test_atomic_fragments_are_not_remembered() -> None:
     memory = FragmentMemory()
     ruled(v6(f.fragment6(f.udp())), memory=memory)
     assert ruled(v6(f.fragment6(f.raw(17, bytes(16)), offset=2)), memory=memory).malformed
+
+
+def test_what_an_atomic_fragment_header_stands_in_front_of() -> None:
+    """A later fragment is not judged by the first, and a first one has nothing to say."""
+    memory = FragmentMemory()
+    ruled(v6(f.fragment6(f.udp(), more=True)), memory=memory)
+    plain = v6(f.fragment6(f.raw(17, bytes(16)), offset=2))
+    later = v6(f.fragment6(f.fragment6(f.raw(17, bytes(16)), offset=2)))
+    for rules in (("drop ipv6 fragment later",), ("accept udp", "drop sctp/1")):
+        ruling = ruled(later, *rules, memory=memory)
+        assert ruling.dropped and ruling.malformed
+    assert not ruled(plain, memory=memory).malformed
+    ruled(v6(f.fragment6(f.fragment6(f.udp(), more=True))), memory=memory)
+    assert ruled(plain, "accept udp", "drop sctp/1", memory=memory).dropped

@@ -9,6 +9,7 @@ import pytest
 from tests.support.oracle.reference.decode import decode
 from tests.support.oracle.reference.packet import L3, L4, Hidden, Packet
 from tests.support.packets import frames as f
+from tests.support.packets.listener import ALMOST, CUT, LISTENER
 
 ALL_L4 = set(L4)
 NO_L3 = {*L3, *L4}
@@ -104,6 +105,19 @@ HIDDEN: dict[str, tuple[bytes, set[str]]] = {
         v6(f.fragment6(f.fragment6(f.udp(), more=True))),
         {"proto", *L4},
     ),
+    "later fragment header behind an atomic one": (
+        v6(f.fragment6(f.fragment6(f.udp(), offset=2))),
+        {"proto", *L4},
+    ),
+    "two atomic fragment headers": (v6(f.fragment6(f.fragment6(f.udp()))), {"proto", *L4}),
+    "nine of which one was an atomic fragment header": (
+        v6(f.fragment6(deep(8, f.fragment6(f.udp(), more=True)))),
+        {"fragment", "proto", *L4},
+    ),
+    "an atomic fragment header, and the next is cut off": (
+        cut(v6(f.fragment6(f.fragment6(f.udp(), more=True))), 14 + 40 + 15),
+        {"fragment", "proto", *L4},
+    ),
     "ipv4 later fragment": (v4(f.udp(), offset=2), ALL_L4),
     "ipv4 first fragment": (v4(f.udp(), more=True), set()),
     "ipv6 later fragment": (v6(f.fragment6(f.udp(), offset=2)), ALL_L4),
@@ -184,6 +198,23 @@ FIELDS: dict[str, tuple[bytes, dict[str, Any]]] = {
     "ipv6 last": (v6(f.fragment6(f.udp(), offset=8191)), {"fragment": "later", "proto": 17}),
     "ipv6 atomic": (v6(f.fragment6(f.udp())), {"fragment": "none", "dport": 53, "key": None}),
     "first behind nine": (v6(FIRST6), {"fragment": "first"}),
+    "first behind an atomic one": (
+        v6(f.fragment6(f.fragment6(f.udp(), more=True))),
+        {"fragment": "first"},
+    ),
+    "later behind an atomic one": (
+        v6(f.fragment6(f.option(60, f.fragment6(f.udp(), offset=2)))),
+        {"fragment": "later", "key": None},
+    ),
+    "first behind two atomic ones": (
+        v6(f.fragment6(f.fragment6(f.fragment6(f.udp(), more=True)))),
+        {"fragment": "first"},
+    ),
+    "two atomic ones": (v6(f.fragment6(f.fragment6(f.udp()))), {"fragment": "none", "key": None}),
+    "later behind a first one": (
+        v6(f.fragment6(f.fragment6(f.udp(), offset=2), more=True)),
+        {"fragment": "first"},
+    ),
     "every kind of extension header": (
         v6(
             f.option(
@@ -230,6 +261,16 @@ def test_fields(name: str) -> None:
     frame, wanted = FIELDS[name]
     packet = decode(frame)
     assert {field: getattr(packet, field) for field in wanted} == wanted
+
+
+@pytest.mark.parametrize("name", LISTENER | CUT)
+def test_listener_discovery(name: str) -> None:
+    assert decode((LISTENER | CUT)[name]).neighbor_discovery
+
+
+@pytest.mark.parametrize("name", ALMOST)
+def test_what_only_looks_like_listener_discovery(name: str) -> None:
+    assert not decode(ALMOST[name]).neighbor_discovery
 
 
 def test_a_stripped_tag_is_the_outer_one_and_counts_as_a_tag() -> None:

@@ -68,6 +68,7 @@ def set_(pairs: tuple[str, ...]) -> None:
     """Change the policy; several pairs are one change.
 
     ingress, egress and non_ip take accept or drop; neighbor_discovery takes accept or judge.
+    It is about IPv6 neighbour discovery and multicast listener discovery that no rule decides.
     A default drop on the interface that carries your SSH session is refused without --force.
 
     \b

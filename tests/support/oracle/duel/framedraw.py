@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from tests.support.oracle.duel import ruledraw as pool
 from tests.support.oracle.duel.case import Step
@@ -13,6 +14,7 @@ from tests.support.oracle.duel.duel import runnable
 from tests.support.oracle.duel.mangle import mangle, put
 from tests.support.oracle.duel.recipe import AH_OF, Recipe, build
 from tests.support.packets import frames as f
+from tests.support.packets.listener import ALERT, PADN, TYPES
 from xdpwall.rule.match import VLAN_NONE, Match, match_of
 from xdpwall.rule.rule import Rule
 from xdpwall.values.addresses import Prefix
@@ -21,6 +23,26 @@ from xdpwall.values.terms import Place
 
 PLACES: tuple[Place, ...] = ("xdp", "tc-ingress", "tc-egress")
 TAG_TYPES = (0x8100, 0x8100, 0x88A8, 0x9100)
+LISTENER: dict[str, Sequence[Any]] = {
+    "src": ("fe80::1", "fe80::1", "febf::1", "::"),
+    "kind": TYPES,
+    "hop_by_hop": (
+        *(ALERT + PADN, ALERT + bytes(2), PADN + ALERT, bytes(2) + ALERT, b"\0" + ALERT + b"\0"),
+    ),
+}
+ALMOST_LISTENER: dict[str, Sequence[Any]] = {
+    "src": ("fec0::", "fe40::1", "0:1::", *pool.V6),
+    "kind": (129, 133, 142, 144, 128),
+    "hop_by_hop": (
+        *(ALERT + b"\0\1", b"\1\4" + ALERT, b"\5\2\0\1" + PADN, b"\xc2\4" + bytes(4)),
+        *(ALERT + b"\1\x08" + bytes(8), b"\1\x08" + bytes(8) + ALERT, 3 * PADN, b""),
+    ),
+    "ttl": (0, 2, 255),
+    "proto": (17, 1),
+    "before": ((0,), (60,), (44,), (43,)),
+    "atomic": (True,),
+    "fragment": ((0, True), (2, False)),
+}
 EXTENSIONS = (0, 43, 60, 135, 139, 140, AH_OF + 4, AH_OF + 4, AH_OF + 1)
 
 
@@ -46,6 +68,8 @@ def draw_frames(random: Random, rules: Sequence[Rule]) -> list[bytes]:
         return [_not_ip(random)]
     if roll < 0.11:
         return [mangle(random, build(_neighbor_discovery(random)), 0.25)]
+    if roll < 0.15:
+        return [mangle(random, build(_listener_discovery(random)), 0.25)]
     recipe = aim(random, draw_recipe(random), match_of(random.choice(rules)))
     roll = random.random()
     if roll < 0.1:
@@ -101,6 +125,23 @@ def _neighbor_discovery(random: Random) -> Recipe:
         before=random.choice(((), (), (), (60,))),
         behind=(),
     )
+
+
+def _listener_discovery(random: Random) -> Recipe:
+    """Or almost: a part or two of it are not as they should be."""
+    right = replace(
+        draw_recipe(random),
+        family=6,
+        dst=random.choice(pool.V6),
+        proto=58,
+        ttl=1,
+        before=(),
+        behind=(),
+        atomic=False,
+        **{name: random.choice(some) for name, some in LISTENER.items()},
+    )
+    wrong = random.sample(list(ALMOST_LISTENER), random.choice((0, 0, 1, 1, 2)))
+    return replace(right, **{name: random.choice(ALMOST_LISTENER[name]) for name in wrong})
 
 
 def _train(random: Random, recipe: Recipe) -> list[bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tests.support.packets import frames as f
+from tests.support.packets.listener import hop_by_hop
 
 AH_OF = 1000
 """In a recipe's chain, 1000 + n is an authentication header whose length field says n."""
@@ -35,6 +36,8 @@ class Recipe:
     """IPv6 extension headers before the fragment header."""
     behind: tuple[int, ...] = ()
     """And behind it."""
+    hop_by_hop: bytes = b""
+    """IPv6: a hop-by-hop header in front of them all with these options, 6 bytes or 14."""
     options: bytes = b""
     fragment: tuple[int, bool] = WHOLE
     atomic: bool = False
@@ -68,9 +71,10 @@ def build(recipe: Recipe) -> bytes:
         inner = _chain(recipe.behind, inner)
         if recipe.fragment != WHOLE or recipe.atomic:
             inner = f.fragment6(inner, offset=offset, more=more, ident=recipe.ident)
-        packet = f.ipv6(
-            _chain(recipe.before, inner), src=recipe.src, dst=recipe.dst, hops=recipe.ttl
-        )
+        inner = _chain(recipe.before, inner)
+        if recipe.hop_by_hop:
+            inner = hop_by_hop(recipe.hop_by_hop, inner)
+        packet = f.ipv6(inner, src=recipe.src, dst=recipe.dst, hops=recipe.ttl)
     for ethertype, tci in reversed(recipe.tags):
         packet = f.tag(packet, tci, ethertype=ethertype)
         packet = replace(packet, number=ethertype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import replace
 
 from tests.support.oracle.reference.packet import (
@@ -24,7 +25,10 @@ HOP_BY_HOP, ROUTING, FRAGMENT, AH, OPTIONS = 0, 43, 44, 51, 60
 MOBILITY, HIP, SHIM6 = 135, 139, 140
 EXTENSIONS = (HOP_BY_HOP, ROUTING, FRAGMENT, AH, OPTIONS, MOBILITY, HIP, SHIM6)
 MOST_EXTENSIONS = 8
+PAD1, PADN, ROUTER_ALERT = 0, 1, 5
+LINK_LOCAL = ipaddress.IPv6Network("fe80::/10")
 NOT_SEEN = "the first fragment was not seen"
+NESTED = "behind a second fragment header"
 
 
 def decode(frame: bytes, stripped: int | None = None) -> Packet:
@@ -114,34 +118,76 @@ def _ipv6(packet: Packet, data: bytes) -> Packet:
     packet = _extensions(packet, following, data)
     if following == 58 and hops == 255 and packet.icmp_type in range(133, 138):
         packet = replace(packet, neighbor_discovery=True)
+    if following == HOP_BY_HOP and _is_listener_discovery(packet, data[40:48]):
+        packet = replace(packet, neighbor_discovery=True)
     return packet
+
+
+def _is_listener_discovery(packet: Packet, header: bytes) -> bool:
+    """RFC 3810 section 5; `header`: the first 8 bytes behind the IPv6 header, which are hop-by-hop."""
+    if packet.icmp_type not in (130, 131, 132, 143) or packet.ttl != 1:
+        return False
+    if isinstance(packet.length, Hidden) or not isinstance(packet.src, int):
+        return False
+    if packet.src != 0 and ipaddress.IPv6Address(packet.src) not in LINK_LOCAL:
+        return False
+    following, units = header[:2]
+    return (following, units) == (58, 0) and _options(header[2:]) == [(ROUTER_ALERT, b"\0\0")]
+
+
+def _options(data: bytes) -> list[tuple[int, bytes]] | None:
+    """(type, data) of each option but padding; None where one goes beyond the end."""
+    found = []
+    while data:
+        if data[0] == PAD1:
+            data = data[1:]
+            continue
+        if len(data) < 2 or len(data) < 2 + data[1]:
+            return None
+        if data[0] != PADN:
+            found.append((data[0], data[2 : 2 + data[1]]))
+        data = data[2 + data[1] :]
+    return found
 
 
 def _extensions(packet: Packet, following: int, data: bytes) -> Packet:
     """Step over the extension headers of an IPv6 packet whose own bytes are `data`."""
-    at, met, fragment_header_met = 40, 0, False
+    at, met, fragment_headers = 40, 0, 0
     while following in EXTENSIONS:
         met += 1
-        if following == FRAGMENT and fragment_header_met:
-            return packet.hiding(("proto", *L4), "behind a second fragment header")
+        is_fragment = packet.fragment != "none"
+        if following == FRAGMENT and is_fragment:
+            return packet.hiding(("proto", *L4), NESTED)
         fault = _fault_of_extension(following, met, data[at:])
-        if fault:
-            lost = ("proto", *L4) if fragment_header_met else ("fragment", "proto", *L4)
+        if fault:  # and a fragment header may follow
+            lost = ("proto", *L4) if is_fragment else ("fragment", "proto", *L4)
             return packet.hiding(lost, fault)
         header, number = data[at:], following
         following = header[0]
         at += _extension_size(number, header)
-        if number == FRAGMENT:
-            fragment_header_met = True
-            offset, more = _be(header[2:4]) >> 3, bool(header[3] & 1)
-            kind = _kind(offset, more)
-            if kind == "none":
-                continue  # atomic
-            key = (6, _be(data[8:24]), _be(data[24:40]), _be(header[4:8]))
-            packet = replace(packet, fragment=kind, key=key, offset=offset)
-            if kind == "later":
-                return _later6(packet, following)
+        if number != FRAGMENT:
+            continue
+        fragment_headers += 1
+        offset, more = _be(header[2:4]) >> 3, bool(header[3] & 1)
+        kind = _kind(offset, more)
+        if kind == "none":
+            continue  # atomic
+        key = (6, _be(data[8:24]), _be(data[24:40]), _be(header[4:8]))
+        packet = replace(packet, fragment=kind, key=key, offset=offset)
+        if fragment_headers > 1:  # the ones before are atomic
+            return _nested(packet)
+        if kind == "later":
+            return _later6(packet, following)
+    if fragment_headers > 1:
+        return packet.hiding(("proto", *L4), NESTED)
     return _upper_layer(replace(packet, proto=following), data[at:])
+
+
+def _nested(packet: Packet) -> Packet:
+    """A fragment behind an atomic fragment header: a first one is remembered, with nothing to say."""
+    if packet.fragment == "later":
+        packet = replace(packet, key=None)
+    return packet.hiding(("proto", *L4), NESTED)
 
 
 def _later6(packet: Packet, following: int) -> Packet:

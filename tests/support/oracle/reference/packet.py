@@ -48,8 +48,9 @@ class Packet:
     icmp_type: Field = None
     icmp_code: Field = None
     neighbor_discovery: bool = False
+    """Or multicast listener discovery: what the policy of that name is about."""
     key: tuple[int, ...] | None = None
-    """What the fragments of one datagram have in common; None when it is not a fragment."""
+    """What the fragments of one datagram have in common; None: it is judged by itself."""
     offset: int = 0
     """The fragment's, in units of 8 bytes."""
 
