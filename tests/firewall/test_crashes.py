@@ -147,7 +147,7 @@ def test_a_pending_change_is_not_taken_from_a_living_writer(site: Site) -> None:
         with instance.lock.hold():
             old = instance.state
             new = type(old)(2, old.policy, (), old.next_number)
-            instance.store.record(old, new, by=Author(), action="test", now="now")
+            instance.store.revisions.record(old, new, by=Author(), action="test", now="now")
             assert [rule.id for rule in reader.rules().rules] == ["r1"]
             assert instance.store.read().pending is not None
         assert [rule.id for rule in reader.rules().rules] == ["r1"]

@@ -38,9 +38,9 @@ def test_settings_change_by_name_and_are_in_the_history(site: Site) -> None:
         wanted = EventSettings(log_drops=True, rate=500)
         assert outcome.settings == firewall.events().settings == wanted
         assert not firewall.set_events({"rate": 500}).changed
-        entries = firewall._instance.store.audit_trail()
-        assert [entry["action"] for entry in entries][:1] == ["events log_drops on, rate 500"]
-        assert (entries[0]["author"], entries[0]["message"]) == ("uid 7", "why not")
+        _, (entry,) = firewall._instance.store.audit.since(0, 0)
+        assert entry.action == "events log_drops on, rate 500"
+        assert (entry.author, entry.message) == ("uid 7", "why not")
 
 
 @pytest.mark.parametrize(

@@ -102,19 +102,19 @@ def test_a_change_that_fails_half_way_leaves_the_next_one_right(site: Site) -> N
         firewall.attach("veth0")
         firewall.add_rules(rules("drop udp/1 from 10.8.0.1", "accept icmp from 10.9.0.2"))
         firewall.add_rules(rules("drop tcp/1 from 10.8.0.2"))
-        store = firewall._instance.store
-        record = store.record
+        revisions = firewall._instance.store.revisions
+        record = revisions.record
 
         def refuse(*_: object, **__: object) -> None:
             raise RuntimeError("the disk")
 
-        store.record = refuse  # type: ignore[method-assign]
+        revisions.record = refuse  # type: ignore[method-assign]
         try:
             firewall.add_rules(rules("drop icmp"), at=1)
         except RuntimeError:
             pass
         finally:
-            store.record = record  # type: ignore[method-assign]
+            revisions.record = record  # type: ignore[method-assign]
         assert site.ping() == 3
         firewall.add_rules(rules("drop udp/2 from 10.8.0.3"))
         assert site.ping() == 3

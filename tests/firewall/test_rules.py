@@ -152,9 +152,9 @@ def test_flush_leaves_the_policy(site: Site) -> None:
 def test_the_author_is_remembered(site: Site) -> None:
     with site.open() as firewall:
         firewall.add_rules(rules("drop icmp"), by=Author("uid 7", "socket", "test"))
-        (entry,) = firewall._instance.store.audit_trail()
-    assert (entry["author"], entry["via"], entry["message"]) == ("uid 7", "socket", "test")
-    assert entry["action"] == "add r1"
+        _, (entry,) = firewall._instance.store.audit.since(0, 1)
+    assert (entry.author, entry.via, entry.message) == ("uid 7", "socket", "test")
+    assert (entry.action, entry.revision) == ("add r1", 1)
 
 
 def test_many_rules_outgrow_the_maps_without_a_gap(site: Site) -> None:

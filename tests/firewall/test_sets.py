@@ -153,5 +153,5 @@ def test_a_set_is_read_back(firewall: Firewall) -> None:
     assert firewall.test_set("mixed", "2001:db8::1").by == ["2001:db8::/32", "2001:db8::1"]
     assert not firewall.test_set("mixed", "192.0.2.2").found
     assert not firewall.replace_set("mixed", Entries.of(entries)).changed
-    actions = [row["action"] for row in firewall._instance.store.audit_trail()]
-    assert actions == ["load set mixed: 5 entries"]
+    _, trail = firewall._instance.store.audit.since(0, 1)
+    assert [entry.action for entry in trail] == ["load set mixed: 5 entries"]

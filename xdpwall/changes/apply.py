@@ -149,7 +149,7 @@ def _put_back(instance: Instance, rows: list[AttachmentRow], by: Author) -> None
         with suppress(XdpwallError):
             spec = AttachmentSpec(row.iface, row.hook, row.direction, row.mode or "auto")
             back, _ = attach(instance, spec, by=by)
-            instance.store.put_attachment(replace(back, wanted=row.wanted))
+            instance.store.attachments.put(replace(back, wanted=row.wanted))
 
 
 def _as_planned(staying: list[AttachmentRow], coming: list[AttachmentSpec]) -> list[AttachmentRow]:

@@ -45,7 +45,7 @@ def attach(
         kind=link_kind(index),
         intent="attaching",
     )
-    instance.store.put_attachment(row)
+    instance.store.attachments.put(row)
     crash_point("attach-recorded")
     try:
         dataplane.settle()
@@ -61,7 +61,7 @@ def attach(
             _forget_former_names(instance, row, by)
     except BaseException:
         with suppress(XdpwallError):
-            instance.store.delete_attachment(row)
+            instance.store.attachments.delete(row)
         raise
     crash_point("attach-attached")
     return finish(instance, replace(row, mode=done.mode), by), True
@@ -72,7 +72,7 @@ def _forget_former_names(instance: Instance, row: AttachmentRow, by: Author) -> 
     for other in instance.attachments:
         if (other.index, other.place) == (row.index, row.place) and other.iface != row.iface:
             words = f"{other.words} is {row.words} now"
-            instance.store.delete_attachment(other, by=by, action=words, now=now_text())
+            instance.store.attachments.delete(other, by=by, action=words, now=now_text())
 
 
 def _attach_again(
@@ -94,19 +94,19 @@ def _attach_again(
     if done.changed:
         return finish(instance, replace(now, since=now_text()), by), True
     if now != row:
-        instance.store.put_attachment(now)
+        instance.store.attachments.put(now)
     return now, False
 
 
 def detach(instance: Instance, row: AttachmentRow, *, by: Author) -> None:
     """Take the program and the row away; another owner's program stays."""
     with suppress(Full):
-        instance.store.put_attachment(replace(row, intent="leaving"))
+        instance.store.attachments.put(replace(row, intent="leaving"))
     crash_point("detach-recorded")
     if not _shared(instance, row):
         instance.attacher.detach(row.spec, row.index)
     crash_point("detach-detached")
-    instance.store.delete_attachment(row, by=by, action=f"detach {row.words}", now=now_text())
+    instance.store.attachments.delete(row, by=by, action=f"detach {row.words}", now=now_text())
 
 
 def _shared(instance: Instance, row: AttachmentRow) -> bool:
@@ -162,5 +162,5 @@ def _free_number(rows: Iterable[AttachmentRow]) -> int:
 def finish(instance: Instance, row: AttachmentRow, by: Author) -> AttachmentRow:
     """The row of an attachment that is in place."""
     done = replace(row, intent="attached")
-    instance.store.put_attachment(done, by=by, action=f"attach {row.words}", now=now_text())
+    instance.store.attachments.put(done, by=by, action=f"attach {row.words}", now=now_text())
     return done

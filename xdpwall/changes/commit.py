@@ -57,7 +57,7 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         dataplane.forget()
         if early:
             with suppress(XdpwallError):
-                instance.store.drop_pending()
+                instance.store.revisions.drop_pending()
         raise
     crash_point("after-record")
     try:
@@ -69,7 +69,7 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         crash_point("after-switch")
         took = time.monotonic() - began
         fill = compiled.needed_sizes.to_json()
-        instance.store.commit(new.revision, dataplane.read_counters, took=took, fill=fill)
+        instance.store.revisions.commit(new.revision, dataplane.read_counters, took=took, fill=fill)
     except BaseException as error:
         dataplane.forget()
         _undo(instance, dataplane, old, new.revision, error)
@@ -86,7 +86,7 @@ def _few(new: State, old: State) -> bool:
 def _record(
     instance: Instance, old: State, new: State, by: Author, action: str, *, wait: bool
 ) -> None:
-    instance.store.record(old, new, by=by, action=action, now=now_text(), wait=wait)
+    instance.store.revisions.record(old, new, by=by, action=action, now=now_text(), wait=wait)
 
 
 def _undo(
@@ -105,4 +105,4 @@ def _undo(
         ) from error
     # On a full disk even this may fail; the next writer drops it, since the kernel says so.
     with suppress(XdpwallError):
-        instance.store.drop_pending()
+        instance.store.revisions.drop_pending()

@@ -42,7 +42,7 @@ def recover(instance: Instance) -> None:
     snapshot = instance.store.read()
     if dataplane is None:
         if snapshot.pending:
-            instance.store.drop_pending()
+            instance.store.revisions.drop_pending()
         _end_attachments(instance)
         return
     if outgrown:
@@ -53,9 +53,9 @@ def recover(instance: Instance) -> None:
         # Whoever died may have switched since this process last waited for a grace period.
         dataplane.unsettle()
         if control.revision == snapshot.pending.revision:
-            instance.store.commit(control.revision, dataplane.read_counters)
+            instance.store.revisions.commit(control.revision, dataplane.read_counters)
         else:
-            instance.store.drop_pending()
+            instance.store.revisions.drop_pending()
     if control.revision != instance.state.revision:
         # Fresh maps of a restore that died, or a state folder from elsewhere: the disk's rules.
         dataplane.set_switch(snapshot.on)
@@ -114,9 +114,9 @@ def _end_attachments(instance: Instance) -> None:
             if found is not None and found.ours:
                 finish(instance, replace(row, mode=found.mode), RECOVERY)
             else:
-                instance.store.delete_attachment(row)
+                instance.store.attachments.delete(row)
         elif row.intent == "leaving":
             instance.attacher.detach(row.spec, row.index)
-            instance.store.delete_attachment(
+            instance.store.attachments.delete(
                 row, by=RECOVERY, action=f"detach {row.words}", now=now_text()
             )

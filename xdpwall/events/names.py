@@ -28,7 +28,7 @@ class Names:
     def rule(self, slot: int, revision: int) -> str | None:
         """The id of the rule that had the slot in that revision."""
         if revision not in self._slots:
-            self._slots[revision] = self._store.slots_at(revision)
+            self._slots[revision] = self._store.revisions.slots_at(revision)
             if len(self._slots) > _REVISIONS:
                 self._slots.popitem(last=False)
         return self._slots[revision].get(slot)

@@ -138,7 +138,7 @@ class Reader:
         with reading(self._instance) as now:
             state = now.state
             raw = self._raw(state)
-            mark, trail = self._instance.store.trail(
+            mark, trail = self._instance.store.audit.since(
                 None if before is None else before.mark, state.revision
             )
             if before is not None and before.state is state and before.raw == raw:

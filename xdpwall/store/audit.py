@@ -1,26 +1,68 @@
-"""The audit trail's rows."""
+"""The audit trail: who changed what, when and by which way."""
 
 from __future__ import annotations
 
 import sqlite3
+from typing import NamedTuple
+
+from xdpwall.values.author import Author
+from xdpwall.views.history import Change
+
+from .database import Database
 
 KEEP = 10_000
-"""Entries; older ones go."""
+"""Entries; older ones are deleted."""
 
 
-def audit(
-    connection: sqlite3.Connection,
-    time: str,
-    author: str,
-    via: str,
-    action: str,
-    message: str | None,
-    revision: int | None,
+class AuditEntry(NamedTuple):
+    """One entry, in the order of its columns; the revision, if it made one, is a column of its own."""
+
+    time: str
+    author: str
+    via: str
+    action: str
+    message: str | None
+
+    @classmethod
+    def of(cls, by: Author, action: str, now: str) -> AuditEntry:
+        """The entry of an action that its author takes at `now`, a canonical time."""
+        return cls(now, by.name, by.via, action, by.message)
+
+
+def write_audit(
+    connection: sqlite3.Connection, entry: AuditEntry, revision: int | None = None
 ) -> None:
-    """Add one, inside somebody's transaction."""
+    """Append an entry within the caller's transaction."""
     added = connection.execute(
         "INSERT INTO audit (time, author, via, action, message, revision)"
         " VALUES (?, ?, ?, ?, ?, ?)",
-        (time, author, via, action, message, revision),
+        (*entry, revision),
     )
     connection.execute("DELETE FROM audit WHERE id <= ?", ((added.lastrowid or 0) - KEEP,))
+
+
+class AuditTrail:
+    """Reads the entries."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def since(self, after: int | None, revision: int) -> tuple[int, tuple[Change, ...]]:
+        """The entries past the mark `after`, oldest first, and the next mark.
+
+        Those of revisions past `revision` wait for the next call. With None: only the mark.
+        """
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT id, time, author, via, action, message, revision FROM audit"
+                " WHERE id > coalesce(?, (SELECT max(id) - 1 FROM audit), 0) ORDER BY id",
+                (after,),
+            ).fetchall()
+        mark, found = after or 0, []
+        for number, *rest in rows:
+            if rest[-1] is not None and rest[-1] > revision:
+                mark = number - 1
+                break
+            mark = number
+            found.append(Change(**dict(zip(Change.model_fields, rest, strict=True))))
+        return mark, () if after is None else tuple(found)

@@ -1,4 +1,5 @@
-"""What /metrics needs to outlive slots and processes: counts that were left behind, commit times."""
+"""The figures of /metrics that outlive slots and processes: counts of slots that rules left, and how
+long commits took."""
 
 from __future__ import annotations
 
@@ -7,45 +8,46 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .revision import Delta
+from xdpwall.values.terms import Counts
+
+from .revision_delta import RevisionDelta
 
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Seconds: the upper bounds of the histogram of commit times; the last bucket has none."""
 KEEP = 50_000
-"""Ids of rules that are gone, whose counts are remembered in case they are given again."""
+"""Ids of deleted rules whose counts are kept, in case the id is given again."""
 
-Counts = tuple[int, int]
-"""(packets, bytes)"""
 ReadCounters = Callable[[Sequence[int]], Sequence[Counts]]
 """Slots -> what the kernel has counted on them."""
 
 
-class Commits(NamedTuple):
-    """Commits of this instance by any process, since its state folder was made."""
+class CommitTimes(NamedTuple):
+    """How long commits of this instance took, by any process, since its state folder was made."""
 
     buckets: tuple[int, ...] = (0,) * (len(BUCKETS) + 1)
     """How many took at most BUCKETS[i] seconds and more than BUCKETS[i - 1]."""
     seconds: float = 0.0
+    """All of them together."""
 
-    def and_one(self, seconds: float) -> Commits:
-        """With one more."""
+    def with_commit(self, seconds: float) -> CommitTimes:
+        """The histogram with one more commit."""
         index = sum(seconds > bound for bound in BUCKETS)
         buckets = tuple(count + (at == index) for at, count in enumerate(self.buckets))
-        return Commits(buckets, self.seconds + seconds)
+        return CommitTimes(buckets, self.seconds + seconds)
 
 
 class Figures(NamedTuple):
-    """Everything of it."""
+    """Everything that the store knows for /metrics."""
 
     carried: Mapping[str, Counts]
-    """By rule id: what its earlier slots had counted when it left them."""
-    commits: Commits
+    """Rule id -> what its earlier slots had counted when it left them."""
+    commits: CommitTimes
     fill: Mapping[str, int]
-    """Sizes that the ruleset in force needs."""
+    """How much of each table the committed ruleset needs (compiler.sizes.Sizes)."""
 
 
-def carry(connection: sqlite3.Connection, delta: Delta, read: ReadCounters) -> None:
-    """Keep what the slots counted that rules leave by this change."""
+def carry(connection: sqlite3.Connection, delta: RevisionDelta, read: ReadCounters) -> None:
+    """Add to `carried` what the slots counted that rules leave by this change."""
     left = [
         (before.id, before.slot)
         for before, after in delta.rules
@@ -66,24 +68,24 @@ def carry(connection: sqlite3.Connection, delta: Delta, read: ReadCounters) -> N
     )
 
 
-def to_meta(commits: Commits, fill: Mapping[str, int]) -> dict[str, str]:
-    """As rows of meta."""
-    said = {"buckets": commits.buckets, "seconds": commits.seconds}
-    return {"commits": json.dumps(said), "fill": json.dumps(dict(fill))}
+def to_meta(commits: CommitTimes, fill: Mapping[str, int]) -> dict[str, str]:
+    """The rows of the table meta that keep both."""
+    times = {"buckets": commits.buckets, "seconds": commits.seconds}
+    return {"commits": json.dumps(times), "fill": json.dumps(dict(fill))}
 
 
-def read_commits(connection: sqlite3.Connection) -> Commits:
-    """Those of all processes so far."""
+def read_commit_times(connection: sqlite3.Connection) -> CommitTimes:
+    """The commit times so far; none before the first commit."""
     found = _meta(connection, "commits")
-    return Commits(tuple(found["buckets"]), float(found["seconds"])) if found else Commits()
+    return CommitTimes(tuple(found["buckets"]), float(found["seconds"])) if found else CommitTimes()
 
 
 def read_figures(connection: sqlite3.Connection) -> Figures:
-    """As of the committed revision."""
+    """All figures, as of the committed revision."""
     rows = connection.execute("SELECT id, packets, bytes FROM carried").fetchall()
     return Figures(
         carried={rule_id: (packets, size) for rule_id, packets, size in rows},
-        commits=read_commits(connection),
+        commits=read_commit_times(connection),
         fill=_meta(connection, "fill"),
     )
 

@@ -17,7 +17,7 @@ from xdpwall.sets.entries import AddressEntry
 from xdpwall.sets.keys import KINDS, Kind, kind_of, stored, unstored
 from xdpwall.values.author import Author
 
-from .audit import audit
+from .audit import AuditEntry, write_audit
 from .database import Database
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class SetStore:
                 self._write_held(connection, number, held[number])
             connection.execute(_APPLIED, (str(self._applied),))
             if by is not None:
-                audit(connection, now, by.name, by.via, action, by.message, None)
+                write_audit(connection, AuditEntry.of(by, action, now))
         self._held = held
         self._seq += len(rows)
         for change in changes:

@@ -1,4 +1,4 @@
-"""What several of the store's operations say to SQLite, inside somebody's transaction."""
+"""SQL that several of the store's operations share; it runs in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -6,25 +6,16 @@ import sqlite3
 from collections.abc import Mapping
 from itertools import chain
 
-from .revision import Delta, RuleRow
+from .revision_delta import RevisionDelta, RuleRow
 
+ATTACHMENT_COLUMNS = "iface, place, ifindex, wanted, number, since, mode, kind, intent"
+"""In the order of AttachmentRow's fields but for `index` (ifindex)."""
 _AT_ONCE = 100
 """Rows by one statement: 10,000 one by one take half as long again."""
-AuditEntry = tuple[str, str, str, str, str | None]
-"""Time, author, via, action, message."""
 
 
-def read_delta(connection: sqlite3.Connection, revision: int) -> tuple[Delta, AuditEntry]:
-    """A revision that is there, with its entry of the audit trail. Failed when it is damaged."""
-    blob, time, author, via, action, message = connection.execute(
-        "SELECT delta, time, author, via, action, message FROM revisions WHERE number = ?",
-        (revision,),
-    ).fetchone()
-    return Delta.unpack(blob), (time, author, via, action, message)
-
-
-def write_rules(connection: sqlite3.Connection, delta: Delta) -> None:
-    """The rows of the rules as they are after it."""
+def write_rules(connection: sqlite3.Connection, delta: RevisionDelta) -> None:
+    """Bring the table of rules from before the delta to after it."""
     gone = [(before.id,) for before, after in delta.rules if before and not after]
     come = [after for _, after in delta.rules if after]
     if gone:
@@ -40,8 +31,8 @@ def write_rules(connection: sqlite3.Connection, delta: Delta) -> None:
         )
 
 
-def set_meta(connection: sqlite3.Connection, said: Mapping[str, str]) -> None:
-    """Rows of meta, by one statement."""
-    rows = ", ".join(["(?, ?)"] * len(said))
-    values = [text for pair in said.items() for text in pair]
-    connection.execute(f"INSERT OR REPLACE INTO meta VALUES {rows}", values)
+def write_meta(connection: sqlite3.Connection, values: Mapping[str, str]) -> None:
+    """Insert or replace rows of the table meta, by one statement."""
+    rows = ", ".join(["(?, ?)"] * len(values))
+    flat = [text for pair in values.items() for text in pair]
+    connection.execute(f"INSERT OR REPLACE INTO meta VALUES {rows}", flat)

@@ -21,7 +21,7 @@ from xdpwall.rule.sentence_words import CLAUSES
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.ruleset.index import RuleEntry
 from xdpwall.ruleset.ruleset import Ruleset
-from xdpwall.store.revision import row_of
+from xdpwall.store.revision_delta import row_of
 
 SETTINGS = settings(max_examples=200, deadline=None)
 ANYTHING = st.recursive(

@@ -22,8 +22,10 @@ from xdpwall.sets.change import EntryChange
 from xdpwall.sets.entries import Entries, parse_entry
 from xdpwall.sets.names import SetRow
 from xdpwall.store.records import Binding
-from xdpwall.store.store import FILE, KEEP_REVISIONS, Store
+from xdpwall.store.revisions import KEEP_REVISIONS
+from xdpwall.store.store import FILE, Store
 from xdpwall.values.author import Author
+from xdpwall.views.history import Change
 
 NOW = "2026-11-21T10:00:00Z"
 BY = Author("uid 0", "socket", "because")
@@ -37,8 +39,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def change(store: Store, new: State, action: str = "test") -> None:
-    store.record(store.read().state, new, by=BY, action=action, now=NOW)
-    store.commit(new.revision, nothing)
+    store.revisions.record(store.read().state, new, by=BY, action=action, now=NOW)
+    store.revisions.commit(new.revision, nothing)
 
 
 def nothing(slots: Sequence[int]) -> list[tuple[int, int]]:
@@ -90,18 +92,18 @@ def test_many_rules_are_read_back(store: Store, tmp_path: Path, count: int) -> N
 
 def test_a_pending_change_is_not_in_force_until_committed(store: Store) -> None:
     new = added(State(), "drop icmp")
-    store.record(State(), new, by=BY, action="add", now=NOW)
+    store.revisions.record(State(), new, by=BY, action="add", now=NOW)
     assert store.read().state == State()
     pending = store.read().pending
     assert pending is not None and (pending.revision, pending.action) == (1, "add")
     assert store.read().unfinished
-    store.drop_pending()
+    store.revisions.drop_pending()
     assert store.read().pending is None and store.read().state == State()
 
 
 def test_commit_without_pending_is_refused(store: Store) -> None:
     with pytest.raises(Failed, match="revision 5 is not pending"):
-        store.commit(5, nothing)
+        store.revisions.commit(5, nothing)
 
 
 def test_deletion_and_order(store: Store) -> None:
@@ -137,30 +139,29 @@ def test_baselines_are_kept_and_cleared(store: Store) -> None:
 
 def test_attachments_switch_and_binding(store: Store) -> None:
     row = AttachmentRow("docker0", "tc-egress", 4, None, 2, NOW, kind="bridge")
-    store.put_attachment(row, by=BY, action="attach docker0 tc-egress", now=NOW)
+    store.attachments.put(row, by=BY, action="attach docker0 tc-egress", now=NOW)
     store.set_switch(False, by=BY, action="off", now=NOW)
     store.bind(Binding(4026531840, "abc"))
     snapshot = store.read()
     assert snapshot.attachments == (row,) and not snapshot.on
     assert snapshot.binding == Binding(4026531840, "abc")
     assert (row.hook, row.direction, row.words) == ("tc", "egress", "docker0 tc-egress")
-    store.delete_attachment(row)
+    store.attachments.delete(row)
     assert store.read().attachments == ()
 
 
 def test_the_audit_trail_says_who_did_what(store: Store) -> None:
     change(store, added(State(), "drop icmp"), "add r1")
     store.set_switch(False, by=BY, action="off", now=NOW)
-    newest, before = store.audit_trail()
-    assert newest["action"] == "off"
-    assert before == {
-        "time": NOW,
-        "author": "uid 0",
-        "via": "socket",
-        "action": "add r1",
-        "message": "because",
-        "revision": 1,
-    }
+    mark, (first, second) = store.audit.since(0, 1)
+    assert first == Change(
+        time=NOW, author="uid 0", via="socket", action="add r1", message="because", revision=1
+    )
+    assert (second.action, second.revision) == ("off", None)
+    change(store, added(store.read().state, "drop udp"), "add r2")
+    assert store.audit.since(mark, 1) == (mark, ()), "revision 2 waits until it is asked for"
+    (third,) = store.audit.since(mark, 2)[1]
+    assert third.action == "add r2"
 
 
 def test_old_revisions_go(store: Store, tmp_path: Path) -> None:
@@ -308,14 +309,14 @@ def test_what_is_remembered_of_a_commit_is_what_is_on_disk(store: Store, tmp_pat
     state = edits.with_sets(State(), (SetRow("bad", 7, NOW),))
     change(store, state)
     change(store, added(store.read().state, "drop icmp from @bad", "accept tcp/80 log"))
-    store.record(
+    store.revisions.record(
         store.read().state, added(store.read().state, "drop udp"), by=BY, action="x", now=NOW
     )
     for _ in range(2):
         again = Store(tmp_path / "state")
         assert again.read() == store.read()
         again.close()
-        store.drop_pending()
+        store.revisions.drop_pending()
     assert [row.name for row in store.read().state.sets] == ["bad"]
 
 
@@ -357,10 +358,12 @@ def test_slots_of_a_revision_that_is_no_longer_kept_are_unknown(store: Store) ->
     change(store, added(State(), "drop icmp"))
     change(store, edits.delete(store.read().state, ["r1"]))
     change(store, added(store.read().state, "drop udp"))
-    assert store.slots_at(3) == {0: "r2"} and store.slots_at(1) == {0: "r1"}
+    assert store.revisions.slots_at(3) == {0: "r2"} and store.revisions.slots_at(1) == {0: "r1"}
     for n in range(KEEP_REVISIONS):
         policy = Policy(ingress="accept" if n % 2 else "drop")
         change(store, edits.with_policy(store.read().state, policy))
-    assert store.slots_at(3) == {0: "r2"}, "every change since is kept"
-    assert store.slots_at(2) == {} and store.slots_at(1) == {}
-    assert store.slots_at(store.read().state.revision + 1) == {}, "nothing is known of it yet"
+    assert store.revisions.slots_at(3) == {0: "r2"}, "every change since is kept"
+    assert store.revisions.slots_at(2) == {} and store.revisions.slots_at(1) == {}
+    assert store.revisions.slots_at(store.read().state.revision + 1) == {}, (
+        "nothing is known of it yet"
+    )

@@ -32,7 +32,7 @@ class RuleRow(NamedTuple):
     base_bytes: int
 
 
-class Delta(NamedTuple):
+class RevisionDelta(NamedTuple):
     """What leads from one revision to the next, and back."""
 
     rules: list[tuple[RuleRow | None, RuleRow | None]]
@@ -52,7 +52,7 @@ class Delta(NamedTuple):
         return text if len(text) < _SHORT else zlib.compress(text, 1)
 
     @classmethod
-    def unpack(cls, blob: bytes) -> Delta:
+    def unpack(cls, blob: bytes) -> RevisionDelta:
         """The inverse of pack; Failed "corrupt" when the bytes are not ours."""
         try:
             data = json.loads(blob if blob.startswith(b"{") else zlib.decompress(blob))
@@ -84,7 +84,7 @@ def _json(rule: Rule) -> str:
     return f"{{{','.join(parts)}}}"
 
 
-def between(old: State, new: State) -> Delta:
+def between(old: State, new: State) -> RevisionDelta:
     """The rows that differ."""
     step = new.step
     if step is not None and step.since is old.entries:
@@ -96,7 +96,7 @@ def between(old: State, new: State) -> Delta:
         was, becomes = before.get(rule_id), after.get(rule_id)
         if was is not becomes and was != becomes:
             rules.append((row_of(was) if was else None, row_of(becomes) if becomes else None))
-    return Delta(rules, (old.policy, new.policy), new.next_number, (old.sets, new.sets))
+    return RevisionDelta(rules, (old.policy, new.policy), new.next_number, (old.sets, new.sets))
 
 
 def _row(fields: list[Any] | None) -> RuleRow | None:

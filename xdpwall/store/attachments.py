@@ -1,0 +1,44 @@
+"""The table of attachments."""
+
+from __future__ import annotations
+
+from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.values.author import Author
+
+from .audit import AuditEntry, write_audit
+from .session import Session
+from .statements import ATTACHMENT_COLUMNS
+
+
+class AttachmentTable:
+    """Writes attachments; Store.read() has them all."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(
+        self, row: AttachmentRow, *, by: Author | None = None, action: str = "", now: str = ""
+    ) -> None:
+        """Insert or replace; with `by` the audit trail says so."""
+        with self._session.write() as connection:
+            connection.execute(
+                f"INSERT OR REPLACE INTO attachments ({ATTACHMENT_COLUMNS})"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(row.iface, row.place, row.index, row.wanted, row.number, row.since),
+                    *(row.mode, row.kind, row.intent),
+                ),
+            )
+            if by is not None:
+                write_audit(connection, AuditEntry.of(by, action, now))
+
+    def delete(
+        self, row: AttachmentRow, *, by: Author | None = None, action: str = "", now: str = ""
+    ) -> None:
+        """Delete by interface and hook; with `by` the audit trail says so."""
+        with self._session.write() as connection:
+            connection.execute(
+                "DELETE FROM attachments WHERE iface = ? AND place = ?", (row.iface, row.place)
+            )
+            if by is not None:
+                write_audit(connection, AuditEntry.of(by, action, now))

@@ -1,0 +1,115 @@
+"""Transactions on the store's file, and the state that was read last."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from xdpwall.errors import Failed, XdpwallError
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.index import RuleEntry
+from xdpwall.ruleset.policy import Policy
+from xdpwall.ruleset.state import State
+from xdpwall.sets.names import SetRow
+from xdpwall.views.events import EventSettings
+
+from .database import Database
+from .records import Binding, Pending, Snapshot
+from .revision_delta import RuleRow
+from .sets import SetStore
+from .statements import ATTACHMENT_COLUMNS
+
+
+class Session:
+    """One process's use of the file: every write but those of sets goes through it."""
+
+    def __init__(self, database: Database, sets: SetStore) -> None:
+        self.database = database
+        self.sets = sets
+        self._own_changes = 0
+        self._cached: tuple[tuple[int, int], Snapshot] | None = None
+        self._entries: dict[str, tuple[RuleRow, RuleEntry]] = {}
+
+    def read(self) -> Snapshot:
+        """The committed state now; from memory when nobody has written since."""
+        token = self._version()
+        if self._cached is None or self._cached[0] != token:
+            with self.database.read() as connection:
+                self._cached = (token, self._load(connection))
+        return self._cached[1]
+
+    @contextmanager
+    def write(self, *, wait: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction, which also writes the classes of sets that wait for one."""
+        with self.database.transaction(wait=wait) as connection:
+            self.sets.flush(connection)
+            yield connection
+        self.sets.class_rows.clear()
+        self._own_changes += 1
+
+    def remember(self, snapshot: Snapshot) -> None:
+        """Take this for the state on disk after our own write, if nobody else wrote."""
+        self._cached = (self._version(), snapshot)
+
+    # -- inside ----------------------------------------------------------------------------------
+    def _version(self) -> tuple[int, int]:
+        return self.database.data_version(), self._own_changes
+
+    def _load(self, connection: sqlite3.Connection) -> Snapshot:
+        meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        rows = connection.execute("SELECT * FROM rules ORDER BY rank").fetchall()
+        attachments = connection.execute(
+            f"SELECT {ATTACHMENT_COLUMNS} FROM attachments ORDER BY number"
+        ).fetchall()
+        sets = connection.execute("SELECT name, number, created FROM sets ORDER BY name")
+        set_rows = tuple(SetRow(*row) for row in sets)
+        pending = connection.execute(
+            "SELECT number, action FROM revisions WHERE state = 'pending'"
+        ).fetchone()
+        try:
+            state = State(
+                revision=int(meta.get("revision", "0")),
+                policy=Policy(**json.loads(meta.get("policy", "{}"))),
+                entries=self._entries_of(RuleRow(*row) for row in rows),
+                next_number=int(meta.get("next_number", "1")),
+                sets=set_rows,
+            )
+        except (ValueError, XdpwallError) as error:
+            raise Failed(
+                "the recorded rules cannot be read", code="corrupt", detail=str(error)
+            ) from error
+        binding = None
+        if "netns" in meta:
+            cookie = int(meta.get("netns_cookie", "0"))
+            binding = Binding(int(meta["netns"]), meta["boot_id"], cookie)
+        return Snapshot(
+            state=state,
+            attachments=tuple(AttachmentRow(*row) for row in attachments),
+            on=meta.get("on", "1") == "1",
+            binding=binding,
+            pending=Pending(*pending) if pending else None,
+            events=EventSettings.model_validate_json(meta.get("events", "{}")),
+        )
+
+    def _entries_of(self, rows: Iterable[RuleRow]) -> tuple[RuleEntry, ...]:
+        """Entries of rows; those that have not changed since the last time are the same objects."""
+        fresh: dict[str, tuple[RuleRow, RuleEntry]] = {}
+        for row in rows:
+            known = self._entries.get(row.id)
+            fresh[row.id] = known if known and known[0] == row else (row, _entry(row))
+        self._entries = fresh
+        return tuple(entry for _, entry in fresh.values())
+
+
+def _entry(row: RuleRow) -> RuleEntry:
+    return RuleEntry(
+        rule=Rule.parse(json.loads(row.rule)),
+        slot=row.slot,
+        created=row.created,
+        rank=row.rank,
+        base_packets=row.base_packets,
+        base_bytes=row.base_bytes,
+    )
