@@ -94,7 +94,7 @@ def _measure(lab: Lab, stack: ExitStack, rounds: int) -> EventCosts:
     accounted = True
     for number in range(rounds):
         for way in list(WAYS)[:: -1 if number % 2 else 1]:
-            plane.set_events(WAYS[way], logging=False)
+            plane.control.set_events(WAYS[way], logging=False)
             before, dropped = plane.events.counts(), bench.totals("xdp").dropped.packets
             times[way].append(clock())
             after = plane.events.counts()

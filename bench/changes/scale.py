@@ -58,7 +58,7 @@ def measure(instance: Instance, *, with_sets: bool) -> Scale:
     plane = Dataplane(instance.settings.bpffs)
     plane.open()
     try:
-        found.counters = _median(lambda: plane.read_counters(range(MAX_RULES)))
+        found.counters = _median(lambda: plane.counters.read(range(MAX_RULES)))
     finally:
         plane.close()
     with instance.service() as service:

@@ -91,7 +91,7 @@ def program_costs(bench: KernelBench) -> list[ProgramCost]:
         info = None
         for _ in range(_LOADS):
             start = time.perf_counter()
-            program: Program = bench.dataplane.load_program(place, NUMBERS[place], frags=frags)
+            program: Program = bench.dataplane.programs.load(place, NUMBERS[place], frags=frags)
             seconds.append(time.perf_counter() - start)
             with program:
                 info = program.info

@@ -99,7 +99,7 @@ def kernel_revision(wall: Route) -> int:
     dataplane = Dataplane(wall.service.settings.bpffs)
     dataplane.open()
     try:
-        return dataplane.control.revision
+        return dataplane.control.read().revision
     finally:
         dataplane.close()
 

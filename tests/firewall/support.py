@@ -51,7 +51,7 @@ def step(method: str, *args: Any, **named: Any) -> Step:
 
 def in_kernel(dataplane: Dataplane) -> dict[str, int]:
     """How many addresses and prefixes of sets the kernel holds, by kind."""
-    tables = SetMaps(dataplane.sets.maps).tables
+    tables = SetMaps(dataplane.map_set.maps).tables
     return {kind: len(table.lookup_batch()[0]) for kind, table in tables.items()}
 
 
@@ -107,7 +107,7 @@ class Site:
         dataplane = Dataplane(self.settings.bpffs)
         dataplane.open()
         try:
-            return dataplane.control.revision
+            return dataplane.control.read().revision
         finally:
             dataplane.close()
 

@@ -64,9 +64,10 @@ def test_a_growth_that_never_swapped_the_programs(site: Site) -> None:
         with instance.lock.hold():
             dataplane = instance.dataplane()
             assert dataplane is not None
-            sizes = dataplane.sets.sizes
+            sizes = dataplane.map_set.sizes
             sizes = sizes.grown_to(type(sizes)(positions=sizes.positions * 2))
-            bigger = dataplane.sets.grown(sizes, dataplane._shared, dataplane.control.copy)
+            shared, copy = dataplane._opened.maps.shared, dataplane.control.read().copy
+            bigger = dataplane.map_set.grown(sizes, shared, copy)
             bigger.pin(site.settings.bpffs, 99)
             bigger.close()
     with site.open() as firewall:

@@ -69,13 +69,13 @@ def test_settings_outlive_the_maps(site: Site) -> None:
     with site.open() as firewall:
         plane = firewall._instance.dataplane()
         assert plane is not None and plane.events.read() == wanted
-        assert plane.control.events
+        assert plane.control.read().events
     site.forget_kernel()
     with site.open() as firewall:
         firewall.restore()
         assert firewall.events().settings == wanted
         plane = firewall._instance.dataplane()
-        assert plane is not None and plane.control.events
+        assert plane is not None and plane.control.read().events
 
 
 def test_the_reader_is_told_and_only_one(site: Site) -> None:

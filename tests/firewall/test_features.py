@@ -21,7 +21,7 @@ def features(site: Site) -> Feature:
     dataplane = Dataplane(site.settings.bpffs)
     dataplane.open()
     try:
-        return dataplane.features
+        return dataplane.control.features
     finally:
         dataplane.close()
 
@@ -149,10 +149,10 @@ def test_rules_about_sets_join_in_place(site: Site) -> None:
         for text, at, replies in steps:
             dataplane = firewall._instance.dataplane()
             assert dataplane is not None
-            before = dataplane.in_force
+            before = dataplane.generations.active
             assert before is not None
             firewall.add_rules(rules(text), at=at)
-            assert dataplane.in_force is before, text
+            assert dataplane.generations.active is before, text
             assert site.ping() == replies, text
         # A class that comes makes it whole again, and what joined is kept.
         firewall.change_set("b", add=["10.9.0.2"])

@@ -26,7 +26,7 @@ def test_addresses_of_one_bucket(site: Site) -> None:
         dataplane = firewall._instance.dataplane()
         assert dataplane is not None
         firewall.change_set("bad", add=["0.0.0.0"])  # makes room for a thousand
-        count = bucket_count(dataplane.sets.sizes.set4)
+        count = bucket_count(dataplane.map_set.sizes.set4)
         alike = [n << 8 | 7 for n in range(200_000) if _bucket(n << 8 | 7, count) == 3][:30]
         texts = [str(IPv4Address(number)) for number in alike]
         frames = {text: ether(ipv4(udp(), src=text)) for text in texts}
@@ -46,7 +46,7 @@ def test_addresses_of_one_bucket(site: Site) -> None:
         assert dropped() == texts[5:12] + texts[15:]
         firewall.replace_set("bad", Entries.of(texts[::3]))
         assert dropped() == texts[::3]
-        assert dataplane.sets.sizes.set4 == 1024
+        assert dataplane.map_set.sizes.set4 == 1024
 
 
 def _bucket(address: int, count: int) -> int:
@@ -63,12 +63,12 @@ def test_a_worn_table_is_copied(site: Site, first: int, then: int) -> None:
         firewall.replace_set("bad", Entries.of(f"10.1.{i >> 8}.{i & 255}" for i in range(first)))
         dataplane = firewall._instance.dataplane()
         assert dataplane is not None
-        before = dataplane.sets.maps["set4"].info
+        before = dataplane.map_set.maps["set4"].info
         kept = ["10.9.0.2", *(f"10.2.{i >> 8}.{i & 255}" for i in range(then))]
         firewall.replace_set("bad", Entries.of(kept))
-        after = dataplane.sets.maps["set4"].info
+        after = dataplane.map_set.maps["set4"].info
         assert after.id != before.id and after.value_size == before.value_size
-        assert not dataplane.sets.addresses.worn
+        assert not dataplane.map_set.addresses.worn
         assert in_kernel(dataplane)["v4"] == len(kept)
         assert site.ping(1) == 0
         firewall.change_set("bad", remove=["10.9.0.2"])

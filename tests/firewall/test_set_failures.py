@@ -71,7 +71,7 @@ def agree(site: Site, firewall: Firewall) -> bool:
 
 def endings_are_told(firewall: Firewall, dataplane: Dataplane) -> bool:
     """Whether the kernel knows of each class that some entry bears when it ends."""
-    classes, maps = firewall._instance.sets.classes, SetMaps(dataplane.sets.maps)
+    classes, maps = firewall._instance.sets.classes, SetMaps(dataplane.map_set.maps)
     values = [table.lookup_batch()[1].view("<u4")[:, 0] for table in maps.tables.values()]
     wanted = [
         (n, *classes.expiry_step(n))

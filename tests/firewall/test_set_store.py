@@ -127,9 +127,9 @@ def test_maps_grow_for_new_addresses_only(site: Site) -> None:
     with site.open() as firewall:
         firewall.replace_set("bad", Entries.of(texts))
         dataplane = firewall._instance.dataplane()
-        assert dataplane is not None and dataplane.sets.sizes.set4 == 2048
+        assert dataplane is not None and dataplane.map_set.sizes.set4 == 2048
         firewall.replace_set("bad", Entries.of([*texts[100:], "10.9.0.2"]))
-        assert dataplane.sets.sizes.set4 == 2048
+        assert dataplane.map_set.sizes.set4 == 2048
         firewall.replace_set("bad", Entries.of([f"11.0.{i >> 8}.{i & 255}" for i in range(1900)]))
-        assert dataplane.sets.sizes.set4 == 4096
+        assert dataplane.map_set.sizes.set4 == 4096
         assert firewall.set("bad").entries == 1900

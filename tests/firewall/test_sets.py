@@ -79,8 +79,8 @@ def test_new_classes_leave_the_active_generation_as_it_was_compiled(
     firewall.create_set("bad")
     firewall.add_rules(rules("drop icmp from @bad", "drop udp/9"))
     dataplane = firewall._instance.dataplane()
-    assert dataplane is not None and dataplane.in_force is not None
-    world = dataplane.in_force.basis[2]  # type: ignore[index]
+    assert dataplane is not None and dataplane.generations.active is not None
+    world = dataplane.generations.active.basis[2]  # type: ignore[index]
     before = dict(world.classes)
     firewall._instance.sets.classes.reserve_spares(7)
     assert world.classes == before

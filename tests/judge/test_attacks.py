@@ -46,9 +46,9 @@ def test_the_rule_holds(place: tuple[Victim, Wall], name: str) -> None:
     attack = ATTACKS[name]
     frames = attack.frames(next(_attempts))
     wall.load([attack.rule], attack.policy)
-    before = wall.dataplane.read_totals([NUMBER])[0].dropped.packets
+    before = wall.dataplane.counters.read_totals([NUMBER])[0].dropped.packets
     assert victim.suffer(frames) == set()
-    dropped = wall.dataplane.read_totals([NUMBER])[0].dropped.packets - before
+    dropped = wall.dataplane.counters.read_totals([NUMBER])[0].dropped.packets - before
     assert dropped == attack.dropped_of(len(frames), wall.hook)
 
 

@@ -49,9 +49,11 @@ def test_disagreement(both: tuple[Victim, Wall, Nftables], name: str) -> None:
 
     wall.load([rule], Policy(ingress="drop" if rest == "drop" else "accept"))
     frames = known.frames(number + 11)
-    before = wall.dataplane.read_totals([NUMBER])[0].dropped.packets
+    before = wall.dataplane.counters.read_totals([NUMBER])[0].dropped.packets
     reached_by_us = victim.suffer(frames)
-    assert wall.dataplane.read_totals([NUMBER])[0].dropped.packets - before == known.xdpwall
+    assert (
+        wall.dataplane.counters.read_totals([NUMBER])[0].dropped.packets - before == known.xdpwall
+    )
     if known.alone == REACHES:
         assert bool(reached_by_nftables) == (known.nftables == 0)
         assert bool(reached_by_us) == (known.xdpwall == 0)

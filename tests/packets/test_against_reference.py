@@ -77,7 +77,7 @@ def test_tries_agree_too(bench: KernelBench, monkeypatch: pytest.MonkeyPatch) ->
     for seed in range(SEED + CASES, SEED + CASES + 25):
         case = draw_case(seed)
         assert duel.run(case) is None, f"seed {seed}"
-        maps = bench.dataplane.sets.maps
+        maps = bench.dataplane.map_set.maps
         tries += any(next(iter(maps[name].keys()), None) is not None for name in TRIES)
     assert tries > 5
 

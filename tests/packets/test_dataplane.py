@@ -28,9 +28,9 @@ def test_made_once_and_opened_again(folder: Path) -> None:
     with pytest.raises(Conflict):
         second.create()
     second.open()
-    assert second.control == abi.Control(copy=0, on=True, revision=0)
-    first.set_switch(False)
-    assert not second.control.on
+    assert second.control.read() == abi.Control(copy=0, on=True, revision=0)
+    first.control.set_switch(False)
+    assert not second.control.read().on
     first.close()
     second.close()
 

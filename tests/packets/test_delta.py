@@ -49,7 +49,7 @@ class Stepping(KernelBench):
         self.put(part, policy or Policy())
         for step in self.steps(part, target):
             self.put(step, policy or Policy())
-        self.dataplane.zero_slot(range(len(self.rules)))
+        self.dataplane.counters.zero(range(len(self.rules)))
         self.former += self.rules
 
     def steps(self, now: Sources, target: Sources) -> Iterable[Sources]:
@@ -80,15 +80,15 @@ class Stepping(KernelBench):
     def put(self, sources: Sources, policy: Policy) -> None:
         """By edits where that is possible, as changes/generations.py does it."""
         places = [NumberedAttachment(NUMBERS[p], self.iface, p == "tc-egress") for p in PLACES]
-        g = self.dataplane.in_force
+        g = self.dataplane.generations.active
         few = None
         if g is not None and g.basis == policy:
             few = plan_edits(*window(self.sources, sources), self.entries)
         if g is not None and few is not None and all(apply_edit(g, edit) for edit in few):
             self.changed += 1
         else:
-            self.dataplane.forget()
-            least = self.dataplane.sets.sizes.positions
+            self.dataplane.generations.forget_active()
+            least = self.dataplane.map_set.sizes.positions
             g = compile_ruleset(self.entries(sources), policy, places, NO_SETS, least=least)
             g.basis = policy
             self.whole += 1
@@ -96,7 +96,7 @@ class Stepping(KernelBench):
         self.revision += 1
         activate(self.dataplane, g, self.revision, self._forget_programs)
         if self.random.random() < 0.3:
-            self.dataplane.prime()
+            self.dataplane.generations.sync_idle_copy()
 
     @staticmethod
     def entries(sources: Sequence[tuple[Rule, int]]) -> Any:
@@ -164,10 +164,10 @@ def test_growing_rule_by_rule_and_room_for_sets_in_between(stepping: Stepping) -
         sources.insert(at, (Rule.parse(f"drop udp/{n} from 10.0.0.0/{8 + n % 24}"), n))
         stepping.put(sources, Policy())
         if n in (30, 60, 90, 120):
-            stepping.dataplane.prime()
-            with stepping.dataplane.growing(Sizes(set4=1024 * n, set6=1024 * n)):
+            stepping.dataplane.generations.sync_idle_copy()
+            with stepping.dataplane.generations.growing(Sizes(set4=1024 * n, set6=1024 * n)):
                 stepping._forget_programs()
-        sizes.add(stepping.dataplane.sets.sizes.positions)
+        sizes.add(stepping.dataplane.map_set.sizes.positions)
         stepping.rules = [rule for rule, slot in sorted(sources, key=lambda source: source[1])]
         for port in (n, max(1, n - 33)):
             frame = f.ether(f.ipv4(f.udp(dport=port), src="10.0.0.0"))
@@ -189,7 +189,7 @@ def test_positions_nearly_full(stepping: Stepping) -> None:
     for n in range(113, 128):
         sources.insert(n % 2 * len(sources), (Rule.parse(f"drop udp/{n} from 10.0.0.0/9"), n))
         stepping.put(sources, Policy())
-    assert stepping.dataplane.sets.sizes.positions == len(sources) == 128
+    assert stepping.dataplane.map_set.sizes.positions == len(sources) == 128
     stepping.rules = [rule for rule, slot in sorted(sources, key=lambda source: source[1])]
     whole = stepping.whole
     for turn in range(6):

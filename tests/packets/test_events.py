@@ -52,7 +52,7 @@ class Reports:
     def set(self, settings: EventSettings) -> None:
         """Change the settings."""
         logging = any(rule.log for rule in self.bench.rules)
-        self.bench.dataplane.set_events(settings, logging=logging)
+        self.bench.dataplane.control.set_events(settings, logging=logging)
 
     def run(self, frame: bytes, place: Place = "xdp", times: int = 1) -> list[PacketEvent]:
         """Judge a frame; what was reported of it."""
@@ -154,15 +154,15 @@ def test_a_count_rule_reports_and_another_decides(reports: Reports) -> None:
 def test_every_drop_or_those_of_rules(reports: Reports) -> None:
     reports.load("drop udp", "accept tcp", policy=Policy(ingress="drop"))
     assert reports.run(DNS) == []
-    assert not reports.bench.dataplane.control.events, "a packet pays one test of a bit"
+    assert not reports.bench.dataplane.control.read().events, "a packet pays one test of a bit"
     reports.set(EventSettings(log_drops=True))
-    assert reports.bench.dataplane.control.events
+    assert reports.bench.dataplane.control.read().events
     found = reports.one(DNS)
     assert (found["rule"], "log" in found) == ("slot0", False)
     assert reports.run(SYN) == []
     assert "rule" not in reports.one(PING), "dropped by the policy"
     reports.set(EventSettings(log_drops=True, enabled=False))
-    assert not reports.bench.dataplane.control.events
+    assert not reports.bench.dataplane.control.read().events
     assert reports.run(DNS) == []
     assert reports.counted() == {"sent": 2, "lost": 0, "sampled": 0, "limited": 0}
 
@@ -170,18 +170,19 @@ def test_every_drop_or_those_of_rules(reports: Reports) -> None:
 def test_the_bit_follows_rules_and_survives_other_changes(reports: Reports) -> None:
     plane = reports.bench.dataplane
     reports.load("drop udp")
-    assert not plane.control.events
+    assert not plane.control.read().events
     reports.load("drop udp log")
-    assert plane.control.events
-    plane.set_switch(False)
-    assert plane.control == abi.Control(plane.control.copy, False, plane.control.revision, True)
+    assert plane.control.read().events
+    plane.control.set_switch(False)
+    now = plane.control.read()
+    assert now == abi.Control(now.copy, False, now.revision, True)
     assert reports.run(DNS) == [], "switched off"
-    plane.set_switch(True)
+    plane.control.set_switch(True)
     assert len(reports.run(DNS)) == 1
     reports.load("drop udp log", settings=EventSettings(enabled=False))
-    assert not plane.control.events
+    assert not plane.control.read().events
     reports.bench.load(["drop udp log"])
-    assert not plane.control.events, "a new ruleset asks the settings"
+    assert not plane.control.read().events, "a new ruleset asks the settings"
 
 
 @pytest.mark.parametrize("wanted", [0, 1, 20, 128, 256])
@@ -254,5 +255,5 @@ def test_a_full_buffer_loses_and_counts(reports: Reports) -> None:
     ],
 )
 def test_settings_read_back(bench: KernelBench, wanted: EventSettings) -> None:
-    bench.dataplane.set_events(wanted, logging=False)
+    bench.dataplane.control.set_events(wanted, logging=False)
     assert bench.dataplane.events.read() == wanted

@@ -141,7 +141,7 @@ def test_random_frames_through_the_variant_for_fragments(jumbo: WireBench) -> No
 def test_only_that_variant_is_let_in(jumbo: WireBench) -> None:
     index = jumbo.host.index("eth1")
     with (
-        jumbo.dataplane.load_program("xdp", 1) as plain,
+        jumbo.dataplane.programs.load("xdp", 1) as plain,
         jumbo.host.inside(),
         pytest.raises(XdpwallError, match="frag|MTU"),
     ):

@@ -95,6 +95,6 @@ def check(bench: KernelBench, features: Feature, count: int) -> None:
     outcome = run(bench, draw(features, count))
     assert not outcome.differences, "\n".join(outcome.differences)
     assert outcome.deciders > 1
-    assert bench.dataplane.features == features
+    assert bench.dataplane.control.features == features
     least, most = FORMS[count]
-    assert least <= bench.dataplane.sets.sizes.positions <= most
+    assert least <= bench.dataplane.map_set.sizes.positions <= most

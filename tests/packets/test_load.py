@@ -51,7 +51,7 @@ def plane(request: pytest.FixtureRequest) -> Iterator[Dataplane]:
         made.create()
         blocks = max(64, positions // 2)
         sizes = Sizes(positions, rows=positions, blocks=blocks, class_rows=64, set4=64, set6=64)
-        with made.growing(sizes):
+        with made.generations.growing(sizes):
             pass  # nothing is loaded on the maps yet
         yield made
     finally:
@@ -97,10 +97,10 @@ def check(
 ) -> None:
     """Load it, and note what it took."""
     begun = time.monotonic()
-    with plane.load_program(place, NUMBERS[place], frags=frags, features=features) as program:
+    with plane.programs.load(place, NUMBERS[place], frags=frags, features=features) as program:
         took = time.monotonic() - begun
         verified = program.info.verified_insns
-    record_property("positions", plane.sets.sizes.positions)
+    record_property("positions", plane.map_set.sizes.positions)
     record_property("verified", verified)
     record_property("seconds", round(took, 2))
     assert 500 < verified < ENOUGH

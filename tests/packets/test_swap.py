@@ -51,7 +51,7 @@ def test_no_judgement_sees_a_mix(bench: KernelBench, place: Place, frame: bytes)
     ]
     plane = bench.dataplane
     activate(plane, generations[0], 1, lambda: None)
-    plane.zero_slot([0, 1, 2])
+    plane.counters.zero([0, 1, 2])
     program = bench.program(place)
     before = bench.totals(place)
     stop = threading.Event()
@@ -71,7 +71,7 @@ def test_no_judgement_sees_a_mix(bench: KernelBench, place: Place, frame: bytes)
     finally:
         stop.set()
         judge.join()
-    by_a, by_b, impossible = plane.read_counters([0, 1, 2])
+    by_a, by_b, impossible = plane.counters.read([0, 1, 2])
     after = bench.totals(place)
     assert after.passed == before.passed
     assert impossible == (0, 0)
@@ -86,27 +86,27 @@ def test_a_reused_copy_waits_for_its_readers(bench: KernelBench) -> None:
     bench.load(["drop udp"])
     bench.load(["drop tcp"])
     plane = bench.dataplane
-    active = plane.control.copy
+    active = plane.control.read().copy
     waited: list[bool] = []
-    settle = plane.settle
+    wait = plane.generations.wait_grace_period
 
     def noting() -> None:
-        waited.append(plane.control.copy == active)
-        settle()
+        waited.append(plane.control.read().copy == active)
+        wait()
 
-    plane.settle = noting  # type: ignore[method-assign]
+    plane.generations.wait_grace_period = noting  # type: ignore[method-assign]
     try:
         bench.load(["drop icmp"])
     finally:
-        plane.settle = settle  # type: ignore[method-assign]
+        plane.generations.wait_grace_period = wait  # type: ignore[method-assign]
     assert waited == [True]
 
 
 def test_growth_changes_no_verdict(bench: KernelBench) -> None:
     bench.load(["drop udp/53 from 10.0.0.1", "drop udp/53 from 2001:db8::1"])
-    small = bench.dataplane.sets.sizes
+    small = bench.dataplane.map_set.sizes
     old = bench.program("xdp")
-    old_sets = bench.dataplane.sets
+    outgrown = bench.dataplane.map_set
     many = [f"drop udp/53 from 10.{i >> 8}.{i & 255}.7" for i in range(small.positions)]
     many += [f"drop udp/53 from 2001:db8:{i:x}::7" for i in range(1024)]
     seen: list[tuple[int, int]] = []
@@ -115,22 +115,20 @@ def test_growth_changes_no_verdict(bench: KernelBench) -> None:
     compiled = compile_rules(
         [(r, i) for i, r in enumerate(rules)], Policy(), [(1, "eth0", "ingress")], now_boot_ns=0
     )
-    bench.dataplane.expect(compiled)
-    with (
-        bench.dataplane.growing(compiled.needed_sizes),
-        bench.dataplane.load_program("xdp", 1) as new,
-    ):
+    generations, programs = bench.dataplane.generations, bench.dataplane.programs
+    generations.expect(compiled)
+    with generations.growing(compiled.needed_sizes), programs.load("xdp", 1) as new:
         # At this moment both map sets are in use: they must agree on everything.
-        assert bench.dataplane.is_current(new)
-        assert not bench.dataplane.is_current(old)
+        assert programs.is_current(new)
+        assert not programs.is_current(old)
         for frame in (FRAME4, FRAME6, f.ether(f.ipv4(f.udp(dport=54)))):
             seen.append((old.test_run(frame).retval, new.test_run(frame).retval))
-    bench.dataplane.fill(compiled)
-    bench.dataplane.switch(99)
+    generations.fill(compiled)
+    generations.switch(99)
     bench._forget_programs()
     assert seen == [(1, 1), (1, 1), (2, 2)]
-    assert bench.dataplane.sets is not old_sets
-    assert bench.dataplane.sets.sizes.positions > small.positions
+    assert bench.dataplane.map_set is not outgrown
+    assert bench.dataplane.map_set.sizes.positions > small.positions
     bench.rules = rules
     last = small.positions - 1
     assert bench.run("xdp", f.ether(f.ipv4(f.udp(), src=f"10.{last >> 8}.{last & 255}.7")))

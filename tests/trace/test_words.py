@@ -232,7 +232,7 @@ def test_nothing_is_left_for_packets_to_pay(place: Place) -> None:
         dataplane = Dataplane(place.wall.bpffs)
         dataplane.open()
         try:
-            return dataplane.taps.in_use(), dataplane.control.events
+            return dataplane.taps.in_use(), dataplane.control.read().events
         finally:
             dataplane.close()
 

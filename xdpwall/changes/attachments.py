@@ -48,8 +48,8 @@ def attach(
     instance.store.attachments.put(row)
     crash_point("attach-recorded")
     try:
-        dataplane.settle()
-        dataplane.zero_totals(row.number)
+        dataplane.generations.wait_grace_period()
+        dataplane.counters.zero_totals(row.number)
         regenerate(instance, dataplane)
         crash_point("attach-loaded")
         load = loader(dataplane, row)

@@ -101,8 +101,8 @@ class Settler(Background):
             with suppress(XdpwallError), self._instance.lock.threads:
                 dataplane = self._instance.dataplane()
                 if dataplane is not None:
-                    dataplane.settle()
-                    untidy = dataplane.untidy
+                    dataplane.generations.wait_grace_period()
+                    untidy = dataplane.generations.has_housekeeping
             if untidy and not self._work.wait(_QUIET):
                 with suppress(XdpwallError), writing(self._instance):
                     tidy(self._instance)

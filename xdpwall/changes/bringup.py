@@ -27,11 +27,11 @@ def loaded(instance: Instance) -> Dataplane:
     crash_point("restore-cleared")
     made = Dataplane(instance.settings.bpffs)
     made.create()
-    made.set_events(instance.store.read().events, logging=False)
+    made.control.set_events(instance.store.read().events, logging=False)
     instance.use_dataplane(made)
     crash_point("restore-created")
     if not instance.store.read().on:
-        made.set_switch(False)
+        made.control.set_switch(False)
     if instance.state.revision:
         refill(instance, made)
     crash_point("restore-loaded")
@@ -45,6 +45,6 @@ def refill(instance: Instance, dataplane: Dataplane) -> None:
 
     restore_sets(instance, dataplane)
     regenerate(instance, dataplane)
-    if dataplane.sets.sizes.sets:
+    if dataplane.map_set.sizes.sets:
         instance.sets.mark_published(dataplane)
     reload_programs(instance, dataplane)

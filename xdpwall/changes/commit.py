@@ -49,12 +49,12 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         if slots := new_slots(old, new):
             # Whoever used such a slot left in an earlier change; no packet may count there any
             # more.
-            dataplane.settle()
-            dataplane.zero_slot(slots)
+            dataplane.generations.wait_grace_period()
+            dataplane.counters.zero(slots)
         if not early:
             _record(instance, old, new, by, action, wait=True)
     except BaseException:
-        dataplane.forget()
+        dataplane.generations.forget_active()
         if early:
             with suppress(XdpwallError):
                 instance.store.revisions.drop_pending()
@@ -62,16 +62,16 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
     crash_point("after-record")
     try:
         prepare_generation(instance, dataplane, compiled)
-        dataplane.fill(compiled)
+        dataplane.generations.fill(compiled)
         instance.store.synced()
         crash_point("after-write")
-        dataplane.switch(new.revision)
+        dataplane.generations.switch(new.revision)
         crash_point("after-switch")
         took = time.monotonic() - began
         fill = compiled.needed_sizes.to_json()
-        instance.store.revisions.commit(new.revision, dataplane.read_counters, took=took, fill=fill)
+        instance.store.revisions.commit(new.revision, dataplane.counters.read, took=took, fill=fill)
     except BaseException as error:
-        dataplane.forget()
+        dataplane.generations.forget_active()
         _undo(instance, dataplane, old, new.revision, error)
         raise
     crash_point("after-commit")
@@ -94,8 +94,8 @@ def _undo(
 ) -> None:
     """Back to `old` in the kernel and on disk; what cannot be undone is said on the error."""
     try:
-        if dataplane.control.revision == revision:
-            compiled = compiled_for(instance, old, least=dataplane.sets.sizes.positions)
+        if dataplane.control.read().revision == revision:
+            compiled = compiled_for(instance, old, least=dataplane.map_set.sizes.positions)
             activate_generation(instance, dataplane, compiled, old.revision)
     except XdpwallError as second:
         raise Failed(

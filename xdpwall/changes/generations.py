@@ -27,7 +27,7 @@ def next_generation(instance: Instance, dataplane: Dataplane, old: State, new: S
     from xdpwall.compiler.compile import check_memory
     from xdpwall.compiler.delta import apply_edit, plan_edits
 
-    basis, now = _basis(instance, new), dataplane.in_force
+    basis, now = _basis(instance, new), dataplane.generations.active
     if now is not None and now.basis == basis and new.step and new.step.since is now.source:
         try:
             few = plan_edits(*_kernel_step(new.step, old), _entries)
@@ -38,11 +38,11 @@ def next_generation(instance: Instance, dataplane: Dataplane, old: State, new: S
         except Full:
             pass
         except BaseException:
-            dataplane.forget()
+            dataplane.generations.forget_active()
             raise
         # Of two edits the first may have been made.
-        dataplane.forget()
-    return _compile(new, basis, least=dataplane.sets.sizes.positions)
+        dataplane.generations.forget_active()
+    return _compile(new, basis, least=dataplane.map_set.sizes.positions)
 
 
 def _kernel_step(step: Step, old: State) -> tuple[int, list[RuleEntry], list[RuleEntry]]:
@@ -93,7 +93,7 @@ def _entries(enabled: Sequence[RuleEntry]) -> list[CompilerRule]:
 def regenerate(instance: Instance, dataplane: Dataplane) -> None:
     """Load the committed ruleset again, for the attachments as they are now."""
     state = instance.state
-    compiled = compiled_for(instance, state, least=dataplane.sets.sizes.positions)
+    compiled = compiled_for(instance, state, least=dataplane.map_set.sizes.positions)
     activate_generation(instance, dataplane, compiled, state.revision)
 
 
@@ -103,5 +103,5 @@ def activate_generation(
     """Write a generation and switch to it, with larger maps and other programs where it needs them.
     Raises Full."""
     prepare_generation(instance, dataplane, compiled)
-    dataplane.fill(compiled)
-    dataplane.switch(revision)
+    dataplane.generations.fill(compiled)
+    dataplane.generations.switch(revision)

@@ -22,7 +22,7 @@ def tidy(instance: Instance) -> None:
     attachments programs that do no more than the ruleset needs."""
     dataplane = instance.dataplane()
     if dataplane is not None:
-        dataplane.prime()
+        dataplane.generations.sync_idle_copy()
         narrow(instance, dataplane)
 
 
@@ -30,21 +30,21 @@ def narrow(instance: Instance, dataplane: Dataplane) -> None:
     """Programs that do no more than the ruleset in force needs."""
     from xdpwall.compiler.delta import used_features
 
-    force = dataplane.in_force
+    force = dataplane.generations.active
     if force is not None and force.shrunk:
         force.features, force.shrunk = used_features(force), False
-    if dataplane.narrow():
+    if dataplane.generations.drop_unused_features():
         reload_programs(instance, dataplane)
 
 
 def prepare_generation(instance: Instance, dataplane: Dataplane, compiled: Generation) -> None:
     """Make the maps large enough for a generation, and give the attachments programs with its
     features; fill() and switch() may follow. No verdict changes. Raises Full."""
-    dataplane.expect(compiled)
-    if not dataplane.sets.sizes.holds(compiled.needed_sizes):
-        with dataplane.growing(compiled.needed_sizes):
+    dataplane.generations.expect(compiled)
+    if not dataplane.map_set.sizes.holds(compiled.needed_sizes):
+        with dataplane.generations.growing(compiled.needed_sizes):
             reload_programs(instance, dataplane)
-    elif dataplane.wants_reload():
+    elif dataplane.generations.wants_reload():
         reload_programs(instance, dataplane)
 
 
@@ -53,10 +53,10 @@ def reserve_addresses(
 ) -> None:
     """Make the maps large enough for so many IPv4 and IPv6 addresses in all sets together, and
     replace a worn table of IPv4 addresses. No verdict changes. Raises Full."""
-    sizes = dataplane.sets.sizes
+    sizes = dataplane.map_set.sizes
     need = replace(sizes, set4=set4, set6=set6)
-    if not sizes.holds(need) or dataplane.sets.addresses.worn:
-        with dataplane.growing(need):
+    if not sizes.holds(need) or dataplane.map_set.addresses.worn:
+        with dataplane.generations.growing(need):
             reload_programs(instance, dataplane)
 
 
@@ -79,11 +79,11 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
 
 
 def _outdated(instance: Instance, dataplane: Dataplane, program: Program) -> bool:
-    if dataplane.steers(program):
-        return not dataplane.is_current(program)
+    if dataplane.programs.runs_on_these_maps(program):
+        return not dataplane.programs.is_current(program)
     # It judges by maps that were unpinned, which the present ones may not replace before they hold
     # the ruleset.
-    return dataplane.control.revision == instance.state.revision
+    return dataplane.control.read().revision == instance.state.revision
 
 
 def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
@@ -97,11 +97,11 @@ def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
         with attacher.pins.open(found.program_id) or nullcontext() as program:
             if program is None or not _outdated(instance, dataplane, program):
                 continue
-            number = dataplane.constant(program, "number")
+            number = dataplane.programs.constant(program, "number")
         row = AttachmentRow(f"index{index}", place, index, None, number or 0, "")
         attacher.swap(row.spec, index, found.mode, loader(dataplane, row))
 
 
 def loader(dataplane: Dataplane, row: AttachmentRow) -> Callable[[bool], Program]:
     """What the attacher calls for a program: `load(frags)`."""
-    return lambda frags: dataplane.load_program(row.place, row.number, frags=frags)
+    return lambda frags: dataplane.programs.load(row.place, row.number, frags=frags)

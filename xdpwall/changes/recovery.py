@@ -47,18 +47,18 @@ def recover(instance: Instance) -> None:
         return
     if outgrown:
         reload_programs(instance, dataplane)
-        dataplane.retire()
-    control = dataplane.control
+        dataplane.unpin_outgrown()
+    control = dataplane.control.read()
     if snapshot.pending:
         # Whoever died may have switched since this process last waited for a grace period.
-        dataplane.unsettle()
+        dataplane.generations.forget_grace_period()
         if control.revision == snapshot.pending.revision:
-            instance.store.revisions.commit(control.revision, dataplane.read_counters)
+            instance.store.revisions.commit(control.revision, dataplane.counters.read)
         else:
             instance.store.revisions.drop_pending()
     if control.revision != instance.state.revision:
         # Fresh maps of a restore that died, or a state folder from elsewhere: the disk's rules.
-        dataplane.set_switch(snapshot.on)
+        dataplane.control.set_switch(snapshot.on)
         refill(instance, dataplane)
     elif control.on != snapshot.on:
         _follow_switch(instance, control.on)

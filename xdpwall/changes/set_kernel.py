@@ -106,7 +106,7 @@ def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
         for entries in (data.entries, Entries.from_entries(entry for entry, _ in data.timed)):
             if len(entries) and instance.sets.has_maps(dataplane):
                 # Packets that began before the last switch may still look for this number.
-                dataplane.settle()
+                dataplane.generations.wait_grace_period()
                 write_bulk(instance, dataplane, number, entries, None)
         crash_point("set-swept")
         classes = instance.sets.classes
@@ -196,7 +196,7 @@ def make_room(
     """
     from xdpwall import abi
 
-    counts, sizes = instance.sets.counts(), dataplane.sets.sizes
+    counts, sizes = instance.sets.counts(), dataplane.map_set.sizes
     too_many = counts["v4"] + more.get("v4", 0) > abi.MAX_SET4
     if (closely and sizes.sets) or too_many:
         rooms: dict[Kind, int] = {"v4": sizes.set4, "v6": sizes.set6}
@@ -227,7 +227,7 @@ def publish_classes(instance: Instance, dataplane: Dataplane, wanted: Iterable[i
     if store.class_rows:
         store.save()
     cache.maps(dataplane).write_expiry_steps(classes, wanted)
-    features = dataplane.features
+    features = dataplane.control.features
     timeless = features & (Feature.SRC_SET | Feature.DST_SET) and not features & Feature.TIMED_SET
     if not cache.maps(dataplane).not_in_generation(classes, wanted) and not (
         timeless and any(classes.expiry_step(number)[0] for number in wanted)
@@ -235,5 +235,5 @@ def publish_classes(instance: Instance, dataplane: Dataplane, wanted: Iterable[i
         return
     regenerate(instance, dataplane)
     # No packet may meet such a class while the copy that was left behind judges it.
-    dataplane.settle()
+    dataplane.generations.wait_grace_period()
     cache.mark_published(dataplane)

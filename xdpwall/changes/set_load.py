@@ -155,7 +155,7 @@ def sweeping(instance: Instance) -> Iterator[None]:
 
 def _sweep_if_agreed(instance: Instance) -> None:
     dataplane = instance.dataplane()
-    if dataplane is not None and dataplane.control.revision == instance.state.revision:
+    if dataplane is not None and dataplane.control.read().revision == instance.state.revision:
         sweep_unnamed(instance, dataplane)
 
 

@@ -19,7 +19,7 @@ def totals_of(instance: Instance, rows: Sequence[AttachmentRow]) -> list[Totals]
     dataplane = instance.dataplane() if rows else None
     if dataplane is None:
         return [Totals() for _ in rows]
-    return dataplane.read_totals([row.number for row in rows])
+    return dataplane.counters.read_totals([row.number for row in rows])
 
 
 def attachment_views(instance: Instance, rows: Sequence[AttachmentRow]) -> list[AttachmentView]:

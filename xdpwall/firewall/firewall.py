@@ -155,7 +155,7 @@ class Firewall(SetMethods, Reader):
             entries = [known.get(i) or find_rule(now.state, i) for i in ids]
             dataplane = self._instance.dataplane()
             if dataplane is not None and entries:
-                raw = dataplane.read_counters([entry.slot for entry in entries])
+                raw = dataplane.counters.read([entry.slot for entry in entries])
                 self._instance.store.set_baselines(
                     dict(zip(ids, raw, strict=True)),
                     by=by,
@@ -186,9 +186,9 @@ class Firewall(SetMethods, Reader):
         """Off: everything passes. Works also when the disk is full."""
         with writing(self._instance, in_need=not on) as now:
             dataplane = self._instance.dataplane()
-            was = now.on if dataplane is None else dataplane.control.on
+            was = now.on if dataplane is None else dataplane.control.read().on
             if dataplane is not None and was != on:
-                dataplane.set_switch(on)
+                dataplane.control.set_switch(on)
             crash_point("switch-set")
             if was != on or now.on != on:
                 action = "on" if on else "off"
@@ -208,7 +208,7 @@ class Firewall(SetMethods, Reader):
                 self._instance.store.set_events(wanted, by=by, action=action, now=now_text())
             if dataplane is not None:
                 logging = any(rule.log for rule, _ in now.state.kernel_rules())
-                dataplane.set_events(wanted, logging=logging)
+                dataplane.control.set_events(wanted, logging=logging)
             found = self.events()
             return EventsOutcome(
                 settings=wanted, counts=found.counts, reader=found.reader, changed=wanted != old

@@ -46,7 +46,7 @@ def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts
         "set6": sum(one.v6 for one in held.values()),
     }
     if dataplane is not None:
-        for name, size in asdict(dataplane.sets.sizes).items():
+        for name, size in asdict(dataplane.map_set.sizes).items():
             if size > 1:  # of 1 are maps that are not in use
                 fill[name] = Fill(used=min(size, known.get(name, 0)), size=size)
     return Metrics(

@@ -257,18 +257,18 @@ class Reader:
         if len(slots) <= _FEW and not self._instance.has_dataplane:
             return read_pinned(self._settings.bpffs, slots)
         dataplane = self._instance.dataplane()
-        return [(0, 0)] * len(slots) if dataplane is None else dataplane.read_counters(slots)
+        return [(0, 0)] * len(slots) if dataplane is None else dataplane.counters.read(slots)
 
     def _on(self, now: Snapshot) -> tuple[bool, list[str]]:
         """Whether packets are judged, and what is wrong with the kernel's side."""
         dataplane = self._instance.dataplane()
-        on = now.on if dataplane is None else dataplane.control.on
+        on = now.on if dataplane is None else dataplane.control.read().on
         problems = [] if on else [SWITCHED_OFF]
         if dataplane is None and (now.state.revision or now.attachments):
             problems.append("nothing is loaded in the kernel: xdpwall restore")
-        elif dataplane is not None and dataplane.control.revision != now.state.revision:
+        elif dataplane is not None and dataplane.control.read().revision != now.state.revision:
             problems.append(
-                f"the kernel holds revision {dataplane.control.revision}, the disk "
+                f"the kernel holds revision {dataplane.control.read().revision}, the disk "
                 f"{now.state.revision}: xdpwall restore"
             )
         return on, problems

@@ -57,8 +57,8 @@ class SetCache:
 
     def maps(self, dataplane: Dataplane) -> SetMaps:
         """The maps in use; others after they grew."""
-        if self._maps is None or self._maps[0] is not dataplane.sets:
-            self._maps = dataplane.sets, SetMaps(dataplane.sets.maps)
+        if self._maps is None or self._maps[0] is not dataplane.map_set:
+            self._maps = dataplane.map_set, SetMaps(dataplane.map_set.maps)
         return self._maps[1]
 
     def single(self, dataplane: Dataplane) -> EntryWriter:
@@ -126,7 +126,7 @@ class SetCache:
 
     def has_maps(self, dataplane: Dataplane) -> bool:
         """Whether the kernel has maps for sets at all."""
-        return dataplane.sets.sizes.sets
+        return dataplane.map_set.sizes.sets
 
     # -- classes ----------------------------------------------------------------------------------
     def collect(self, dataplane: Dataplane) -> None:

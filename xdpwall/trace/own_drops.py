@@ -129,7 +129,9 @@ class Ours(Closing):
             ring = create_map(MapType.RINGBUF, "xw_trace", 0, 0, _RING)
             self._ring = ring, RingBuffer(ring)
             dataplane.taps.set(self._slot, ring, self._wanted)
-            dataplane.set_tapped(logging=any(rule.log for rule, _ in now.state.kernel_rules()))
+            dataplane.control.set_tapped(
+                logging=any(rule.log for rule, _ in now.state.kernel_rules())
+            )
 
     def _clear(self) -> None:
         assert self._instance is not None
@@ -137,7 +139,9 @@ class Ours(Closing):
             dataplane = self._instance.dataplane()
             if dataplane is not None:
                 dataplane.taps.clear(self._slot)
-                dataplane.set_tapped(logging=any(rule.log for rule, _ in now.state.kernel_rules()))
+                dataplane.control.set_tapped(
+                    logging=any(rule.log for rule, _ in now.state.kernel_rules())
+                )
 
     def _drop(self) -> None:
         if self._ring is not None:

@@ -59,7 +59,7 @@ class KernelBench(Closing):
     def program(self, place: Place) -> Program:
         """The place's program, loaded when first asked for."""
         if place not in self._programs:
-            self._programs[place] = self.dataplane.load_program(place, NUMBERS[place])
+            self._programs[place] = self.dataplane.programs.load(place, NUMBERS[place])
         return self._programs[place]
 
     def run(self, place: Place, frame: bytes) -> bool:
@@ -81,11 +81,11 @@ class KernelBench(Closing):
 
     def counters(self) -> Sequence[tuple[int, int]]:
         """(packets, bytes) of every rule."""
-        return self.dataplane.read_counters(range(len(self.rules)))
+        return self.dataplane.counters.read(range(len(self.rules)))
 
     def totals(self, place: Place) -> Totals:
         """The place's totals since the bench was made."""
-        return self.dataplane.read_totals([NUMBERS[place]])[0]
+        return self.dataplane.counters.read_totals([NUMBERS[place]])[0]
 
     def _forget_programs(self) -> None:
         for program in self._programs.values():

@@ -32,7 +32,7 @@ def load(
         now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
     )
     activate(dataplane, compiled, revision, reload)
-    dataplane.zero_slot(range(len(rules)))
+    dataplane.counters.zero(range(len(rules)))
 
 
 def activate(
@@ -40,11 +40,11 @@ def activate(
 ) -> None:
     """Write a generation and switch to it. `reload` is called where the programs have to be loaded
     anew: on larger maps, or with more features."""
-    dataplane.expect(compiled)
-    if not dataplane.sets.sizes.holds(compiled.needed_sizes):
-        with dataplane.growing(compiled.needed_sizes):
+    dataplane.generations.expect(compiled)
+    if not dataplane.map_set.sizes.holds(compiled.needed_sizes):
+        with dataplane.generations.growing(compiled.needed_sizes):
             reload()
-    elif dataplane.wants_reload():
+    elif dataplane.generations.wants_reload():
         reload()
-    dataplane.fill(compiled)
-    dataplane.switch(revision)
+    dataplane.generations.fill(compiled)
+    dataplane.generations.switch(revision)

@@ -49,7 +49,7 @@ class Wall(Closing):
         self.mode = attached.mode
 
     def _load(self, frags: bool) -> Program:
-        return self.dataplane.load_program(self._place, NUMBER, frags=frags)
+        return self.dataplane.programs.load(self._place, NUMBER, frags=frags)
 
     def _reload(self) -> None:
         with self._space.inside():
@@ -66,11 +66,11 @@ class Wall(Closing):
 
     def switch(self, on: bool) -> None:
         """Off: everything passes."""
-        self.dataplane.set_switch(on)
+        self.dataplane.control.set_switch(on)
 
     def counters(self) -> Sequence[int]:
         """Packets of every rule."""
-        return [packets for packets, _ in self.dataplane.read_counters(range(len(self.rules)))]
+        return [packets for packets, _ in self.dataplane.counters.read(range(len(self.rules)))]
 
     def forget_fragments(self) -> None:
         """As if 60 s had passed."""

@@ -117,7 +117,7 @@ class Duel:
 
     def _read(self) -> Rises:
         found = {f"rule {i + 1}": pair for i, pair in enumerate(self.bench.counters())}
-        totals = self.bench.dataplane.read_totals([NUMBERS[place] for place in PLACES])
+        totals = self.bench.dataplane.counters.read_totals([NUMBERS[place] for place in PLACES])
         for place, its in zip(PLACES, totals, strict=True):
             for name in TOTALS:
                 count = getattr(its, name)

@@ -77,7 +77,7 @@ class WireBench(KernelBench):
         """The place's program; XDP's takes frames in fragments when the bench does."""
         if place == "xdp" and self.frags and place not in self._programs:
             number = NUMBERS[place]
-            self._programs[place] = self.dataplane.load_program(place, number, frags=True)
+            self._programs[place] = self.dataplane.programs.load(place, number, frags=True)
         return super().program(place)
 
     def _attach(self) -> None:

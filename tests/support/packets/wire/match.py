@@ -126,7 +126,7 @@ class WireMatch:
 
     def _read(self, place: Place) -> Rises:
         found = {f"rule {i + 1}": pair for i, pair in enumerate(self.bench.counters())}
-        (totals,) = self.bench.dataplane.read_totals([NUMBERS[place]])
+        (totals,) = self.bench.dataplane.counters.read_totals([NUMBERS[place]])
         for name in TOTALS:
             count = getattr(totals, name)
             found[name] = (count.packets, count.bytes)

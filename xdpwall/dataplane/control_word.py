@@ -1,0 +1,64 @@
+"""The control word, which every packet reads once, and the floor of features beside it.
+
+Both are words of the map `control` (bpf/abi.h), changed by a single store each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xdpwall.abi import Control, Feature
+from xdpwall.kernel.bpf import atomic_words
+from xdpwall.views.events import EventSettings
+
+from .event_maps import EventMaps
+from .trace_taps import TapMaps
+
+_CONTROL, _FEATURES = 0, 8
+"""Byte offsets of the two words."""
+
+
+class ControlWord:
+    """The map `control`, mapped into this process."""
+
+    def __init__(self, memory: memoryview, events: EventMaps, taps: TapMaps) -> None:
+        self._memory = memory
+        self._events = events
+        self._taps = taps
+
+    def read(self) -> Control:
+        """The control word as packets see it now."""
+        return Control.unpack(atomic_words.load_u64(self._memory, _CONTROL))
+
+    def _store(self, control: Control) -> None:
+        atomic_words.store_u64(self._memory, _CONTROL, control.pack())
+
+    @property
+    def features(self) -> Feature:
+        """The features that every program in place has, at least."""
+        return Feature(atomic_words.load_u64(self._memory, _FEATURES))
+
+    def store_features(self, features: Feature) -> None:
+        """Record the features that every program in place has, or is about to be left with."""
+        atomic_words.store_u64(self._memory, _FEATURES, int(features))
+
+    def activate_idle_copy(self, revision: int, *, logging: bool) -> None:
+        """Switch every attachment to the idle copy, which holds `revision`. `logging`: some rule of
+        it has `log`."""
+        now, events = self.read(), self._events.needed(logging=logging)
+        self._store(Control(1 - now.copy, now.on, revision, events))
+
+    def set_switch(self, on: bool) -> None:
+        """Switch the firewall on or off; off, everything passes."""
+        self._store(replace(self.read(), on=on))
+
+    def set_events(self, wanted: EventSettings, *, logging: bool) -> None:
+        """Change which packets are reported. `logging`: some active rule has `log`."""
+        self._events.write(wanted)
+        self._store(replace(self.read(), events=self._events.needed(logging=logging)))
+
+    def set_tapped(self, *, logging: bool) -> None:
+        """Let programs look at the taps if one is in use, else not. `logging`: some active rule has
+        `log`."""
+        self._events.set_tapped(bool(self._taps.in_use()))
+        self._store(replace(self.read(), events=self._events.needed(logging=logging)))

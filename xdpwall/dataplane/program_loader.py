@@ -1,0 +1,77 @@
+"""Load programs on the maps of an instance, with the features that its generations need."""
+
+from __future__ import annotations
+
+from xdpwall.abi import Feature
+from xdpwall.kernel.bpf.maps import Map
+from xdpwall.kernel.bpf.objects import load_object, object_path, read_btf
+from xdpwall.kernel.bpf.programs import BPF_F_XDP_HAS_FRAGS, Program
+from xdpwall.values.terms import Place
+
+from .control_word import ControlWord
+from .pinned_maps import PinnedMaps
+
+
+class ProgramLoader:
+    """Loads programs, and tells which of those in place are out of date."""
+
+    def __init__(self, maps: PinnedMaps, control: ControlWord) -> None:
+        self._maps = maps
+        self._control = control
+        self.wanted = Feature(0)
+        """Features that programs are loaded with besides those that all in place have."""
+
+    def load(
+        self, place: Place, number: int, *, frags: bool = False, features: Feature | None = None
+    ) -> Program:
+        """Load a program for one attachment. Unsupported when the kernel refuses it.
+
+        `features`: None is those of the active generation and of the one that is expected.
+        """
+        name = "xdpwall_xdp" if place == "xdp" else "xdpwall_tc"
+        map_set = self._maps.map_set
+        rodata: dict[str, int | bytes] = {
+            **map_set.constants,
+            "features": int(self._features if features is None else features),
+            "number": number,
+            "egress": int(place == "tc-egress"),
+        }
+        if place == "xdp":
+            rodata["fragmented"] = int(frags)
+        loaded = load_object(
+            object_path("xdp" if place == "xdp" else "tc"),
+            rodata=rodata,
+            sizes=map_set.map_sizes,
+            reuse={**self._maps.shared, **map_set.maps},
+            flags={name: BPF_F_XDP_HAS_FRAGS} if frags else {},
+        )
+        program = loaded.programs.pop(name)
+        loaded.close()
+        return program
+
+    @property
+    def _features(self) -> Feature:
+        return self._control.features | self.wanted
+
+    def is_current(self, program: Program) -> bool:
+        """Whether it is on the newest map set, with the features that are wanted now."""
+        rows = self._maps.map_set.maps["rows"].info.id
+        if not self.runs_on_these_maps(program) or rows not in program.map_ids:
+            return False
+        return self.constant(program, "features") == self._features
+
+    def runs_on_these_maps(self, program: Program) -> bool:
+        """Whether it reads this control word; else its maps were unpinned and made anew."""
+        return self._maps.shared["control"].info.id in program.map_ids
+
+    @staticmethod
+    def constant(program: Program, name: str) -> int | None:
+        """A constant that a program of ours was loaded with (bpf/maps.h); None when it is gone."""
+        source = object_path("xdp" if program.info.name.startswith("xdpwall_xdp") else "tc")
+        place = read_btf(source).section(".rodata")[name]
+        for number in program.map_ids:
+            with Map.open_id(number) as m:
+                if m.info.name.endswith(".rodata") and (value := m.lookup(0)):
+                    found = value[place.offset : place.offset + place.size]
+                    return int.from_bytes(found, "little")
+        return None
