@@ -173,7 +173,7 @@ def test_a_change_in_place_that_fails_is_forgotten(
         firewall.attach("veth0")
         firewall.apply(Ruleset(tuple(rules("drop icmp from 10.9.0.2", "drop tcp/22"))))
         with monkeypatch.context() as patch:
-            patch.setattr(Generation, "place", refuse)
+            patch.setattr(Generation, "add_rule", refuse)
             with pytest.raises(MemoryError):
                 firewall.add_rules(rules("accept icmp from 10.9.0.0/24"), at=1)
         assert site.ping() == 0

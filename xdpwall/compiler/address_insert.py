@@ -1,4 +1,4 @@
-"""One more prefix in the address tables of a generation that is in use elsewhere. Pure."""
+"""Insert one prefix into the address tables of a compiled generation. Pure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,16 @@ def insert_prefix(
     old: int,
     new: int,
 ) -> None:
-    """Addresses in `prefix` that are in row `old`, its parent's, are in row `new` from now on."""
+    """Point every table entry inside `prefix` from its parent prefix's row `old` to row `new`.
+
+    `table` is a field of abi.TABLES (src4, dst6, ...), `prefix` is (address, length).
+    """
     _Insertion(generation, table, family, prefix, old, new).at_level(None, 0)
 
 
 class _Insertion:
+    """The arguments of insert_prefix(), and its steps."""
+
     def __init__(
         self,
         generation: Generation,
@@ -46,7 +51,7 @@ class _Insertion:
         self.width = 32 if family == 4 else 128
 
     def entries(self, block: int | None) -> Array:
-        """The entries of a block, of the first level for None; fetched anew after every take()."""
+        """The entries of a block, or of the first level for None. A take() may leave them stale."""
         if block is None:
             self.generation.touched.tables.add(self.table)
             found: Array = self.generation.tables[self.table]
@@ -56,15 +61,16 @@ class _Insertion:
         return found
 
     def leaves(self) -> Pool:
-        """Of the prefix's family."""
+        """The leaves of the prefix's family."""
         return self.generation.leaves4 if self.family == 4 else self.generation.leaves
 
     def at_level(self, block: int | None, done: int) -> None:
+        """Insert at one level of the tables, below which `done` bits of the address have led."""
         bits = 8 if done else 16
         index = self.address >> (self.width - done - bits) & ((1 << bits) - 1)
         rest = self.length - done
         if rest <= bits:
-            self.replace(self.entries(block)[index : index + (1 << (bits - rest))])
+            self.replace_row(self.entries(block)[index : index + (1 << (bits - rest))])
             return
         entry = int(self.entries(block)[index])
         if entry & BLOCK:
@@ -72,14 +78,14 @@ class _Insertion:
         else:
             chain, _ = self.chain(entry)
             if len(chain) < CHAIN:
-                self.link(block, index, chain)
+                self.insert_leaf(block, index, chain)
                 return
-            below = self.open(entry, done + bits)
+            below = self.replace_by_block(entry, done + bits)
             self.entries(block)[index] = BLOCK | below
         self.at_level(below, done + bits)
 
     def chain(self, entry: int) -> tuple[list[int], int]:
-        """The leaves that an entry leads to, one after the other, and the row behind them."""
+        """The leaves that an entry leads to, in order, and the row after the last one."""
         leaves: list[int] = []
         while entry & LEAF:
             leaves.append(entry & _NUMBER)
@@ -87,21 +93,21 @@ class _Insertion:
         return leaves, entry
 
     def prefix_of(self, leaf: int) -> tuple[int, int]:
-        """(address, length)"""
+        """The (address, length) of a leaf."""
         found = self.leaves().data[leaf]
         if self.family == 4:
             return int(found["address"]), int(found["mask"]).bit_count()
         length = int.from_bytes(found["mask"].tobytes(), "big").bit_count()
         return int.from_bytes(found["address"].tobytes(), "big"), length
 
-    def lead(self, leaf: int, outside: int) -> None:
-        """Where a leaf leads addresses that are not its own."""
+    def set_outside(self, leaf: int, outside: int) -> None:
+        """Set the entry that a leaf has for addresses outside its prefix."""
         self.leaves().data["outside"][leaf] = outside
         touched = self.generation.touched
         (touched.leaves4 if self.family == 4 else touched.leaves).add(leaf)
 
-    def link(self, block: int | None, index: int, chain: list[int]) -> None:
-        """A leaf more, behind those of longer prefixes."""
+    def insert_leaf(self, block: int | None, index: int, chain: list[int]) -> None:
+        """Add a leaf to the chain of an entry, after those of longer prefixes."""
         at = sum(self.prefix_of(leaf)[1] > self.length for leaf in chain)
         before = int(self.entries(block)[index])
         if at:
@@ -109,12 +115,13 @@ class _Insertion:
         make = add_leaf4 if self.family == 4 else add_leaf6
         made = make(self.generation, self.address, self.length, self.new, before)
         if at:
-            self.lead(chain[at - 1], made)
+            self.set_outside(chain[at - 1], made)
         else:
             self.entries(block)[index] = made
 
-    def open(self, entry: int, done: int) -> int:
-        """A block in place of leaves, or of a row; the leaves' prefixes move into it."""
+    def replace_by_block(self, entry: int, done: int) -> int:
+        """Make a block in place of an entry that is a row or a chain of leaves, and move the leaves into
+        it; returns its number."""
         chain, row = self.chain(entry)
         number = self.generation.blocks.take()
         block = self.entries(number)
@@ -126,17 +133,17 @@ class _Insertion:
                 inside = self.leaves().data["inside"][found]
                 block[index : index + (1 << (8 - (length - done)))] = inside
             else:
-                self.lead(found, int(block[index]))
+                self.set_outside(found, int(block[index]))
                 block[index] = LEAF | found
         return number
 
-    def replace(self, entries: Array) -> None:
-        """In these entries and in everything below them."""
+    def replace_row(self, entries: Array) -> None:
+        """Replace row `old` by `new` in these entries and everything below them."""
         entries[entries == self.old] = self.new
         below = entries[entries & _FLAGS != 0]
         for entry in below[below & np.uint32(BLOCK) == 0].tolist():
             leaves, row = self.chain(entry)
             if row == self.old:
-                self.lead(leaves[-1], self.new)
+                self.set_outside(leaves[-1], self.new)
         for number in (below[below & np.uint32(BLOCK) != 0] & np.uint32(_NUMBER)).tolist():
-            self.replace(self.entries(number))
+            self.replace_row(self.entries(number))

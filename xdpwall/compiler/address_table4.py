@@ -1,8 +1,10 @@
-"""IPv4 prefixes -> a table of 16 bits, then 8 at a time, whose entries are rows, or leaves where
-few prefixes are left: 16 bytes of the cache for each instead of a line of a block of its own.
+"""The lookup tables of IPv4 prefixes: 16 bits of the address, then 8 at a time. Pure.
 
-That is DIR-24-8's idea (Gupta, Lin and McKeown, "Routing Lookups in Hardware at Memory Access
-Speeds", INFOCOM 1998) with a smaller first level, so that an empty one costs 256 kB and not 64 MB.
+An entry is a row, a block for the next 8 bits, or a leaf: where CHAIN prefixes or fewer are left,
+each is compared by itself and takes 16 bytes, instead of a cache line of a block of its own.
+
+The idea is that of DIR-24-8 (Gupta, Lin and McKeown, "Routing Lookups in Hardware at Memory Access
+Speeds", INFOCOM 1998), with a smaller first level: an empty one takes 256 kB and not 64 MB.
 """
 
 from __future__ import annotations
@@ -22,9 +24,11 @@ _MASKS = np.array([(1 << 32) - (1 << (32 - n)) for n in range(33)], dtype=np.uin
 def fill_table4(
     generation: Generation, first: Array, address: Array, length: Array, rows: Array
 ) -> None:
-    """Fill what is below `first`, which holds the row of no prefix; int64 arrays of equal length.
+    """Fill the first level and the blocks and leaves below it.
 
-    By ascending length, so that longer prefixes overwrite shorter ones: all of one length at once.
+    `first` is full of the row of addresses that no prefix covers. The prefixes are int64 arrays, (n,)
+    each, with their rows. All prefixes of a length are written at once, the shortest first, so that
+    longer ones overwrite them.
     """
     for n in range(17):
         for number in np.flatnonzero(length == n).tolist():
@@ -32,44 +36,45 @@ def fill_table4(
             first[low : low + (1 << (16 - n))] = rows[number]
     deep = np.flatnonzero(length > 16)
     deep = deep[
-        _leave(generation, first, address[deep] >> 16, address[deep], length[deep], rows[deep])
+        _add_leaves(generation, first, address[deep] >> 16, address[deep], length[deep], rows[deep])
     ]
     address, length, rows = address[deep], length[deep], rows[deep]
     top = once(address >> 16)
-    first[top] = _opened(generation, first[top])
-    above = _below(first[address >> 16], address >> 8)
+    first[top] = _to_blocks(generation, first[top])
+    above = _entry_index(first[address >> 16], address >> 8)
     for n in range(17, 25):
         chosen = length == n
-        _spread(generation, above[chosen], 24 - n, rows[chosen])
+        _fill_runs(generation, above[chosen], 24 - n, rows[chosen])
     deep = np.flatnonzero(length > 24)
     flat = generation.blocks.data.reshape(-1)
-    deep = deep[_leave(generation, flat, above[deep], address[deep], length[deep], rows[deep])]
+    deep = deep[_add_leaves(generation, flat, above[deep], address[deep], length[deep], rows[deep])]
     address, length, rows, above = address[deep], length[deep], rows[deep], above[deep]
     slots = once(above)
-    opened = _opened(generation, flat[slots])
+    opened = _to_blocks(generation, flat[slots])
     flat = generation.blocks.data.reshape(-1)
     flat[slots] = opened
-    at = _below(flat[above], address)
+    at = _entry_index(flat[above], address)
     for n in range(25, 33):
         chosen = length == n
-        _spread(generation, at[chosen], 32 - n, rows[chosen])
+        _fill_runs(generation, at[chosen], 32 - n, rows[chosen])
 
 
 def add_leaf4(generation: Generation, address: int, length: int, inside: int, outside: int) -> int:
-    """A new leaf; the entry that leads to it."""
+    """Add a leaf; returns the entry that leads to it. `inside` is the row of the prefix, `outside` the
+    entry for all other addresses."""
     number = generation.leaves4.take()
     generation.touched.leaves4.add(number)
     generation.leaves4.data[number] = (address, _MASKS[length], inside, outside)
     return LEAF | number
 
 
-def _leave(
+def _add_leaves(
     generation: Generation, entries: Array, at: Array, address: Array, length: Array, rows: Array
 ) -> Array:
-    """Leaves for the prefixes that are CHAIN or fewer below their place in `entries`; which are
-    more.
+    """Add leaves for the prefixes whose entry, `entries[at]`, has CHAIN of them or fewer below it;
+    returns the indexes of the others.
 
-    Leaves of one place stand side by side, in one cache line, the longest first.
+    The leaves of an entry are neighbours, in one cache line, with the longest prefix first.
     """
     _, which, count = np.unique(at, return_inverse=True, return_counts=True)
     which = which.ravel()
@@ -95,22 +100,22 @@ def _leave(
     return np.flatnonzero(count[which] > CHAIN)
 
 
-def _below(entries: Array, bits: Array) -> Array:
-    """Where, among all blocks' entries, the next 8 bits lead."""
+def _entry_index(entries: Array, bits: Array) -> Array:
+    """The indexes into all blocks' entries, as one flat array, to which the next 8 bits lead."""
     return (entries & _NUMBER).astype(np.int64) * 256 + (bits & 0xFF)
 
 
-def _opened(generation: Generation, entries: Array) -> Array:
-    """Entries that are blocks: new ones, full of the row that was there, for those that are not."""
+def _to_blocks(generation: Generation, entries: Array) -> Array:
+    """Entries that are all blocks: an entry that is a row becomes a new block full of it."""
     plain = np.flatnonzero(entries & np.uint32(BLOCK) == 0)
     first = generation.blocks.take(len(plain))
     generation.blocks.data[first:] = entries[plain][:, None]
-    answer = entries.copy()
-    answer[plain] = np.arange(first, first + len(plain), dtype="<u4") | np.uint32(BLOCK)
-    return answer
+    blocks = entries.copy()
+    blocks[plain] = np.arange(first, first + len(plain), dtype="<u4") | np.uint32(BLOCK)
+    return blocks
 
 
-def _spread(generation: Generation, at: Array, bits: int, rows: Array) -> None:
-    """2**bits entries from each place on."""
+def _fill_runs(generation: Generation, at: Array, bits: int, rows: Array) -> None:
+    """Set 2**bits entries from each index `at` on to the row of the same index."""
     flat = generation.blocks.data.reshape(-1)
     flat[(at[:, None] + np.arange(1 << bits)).ravel()] = np.repeat(rows, 1 << bits)

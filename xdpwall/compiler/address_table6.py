@@ -1,5 +1,8 @@
-"""IPv6 prefixes -> a table of 16 bits, then 8 at a time, that ends in leaves as soon as few prefixes
-are left below it: leaves are compared whole, one after the other."""
+"""The lookup tables of IPv6 prefixes: 16 bits of the address, then 8 at a time. Pure.
+
+Where CHAIN prefixes or fewer are left below an entry, it leads to leaves, which are compared one
+after the other, the longest prefix first.
+"""
 
 from __future__ import annotations
 
@@ -14,27 +17,29 @@ from xdpwall.values.arrays import Array
 from .generation import Generation
 
 MAX_BLOCKS = 16384
-"""16 MiB a generation. Only thousands of prefixes in groups, each far from the others and long
-alike, come here: a few prefixes cost a leaf of 40 bytes each and no block of their own."""
+"""The blocks of one table: 16 MiB. Few rulesets reach it: it takes thousands of clusters of more than
+CHAIN long prefixes, because fewer take a leaf of 40 bytes each and no block of their own."""
 
 PrefixRow = tuple[int, int, int]
-"""A prefix's address and length, and the row of its addresses that no longer one covers."""
+"""(address, length, row): the row of the addresses that no longer prefix covers."""
 
 
 class TooManyBlocks(Exception):
-    """The table would pass MAX_BLOCKS."""
+    """The table would take more than MAX_BLOCKS."""
 
 
 def fill_table6(
-    generation: Generation, first: Array, placed: Sequence[PrefixRow], outside: int
+    generation: Generation, first: Array, prefixes: Sequence[PrefixRow], outside: int
 ) -> None:
-    """Fill the first level and what hangs below it; `outside` is the row of no prefix."""
+    """Fill the first level and the blocks and leaves below it. `outside` is the row of addresses that
+    no prefix covers. Raises TooManyBlocks."""
     limit = generation.blocks.count + MAX_BLOCKS
-    first[:] = _filled(generation, sorted(placed, key=lambda item: item[1]), outside, 0, limit)
+    first[:] = _table(generation, sorted(prefixes, key=lambda item: item[1]), outside, 0, limit)
 
 
 def add_leaf6(generation: Generation, address: int, length: int, inside: int, outside: int) -> int:
-    """A new leaf; the entry that leads to it."""
+    """Add a leaf; returns the entry that leads to it. `inside` is the row of the prefix, `outside` the
+    entry for all other addresses."""
     number = generation.leaves.take()
     generation.touched.leaves.add(number)
     mask = (1 << 128) - (1 << (128 - length))
@@ -47,15 +52,15 @@ def add_leaf6(generation: Generation, address: int, length: int, inside: int, ou
     return abi.LEAF | number
 
 
-def _filled(
-    generation: Generation, placed: Sequence[PrefixRow], inherited: int, done: int, limit: int
+def _table(
+    generation: Generation, prefixes: Sequence[PrefixRow], inherited: int, done: int, limit: int
 ) -> Array:
-    """One table over the bits of the address after the first `done`, of prefixes longer than those
-    that agree on them; shorter prefixes first, so that longer ones overwrite them."""
+    """The entries for the next 16 or 8 bits after the first `done` ones, in which all prefixes agree.
+    The prefixes are longer than `done`, the shortest first, so that longer ones overwrite them."""
     bits = 8 if done else 16
     table = np.full(1 << bits, inherited, dtype="<u4")
     below: dict[int, list[PrefixRow]] = {}
-    for item in placed:
+    for item in prefixes:
         index = item[0] >> (128 - done - bits) & ((1 << bits) - 1)
         rest = item[1] - done
         if rest <= bits:
@@ -68,16 +73,16 @@ def _filled(
 
 
 def _entry(
-    generation: Generation, placed: Sequence[PrefixRow], inherited: int, done: int, limit: int
+    generation: Generation, prefixes: Sequence[PrefixRow], inherited: int, done: int, limit: int
 ) -> int:
-    if len(placed) <= CHAIN:
+    if len(prefixes) <= CHAIN:
         entry = inherited
-        for address, length, row in placed:  # the longest last, and so first to be compared
+        for address, length, row in prefixes:  # the longest is added last, and so compared first
             entry = add_leaf6(generation, address, length, row, entry)
         return entry
     if generation.blocks.count >= limit:
         raise TooManyBlocks
     number = generation.blocks.take()
-    block = _filled(generation, placed, inherited, done, limit)
+    block = _table(generation, prefixes, inherited, done, limit)
     generation.blocks.data[number] = block
     return abi.BLOCK | number

@@ -1,4 +1,4 @@
-"""Arrays that grow: rows, blocks and leaves of a generation. Pure."""
+"""Growing arrays for the rows, blocks and leaves of a generation; a set of indexes. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from xdpwall.values.arrays import Array
 
 
 class Pool:
-    """Elements of one dtype and shape, numbered as they are taken; what is new is zero.
+    """A growing array of elements of one dtype and shape; take() allocates the next ones, zeroed.
 
-    Room that is not taken costs no memory: the kernel gives pages when they are written.
+    `room` is the initial allocation in elements. The unused part costs no memory: the kernel
+    provides a page when it is first written.
     """
 
     def __init__(self, dtype: Any, shape: tuple[int, ...] = (), room: int = 64) -> None:
@@ -23,11 +24,11 @@ class Pool:
 
     @property
     def data(self) -> Array:
-        """What was taken so far, shape (count, ...). Stale after the next take()."""
+        """The elements in use, shape (count, ...): a view that the next take() may leave stale."""
         return self._all[: self.count]
 
     def take(self, n: int = 1) -> int:
-        """The number of the first of `n` new elements in a row."""
+        """Allocate `n` consecutive elements; returns the index of the first."""
         first = self.count
         self.count += n
         if self.count > len(self._all):
@@ -39,55 +40,58 @@ class Pool:
         return first
 
     def drop_to(self, count: int) -> None:
-        """Forget the elements from number `count` on."""
+        """Free the elements from index `count` on."""
         self._all[count : self.count] = 0
         self.count = count
 
 
 class IndexSet(AbstractSet[int]):
-    """A set of small numbers. To mark thousands costs no more than to look at them, which a set of
-    Python's does not keep."""
+    """A set of small non-negative integers, kept as an array of flags.
 
-    __slots__ = ("_at",)
+    Thousands are added in one NumPy operation, which takes far less time than adding them to a
+    built-in set.
+    """
+
+    __slots__ = ("_flags",)
 
     def __init__(self) -> None:
-        self._at: Array = np.zeros(0, dtype=bool)
+        self._flags: Array = np.zeros(0, dtype=bool)
 
     def update(self, numbers: Array | Iterable[int]) -> None:
-        """Mark these too."""
+        """Add all of these."""
         new = numbers if isinstance(numbers, np.ndarray) else np.array(list(numbers), dtype=int)
         if len(new):
-            self._reach(int(new.max()) + 1)
-            self._at[new] = True
+            self._grow_to(int(new.max()) + 1)
+            self._flags[new] = True
 
     def add(self, number: int) -> None:
-        """Mark one more."""
-        self._reach(number + 1)
-        self._at[number] = True
+        """Add one."""
+        self._grow_to(number + 1)
+        self._flags[number] = True
 
     def numbers(self) -> Array:
-        """Those that are marked, ascending."""
-        return np.flatnonzero(self._at)
+        """The members in ascending order, (n,) i8."""
+        return np.flatnonzero(self._flags)
 
     def union(self, other: IndexSet) -> IndexSet:
-        """What is marked in one of them at least."""
-        long, short = (self, other) if len(self._at) > len(other._at) else (other, self)
-        made = IndexSet()
-        made._at = long._at.copy()
-        made._at[: len(short._at)] |= short._at
-        return made
+        """A new set of the members of either."""
+        long, short = (self, other) if len(self._flags) > len(other._flags) else (other, self)
+        merged = IndexSet()
+        merged._flags = long._flags.copy()
+        merged._flags[: len(short._flags)] |= short._flags
+        return merged
 
-    def _reach(self, count: int) -> None:
-        if count > len(self._at):
-            wider = np.zeros(max(count, 2 * len(self._at), 64), dtype=bool)
-            wider[: len(self._at)] = self._at
-            self._at = wider
+    def _grow_to(self, count: int) -> None:
+        if count > len(self._flags):
+            wider = np.zeros(max(count, 2 * len(self._flags), 64), dtype=bool)
+            wider[: len(self._flags)] = self._flags
+            self._flags = wider
 
     def __contains__(self, number: object) -> bool:
-        return isinstance(number, int) and number < len(self._at) and bool(self._at[number])
+        return isinstance(number, int) and number < len(self._flags) and bool(self._flags[number])
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.numbers().tolist())
 
     def __len__(self) -> int:
-        return int(np.count_nonzero(self._at))
+        return int(np.count_nonzero(self._flags))

@@ -1,4 +1,4 @@
-"""A ruleset's match fields as NumPy columns, one element a rule. Pure."""
+"""The match fields of many rules as NumPy columns, with one element per rule. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from xdpwall.rule.match import VLAN_NONE, Match
 from xdpwall.values.arrays import Array
 
 ABSENT = -1
-"""The rule does not name the field."""
+"""In place of a number: the rule does not name the field, and so accepts any value."""
 FRAGMENTS = (None, "none", "any", "first", "later")
-"""Match.fragment by code."""
+"""The values of Match.fragment; the column `fragment` holds indexes into these."""
 
 
 def _icmp(last: int) -> Callable[[Any], int]:
@@ -45,12 +45,12 @@ _COLUMNS: Mapping[str, tuple[str, Callable[[Any], int], int]] = {
     "ttl_low": ("ttl", itemgetter(0), ABSENT),
     "ttl_high": ("ttl", itemgetter(1), ABSENT),
 }
-"""Which field of the matches, its number, and what it is where a rule does not name the field;
-`icmp` is (type, code)."""
+"""By column: the field of Match that it comes from (`icmp` is (type, code)), a function from the
+field's value to the number, and the number where a rule does not name the field."""
 
 
 class CompilerRule(NamedTuple):
-    """One enabled rule, in order. `expires` is CLOCK_BOOTTIME ns; 0 is never."""
+    """An enabled rule as the compiler takes it. `expires` is CLOCK_BOOTTIME in ns, 0 for never."""
 
     match: Match
     action: Action
@@ -60,71 +60,72 @@ class CompilerRule(NamedTuple):
 
     @property
     def kernel_action(self) -> int:
-        """abi.RULE's `action`."""
+        """The field `action` of abi.RULE."""
         return int(self.action) | (RULE_LOG if self.log else 0)
 
 
-class Different(NamedTuple):
-    """The different values of a field, of which rules repeat many: what is asked of a value is
-    asked once."""
+class DistinctValues(NamedTuple):
+    """The distinct values of a field. Rules repeat most values, so a function of the value is called
+    once for each distinct one."""
 
     values: list[Any]
-    of: Array
-    """(n,) i8: which of them each rule has; ABSENT where it does not name the field."""
+    numbers: Array
+    """(n,) i8: each rule's index into `values`; ABSENT where it does not name the field."""
 
-    def each(self, ask: Callable[[Any], Any], absent: Any, dtype: Any) -> Array:
-        """(n,) of `dtype`: what `ask` says about each rule's value; `absent` where there is none."""
-        answers = np.array([*map(ask, self.values), absent], dtype=dtype)
-        found: Array = answers[self.of]  # ABSENT is the last one
-        return found
+    def map(self, function: Callable[[Any], Any], absent: Any, dtype: Any) -> Array:
+        """(n,) of `dtype`: function(value) for each rule; `absent` where it has no value."""
+        results = np.array([*map(function, self.values), absent], dtype=dtype)
+        by_rule: Array = results[self.numbers]  # ABSENT, -1, takes the last one
+        return by_rule
 
 
 class Columns:
-    """`entries` in columns of shape (n,): int32, ABSENT where a rule does not name the field."""
+    """Rules as columns of shape (n,), int32. Attributes are the keys of _COLUMNS; where a rule does
+    not name the field, the column has ABSENT, or 0 where _COLUMNS says so."""
 
     def __init__(self, entries: Sequence[CompilerRule]) -> None:
         self.entries = entries
-        self._different: dict[str, Different] = {}
-        self._free: dict[str, Array] = {}
+        self._distinct: dict[str, DistinctValues] = {}
+        self._absent: dict[str, Array] = {}
         columns = list(zip(*(e.match for e in entries), strict=True)) or [()] * len(Match._fields)
         self._values: dict[str, Sequence[Any]] = dict(zip(Match._fields, columns, strict=True))
         self._values["icmp"] = [
             None if kind is None else (kind, code)
             for kind, code in zip(self._values["icmp_type"], self._values["icmp_code"], strict=True)
         ]
-        self._table: dict[str, Array] = {}
+        self._computed: dict[str, Array] = {}
         self.drop = np.array([e.action is Action.DROP for e in entries], dtype=bool)
 
     @functools.cached_property
-    def named(self) -> frozenset[str]:
-        """The fields that some rule names."""
+    def named_fields(self) -> frozenset[str]:
+        """The fields of Match that at least one rule names."""
         return frozenset(n for n, of in self._values.items() if of.count(None) < len(of))
 
     @functools.cached_property
     def any_frame(self) -> Array:
-        """The rules about all frames, whatever they are: bool."""
+        """(n,) bool: the rules with ethertype `any`, which match frames of every kind."""
         return np.array([v == "any" for v in self._values["ethertype"]], dtype=bool)
 
     def values(self, name: str) -> Sequence[Any]:
-        """A field of the rules' matches, as it is there."""
+        """Each rule's value of a field of Match; None where it does not name the field."""
         return self._values[name]
 
-    def different(self, name: str) -> Different:
-        """The different values of a field; `icmp` is (type, code)."""
-        if name not in self._different:
+    def distinct(self, name: str) -> DistinctValues:
+        """The distinct values of a field of Match; `icmp` is (type, code)."""
+        if name not in self._distinct:
             values = self._values[name]
             found = [value for value in dict.fromkeys(values) if value is not None]
             numbers: dict[Any, int] = {value: n for n, value in enumerate(found)}
             numbers[None] = ABSENT
             of = np.fromiter(map(numbers.__getitem__, values), np.int64, len(values))
-            self._different[name] = Different(found, of)
-        return self._different[name]
+            self._distinct[name] = DistinctValues(found, of)
+        return self._distinct[name]
 
-    def free(self, name: str) -> Array:
-        """The rules that do not name that field: bool."""
-        if name not in self._free:
-            self._free[name] = np.array([v is None for v in self.values(name)], dtype=bool)
-        return self._free[name]
+    def absent(self, name: str) -> Array:
+        """(n,) bool: the rules that do not name the field."""
+        if name not in self._absent:
+            self._absent[name] = np.array([v is None for v in self.values(name)], dtype=bool)
+        return self._absent[name]
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -132,11 +133,11 @@ class Columns:
     def __getattr__(self, name: str) -> Array:
         if name not in _COLUMNS:
             raise AttributeError(name)
-        if name not in self._table:
+        if name not in self._computed:
             field, number, absent = _COLUMNS[name]
-            self._table[name] = self.different(field).each(number, absent, np.int32)
-        return self._table[name]
+            self._computed[name] = self.distinct(field).map(number, absent, np.int32)
+        return self._computed[name]
 
     def uses(self, *names: str) -> bool:
-        """Does any rule name one of these columns?"""
+        """Whether a rule names a field of one of these columns."""
         return any(bool((getattr(self, name) != ABSENT).any()) for name in names)

@@ -1,7 +1,8 @@
-"""A ruleset -> one generation of the classifier's tables. Pure: no kernel is touched here.
+"""Compile a ruleset into one generation of the classifier's tables. Pure.
 
-Each group of match fields is a class in group_packet.py, group_ports.py or group_addresses.py that
-writes its tables and rows; bpf/rows.h looks them up. A new field joins one of the groups on both sides.
+Each group of match fields is a class in a module group_*.py that writes its tables and rows;
+bpf/rows.h looks them up. A new field is added to one of the groups on both sides. generation.py
+defines the terms.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from xdpwall.values.times import epoch_seconds
 
 from .columns import Columns, CompilerRule
 from .generation import Generation, KernelSets, NumberedAttachment, Touched
-from .group_addresses import HiddenAddressGroup, PrefixGroup, SetGroup, open_to_all
-from .group_packet import AttachmentGroup, ProtocolGroup, SizeGroup, UnusedFieldsGroup
+from .group_addresses import HiddenAddressGroup, PrefixGroup, SetGroup, any_address
+from .group_attachment import AttachmentGroup
 from .group_ports import PortGroup
+from .group_protocol import ProtocolGroup
+from .group_size import SizeGroup
+from .group_unused import UnusedFieldsGroup
 from .row_packing import too_many
 from .sizes import power_of_two
 
@@ -32,11 +36,11 @@ if TYPE_CHECKING:
 
 NO_SETS = KernelSets()
 MAX_ROW_MEMORY = 1 << 29
-"""Bytes of one generation's rows: where too many different combinations end."""
+"""Bytes of one generation's rows, as words: more combinations of fields' classes are refused."""
 
 
 def entries_of(rules: Sequence[tuple[Rule, int]], *, now_boot_ns: int) -> list[CompilerRule]:
-    """What the compiler takes, of (rule, slot)s; `now_boot_ns` is CLOCK_BOOTTIME."""
+    """The compiler's form of (rule, slot)s; `now_boot_ns` is CLOCK_BOOTTIME at this moment."""
     boot = time.time_ns() - now_boot_ns
     return [
         CompilerRule(match_of(r), _ACTIONS[r.action], slot, _expires(r.expires, boot), bool(r.log))
@@ -48,63 +52,64 @@ _ACTIONS = {action.name.lower(): action for action in Action}
 
 
 def _expires(text: str | None, boot: int) -> int:
+    """CLOCK_BOOTTIME in ns, 0 for never; `boot` is CLOCK_REALTIME at boot, in ns."""
     return 0 if text is None else max(1, epoch_seconds(text) * 10**9 - boot)
 
 
 def compile_ruleset(
     entries: Sequence[CompilerRule],
     policy: Policy,
-    places: Sequence[NumberedAttachment],
-    world: KernelSets = NO_SETS,
+    attachments: Sequence[NumberedAttachment],
+    sets: KernelSets = NO_SETS,
     *,
     least: int = 0,
 ) -> Generation:
-    """Compile enabled rules in order. Raises Full when the ruleset is too large.
+    """Compile enabled rules in their order. Raises Full when the ruleset is too large.
 
-    `least`: how many positions there are in any case, as maps never shrink.
+    `least`: the smallest number of positions, a power of two; maps never shrink.
     """
     if len(entries) > abi.MAX_POSITIONS:
         raise Full(
             f"{len(entries)} enabled rules; at most {abi.MAX_POSITIONS} fit",
             code="too-many-rules",
         )
-    generation = Generation(entries, max(least, _positions(len(entries))))
+    generation = Generation(entries, max(least, _position_count(len(entries))))
     columns = Columns(entries)
-    generation.class_rows = np.zeros(max(world.classes, default=0) + 1, dtype=abi.CLASS_ROWS)
+    generation.class_rows = np.zeros(max(sets.classes, default=0) + 1, dtype=abi.CLASS_ROWS)
     UnusedFieldsGroup(generation, columns)
     ProtocolGroup(generation, columns)
     if AttachmentGroup.wanted(columns):
-        AttachmentGroup(generation, columns, places)
+        AttachmentGroup(generation, columns, attachments)
     if columns.uses("length_low", "ttl_low"):
         SizeGroup(generation, columns)
     for port in ("sport", "dport"):
         if PortGroup.wanted(columns, port):
             PortGroup(generation, columns, port)
     for name in ("src", "dst"):
-        if not open_to_all(columns, name).all():
+        if not any_address(columns, name).all():
             HiddenAddressGroup(generation, columns, name)
             PrefixGroup(generation, columns, name, 4)
             PrefixGroup(generation, columns, name, 6)
-            SetGroup(generation, columns, name, world)
+            SetGroup(generation, columns, name, sets)
     generation.features |= action_features(entries)
     generation.tables["policy"] = int(_policy_bits(policy))
     rules = [(e.slot, e.kernel_action, e.expires) for e in entries]
     generation.rules[generation.positions] = np.array(rules, dtype=abi.RULE)
     generation.set_patterns(columns)
     check_memory(generation)
-    generation.pack()
+    generation.build_kernel_rows()
     generation.touched = Touched()
     return generation
 
 
-def _positions(count: int) -> int:
-    """A power of two with an eighth to spare, so that a rule more finds its place."""
+def _position_count(count: int) -> int:
+    """Positions for `count` rules: a power of two with an eighth to spare, for rules inserted later."""
     wanted = min(count + count // 8 + 1, abi.MAX_POSITIONS)
     return max(abi.MIN_POSITIONS, 1 << (wanted - 1).bit_length())
 
 
 def action_features(entries: Sequence[CompilerRule]) -> Feature:
-    """What the rules' actions need of a program."""
+    """The features that a program needs for the rules' actions and expiry."""
     found = Feature.RULES if entries else Feature(0)
     if any(e.expires for e in entries):
         found |= Feature.EXPIRING | Feature.COUNTING
@@ -126,8 +131,8 @@ def _policy_bits(policy: Policy) -> PolicyBit:
     return bits
 
 
-def check_memory(compiled: Generation) -> None:
-    """Full when its rows are too many. However the kernel has them, they are words here."""
-    memory = power_of_two(compiled.rows.count) * compiled.capacity // 8
+def check_memory(generation: Generation) -> None:
+    """Raise Full when the words of all rows take more than MAX_ROW_MEMORY."""
+    memory = power_of_two(generation.rows.count) * generation.capacity // 8
     if memory > MAX_ROW_MEMORY:
         raise too_many(f"{memory >> 20} MiB of rows; at most {MAX_ROW_MEMORY >> 20} MiB fit")

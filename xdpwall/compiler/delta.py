@@ -1,8 +1,8 @@
-"""One generation -> the next one, by what differs: a few rules go, a few come. Pure.
+"""Change a generation in place when a few rules are deleted or inserted. Pure.
 
-Positions have gaps, so that a rule that comes finds a place between its neighbours; where there is
-none, those up to the next gap move by one. Its bit goes into the rows whose packets satisfy it; a
-prefix or a range of ports that is new splits the classes that it cuts through.
+Positions have gaps, so that a new rule gets one between those of its neighbours; if there is none,
+the rules up to the nearest gap move by one. Its bit is set in the rows that satisfy it. A new prefix
+or port range first splits the classes that it covers in part.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import numpy as np
 
 from xdpwall import abi
 from xdpwall.abi import Feature
+from xdpwall.values.arrays import Array
 
 from .columns import Columns, CompilerRule
 from .compile import action_features
 from .generation import Generation
 
 MAX_EDITED_RULES = 64
-"""Rules in one change, those that go and those that come; past it, compiling anew is as quick."""
+"""Rules deleted and inserted by one change. With more, compiling the ruleset is as fast."""
 
 
 class Edit(NamedTuple):
-    """At place `at` of the entries, `gone` of them make way for `new`."""
+    """Replace `gone` entries from index `at` on by `new`."""
 
     at: int
     gone: int
@@ -33,39 +34,42 @@ class Edit(NamedTuple):
 
 
 def apply_edit(generation: Generation, edit: Edit) -> bool:
-    """Change `generation` in place; False when it has to be compiled anew, and `generation` is of no use then.
+    """Update the compiled generation in place, and `generation.touched` with what was written.
 
-    What was written is in `generation.touched`.
+    False: the edit cannot be expressed as a delta; discard `generation` and compile the ruleset.
+    The same applies after Full.
     """
     columns = Columns(edit.new)
-    if not _fits(generation, edit, columns):
+    if not _can_apply(generation, edit, columns):
         return False
     for _ in range(edit.gone):
         position = generation.positions.pop(edit.at)
         del generation.entries[edit.at]
-        generation.clear(position)
-        generation.stale += 1
+        generation.remove_rule(position)
+        generation.deleted_rules += 1
         generation.shrunk = True
     if not edit.new:
-        return generation.pack_touched()
+        return generation.update_kernel_rows()
     for group in generation.groups:
         group.prepare(generation, columns)
-    every, some = [], []
+    all_rules: list[Array] = []
+    asked: list[tuple[Array, Array]] = []
     for group in generation.groups:
         if group.concerns(columns):
-            some.append((group.rows, group.satisfied(columns)))
+            asked.append((group.rows, group.satisfied(columns)))
         else:
-            every.append(group.rows)
+            all_rules.append(group.rows)
     for n, entry in enumerate(edit.new):
-        position = _place(generation, edit.at + n)
+        position = _make_room(generation, edit.at + n)
         generation.positions.insert(edit.at + n, position)
         generation.entries.insert(edit.at + n, entry)
-        rows = np.concatenate([*every, *(rows[found[:, n]] for rows, found in some)])
-        generation.place(columns, n, position, rows)
-    return generation.pack_touched()
+        rows = np.concatenate([*all_rules, *(rows[satisfied[:, n]] for rows, satisfied in asked)])
+        generation.add_rule(columns, n, position, rows)
+    return generation.update_kernel_rows()
 
 
-def _fits(generation: Generation, edit: Edit, columns: Columns) -> bool:
+def _can_apply(generation: Generation, edit: Edit, columns: Columns) -> bool:
+    """Whether the edit fits into the positions, features and classes that exist."""
     count = len(generation.entries) - edit.gone + len(edit.new)
     if (
         count > generation.capacity
@@ -73,26 +77,27 @@ def _fits(generation: Generation, edit: Edit, columns: Columns) -> bool:
         or not generation.entries
     ):
         return False
-    # Classes that only rules which are gone told apart stay until then.
-    if generation.stale > len(generation.entries) // 2 + abi.MIN_POSITIONS:
+    # The classes that only deleted rules needed take memory until the ruleset is compiled.
+    if generation.deleted_rules > len(generation.entries) // 2 + abi.MIN_POSITIONS:
         return False
-    # A field that no rule has named so far has no rows to join.
-    if action_features(edit.new) | _named(columns) not in generation.features:
+    # A field that no rule has named so far has no group.
+    if action_features(edit.new) | field_features(columns) not in generation.features:
         return False
-    return all(group.admits(columns) for group in generation.groups if group.concerns(columns))
+    return all(group.can_add(columns) for group in generation.groups if group.concerns(columns))
 
 
 def used_features(generation: Generation) -> Feature:
-    """The features that the rules of a generation use by now."""
+    """The features that the rules of a generation use now, after deletions. TRIES, NEGATED_SET and
+    TIMED_SET are kept as they are."""
     kept = generation.features & (Feature.TRIES | Feature.NEGATED_SET | Feature.TIMED_SET)
-    return action_features(generation.entries) | _named(Columns(generation.entries)) | kept
+    return action_features(generation.entries) | field_features(Columns(generation.entries)) | kept
 
 
-def _named(columns: Columns) -> Feature:
-    """The fields that some rule names."""
+def field_features(columns: Columns) -> Feature:
+    """The features for the fields that rules name."""
     found = Feature(0)
     for names, feature in _FEATURES:
-        if not columns.named.isdisjoint(names):
+        if not columns.named_fields.isdisjoint(names):
             found |= feature
     return found
 
@@ -109,19 +114,15 @@ _FEATURES = (
 )
 
 
-def _place(generation: Generation, at: int) -> int:
-    """A free position for the entry that will stand at `at`."""
+def _make_room(generation: Generation, at: int) -> int:
+    """Find or make a free position for an entry that will be inserted at index `at`."""
     low = generation.positions[at - 1] if at else -1
     high = generation.positions[at] if at < len(generation.positions) else generation.capacity
     if high - low > 1:
-        # At an end next to the neighbour, so that the room there is for as many as it can be.
-        return (
-            high - 1
-            if not at
-            else low + 1
-            if at == len(generation.positions)
-            else (low + high) // 2
-        )
+        # At an end, next to the neighbour: this leaves room for most rules.
+        if not at:
+            return high - 1
+        return low + 1 if at == len(generation.positions) else (low + high) // 2
     taken = np.zeros(generation.capacity, dtype=bool)
     taken[generation.positions] = True
     after = np.flatnonzero(~taken[high:])
@@ -129,11 +130,11 @@ def _place(generation: Generation, at: int) -> int:
     if after.size and (not before.size or int(after[0]) <= low - int(before[-1])):
         gap = high + int(after[0])
         _move(generation, at, at + gap - high, 1)
-        generation.shift(high, gap - 1, 1)
+        generation.shift_rules(high, gap - 1, 1)
         return high
     gap = int(before[-1])
     _move(generation, at - (low - gap), at, -1)
-    generation.shift(gap + 1, low, -1)
+    generation.shift_rules(gap + 1, low, -1)
     return low
 
 
@@ -152,10 +153,10 @@ def plan_edits(
     come: Sequence[_T],
     entries: Callable[[Sequence[_T]], Sequence[CompilerRule]],
 ) -> list[Edit] | None:
-    """Edits, to be made one after the other, by which `gone` at place `at` of a list make way for
-    `come`; `entries` makes what they insert. None when that would take many.
+    """Edits that, applied in turn, replace the items `gone` from index `at` on by `come`; `entries`
+    converts items to insert. None when too many rules differ.
 
-    A rule that is the same object stays the same.
+    Items are compared by identity. One that moved across others is deleted and inserted.
     """
     if not gone and not come:
         return []

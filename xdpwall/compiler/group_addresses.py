@@ -1,7 +1,8 @@
-"""Source and destination addresses: the rows of the rules' own prefixes, and those of sets.
+"""The groups of source and of destination addresses: prefixes that rules name, and sets. Pure.
 
-A prefix's row holds what its addresses satisfy that no longer prefix covers: its parent's row with
-the bits of its own rules set, or taken out where a rule is about the addresses outside.
+The row of a prefix is for its addresses that no longer prefix covers. It is the row of its parent,
+the longest prefix around it, with the bits of the rules on this prefix set, and those of the rules on
+all addresses but this prefix (`!192.0.2.0/24`) cleared.
 """
 
 from __future__ import annotations
@@ -26,39 +27,38 @@ from .generation import NO_ROW, Generation, Group, KernelSets
 
 AddressField = Literal["src", "dst"]
 FEATURES = {"src": Feature.SRC, "dst": Feature.DST}
-"""Of both families, whose tables are filled in any case: one of them without prefixes ends at its
-first look, and the classifier has fewer kinds to be compiled for."""
-_DEEPEST = 14
-"""Blocks that one IPv6 prefix more can need."""
+"""One feature for both families. Without prefixes of a family, its lookup ends at the first table;
+with a feature for each, the classifier would be compiled for more shapes of rulesets."""
+_MAX_BLOCKS_PER_PREFIX = 14
+"""Blocks that inserting one IPv6 prefix can take: one for each 8 bits after the first 16."""
 _NONE = -1
-"""The place of no prefix."""
+"""In place of a prefix's index: none."""
 _TRIES = {"src": abi.SRC6_TRIE, "dst": abi.DST6_TRIE}
 
 
 def prefixes_of(columns: Columns, name: AddressField) -> Sequence[tuple[bool, Prefix] | None]:
-    """The field's (negated, prefix) by rule."""
+    """(negated, prefix) by rule, None where it names no prefix."""
     return columns.values(name)
 
 
 def sets_of(columns: Columns, name: AddressField) -> Sequence[tuple[bool, str] | None]:
-    """The field's (negated, set name) by rule."""
+    """(negated, set name) by rule, None where it names no set."""
     return columns.values(f"{name}_set")
 
 
 def address_fields(name: AddressField) -> tuple[str, str]:
-    """The fields by which a rule is about source or destination."""
+    """The fields of Match for the source or the destination."""
     return name, f"{name}_set"
 
 
-def open_to_all(columns: Columns, name: AddressField) -> Array:
-    """The rules that do not name the field."""
-    answer: Array = columns.free(name) & columns.free(f"{name}_set")
-    return answer
+def any_address(columns: Columns, name: AddressField) -> Array:
+    """(n,) bool: the rules that name neither a prefix nor a set."""
+    found: Array = columns.absent(name) & columns.absent(f"{name}_set")
+    return found
 
 
 class HiddenAddressGroup(Group):
-    """The row of an address that cannot be read: it counts as matching for drop and as not matching
-    for accept and count."""
+    """One row, for an address that cannot be read: rules that drop are satisfied."""
 
     def __init__(self, generation: Generation, columns: Columns, name: AddressField) -> None:
         self._name: AddressField = name
@@ -67,24 +67,24 @@ class HiddenAddressGroup(Group):
         generation.add_group(self, columns)
 
     def satisfied(self, columns: Columns) -> Array:
-        answer: Array = open_to_all(columns, self._name) | columns.drop
-        return answer[None]
+        satisfied: Array = any_address(columns, self._name) | columns.drop
+        return satisfied[None]
 
-    def admits(self, columns: Columns) -> bool:
+    def can_add(self, columns: Columns) -> bool:
         return True
 
 
-class _Family(NamedTuple):
-    """The prefixes of a ruleset in one family, as one rule's prefix is held against them all."""
+class _PrefixColumns(NamedTuple):
+    """Prefixes of one family as columns, to compare one prefix with all of them."""
 
     address: Array
-    """(k, 2) u64: the address in 128 bits, IPv4's in the first 32."""
+    """(k, 2) u64: the address in 128 bits; IPv4 has the first 32."""
     length: Array
-    """-1: outside all."""
+    """(k,) i8; -1 stands for the addresses that no prefix covers."""
 
 
 class PrefixGroup(Group):
-    """The rules' own prefixes of one family."""
+    """The prefixes of one family that rules name, and the rows of all other addresses."""
 
     def __init__(
         self, generation: Generation, columns: Columns, name: AddressField, family: Literal[4, 6]
@@ -95,23 +95,26 @@ class PrefixGroup(Group):
         self.width = 32 if family == 4 else 128
         self.in_trie = False
         values = prefixes_of(columns, name)
-        mine = [n for n, value in enumerate(values) if value and value[1].family == family]
-        named = [value[1][1:] for n in mine if (value := values[n])]
+        own = [n for n, value in enumerate(values) if value and value[1].family == family]
+        named = [value[1][1:] for n in own if (value := values[n])]
         keys, first, which = np.unique(
             _keys(named, self.width), return_index=True, return_inverse=True
         )
-        node = np.full(len(columns), _NONE)  # by rule: which of the keys it names
-        node[mine] = which.ravel()
+        node = np.full(len(columns), _NONE)  # by rule: index of its prefix in `keys`
+        node[own] = which.ravel()
         negated = np.zeros(len(columns), dtype=bool)
-        negated[[n for n in mine if (value := values[n]) and value[0]]] = True
+        negated[[n for n in own if (value := values[n]) and value[0]]] = True
         outside = generation.add_rows(
-            generation.words((open_to_all(columns, name) | negated)[None])
+            generation.row_words((any_address(columns, name) | negated)[None])
         )
         prefixes = [named[n] for n in first.tolist()]
-        self.nodes: dict[tuple[int, int], int] = dict(zip(prefixes, count(outside + 1)))
+        self.row_of: dict[tuple[int, int], int] = dict(zip(prefixes, count(outside + 1)))
+        """(address, length) -> row number."""
         self.outside = outside
-        self._lead = outside if generation.rows.data[outside].any() else NO_ROW
-        """The row of other addresses in the tables: with NO_ROW, a program looks no further."""
+        """The row of addresses that no prefix covers."""
+        self._table_outside = outside if generation.rows.data[outside].any() else NO_ROW
+        """The row that the tables have for these: `outside`, or NO_ROW if it is empty, with which the
+        classifier need not look at other rows."""
         if prefixes:
             generation.features |= FEATURES[name]
             self._fill(generation, keys, node, negated)
@@ -119,11 +122,12 @@ class PrefixGroup(Group):
         self._write_table(generation, prefixes)
         self._blocks = generation.blocks.count - blocks
         self.rows = np.arange(outside, generation.rows.count)
-        self._known = _family([(0, -1), *prefixes], self.width)
+        self._columns = _prefix_columns([(0, -1), *prefixes], self.width)
         generation.groups.append(self)
 
     def _fill(self, generation: Generation, keys: Array, node: Array, negated: Array) -> None:
-        """The rows, parents before children."""
+        """Fill the rows of all prefixes, parents before children. `keys` are sorted; `node` and `negated`
+        are by rule."""
         words = generation.capacity // 64
         parent, by_depth = levels(stops(keys))
         first = generation.rows.take(len(keys))
@@ -134,7 +138,7 @@ class PrefixGroup(Group):
         position = np.array(generation.positions)
         bits = np.uint64(1) << (position % 64).astype(np.uint64)
         at = node * words + position // 64
-        # Each rule has its own bit, and numpy adds faster than it ORs.
+        # Each rule has its own bit, and NumPy adds faster than it ORs.
         rules = (node != _NONE) & ~negated
         np.add.at(add.reshape(-1), at[rules], bits[rules])
         take: Array | None = None
@@ -150,52 +154,57 @@ class PrefixGroup(Group):
     def _write_table(self, generation: Generation, prefixes: list[tuple[int, int]]) -> None:
         table = generation.tables[f"{self._name}{self.family}"]
         rows = np.arange(self.outside + 1, self.outside + 1 + len(prefixes))
-        table[...] = self._lead
+        table[...] = self._table_outside
         if self.family == 4:
             numbers = np.array(prefixes, dtype=np.int64).reshape(-1, 2)
             fill_table4(generation, table, numbers[:, 0], numbers[:, 1], rows)
             return
-        generation.tables[f"{self._name}6_row"] = self._lead
+        generation.tables[f"{self._name}6_row"] = self._table_outside
         blocks, leaves = generation.blocks.count, generation.leaves.count
-        placed = [(*prefix, row) for prefix, row in zip(prefixes, rows.tolist(), strict=True)]
+        prefix_rows = [(*prefix, row) for prefix, row in zip(prefixes, rows.tolist(), strict=True)]
         try:
-            fill_table6(generation, table, placed, self._lead)
+            fill_table6(generation, table, prefix_rows, self._table_outside)
         except TooManyBlocks:
             generation.blocks.drop_to(blocks)
             generation.leaves.drop_to(leaves)
-            self._use_trie(generation, placed)
+            self._use_trie(generation, prefix_rows)
 
-    def _use_trie(self, generation: Generation, placed: Sequence[tuple[int, int, int]]) -> None:
+    def _use_trie(
+        self, generation: Generation, prefix_rows: Sequence[tuple[int, int, int]]
+    ) -> None:
         self.in_trie = True
         generation.features |= Feature.TRIES
         generation.tables["tries"] |= _TRIES[self._name]
         trie = generation.src6 if self._name == "src" else generation.dst6
-        for address, length, row in placed:
+        for address, length, row in prefix_rows:
             trie[length, address.to_bytes(16, "big")] = row
 
-    # -- a rule that joins -----------------------------------------------------------------------
+    # -- insert rules ----------------------------------------------------------------------------
 
-    def _mine(self, columns: Columns) -> list[tuple[bool, Prefix] | None]:
+    def _own_prefixes(self, columns: Columns) -> list[tuple[bool, Prefix] | None]:
+        """prefixes_of(), with None for those of the other family."""
         return [
             value if value is not None and value[1].family == self.family else None
             for value in prefixes_of(columns, self._name)
         ]
 
     def _new(self, columns: Columns) -> set[tuple[int, int]]:
-        """Prefixes that no rule has named so far. Asked one by one: taking away all that there are
-        would walk thousands."""
-        named = {(value[1].address, value[1].length) for value in self._mine(columns) if value}
-        return {prefix for prefix in named if prefix not in self.nodes}
+        """The prefixes, as (address, length), that no rule has named so far. Each is looked up: a
+        difference of sets would walk all that exist."""
+        named = {
+            (value[1].address, value[1].length) for value in self._own_prefixes(columns) if value
+        }
+        return {prefix for prefix in named if prefix not in self.row_of}
 
-    def admits(self, columns: Columns) -> bool:
+    def can_add(self, columns: Columns) -> bool:
         new = self._new(columns)
         if self.in_trie:
             return not new
-        return self.family == 4 or self._blocks + _DEEPEST * len(new) <= MAX_BLOCKS
+        return self.family == 4 or self._blocks + _MAX_BLOCKS_PER_PREFIX * len(new) <= MAX_BLOCKS
 
     def prepare(self, generation: Generation, columns: Columns) -> None:
-        if self._lead == NO_ROW and self.satisfied(columns)[0].any():
-            self._lead = self.outside
+        if self._table_outside == NO_ROW and self.satisfied(columns)[0].any():
+            self._table_outside = self.outside
             insert_prefix(
                 generation, f"{self._name}{self.family}", self.family, (0, 0), NO_ROW, self.outside
             )
@@ -209,77 +218,81 @@ class PrefixGroup(Group):
             row = generation.copy_row(parent)
             table = f"{self._name}{self.family}"
             blocks = generation.blocks.count
-            old = self._lead if parent == self.outside else parent
+            old = self._table_outside if parent == self.outside else parent
             insert_prefix(generation, table, self.family, (address, length), old, row)
             self._blocks += generation.blocks.count - blocks
-            self.nodes[address, length] = row
+            self.row_of[address, length] = row
             self.rows = np.append(self.rows, row)
-            one = _family([(address, length)], self.width)
-            self._known = _Family(
-                np.concatenate([self._known.address, one.address]),
-                np.append(self._known.length, one.length),
+            one = _prefix_columns([(address, length)], self.width)
+            self._columns = _PrefixColumns(
+                np.concatenate([self._columns.address, one.address]),
+                np.append(self._columns.length, one.length),
             )
 
     def _parent(self, address: int, length: int) -> int:
+        """The row of the longest shorter prefix around this one, or `outside`."""
         for shorter in range(length - 1, -1, -1):
             shift = self.width - shorter
-            found = self.nodes.get((address >> shift << shift, shorter))
+            found = self.row_of.get((address >> shift << shift, shorter))
             if found is not None:
                 return found
         return self.outside
 
     def satisfied(self, columns: Columns) -> Array:
-        free = open_to_all(columns, self._name)
-        answer = np.zeros((len(self.rows), len(columns)), dtype=bool)
-        answer[:, free] = True
-        for i, value in enumerate(self._mine(columns)):
+        satisfied = np.zeros((len(self.rows), len(columns)), dtype=bool)
+        satisfied[:, any_address(columns, self._name)] = True
+        for i, value in enumerate(self._own_prefixes(columns)):
             if value is not None:
                 negated, prefix = value
-                mask = _family(
+                mask = _prefix_columns(
                     [((1 << self.width) - (1 << (self.width - prefix.length)), 0)], self.width
                 )
-                wanted = _family([(prefix.address, prefix.length)], self.width)
-                same = ((self._known.address & mask.address) == wanted.address).all(axis=1)
-                answer[:, i] = (same & (self._known.length >= prefix.length)) != negated
-        return answer
+                wanted = _prefix_columns([(prefix.address, prefix.length)], self.width)
+                same = ((self._columns.address & mask.address) == wanted.address).all(axis=1)
+                satisfied[:, i] = (same & (self._columns.length >= prefix.length)) != negated
+        return satisfied
 
 
 def _keys(prefixes: Sequence[tuple[int, int]], width: int) -> Array:
-    """(address, length)s as nesting.py takes them."""
+    """(address, length)s as keys of values/nesting.py."""
     if width == 32:
         return np.array([address << 8 | length for address, length in prefixes], dtype="<u8")
     raw = b"".join(address.to_bytes(16, "big") + bytes([length]) for address, length in prefixes)
     return np.frombuffer(raw, "S17")
 
 
-def _family(prefixes: Sequence[tuple[int, int]], width: int) -> _Family:
+def _prefix_columns(prefixes: Sequence[tuple[int, int]], width: int) -> _PrefixColumns:
     raw = b"".join((a << (128 - width)).to_bytes(16, "big") for a, _ in prefixes)
-    return _Family(
+    return _PrefixColumns(
         np.frombuffer(raw, ">u8").reshape(-1, 2).astype(np.uint64),
         np.array([length for _, length in prefixes], dtype=np.int64),
     )
 
 
 class SetGroup(Group):
-    """The rows of classes: the rules that name one of a class's sets, negated or not."""
+    """The rows of classes of addresses that the same sets list (KernelSets), with class 0 first.
+
+    A class's row has the rules on its sets, `@set` and `!@set` alike; a row more has all rules on
+    `!@set`. The classifier XORs them (address_word() in bpf/row_words.h).
+    """
 
     def __init__(
-        self, generation: Generation, columns: Columns, name: AddressField, world: KernelSets
+        self, generation: Generation, columns: Columns, name: AddressField, sets: KernelSets
     ) -> None:
         self._name: AddressField = name
         self.fields = address_fields(name)
-        self._world = world
+        self._sets = sets
         naming = [value for value in sets_of(columns, name) if value is not None]
         self.used = bool(naming)
         self._negated = any(no for no, _ in naming)
-        self._classes = list(world.classes) if self.used else []
+        self._classes = list(sets.classes) if self.used else []
         first = generation.rows.count
         generation.class_rows[name] = self._unlisted = first
         for n, number in enumerate(self._classes, 1):
             generation.class_rows[name][number] = first + n
         if self.used:
             generation.features |= Feature.SRC_SET if name == "src" else Feature.DST_SET
-            if world.timed:
+            if sets.timed:
                 generation.features |= Feature.TIMED_SET
         if self._negated:
             generation.features |= Feature.NEGATED_SET
@@ -293,33 +306,33 @@ class SetGroup(Group):
 
     def prepare(self, generation: Generation, columns: Columns) -> None:
         field = f"{self._name}_unlisted"
-        if generation.tables[field] == NO_ROW and open_to_all(columns, self._name).any():
+        if generation.tables[field] == NO_ROW and any_address(columns, self._name).any():
             generation.tables[field] = self._unlisted
             generation.touched.tables.add(field)
 
     def concerns(self, columns: Columns) -> bool:
-        # The row of negated sets has those rules alone.
+        # The row of negated sets has no bits of rules that name neither field.
         return self._negated or super().concerns(columns)
 
     def satisfied(self, columns: Columns) -> Array:
         c = columns
-        answer = np.zeros((1 + len(self._classes) + self._negated, len(c)), dtype=bool)
-        answer[: 1 + len(self._classes)] = open_to_all(c, self._name)
+        satisfied = np.zeros((1 + len(self._classes) + self._negated, len(c)), dtype=bool)
+        satisfied[: 1 + len(self._classes)] = any_address(c, self._name)
         values = sets_of(c, self._name)
-        for i in np.flatnonzero(~c.free(f"{self._name}_set")).tolist():
+        for i in np.flatnonzero(~c.absent(f"{self._name}_set")).tolist():
             value = values[i]
             assert value is not None
-            number = self._world.numbers[value[1]]
-            for n, members in enumerate(map(self._world.classes.__getitem__, self._classes), 1):
-                answer[n, i] = number in members
+            number = self._sets.numbers[value[1]]
+            for n, members in enumerate(map(self._sets.classes.__getitem__, self._classes), 1):
+                satisfied[n, i] = number in members
             if self._negated:
-                answer[-1, i] = value[0]
-        return answer
+                satisfied[-1, i] = value[0]
+        return satisfied
 
-    def admits(self, columns: Columns) -> bool:
+    def can_add(self, columns: Columns) -> bool:
         naming = [value for value in sets_of(columns, self._name) if value is not None]
         return not naming or (
             self.used
             and (self._negated or not any(no for no, _ in naming))
-            and all(name in self._world.numbers for _, name in naming)
+            and all(name in self._sets.numbers for _, name in naming)
         )

@@ -1,6 +1,7 @@
-"""Source and destination ports: classes of the 65,536 values, a row each.
+"""The groups of source and of destination ports: classes of the 65,536 ports, with a row each. Pure.
 
-Protocols without ports skip the rows: ProtocolGroup excludes them.
+The classifier asks no row of them for a packet without ports. Rules that name ports name a protocol
+as well, so that ProtocolGroup's row excludes them there.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from .generation import Generation, Group
 
 _VALUES = 65536
 _SPARE = 64
-"""Classes that rules which join may make: numbers are offsets from the first row, so that room for
-them has to be left behind it."""
+"""Rows left free for classes that inserted rules need: the entries of a ports' table are offsets from
+its first row, so that its rows have to be consecutive."""
 _CHUNK = 32
-"""Words of a row made at a time, which bounds the memory: (edges, _CHUNK) u64."""
+"""Words of all rows made at a time. It bounds the memory: (edges, _CHUNK) u64."""
 
 
 class PortGroup(Group):
-    """One of the two fields."""
+    """The ports of one direction, `sport` or `dport`."""
 
     def __init__(
         self, generation: Generation, columns: Columns, name: Literal["sport", "dport"]
@@ -39,19 +40,19 @@ class PortGroup(Group):
         generation.features |= Feature.SPORT if name == "sport" else Feature.DPORT
         self._first = generation.rows.count
         table, edges, position, start = self._sweep(generation, columns)
-        words = _toggled(edges, position, start, table[1], generation.capacity // 64)
+        words = _toggled_words(edges, position, start, table[1], generation.capacity // 64)
         generation.add_rows(words)
         self._classes = len(words)
         generation.rows.take(_SPARE)
         generation.tables[name] = table[0]
         self._table: Array = generation.tables[name]
         self._sizes: Array | None = None
-        """How many ports each class has, once that is asked."""
+        """The ports of each class, (classes,), or None until can_add() needs it."""
         self._next: tuple[Columns, _Split] | None = None
-        """What admits() found out for prepare()."""
+        """The rules of the last can_add() and the split that it found, for prepare()."""
         generation.tables[f"{name}_row"] = self._first
         hidden = self._hidden(columns)
-        self._hidden_row = generation.add_rows(generation.words(hidden[None]))
+        self._hidden_row = generation.add_rows(generation.row_words(hidden[None]))
         generation.tables[f"{name}_hidden"] = self._hidden_row
         self._number_rows()
         generation.groups.append(self)
@@ -64,31 +65,32 @@ class PortGroup(Group):
         return columns.values(self._name)
 
     def _hidden(self, columns: Columns) -> Array:
-        """Unreadable counts as matching for drop and as not matching for accept and count."""
-        hidden: Array = columns.free(self._name) | columns.drop
+        """The rules that a port which cannot be read satisfies: those without one and those that drop."""
+        hidden: Array = columns.absent(self._name) | columns.drop
         return hidden
 
     def _sweep(
         self, generation: Generation, columns: Columns
     ) -> tuple[tuple[Array, Array], Array, Array, Array]:
-        """((class of each port, first segment of each class), then what _toggled() takes).
+        """Find the classes by a sweep over the ends of all ranges, between which are the segments.
 
-        Segments between the ends of ranges satisfy the same rules when the exclusive or of a random
-        number for each rule that is toggled up to there is the same: A. Zobrist, "A New Hashing
-        Method with Application for Game Playing", 1970. 128 bits, so that two classes are never
-        taken for one.
+        Returns (class of each port, u16 (65536,); first segment of each class), and then the
+        arguments of _toggled_words(). Each rule has a random number. Two segments satisfy the same
+        rules if the XOR of the numbers of the rules toggled up to there is the same: A. Zobrist, "A
+        New Hashing Method with Application for Game Playing", 1970. It has 128 bits, so that two
+        classes are never taken for one.
         """
-        different = columns.different(self._name)
-        free = columns.free(self._name)
-        negated = different.each(itemgetter(0), False, bool)
+        different = columns.distinct(self._name)
+        free = columns.absent(self._name)
+        negated = different.map(itemgetter(0), False, bool)
         ends = [[end for low, high in v[1] for end in (low, high + 1)] for v in different.values]
-        ends.append([])  # of rules that do not name the field
-        rule = np.repeat(np.arange(len(columns)), np.array([*map(len, ends)])[different.of])
-        toggled = map(ends.__getitem__, different.of.tolist())
+        ends.append([])  # ABSENT, -1: rules that do not name the field
+        rule = np.repeat(np.arange(len(columns)), np.array([*map(len, ends)])[different.numbers])
+        toggled = map(ends.__getitem__, different.numbers.tolist())
         edge = np.fromiter(chain.from_iterable(toggled), np.int64, len(rule))
         edges, index = np.unique(np.append(0, edge), return_inverse=True)
         index = index.ravel()[1:]
-        # By numpy.random, a process would import that for this alone.
+        # Not numpy.random: nothing else imports it.
         numbers = np.frombuffer(Random(0).randbytes(16 * len(columns)), "<u8").reshape(-1, 2)
         hashes = np.zeros((len(edges), 2), dtype=np.uint64)
         order = np.argsort(index, kind="stable")
@@ -96,18 +98,18 @@ class PortGroup(Group):
         hashes[present] = np.bitwise_xor.reduceat(numbers[rule][order], begins)
         hashes = np.bitwise_xor.accumulate(hashes, axis=0)
         inside = edges < _VALUES
-        # As strings of bytes, which numpy sorts four times as fast as rows.
+        # As byte strings, which NumPy sorts four times as fast as rows of two integers.
         kinds = np.ascontiguousarray(hashes[inside]).view("S16").ravel()
         _, first, which = np.unique(kinds, return_index=True, return_inverse=True)
         sizes = np.diff(np.append(edges[inside], _VALUES))
         table = np.repeat(which.ravel().astype("<u2"), sizes)
         position = np.array(generation.positions, dtype=np.int64)[rule]
-        start = generation.words((free | negated)[None])[0]
+        start = generation.row_words((free | negated)[None])[0]
         return (table, first), index, position, start
 
-    # -- a rule that joins -----------------------------------------------------------------------
+    # -- insert rules ----------------------------------------------------------------------------
 
-    def admits(self, columns: Columns) -> bool:
+    def can_add(self, columns: Columns) -> bool:
         self._next = None
         split = self._split(columns)
         self._next = (columns, split) if split else None
@@ -132,8 +134,8 @@ class PortGroup(Group):
         self._number_rows()
 
     def _split(self, columns: Columns) -> _Split | None:
-        """None when there is no room for so many classes: one is a set of ports, and one range can
-        cut through all of them."""
+        """Split the classes that the rules' ranges cover in part. None when no rows are left: a class
+        is any set of ports, so that one range can split all of them."""
         if self._sizes is None:
             self._sizes = np.bincount(self._table, minlength=self._classes)
         split = _Split([], self._table, self._sizes)
@@ -148,32 +150,35 @@ class PortGroup(Group):
         return split
 
     def satisfied(self, columns: Columns) -> Array:
-        answer = np.zeros((len(self.rows), len(columns)), dtype=bool)
+        satisfied = np.zeros((len(self.rows), len(columns)), dtype=bool)
         for i, value in enumerate(self._values(columns)):
             if value is None:
-                answer[:, i] = True
+                satisfied[:, i] = True
             else:
                 inside = _inside(self._table, value[1], self._classes)
-                answer[:-1, i] = (inside > 0) != value[0]
-        answer[-1] = self._hidden(columns)
-        return answer
+                satisfied[:-1, i] = (inside > 0) != value[0]
+        satisfied[-1] = self._hidden(columns)
+        return satisfied
 
     @staticmethod
     def wanted(columns: Columns, name: str) -> bool:
-        """Does any rule name the field?"""
-        return name in columns.named
+        """Whether a rule names the field."""
+        return name in columns.named_fields
 
 
 class _Split(NamedTuple):
-    """Classes of ports that are parted: the one that each new one was a part of, each port's class
-    afterwards, and how many ports each class has."""
+    """Classes of ports after some were split."""
 
     parents: list[int]
+    """Of each new class, the one that it was a part of."""
     table: Array
+    """The class of each port, u16 (65536,)."""
     sizes: Array
+    """The number of ports of each class."""
 
     def cut(self, ranges: Ranges, parts: Sequence[int], inside: Array) -> _Split:
-        """The ports of classes `parts` that are in the ranges, `inside` of each, become new ones."""
+        """Move the ports of classes `parts` that are in the ranges to new classes; `inside` counts them
+        by class."""
         table, sizes = self.table.copy(), np.append(self.sizes, inside[parts])
         sizes[parts] -= inside[parts]
         for low, high in ranges:
@@ -184,23 +189,23 @@ class _Split(NamedTuple):
 
 
 def _inside(table: Array, ranges: Ranges, classes: int) -> Array:
-    """How many ports of each class are in ranges, of which none meets another."""
+    """The number of ports of each class in the ranges, which do not overlap."""
     found = [table[low : high + 1] for low, high in ranges]
     return np.bincount(found[0] if len(found) == 1 else np.concatenate(found), minlength=classes)
 
 
-def _toggled(index: Array, position: Array, start: Array, wanted: Array, words: int) -> Array:
-    """Words of the segments `wanted`, shape (len(wanted), words): `start`, and bit `position[j]`
-    toggled from segment `index[j]` on."""
-    answer = np.empty((len(wanted), words), dtype="<u8")
+def _toggled_words(index: Array, position: Array, start: Array, wanted: Array, words: int) -> Array:
+    """The words of the segments `wanted`, (len(wanted), words) u64. Segment 0 is `start`, and from
+    segment `index[j]` on bit `position[j]` is toggled."""
+    result = np.empty((len(wanted), words), dtype="<u8")
     segments = int(max(index, default=0)) + 1
     bits = np.uint64(1) << (position % 64).astype(np.uint64)
     for at in range(0, words, _CHUNK):
         width = min(_CHUNK, words - at)
         here = (position // 64 >= at) & (position // 64 < at + width)
         toggles = np.zeros((segments, width), dtype="<u8")
-        # A rule toggles its bit once in a segment, and numpy adds faster than it XORs.
+        # A rule toggles its bit at most once in a segment, and NumPy adds faster than it XORs.
         np.add.at(toggles.reshape(-1), index[here] * width + position[here] // 64 - at, bits[here])
         toggles[0] ^= start[at : at + width]
-        answer[:, at : at + width] = np.bitwise_xor.accumulate(toggles, axis=0)[wanted]
-    return answer
+        result[:, at : at + width] = np.bitwise_xor.accumulate(toggles, axis=0)[wanted]
+    return result

@@ -1,7 +1,7 @@
-"""The kernel's rows of one size in the form of a larger one. Pure.
+"""Convert the kernel's rows to the form that larger maps need. Pure.
 
-Bigger maps are filled with the ruleset in force, which another process may have compiled: all there
-is of it is what the kernel has.
+Larger maps are filled with the active generation, which another process may have compiled: the
+kernel's maps are all there is of it.
 """
 
 from __future__ import annotations
@@ -19,34 +19,36 @@ from .sizes import Sizes
 def grow_rows(
     rows: Array, whole: Array, tables: Array, old: Sizes, new: Sizes
 ) -> tuple[Array, Array]:
-    """(rows, whole rows) for as many positions or more. The whole rows may be more than there were.
+    """(rows, whole rows) for `new.positions`, which are at least `old.positions`, with the same row
+    numbers. There may be more whole rows than before.
 
-    `tables` are the generation's. The patterns of rules are not known, and nothing but speed depends
-    on them: where rows change their form, all rules have the same.
+    `tables` is the generation's abi.TABLES. The patterns of the rules are not known. Only speed
+    depends on them, so that plain rows are summarized as if all rules had the same.
     """
     if old.positions == new.positions:
         return rows, whole
     if old.packed:
-        return _wider(rows, whole, new)
+        return _widen_packed(rows, whole, new)
     words = np.zeros((len(rows), new.positions // 64), dtype="<u8")
     words[:, : old.positions // 64] = rows[:, int(old.positions > 64) :]
     patterns = np.zeros((PATTERNS, new.positions // 64), dtype="<u8")
     patterns[0] = ~np.uint64(0)
     if not new.packed:
         return PlainRows(words, new, patterns).rows.data, words[:0]
-    packed = PackedRows(words, new, patterns, _alike(tables))
+    packed = PackedRows(words, new, patterns, _first_packed(tables))
     return packed.rows.data, packed.whole.data
 
 
-def _alike(tables: Array) -> list[int]:
-    """Where the rows of ports and addresses begin, which are behind all others."""
+def _first_packed(tables: Array) -> list[int]:
+    """The first row of the ports' and addresses' groups, which are packed and follow all others; none
+    if no rule names these fields."""
     fields = ("sport_row", "dport_row", "src_hidden", "dst_hidden")
     return sorted({int(tables[field]) for field in fields} - {NEUTRAL_ROW})[:1]
 
 
-def _wider(rows: Array, whole: Array, new: Sizes) -> tuple[Array, Array]:
-    """Packed rows. A segment has more words now: where one pattern or the other had rules, all are
-    said to have some."""
+def _widen_packed(rows: Array, whole: Array, new: Sizes) -> tuple[Array, Array]:
+    """Packed rows with longer segments. If a segment has any bit, every pattern is said to have one
+    there: a summary may say too much, never too little."""
     wider = rows.copy()
     some: Array = rows["aggregates"].copy().view("u1")
     bits = np.unpackbits(some, axis=1, bitorder="little", count=new.positions // 64)

@@ -1,7 +1,7 @@
-"""What a change touches of rows that are packed (row_packing.py). Pure.
+"""Update packed rows (row_packing.py) in place after an edit. Pure.
 
-A rule more is a bit more in thousands of rows, and mostly in their summaries. So each step here is
-one pass over all rows, in columns: to pick rows out costs more than to look at them all.
+One more rule sets a bit in thousands of rows, and often in their summaries. So each step is a pass
+over one column of all rows: picking rows out would take longer than looking at all of them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from xdpwall.values.arrays import Array
 
 from .arrays import IndexSet, Pool
 
-_MOST_CROWDED = 64
-"""Rows that may become whole at once, for one rule."""
+_MAX_NEW_WHOLE = 64
+"""Rows that may become whole in one step. With more of them, packing all rows again pays."""
 _ONE = np.uint64(1)
 
 
@@ -26,59 +26,59 @@ def _u64(field: str) -> int:
 
 
 _SEGMENTS, _AGGREGATES, _TAG, _PATCH = map(_u64, ("segments", "aggregates", "which", "patch"))
-"""Where fields begin, in u64s. In the one of `which` is `whole` too: _WHOLE bits up."""
+"""Where fields of ROW begin, in u64s. That of `which` has `whole` too, from bit _WHOLE on."""
 _WHOLE = np.uint64(48)
 assert ROW.fields and ROW.fields["whole"][1] * 8 == 64 * _TAG + int(_WHOLE)
 
 
-class Repacked:
-    """The part of row_packing.Packed that follows changes."""
+class PackedRowsUpdate:
+    """The part of row_packing.PackedRows that follows edits; its attributes are described there."""
 
     rows: Pool
     whole: Pool
     written: IndexSet
     written_whole: IndexSet
-    _segment: int
+    _segment_words: int
     _owner: Pool
-    _count: Pool
+    _patch_count: Pool
     _patterns: Array
-    _some: Pool
+    _pattern_words: Pool
 
     @abstractmethod
-    def _take(self, count: int) -> None: ...
+    def _add(self, count: int) -> None: ...
 
     @abstractmethod
-    def _become_whole(self, words: Array, row: int) -> None: ...
+    def _make_whole(self, words: Array, row: int) -> None: ...
 
     def update(
         self,
         words: Array,
-        columns: Mapping[int, int],
-        fresh: Mapping[int, int],
+        changed: Mapping[int, int],
+        copied: Mapping[int, int],
         patterns: Mapping[int, Array],
     ) -> bool:
-        """See KernelRows."""
+        """Implements KernelRows.update()."""
         if len(words) > self.rows.count:
-            self._take(len(words) - self.rows.count)
-        for row, like in fresh.items():
-            for pool in (self.rows, self._count, self._some):
-                pool.data[row] = pool.data[like]
-        self.written.update(fresh)
+            self._add(len(words) - self.rows.count)
+        for row, source in copied.items():
+            for pool in (self.rows, self._patch_count, self._pattern_words):
+                pool.data[row] = pool.data[source]
+        self.written.update(copied)
         return all(
-            self._update_word(words, word, columns[word], patterns[word])
-            for word in sorted(columns)
+            self._update_word(words, word, changed[word], patterns[word])
+            for word in sorted(changed)
         )
 
-    def _numbers(self) -> Array:
-        """All rows, (n, u64s of one)."""
+    def _as_u64(self) -> Array:
+        """A view of all rows, (n, u64s of a row)."""
         found: Array = self.rows.data.view("<u8").reshape(self.rows.count, -1)
         return found
 
     def _update_word(self, words: Array, word: int, bits: int, patterns: Array) -> bool:
-        numbers, column = self._numbers(), words[:, word].copy()
-        # One rule for another at one position is the same bit, of another pattern.
+        numbers, column = self._as_u64(), words[:, word].copy()
+        # A rule that replaces another one at a position has the same bit, but maybe another pattern.
         before = self._patterns[:, word].tolist()
-        of = [p for p in range(PATTERNS) if bits & (before[p] | int(patterns[p]))]
+        affected = [p for p in range(PATTERNS) if bits & (before[p] | int(patterns[p]))]
         self._patterns[:, word] = patterns
         whole = self.whole.data[:, word]
         now = column[self._owner.data]
@@ -87,53 +87,56 @@ class Repacked:
         self.written_whole.update(moved)
         tags = numbers[:, _TAG].copy()
         apart = now[tags >> _WHOLE] != column
-        # Of one dimension, which np.flatnonzero goes through eight times as fast.
+        # One dimension: np.flatnonzero takes eight times as long with two.
         hits = np.flatnonzero(tags.view("u1") == word)
         hits = hits[hits % 8 < PATCHES]
         at, slot = hits // 8, _PATCH + hits % 8
         self.written.update(at[numbers[at, slot] != column[at]])
         numbers[at, slot] = column[at]
         apart[at] = False
-        done = self._patch(words, word, np.flatnonzero(apart))
-        self._summarize_word(column, word, patterns, of)
+        done = self._add_patches(words, word, np.flatnonzero(apart))
+        self._summarize_word(column, word, patterns, affected)
         return done
 
-    def _patch(self, words: Array, word: int, at: Array) -> bool:
-        """Rows `at` differ from their whole rows in one more word."""
+    def _add_patches(self, words: Array, word: int, at: Array) -> bool:
+        """Add a patch for `word` to rows `at`. False: too many of them have no patch left."""
         if not len(at):
             return True
         rows, column = self.rows.data, words[:, word]
-        count = self._count.data[at]
+        count = self._patch_count.data[at]
         crowded = at[count == PATCHES].tolist()
-        if len(crowded) > _MOST_CROWDED:
+        if len(crowded) > _MAX_NEW_WHOLE:
             return False
         for row in crowded:
-            self._become_whole(words, row)
+            self._make_whole(words, row)
         roomy, free = at[count < PATCHES], count[count < PATCHES]
         rows["which"][roomy, free] = word
         rows["patch"][roomy, free] = column[roomy]
-        self._count.data[roomy] += 1
+        self._patch_count.data[roomy] += 1
         self.written.update(at)
         return True
 
-    def _summarize_word(self, column: Array, word: int, patterns: Array, of: list[int]) -> None:
-        """The rows have these words now, in place of others with other rules of patterns `of`."""
-        numbers, some = self._numbers(), self._some.data
-        segment, at = word // self._segment, word >> 6
-        mine = np.uint64(((1 << self._segment) - 1) << (segment * self._segment & 63))
+    def _summarize_word(
+        self, column: Array, word: int, patterns: Array, affected: list[int]
+    ) -> None:
+        """Correct the summaries for the new values of a word, `column`; bits of the `affected` patterns
+        may have changed."""
+        numbers, some = self._as_u64(), self._pattern_words.data
+        segment, at = word // self._segment_words, word >> 6
+        mine = np.uint64(((1 << self._segment_words) - 1) << (segment * self._segment_words & 63))
         bit = _ONE << np.uint64(word & 63)
-        for p in of:
+        for p in affected:
             few = some[:, p, at]
-            if self._turn(few, bit, column & patterns[p] != 0).any():
-                turned = self._turn(numbers[:, _SEGMENTS + p], _ONE << np.uint64(segment),
+            if self._set_bit(few, bit, column & patterns[p] != 0).any():
+                turned = self._set_bit(numbers[:, _SEGMENTS + p], _ONE << np.uint64(segment),
                                     few & mine != 0)  # fmt: skip
                 self.written.update(np.flatnonzero(turned))
-        turned = self._turn(numbers[:, _AGGREGATES + at], bit, column != 0)
+        turned = self._set_bit(numbers[:, _AGGREGATES + at], bit, column != 0)
         self.written.update(np.flatnonzero(turned))
 
     @staticmethod
-    def _turn(words: Array, bit: np.uint64, on: Array) -> Array:
-        """Make `bit` of all words what `on` says, bool (n,); those where it was not."""
+    def _set_bit(words: Array, bit: np.uint64, on: Array) -> Array:
+        """Set `bit` of each word to `on`, bool (n,); returns where it was different, bool (n,)."""
         turned: Array = (words & bit != 0) != on
         if turned.any():
             words ^= np.where(turned, bit, np.uint64(0))

@@ -44,8 +44,8 @@ def test_a_prefix_has_the_rules_of_all_wider_ones(width: int, seed: int) -> None
     (group,) = (
         x for x in g.groups if isinstance(x, PrefixGroup) and x.width == width and x._name == "src"
     )
-    assert len(group.nodes) > 10
-    for (address, length), row in [*group.nodes.items(), ((-1, -1), group.outside)]:
+    assert len(group.row_of) > 10
+    for (address, length), row in [*group.row_of.items(), ((-1, -1), group.outside)]:
         expected = set()
         for n, rule in enumerate(rules):
             match = match_of(rule)
@@ -86,14 +86,14 @@ def test_the_different_values_of_a_field() -> None:
     texts = ["drop tcp/80", "drop", "drop udp/80,443", "drop udp/80", "drop tcp/!80"]
     rules = [(Rule.parse(text), n) for n, text in enumerate(texts)]
     columns = Columns(entries_of(rules, now_boot_ns=10**9))
-    dport = columns.different("dport")
+    dport = columns.distinct("dport")
     assert dport.values == [
         (False, ((80, 80),)),
         (False, ((80, 80), (443, 443))),
         (True, ((80, 80),)),
     ]
-    assert dport.of.tolist() == [0, ABSENT, 1, 0, 2]
-    assert dport.each(lambda value: len(value[1]), 7, np.int32).tolist() == [1, 7, 2, 1, 1]
-    assert columns.free("dport").tolist() == [False, True, False, False, False]
-    assert columns.different("vlan").values == []
+    assert dport.numbers.tolist() == [0, ABSENT, 1, 0, 2]
+    assert dport.map(lambda value: len(value[1]), 7, np.int32).tolist() == [1, 7, 2, 1, 1]
+    assert columns.absent("dport").tolist() == [False, True, False, False, False]
+    assert columns.distinct("vlan").values == []
     assert columns.vlan.tolist() == [ABSENT] * 5

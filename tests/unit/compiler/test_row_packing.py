@@ -135,7 +135,7 @@ def test_more_whole_rows_than_have_numbers(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_most_bases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows that are like no other: what is left becomes whole."""
-    monkeypatch.setattr(row_packing, "_MOST_BASES", 4)
+    monkeypatch.setattr(row_packing, "_MAX_BASES", 4)
     rng, sizes = np.random.default_rng(5), Sizes(positions=4096)
     words, of = rng.integers(0, 1 << 63, (50, 64)).astype("<u8"), patterns(sizes, rng)
     kernel = kernel_rows(words, sizes, of, (0,))
@@ -180,11 +180,11 @@ def test_grown(old: Sizes, new: Sizes) -> None:
             assert all(some >> int(i) & 1 for i in at)
 
 
-def test_every() -> None:
+def test_any_in_groups() -> None:
     source = random.Random(8)
     for step in (1, 2, 4):
         for _ in range(100):
             word = source.getrandbits(64) & source.getrandbits(64) & source.getrandbits(64)
             parts = [word >> i * step & ((1 << step) - 1) for i in range(64 // step)]
             wanted = sum(1 << i for i, part in enumerate(parts) if part)
-            assert int(row_packing._every(np.array([word], dtype="<u8"), step)[0]) == wanted
+            assert int(row_packing._any_in_groups(np.array([word], dtype="<u8"), step)[0]) == wanted
