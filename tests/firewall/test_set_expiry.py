@@ -81,7 +81,7 @@ def test_a_service_removes_expired_entries(site: Site) -> None:
 
         def gone() -> bool:
             with firewall._instance.lock.threads:
-                left = [held.total for held in store.held().values()]
+                left = [held.total for held in store.entry_counts().values()]
             return left == [0] and not any(in_kernel(dataplane).values())
 
         wait_for(gone, "the entries to be taken out")

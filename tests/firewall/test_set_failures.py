@@ -58,9 +58,9 @@ def agree(site: Site, firewall: Firewall) -> bool:
     assert (site.ping(1) == 0) is bad
     assert firewall.health().problems == []
     numbers = {row.number for row in firewall._instance.state.sets}
-    assert set(firewall._instance.store.sets.held()) <= numbers
-    assert firewall._instance.store.sets.unapplied() == []
-    held = firewall._instance.store.sets.held().values()
+    assert set(firewall._instance.store.sets.entry_counts()) <= numbers
+    assert firewall._instance.store.sets.unapplied_changes() == []
+    held = firewall._instance.store.sets.entry_counts().values()
     dataplane = firewall._instance.dataplane()
     assert dataplane is not None
     counts = {kind: sum(getattr(one, kind) for one in held) for kind in KINDS}
@@ -143,8 +143,8 @@ def test_a_second_begins_while_entries_are_taken_out(
             dataplane = loaded(firewall._instance)
             clock = SimpleNamespace(time=count(end).__next__)
             monkeypatch.setattr(set_entries, "time", clock)
-            assert set_entries.expire(firewall._instance, dataplane) == 1
-            assert set_entries.expire(firewall._instance, dataplane, end + 1) == 1
+            assert set_entries.remove_expired(firewall._instance, dataplane) == 1
+            assert set_entries.remove_expired(firewall._instance, dataplane, end + 1) == 1
         monkeypatch.undo()
         assert not agree(ready, firewall)
 

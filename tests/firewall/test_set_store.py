@@ -14,7 +14,7 @@ from xdpwall.store import sets as store_sets
 
 
 def test_the_log_of_single_changes_is_folded(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_sets, "FOLD_AT", 3)
+    monkeypatch.setattr(store_sets, "FOLD_AT_CHANGES", 3)
     with site.open() as firewall:
         firewall.replace_set("bad", Entries.of(["10.0.0.1", "10.0.0.2", "10.3.0.0/16"]))
         firewall.change_set("bad", add=["10.0.0.3", "::1"])

@@ -24,7 +24,14 @@ from xdpwall.views.status import ApplyOutcome
 
 from .attachments import attach, detach
 from .generations import compiled_for
-from .set_load import commit_sets, contents_of, differing, load_new, planned_sets, sweeping
+from .set_load import (
+    changed_contents,
+    commit_sets,
+    contents_of,
+    load_under_new_numbers,
+    planned_sets,
+    sweeping,
+)
 
 
 def apply_ruleset(
@@ -37,7 +44,7 @@ def apply_ruleset(
     old = instance.state
     rows = instance.attachments
     contents = contents_of(wanted)
-    fresh = differing(instance, contents)
+    fresh = changed_contents(instance, contents)
     new = _matched(old, wanted, planned_sets(old.sets, contents))
     had, has = ({row.name for row in state.sets} for state in (old, new))
     change = diff(old, new)
@@ -61,7 +68,7 @@ def apply_ruleset(
             for spec in lost:
                 attach(instance, spec, by=by)
             with sweeping(instance):
-                loaded_rows = load_new(instance, fresh)
+                loaded_rows = load_under_new_numbers(instance, fresh)
                 if loaded_rows:
                     new = _matched(old, wanted, planned_sets(old.sets, contents, loaded_rows))
                 revision = commit_sets(instance, new, by=by, action="apply").revision

@@ -69,7 +69,7 @@ def _basis(instance: Instance, state: State) -> tuple[Policy, list[NumberedAttac
         NumberedAttachment(row.number, row.iface, row.place == "tc-egress")
         for row in instance.attachments
     ]
-    return state.policy, places, instance.sets.world(state)
+    return state.policy, places, instance.sets.kernel_sets(state)
 
 
 def _compile(

@@ -83,22 +83,22 @@ def leave_other_version(instance: Instance) -> None:
 def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
     """Loads that did not end are swept, entries that were recorded get into the kernel."""
     store, named = instance.store.sets, {row.number for row in instance.state.sets}
-    if not named.issuperset(store.held()):
+    if not named.issuperset(store.entry_counts()):
         from .set_kernel import sweep_unnamed
 
         sweep_unnamed(instance, dataplane)
-    if store.unapplied():
-        from .set_entries import finish_entries
+    if store.unapplied_changes():
+        from .set_entries import write_unapplied
 
-        finish_entries(instance, dataplane)
-    if any(held.timed for held in store.held().values()):
+        write_unapplied(instance, dataplane)
+    if any(held.timed for held in store.entry_counts().values()):
         ends = store.next_expiry()
         if ends is not None and ends <= time.time():
-            from .set_entries import expire
+            from .set_entries import remove_expired
 
             # Packets see these entries no more: they can wait, if this fails, a change need not.
             with suppress(XdpwallError):
-                expire(instance, dataplane)
+                remove_expired(instance, dataplane)
 
 
 def _follow_switch(instance: Instance, on: bool) -> None:

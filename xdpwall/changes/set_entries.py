@@ -1,7 +1,7 @@
-"""Single entries of sets come and go. Called with the instance's lock held.
+"""Add, remove and expire single entries of sets. Called with the instance's lock held.
 
-Recorded on disk first, then written to the kernel; of entries the disk is the truth, so what a dead
-process recorded is written by whoever comes next.
+Changes are recorded on disk first, then written to the kernel. Of entries the disk is the truth:
+what a process recorded before it died, the next writer writes to the kernel.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.dataplane.set_single import EntryPlan
 
-EXPIRE_AT_ONCE = 2000
-"""Entries taken out under one hold of the lock."""
+MAX_EXPIRED_AT_ONCE = 2000
+"""Expired entries removed under one hold of the lock."""
 
 
 def change_entries(
@@ -40,38 +40,38 @@ def change_entries(
     expires: int,
     by: Author,
 ) -> tuple[int, int, int]:
-    """All of it or nothing: (added or given another timeout, removed, unchanged)."""
+    """Add and remove entries of a set, all or none. Returns how many were (added or given another
+    expiry, removed, unchanged). Raises NotFound, Full."""
     number = find_set(instance.state.sets, name).number
     dataplane = loaded(instance)
     if add:
-        held = instance.store.sets.held().get(number)
-        check_size((held.total if held else 0) + len(add), name)
+        check_size(instance.store.sets.entry_count(number) + len(add), name)
         more: dict[Kind, int] = dict.fromkeys(KINDS, 0)
         for entry in add:
             more[kind_of(entry)] += 1
         make_room(instance, dataplane, more)
     wanted = [EntryChange(number, entry, expires) for entry in add]
     wanted += [EntryChange(number, entry, None) for entry in remove]
-    plan = _plan(instance, dataplane, wanted)
+    plan = _plan_changes(instance, dataplane, wanted)
     if plan.changes:
-        _make(instance, dataplane, plan, by=by, action=_words(name, plan.changes))
-        instance.store.sets.fold()
+        _record_and_write(instance, dataplane, plan, by=by, action=_action_text(name, plan.changes))
+        instance.store.sets.fold_log()
     removed = sum(change.expires is None for change in plan.changes)
     return len(plan.changes) - removed, removed, plan.unchanged
 
 
-def _make(
+def _record_and_write(
     instance: Instance, dataplane: Dataplane, plan: EntryPlan, *, by: Author, action: str
 ) -> None:
     store = instance.store.sets
     try:
-        mark = store.change(plan.changes, by=by, action=action, now=now_text())
+        mark = store.log_changes(plan.changes, by=by, action=action, now=now_text())
         crash_point("set-recorded")
         try:
-            # Meanwhile the disk is busy with it. Whatever ends this process now, what is recorded
-            # is there for the next one; and a machine that ends forgets the kernel's side too.
-            _write(instance, dataplane, plan)
-            store.synced()
+            # While the disk syncs. If this process dies now, the next writer finds the record; if
+            # the machine dies, the kernel's maps are gone too.
+            _write_plan(instance, dataplane, plan)
+            store.wait_synced()
         except BaseException as error:
             _take_back(instance, dataplane, plan.changes, error, by=by, action=action)
             raise
@@ -82,26 +82,28 @@ def _make(
         raise
 
 
-def _plan(instance: Instance, dataplane: Dataplane, wanted: Sequence[EntryChange]) -> EntryPlan:
+def _plan_changes(
+    instance: Instance, dataplane: Dataplane, wanted: Sequence[EntryChange]
+) -> EntryPlan:
     try:
-        return instance.sets.single(dataplane).plan(wanted)
+        return instance.sets.entry_writer(dataplane).plan(wanted)
     except Full as error:
         if error.code != "too-many-classes":
             raise
-        instance.sets.collect(dataplane)
-        return instance.sets.single(dataplane).plan(wanted)
+        instance.sets.retire_unused_classes(dataplane)
+        return instance.sets.entry_writer(dataplane).plan(wanted)
 
 
-def _write(instance: Instance, dataplane: Dataplane, plan: EntryPlan) -> None:
+def _write_plan(instance: Instance, dataplane: Dataplane, plan: EntryPlan) -> None:
     publish_classes(instance, dataplane, plan.classes())
-    instance.sets.single(dataplane).write(plan)
+    instance.sets.entry_writer(dataplane).write(plan)
     if plan.for_bulk:
         groups: dict[tuple[int, int | None], list[AddressEntry]] = {}
         for change in plan.for_bulk:
             groups.setdefault((change.number, change.expires), []).append(change.entry)
         for (number, expires), entries in groups.items():
-            ends = expires and instance.sets.classes.round_expiry(expires)
-            write_bulk(instance, dataplane, number, Entries.from_entries(entries), ends)
+            rounded = expires and instance.sets.classes.round_expiry(expires)
+            write_bulk(instance, dataplane, number, Entries.from_entries(entries), rounded)
 
 
 def _take_back(
@@ -116,10 +118,10 @@ def _take_back(
     store = instance.store.sets
     back = [EntryChange(c.number, c.entry, c.was, c.expires) for c in changes]
     try:
-        mark = store.change(back, by=by, action=f"take back: {action}", now=now_text())
-        plan = _plan(instance, dataplane, back)
-        _write(instance, dataplane, plan)
-        store.synced()
+        mark = store.log_changes(back, by=by, action=f"take back: {action}", now=now_text())
+        plan = _plan_changes(instance, dataplane, back)
+        _write_plan(instance, dataplane, plan)
+        store.wait_synced()
         store.mark_applied(mark)
     except XdpwallError as second:
         raise Failed(
@@ -129,7 +131,7 @@ def _take_back(
         ) from error
 
 
-def _words(name: str, changes: Sequence[EntryChange]) -> str:
+def _action_text(name: str, changes: Sequence[EntryChange]) -> str:
     added = [change.entry.text for change in changes if change.expires is not None]
     removed = [change.entry.text for change in changes if change.expires is None]
     words = []
@@ -144,33 +146,34 @@ def _some(texts: Sequence[str]) -> str:
     return ", ".join(texts) if len(texts) <= 3 else f"{len(texts)} entries"
 
 
-def finish_entries(instance: Instance, dataplane: Dataplane) -> None:
-    """Write what is recorded and may not be in the kernel: somebody died in between."""
+def write_unapplied(instance: Instance, dataplane: Dataplane) -> None:
+    """Write recorded changes that may not be in the kernel, since a process died in between."""
     store = instance.store.sets
-    if not (left := store.unapplied()):
+    if not (left := store.unapplied_changes()):
         return
-    # What is over may be off the disk already: nobody would ever take it out of the kernel again.
+    # An expired entry may be off the disk already: nobody would remove it from the kernel again.
     now = time.time()
     left = [c._replace(expires=None) if c.expires and c.expires <= now else c for c in left]
-    plan = _plan(instance, dataplane, left)
+    plan = _plan_changes(instance, dataplane, left)
     make_room(instance, dataplane, {})
-    _write(instance, dataplane, plan)
-    store.mark_applied(store.last)
+    _write_plan(instance, dataplane, plan)
+    store.mark_applied(store.last_mark)
 
 
-def expire(instance: Instance, dataplane: Dataplane, now: float | None = None) -> int:
-    """Take out entries whose time is over: packets do not see them any more, memory does."""
+def remove_expired(instance: Instance, dataplane: Dataplane, now: float | None = None) -> int:
+    """Remove expired entries from the kernel and the disk; returns how many. Packets ignore them
+    already, but they take room."""
     store = instance.store.sets
-    # The same moment for entries and classes: one that an entry still bears is not to be reused.
+    # The same moment for entries and classes: a class that an entry still has must not be retired.
     moment = int(time.time() if now is None else now)
-    over = store.expired(moment, EXPIRE_AT_ONCE)
+    over = store.expired_entries(moment, MAX_EXPIRED_AT_ONCE)
     if not over:
         return 0
-    plan = _plan(instance, dataplane, over)
-    _write(instance, dataplane, plan)
+    plan = _plan_changes(instance, dataplane, over)
+    _write_plan(instance, dataplane, plan)
     crash_point("set-expired")
-    store.drop_expired(over)
-    if len(over) < EXPIRE_AT_ONCE:
+    store.delete_expired(over)
+    if len(over) < MAX_EXPIRED_AT_ONCE:
         classes = instance.sets.classes
         classes.retire(classes.expired(moment))
     return len(over)

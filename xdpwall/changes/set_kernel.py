@@ -1,18 +1,16 @@
-"""Put what sets hold into the kernel's maps, and take it out."""
+"""Write the entries of sets into the kernel's maps, and delete them there."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xdpwall.errors import Full
 from xdpwall.instance.instance import Instance
-from xdpwall.sets.entries import AddressEntry, Entries, parse_entry
+from xdpwall.sets.entries import AddressEntry, Entries
 from xdpwall.sets.keys import KINDS, Kind, kind_of
-from xdpwall.values.times import epoch_seconds
+from xdpwall.sets.timed import TimedEntries
 
 from .crashpoints import crash_point
 from .generations import regenerate
@@ -23,54 +21,32 @@ if TYPE_CHECKING:
     from xdpwall.dataplane.set_bulk import OtherSet
 
 
-_SPARE_ROOM = 1024
-"""Addresses that fit besides those there are, when room has to be made anyway."""
+_MIN_ADDRESSES = 1024
+"""The smallest room for addresses of a family, once maps are made anew."""
 
-EXACT: tuple[Kind, Kind] = ("v4", "v6")
-
-
-REBUILD_AT = 4096
-"""A sweep of so many entries is worth building the occupancy bitmaps anew."""
+ADDRESS_KINDS: tuple[Kind, Kind] = ("v4", "v6")
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a set is to hold whole: entries for good, and those that expire (seconds since 1970)."""
-
-    entries: Entries
-    timed: Mapping[AddressEntry, int]
-
-    @classmethod
-    def of(cls, entries: Entries, timeouts: Mapping[str, str] | None) -> Content:
-        """`timeouts` are of some of the entries, by spelling; those that are over are left out."""
-        if not timeouts:
-            return cls(entries, {})
-        now = time.time()
-        timed = {parse_entry(text): epoch_seconds(moment) for text, moment in timeouts.items()}
-        left = entries.difference(Entries.from_entries(timed))
-        return cls(left, {entry: ends for entry, ends in timed.items() if ends > now})
-
-    def __len__(self) -> int:
-        return len(self.entries) + len(self.timed)
+REBUILD_BITMAPS_AT = 4096
+"""Deleting so many entries is worth building the occupancy bitmaps anew."""
 
 
-def put_into_kernel(
+def load_into_kernel(
     instance: Instance,
     dataplane: Dataplane,
     number: int,
-    content: Content,
+    content: TimedEntries,
     others: Callable[[Kind], Iterable[OtherSet]] | None = None,
 ) -> None:
-    """What is on disk already; the kernel holds nothing of the number."""
+    """Write all entries of set `number`, recorded on disk before, into maps that have none of it.
+    Raises Full."""
     sets = instance.sets
-    make_room(instance, dataplane, {}, closely=True)
-    parts: list[tuple[Entries, Any]] = [(content.entries, 0)]
-    if content.timed:
-        parts.append(
-            _with_ends(content.timed, sets.classes.expiry_resolution(content.timed.values()))
-        )
-    for entries, ends in parts:
-        write_bulk(instance, dataplane, number, entries, ends, others)
+    make_room(instance, dataplane, {}, exactly=True)
+    write_bulk(instance, dataplane, number, content.lasting, 0, others)
+    if expiring := content.expiring:
+        resolution = sets.classes.expiry_resolution(expiring.values())
+        entries, expires = _round_expiries(expiring, resolution)
+        write_bulk(instance, dataplane, number, entries, expires, others)
 
 
 def write_bulk(
@@ -78,50 +54,53 @@ def write_bulk(
     dataplane: Dataplane,
     number: int,
     entries: Entries,
-    ends: Any,
+    expires: Any,
     others: Callable[[Kind], Iterable[OtherSet]] | None = None,
 ) -> None:
-    """Plan, make the classes known, write: the arguments of `BulkTables.plan`."""
+    """Plan, publish the classes, write; the arguments are those of BulkWriter.plan and SetCache.
+    bulk_writer. Raises Full."""
     sets = instance.sets
     try:
-        bulk = sets.bulk(dataplane, number, others).plan(number, entries, ends)
+        bulk = sets.bulk_writer(dataplane, number, others).plan(number, entries, expires)
     except Full as error:
         if error.code != "too-many-classes":
             raise
-        sets.collect(dataplane)
-        bulk = sets.bulk(dataplane, number, others).plan(number, entries, ends)
+        sets.retire_unused_classes(dataplane)
+        bulk = sets.bulk_writer(dataplane, number, others).plan(number, entries, expires)
     publish_classes(instance, dataplane, bulk.classes)
-    sets.bulk(dataplane, number).write(bulk)
+    sets.bulk_writer(dataplane, number).write(bulk)
 
 
 def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
-    """Take out of the kernel, then off the disk, what numbers without a name hold."""
+    """Delete the entries of numbers without a name from the kernel, then from the disk."""
     named = {row.number for row in instance.state.sets}
     store = instance.store.sets
     swept: dict[Kind, int] = dict.fromkeys(KINDS, 0)
-    for number, held in list(store.held().items()):
+    for number, counts in list(store.entry_counts().items()):
         if number in named:
             continue
-        data = store.read(number)
-        for entries in (data.entries, Entries.from_entries(entry for entry, _ in data.timed)):
+        content = store.read_set(number)
+        for entries in content.parts():
             if len(entries) and instance.sets.has_maps(dataplane):
-                # Packets that began before the last switch may still look for this number.
+                # Programs that started before the last switch may still match this number.
                 dataplane.generations.wait_grace_period()
                 write_bulk(instance, dataplane, number, entries, None)
         crash_point("set-swept")
         classes = instance.sets.classes
         classes.retire(classes.classes_with_set(number))
-        store.forget(number)
+        store.delete_number(number)
         for kind in KINDS:
-            swept[kind] += getattr(held, kind)
-    _rebuild(instance, dataplane, [kind for kind in KINDS if swept[kind] >= REBUILD_AT])
+            swept[kind] += getattr(counts, kind)
+    _rebuild_bitmaps(
+        instance, dataplane, [kind for kind in KINDS if swept[kind] >= REBUILD_BITMAPS_AT]
+    )
     if swept["v4"]:
-        with suppress(Full):  # a worn table is slower, and right
+        with suppress(Full):  # a table with many tombstones is slower, not wrong
             reserve_addresses(instance, dataplane)
 
 
-def _rebuild(instance: Instance, dataplane: Dataplane, kinds: list[Kind]) -> None:
-    """Occupancy bitmaps of what there is now, without the bits of what there was."""
+def _rebuild_bitmaps(instance: Instance, dataplane: Dataplane, kinds: list[Kind]) -> None:
+    """Build the occupancy bitmaps of these kinds anew, to clear stale bits."""
     from xdpwall.sets.occupancy import MARKED, Occupied
 
     kinds = [kind for kind in kinds if kind in MARKED]
@@ -129,10 +108,10 @@ def _rebuild(instance: Instance, dataplane: Dataplane, kinds: list[Kind]) -> Non
         return
     fresh = Occupied()
     store = instance.store.sets
-    for number, held in store.held().items():
-        if any(getattr(held, kind) for kind in kinds):
-            data = store.read(number)
-            for entries in (data.entries, Entries.from_entries(entry for entry, _ in data.timed)):
+    for number, counts in store.entry_counts().items():
+        if any(getattr(counts, kind) for kind in kinds):
+            content = store.read_set(number)
+            for entries in content.parts():
                 for kind in kinds:
                     fresh.add(kind, getattr(entries, kind))
     for kind in kinds:
@@ -140,8 +119,8 @@ def _rebuild(instance: Instance, dataplane: Dataplane, kinds: list[Kind]) -> Non
 
 
 def restore_sets(instance: Instance, dataplane: Dataplane) -> None:
-    """Into maps that hold none, or a part: everything that the disk has, before the generation
-    that names the sets."""
+    """Load all sets from the store into empty or half-filled maps, before the generation that names
+    them is written."""
     store = instance.store.sets
     instance.sets.invalidate()
     if instance.sets.has_maps(dataplane):
@@ -149,22 +128,22 @@ def restore_sets(instance: Instance, dataplane: Dataplane) -> None:
             keys, _ = table.lookup_batch()
             table.delete_batch(keys, len(keys))
     named = {row.number for row in instance.state.sets}
-    for number in [number for number in store.held() if number not in named]:
-        store.forget(number)
+    for number in [number for number in store.entry_counts() if number not in named]:
+        store.delete_number(number)
     if named:
         make_room(instance, dataplane, {})
-    repeated = {kind: _repeated(instance.sets.addresses(kind)) for kind in EXACT}
-    instance.sets.start_empty()
-    for number in named.intersection(store.held()):
-        data = store.read(number)
-        content = Content(data.entries, dict(data.timed))
-        put_into_kernel(instance, dataplane, number, content, repeated.__getitem__)
-    store.mark_applied(store.last)
+    repeated = {kind: _in_several_sets(instance.sets.all_addresses(kind)) for kind in ADDRESS_KINDS}
+    instance.sets.reset_to_empty()
+    for number in named.intersection(store.entry_counts()):
+        content = store.read_set(number)
+        load_into_kernel(instance, dataplane, number, content, repeated.__getitem__)
+    store.mark_applied(store.last_mark)
     crash_point("restore-sets")
 
 
-def _repeated(addresses: Any) -> list[OtherSet]:
-    """Those that stand there more than once: what the kernel has of them so far, it has to say."""
+def _in_several_sets(addresses: Any) -> list[OtherSet]:
+    """The addresses that occur more than once, as those whose class is read from the kernel: it is
+    that of the sets loaded so far."""
     import numpy as np
 
     from xdpwall.dataplane.set_bulk import OtherSet
@@ -176,29 +155,33 @@ def _repeated(addresses: Any) -> list[OtherSet]:
     return [OtherSet(0, asked[:0], asked)]
 
 
-def _with_ends(timed: Mapping[AddressEntry, int], grain: int) -> tuple[Entries, dict[Kind, Any]]:
-    """The entries, and for each kind when each of them ends, (n,) u8, in multiples of `grain`."""
+def _round_expiries(
+    expiring: Mapping[AddressEntry, int], resolution: int
+) -> tuple[Entries, dict[Kind, Any]]:
+    """(the entries, for each kind their expiries rounded up to a multiple of `resolution`: (n,)
+    u8)."""
     import numpy as np
 
-    entries = Entries.from_entries(timed)
-    ends: dict[Kind, list[int]] = {kind: [] for kind in KINDS}
+    entries = Entries.from_entries(expiring)
+    expires: dict[Kind, list[int]] = {kind: [] for kind in KINDS}
     for entry in entries.part():
-        ends[kind_of(entry)].append(-(-timed[entry] // grain) * grain)
-    return entries, {kind: np.array(ends[kind], "<u8") for kind in KINDS}
+        expires[kind_of(entry)].append(-(-expiring[entry] // resolution) * resolution)
+    return entries, {kind: np.array(expires[kind], "<u8") for kind in KINDS}
 
 
 def make_room(
-    instance: Instance, dataplane: Dataplane, more: Mapping[Kind, int], *, closely: bool = False
+    instance: Instance, dataplane: Dataplane, more: Mapping[Kind, int], *, exactly: bool = False
 ) -> None:
-    """Grow the maps until they hold `more` addresses of each family; the rules stay in force. Full.
+    """Grow the maps so that `more` addresses of each family fit; the rules stay in force.
 
-    `closely`: count first what several sets have in common, as those that replace each other do.
+    `exactly`: count an address of several sets once, as when one set replaces another; that takes
+    longer. Raises Full.
     """
     from xdpwall import abi
 
-    counts, sizes = instance.sets.counts(), dataplane.map_set.sizes
+    counts, sizes = instance.sets.entry_counts(), dataplane.map_set.sizes
     too_many = counts["v4"] + more.get("v4", 0) > abi.MAX_SET4
-    if (closely and sizes.sets) or too_many:
+    if (exactly and sizes.sets) or too_many:
         rooms: dict[Kind, int] = {"v4": sizes.set4, "v6": sizes.set6}
         for kind, room in rooms.items():
             if counts[kind] > room:
@@ -212,20 +195,20 @@ def make_room(
             code="sets-too-large",
         )
     reserve_addresses(
-        instance, dataplane, set4=max(need4, _SPARE_ROOM), set6=max(need6, _SPARE_ROOM)
+        instance, dataplane, set4=max(need4, _MIN_ADDRESSES), set6=max(need6, _MIN_ADDRESSES)
     )
 
 
 def publish_classes(instance: Instance, dataplane: Dataplane, wanted: Iterable[int]) -> None:
-    """Make classes known before entries are written with their numbers: save them on disk, and see
-    to it that the generation in force has rows for them and looks at the time of those that end."""
+    """Make classes usable before entries get them: save them on disk, write their expiry steps, and
+    compile a new generation if the active one has no rows for them or no look at the clock."""
     from xdpwall.abi import Feature
 
     cache, store = instance.sets, instance.store.sets
     classes = cache.classes
     wanted = classes.with_successors(wanted)
     if store.class_rows:
-        store.save()
+        store.flush()
     cache.maps(dataplane).write_expiry_steps(classes, wanted)
     features = dataplane.control.features
     timeless = features & (Feature.SRC_SET | Feature.DST_SET) and not features & Feature.TIMED_SET
@@ -234,6 +217,6 @@ def publish_classes(instance: Instance, dataplane: Dataplane, wanted: Iterable[i
     ):
         return
     regenerate(instance, dataplane)
-    # No packet may meet such a class while the copy that was left behind judges it.
+    # No packet may find such a class while the previous copy of the generation still filters it.
     dataplane.generations.wait_grace_period()
     cache.mark_published(dataplane)

@@ -1,8 +1,8 @@
-"""Whole sets: made, loaded, replaced, deleted. Called with the instance's lock held.
+"""Create, load, replace and delete whole sets. Called with the instance's lock held.
 
 A set is recorded and loaded under a new number, which no rule can name until one commit gives the
-name to it; then what bears the old number is swept. A number that holds entries and has no name is
-what a change left that did not end, and is swept by whoever comes next.
+name to it; then the entries of the old number are swept. A number that has entries and no name was
+left by an interrupted change; the next writer sweeps it.
 """
 
 from __future__ import annotations
@@ -18,24 +18,25 @@ from xdpwall.ruleset.set_references import check_set_unused
 from xdpwall.ruleset.state import State
 from xdpwall.sets.entries import check_size
 from xdpwall.sets.names import SetRow, drop_set, find_set, free_numbers, put_set
+from xdpwall.sets.timed import TimedEntries
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 
 from .bringup import loaded
 from .commit import commit
 from .crashpoints import crash_point
-from .set_kernel import Content, make_room, put_into_kernel, sweep_unnamed
+from .set_kernel import load_into_kernel, make_room, sweep_unnamed
 
 if TYPE_CHECKING:
     from xdpwall.ruleset.ruleset import Ruleset
 
 
-LARGE = 1 << 16
-"""A set of so many entries leaves memory behind that is worth giving back."""
+GIVE_BACK_AT = 1 << 16
+"""After work on a set of so many entries, freed memory is given back to the kernel."""
 
 
-def create(instance: Instance, name: str, *, by: Author) -> bool:
-    """An empty set; False when there is one of this name."""
+def create_set(instance: Instance, name: str, *, by: Author) -> bool:
+    """Create an empty set; False if there is one of this name."""
     old = instance.state
     if any(row.name == name for row in old.sets):
         return False
@@ -46,8 +47,8 @@ def create(instance: Instance, name: str, *, by: Author) -> bool:
     return True
 
 
-def delete(instance: Instance, name: str, *, by: Author) -> None:
-    """Conflict "set-in-use" while a rule refers to it."""
+def delete_set(instance: Instance, name: str, *, by: Author) -> None:
+    """Delete a set and its entries. Raises NotFound, or Conflict "set-in-use" while a rule names it."""
     old = instance.state
     find_set(old.sets, name)
     check_set_unused((entry.rule for entry in old.entries), name)
@@ -56,10 +57,12 @@ def delete(instance: Instance, name: str, *, by: Author) -> None:
         commit_sets(instance, new, by=by, action=f"delete set {name}")
 
 
-def replace(instance: Instance, name: str, content: Content, *, by: Author) -> bool:
-    """Exactly this, made when absent; False when the set holds just that already."""
+def replace_set(instance: Instance, name: str, content: TimedEntries, *, by: Author) -> bool:
+    """Replace all entries of a set, or create it; False if it has just these already. Raises Full."""
     with sweeping(instance):
-        if not (rows := load_new(instance, differing(instance, {name: content}))):
+        if not (
+            rows := load_under_new_numbers(instance, changed_contents(instance, {name: content}))
+        ):
             return False
         old = instance.state
         new = edits.with_sets(old, put_set(old.sets, rows[0]))
@@ -67,18 +70,20 @@ def replace(instance: Instance, name: str, content: Content, *, by: Author) -> b
     return True
 
 
-def contents_of(wanted: Ruleset) -> dict[str, Content] | None:
-    """The sets of a ruleset file; None leaves those there are."""
+def contents_of(wanted: Ruleset) -> dict[str, TimedEntries] | None:
+    """The sets of a ruleset by name; None if it states none, which leaves the sets as they are."""
     if wanted.sets is None:
         return None
-    return {name: Content.of(c.entries, c.timeouts) for name, c in wanted.sets.items()}
+    return {
+        name: TimedEntries.from_timeouts(c.entries, c.timeouts) for name, c in wanted.sets.items()
+    }
 
 
 def planned_sets(
-    old: Sequence[SetRow], contents: Mapping[str, Content] | None, fresh: Sequence[SetRow] = ()
+    old: Sequence[SetRow], contents: Mapping[str, TimedEntries] | None, fresh: Sequence[SetRow] = ()
 ) -> tuple[SetRow, ...] | None:
-    """The sets after an `apply`: those of the contents, with the rows of those that were loaded.
-    A name without a row yet has number 0."""
+    """The sets after an `apply`, by name: those of `contents`, with the rows of `fresh` before `old`.
+    A set that is not loaded yet has number 0."""
     if contents is None:
         return None
     rows = {name: SetRow(name, 0, now_text()) for name in contents}
@@ -87,7 +92,7 @@ def planned_sets(
 
 
 def commit_sets(instance: Instance, new: State, *, by: Author, action: str) -> State:
-    """Commit a ruleset, some of whose sets may have come, gone or got other numbers."""
+    """Commit a ruleset in which sets may have been created, deleted or given other numbers."""
     old = instance.state
     had = {row.number for row in old.sets}
     for row in new.sets:
@@ -103,32 +108,36 @@ def commit_sets(instance: Instance, new: State, *, by: Author, action: str) -> S
     return state
 
 
-def differing(instance: Instance, contents: Mapping[str, Content] | None) -> dict[str, Content]:
-    """Those of the contents that are not what is there already. Full when one is too large."""
+def changed_contents(
+    instance: Instance, contents: Mapping[str, TimedEntries] | None
+) -> dict[str, TimedEntries]:
+    """The contents that differ from what the sets have. Raises Full when one is too large."""
     known = {row.name: row.number for row in instance.state.sets}
     found = {}
     for name, content in (contents or {}).items():
         check_size(len(content), name)
-        if name not in known or not _same(instance, known[name], content):
+        if name not in known or not _holds_already(instance, known[name], content):
             found[name] = content
     return found
 
 
-def load_new(instance: Instance, contents: Mapping[str, Content]) -> list[SetRow]:
-    """Load these under new numbers: the rows to commit. All or nothing for packets, since no rule
-    names them yet; inside `sweeping`. Full."""
+def load_under_new_numbers(
+    instance: Instance, contents: Mapping[str, TimedEntries]
+) -> list[SetRow]:
+    """Load contents under new numbers and return the rows to commit. No packet sees them before the
+    commit, since no rule names them. Call it inside `sweeping`. Raises Full."""
     if not contents:
         return []
     known = {row.name: row for row in instance.state.sets}
     rows = []
-    # First the maps: to make them after a reboot forgets what has no name yet.
+    # First the maps: making them after a reboot deletes numbers that have no name yet.
     dataplane = loaded(instance)
     for name, content in contents.items():
         row = known.get(name)
         number = _free_number(instance)
-        instance.store.sets.stage(number, content.entries, content.timed)
+        instance.store.sets.write_whole(number, content)
         crash_point("set-staged")
-        put_into_kernel(instance, dataplane, number, content)
+        load_into_kernel(instance, dataplane, number, content)
         crash_point("set-loaded")
         rows.append(SetRow(name, number, row.created if row else now_text()))
     return rows
@@ -136,37 +145,35 @@ def load_new(instance: Instance, contents: Mapping[str, Content]) -> list[SetRow
 
 @contextmanager
 def sweeping(instance: Instance) -> Iterator[None]:
-    """Whatever happens inside, afterwards no number without a name holds anything."""
+    """Run a change; whether it succeeds or not, sweep the numbers without a name afterwards."""
     try:
         yield
     except BaseException:
         instance.sets.invalidate()
         with suppress(XdpwallError):
-            _sweep_if_agreed(instance)
+            _sweep_if_in_sync(instance)
         raise
-    # The change is in force; what is left is swept by the next one if this fails.
+    # The change is in force; if the sweep fails, the next writer repeats it.
     with suppress(XdpwallError):
-        _sweep_if_agreed(instance)
-    if any(held.total >= LARGE for held in instance.store.sets.held().values()):
+        _sweep_if_in_sync(instance)
+    if any(one.total >= GIVE_BACK_AT for one in instance.store.sets.entry_counts().values()):
         from xdpwall.kernel.memory import give_back
 
         give_back()
 
 
-def _sweep_if_agreed(instance: Instance) -> None:
+def _sweep_if_in_sync(instance: Instance) -> None:
     dataplane = instance.dataplane()
     if dataplane is not None and dataplane.control.read().revision == instance.state.revision:
         sweep_unnamed(instance, dataplane)
 
 
-def _same(instance: Instance, number: int, content: Content) -> bool:
-    held = instance.store.sets.held().get(number)
-    if (held.total if held else 0) != len(content):
+def _holds_already(instance: Instance, number: int, content: TimedEntries) -> bool:
+    if instance.store.sets.entry_count(number) != len(content):
         return False
-    data = instance.store.sets.read(number)
-    return dict(data.timed) == content.timed and data.entries == content.entries
+    return instance.store.sets.read_set(number) == content
 
 
 def _free_number(instance: Instance) -> int:
     taken = {row.number for row in instance.state.sets}
-    return free_numbers(taken.union(instance.store.sets.held()), 1)[0]
+    return free_numbers(taken.union(instance.store.sets.entry_counts()), 1)[0]

@@ -97,7 +97,7 @@ class EntryWriter:
             inside = {other for entry in changed for other in index.inside(entry)}
             above: list[tuple[AddressEntry, Members]] = []
             for entry in sorted(inside.union(changed), key=lambda e: (e.address, e.length)):
-                while above and not _contains(above[-1][0], entry):
+                while above and not above[-1][0].contains(entry):
                     above.pop()
                 outer = (
                     above[-1][1] if above else self.classes.members(self.maps.wider_class(entry))
@@ -129,8 +129,3 @@ class EntryWriter:
             self.maps.write_prefix(entry, effective, own)
             if not own:
                 index.remove(entry)
-
-
-def _contains(wide: AddressEntry, entry: AddressEntry) -> bool:
-    bits = 32 if wide.family == 4 else 128
-    return (entry.address ^ wide.address) >> (bits - wide.length) == 0

@@ -38,7 +38,7 @@ def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts
     places = attachment_views(instance, now.attachments)
     enabled = sum(entry.rule.enabled for entry in state.entries)
     fill = {"slots": Fill(used=len(state.entries), size=SLOTS)}
-    held = instance.store.sets.held()
+    held = instance.store.sets.entry_counts()
     known = {
         **figures.fill,
         "positions": enabled,

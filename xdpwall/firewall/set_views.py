@@ -1,4 +1,4 @@
-"""Sets as they are read back. What has expired is not shown, whether or not it was taken out."""
+"""Sets as they are read back. Expired entries are not shown, even before they are removed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from xdpwall.ruleset.set_references import rules_by_set
 from xdpwall.ruleset.state import State
 from xdpwall.sets.entries import AddressEntry, Entries
 from xdpwall.sets.names import SetRow
-from xdpwall.store.sets import Held, SetData, SetStore
+from xdpwall.store.set_counts import EntryCounts
+from xdpwall.store.sets import SetStore
 from xdpwall.values.times import epoch_text
 from xdpwall.views.sets import SetEntries, SetEntry, SetTest, SetView
 
@@ -19,83 +20,75 @@ if TYPE_CHECKING:
 
 
 def set_views(store: SetStore, state: State, rows: Iterable[SetRow]) -> list[SetView]:
-    """Sets without their entries."""
+    """The views of sets, without their entries."""
     users = rules_by_set(entry.rule for entry in state.entries)
     return [_set_view(store, row, users.get(row.name, [])) for row in rows]
 
 
 def _set_view(store: SetStore, row: SetRow, users: list[str]) -> SetView:
-    held = store.held().get(row.number, Held())
-    ends = store.next_expiry(row.number) if held.timed else None
-    if ends is not None and ends <= time.time():
-        over = store.expired(int(time.time()), sum(h.timed for h in store.held().values()))
-        held = held.after(change for change in over if change.number == row.number)
-        left = [ends for _, ends in _timed(store.read(row.number))]
-        ends = min(left, default=None)
+    counts = store.entry_counts().get(row.number, EntryCounts())
+    next_expiry = store.next_expiry(row.number) if counts.timed else None
+    if next_expiry is not None and next_expiry <= time.time():
+        timed = sum(one.timed for one in store.entry_counts().values())
+        expired = store.expired_entries(int(time.time()), timed)
+        counts = counts.after(change for change in expired if change.number == row.number)
+        left = store.read_set(row.number).unexpired()
+        next_expiry = min(left.expiring.values(), default=None)
     return SetView(
         name=row.name,
-        entries=held.total,
-        addresses4=held.v4,
-        prefixes4=held.p4,
-        addresses6=held.v6,
-        prefixes6=held.p6,
-        timed=held.timed,
-        next_expiry=None if ends is None else epoch_text(ends),
+        entries=counts.total,
+        addresses4=counts.v4,
+        prefixes4=counts.p4,
+        addresses6=counts.v6,
+        prefixes6=counts.p6,
+        timed=counts.timed,
+        next_expiry=None if next_expiry is None else epoch_text(next_expiry),
         created=row.created,
         rules=users,
     )
 
 
 def entries_view(store: SetStore, row: SetRow, start: int, limit: int) -> SetEntries:
-    """Some of the entries, in the order of `Entries`."""
-    data = store.read(row.number)
-    ends = dict(_timed(data))
-    entries = data.entries.union(Entries.from_entries(ends)) if ends else data.entries
+    """Up to `limit` of a set's entries from `start` on, in the order of `Entries.part`."""
+    content = store.read_set(row.number).unexpired()
+    entries, expiring = content.all(), content.expiring
     return SetEntries(
         name=row.name,
         total=len(entries),
         start=start,
         entries=[
-            SetEntry(entry=e.text, expires=epoch_text(ends[e]) if e in ends else None)
+            SetEntry(entry=e.text, expires=epoch_text(expiring[e]) if e in expiring else None)
             for e in entries.part(start, limit)
         ],
     )
 
 
 def content_of(store: SetStore, row: SetRow) -> SetContent:
-    """All of it, as a ruleset file holds it."""
+    """All entries of a set, as a ruleset file has them."""
     from xdpwall.sets.content import SetContent
 
-    data = store.read(row.number)
-    ends = dict(_timed(data))
-    entries = data.entries.union(Entries.from_entries(ends)) if ends else data.entries
-    return SetContent(entries, {entry.text: epoch_text(at) for entry, at in ends.items()})
+    content = store.read_set(row.number).unexpired()
+    timeouts = {entry.text: epoch_text(expires) for entry, expires in content.expiring.items()}
+    return SetContent(content.all(), timeouts)
 
 
 def membership_view(store: SetStore, row: SetRow, address: AddressEntry) -> SetTest:
-    """Whether an address is in a set, and by which entries."""
-    data = store.read(row.number)
-    found: dict[AddressEntry, int] = dict.fromkeys(_containing(data.entries, address), 0)
-    found |= {entry: ends for entry, ends in _timed(data) if contains(entry, address)}
-    ends = found.values()
+    """Whether an address is in a set, by which entries, and until when."""
+    content = store.read_set(row.number).unexpired()
+    found: dict[AddressEntry, int] = dict.fromkeys(_containing(content.lasting, address), 0)
+    found |= {entry: at for entry, at in content.expiring.items() if entry.contains(address)}
+    expiries = found.values()
     return SetTest(
         name=row.name,
         address=address.text,
         found=bool(found),
         by=[entry.text for entry in sorted(found, key=lambda e: e.length)],
-        expires=epoch_text(max(ends)) if found and 0 not in ends else None,
+        expires=epoch_text(max(expiries)) if found and 0 not in expiries else None,
     )
 
 
-def contains(entry: AddressEntry, address: AddressEntry) -> bool:
-    """Whether one is inside the other, or the same."""
-    bits = 32 if entry.family == 4 else 128
-    same = entry.family == address.family and entry.length <= address.length
-    return same and (entry.address ^ address.address) >> (bits - entry.length) == 0
-
-
 def _containing(entries: Entries, address: AddressEntry) -> list[AddressEntry]:
-    """The entries that an address is in: one search for each length that there is."""
+    """The entries that contain an address, found by one search for each prefix length."""
     import numpy as np
 
     from xdpwall.sets.prefix_index import entries_of, keys_of
@@ -118,8 +111,3 @@ def _containing(entries: Entries, address: AddressEntry) -> list[AddressEntry]:
         if at < len(keys) and keys[at] == key:
             found += entries_of(address.family, keys[at : at + 1])
     return found
-
-
-def _timed(data: SetData) -> list[tuple[AddressEntry, int]]:
-    now = time.time()
-    return [(entry, ends) for entry, ends in data.timed if ends > now]

@@ -1,4 +1,4 @@
-"""The facade's methods about sets; `firewall.Firewall` inherits them."""
+"""The facade's methods about sets, which Firewall inherits (firewall.py)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from xdpwall.errors import InvalidInput
 from xdpwall.instance.instance import Instance
 from xdpwall.sets.entries import parse_entry
 from xdpwall.sets.names import find_set
+from xdpwall.sets.timed import TimedEntries
 from xdpwall.values.addresses import parse_set_name
 from xdpwall.values.author import Author
 from xdpwall.values.time_read import parse_expiry
@@ -27,27 +28,27 @@ _ANYONE = Author()
 
 
 class SetMethods:
-    """Sets of the instance in `_instance`."""
+    """Reads and changes the sets of `_instance`."""
 
     _instance: Instance
 
     def _changed(self) -> None:
-        """Called after a change; whoever inherits may have something to wake."""
+        """Called after a change; Firewall overrides it to wake its background thread."""
 
     def sets(self) -> SetList:
-        """By name."""
+        """All sets by name, without their entries."""
         with reading(self._instance) as now:
             store = self._instance.store.sets
             return SetList(sets=set_views(store, now.state, now.state.sets))
 
     def set(self, name: str) -> SetView:
-        """One set without its entries; NotFound."""
+        """One set without its entries. Raises NotFound."""
         with reading(self._instance) as now:
             row = find_set(now.state.sets, name)
             return set_views(self._instance.store.sets, now.state, [row])[0]
 
     def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> SetEntries:
-        """A part of the entries."""
+        """Up to `limit` entries from `start` on. Raises NotFound, InvalidInput."""
         for field, value in (("start", start), ("limit", limit)):
             if value < 0:
                 raise InvalidInput(
@@ -58,7 +59,7 @@ class SetMethods:
             return entries_view(self._instance.store.sets, row, start, limit)
 
     def test_set(self, name: str, address: str) -> SetTest:
-        """Whether an address is in the set."""
+        """Whether an address is in a set, and by which entries. Raises NotFound, InvalidInput."""
         wanted = parse_entry(address, "address")
         if not wanted.exact:
             raise InvalidInput(
@@ -71,12 +72,12 @@ class SetMethods:
             return membership_view(self._instance.store.sets, row, wanted)
 
     def create_set(self, name: str, *, by: Author = _ANYONE) -> SetOutcome:
-        """An empty one; one that is there already stays as it is."""
-        from xdpwall.changes.set_load import create
+        """Create an empty set; one that exists stays as it is."""
+        from xdpwall.changes.set_load import create_set
 
         name = parse_set_name("name", name)
         with writing(self._instance):
-            return self._outcome(name, create(self._instance, name, by=by))
+            return self._outcome(name, create_set(self._instance, name, by=by))
 
     def replace_set(
         self,
@@ -86,14 +87,13 @@ class SetMethods:
         timeouts: Mapping[str, str] | None = None,
         by: Author = _ANYONE,
     ) -> SetOutcome:
-        """Exactly these entries, in one switch; made when absent."""
-        from xdpwall.changes.set_kernel import Content
-        from xdpwall.changes.set_load import replace
+        """Replace all entries of a set at once, or create it. `timeouts`: expiries by the entry's text."""
+        from xdpwall.changes.set_load import replace_set
 
         name = parse_set_name("name", name)
-        content = Content.of(entries, timeouts)
+        content = TimedEntries.from_timeouts(entries, timeouts)
         with writing(self._instance):
-            return self._outcome(name, replace(self._instance, name, content, by=by))
+            return self._outcome(name, replace_set(self._instance, name, content, by=by))
 
     def change_set(
         self,
@@ -104,7 +104,7 @@ class SetMethods:
         expires: str | None = None,
         by: Author = _ANYONE,
     ) -> SetChange:
-        """One entry or a few; nothing is changed when one of them is wrong."""
+        """Add and remove entries, all or none. `expires`: when the added ones expire."""
         from xdpwall.changes.set_entries import change_entries
 
         coming, leaving = _parsed("add", add), _parsed("remove", remove)
@@ -121,7 +121,7 @@ class SetMethods:
                 self._instance, name, list(coming), list(leaving), expires=ends, by=by
             )
             number = find_set(now.state.sets, name).number
-            held = self._instance.store.sets.held().get(number)
+            count = self._instance.store.sets.entry_count(number)
         if ends:
             self._changed()
         return SetChange(
@@ -129,15 +129,15 @@ class SetMethods:
             added=added,
             removed=removed,
             unchanged=unchanged,
-            entries=held.total if held else 0,
+            entries=count,
         )
 
     def delete_set(self, name: str, *, by: Author = _ANYONE) -> DeleteOutcome:
-        """Conflict "set-in-use" while a rule names it."""
-        from xdpwall.changes.set_load import delete
+        """Delete a set. Raises NotFound, or Conflict "set-in-use" while a rule names it."""
+        from xdpwall.changes.set_load import delete_set
 
         with writing(self._instance):
-            delete(self._instance, name, by=by)
+            delete_set(self._instance, name, by=by)
             self._changed()
             return DeleteOutcome(revision=self._instance.state.revision, deleted=[name])
 

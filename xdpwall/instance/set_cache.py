@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SetCache:
-    """One instance's sets. Callers hold the instance's lock."""
+    """What changes of one instance's sets need. Callers hold the instance's lock."""
 
     def __init__(self, store: Store) -> None:
         self._rulesets = store
@@ -36,90 +36,90 @@ class SetCache:
         self._indexes: dict[int, PrefixIndex] = {}
         self._maps: tuple[MapSet, SetMaps] | None = None
 
-    # -- what there is ---------------------------------------------------------------------------
+    # -- reading --------------------------------------------------------------------------------
     @property
     def classes(self) -> Classes:
-        """The classes, as rules can see them now."""
+        """The classes, with the sets that rules can name now as the visible ones."""
         self._refresh()
         if self._classes is None:
             from xdpwall.kernel.bpf.bpffs import grace
 
-            self._classes = Classes(self._store.classes(), self._store.class_rows, grace)
+            self._classes = Classes(self._store.read_classes(), self._store.class_rows, grace)
         self._classes.set_visible(frozenset(row.number for row in self._rulesets.read().state.sets))
         return self._classes
 
-    def world(self, state: State) -> KernelSets:
-        """What the compiler has to know for a ruleset."""
+    def kernel_sets(self, state: State) -> KernelSets:
+        """The sets of a ruleset as the compiler takes them."""
         classes = self.classes
         numbers = {row.name: row.number for row in state.sets}
         # A copy: a generation is held against what it was compiled from.
         return KernelSets(numbers, dict(classes.set_numbers), classes.has_timed)
 
     def maps(self, dataplane: Dataplane) -> SetMaps:
-        """The maps in use; others after they grew."""
+        """The maps in use, opened anew after they grew."""
         if self._maps is None or self._maps[0] is not dataplane.map_set:
             self._maps = dataplane.map_set, SetMaps(dataplane.map_set.maps)
         return self._maps[1]
 
-    def single(self, dataplane: Dataplane) -> EntryWriter:
-        """For single changes."""
+    def entry_writer(self, dataplane: Dataplane) -> EntryWriter:
+        """The writer of single entries."""
         return EntryWriter(self.maps(dataplane), self.classes, self._index)
 
-    def bulk(
+    def bulk_writer(
         self,
         dataplane: Dataplane,
         number: int,
         others: Callable[[Kind], Iterable[OtherSet]] | None = None,
     ) -> BulkWriter:
-        """For loads and sweeps of one number; `others` as there, by default what is on disk."""
+        """The writer of whole sets, for set `number`. `others`: the addresses of the other sets, by
+        default as the store has them."""
         from xdpwall.dataplane.set_bulk import BulkWriter
 
         return BulkWriter(
             self.maps(dataplane),
             self.classes,
             self._index,
-            others or (lambda kind: self.others(kind, without=number)),
+            others or (lambda kind: self.other_sets(kind, without=number)),
         )
 
-    def others(self, kind: Kind, without: int) -> Iterator[OtherSet]:
-        """What all sets but one have of a family's addresses."""
+    def other_sets(self, kind: Kind, without: int) -> Iterator[OtherSet]:
+        """The `v4` or `v6` addresses of each set but `without`."""
         from xdpwall.dataplane.set_bulk import OtherSet
 
-        for number, held in self._store.held().items():
-            if number != without and getattr(held, kind):
-                data = self._store.read(number)
-                ending = Entries.from_entries(e for e, _ in data.timed)
-                yield OtherSet(number, getattr(data.entries, kind), getattr(ending, kind))
+        for number, counts in self._store.entry_counts().items():
+            if number != without and getattr(counts, kind):
+                lasting, expiring = self._store.read_set(number).parts()
+                yield OtherSet(number, getattr(lasting, kind), getattr(expiring, kind))
 
-    def addresses(self, kind: Kind) -> Array:
-        """All addresses of a family in any set, in any order."""
+    def all_addresses(self, kind: Kind) -> Array:
+        """The `v4` or `v6` addresses of all sets, in no order; those of several sets repeatedly."""
         import numpy as np
 
         parts = [getattr(Entries.empty(), kind)]
-        for other in self.others(kind, without=0):
+        for other in self.other_sets(kind, without=0):
             parts += [other.lasting, other.looked_up]
         return np.concatenate(parts)
 
     def different_addresses(self, kind: Kind) -> int:
-        """How many addresses of a family there are in all sets."""
+        """How many different `v4` or `v6` addresses the sets have."""
         from xdpwall.values.arrays import all_keys, once
 
-        return len(once(*all_keys(self.addresses(kind))))
+        return len(once(*all_keys(self.all_addresses(kind))))
 
-    def start_empty(self) -> None:
-        """The kernel holds no entry and knows no class."""
+    def reset_to_empty(self) -> None:
+        """Forget all classes and prefixes: the kernel's maps are empty now."""
         self._classes = None
         self._indexes = {
             family: PrefixIndex(family, keys_of(family, Entries.empty())) for family in FAMILIES
         }
 
-    def counts(self) -> dict[Kind, int]:
-        """At most so many entries of each kind are in the kernel."""
-        held = self._store.held().values()
-        return {kind: sum(getattr(h, kind) for h in held) for kind in KINDS}
+    def entry_counts(self) -> dict[Kind, int]:
+        """The entries of all sets by kind; the kernel has at most as many, one for several sets."""
+        counts = self._store.entry_counts().values()
+        return {kind: sum(getattr(one, kind) for one in counts) for kind in KINDS}
 
     def invalidate(self) -> None:
-        """Something broke half-way: what is in memory may not be what is true."""
+        """Drop the cache: after an error it may differ from the store and the kernel."""
         self._store.class_rows.clear()
         self._classes = None
         self._indexes = {}
@@ -129,22 +129,22 @@ class SetCache:
         return dataplane.map_set.sizes.sets
 
     # -- classes ----------------------------------------------------------------------------------
-    def collect(self, dataplane: Dataplane) -> None:
-        """Give back classes that no entry bears any more: combinations that came and went."""
+    def retire_unused_classes(self, dataplane: Dataplane) -> None:
+        """Retire the classes that no entry in the kernel has."""
         import numpy as np
 
         from xdpwall.dataplane.set_maps import CLASS_MASK
         from xdpwall.values.arrays import once
 
-        classes, borne = self.classes, set[int]()
+        classes, used = self.classes, set[int]()
         for table in self.maps(dataplane).tables.values():
             _, values = table.lookup_batch()
             values = np.ascontiguousarray(values).view("<u4").ravel() & np.uint32(CLASS_MASK)
-            borne.update(once(values).tolist())
-        classes.retire_unused(borne)
+            used.update(once(values).tolist())
+        classes.retire_unused(used)
 
     def mark_published(self, dataplane: Dataplane) -> None:
-        """A generation with all classes, as rules see them now, is in force."""
+        """Record that the active generation has rows for all classes."""
         self.maps(dataplane).write_fingerprints(self.classes)
 
     # -- inside ----------------------------------------------------------------------------------
@@ -167,9 +167,7 @@ class SetCache:
 
         kind = "p4" if family == 4 else "p6"
         parts = [keys_of(family, Entries.empty())]
-        for number, held in self._store.held().items():
-            if getattr(held, kind):
-                data = self._store.read(number)
-                parts.append(keys_of(family, data.entries))
-                parts.append(keys_of(family, Entries.from_entries(e for e, _ in data.timed)))
+        for number, counts in self._store.entry_counts().items():
+            if getattr(counts, kind):
+                parts += [keys_of(family, part) for part in self._store.read_set(number).parts()]
         return once(np.concatenate(parts))

@@ -45,6 +45,13 @@ class AddressEntry:
         """The canonical spelling: `10.0.0.1`, `2001:db8::/32`."""
         return prefix_text(Prefix(self.family, self.address, self.length))
 
+    def contains(self, other: AddressEntry) -> bool:
+        """Whether `other` lies inside this entry, or is the same."""
+        if self.family != other.family or self.length > other.length:
+            return False
+        bits = 32 if self.family == 4 else 128
+        return (self.address ^ other.address) >> (bits - self.length) == 0
+
 
 def parse_entry(text: object, field: str = "entry") -> AddressEntry:
     """One entry of a set. Raises InvalidInput under `field`."""

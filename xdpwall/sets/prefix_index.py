@@ -68,7 +68,7 @@ class PrefixIndex:
         found = entries_of(self.family, self._keys[first:end])
         if self._gone:
             found = [other for other in found if other not in self._gone]
-        found += [other for other in self._extra if _inside(other, entry)]
+        found += [other for other in self._extra if entry.contains(other)]
         return [other for other in found if other != entry]
 
     def count_inside(self, entry: AddressEntry) -> int:
@@ -104,10 +104,3 @@ def entries_of(family: Literal[4, 6], keys: Array) -> list[AddressEntry]:
         return [AddressEntry(4, key >> 8, key & 255) for key in keys.tolist()]
     raw = np.ascontiguousarray(keys).view("u1").reshape(-1, 17)
     return [AddressEntry(6, int.from_bytes(row[:16], "big"), row[16]) for row in map(bytes, raw)]
-
-
-def _inside(entry: AddressEntry, wide: AddressEntry) -> bool:
-    bits = 32 if wide.family == 4 else 128
-    return (
-        entry.length > wide.length and (entry.address ^ wide.address) >> (bits - wide.length) == 0
-    )

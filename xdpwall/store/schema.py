@@ -26,7 +26,7 @@ CREATE TABLE audit (
 
 # set_held  every set number that the kernel may hold entries of: those of `sets`, and of sets that
 #           are being loaded or swept (a number without a name); how many entries of which kind
-# set_part  entries for good, as arrays (entries.Entries), a million a part
+# set_part  entries for good, as arrays (sets/entries.py), a million a part
 # set_log   single changes since; `expires` NULL is a removal, 0 for good, else seconds since 1970.
 #           `key` is the address in network order and the length
 # set_timed every entry that expires

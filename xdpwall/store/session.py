@@ -45,7 +45,7 @@ class Session:
     def write(self, *, wait: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction, which also writes the classes of sets that wait for one."""
         with self.database.transaction(wait=wait) as connection:
-            self.sets.flush(connection)
+            self.sets.write_class_rows(connection)
             yield connection
         self.sets.class_rows.clear()
         self._own_changes += 1

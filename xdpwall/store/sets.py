@@ -1,109 +1,80 @@
-"""What sets hold, on disk: whole loads as arrays, single changes as a log, and what expires.
+"""The entries of sets on disk: whole sets as arrays, single changes as a log, and expiries.
 
-A single change is one transaction, which is on disk before the kernel is touched; that the kernel
-has it is recorded with a later one. Changes that are not marked so are made again after a crash.
+Single changes are one transaction, which is recorded before the kernel's maps are written. That
+the kernel has them is recorded with a later transaction, as the mark of the last change applied;
+after a crash those behind the mark are written to the kernel again.
+
+A set is known by its number. A number may have entries and no name: its set is being loaded or
+swept.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdpwall.sets.change import EntryChange
-from xdpwall.sets.entries import AddressEntry
-from xdpwall.sets.keys import KINDS, Kind, kind_of, stored, unstored
+from xdpwall.sets.keys import KINDS, kind_of, stored, unstored
+from xdpwall.sets.timed import TimedEntries
 from xdpwall.values.author import Author
 
 from .audit import AuditEntry, write_audit
 from .database import Database
+from .set_arrays import read_arrays, write_arrays
+from .set_counts import EntryCounts
 
 if TYPE_CHECKING:
     from xdpwall.sets.entries import Entries
 
 
-FOLD_AT = 4096
-"""Logged changes of one set; past it they go into the arrays."""
-
-
+FOLD_AT_CHANGES = 4096
+"""A log of more changes of one set is folded into its arrays."""
 _APPLIED = "INSERT OR REPLACE INTO meta VALUES ('sets_applied', ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """How many entries a set number has, timed ones included, and how many of those are timed."""
-
-    v4: int = 0
-    v6: int = 0
-    p4: int = 0
-    p6: int = 0
-    timed: int = 0
-    folds: int = 0
-    """Counts how often its arrays were written."""
-
-    @property
-    def total(self) -> int:
-        """All entries."""
-        return self.v4 + self.v6 + self.p4 + self.p6
-
-    def after(self, changes: Iterable[EntryChange]) -> Held:
-        """The counts once these changes are made."""
-        counts: dict[str, int] = {}
-        for change in changes:
-            more = (change.expires is not None) - (change.was is not None)
-            kind = kind_of(change.entry)
-            counts[kind] = counts.get(kind, getattr(self, kind)) + more
-            timed = bool(change.expires) - bool(change.was)
-            counts["timed"] = counts.get("timed", self.timed) + timed
-        return replace(self, **counts)
-
-
-@dataclass(frozen=True, slots=True)
-class SetData:
-    """What one number holds: `entries` for good, and those that expire."""
-
-    entries: Entries
-    timed: list[tuple[AddressEntry, int]]
-
-
 class SetStore:
-    """The tables of sets in one file. Callers hold the instance's lock while they write."""
+    """The tables set_* and classes of the database. Callers hold the instance's lock to write."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._version = -1
-        self._held: dict[int, Held] = {}
+        self._counts: dict[int, EntryCounts] = {}
         self._arrays: dict[int, tuple[int, Entries]] = {}
-        self._logged: dict[int, int] = {}
+        self._log_lengths: dict[int, int] = {}
         self._seq = 0
         self._applied = 0
         self.class_rows: dict[int, str | None] = {}
-        """Rows of `classes` (None: gone) that the next write of any kind takes along."""
+        """Class -> its row, None to delete it: saved by the next transaction of any kind."""
 
     # -- reading ---------------------------------------------------------------------------------
-    def held(self) -> Mapping[int, Held]:
-        """Every number that the kernel may hold entries of."""
+    def entry_counts(self) -> Mapping[int, EntryCounts]:
+        """Set number -> counts, for every number that the kernel's maps may have entries of."""
         self._refresh()
-        return self._held
+        return self._counts
+
+    def entry_count(self, number: int) -> int:
+        """How many entries a set number has."""
+        return self.entry_counts().get(number, EntryCounts()).total
 
     def version(self) -> int:
         """Changes when another process has written."""
         return self._database.data_version()
 
-    def read(self, number: int) -> SetData:
-        """All that a number holds."""
+    def read_set(self, number: int) -> TimedEntries:
+        """All entries of a set number, expired ones included."""
         self._refresh()
         with self._database.read() as connection:
-            entries = self._with_log(connection, number, self._arrays_of(connection, number))
+            entries = self._apply_log(connection, number, self._read_arrays(connection, number))
             rows = connection.execute(
                 "SELECT key, expires FROM set_timed WHERE number = ? ORDER BY key", (number,)
             ).fetchall()
-        return SetData(entries, [(unstored(key), expires) for key, expires in rows])
+        return TimedEntries(entries, {unstored(key): expires for key, expires in rows})
 
-    def unapplied(self) -> list[EntryChange]:
-        """Changes that the kernel may not have, in order."""
+    def unapplied_changes(self) -> list[EntryChange]:
+        """Logged changes that the kernel's maps may not have, in order."""
         self._refresh()
         if self._applied == self._seq:
             return []
@@ -114,8 +85,8 @@ class SetStore:
             ).fetchall()
         return [EntryChange(number, unstored(key), expires) for number, key, expires in rows]
 
-    def expired(self, now: int, limit: int) -> list[EntryChange]:
-        """Entries whose time is over, the earliest first, as removals."""
+    def expired_entries(self, now: int, limit: int) -> list[EntryChange]:
+        """Up to `limit` entries that have expired by `now`, the earliest first, as removals."""
         with self._database.read() as connection:
             rows = connection.execute(
                 "SELECT number, key, expires FROM set_timed WHERE expires <= ?"
@@ -125,7 +96,7 @@ class SetStore:
         return [EntryChange(number, unstored(key), None, expires) for number, key, expires in rows]
 
     def next_expiry(self, number: int | None = None) -> int | None:
-        """When the next entry expires, of one number or of all."""
+        """The next expiry of one set number or of all, in seconds since 1970; None for none."""
         where, values = ("", ()) if number is None else (" WHERE number = ?", (number,))
         with self._database.read() as connection:
             row = connection.execute(
@@ -133,23 +104,20 @@ class SetStore:
             ).fetchone()
         return None if row[0] is None else int(row[0])
 
-    def classes(self) -> dict[int, str]:
-        """The class numbers in use and what they stand for."""
+    def read_classes(self) -> dict[int, str]:
+        """Class number -> its members as text, as sets/classes.py takes them."""
         with self._database.read() as connection:
             return dict(connection.execute("SELECT id, members FROM classes").fetchall())
 
     # -- writing ---------------------------------------------------------------------------------
-    def change(
+    def log_changes(
         self, changes: Sequence[EntryChange], *, by: Author | None, action: str, now: str
     ) -> int:
-        """Log single changes; the mark for `mark_applied`. Without `by` the audit trail is mute.
-
-        On disk when synced() has returned: what is answered is, what dies before it is in neither.
+        """Log single changes and return the mark for mark_applied(). With `by` None the audit trail
+        gets no line. The changes are on disk once wait_synced() has returned.
         """
         self._refresh()
-        seq, held = self._seq, dict(self._held)
-        for number in {change.number for change in changes}:
-            held[number] = held.get(number, Held()).after(c for c in changes if c.number == number)
+        seq, changed = self._seq, self._counts_after(changes)
         rows = [(change.number, stored(change.entry), change.expires) for change in changes]
         with self._write(wait=False) as connection:
             connection.executemany(
@@ -157,98 +125,99 @@ class SetStore:
                 [(seq + i, *row) for i, row in enumerate(rows, 1)],
             )
             self._write_timed(connection, changes)
-            for number in {change.number for change in changes}:
-                self._write_held(connection, number, held[number])
+            for number, counts in changed.items():
+                self._write_counts(connection, number, counts)
             connection.execute(_APPLIED, (str(self._applied),))
             if by is not None:
                 write_audit(connection, AuditEntry.of(by, action, now))
-        self._held = held
+        self._counts = {**self._counts, **changed}
         self._seq += len(rows)
         for change in changes:
-            self._logged[change.number] = self._logged.get(change.number, 0) + 1
+            self._log_lengths[change.number] = self._log_lengths.get(change.number, 0) + 1
         return self._seq
 
-    def synced(self) -> None:
-        """Wait for the disk to have what change() wrote."""
+    def wait_synced(self) -> None:
+        """Block until what log_changes() wrote is on disk."""
         self._database.synced()
 
     @property
-    def last(self) -> int:
+    def last_mark(self) -> int:
         """The mark of the newest logged change."""
         self._refresh()
         return self._seq
 
     def mark_applied(self, mark: int) -> None:
-        """The kernel has everything up to the mark; on disk with the next write."""
+        """Note that the kernel has all changes up to the mark; saved by the next transaction."""
         self._applied = mark
 
-    def drop_expired(self, changes: Sequence[EntryChange]) -> None:
-        """Forget entries of `expired` that the kernel does not have any more. The mark goes along,
-        so that nobody writes them again from the log."""
+    def delete_expired(self, changes: Sequence[EntryChange]) -> None:
+        """Delete entries of expired_entries() that the kernel does not have any more. The mark is
+        saved with them, so that nobody writes them again from the log."""
         self._refresh()
-        held = dict(self._held)
-        for number in {change.number for change in changes}:
-            held[number] = held.get(number, Held()).after(c for c in changes if c.number == number)
+        changed = self._counts_after(changes)
         with self._write() as connection:
             connection.execute(_APPLIED, (str(self._applied),))
             self._write_timed(connection, changes)
-            for number in {change.number for change in changes}:
-                self._write_held(connection, number, held[number])
-        self._held = held
+            for number, counts in changed.items():
+                self._write_counts(connection, number, counts)
+        self._counts = {**self._counts, **changed}
 
-    def stage(self, number: int, entries: Entries, timed: Mapping[AddressEntry, int]) -> None:
-        """All that a new number holds (`timed` apart from `entries`), before the kernel has it."""
+    def write_whole(self, number: int, content: TimedEntries) -> None:
+        """Write all entries of a new number, before the kernel gets them."""
         self._refresh()
-        counts = {kind: len(getattr(entries, kind)) for kind in KINDS}
-        for entry in timed:
-            counts[kind_of(entry)] += 1
-        held = Held(**counts, timed=len(timed), folds=1)
+        lasting, expiring = content.lasting, content.expiring
+        kinds = {kind: len(getattr(lasting, kind)) for kind in KINDS}
+        for entry in expiring:
+            kinds[kind_of(entry)] += 1
+        counts = EntryCounts(**kinds, timed=len(expiring), folds=1)
         with self._write() as connection:
-            self._forget(connection, number)
-            self._write_held(connection, number, held)
-            _write_parts(connection, number, entries)
+            self._delete_number(connection, number)
+            self._write_counts(connection, number, counts)
+            write_arrays(connection, number, lasting)
             connection.executemany(
                 "INSERT INTO set_timed VALUES (?, ?, ?)",
-                [(number, stored(entry), expires) for entry, expires in timed.items()],
+                [(number, stored(entry), expires) for entry, expires in expiring.items()],
             )
-        self._held = {**self._held, number: held}
-        self._arrays[number] = (1, entries)
-        self._logged.pop(number, None)
+        self._counts = {**self._counts, number: counts}
+        self._arrays[number] = (1, lasting)
+        self._log_lengths.pop(number, None)
 
-    def forget(self, number: int) -> None:
-        """Nothing of this number is in the kernel any more."""
+    def delete_number(self, number: int) -> None:
+        """Delete all of a number, of which the kernel has nothing any more."""
         self._refresh()
         with self._write() as connection:
-            self._forget(connection, number)
-        self._held = {other: held for other, held in self._held.items() if other != number}
+            self._delete_number(connection, number)
+        self._counts = {other: one for other, one in self._counts.items() if other != number}
         self._arrays.pop(number, None)
-        self._logged.pop(number, None)
+        self._log_lengths.pop(number, None)
 
-    def fold(self) -> None:
-        """Put long logs into the arrays; nothing may be unapplied."""
+    def fold_log(self) -> None:
+        """Fold long logs into the arrays, unless some change is unapplied."""
         self._refresh()
         if self._applied != self._seq:
             return
-        for number in [number for number, count in self._logged.items() if count > FOLD_AT]:
-            data = self.read(number)
-            held = replace(self._held[number], folds=self._held[number].folds + 1)
+        for number in [
+            number for number, count in self._log_lengths.items() if count > FOLD_AT_CHANGES
+        ]:
+            lasting = self.read_set(number).lasting
+            counts = replace(self._counts[number], folds=self._counts[number].folds + 1)
             with self._write() as connection:
                 connection.execute("DELETE FROM set_part WHERE number = ?", (number,))
                 connection.execute("DELETE FROM set_log WHERE number = ?", (number,))
-                _write_parts(connection, number, data.entries)
-                self._write_held(connection, number, held)
+                write_arrays(connection, number, lasting)
+                self._write_counts(connection, number, counts)
                 connection.execute(_APPLIED, (str(self._applied),))
-            self._held = {**self._held, number: held}
-            self._arrays[number] = (held.folds, data.entries)
-            self._logged.pop(number)
+            self._counts = {**self._counts, number: counts}
+            self._arrays[number] = (counts.folds, lasting)
+            self._log_lengths.pop(number)
 
-    def save(self) -> None:
-        """What waits for the next write is written now."""
+    def flush(self) -> None:
+        """Save now what waits for the next transaction: class rows and the mark."""
         with self._write() as connection:
             connection.execute(_APPLIED, (str(self._applied),))
 
-    def flush(self, connection: sqlite3.Connection) -> None:
-        """Write `class_rows`, inside somebody's transaction."""
+    def write_class_rows(self, connection: sqlite3.Connection) -> None:
+        """Write `class_rows` inside the caller's transaction; the caller clears them after it."""
         for number, members in self.class_rows.items():
             if members is None:
                 connection.execute("DELETE FROM classes WHERE id = ?", (number,))
@@ -261,7 +230,7 @@ class SetStore:
     @contextmanager
     def _write(self, *, wait: bool = True) -> Iterator[sqlite3.Connection]:
         with self._database.transaction(wait=wait) as connection:
-            self.flush(connection)
+            self.write_class_rows(connection)
             yield connection
         self.class_rows.clear()
 
@@ -272,28 +241,37 @@ class SetStore:
         with self._database.read() as connection:
             rows = connection.execute("SELECT * FROM set_held").fetchall()
             logged = connection.execute("SELECT number, count(*) FROM set_log GROUP BY number")
-            self._logged = dict(logged.fetchall())
+            self._log_lengths = dict(logged.fetchall())
             last = connection.execute("SELECT max(seq) FROM set_log").fetchone()[0]
             mark = connection.execute("SELECT value FROM meta WHERE key = 'sets_applied'")
             applied = mark.fetchone()
-        self._held = {row[0]: Held(*row[1:]) for row in rows}
+        self._counts = {row[0]: EntryCounts(*row[1:]) for row in rows}
         self._applied = int(applied[0]) if applied else 0
         self._seq = max(last or 0, self._applied)
-        # Another process may have given a number to other entries, folded as often.
+        # Another process may have used a number again for other entries, folded as often.
         self._arrays = {}
         self._version = version
 
-    def _arrays_of(self, connection: sqlite3.Connection, number: int) -> Entries:
+    def _counts_after(self, changes: Sequence[EntryChange]) -> dict[int, EntryCounts]:
+        """The counts of the numbers that the changes touch."""
+        return {
+            number: self._counts.get(number, EntryCounts()).after(
+                change for change in changes if change.number == number
+            )
+            for number in {change.number for change in changes}
+        }
+
+    def _read_arrays(self, connection: sqlite3.Connection, number: int) -> Entries:
         row = connection.execute("SELECT folds FROM set_held WHERE number = ?", (number,))
         folds = (row.fetchone() or (0,))[0]
         known = self._arrays.get(number)
         if known is None or known[0] != folds:
-            known = folds, _read_parts(connection, number)
-            # One at a time: a few large sets would fill the memory of a process that lives long.
+            known = folds, read_arrays(connection, number)
+            # Only one: a few large sets would fill the memory of a process that lives long.
             self._arrays = {number: known}
         return known[1]
 
-    def _with_log(self, connection: sqlite3.Connection, number: int, entries: Entries) -> Entries:
+    def _apply_log(self, connection: sqlite3.Connection, number: int, entries: Entries) -> Entries:
         from xdpwall.sets.entries import Entries
 
         rows = connection.execute(
@@ -321,47 +299,13 @@ class SetStore:
                 )
 
     @staticmethod
-    def _write_held(connection: sqlite3.Connection, number: int, held: Held) -> None:
+    def _write_counts(connection: sqlite3.Connection, number: int, counts: EntryCounts) -> None:
         connection.execute(
             "INSERT OR REPLACE INTO set_held VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (number, held.v4, held.v6, held.p4, held.p6, held.timed, held.folds),
+            (number, counts.v4, counts.v6, counts.p4, counts.p6, counts.timed, counts.folds),
         )
 
     @staticmethod
-    def _forget(connection: sqlite3.Connection, number: int) -> None:
+    def _delete_number(connection: sqlite3.Connection, number: int) -> None:
         for table in ("set_held", "set_part", "set_log", "set_timed"):
             connection.execute(f"DELETE FROM {table} WHERE number = ?", (number,))
-
-
-_PART = 1 << 20
-
-
-def _write_parts(connection: sqlite3.Connection, number: int, entries: Entries) -> None:
-    for kind in KINDS:
-        array = getattr(entries, kind)
-        for part, start in enumerate(range(0, len(array), _PART)):
-            connection.execute(
-                "INSERT INTO set_part VALUES (?, ?, ?, ?)",
-                (number, kind, part, array[start : start + _PART].tobytes()),
-            )
-
-
-def _read_parts(connection: sqlite3.Connection, number: int) -> Entries:
-    import numpy as np
-
-    from xdpwall.sets.entries import Entries
-    from xdpwall.values.arrays import P6
-
-    rows = connection.execute(
-        "SELECT kind, data FROM set_part WHERE number = ? ORDER BY kind, part", (number,)
-    )
-    found: dict[Kind, list[bytes]] = {kind: [] for kind in KINDS}
-    for kind, data in rows:
-        found[kind].append(data)
-    data4, data6, wide4, wide6 = (b"".join(found[kind]) for kind in KINDS)
-    return Entries(
-        v4=np.frombuffer(data4, "<u4"),
-        v6=np.frombuffer(data6, "<u8").reshape(-1, 2),
-        p4=np.frombuffer(wide4, "<u8"),
-        p6=np.frombuffer(wide6, P6),
-    )

@@ -21,6 +21,7 @@ from xdpwall.ruleset.state import State
 from xdpwall.sets.change import EntryChange
 from xdpwall.sets.entries import Entries, parse_entry
 from xdpwall.sets.names import SetRow
+from xdpwall.sets.timed import TimedEntries
 from xdpwall.store.records import Binding
 from xdpwall.store.revisions import KEEP_REVISIONS
 from xdpwall.store.store import FILE, Store
@@ -301,7 +302,7 @@ def test_a_store_without_sets_is_brought_up_to_date(tmp_path: Path) -> None:
     old.close()
     for _ in range(2):
         again = Store(tmp_path)
-        assert again.read() == before and again.sets.held() == {}
+        assert again.read() == before and again.sets.entry_counts() == {}
         again.close()
 
 
@@ -324,32 +325,32 @@ def test_entries_of_sets(store: Store, tmp_path: Path) -> None:
     """Whole loads and single changes add up, also for another process; marks wait for a write."""
     texts = ["10.0.0.1", "10.0.0.2", "10.0.0.0/8", "2001:db8::1", "2001:db8::/32"]
     one, timed = parse_entry("192.0.2.1"), parse_entry("192.0.2.0/24")
-    store.sets.stage(7, Entries.of(texts), {one: 500})
+    store.sets.write_whole(7, TimedEntries(Entries.of(texts), {one: 500}))
     coming = [
         EntryChange(7, parse_entry("10.0.0.3"), 0),
         EntryChange(7, timed, 900),
         EntryChange(7, one, 0, was=500),
         EntryChange(7, parse_entry("10.0.0.1"), None, was=0),
     ]
-    mark = store.sets.change(coming, by=BY, action="add", now=NOW)
+    mark = store.sets.log_changes(coming, by=BY, action="add", now=NOW)
     again = Store(tmp_path / "state")
-    assert [(c.entry, c.expires) for c in again.sets.unapplied()] == [
+    assert [(c.entry, c.expires) for c in again.sets.unapplied_changes()] == [
         (c.entry, c.expires) for c in coming
     ]
-    held = again.sets.held()[7]
-    assert (held.v4, held.p4, held.v6, held.p6, held.timed) == (3, 2, 1, 1, 1)
-    data = again.sets.read(7)
+    counts = again.sets.entry_counts()[7]
+    assert (counts.v4, counts.p4, counts.v6, counts.p6, counts.timed) == (3, 2, 1, 1, 1)
+    data = again.sets.read_set(7)
     wanted = {*texts, "10.0.0.3", "192.0.2.1"} - {"10.0.0.1"}
-    assert set(data.entries.texts()) == wanted and data.timed == [(timed, 900)]
+    assert set(data.lasting.texts()) == wanted and data.expiring == {timed: 900}
     store.sets.mark_applied(mark)
-    store.sets.save()
-    assert again.sets.unapplied() == []
-    assert again.sets.next_expiry() == 900 and again.sets.expired(899, 10) == []
-    store.sets.drop_expired(store.sets.expired(900, 10))
-    assert again.sets.read(7).timed == [] and again.sets.held()[7].total == 6
-    store.sets.stage(8, Entries.of(["::1"]), {})
-    store.sets.forget(7)
-    assert list(again.sets.held()) == [8]
+    store.sets.flush()
+    assert again.sets.unapplied_changes() == []
+    assert again.sets.next_expiry() == 900 and again.sets.expired_entries(899, 10) == []
+    store.sets.delete_expired(store.sets.expired_entries(900, 10))
+    assert again.sets.read_set(7).expiring == {} and again.sets.entry_counts()[7].total == 6
+    store.sets.write_whole(8, TimedEntries(Entries.of(["::1"]), {}))
+    store.sets.delete_number(7)
+    assert list(again.sets.entry_counts()) == [8]
     again.close()
 
 
