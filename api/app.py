@@ -26,7 +26,7 @@ from xdpwall.api.serving.guard import Guard
 from xdpwall.api.serving.page import page_beside, paths
 from xdpwall.api.serving.workers import Workers
 from xdpwall.api.stream.hub import Hub
-from xdpwall.firewall.facade import Watched
+from xdpwall.firewall.facade import ServiceFacade
 from xdpwall.version import __version__
 
 PREFIX = "/api/v1"
@@ -50,7 +50,9 @@ ROUTERS = [
 """Below PREFIX, in the order in which they are asked."""
 
 
-def create_app(firewall: Watched, *, token: str, hosts: frozenset[str] = LOOPBACK_NAMES) -> FastAPI:
+def create_app(
+    firewall: ServiceFacade, *, token: str, hosts: frozenset[str] = LOOPBACK_NAMES
+) -> FastAPI:
     """The service over one firewall.
 
     `token` is what TCP clients must show, `hosts` the names they may call us by.

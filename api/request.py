@@ -17,7 +17,7 @@ from xdpwall.api.rule_json import RuleTexts
 from xdpwall.api.serving.guard import PEER, Peer
 from xdpwall.api.serving.workers import Workers
 from xdpwall.errors import InvalidInput
-from xdpwall.firewall.facade import Facade, Watched
+from xdpwall.firewall.facade import Facade, ServiceFacade
 from xdpwall.rule.rule import Rule
 from xdpwall.values.author import Author
 from xdpwall.values.inputs import invalid
@@ -38,7 +38,7 @@ class Call:
         self.texts: RuleTexts = request.app.state.events.texts
         self.by = author_of(request.scope.get(PEER, Peer()), message)
 
-    async def read(self, work: Callable[[Watched], T]) -> T:
+    async def read(self, work: Callable[[ServiceFacade], T]) -> T:
         """Run `work` in a reader's thread."""
         return await self.workers.read(work)
 

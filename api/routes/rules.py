@@ -29,7 +29,7 @@ from xdpwall.api.request import (
 )
 from xdpwall.api.routes.rule import one
 from xdpwall.errors import InvalidInput
-from xdpwall.firewall.facade import Facade, Watched
+from xdpwall.firewall.facade import Facade, ServiceFacade
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.sentence_complete import complete
@@ -49,7 +49,7 @@ GONE = answers(DeleteOutcome, examples.DELETED)
 async def list_rules(call: Reading) -> Response:
     """The rules in order, with their counters."""
 
-    def work(firewall: Watched) -> Response:
+    def work(firewall: ServiceFacade) -> Response:
         seen = firewall.observe(None)
         headers = {"etag": revision_etag(seen.state.revision)}
         return Response(call.texts.listed(seen), 200, headers, "application/json")
@@ -106,7 +106,7 @@ async def parse_rule(call: Reading, raw: Raw) -> Response:
     the end may become.
     """
 
-    def work(firewall: Watched) -> Response:
+    def work(firewall: ServiceFacade) -> Response:
         asked = parse_body(Sentence, raw)
         found: dict[str, Any] = {}
         try:

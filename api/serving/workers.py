@@ -10,7 +10,7 @@ from typing import TypeVar
 from anyio import CapacityLimiter, to_thread
 
 from xdpwall.api.serving.writer_thread import Writer
-from xdpwall.firewall.facade import Watched
+from xdpwall.firewall.facade import ServiceFacade
 from xdpwall.views.status import Health
 
 T = TypeVar("T")
@@ -27,7 +27,9 @@ class Workers:
     leaves every thread but its own to those who read.
     """
 
-    def __init__(self, firewall: Watched, *, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, firewall: ServiceFacade, *, changed: Callable[[], None] = lambda: None
+    ) -> None:
         """`changed` is called in the event loop after each change, also one that failed."""
         self.firewall = firewall
         self._changed = changed
@@ -37,11 +39,11 @@ class Workers:
         self._known = firewall.health()
         self._writing_since: float | None = None
 
-    async def read(self, work: Callable[[Watched], T]) -> T:
+    async def read(self, work: Callable[[ServiceFacade], T]) -> T:
         """Run `work` beside other readers."""
         return await to_thread.run_sync(work, self.firewall, limiter=self._readers)
 
-    async def write(self, work: Callable[[Watched], T]) -> T:
+    async def write(self, work: Callable[[ServiceFacade], T]) -> T:
         """Run `work` alone among the changes of this service.
 
         A client that goes away does not stop it: the change is done whole.

@@ -23,7 +23,7 @@ from xdpwall.api.stream.packets import PacketFeed
 from xdpwall.api.stream.ring import Ring, frame
 from xdpwall.errors import XdpwallError
 from xdpwall.firewall import observation
-from xdpwall.firewall.facade import Watched
+from xdpwall.firewall.facade import ServiceFacade
 from xdpwall.firewall.observation import Observation
 from xdpwall.views.attachments import AttachmentView, InterfaceView, Totals
 from xdpwall.views.base import View
@@ -75,7 +75,7 @@ class _Snapshot:
 class Hub:
     """Clients wait here; `listening` around each of them keeps the reader going."""
 
-    def __init__(self, firewall: Watched) -> None:
+    def __init__(self, firewall: ServiceFacade) -> None:
         self._firewall = firewall
         self.ring = Ring()
         self.packets = PacketFeed(firewall, self._tell)
@@ -228,7 +228,7 @@ async def _within(seconds: float, wait: Awaitable[T]) -> bool:
     return True
 
 
-def _look(firewall: Watched, old: _Scene | None) -> tuple[_Scene, list[tuple[str, bytes]]]:
+def _look(firewall: ServiceFacade, old: _Scene | None) -> tuple[_Scene, list[tuple[str, bytes]]]:
     """One look, in a thread: what is now, and the events that lead there."""
     seen = firewall.observe(old.seen if old else None)
     names = socket.if_nameindex()
@@ -260,7 +260,7 @@ def _look(firewall: Watched, old: _Scene | None) -> tuple[_Scene, list[tuple[str
     return scene, [(_NAMES[type(one)], _json(one)) for one in events if one is not None]
 
 
-def _interfaces(firewall: Watched) -> list[InterfaceView]:
+def _interfaces(firewall: ServiceFacade) -> list[InterfaceView]:
     return firewall.interfaces().interfaces
 
 

@@ -16,7 +16,7 @@ from contextlib import closing
 
 from xdpwall.api.stream.ring import Ring, frame
 from xdpwall.errors import XdpwallError
-from xdpwall.firewall.facade import EventSource, Watched
+from xdpwall.firewall.facade import EventSource, ServiceFacade
 from xdpwall.views.events import PacketEvent
 
 BATCH = 0.1
@@ -36,7 +36,7 @@ log = logging.getLogger("xdpwall.api")
 class PacketFeed:
     """Batches as events of the stream; `tell` is called, in the loop, after each."""
 
-    def __init__(self, firewall: Watched, tell: Callable[[], None]) -> None:
+    def __init__(self, firewall: ServiceFacade, tell: Callable[[], None]) -> None:
         self._firewall = firewall
         self._tell = tell
         self.ring = Ring(most_bytes=MOST_BYTES, ids=False)

@@ -11,7 +11,7 @@ import pytest
 
 from xdpwall import errors
 from xdpwall.api.app import create_app
-from xdpwall.firewall.facade import Watched
+from xdpwall.firewall.facade import ServiceFacade
 from xdpwall.ruleset.policy import Policy
 from xdpwall.views.status import Health
 
@@ -32,7 +32,7 @@ class Raising:
 
 
 def answer_to(error: Exception) -> httpx.Response:
-    app = create_app(cast(Watched, Raising(error)), token=TOKEN)
+    app = create_app(cast(ServiceFacade, Raising(error)), token=TOKEN)
 
     async def ask() -> httpx.Response:
         transport = httpx.ASGITransport(app)

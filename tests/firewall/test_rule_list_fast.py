@@ -48,7 +48,7 @@ def test_the_list_is_the_firewalls(site: Site) -> None:
     assert whole.rules[0].packets == 3
     found = list_rules(site.settings)
     assert json.dumps(found) == json.dumps(whole.to_json())
-    assert rule_list_shape.is_list(found)
+    assert rule_list_shape.is_rule_list(found)
     site.forget_kernel()
     with site.open() as firewall:
         assert json.dumps(list_rules(site.settings)) == json.dumps(firewall.rules().to_json())
@@ -121,7 +121,7 @@ def test_a_file_that_others_may_read_is_tightened_by_the_firewall(site: Site) ->
     ],
 )
 def test_what_is_no_list(body: object) -> None:
-    assert not rule_list_shape.is_list(body)
+    assert not rule_list_shape.is_rule_list(body)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +129,8 @@ def test_what_is_no_list(body: object) -> None:
 )
 def test_what_is_no_rule_of_a_list(change: dict[str, object]) -> None:
     rule = RuleView(id="r1", action="drop", text="drop", position=1, created="then").to_json()
-    assert rule_list_shape.is_list({"revision": 1, "rules": [rule]})
-    assert not rule_list_shape.is_list({"revision": 1, "rules": [rule, {**rule, **change}]})
+    assert rule_list_shape.is_rule_list({"revision": 1, "rules": [rule]})
+    assert not rule_list_shape.is_rule_list({"revision": 1, "rules": [rule, {**rule, **change}]})
 
 
 def database(site: Site) -> Path:

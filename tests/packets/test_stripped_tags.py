@@ -13,7 +13,7 @@ from tests.support.packets.wire.match import WireMatch
 from tests.support.packets.wire.taps import stamped
 from xdpwall.attach.warnings import vlan_warnings
 from xdpwall.rule.rule import Rule
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.terms import Place
 
@@ -42,8 +42,8 @@ def tagged(*vlans: int) -> bytes:
     return f.ether(inner)
 
 
-def _row(place: Place) -> AttachmentRow:
-    return AttachmentRow("eth1", place, 1, None, 1, "2026-11-21T10:00:00Z")
+def _row(place: Place) -> Attachment:
+    return Attachment("eth1", place, 1, None, 1, "2026-11-21T10:00:00Z")
 
 
 def counted(wire: WireBench, place: Place, frame: bytes, texts: Sequence[str]) -> list[int]:

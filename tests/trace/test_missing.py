@@ -10,7 +10,7 @@ from tests.cli.support import Instance
 from tests.support.net.netns import Lab
 from xdpwall.errors import Failed, Unsupported
 from xdpwall.trace import bcc_process
-from xdpwall.trace.bcc_process import Child
+from xdpwall.trace.bcc_process import BccProcess
 
 WITHOUT = [
     "unshare",
@@ -48,19 +48,19 @@ def test_a_namesake_of_bcc_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     python.chmod(0o755)
     monkeypatch.setattr(bcc_process, "SYSTEM_PYTHON", str(python))
     with pytest.raises(Unsupported) as caught:
-        Child(source="", python=str(python))
+        BccProcess(source="", python=str(python))
     assert caught.value.code == "no-bcc"
     assert "lattice" in str(caught.value.detail)
 
 
 def test_no_python_at_all() -> None:
     with pytest.raises(Unsupported, match="BCC for Python is not installed"):
-        Child(source="", python="/nothing/here")
+        BccProcess(source="", python="/nothing/here")
 
 
 def test_what_the_compiler_says_is_in_the_detail() -> None:
     with pytest.raises(Failed) as caught:
-        Child(source="int f(void) { return nonsense; }", python=bcc_process.SYSTEM_PYTHON)
+        BccProcess(source="int f(void) { return nonsense; }", python=bcc_process.SYSTEM_PYTHON)
     assert caught.value.code == "bcc-failed"
     assert "undeclared identifier 'nonsense'" in str(caught.value.detail)
 

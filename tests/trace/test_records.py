@@ -13,7 +13,7 @@ from xdpwall.trace.filters import DropFilter
 from xdpwall.trace.pairing import Pairing
 from xdpwall.trace.reasons import Reasons
 from xdpwall.trace.record import headers
-from xdpwall.trace.summary import Counting
+from xdpwall.trace.summary import DropCounter
 from xdpwall.trace.symbols import Symbols
 from xdpwall.views.drops import Drop
 from xdpwall.views.events import PacketEvent
@@ -215,7 +215,7 @@ def test_bad_filters_name_their_field(name: str, value: str) -> None:
 
 
 def test_counting_puts_the_offsets_of_one_function_together() -> None:
-    counting = Counting()
+    counting = DropCounter()
     for function in ("f+0x1", "f+0x2", "g+0x1"):
         counting.add(freed(function=function))
     counting.add(freed(function="f+0x3", packets=10))

@@ -1,8 +1,8 @@
-"""Which program may go where: the policy of attaching, above the netlink commands.
+"""Attach, swap and detach programs by rules that netlink does not know.
 
-"Ours" is a program whose id is that of one pinned in this instance, never one of a certain name.
-Nobody else's program is replaced or removed unless `replace` says so, and then only at XDP, where
-there is one place. At tc ours stands beside the others and `replace` changes nothing.
+Our program is one whose id is that of a program pinned in this instance, never one of a certain
+name. Another owner's program is replaced only if `replace` says so, and only at XDP, whose hook
+takes one program. At tc programs run one after the other, and `replace` changes nothing.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.values.terms import Mode, Place
 from xdpwall.views.attachments import Occupant
 
-from .hooks import Holder, TcPlace, XdpPlace, program_name
+from .hooks import HookProgram, TcHook, XdpHook, program_name
 from .pins import Pins
 
 Load = Callable[[bool], Program]
-"""Gives a freshly loaded program; True asks for one that takes packets in fragments (jumbo MTU)."""
+"""Loads a program anew; True asks for XDP with frags, for an MTU of more than one buffer."""
 
 ETHERNET = ("ether", "loopback")
 """The link types whose frames begin with an Ethernet header."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attached:
-    """What the kernel said after attaching."""
+class AttachResult:
+    """What the kernel says of our program after attach() or swap()."""
 
     mode: Mode | None
     """None at tc."""
@@ -40,25 +40,16 @@ class Attached:
     """False when ours was there already."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What stands at a place."""
-
-    program_id: int
-    mode: Mode | None
-    ours: bool
-
-
 class Attacher:
-    """Attaches programs and knows them again, by what is pinned under `pins` / "progs"."""
+    """Attaches programs and recognises them by their pins, in the folder `pins` / "progs"."""
 
     def __init__(self, pins: Path) -> None:
         self.pins = Pins(pins / "progs")
 
     def attach(
         self, spec: AttachmentSpec, index: int, load: Load, *, replace: bool = False
-    ) -> Attached:
-        """Put a program on the interface of that index; what is already so is left as it is.
+    ) -> AttachResult:
+        """Attach a program to the interface of that index, unless ours is attached already.
 
         Unsupported: "not-ethernet", or "no-native" when the driver refuses (auto goes on to
         generic). Conflict: "occupied" by another owner's, "other-mode" when ours is attached in a
@@ -66,84 +57,84 @@ class Attacher:
         before still is.
         """
         check_ethernet(_link(index, spec.iface))
-        place = self._place(spec.place, index)
-        holder = place.holder()
-        if holder and holder.ours:
-            self.pins.settle(index, spec.place, holder.program_id)
-            if holder.mode is not None and spec.mode not in ("auto", holder.mode):
+        hook = self._hook(spec.place, index)
+        current = hook.program()
+        if current and current.ours:
+            self.pins.finish_move(index, spec.place, current.program_id)
+            if current.mode is not None and spec.mode not in ("auto", current.mode):
                 raise Conflict(
-                    f"{spec.iface} has our XDP program in {holder.mode} mode,"
+                    f"{spec.iface} has our XDP program in {current.mode} mode,"
                     f" {spec.mode} was asked for",
                     code="other-mode",
                     field="mode",
                     value=spec.mode,
                     hint=f"`xdpwall detach {spec.iface} --hook xdp` first, or ask for --mode auto",
                 )
-            return Attached(holder.mode, holder.program_id, changed=False)
-        if holder and not replace:
-            raise _occupied(spec.iface, holder)
+            return AttachResult(current.mode, current.program_id, changed=False)
+        if current and not replace:
+            raise _occupied(spec.iface, current)
         with load(False) as program:
-            mode = place.put(spec, program, load, holder)
+            mode = hook.install(spec, program, load, current)
         return self._confirm(spec, index, mode, changed=True)
 
     def check(self, spec: AttachmentSpec, index: int) -> None:
         """Raise what attach() would raise before it tries; whether a driver takes a mode only the
         attempt can tell."""
         check_ethernet(_link(index, spec.iface))
-        holder = self._place(spec.place, index).holder()
-        if holder and not holder.ours:
-            raise _occupied(spec.iface, holder)
+        current = self._hook(spec.place, index).program()
+        if current and not current.ours:
+            raise _occupied(spec.iface, current)
 
-    def swap(self, spec: AttachmentSpec, index: int, mode: Mode | None, load: Load) -> Attached:
-        """Replace our own program; each packet is judged by the old one or by the new one.
+    def swap(self, spec: AttachmentSpec, index: int, mode: Mode | None, load: Load) -> AttachResult:
+        """Replace our own program; each packet runs through the old one or the new one.
 
         Conflict "displaced" when ours is not attached there (any more) in that mode. At tc the
-        kernel cannot compare and swap: a filter of ours is looked up just before.
+        kernel has no compare-and-swap: our filter is looked up just before.
         """
-        place = self._place(spec.place, index)
-        holder = place.holder()
-        if not holder or not holder.ours or holder.mode != mode:
+        hook = self._hook(spec.place, index)
+        current = hook.program()
+        if not current or not current.ours or current.mode != mode:
             raise Conflict(
                 f"our program is no longer attached to {spec.iface} ({spec.place})",
                 code="displaced",
                 hint=f"`xdpwall attach {spec.iface}` puts it back",
             )
-        self.pins.settle(index, spec.place, holder.program_id)
+        self.pins.finish_move(index, spec.place, current.program_id)
         with load(False) as program:
-            place.swap(spec, program, load, holder)
+            hook.swap(spec, program, load, current)
         return self._confirm(spec, index, mode, changed=True)
 
     def detach(self, spec: AttachmentSpec, index: int) -> bool:
-        """Take ours away; False when it was not there. The clsact qdisc stays: others may use it."""
-        place = self._place(spec.place, index)
+        """Detach our program; False when it was not there. The clsact qdisc stays for others."""
+        hook = self._hook(spec.place, index)
         try:
-            holder = place.holder()
-            removed = bool(holder and holder.ours)
-            if holder and removed:
-                place.remove(holder)
+            current = hook.program()
+            removed = bool(current and current.ours)
+            if current and removed:
+                hook.remove(current)
         except NotFound:  # the interface has gone, and the attachment with it
             removed = False
         self.pins.drop(index, spec.place)
         return removed
 
-    def find(self, index: int, place: Place) -> Found | None:
-        """What stands at a place; at tc only ours, since others may stand beside it."""
+    def find(self, index: int, place: Place) -> HookProgram | None:
+        """The program on a hook; at tc only ours, since others may run beside it."""
         try:
-            holder = self._place(place, index).holder()
+            current = self._hook(place, index).program()
         except NotFound:
             return None
-        if holder is None:
+        if current is None:
             return None
-        if holder.ours:
-            self.pins.settle(index, place, holder.program_id)
-        return Found(holder.program_id, holder.mode, holder.ours)
+        if current.ours:
+            self.pins.finish_move(index, place, current.program_id)
+        return current
 
     def occupants(self, index: int) -> list[Occupant]:
-        """Every program on the interface that is not ours, at XDP, tc and tcx."""
+        """Every program of another owner on the interface, at XDP, tc and tcx."""
         ours = self.pins.ids()
         found: list[Occupant] = []
         try:
-            xdp = XdpPlace(self.pins, index).holder()
+            xdp = XdpHook(self.pins, index).program()
             if xdp and not xdp.ours:
                 found.append(_occupant("xdp", xdp.program_id, mode=xdp.mode))
             for direction in ("ingress", "egress"):
@@ -153,7 +144,7 @@ class Attacher:
         return found
 
     def pinned(self) -> list[tuple[int, Place, Program]]:
-        """Every attachment's (interface index, place, program); the caller closes the programs."""
+        """(ifindex, place, program) of every attachment; the caller closes the programs."""
         found = []
         for index, place in self.pins.entries():
             try:
@@ -163,8 +154,8 @@ class Attacher:
         return found
 
     def prune(self) -> list[tuple[int, Place]]:
-        """Let go of pins whose program is attached no more: the interface was deleted, or another
-        owner took the place. A pin left behind holds the program and its maps in memory."""
+        """Unpin programs that are no longer attached: the interface was deleted, or another owner
+        replaced ours. A pin left behind holds the program and its maps in memory."""
         gone = []
         for index, place in self.pins.entries():
             found = self.find(index, place)
@@ -173,14 +164,14 @@ class Attacher:
                 gone.append((index, place))
         return gone
 
-    def _place(self, place: Place, index: int) -> XdpPlace | TcPlace:
+    def _hook(self, place: Place, index: int) -> XdpHook | TcHook:
         if place == "xdp":
-            return XdpPlace(self.pins, index)
-        return TcPlace(self.pins, index, "ingress" if place == "tc-ingress" else "egress")
+            return XdpHook(self.pins, index)
+        return TcHook(self.pins, index, "ingress" if place == "tc-ingress" else "egress")
 
     def _confirm(
         self, spec: AttachmentSpec, index: int, mode: Mode | None, *, changed: bool
-    ) -> Attached:
+    ) -> AttachResult:
         found = self.find(index, spec.place)
         if found is None or not found.ours or found.mode != mode:
             raise Conflict(
@@ -189,7 +180,7 @@ class Attacher:
                 hint="another program is managing this interface at the same time",
                 detail=f"found {found}",
             )
-        return Attached(found.mode, found.program_id, changed)
+        return AttachResult(found.mode, found.program_id, changed)
 
 
 def check_ethernet(link: LinkInfo) -> None:
@@ -217,16 +208,16 @@ def _link(index: int, iface: str) -> LinkInfo:
     )
 
 
-def _occupied(iface: str, holder: Holder) -> Conflict:
-    name = program_name(holder.program_id)
-    called = f"{name!r} (id {holder.program_id})" if name else f"id {holder.program_id}"
+def _occupied(iface: str, current: HookProgram) -> Conflict:
+    name = program_name(current.program_id)
+    called = f"{name!r} (id {current.program_id})" if name else f"id {current.program_id}"
     return Conflict(
-        f"{iface} already has another owner's XDP program: {called}, {holder.mode or 'offloaded'}",
+        f"{iface} already has another owner's XDP program: {called}, {current.mode or 'offloaded'}",
         code="occupied",
         field="iface",
         value=iface,
         hint="--replace puts ours in its place;"
-        f" `bpftool prog show id {holder.program_id}` tells more",
+        f" `bpftool prog show id {current.program_id}` tells more",
     )
 
 

@@ -13,7 +13,7 @@ from xdpwall.views.attachments import InterfaceView
 from .attacher import check_ethernet
 
 
-class Placed(Protocol):
+class HasPlace(Protocol):
     """Anything that stands at a place: an attachment's row or its view."""
 
     @property
@@ -30,7 +30,7 @@ class Coverage(NamedTuple):
     """The attachments that would cover the rest."""
 
 
-class _Way(NamedTuple):
+class _TrafficPath(NamedTuple):
     """One way that packets take through an interface."""
 
     words: str
@@ -43,19 +43,19 @@ _EGRESS_OPTIONS = "--hook tc --direction egress"
 # A program on a bridge stands where frames leave the bridge for the host and where the host puts
 # frames into the bridge; what goes from port to port passes below both.
 _BRIDGE = (
-    _Way(
+    _TrafficPath(
         "from containers",
         ("xdp", "tc-ingress"),
         "xdp or tc ingress sees it",
         "xdp, or tc ingress (--hook tc), sees what comes from the containers",
     ),
-    _Way(
+    _TrafficPath(
         "to containers",
         ("tc-egress",),
         "tc egress sees it",
         f"tc egress ({_EGRESS_OPTIONS}) sees what goes to the containers",
     ),
-    _Way(
+    _TrafficPath(
         "between containers",
         (),
         "only the bridge's ports see it",
@@ -63,13 +63,13 @@ _BRIDGE = (
     ),
 )
 _ORDINARY = (
-    _Way(
+    _TrafficPath(
         "everything in",
         ("xdp", "tc-ingress"),
         "xdp or tc ingress sees it",
         "xdp, or tc ingress (--hook tc), sees everything that comes in",
     ),
-    _Way(
+    _TrafficPath(
         "everything out",
         ("tc-egress",),
         "tc egress sees it",
@@ -78,7 +78,7 @@ _ORDINARY = (
 )
 
 
-def coverage(kind: str | None, attachments: Iterable[Placed]) -> Coverage:
+def coverage(kind: str | None, attachments: Iterable[HasPlace]) -> Coverage:
     """What these attachments on one interface of that kind see together.
 
     `kind` is the link's ("bridge", "veth", None for a physical one). On a bridge "containers" are

@@ -1,7 +1,7 @@
-"""The two kinds of place that a program can stand at, and how it gets there and away.
+"""The two kinds of hook, XDP and tc: how a program is attached to it, swapped and detached.
 
-`put` and `swap` pin first, attach, and then move the pin into place, so that a program that judges
-packets always belongs to a pin, whatever moment the process dies at.
+`install` and `swap` pin a program, attach it, and then rename the pin, so that a program that
+filters packets has a pin at whatever moment the process dies.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from .pins import Pins
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """The program at a place, as the kernel tells it."""
+class HookProgram:
+    """The program on a hook, as the kernel tells it."""
 
     program_id: int
     mode: Mode | None
@@ -40,52 +40,52 @@ class Holder:
     """Of a tc filter."""
 
 
-class _Place:
-    """What both kinds share."""
+class _Hook:
+    """The order of pinning and attaching that both kinds share."""
 
     def __init__(self, pins: Pins, index: int, place: Place) -> None:
         self._pins = pins
         self._index = index
         self._place = place
 
-    def _in(self, program: Program, attach: Callable[[int], None]) -> None:
-        """Attach a program between its pin as the coming one and its pin as the one in place."""
-        self._pins.put(program, self._index, self._place)
+    def _pin_and_attach(self, program: Program, attach: Callable[[int], None]) -> None:
+        """Pin the program as the next one, attach it, and make its pin that of the attachment."""
+        self._pins.pin_next(program, self._index, self._place)
         try:
             attach(program.fileno())
         except XdpwallError:
-            # The kernel refused; after any other end, settle() asks it what is there.
-            self._pins.failed(self._index, self._place)
+            # The kernel refused. After any other error Pins.finish_move() asks what is attached.
+            self._pins.discard_next(self._index, self._place)
             raise
-        self._pins.arrived(self._index, self._place)
+        self._pins.confirm_next(self._index, self._place)
 
 
-class XdpPlace(_Place):
-    """The one place for XDP on an interface."""
+class XdpHook(_Hook):
+    """The XDP hook of an interface, which takes one program."""
 
     def __init__(self, pins: Pins, index: int) -> None:
         super().__init__(pins, index, "xdp")
 
-    def holder(self) -> Holder | None:
-        """Who stands there. NotFound when the interface has gone."""
+    def program(self) -> HookProgram | None:
+        """The program on the hook. NotFound when the interface has gone."""
         state = xdp_query(self._index)
         ours = self._pins.ids() if state.ids else frozenset()
         if state.native is not None:
-            return Holder(state.native, "native", state.native in ours)
+            return HookProgram(state.native, "native", state.native in ours)
         if state.generic is not None:
-            return Holder(state.generic, "generic", state.generic in ours)
+            return HookProgram(state.generic, "generic", state.generic in ours)
         if state.offload is not None:
-            return Holder(state.offload, None, state.offload in ours)
+            return HookProgram(state.offload, None, state.offload in ours)
         return None
 
-    def put(
+    def install(
         self,
         spec: AttachmentSpec,
         program: Program,
         load: Callable[[bool], Program],
-        other: Holder | None,
+        other: HookProgram | None,
     ) -> Mode:
-        """Attach in the first mode that the interface takes; `other` is whom to displace."""
+        """Attach in the first mode that the interface takes, in place of `other`."""
         if other and other.mode is None:
             raise Conflict(
                 f"{spec.iface} has an XDP program offloaded to the card (id {other.program_id})",
@@ -93,7 +93,7 @@ class XdpPlace(_Place):
                 hint="its owner has to detach it",
             )
         modes: tuple[Mode, ...] = ("native", "generic") if spec.mode == "auto" else (spec.mode,)
-        with _Displaced(self._index, other) as displaced:
+        with _DisplacedProgram(self._index, other) as displaced:
             for mode in modes:
                 displaced.make_way(mode)
                 try:
@@ -122,57 +122,57 @@ class XdpPlace(_Place):
         attach: Callable[[int], None],
     ) -> None:
         try:
-            self._in(program, attach)
+            self._pin_and_attach(program, attach)
         except Unsupported:
             if mode != "native":
                 raise
             # The MTU may be too large for one buffer; drivers have no common errno for that.
             with load(True) as bigger:
-                self._in(bigger, attach)
+                self._pin_and_attach(bigger, attach)
 
     def swap(
         self,
         spec: AttachmentSpec,
         program: Program,
         load: Callable[[bool], Program],
-        mine: Holder,
+        current: HookProgram,
     ) -> None:
-        """Put another program of ours in the place of ours, if it is still there."""
-        mode = mine.mode or "native"
-        with _open_ours(self._pins, mine) as old:
+        """Replace our program by another one of ours, if it is still attached."""
+        mode = current.mode or "native"
+        with _open_ours(self._pins, current) as old:
 
             def attach(fd: int) -> None:
                 xdp_attach(self._index, fd, mode, expected_fd=old.fileno())
 
             self._try(program, load, mode, attach)
 
-    def remove(self, mine: Holder) -> None:
-        """Detach ours, and only ours."""
-        with _open_ours(self._pins, mine) as old:
-            xdp_detach(self._index, mine.mode or "native", expected_fd=old.fileno())
+    def remove(self, current: HookProgram) -> None:
+        """Detach our program, and no other."""
+        with _open_ours(self._pins, current) as old:
+            xdp_detach(self._index, current.mode or "native", expected_fd=old.fileno())
 
 
-class TcPlace(_Place):
-    """One direction's filters; ours stands among others."""
+class TcHook(_Hook):
+    """The clsact hook of one direction, where our filter is one of several."""
 
     def __init__(self, pins: Pins, index: int, direction: Direction) -> None:
         super().__init__(pins, index, "tc-ingress" if direction == "ingress" else "tc-egress")
         self._direction: Direction = direction
 
-    def holder(self) -> Holder | None:
-        """Our filter. Others are not in its way."""
+    def program(self) -> HookProgram | None:
+        """Our filter; others do not matter, since all of them run."""
         ours = self._pins.ids()
         for one in tc_filters(self._index, self._direction):
             if one.prog_id is not None and one.prog_id in ours:
-                return Holder(one.prog_id, None, True, one.prio, one.handle)
+                return HookProgram(one.prog_id, None, True, one.prio, one.handle)
         return None
 
-    def put(
+    def install(
         self,
         spec: AttachmentSpec,
         program: Program,
         load: Callable[[bool], Program],
-        other: Holder | None,
+        other: HookProgram | None,
     ) -> None:
         """Add a filter at the first free priority, so that it runs as early as may be."""
         tc_ensure_clsact(self._index, self._direction)
@@ -182,16 +182,16 @@ class TcPlace(_Place):
         def attach(fd: int) -> None:
             tc_add(self._index, self._direction, fd, name=program.name, prio=prio)
 
-        self._in(program, attach)
+        self._pin_and_attach(program, attach)
 
     def swap(
         self,
         spec: AttachmentSpec,
         program: Program,
         load: Callable[[bool], Program],
-        mine: Holder,
+        current: HookProgram,
     ) -> None:
-        """Put another program of ours into our filter."""
+        """Replace the program of our filter."""
 
         def attach(fd: int) -> None:
             tc_replace(
@@ -199,21 +199,21 @@ class TcPlace(_Place):
                 self._direction,
                 fd,
                 name=program.name,
-                prio=mine.prio,
-                handle=mine.handle,
+                prio=current.prio,
+                handle=current.handle,
             )
 
-        self._in(program, attach)
+        self._pin_and_attach(program, attach)
 
-    def remove(self, mine: Holder) -> None:
+    def remove(self, current: HookProgram) -> None:
         """Delete our filter; the qdisc stays."""
-        tc_delete(self._index, self._direction, prio=mine.prio, handle=mine.handle)
+        tc_delete(self._index, self._direction, prio=current.prio, handle=current.handle)
 
 
-class _Displaced:
-    """Another owner's XDP program while ours takes its place; it is put back if ours cannot."""
+class _DisplacedProgram:
+    """Another owner's XDP program while ours replaces it; it is attached again if ours fails."""
 
-    def __init__(self, index: int, other: Holder | None) -> None:
+    def __init__(self, index: int, other: HookProgram | None) -> None:
         self._index = index
         self._other = other
         self._program: Program | None = None
@@ -221,7 +221,7 @@ class _Displaced:
         self.settled = False
 
     def make_way(self, mode: Mode) -> None:
-        """Two modes exclude each other: detach when ours will come in another one."""
+        """Detach it if it runs in another mode: the kernel allows one mode at a time."""
         other = self._other
         if other and other.mode and other.mode != mode and not self._removed:
             expected = self._program.fileno() if self._program else None
@@ -229,7 +229,7 @@ class _Displaced:
             self._removed = True
 
     def attach(self, fd: int, mode: Mode) -> None:
-        """Attach to the free place, or swap with the other in one step."""
+        """Attach to the empty hook, or replace the other program in one step."""
         swapping = self._other is not None and not self._removed
         expected = self._program.fileno() if swapping and self._program else None
         xdp_attach(self._index, fd, mode, expected_fd=expected, if_noexist=not swapping)
@@ -247,15 +247,15 @@ class _Displaced:
                 xdp_attach(self._index, program.fileno(), self._other.mode)
 
 
-def _open_ours(pins: Pins, mine: Holder) -> Program:
-    program = pins.open(mine.program_id)
+def _open_ours(pins: Pins, current: HookProgram) -> Program:
+    program = pins.open(current.program_id)
     if program is None:
-        raise NotFound(f"the pin of program {mine.program_id} has gone")
+        raise NotFound(f"the pin of program {current.program_id} has gone")
     return program
 
 
 def open_program(program_id: int) -> Program | None:
-    """Anybody's program by its id; None when it has gone or without CAP_SYS_ADMIN."""
+    """Open any owner's program by its id; None when it has gone or without CAP_SYS_ADMIN."""
     try:
         return Program.open_id(program_id)
     except (NotFound, NeedsPrivileges):
@@ -263,7 +263,7 @@ def open_program(program_id: int) -> Program | None:
 
 
 def program_name(program_id: int) -> str | None:
-    """Anybody's program's name, where the kernel tells it."""
+    """The name of any owner's program, if the kernel tells it."""
     try:
         program = open_program(program_id)
         if program is None:

@@ -27,6 +27,7 @@ def index_of(iface: str) -> int:
 
 
 def link_kind(index: int) -> str | None:
+    """The link's kind ("bridge", "veth", ...); None for a physical one or when it has gone."""
     from xdpwall.kernel.net.links import links
 
     return next((link.kind for link in links() if link.index == index), None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xdpwall.errors import Failed
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.terms import Place
 
 from .attacher import Attacher
@@ -17,7 +17,7 @@ from .attacher import Attacher
 _PROGRAMS = ("xdpwall_xdp", "xdpwall_tc")
 
 
-def orphans(attacher: Attacher, rows: Iterable[AttachmentRow]) -> list[AttachmentRow]:
+def orphans(attacher: Attacher, rows: Iterable[Attachment]) -> list[Attachment]:
     """The attachments at whose place stands a program that is named like ours and is not pinned."""
     return [
         row
@@ -29,7 +29,7 @@ def orphans(attacher: Attacher, rows: Iterable[AttachmentRow]) -> list[Attachmen
     ]
 
 
-def describe_orphan(row: AttachmentRow) -> str:
+def describe_orphan(row: Attachment) -> str:
     """What is wrong, and the way out."""
     if row.place == "xdp":
         cure = f"xdpwall attach {row.iface} --replace, or ip link set dev {row.iface} xdp off"
@@ -42,7 +42,7 @@ def describe_orphan(row: AttachmentRow) -> str:
     )
 
 
-def raise_if_orphaned(attacher: Attacher, rows: Iterable[AttachmentRow]) -> None:
+def raise_if_orphaned(attacher: Attacher, rows: Iterable[Attachment]) -> None:
     """Failed when there are some: what was asked for does not hold for them."""
     found = orphans(attacher, rows)
     if found:
@@ -53,7 +53,7 @@ def raise_if_orphaned(attacher: Attacher, rows: Iterable[AttachmentRow]) -> None
         )
 
 
-def unrecorded_pins(attacher: Attacher, rows: Iterable[AttachmentRow]) -> list[tuple[int, Place]]:
+def unrecorded_pins(attacher: Attacher, rows: Iterable[Attachment]) -> list[tuple[int, Place]]:
     """Interface index and place of what is pinned though no row tells of it (the state folder was
     lost)."""
     known = {(row.index, row.place) for row in rows}

@@ -1,8 +1,8 @@
-"""The pinned programs of an instance: what "ours" means, and which attachment each belongs to.
+"""The pinned programs of an instance; a program is ours when it has a pin here.
 
-A program is pinned as <interface index>-<place> (names of interfaces may hold dots, which a bpffs
-refuses). While it is being put in place it is <index>-<place>-next: after a crash the kernel says
-whether it got there.
+A program is pinned as <ifindex>-<place> (names of interfaces may hold dots, which a bpffs refuses).
+While it is being attached it is pinned as <ifindex>-<place>-next: after a crash the kernel says
+whether it was.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ _NAME = re.compile(r"(\d+)-(xdp|tc-ingress|tc-egress)(-next)?")
 
 
 class Pins:
-    """The folder of pinned programs; it is made by the first `put`."""
+    """The folder of pinned programs; it is made by the first `pin_next`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def path(self, index: int, place: Place, *, coming: bool = False) -> Path:
-        """Where an attachment's program is pinned, or the one about to take its place."""
-        return self.folder / f"{index}-{place}{'-next' if coming else ''}"
+    def path(self, index: int, place: Place, *, pending: bool = False) -> Path:
+        """The pin of an attachment's program, or of the one being attached."""
+        return self.folder / f"{index}-{place}{'-next' if pending else ''}"
 
     def ids(self) -> frozenset[int]:
-        """The ids of every program that is ours, those about to be attached included."""
+        """The ids of all our programs, those being attached included."""
         found = set()
         for name in bpffs.names(self.folder):
             try:
                 with Program.open_pinned(self.folder / name) as program:
                     found.add(program.id)
-            except NotFound:  # let go by another process since the listing
+            except NotFound:  # unpinned by another process since the listing
                 continue
         return frozenset(found)
 
@@ -53,41 +53,41 @@ class Pins:
         return None
 
     def entries(self) -> list[tuple[int, Place]]:
-        """(interface index, place) of everything pinned, sorted."""
+        """(ifindex, place) of every pinned program, sorted."""
         found = set()
         for name in bpffs.names(self.folder):
             if match := _NAME.fullmatch(name):
                 found.add((int(match[1]), cast(Place, match[2])))
         return sorted(found)
 
-    def put(self, program: Program, index: int, place: Place) -> None:
-        """Pin a program that is about to be attached."""
+    def pin_next(self, program: Program, index: int, place: Place) -> None:
+        """Pin a program before it is attached."""
         bpffs.ensure_mounted(self.folder)
-        coming = self.path(index, place, coming=True)
-        bpffs.unlink(coming)
-        program.pin(coming)
+        path = self.path(index, place, pending=True)
+        bpffs.unlink(path)
+        program.pin(path)
 
-    def arrived(self, index: int, place: Place) -> None:
-        """The program that was about to be attached is: it takes the old one's pin."""
-        bpffs.rename(self.path(index, place, coming=True), self.path(index, place))
+    def confirm_next(self, index: int, place: Place) -> None:
+        """The program was attached: its pin replaces that of the former one."""
+        bpffs.rename(self.path(index, place, pending=True), self.path(index, place))
 
-    def failed(self, index: int, place: Place) -> None:
-        """The program that was about to be attached is not: let it go."""
-        bpffs.unlink(self.path(index, place, coming=True))
+    def discard_next(self, index: int, place: Place) -> None:
+        """The program was not attached: unpin it."""
+        bpffs.unlink(self.path(index, place, pending=True))
 
     def drop(self, index: int, place: Place) -> None:
-        """Let go of everything pinned for an attachment."""
-        bpffs.unlink(self.path(index, place, coming=True))
+        """Remove both pins of an attachment."""
+        bpffs.unlink(self.path(index, place, pending=True))
         bpffs.unlink(self.path(index, place))
 
-    def settle(self, index: int, place: Place, attached_id: int | None) -> None:
-        """End what a crash left half-way, by what the kernel says is attached."""
+    def finish_move(self, index: int, place: Place, attached_id: int | None) -> None:
+        """Confirm or discard a pin that a crash left, by the id that the kernel says is attached."""
         try:
-            with Program.open_pinned(self.path(index, place, coming=True)) as program:
+            with Program.open_pinned(self.path(index, place, pending=True)) as program:
                 there = program.id == attached_id
         except NotFound:
             return
         if there:
-            self.arrived(index, place)
+            self.confirm_next(index, place)
         else:
-            self.failed(index, place)
+            self.discard_next(index, place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from xdpwall.rule.rule import Rule
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.terms import Place
 from xdpwall.views.attachments import InterfaceView
@@ -20,7 +20,7 @@ MOST = 20
 
 
 def rule_warnings(
-    rules: Iterable[Rule], rows: Sequence[AttachmentRow], interfaces: Collection[str]
+    rules: Iterable[Rule], rows: Sequence[Attachment], interfaces: Collection[str]
 ) -> list[str]:
     """What to know about these rules with these attachments in place; each sentence once, and no
     more of them than a person reads."""
@@ -55,7 +55,7 @@ def policy_warnings(policy: Policy) -> list[str]:
     return [STATELESS] if "drop" in (policy.ingress, policy.egress) else []
 
 
-def hook_warnings(rows: Iterable[AttachmentRow]) -> list[str]:
+def hook_warnings(rows: Iterable[Attachment]) -> list[str]:
     """XDP and tc ingress at once on an interface."""
     places: dict[str, set[Place]] = {}
     for row in rows:
@@ -78,7 +78,7 @@ def bypass_warnings(interfaces: Iterable[InterfaceView]) -> list[str]:
     ]
 
 
-def vlan_warnings(rules: Iterable[Rule], rows: Sequence[AttachmentRow]) -> list[str]:
+def vlan_warnings(rules: Iterable[Rule], rows: Sequence[Attachment]) -> list[str]:
     """Rules with `vlan` that an XDP attachment judges; no more than a person reads."""
     found = []
     for rule in rules:
@@ -102,9 +102,7 @@ def attach_command(iface: str, place: Place) -> str:
     )
 
 
-def _about_rule(
-    rule: Rule, rows: Sequence[AttachmentRow], interfaces: Collection[str]
-) -> list[str]:
+def _about_rule(rule: Rule, rows: Sequence[Attachment], interfaces: Collection[str]) -> list[str]:
     name = _name(rule)
     iface = rule.iface if rule.iface and not rule.iface.startswith("!") else None
     where = [row for row in rows if _concerns(rule, row.iface)]
@@ -127,7 +125,7 @@ def _about_rule(
     return warnings + vlan_warnings([rule], rows)
 
 
-def _about_bridge(name: str, rule: Rule, rows: Sequence[AttachmentRow]) -> list[str]:
+def _about_bridge(name: str, rule: Rule, rows: Sequence[Attachment]) -> list[str]:
     from .coverage import coverage
 
     _, blind, _ = coverage("bridge", rows)

@@ -14,7 +14,7 @@ from xdpwall.attach.warnings import hook_warnings, policy_warnings, rule_warning
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset import edits
-from xdpwall.ruleset.attachment import AttachmentRow, AttachmentSpec, attachments_by_place
+from xdpwall.ruleset.attachment import Attachment, AttachmentSpec, attachments_by_place
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.ruleset.state import State, diff
 from xdpwall.sets.names import SetRow
@@ -59,7 +59,7 @@ def apply_ruleset(
         revision = old.revision
     else:
         changing = [row for row in leaving if _changes_mode(row, coming)]
-        made: list[AttachmentRow] = []
+        made: list[Attachment] = []
         try:
             for row in changing:
                 detach(instance, row, by=by)
@@ -107,8 +107,8 @@ def _matched(old: State, wanted: Ruleset, sets: tuple[SetRow, ...] | None) -> St
 
 
 def _places(
-    rows: tuple[AttachmentRow, ...], wanted: tuple[AttachmentSpec, ...] | None
-) -> tuple[list[AttachmentSpec], list[AttachmentRow]]:
+    rows: tuple[Attachment, ...], wanted: tuple[AttachmentSpec, ...] | None
+) -> tuple[list[AttachmentSpec], list[Attachment]]:
     """(attachments to make, attachments to take away); absent leaves all as they are."""
     if wanted is None:
         return [], []
@@ -124,7 +124,7 @@ def _places(
 
 
 def _lost(
-    instance: Instance, rows: tuple[AttachmentRow, ...], leaving: list[AttachmentRow]
+    instance: Instance, rows: tuple[Attachment, ...], leaving: list[Attachment]
 ) -> list[AttachmentSpec]:
     """Attachments that stay but whose program somebody took off, or whose interface is new. One
     whose interface has gone stays recorded, for when it is back."""
@@ -139,18 +139,18 @@ def _lost(
     return lost
 
 
-def _changes_mode(row: AttachmentRow, coming: list[AttachmentSpec]) -> bool:
+def _changes_mode(row: Attachment, coming: list[AttachmentSpec]) -> bool:
     """XDP cannot go from one mode to the other in one step: such a row leaves first."""
     return any((spec.iface, spec.place) == (row.iface, row.place) for spec in coming)
 
 
-def _detach_all(instance: Instance, rows: list[AttachmentRow], by: Author) -> None:
+def _detach_all(instance: Instance, rows: list[Attachment], by: Author) -> None:
     for row in rows:
         with suppress(XdpwallError):
             detach(instance, row, by=by)
 
 
-def _put_back(instance: Instance, rows: list[AttachmentRow], by: Author) -> None:
+def _put_back(instance: Instance, rows: list[Attachment], by: Author) -> None:
     """What made way for another mode returns in the mode that it had: no interface stays open."""
     for row in rows:
         with suppress(XdpwallError):
@@ -159,11 +159,11 @@ def _put_back(instance: Instance, rows: list[AttachmentRow], by: Author) -> None
             instance.store.attachments.put(replace(back, wanted=row.wanted))
 
 
-def _as_planned(staying: list[AttachmentRow], coming: list[AttachmentSpec]) -> list[AttachmentRow]:
+def _as_planned(staying: list[Attachment], coming: list[AttachmentSpec]) -> list[Attachment]:
     """The rows as they are after the change, for its warnings."""
     there = {(row.iface, row.place) for row in staying}
     planned = [
-        AttachmentRow(spec.iface, spec.place, 0, spec.mode, -1, "")
+        Attachment(spec.iface, spec.place, 0, spec.mode, -1, "")
         for spec in coming
         if (spec.iface, spec.place) not in there
     ]

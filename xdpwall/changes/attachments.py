@@ -15,7 +15,7 @@ from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.errors import Full, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.limits import ATTACHMENTS
-from xdpwall.ruleset.attachment import AttachmentRow, AttachmentSpec
+from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook
 from xdpwall.values.times import now_text
@@ -28,14 +28,14 @@ from .programs import loader
 
 def attach(
     instance: Instance, spec: AttachmentSpec, *, replace_other: bool = False, by: Author
-) -> tuple[AttachmentRow, bool]:
+) -> tuple[Attachment, bool]:
     """The attachment's row, and whether anything changed. Raises what attach/attacher.py raises."""
     index = index_of(spec.iface)
     for row in instance.attachments:
         if (row.iface, row.place) == (spec.iface, spec.place):
             return _attach_again(instance, spec, row, index, replace_other, by)
     dataplane = loaded(instance)
-    row = AttachmentRow(
+    row = Attachment(
         iface=spec.iface,
         place=spec.place,
         index=index,
@@ -67,7 +67,7 @@ def attach(
     return finish(instance, replace(row, mode=done.mode), by), True
 
 
-def _forget_former_names(instance: Instance, row: AttachmentRow, by: Author) -> None:
+def _forget_former_names(instance: Instance, row: Attachment, by: Author) -> None:
     """The rows of a renamed interface: their program is this row's now."""
     for other in instance.attachments:
         if (other.index, other.place) == (row.index, row.place) and other.iface != row.iface:
@@ -78,11 +78,11 @@ def _forget_former_names(instance: Instance, row: AttachmentRow, by: Author) -> 
 def _attach_again(
     instance: Instance,
     spec: AttachmentSpec,
-    row: AttachmentRow,
+    row: Attachment,
     index: int,
     replace_other: bool,
     by: Author,
-) -> tuple[AttachmentRow, bool]:
+) -> tuple[Attachment, bool]:
     """One that is known: nothing to do, or it was lost (reboot, interface made anew, displaced)."""
     dataplane = loaded(instance)
     done = instance.attacher.attach(spec, index, loader(dataplane, row), replace=replace_other)
@@ -98,7 +98,7 @@ def _attach_again(
     return now, False
 
 
-def detach(instance: Instance, row: AttachmentRow, *, by: Author) -> None:
+def detach(instance: Instance, row: Attachment, *, by: Author) -> None:
     """Take the program and the row away; another owner's program stays."""
     with suppress(Full):
         instance.store.attachments.put(replace(row, intent="leaving"))
@@ -109,7 +109,7 @@ def detach(instance: Instance, row: AttachmentRow, *, by: Author) -> None:
     instance.store.attachments.delete(row, by=by, action=f"detach {row.words}", now=now_text())
 
 
-def _shared(instance: Instance, row: AttachmentRow) -> bool:
+def _shared(instance: Instance, row: Attachment) -> bool:
     """Whether the index, of an interface that has gone, is another attachment's by now."""
     return any(
         (other.index, other.place) == (row.index, row.place) and other.iface != row.iface
@@ -118,11 +118,11 @@ def _shared(instance: Instance, row: AttachmentRow) -> bool:
 
 
 def chosen(
-    rows: Iterable[AttachmentRow],
+    rows: Iterable[Attachment],
     iface: str | None,
     hook: Hook | None,
     direction: Direction | None,
-) -> list[AttachmentRow]:
+) -> list[Attachment]:
     """The attachments that a detach is about; None is any."""
     return [
         row
@@ -147,7 +147,7 @@ def detach_unknown(
     return gone
 
 
-def _free_number(rows: Iterable[AttachmentRow]) -> int:
+def _free_number(rows: Iterable[Attachment]) -> int:
     used = {row.number for row in rows}
     for number in range(ATTACHMENTS):
         if number not in used:
@@ -159,7 +159,7 @@ def _free_number(rows: Iterable[AttachmentRow]) -> int:
     )
 
 
-def finish(instance: Instance, row: AttachmentRow, by: Author) -> AttachmentRow:
+def finish(instance: Instance, row: Attachment, by: Author) -> Attachment:
     """The row of an attachment that is in place."""
     done = replace(row, intent="attached")
     instance.store.attachments.put(done, by=by, action=f"attach {row.words}", now=now_text())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.instance.instance import Instance
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 
 if TYPE_CHECKING:
     from xdpwall.compiler.generation import Generation
@@ -98,10 +98,10 @@ def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
             if program is None or not _outdated(instance, dataplane, program):
                 continue
             number = dataplane.programs.constant(program, "number")
-        row = AttachmentRow(f"index{index}", place, index, None, number or 0, "")
+        row = Attachment(f"index{index}", place, index, None, number or 0, "")
         attacher.swap(row.spec, index, found.mode, loader(dataplane, row))
 
 
-def loader(dataplane: Dataplane, row: AttachmentRow) -> Callable[[bool], Program]:
+def loader(dataplane: Dataplane, row: Attachment) -> Callable[[bool], Program]:
     """What the attacher calls for a program: `load(frags)`."""
     return lambda frags: dataplane.programs.load(row.place, row.number, frags=frags)

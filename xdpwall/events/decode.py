@@ -63,7 +63,7 @@ class PacketRecord(NamedTuple):
 UNKNOWN = "?"
 """Instead of a rule's id that nobody remembers. None would say that no rule decided."""
 
-Where = tuple[str, Place | None]
+AttachmentName = tuple[str, Place | None]
 """An interface's name and the place of the attachment on it."""
 
 
@@ -71,7 +71,7 @@ class Decoder:
     """Counts the events of one reader; asks for the names of numbers."""
 
     def __init__(
-        self, where: Callable[[int], Where], rule: Callable[[int, int], str | None]
+        self, where: Callable[[int], AttachmentName], rule: Callable[[int, int], str | None]
     ) -> None:
         """`where(number)` of an attachment; `rule(slot, revision)` is a rule's id."""
         self._where = where

@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from xdpwall.store.store import Store
 
-from .decode import Where
+from .decode import AttachmentName
 
 _REVISIONS = 16
 """Revisions whose slots are remembered."""
@@ -18,7 +18,7 @@ class Names:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._slots: OrderedDict[int, dict[int, str]] = OrderedDict()
-        self._places: dict[int, Where] = {}
+        self._places: dict[int, AttachmentName] = {}
 
     def refresh(self) -> None:
         """Look at the attachments; those that are gone stay known for their last packets."""
@@ -33,6 +33,6 @@ class Names:
                 self._slots.popitem(last=False)
         return self._slots[revision].get(slot)
 
-    def where(self, number: int) -> Where:
+    def where(self, number: int) -> AttachmentName:
         """Interface and place of an attachment."""
         return self._places.get(number, (f"attachment {number}", None))

@@ -8,13 +8,13 @@ from typing import Literal
 from xdpwall.attach.interfaces import interface_names
 from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.instance.instance import Instance
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.views.attachments import AttachmentView, InterfaceView, Totals
 
 AttachmentState = Literal["attached", "no interface", "displaced"]
 
 
-def totals_of(instance: Instance, rows: Sequence[AttachmentRow]) -> list[Totals]:
+def totals_of(instance: Instance, rows: Sequence[Attachment]) -> list[Totals]:
     """One per row; zeros while the kernel has no maps of ours."""
     dataplane = instance.dataplane() if rows else None
     if dataplane is None:
@@ -22,7 +22,7 @@ def totals_of(instance: Instance, rows: Sequence[AttachmentRow]) -> list[Totals]
     return dataplane.counters.read_totals([row.number for row in rows])
 
 
-def attachment_views(instance: Instance, rows: Sequence[AttachmentRow]) -> list[AttachmentView]:
+def attachment_views(instance: Instance, rows: Sequence[Attachment]) -> list[AttachmentView]:
     """Each attachment with its totals and what passes it."""
     if not rows:
         return []
@@ -92,7 +92,7 @@ def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
     return found
 
 
-def unknown_programs(instance: Instance, rows: Sequence[AttachmentRow]) -> list[str]:
+def unknown_programs(instance: Instance, rows: Sequence[Attachment]) -> list[str]:
     """Programs of ours that no row tells of: they judge all the same."""
     names = {index: name for name, index in interface_names().items()}
     found = []
@@ -107,7 +107,7 @@ def unknown_programs(instance: Instance, rows: Sequence[AttachmentRow]) -> list[
     return found
 
 
-def _state(row: AttachmentRow, ours: bool, names: dict[str, int]) -> AttachmentState:
+def _state(row: Attachment, ours: bool, names: dict[str, int]) -> AttachmentState:
     if ours:
         return "attached"
     return "displaced" if row.iface in names else "no interface"

@@ -175,7 +175,7 @@ class EventSource(Protocol):
         ...
 
 
-class Watched(Facade, Protocol):
+class ServiceFacade(Facade, Protocol):
     """A facade with what only the service needs."""
 
     def advise(self, rule: Rule) -> list[str]:

@@ -43,13 +43,13 @@ from xdpwall.views.events import EventsOutcome
 from xdpwall.views.rules import DeleteOutcome, RuleOutcome
 from xdpwall.views.status import ApplyOutcome, PolicyOutcome, RestoreOutcome, SwitchOutcome
 
-from .reading import Reader
+from .reading import ReadMethods
 from .sets import SetMethods
 
 _ANYONE = Author()
 
 
-class Firewall(SetMethods, Reader):
+class Firewall(SetMethods, ReadMethods):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
     def __init__(self, settings: Settings, *, service: bool = False) -> None:

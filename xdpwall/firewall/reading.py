@@ -38,7 +38,7 @@ _FEW = 500
 """Rules whose counters are read one by one rather than by opening the whole data plane."""
 
 
-class Reader:
+class ReadMethods:
     """What an instance says about itself. Works without maps in the kernel: counters are 0 then."""
 
     def __init__(self, instance: Instance, *, service: bool) -> None:

@@ -25,7 +25,7 @@ VIEW_FIELDS = frozenset({*RULE_FIELDS, *READ_ONLY_FIELDS})
 """All the fields that a rule of a list may have."""
 
 
-def is_list(body: Any) -> bool:
+def is_rule_list(body: Any) -> bool:
     """Whether it has the shape of `RuleList`."""
     if not isinstance(body, dict) or body.keys() != {"revision", "rules"}:
         return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.state import State
 from xdpwall.settings import Settings
 from xdpwall.store.store import Store
@@ -52,7 +52,7 @@ class Instance:
         return self.store.read().state
 
     @property
-    def attachments(self) -> tuple[AttachmentRow, ...]:
+    def attachments(self) -> tuple[Attachment, ...]:
         """The attachments by number."""
         return self.store.read().attachments
 

@@ -115,7 +115,7 @@ Intent = Literal["attaching", "attached", "leaving"]
 
 
 @dataclass(frozen=True, slots=True)
-class AttachmentRow:
+class Attachment:
     """One attachment as wanted, and as it was when it was made."""
 
     iface: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.author import Author
 
 from .audit import AuditEntry, write_audit
@@ -17,7 +17,7 @@ class AttachmentTable:
         self._session = session
 
     def put(
-        self, row: AttachmentRow, *, by: Author | None = None, action: str = "", now: str = ""
+        self, row: Attachment, *, by: Author | None = None, action: str = "", now: str = ""
     ) -> None:
         """Insert or replace; with `by` the audit trail says so."""
         with self._session.write() as connection:
@@ -33,7 +33,7 @@ class AttachmentTable:
                 write_audit(connection, AuditEntry.of(by, action, now))
 
     def delete(
-        self, row: AttachmentRow, *, by: Author | None = None, action: str = "", now: str = ""
+        self, row: Attachment, *, by: Author | None = None, action: str = "", now: str = ""
     ) -> None:
         """Delete by interface and hook; with `by` the audit trail says so."""
         with self._session.write() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.state import State
 from xdpwall.views.events import EventSettings
 
@@ -32,7 +32,7 @@ class Snapshot:
     """Everything that is read at one moment."""
 
     state: State
-    attachments: tuple[AttachmentRow, ...]
+    attachments: tuple[Attachment, ...]
     on: bool
     binding: Binding | None
     pending: Pending | None

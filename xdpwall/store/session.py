@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from xdpwall.errors import Failed, XdpwallError
 from xdpwall.rule.rule import Rule
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.index import RuleEntry
 from xdpwall.ruleset.policy import Policy
 from xdpwall.ruleset.state import State
@@ -87,7 +87,7 @@ class Session:
             binding = Binding(int(meta["netns"]), meta["boot_id"], cookie)
         return Snapshot(
             state=state,
-            attachments=tuple(AttachmentRow(*row) for row in attachments),
+            attachments=tuple(Attachment(*row) for row in attachments),
             on=meta.get("on", "1") == "1",
             binding=binding,
             pending=Pending(*pending) if pending else None,

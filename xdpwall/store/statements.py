@@ -9,7 +9,7 @@ from itertools import chain
 from .revision_delta import RevisionDelta, RuleRow
 
 ATTACHMENT_COLUMNS = "iface, place, ifindex, wanted, number, since, mode, kind, intent"
-"""In the order of AttachmentRow's fields but for `index` (ifindex)."""
+"""In the order of Attachment's fields but for `index` (ifindex)."""
 _AT_ONCE = 100
 """Rows by one statement: 10,000 one by one take half as long again."""
 

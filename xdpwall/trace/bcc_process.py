@@ -26,7 +26,7 @@ _END_SECONDS = 5.0
 INSTALL = "apt-get install python3-bpfcc (Fedora: dnf install python3-bcc)"
 
 
-class Child(Closing):
+class BccProcess(Closing):
     """Runs from `with` or the constructor to close(). Unsupported "no-bcc" where there is none."""
 
     def __init__(self, source: str, python: str) -> None:
@@ -56,7 +56,7 @@ class Child(Closing):
             raise
 
     @classmethod
-    def start(cls, source: str) -> Child:
+    def start(cls, source: str) -> BccProcess:
         """Under our own Python where that has BCC, else under the system's: BCC comes from the
         distribution only."""
         if find_spec("bcc"):

@@ -30,7 +30,7 @@ _LOOK = 1.0
 _MOST = 4096
 
 
-class Ours(Closing):
+class OwnDrops(Closing):
     """Runs until close(). Filtering goes on as before; only drops pay for it."""
 
     def __init__(self, settings: Settings, wanted: DropFilter) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xdpwall.views.drops import Drop, DropCount, DropSummary
 
 
-class Counting:
+class DropCounter:
     """Takes drops one by one."""
 
     def __init__(self) -> None:

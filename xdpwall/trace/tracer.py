@@ -16,10 +16,10 @@ from xdpwall.settings import Settings
 from xdpwall.values.times import epoch_ns_text
 from xdpwall.views.drops import Drop
 
-from .bcc_process import Child
+from .bcc_process import BccProcess
 from .bcc_source import reasons_of, source
 from .filters import DropFilter
-from .own_drops import Ours
+from .own_drops import OwnDrops
 from .pairing import Pairing
 from .record import EXCEPTION, DropRecord, headers, read_record
 from .symbols import Symbols
@@ -64,8 +64,8 @@ class Tracer(Closing):
         self._stack = stack
         with ThreadPoolExecutor(1) as meanwhile:
             symbols = meanwhile.submit(Symbols)
-            self._child = Child.start(source(btf, self._reasons, wanted, stack=stack))
-        self._ours: Ours | None = None
+            self._child = BccProcess.start(source(btf, self._reasons, wanted, stack=stack))
+        self._ours: OwnDrops | None = None
         self.warnings: list[str] = []
         """What is not seen, and why."""
         try:
@@ -89,7 +89,7 @@ class Tracer(Closing):
         if settings is None:
             return
         try:
-            self._ours = Ours(settings, self._wanted)
+            self._ours = OwnDrops(settings, self._wanted)
         except XdpwallError as error:
             self.warnings.append(f"rules are not told apart from the kernel: {error.message}")
 

@@ -7,7 +7,8 @@ import pytest
 from tests.support.kernel.tinybpf import loader, never, tiny
 from tests.support.net.netns import Lab
 from tests.support.net.tcx import attached_tcx
-from xdpwall.attach.attacher import Attacher, Found
+from xdpwall.attach.attacher import Attacher
+from xdpwall.attach.hooks import HookProgram
 from xdpwall.errors import Conflict
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.kernel.net.tc import tc_filters
@@ -52,7 +53,7 @@ def test_a_deleted_interface_that_comes_back(lab: Lab) -> None:
         assert second.changed and second.program_id != first.program_id
         assert attacher.prune() == [(old, "xdp")]
         assert attacher.prune() == []
-        assert attacher.find(new, "xdp") == Found(second.program_id, "native", ours=True)
+        assert attacher.find(new, "xdp") == HookProgram(second.program_id, "native", ours=True)
 
 
 def test_an_index_that_another_interface_took(lab: Lab) -> None:
@@ -66,7 +67,7 @@ def test_an_index_that_another_interface_took(lab: Lab) -> None:
         assert attacher.find(index, "xdp") is None
         done = attacher.attach(AttachmentSpec("other"), index, loader("xdp_other"))
         assert done.changed
-        assert attacher.find(index, "xdp") == Found(done.program_id, "generic", ours=True)
+        assert attacher.find(index, "xdp") == HookProgram(done.program_id, "generic", ours=True)
         (entry,) = attacher.pinned()
         with entry[2] as program:
             assert program.id == done.program_id
@@ -84,11 +85,11 @@ def test_a_crash_between_attach_and_the_pin_is_settled_by_the_kernel(
     spec = AttachmentSpec("v0")
     with host.inside(), tiny("xdp_other") as coming:
         first = attacher.attach(spec, index, loader("xdp_pass")).program_id
-        attacher.pins.put(coming, index, "xdp")
+        attacher.pins.pin_next(coming, index, "xdp")
         if reached:
             xdp_attach(index, coming.fileno(), "native", if_noexist=False)
         attached = coming.id if reached else first
-        assert Attacher(lab.bpffs).find(index, "xdp") == Found(attached, "native", ours=True)
+        assert Attacher(lab.bpffs).find(index, "xdp") == HookProgram(attached, "native", ours=True)
         assert [p.name for p in (lab.bpffs / "progs").iterdir()] == [f"{index}-xdp"]
         with Program.open_pinned(lab.bpffs / "progs" / f"{index}-xdp") as pinned:
             assert pinned.id == attached
@@ -106,7 +107,8 @@ def test_two_instances_do_not_touch_each_other(lab: Lab) -> None:
         a = one.attach(spec, index, loader("tc_pass"))
         b = two.attach(spec, index, loader("tc_pass"))
         assert two.detach(spec, index) is True
-        assert one.find(index, "tc-ingress") == Found(a.program_id, None, ours=True)
+        found = one.find(index, "tc-ingress")
+        assert found is not None and found.ours and found.program_id == a.program_id
         assert [f.prog_id for f in tc_filters(index, "ingress")] == [a.program_id]
         assert a.program_id != b.program_id
         one.attach(AttachmentSpec("v0"), index, loader("xdp_pass"))

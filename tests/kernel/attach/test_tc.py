@@ -9,7 +9,7 @@ import pytest
 from tests.support.kernel.tinybpf import loader, never, tiny
 from tests.support.net.netns import Lab, wait_for
 from tests.support.packets.packets import Wire, arrives, ethernet, is_lost, is_test_frame
-from xdpwall.attach.attacher import Attacher, Found
+from xdpwall.attach.attacher import Attacher
 from xdpwall.errors import Conflict, Unsupported
 from xdpwall.kernel.net.tc import tc_add, tc_ensure_clsact, tc_filters, tc_qdisc, tcx_query
 from xdpwall.ruleset.attachment import AttachmentSpec
@@ -24,7 +24,8 @@ def test_egress_drops_and_detach_lets_pass(lab: Lab) -> None:
         assert arrives(sender, receiver)
         done = attacher.attach(spec, index, loader("tc_drop"))
         assert (done.mode, done.changed) == (None, True)
-        assert attacher.find(index, "tc-egress") == Found(done.program_id, None, ours=True)
+        found = attacher.find(index, "tc-egress")
+        assert found is not None and found.ours and found.program_id == done.program_id
         assert is_lost(sender, receiver)
         assert attacher.attach(spec, index, never).changed is False
         assert attacher.detach(spec, index) is True
@@ -45,7 +46,8 @@ def test_ingress_drops_and_detach_lets_pass(lab: Lab) -> None:
     with host.inside(), Wire(box, "eth0") as sender, Wire(host, "br0") as receiver:
         assert arrives(sender, receiver)
         done = attacher.attach(spec, index, loader("tc_drop"))
-        assert attacher.find(index, "tc-ingress") == Found(done.program_id, None, ours=True)
+        found = attacher.find(index, "tc-ingress")
+        assert found is not None and found.ours and found.program_id == done.program_id
         assert attacher.find(index, "tc-egress") is None
         assert is_lost(sender, receiver)
         assert attacher.detach(spec, index) is True

@@ -9,7 +9,8 @@ import pytest
 from tests.support.kernel.tinybpf import loader, never, tiny
 from tests.support.net.netns import Lab, wait_for
 from tests.support.packets.packets import Wire, arrives, ethernet, is_lost, is_test_frame
-from xdpwall.attach.attacher import Attacher, Found
+from xdpwall.attach.attacher import Attacher
+from xdpwall.attach.hooks import HookProgram
 from xdpwall.errors import Conflict, NotFound, Unsupported
 from xdpwall.kernel.net.xdp import Mode, xdp_attach, xdp_query
 from xdpwall.ruleset.attachment import AttachmentSpec
@@ -30,7 +31,7 @@ def test_attach_drops_and_detach_lets_pass(lab: Lab, wanted: WantedMode, got: st
         assert (done.mode, done.changed) == (got, True)
         assert done.program_id in xdp_query(index).ids
         assert is_lost(sender, receiver)
-        assert attacher.find(index, "xdp") == Found(done.program_id, done.mode, ours=True)
+        assert attacher.find(index, "xdp") == HookProgram(done.program_id, done.mode, ours=True)
         # Again is success, without loading anything, by a process that knows only the pins.
         again = Attacher(lab.bpffs).attach(spec, index, never)
         assert (again.mode, again.program_id, again.changed) == (got, done.program_id, False)
@@ -101,7 +102,7 @@ def test_another_owners_program(lab: Lab, theirs: Mode, wanted: WantedMode) -> N
         assert "--replace" in str(raised.value.hint)
         assert attacher.detach(spec, index) is False
         assert xdp_query(index).ids == (other.id,)
-        assert attacher.find(index, "xdp") == Found(other.id, theirs, ours=False)
+        assert attacher.find(index, "xdp") == HookProgram(other.id, theirs, ours=False)
         (occupant,) = attacher.occupants(index)
         assert occupant.to_json() == {
             "place": "xdp",
@@ -138,7 +139,7 @@ def test_a_program_of_the_same_name_is_not_ours(lab: Lab) -> None:
     with host.inside(), tiny("xdp_pass") as other:
         attacher.attach(spec, index, loader("xdp_pass"))
         xdp_attach(index, other.fileno(), "native", if_noexist=False)
-        assert attacher.find(index, "xdp") == Found(other.id, "native", ours=False)
+        assert attacher.find(index, "xdp") == HookProgram(other.id, "native", ours=False)
         with pytest.raises(Conflict) as raised:
             attacher.swap(spec, index, "native", loader("xdp_drop"))
         assert raised.value.code == "displaced"

@@ -9,17 +9,17 @@ import pytest
 
 from xdpwall.attach.warnings import MOST, rule_warnings
 from xdpwall.rule.rule import Rule
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 
-XDP = AttachmentRow("v0", "xdp", 3, "auto", 0, "")
-TC = AttachmentRow("v1", "tc-ingress", 4, None, 1, "")
+XDP = Attachment("v0", "xdp", 3, "auto", 0, "")
+TC = Attachment("v1", "tc-ingress", 4, None, 1, "")
 TEXTS = (
     *("drop udp", "drop tcp in", "drop tcp out", "drop on v1", "drop on !v1", "drop on nosuch"),
     *("drop vlan 5", "drop on v0 vlan 5", "drop on v0 out", "drop out vlan 3"),
 )
 
 
-def each_alone(rules: Sequence[Rule], rows: Sequence[AttachmentRow]) -> dict[str, None]:
+def each_alone(rules: Sequence[Rule], rows: Sequence[Attachment]) -> dict[str, None]:
     """The same sentences, asked for rule by rule."""
     return {words: None for rule in rules for words in rule_warnings([rule], rows, {"v0"})}
 
@@ -28,7 +28,7 @@ def each_alone(rules: Sequence[Rule], rows: Sequence[AttachmentRow]) -> dict[str
 @pytest.mark.parametrize("count", [3, 25, 400])
 @pytest.mark.parametrize("named", [True, False])
 def test_rules_that_are_alike_are_warned_of_alike(
-    rows: list[AttachmentRow], count: int, named: bool
+    rows: list[Attachment], count: int, named: bool
 ) -> None:
     random = Random(count)
     rules = [Rule.parse(random.choice(TEXTS)) for _ in range(count)]

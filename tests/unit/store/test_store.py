@@ -15,7 +15,7 @@ from tests.support.paths import ROOT
 from xdpwall.errors import Conflict, Failed, Full
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset import edits
-from xdpwall.ruleset.attachment import AttachmentRow
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.policy import Policy
 from xdpwall.ruleset.state import State
 from xdpwall.sets.change import EntryChange
@@ -139,7 +139,7 @@ def test_baselines_are_kept_and_cleared(store: Store) -> None:
 
 
 def test_attachments_switch_and_binding(store: Store) -> None:
-    row = AttachmentRow("docker0", "tc-egress", 4, None, 2, NOW, kind="bridge")
+    row = Attachment("docker0", "tc-egress", 4, None, 2, NOW, kind="bridge")
     store.attachments.put(row, by=BY, action="attach docker0 tc-egress", now=NOW)
     store.set_switch(False, by=BY, action="off", now=NOW)
     store.bind(Binding(4026531840, "abc"))

@@ -59,10 +59,10 @@ def listing(*, again: bool) -> Iterator[Callable[[], dict[str, Any]]]:
 
 
 def _listed(transport: Transport) -> dict[str, Any]:
-    from xdpwall.firewall.rule_list_shape import is_list
+    from xdpwall.firewall.rule_list_shape import is_rule_list
 
     body = transport.call("GET", "/rules").body
-    if is_list(body):
+    if is_rule_list(body):
         return cast(dict[str, Any], body)
     from .remote import rules_of
 

@@ -73,7 +73,7 @@ def trace(
     """
     from xdpwall.cli.terminal.drop_line import printer, show_summary
     from xdpwall.trace.filters import DropFilter
-    from xdpwall.trace.summary import Counting
+    from xdpwall.trace.summary import DropCounter
     from xdpwall.trace.tracer import Tracer, known_reasons
 
     asked = invocation.get()
@@ -86,7 +86,7 @@ def trace(
     with Tracer(chosen, asked.settings(), stack=stack) as tracer:
         warn(tracer.warnings, asked)
         note("tracing; Ctrl-C ends it", asked)
-        counting = Counting()
+        counting = DropCounter()
         begun = time.monotonic()
         take = counting.add if summary else printer()
         try:
