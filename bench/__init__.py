@@ -1,1 +1,1 @@
-"""`make bench`: what a packet, a change and a command cost, beside a peer and bare floors."""
+"""`make bench`: cost of a packet, a change and a command, beside other filters and bare baselines."""

@@ -20,11 +20,11 @@ from pathlib import Path
 from bench.changes import loading, page, rules, scale
 from bench.changes.instance import BenchFailed, Instance
 from bench.packets import kernel_cost, sets, test_run, wire
-from bench.packets.data_planes import Walls
-from bench.packets.objects import compiled, floors
+from bench.packets.data_planes import DataPlanes
+from bench.packets.objects import baselines, compile_object
 from bench.packets.rounds import pinned, run
 from bench.packets.stream import StreamFailed
-from bench.packets.xdp_filter import PeerFailed
+from bench.packets.xdp_filter import XdpFilterFailed
 from bench.report import machine, plot
 from bench.report.markdown import markdown
 from bench.report.result import Result
@@ -44,7 +44,7 @@ REPEAT = 200_000
 
 
 def main() -> int:
-    """Measure; 0 whatever the figures are, 1 when something could not be measured."""
+    """Measure. Returns 0 whatever the figures are, 1 when something could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--docs", action="store_true", help=f"write {DOCS.name} and its picture")
     parser.add_argument("--only", action="append", choices=PARTS, help="may be given again")
@@ -65,7 +65,7 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="xdpwall-bench-") as folder:
             result = measure(lab, Path(folder), arguments.rounds, parts)
-    except (BenchFailed, PeerFailed, StreamFailed, test_run.WrongVerdict) as error:
+    except (BenchFailed, XdpFilterFailed, StreamFailed, test_run.WrongVerdict) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -78,7 +78,7 @@ def main() -> int:
 
 
 def write(result: Result, *, docs: bool) -> None:
-    """The report to the terminal, every figure to build/, with `docs` the documentation too."""
+    """Print the report and write every figure to build/; with `docs`, also the documentation."""
     FIGURES.parent.mkdir(exist_ok=True)
     FIGURES.write_text(json.dumps(result.to_json(), indent=1) + "\n", encoding="utf-8")
     report = markdown(result)
@@ -94,73 +94,71 @@ def write(result: Result, *, docs: bool) -> None:
 
 
 def measure(lab: Lab, folder: Path, rounds: int, parts: frozenset[str]) -> Result:
-    """Packets first, with every contender loaded; then changes and commands, with none."""
+    """Time packets first, with every contender loaded; then changes and commands, with none."""
     start = time.monotonic()
     result = Result(machine.describe(folder), rounds, REPEAT)
     if parts & PACKETS:
         with ExitStack() as stack:
-            packets(stack, lab, folder, parts, result)
+            measure_packets(stack, lab, folder, parts, result)
         lab.clean()
     if parts - PACKETS:
         host, _ = lab.pair()
-        rest(Instance(host, folder, lab.bpffs), parts, result)
+        measure_changes(Instance(host, folder, lab.bpffs), parts, result)
     result.seconds = time.monotonic() - start
     return result
 
 
-def packets(
+def measure_packets(
     stack: ExitStack, lab: Lab, folder: Path, parts: frozenset[str], result: Result
 ) -> None:
-    """What is timed in interleaved rounds; it fills `result`."""
-    say("loading what is compared")
-    walls = Walls(stack, lab.bpffs)
-    bare = stack.enter_context(floors(folder))
+    """Time packets in interleaved rounds into `result`."""
+    progress("loading what is compared")
+    planes = DataPlanes(stack, lab.bpffs)
+    bare = stack.enter_context(baselines(folder))
     space = lab.namespace("peers")
-    dock = test_run.Dock(space)
+    idle = test_run.IdleInterface(space)
     with pinned() as cpu:
         result.machine = {**result.machine, "measured on": f"CPU {cpu}"}
-        wires = wire.Wires(stack, lab, compiled("driver", folder))
-        cells = test_run.floor_cells(walls, bare, REPEAT, dock)
+        veths = wire.VethBench(stack, lab, compile_object("driver", folder))
+        cells = test_run.baseline_cells(planes, bare, REPEAT, idle)
         if "hot" in parts:
-            cells |= test_run.cells(stack, walls, bare, space, REPEAT, dock)
-        if "sets" in parts and not sets.there():
-            say("this version has no sets: they are left out")
-        elif "sets" in parts:
-            sets.add(sets.Bench(wires, stack, folder, lab.bpffs, REPEAT, dock), bare)
+            cells |= test_run.cells(stack, planes, bare, space, REPEAT, idle)
+        if "sets" in parts:
+            sets.add(sets.Bench(veths, stack, folder, lab.bpffs, REPEAT, idle), bare)
         if "wire" in parts:
-            wire.add_all(wires, stack, walls, bare)
-        cells |= wires.cells
-        result.times = run(cells, result.rounds, each=lambda n: say(f"round {n + 1}"))
+            wire.add_all(veths, stack, planes, bare)
+        cells |= veths.cells
+        result.times = run(cells, result.rounds, each=lambda n: progress(f"round {n + 1}"))
     if "kernel" in parts:
-        result.memory, result.programs = kernel_cost.measure(walls)
+        result.memory, result.programs = kernel_cost.measure(planes)
 
 
-def rest(instance: Instance, parts: frozenset[str], result: Result) -> None:
-    """Changes, commands, loading and the page, one after the other; it fills `result`.
+def measure_changes(instance: Instance, parts: frozenset[str], result: Result) -> None:
+    """Time changes, commands, loading and the page, one after the other, into `result`.
 
-    One that fails does not take the others' figures with it.
+    A part that fails is noted there, and the next one follows.
     """
     if "changes" in parts:
-        say("changes, commands and the service")
-        with noted("changes", result):
+        progress("changes, commands and the service")
+        with failure_noted("changes", result):
             result.changes, result.commands = rules.measure(instance)
     if "scale" in parts:
-        say("counters and set entries")
-        with noted("scale", result):
-            result.scale = scale.measure(instance, with_sets=sets.there())
-    if "loading" in parts and sets.there():
-        say("loading a million addresses")
-        with noted("loading", result):
+        progress("counters and set entries")
+        with failure_noted("scale", result):
+            result.scale = scale.measure(instance)
+    if "loading" in parts:
+        progress("loading a million addresses")
+        with failure_noted("loading", result):
             result.loading = loading.measure(instance)
     if "page" in parts:
-        say("the page with a full ruleset")
-        with noted("page", result):
+        progress("the page with a full ruleset")
+        with failure_noted("page", result):
             result.page = page.measure(instance)
 
 
 @contextmanager
-def noted(part: str, result: Result) -> Iterator[None]:
-    """What goes wrong in a part, in the result."""
+def failure_noted(part: str, result: Result) -> Iterator[None]:
+    """Note in the result why the part failed inside the `with`."""
     try:
         yield
     except (BenchFailed, XdpwallError, AssertionError) as error:
@@ -168,8 +166,8 @@ def noted(part: str, result: Result) -> Iterator[None]:
         result.failed.append(f"{part}: {str(error).splitlines()[0][:200]}")
 
 
-def say(text: str) -> None:
-    """Progress, for whoever waits."""
+def progress(text: str) -> None:
+    """Print progress to stderr."""
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 

@@ -1,1 +1,1 @@
-"""What a change costs."""
+"""Cost of changes, commands, loading and the page."""

@@ -23,8 +23,8 @@ from xdpwall.settings import Settings
 PATIENCE = 60.0
 """Seconds that the service may take for anything."""
 
-LOOK = 0.0001
-"""Seconds between two looks at the kernel: to look all the time would take the service's CPU."""
+POLL = 0.0001
+"""Seconds between two polls of the kernel: a busy loop would take the service's CPU."""
 
 
 class BenchFailed(Exception):
@@ -32,13 +32,13 @@ class BenchFailed(Exception):
 
 
 class Instance:
-    """State folder, bpffs folder and socket of the bench's own, in the namespace `space`."""
+    """The bench's own state folder, bpffs folder and socket, in the namespace `space`."""
 
     def __init__(self, space: Namespace, folder: Path, pins: Path) -> None:
         self.space = space
         self.folder = folder
         self.settings = Settings(folder / "state", pins / "instance", folder / "xdpwall.sock")
-        # As installed: with bytecode, which some workplaces forbid to write.
+        # As installed: with bytecode, which the environment may forbid to write.
         environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
         self.environ = {
             **environ,
@@ -49,7 +49,7 @@ class Instance:
         }
 
     def command(self, *arguments: str) -> float:
-        """Seconds that one `xdpwall` command takes, from fork to end; its output is thrown away."""
+        """Run one `xdpwall` command; seconds from fork to end. Its output is thrown away."""
         argv = self.space.argv(*program(), *arguments)
         start = time.perf_counter()
         done = subprocess.run(argv, env=self.environ, capture_output=True, text=True, check=False)
@@ -66,7 +66,7 @@ class Instance:
 
     @contextmanager
     def service(self) -> Iterator[Service]:
-        """`xdpwall serve` from its first answer to SIGTERM."""
+        """Run `xdpwall serve`: entered at its first answer, ended by SIGTERM."""
         log = self.folder / "serve.log"
         argv = self.space.argv(*program(), "serve", "--port", "0")
         start = time.perf_counter()
@@ -90,11 +90,11 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Timed:
+class RequestTimes:
     """Seconds from before the connection was made."""
 
     live: float
-    """Until the kernel judged by it; 0 where nobody looked."""
+    """Until it was in force in the kernel; 0 where that was not polled."""
     answered: float
     answer: Any
 
@@ -108,16 +108,16 @@ class Service:
         self.started = 0.0
 
     def answers(self) -> bool:
-        """Whether somebody listens."""
+        """Whether the socket accepts connections."""
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self._path)) == 0
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[float, Any]:
         """(seconds, JSON answer) of one request, the connection to the socket included."""
-        timed = self.timed(method, path, body)
+        timed = self.request(method, path, body)
         return timed.answered, timed.answer
 
-    def timed(
+    def request(
         self,
         method: str,
         path: str,
@@ -125,12 +125,12 @@ class Service:
         *,
         live: Callable[[], bool] | None = None,
         rest: float = 0.0,
-    ) -> Timed:
-        """One request; with `live`, which asks the kernel, also when that said yes first. It is
-        asked again and again from `rest` seconds after the request was sent.
+    ) -> RequestTimes:
+        """Time one request; with `live`, also until that first returns true. It asks the kernel, and
+        is polled from `rest` seconds after the request was sent.
 
-        A client of a few lines, so that it is the service that is timed: what http.client does is
-        another millisecond.
+        The client has a few lines, so that it is the service that is timed: http.client would add
+        a millisecond.
         """
         data = b"" if body is None else json.dumps(body).encode()
         lines = [f"{method} /api/v1{path} HTTP/1.1", "Host: localhost"]
@@ -151,10 +151,10 @@ class Service:
         status = int(head.split()[1])
         if status >= 400:
             raise BenchFailed(f"{method} {path}: {status} {text.decode()}")
-        return Timed(found, answered, json.loads(text) if text else None)
+        return RequestTimes(found, answered, json.loads(text) if text else None)
 
     def resident(self) -> int:
-        """Bytes of memory that the process holds now."""
+        """The resident memory of the process in bytes."""
         with open(f"/proc/{self._pid}/status", encoding="ascii", errors="replace") as lines:
             for line in lines:
                 if line.startswith("VmRSS:"):
@@ -163,16 +163,16 @@ class Service:
 
 
 def _until(live: Callable[[], bool], end: float) -> float:
-    """The time at which it was so."""
+    """Poll `live` and return the time at which it was true; BenchFailed after `end`."""
     while not live():
         if time.perf_counter() > end:
             raise BenchFailed("what was changed does not get into the kernel")
-        time.sleep(LOOK)
+        time.sleep(POLL)
     return time.perf_counter()
 
 
 def _read(connection: socket.socket) -> tuple[bytes, bytes]:
-    """(head, body) of an answer that tells its length."""
+    """Read an HTTP answer with a content-length: (head, body)."""
     got = bytearray()
     while (end := got.find(b"\r\n\r\n")) < 0:
         _more(connection, got)
@@ -192,6 +192,6 @@ def _more(connection: socket.socket, got: bytearray) -> None:
 
 
 def program() -> list[str]:
-    """`xdpwall` as it is installed beside this Python, or its module where it is not."""
+    """The command line of xdpwall: installed beside this Python, or as a module."""
     script = Path(sys.executable).with_name("xdpwall")
     return [str(script)] if script.exists() else [sys.executable, "-m", "xdpwall"]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-/* What loading a set costs at least: reads a file of IPv4 addresses, one a line, puts them into a
- * BPF hash by batches and prints the seconds of reading and of writing. A bit for each /24 is set
- * first, as the product does. Built and run by the bench. */
+/* The least that loading a set costs: reads a file of IPv4 addresses, one a line, writes them to a
+ * BPF hash in batches and prints the seconds of reading and of writing. A bit for each /24 is set
+ * first, as xdpwall does. */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <stdio.h>

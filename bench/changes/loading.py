@@ -1,4 +1,4 @@
-"""A million addresses from a file into force: ours, a C program's batches, and nft -f."""
+"""Time the load of a million addresses from a file: xdpwall, a C program's batches, nft -f."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.changes.instance import BenchFailed, Instance, program
-from bench.packets.peer_rules import nft_line, nft_set, nft_table
+from bench.packets.nft_syntax import nft_line, nft_set, nft_table
 from bench.packets.set_entries import entries
 from bench.packets.sets import NAME, RULE
 from xdpwall.ruleset.ruleset import Ruleset
@@ -21,28 +21,28 @@ from xdpwall.ruleset.ruleset import Ruleset
 SIZE = 1_000_000
 ROUNDS = 3
 CHANGED = 100
-"""Of so many addresses one is another in the list that follows."""
+"""One address in so many is a different one in the second list."""
 PATIENCE, IDLE = 15.0, 0.9
-"""Seconds that a round waits at most until so much of the machine is idle."""
+"""Seconds that a round waits at most until this share of the machine is idle."""
 IFACE = "v0"
 C, OURS, COMMAND, NFT = "C, batches", "in process", "xdpwall set load", "nft -f"
 SOURCE = Path(__file__).with_name("loader.c")
-TIMED = Path(__file__).with_name("timed.py")
+TIME_COMMAND = Path(__file__).with_name("time_command.py")
 
 
 @dataclass
 class Loading:
-    """Seconds of each round, by what loaded; bytes of memory at the peak."""
+    """Seconds of each round and the peak memory in bytes, by loader."""
 
     size: int = SIZE
     seconds: dict[str, list[float]] = field(default_factory=dict)
     peak: dict[str, int] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
-    """Medians of what the whole consists of: reading the file, writing the maps."""
+    """Medians of the parts of the C program's time: reading the file, writing the maps."""
 
 
 def measure(instance: Instance) -> Loading:
-    """Interleaved rounds; the set is deleted between two, as nft's table is."""
+    """Time ROUNDS interleaved rounds; xdpwall's set and nft's table are deleted between two."""
     found, folder = Loading(), instance.folder
     texts = entries("addresses", SIZE, "ipv4").texts()
     plain, other = folder / "million.txt", folder / "next.txt"
@@ -52,7 +52,7 @@ def measure(instance: Instance) -> Loading:
     lines = [nft_line({"action": "drop"}, "ipv4").replace("meta protocol ip", "ip saddr @s")]
     held = nft_set("s", "ipv4", texts, interval=False)
     table.write_text(nft_table(IFACE, lines, "accept", held), encoding="ascii")
-    loader = _built(folder)
+    loader = _compile(folder)
     parts: dict[str, list[float]] = {"C: reading": [], "C: writing": []}
     with instance.opened() as firewall:
         if not any(a.iface == IFACE for a in firewall.status().attachments):
@@ -76,7 +76,7 @@ def measure(instance: Instance) -> Loading:
 
 
 def _next(texts: Sequence[str]) -> list[str]:
-    """The same list a day later: one address in CHANGED is its neighbour."""
+    """The list a day later: one address in CHANGED is replaced by its neighbour."""
     return [
         str(ipaddress.IPv4Address(text) + 1) if i % CHANGED == 0 else text
         for i, text in enumerate(texts)
@@ -99,10 +99,10 @@ def _note(found: Loading, name: str, seconds: float, peak: int) -> None:
 def _run(
     folder: Path, argv: Sequence[str], environ: dict[str, str] | None = None
 ) -> tuple[float, int, str]:
-    """(seconds from fork to end, peak memory in bytes, what it printed)."""
-    answer = folder / "timed.json"
-    _quiet()
-    whole = [sys.executable, str(TIMED), str(answer), *argv]
+    """Run a command: (seconds from fork to end, peak memory in bytes, stdout)."""
+    answer = folder / "time_command.json"
+    _wait_idle()
+    whole = [sys.executable, str(TIME_COMMAND), str(answer), *argv]
     done = subprocess.run(whole, capture_output=True, text=True, env=environ, check=False)
     if done.returncode:
         raise BenchFailed(f"{' '.join(argv)}: {done.stderr[-2000:]}")
@@ -110,26 +110,26 @@ def _run(
     return found["seconds"], found["peak"], done.stdout
 
 
-def _quiet() -> None:
-    """Until the machine has nothing else to do. To free a map of a million entries takes the kernel
-    a second after its owner has ended, which is not to be on the next one's bill."""
+def _wait_idle() -> None:
+    """Wait until the machine is idle. After its owner has ended, the kernel takes a second to free a
+    map of a million entries, which is not to be timed with the next loader."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        before = _spent()
+        before = _ticks()
         time.sleep(0.3)
-        idle, every = (b - a for a, b in zip(before, _spent(), strict=True))
+        idle, every = (b - a for a, b in zip(before, _ticks(), strict=True))
         if idle > IDLE * every:
             return
 
 
-def _spent() -> tuple[int, int]:
-    """Ticks of all CPUs since the start: (idle, all)."""
+def _ticks() -> tuple[int, int]:
+    """Clock ticks of all CPUs since boot: (idle, all)."""
     with open("/proc/stat", encoding="ascii") as lines:
         ticks = [int(value) for value in lines.readline().split()[1:]]
     return ticks[3] + ticks[4], sum(ticks)
 
 
-def _built(folder: Path) -> Path:
+def _compile(folder: Path) -> Path:
     built = folder / "loader"
     subprocess.run(["clang", "-O2", "-Wall", "-o", str(built), str(SOURCE), "-lbpf"], check=True)
     return built

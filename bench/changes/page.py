@@ -1,4 +1,4 @@
-"""The page with a full ruleset, in a real Chromium: how soon it is drawn and how evenly it scrolls."""
+"""Time the page with a full ruleset in Chromium: the first paint, and each frame of a scroll."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xdpwall.limits import MAX_RULES
 from xdpwall.ruleset.ruleset import Ruleset
 
 SECONDS = 3
-# As a hurried hand does: 3 pixels a millisecond, a hundred rows a second.
+# A fast scroll by hand: 3 pixels a millisecond, a hundred rows a second.
 _SCROLL = """
 (seconds) => new Promise((done) => {
   const began = performance.now(), frames = [];

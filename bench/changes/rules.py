@@ -1,4 +1,4 @@
-"""What a change costs: one more rule, a whole ruleset; in process, over REST, by a command."""
+"""Time one more rule and a whole ruleset: in process, over REST and by a command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bench.changes.instance import BenchFailed, Instance, Service
-from bench.packets.peer_rules import nft_line, nft_table
+from bench.packets.nft_syntax import nft_line, nft_table
 from bench.packets.rulesets import rules
 from xdpwall.abi import Control
 from xdpwall.firewall.facade import Facade
@@ -23,16 +23,16 @@ IFACE = "v0"
 ONE_MORE = (10, 1_000, 10_000)
 APPLIED = (1_000, 10_000)
 LISTED = 100
-"""Rules in force when commands are timed and the service is weighed."""
+"""Rules in force when commands and the service's memory are measured."""
 TIMES = 15
 FEW = 5
-"""How often what takes long is taken."""
+"""How often what takes long is repeated."""
 PAUSE = 0.1
-"""Seconds between changes that are to find the service settled, as a person's would."""
+"""Seconds between changes, so that each finds the housekeeping of the last one done."""
 BURST, AT_ONCE = 64, 8
-"""Changes of a burst, and how many connections they come by."""
+"""Changes of a burst, and the number of connections that make them."""
 PATIENCE = 6.0
-"""Seconds after which what is repeated has been repeated enough, FEW times at least."""
+"""Seconds after which repeating ends, after FEW times at least."""
 _EXTRA = {"action": "drop", "proto": "tcp", "dport": "8080"}
 
 
@@ -42,13 +42,13 @@ class Changes:
 
     firewall: dict[int, float] = field(default_factory=dict)
     live: dict[int, float] = field(default_factory=dict)
-    """Of a request to the service: until the kernel judges by the rule."""
+    """By a request to the service: until the rule is in force in the kernel."""
     rest: dict[int, float] = field(default_factory=dict)
     """The same requests: until they are answered."""
     rest_at_once: dict[int, float] = field(default_factory=dict)
     """Each change right after the one before."""
     burst: dict[int, float] = field(default_factory=dict)
-    """Per change, of BURST that come by AT_ONCE connections."""
+    """Per change, of BURST made over AT_ONCE connections."""
     nft: dict[int, float] = field(default_factory=dict)
     """`nft add rule`, the whole command in its namespace."""
     apply: dict[int, float] = field(default_factory=dict)
@@ -71,11 +71,11 @@ class Commands:
     start: float = 0.0
     idle: int = 0
     used: int = 0
-    """Resident after the changes of this bench, 10,000 rules in force."""
+    """Resident memory after the changes of this bench, 10,000 rules in force."""
 
 
 def measure(instance: Instance) -> tuple[Changes, Commands]:
-    """Attach to IFACE and time everything."""
+    """Attach to IFACE, then time changes and commands."""
     changes, commands = Changes(), Commands()
     with instance.opened() as firewall:
         firewall.attach(IFACE)
@@ -108,7 +108,7 @@ def measure(instance: Instance) -> tuple[Changes, Commands]:
 
 
 def check_live(instance: Instance, service: Service) -> None:
-    """An answer means that the kernel judges by the new rule: the control word says so."""
+    """Check that a change is in force when it is answered: the control word has its revision."""
     _, answer = service.call("POST", "/rules", _EXTRA)
     with Map.open_pinned(instance.settings.bpffs / "maps" / "control") as control:
         word = int.from_bytes(control.lookup(0) or b"", "little")
@@ -119,7 +119,7 @@ def check_live(instance: Instance, service: Service) -> None:
 
 
 def burst(change: Callable[[int], object]) -> float:
-    """Seconds per call of BURST calls by AT_ONCE threads, fewer where each is slow."""
+    """Call `change` BURST times in AT_ONCE threads, fewer where it is slow; seconds per call."""
     end = time.perf_counter() + PATIENCE
 
     def patient(number: int) -> bool:
@@ -135,7 +135,7 @@ def burst(change: Callable[[int], object]) -> float:
 
 
 def repeated(what: Callable[[], float], times: int = TIMES) -> float:
-    """The median of several, FEW where it takes long."""
+    """The median of `times` calls, of FEW where they take long."""
     found: list[float] = []
     start = time.perf_counter()
     while len(found) < FEW or (len(found) < times and time.perf_counter() - start < PATIENCE):
@@ -144,7 +144,7 @@ def repeated(what: Callable[[], float], times: int = TIMES) -> float:
 
 
 def ruleset(count: int) -> Ruleset:
-    """An access list."""
+    """An access list of `count` rules."""
     return Ruleset.parse({"version": 1, "rules": rules("acl", count, "ipv4")})
 
 
@@ -205,8 +205,8 @@ def _one_more(firewall: Facade) -> float:
 
 
 def _one_more_by_rest(instance: Instance, service: Service) -> tuple[float, float]:
-    """(live in the kernel, answered), of requests in turn: who looks at the kernel is in the way of
-    the answer."""
+    """Medians (in force in the kernel, answered), of different requests in turn: polling the kernel
+    would delay the answer."""
     found: list[float] = []
 
     def once() -> float:
@@ -214,12 +214,12 @@ def _one_more_by_rest(instance: Instance, service: Service) -> tuple[float, floa
         answered = _add_and_delete(service, PAUSE)
         time.sleep(PAUSE)
         before = bytes(word[:8])
-        timed = service.timed(
+        times = service.request(
             "POST", "/rules", _EXTRA, live=lambda: word[:8] != before, rest=answered / 2
         )
         time.sleep(PAUSE)
-        service.call("DELETE", f"/rules/{timed.answer['id']}")
-        found.append(timed.live)
+        service.call("DELETE", f"/rules/{times.answer['id']}")
+        found.append(times.live)
         return answered
 
     with Map.open_pinned(instance.settings.bpffs / "maps" / "control") as control:

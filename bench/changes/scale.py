@@ -1,4 +1,4 @@
-"""Counters of as many rules as fit, and one entry more in a set of a million."""
+"""Time the counters of a full ruleset, and one entry more in a set of a million."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from statistics import median
 
 from bench.changes.instance import Instance, Service
 from bench.changes.rules import IFACE, PAUSE, TIMES, burst, repeated, ruleset
-from bench.packets.peer_rules import nft_set, nft_table
+from bench.packets.nft_syntax import nft_set, nft_table
 from bench.packets.set_entries import entries
 from bench.packets.sets import NAME, RULE
-from bench.packets.wire import feed
+from bench.packets.wire import run_with_input
 from xdpwall.dataplane.dataplane import Dataplane
 from xdpwall.dataplane.set_hash4 import SET4_MAPS, SetHash4
 from xdpwall.errors import XdpwallError
@@ -29,17 +29,17 @@ SIZES = (1_000, 1_000_000)
 
 @dataclass
 class Scale:
-    """Seconds, medians. By set size where there is one."""
+    """Medians in seconds; dictionaries are by size of the set."""
 
     rules: int = MAX_RULES
     counters: float = 0.0
-    """The kernel's part of both: packets and bytes of every rule on every CPU."""
+    """Of GET /stats and GET /rules the kernel's part: every rule's packets and bytes, of all CPUs."""
     stats: float = 0.0
     """GET /stats."""
     listed: float = 0.0
     """GET /rules."""
     entry_live: dict[int, float] = field(default_factory=dict)
-    """Until the kernel has it."""
+    """Until it is in the kernel."""
     entry: dict[int, float] = field(default_factory=dict)
     """Until it is answered."""
     entry_at_once: dict[int, float] = field(default_factory=dict)
@@ -48,8 +48,8 @@ class Scale:
     """`nft add element`, the whole command in its namespace."""
 
 
-def measure(instance: Instance, *, with_sets: bool) -> Scale:
-    """On an instance that is attached to IFACE."""
+def measure(instance: Instance) -> Scale:
+    """Time both on an instance attached to IFACE."""
     found = Scale()
     with instance.opened() as firewall:
         if not any(a.iface == IFACE for a in firewall.status().attachments):
@@ -64,7 +64,7 @@ def measure(instance: Instance, *, with_sets: bool) -> Scale:
     with instance.service() as service:
         found.stats = repeated(lambda: service.call("GET", "/stats")[0])
         found.listed = repeated(lambda: service.call("GET", "/rules")[0])
-    for size in SIZES if with_sets else ():
+    for size in SIZES:
         _set(instance, size, found)
     return found
 
@@ -74,20 +74,20 @@ def _set(instance: Instance, size: int, found: Scale) -> None:
     with instance.opened() as firewall:
         firewall.replace_set(NAME, held)
         firewall.apply(Ruleset.parse({"version": 1, "rules": [{"text": RULE}]}))
-    strangers = [str(IPv4Address((240 << 24) + n)) for n in range(5 * TIMES + 256)]
+    outsiders = [str(IPv4Address((240 << 24) + n)) for n in range(5 * TIMES + 256)]
     with instance.service() as service:
-        watch = _Watch(instance.settings.bpffs)
-        spaced = [_spaced(watch, service, *strangers[n : n + 2]) for n in range(0, 2 * TIMES, 2)]
+        watch = _TableWatch(instance.settings.bpffs)
+        spaced = [_spaced(watch, service, *outsiders[n : n + 2]) for n in range(0, 2 * TIMES, 2)]
         found.entry_live[size] = median(live for live, _ in spaced)
         found.entry[size] = median(answered for _, answered in spaced)
-        at_once = strangers[2 * TIMES : 3 * TIMES]
+        at_once = outsiders[2 * TIMES : 3 * TIMES]
         found.entry_at_once[size] = median(_add(service, address) for address in at_once)
-        rest = strangers[3 * TIMES :]
+        rest = outsiders[3 * TIMES :]
         found.entry_burst[size] = burst(lambda n: _add(service, rest[n]))
     table = nft_table(IFACE, [], "accept", nft_set("s", "ipv4", held.texts(), interval=False))
-    feed(instance.space, table, "nft", "-f", "-")
+    run_with_input(instance.space, table, "nft", "-f", "-")
     times = []
-    for address in strangers[:TIMES]:
+    for address in outsiders[:TIMES]:
         start = time.perf_counter()
         instance.space.run("nft", "add", "element", "netdev", "bench", "s", f"{{ {address} }}")
         times.append(time.perf_counter() - start)
@@ -95,7 +95,7 @@ def _set(instance: Instance, size: int, found: Scale) -> None:
     instance.space.run("nft", "delete", "table", "netdev", "bench")
 
 
-class _Watch:
+class _TableWatch:
     """The kernel's table of addresses, which may be replaced by a larger one."""
 
     def __init__(self, pins: Path) -> None:
@@ -103,7 +103,7 @@ class _Watch:
         self._table: SetHash4 | None = None
 
     def holds(self, key: bytes) -> bool:
-        """Is this address in it?"""
+        """Whether the address is in it."""
         newest = max(numbered(self._pins, "maps-"))
         if newest != self._number:
             with suppress(XdpwallError):  # it is just being made
@@ -113,20 +113,20 @@ class _Watch:
         return self._table is not None and self._table.lookup(key) is not None
 
 
-def _spaced(watch: _Watch, service: Service, one: str, other: str) -> tuple[float, float]:
-    """(live, answered), of two requests, as for a rule."""
+def _spaced(watch: _TableWatch, service: Service, one: str, other: str) -> tuple[float, float]:
+    """Seconds (in the kernel, answered), of two requests: polling would delay the answer."""
     time.sleep(PAUSE)
     answered = _add(service, one)
     time.sleep(PAUSE)
     key = IPv4Address(other).packed
-    timed = service.timed(
+    times = service.request(
         "POST",
         f"/sets/{NAME}/entries",
         {"add": [other]},
         live=lambda: watch.holds(key),
         rest=answered / 2,
     )
-    return timed.live, answered
+    return times.live, answered
 
 
 def _add(service: Service, address: str) -> float:

@@ -1,1 +1,1 @@
-"""What a packet costs."""
+"""Cost of a packet, by test-run and over a veth."""

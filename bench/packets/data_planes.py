@@ -1,4 +1,4 @@
-"""Data planes of ours with rules in force, made when first asked for and kept for the run."""
+"""Data planes of xdpwall with rules in force, made when first asked for and kept for the run."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from xdpwall.kernel.bpf.programs import Program
 from xdpwall.ruleset.policy import Policy
 
 
-class Walls:
-    """`pins` takes their maps; they live until the stack is closed."""
+class DataPlanes:
+    """Data planes by ruleset; their maps are pinned below `pins` until the stack is closed."""
 
     def __init__(self, stack: ExitStack, pins: Path) -> None:
         self._stack = stack
@@ -38,5 +38,5 @@ class Walls:
 
 
 def program(bench: KernelBench, hook: Hook) -> Program:
-    """Its program at XDP or at tc ingress."""
+    """The program of the data plane at XDP or at tc ingress."""
     return bench.program("xdp" if hook == "xdp" else "tc-ingress")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-/* Sends a stream over a veth: run on live frames, it writes the next frame of its table over each
- * and redirects it. The table is a power of two long. */
+/* Sends a stream over a veth: test-run with live frames, it overwrites each with the next frame of
+ * its table and redirects it. The length of the table is a power of two. */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 

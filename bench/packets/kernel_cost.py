@@ -1,4 +1,4 @@
-"""What a ruleset and its programs cost the kernel: bytes of maps, load time, instructions."""
+"""Cost of a ruleset and its programs in the kernel: bytes of maps, load time, instructions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from bench.packets.data_planes import Walls
+from bench.packets.data_planes import DataPlanes
 from bench.packets.rulesets import Family, Kind
 from tests.support.kernel.dataplane import NUMBERS, KernelBench
 from xdpwall.kernel.bpf.maps import Map
@@ -27,7 +27,7 @@ _PROGRAMS = (10, 1_000, 10_000)
 
 @dataclass(frozen=True)
 class Memory:
-    """What the maps of a ruleset take, by the kernel's own account: all of them, and the largest."""
+    """Bytes that the kernel charges for the maps of a ruleset: all of them, and the largest."""
 
     kind: str
     family: Family
@@ -48,7 +48,7 @@ class ProgramCost:
 
 
 def memlock(m: Map) -> int:
-    """Bytes that the kernel charges for a map."""
+    """Bytes that the kernel charges for a map: `memlock` in its fdinfo."""
     with open(f"/proc/self/fdinfo/{m.fileno()}", encoding="ascii") as lines:
         for line in lines:
             if line.startswith("memlock:"):
@@ -57,7 +57,7 @@ def memlock(m: Map) -> int:
 
 
 def memory(bench: KernelBench, kind: str, family: Family) -> Memory:
-    """Every map that is pinned for the bench's ruleset, and those of its loaded programs."""
+    """Memory of the data plane's pinned maps, and of those that only its programs use."""
     sizes: dict[int, tuple[str, int]] = {}
 
     def note(m: Map) -> None:
@@ -78,7 +78,7 @@ def memory(bench: KernelBench, kind: str, family: Family) -> Memory:
 
 
 def program_costs(bench: KernelBench) -> list[ProgramCost]:
-    """Each program loaded on the bench's maps a few times."""
+    """Load each program on the data plane's maps a few times."""
     wanted: list[tuple[str, Place, bool]] = [
         ("xdp", "xdp", False),
         ("xdp, multi-buffer", "xdp", True),
@@ -104,11 +104,11 @@ def program_costs(bench: KernelBench) -> list[ProgramCost]:
     return costs
 
 
-def measure(walls: Walls) -> tuple[list[Memory], list[ProgramCost]]:
-    """Of some sizes of each kind of ruleset."""
+def measure(planes: DataPlanes) -> tuple[list[Memory], list[ProgramCost]]:
+    """Measure some sizes of each kind of ruleset."""
     sizes, costs = [], []
     for kind, count, family in _RULES:
-        bench = walls.get(kind, count, family)
+        bench = planes.get(kind, count, family)
         sizes.append(memory(bench, kind, family))
         if kind == "acl" and family == "ipv4" and count in _PROGRAMS:
             costs += program_costs(bench)

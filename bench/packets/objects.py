@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 HOOKS: tuple[Hook, ...] = ("xdp", "tc")
 
 
-def compiled(name: str, folder: Path) -> Path:
-    """The object of `name`.bpf.c, in `folder`."""
+def compile_object(name: str, folder: Path) -> Path:
+    """Compile `name`.bpf.c into `folder`; the path of the object."""
     built = folder / f"{name}.bpf.o"
     include = f"/usr/include/{platform.machine()}-linux-gnu"
     flags = ("-O2", "-g", "-Wall", "-Werror", "-target", "bpf", "-mcpu=v3", "-idirafter", include)
@@ -27,11 +27,11 @@ def compiled(name: str, folder: Path) -> Path:
 
 
 @contextmanager
-def floors(folder: Path) -> Iterator[dict[tuple[str, Hook], Program]]:
-    """(name, hook) -> program: the two that figures are held against."""
-    with load_object(compiled("floor", folder)) as loaded:
+def baselines(folder: Path) -> Iterator[dict[tuple[str, Hook], Program]]:
+    """Load the baselines that figures are compared with: (name, hook) -> program."""
+    with load_object(compile_object("baseline", folder)) as loaded:
         yield {
-            (name, hook): loaded.programs[f"floor_{hook}_{short}"]
+            (name, hook): loaded.programs[f"baseline_{hook}_{short}"]
             for name, short in ((DROP, "drop"), (PARSE, "parse"))
             for hook in HOOKS
         }

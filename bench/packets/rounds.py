@@ -1,5 +1,5 @@
-"""Interleaved rounds: every cell once in each, so that a noisy minute hits all of them alike; what it
-is held against is timed right before and after it, since a noisy second hits only one."""
+"""Interleaved rounds: every cell is timed once in each, so that a noisy minute hits all of them; its
+baselines are timed right before and after it, since a noisy second hits only one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bench.packets.rulesets import Case, Family
 
 Hook = Literal["xdp", "tc"]
 Path = Literal["run", "wire"]
-"""A test-run of one frame over and over, or a stream of different frames over a veth."""
+"""A repeated test-run of one frame, or a stream of different frames over a veth."""
 Times = Sequence[float]
 """ns per packet, one of each round."""
-Clock = Callable[[], float]
+Timer = Callable[[], float]
 
 
 @dataclass(frozen=True)
@@ -28,67 +28,68 @@ class Cell:
     hook: Hook
     family: Family
     what: str
-    """A kind of ruleset or of set; "" for a floor."""
+    """A kind of ruleset or of set; "" for a baseline."""
     size: int | None
     case: Case
     path: Path = "run"
     beside: Cell | None = None
-    """The cell that was held against this one, right before and after which it was timed."""
+    """Set for a baseline: the cell right before and after which it was timed."""
 
 
 DROP = "bare drop"
 PARSE = "parse and count"
 OURS = "xdpwall"
-PEER = "xdp-filter"
-PEER_IPV4 = "xdp-filter -f ipv4"
+XDP_FILTER = "xdp-filter"
+XDP_FILTER_IPV4 = "xdp-filter -f ipv4"
 NFT = "nftables netdev"
 IPTABLES = "iptables-nft raw"
 
 
-def floor(cell: Cell, name: str, hook: Hook | None = None) -> Cell:
-    """The floor that a cell is held against: on the wire it dropped the same stream."""
+def baseline(cell: Cell, name: str, hook: Hook | None = None) -> Cell:
+    """The baseline that a cell is compared with: on the wire, one that drops the same stream."""
     what = cell.what if cell.path == "wire" and cell.what in WIDE else ""
     return Cell(name, hook or cell.hook, cell.family, what, None, "none", cell.path)
 
 
-def own_floor(cell: Cell) -> Cell:
+def own_baseline(cell: Cell) -> Cell:
     """The product's own program without any rule: it parses and counts."""
     return Cell(OURS, cell.hook, cell.family, "hosts", 0, "none")
 
 
 WIDE = ("addresses", "prefixes")
-"""Kinds whose stream is of many more frames than the others', so that they have floors of theirs."""
+"""Kinds whose streams have many more frames than the others', and so their own baselines."""
 
 
-def held_against(cell: Cell) -> tuple[Cell, ...]:
-    """What ratios and differences of this cell are taken to."""
+def baselines_of(cell: Cell) -> tuple[Cell, ...]:
+    """The cells that ratios and differences of this cell are taken to."""
     if cell.path == "wire":
-        return tuple(dict.fromkeys((floor(cell, DROP), floor(cell, DROP, "xdp"))))
-    found = [own_floor(cell), floor(cell, PARSE)]
+        return tuple(dict.fromkeys((baseline(cell, DROP), baseline(cell, DROP, "xdp"))))
+    found = [own_baseline(cell), baseline(cell, PARSE)]
     if cell.size and cell.case == "random":
-        found.append(floor(cell, DROP))
+        found.append(baseline(cell, DROP))
         if cell.family == "ipv6":
             found.append(replace(cell, family="ipv4"))
     return tuple(found)
 
 
 def run(
-    cells: Mapping[Cell, Clock],
+    cells: Mapping[Cell, Timer],
     rounds: int,
     *,
     each: Callable[[int], None] = lambda number: None,
 ) -> dict[Cell, list[float]]:
-    """Time every cell in each round, forwards and backwards in turn. `each` hears of rounds.
+    """Time every cell in each round, forwards and backwards in turn; `each` is called with the number
+    of a round before it. ns per packet, one for each round.
 
-    Besides, under a Cell with `beside`, what each is held against: the mean of right before and
-    right after.
+    A Cell with `beside` has the baseline's times beside that cell: the mean of right before and
+    right after it.
     """
     times: dict[Cell, list[float]] = {cell: [] for cell in cells}
     for number in range(rounds):
         each(number)
         latest: dict[Cell, float] = {}
         for cell in list(cells)[:: -1 if number % 2 else 1]:
-            bases = [base for base in held_against(cell) if base in cells and base != cell]
+            bases = [base for base in baselines_of(cell) if base in cells and base != cell]
             before = {base: latest[base] if base in latest else cells[base]() for base in bases}
             times[cell].append(cells[cell]())
             latest = {base: cells[base]() for base in bases}
@@ -99,7 +100,7 @@ def run(
 
 
 def beside(times: Mapping[Cell, Times], cell: Cell, base: Cell) -> Times:
-    """The base's times, as they were beside the cell if they were taken there."""
+    """The baseline's times beside the cell, or its own where it was not timed beside it."""
     return times.get(replace(base, beside=cell), times[base])
 
 
@@ -108,7 +109,7 @@ def ratio(times: Mapping[Cell, Times], cell: Cell, base: Cell) -> float:
     return median(ratios(times[cell], beside(times, cell, base)))
 
 
-def over(times: Mapping[Cell, Times], cell: Cell, base: Cell) -> float:
+def difference(times: Mapping[Cell, Times], cell: Cell, base: Cell) -> float:
     """The median of the differences within each round."""
     pairs = zip(times[cell], beside(times, cell, base), strict=True)
     return median(a - b for a, b in pairs)
@@ -119,15 +120,9 @@ def ratios(times: Times, base: Times) -> list[float]:
     return [a / b for a, b in zip(times, base, strict=True)]
 
 
-def dearest(times: Mapping[Cell, Times], cells: Sequence[Cell]) -> Cell | None:
-    """The cell with the highest median among those that were measured."""
-    known = [cell for cell in cells if cell in times]
-    return max(known, key=lambda cell: median(times[cell]), default=None)
-
-
 @contextmanager
 def pinned() -> Iterator[int]:
-    """This process on one CPU: the last one it may use, as the first takes most interrupts."""
+    """Pin this process to the last CPU it may use, as the first takes most interrupts."""
     before = os.sched_getaffinity(0)
     cpu = max(before)
     os.sched_setaffinity(0, {cpu})

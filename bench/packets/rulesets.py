@@ -1,6 +1,6 @@
-"""The rules of every measurement, and the packets that meet the first, the last, any, or none.
+"""The rules of every measurement, and packets that match the first, the last, any, or none of them.
 
-"hosts" is what every peer can say: rule i drops DNS from one scattered source. "acl", "fw" and "ipc"
+"hosts" can be said to every filter: rule i drops DNS from one scattered source. "acl", "fw" and "ipc"
 are generated after ClassBench (tests/support/oracle/classbench), every rule a drop.
 """
 
@@ -30,13 +30,13 @@ Kind = Literal["hosts", "acl", "fw", "ipc"]
 CASES: tuple[Case, ...] = ("first", "last", "random", "none")
 SEED = 20_261_121
 STREAM = 8_192
-"""Different frames of a stream."""
+"""Number of different frames in a stream."""
 _STRIDE = 2654435761  # odd, so that i * _STRIDE is a permutation of every 2**k numbers
 _STRANGER = (1 << 20) + 1
-"""The number of a source that no rule names."""
+"""The number of a source that no rule has."""
 SEVERAL = 64
-"""Frames for a mean by test-run, and how many rules from either end are aimed at, to find the first
-and the last that a packet can hit."""
+"""Frames for a mean by test-run; also the number of rules at either end that frames are drawn for, to
+find the first and the last rule that a packet can match."""
 _SPREAD: tuple[Case, ...] = ("random", "none")
 
 
@@ -61,7 +61,7 @@ def rules(kind: Kind, count: int, family: Family) -> list[dict[str, Any]]:
 
 @functools.lru_cache(maxsize=64)
 def parsed(kind: Kind, count: int, family: Family) -> tuple[Rule, ...]:
-    """The same as rules."""
+    """The same rules, parsed."""
     return tuple(map(Rule.parse, rules(kind, count, family)))
 
 
@@ -88,7 +88,7 @@ class Packets:
 
 @functools.lru_cache(maxsize=64)
 def packets(kind: Kind, count: int, family: Family) -> Packets:
-    """Packets that the reference says meet these rules so. The same arguments, the same packets."""
+    """Packets of each case, as the reference classifies them. Deterministic."""
     if kind == "hosts":
         some, none = (stream(kind, count, family, case)[:SEVERAL] for case in _SPREAD)
         return Packets(host(0, family), host(count - 1, family), some, none)
@@ -106,7 +106,7 @@ def packets(kind: Kind, count: int, family: Family) -> Packets:
 
 
 def stream(kind: Kind, count: int, family: Family, case: Case) -> tuple[bytes, ...]:
-    """STREAM different packets: "random" hits rules all over, "none" none of them."""
+    """STREAM different packets: "random" matches random rules, "none" none of them."""
     random = Random(f"{kind} {count} {family} {case}")
     sports = range(1024, 1024 + STREAM)
     if kind == "hosts":

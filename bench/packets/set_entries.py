@@ -1,4 +1,4 @@
-"""The sets of every measurement: addresses or prefixes, scattered as block lists are."""
+"""The sets of every measurement: addresses or prefixes, scattered like those of block lists."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from xdpwall.values.arrays import P6, Array
 SetKind = Literal["addresses", "prefixes"]
 
 STREAM = 65_536
-"""Different packets of a stream, so that a big set is met all over and not from a cache."""
+"""Number of different packets in a stream, so that lookups in a big set miss the CPU's caches."""
 _FIRST, _LAST = 1 << 24, 224 << 24
 """Unicast IPv4: 14.6 million /24s."""
 _LENGTHS4 = {24: 0.55, 23: 0.08, 22: 0.07, 21: 0.03, 20: 0.02, 28: 0.10, 29: 0.08, 30: 0.07}
-"""As in public lists of networks, mostly whole /24s; ours."""
+"""Shares of prefix lengths: mostly whole /24s, as in public block lists; an estimate of ours."""
 _LENGTHS6 = {32: 0.05, 40: 0.05, 44: 0.05, 48: 0.45, 56: 0.15, 64: 0.25}
 
 
 @functools.lru_cache(maxsize=4)
 def entries(kind: SetKind, size: int, family: Family) -> Entries:
-    """`size` of them, none inside another. The same arguments, the same entries."""
+    """`size` entries, none inside another. Deterministic."""
     random = np.random.default_rng([SEED, size, kind == "prefixes", family == "ipv6"])
     empty = Entries.empty()
     if kind == "addresses":
@@ -60,7 +60,7 @@ def frames(
     kind: SetKind, size: int, family: Family, case: Case, count: int = STREAM
 ) -> list[bytes]:
     """`count` packets: from members ("hit"), from anywhere else ("miss"), or from just beside
-    members ("near"), where whatever tells quickly that an address is in no set must look closer."""
+    members ("near"), where the bitmap in front of the sets does not rule the address out."""
     random = np.random.default_rng([SEED, size, len(case)])
     wanted = entries(kind, size, family)
     four = family == "ipv4"
@@ -87,7 +87,7 @@ def frames(
 def _members(
     random: np.random.Generator, wanted: Entries, four: bool, count: int
 ) -> tuple[Array, Array]:
-    """(upper, lower 64 bits) of addresses in entries, anywhere in a prefix."""
+    """Random addresses in the entries: (upper, lower 64 bits)."""
     picked = random.integers(0, len(wanted), count)
     spread = random.integers(0, 1 << 62, count, dtype=np.uint64)
     nothing = np.zeros(count, dtype=np.uint64)
@@ -127,7 +127,7 @@ def _inside6(wanted: Entries, high: Array, low: Array) -> Array:
 
 
 def _held(known: Array, values: Array) -> Array:
-    """Which of the values are in `known`, which is sorted."""
+    """Whether each value is in `known`, which is sorted."""
     at = np.minimum(np.searchsorted(known, values.astype(known.dtype)), len(known) - 1)
     return np.asarray(known[at] == values)
 

@@ -1,4 +1,4 @@
-"""Sets of a thousand to a million entries: ours and nftables', hit, missed, and nearly hit."""
+"""Packets and sets of a thousand to a million entries, of xdpwall and nftables: hit, miss, near miss."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from pathlib import Path
 
 from bench.changes.instance import Instance
 from bench.packets import test_run
-from bench.packets.peer_rules import nft_set, nft_table
+from bench.packets.nft_syntax import nft_set, nft_table
 from bench.packets.rounds import DROP, NFT, OURS, Cell, Hook
 from bench.packets.rulesets import Case, Family
 from bench.packets.set_entries import SetKind, entries, frames
 from bench.packets.stream import Sender
-from bench.packets.wire import Wires, feed
+from bench.packets.wire import VethBench, run_with_input
 from tests.support.net.netns import Namespace
-from xdpwall.firewall.firewall import Firewall
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.kernel.net.tc import tc_filters
 from xdpwall.kernel.net.xdp import xdp_query
@@ -40,71 +39,66 @@ TC = 100_000
 CASES: tuple[Case, ...] = ("hit", "miss", "near")
 
 
-def there() -> bool:
-    """Whether this product has sets."""
-    return hasattr(Firewall, "replace_set")
-
-
 @dataclass(frozen=True)
 class Bench:
-    """Where sets are put and timed."""
+    """The surroundings in which sets are made and timed."""
 
-    wires: Wires
+    veths: VethBench
     stack: ExitStack
     folder: Path
     pins: Path
     repeat: int
-    dock: test_run.Dock
+    idle: test_run.IdleInterface
 
 
-def add(bench: Bench, floors: Mapping[tuple[str, Hook], Program]) -> None:
-    """Every set by test-run and over the veth, as cells of the wires."""
-    # Streams of one length cost their sender alike, whatever the set.
+def add(bench: Bench, baselines: Mapping[tuple[str, Hook], Program]) -> None:
+    """Add every set, by test-run and over the veth, to the cells of `bench.veths`."""
+    # The sender's cost depends on the length of the stream, not on the set.
     for kind, size, family in {
         (kind, family): row for row in OURS_ROWS for kind, _, family in [row]
     }.values():
         for hook in test_run.HOOKS:
             cell = Cell(DROP, hook, family, kind, None, "none", "wire")
-            by = _stream(bench.wires, kind, size, family, "hit")
-            bench.wires.add(cell, by, bench.wires.attach(floors[DROP, hook], hook), None)
+            by = _stream(bench.veths, kind, size, family, "hit")
+            bench.veths.add(cell, by, bench.veths.attach(baselines[DROP, hook], hook), None)
     for row in OURS_ROWS:
         _ours(bench, row)
     for row in NFT_ROWS:
-        _nft(bench.wires, *row)
+        _nft(bench.veths, *row)
 
 
-def _stream(wires: Wires, kind: SetKind, size: int, family: Family, case: Case) -> Sender:
-    return wires.stream((kind, size, family, case), lambda: frames(kind, size, family, case))
+def _stream(veths: VethBench, kind: SetKind, size: int, family: Family, case: Case) -> Sender:
+    return veths.stream((kind, size, family, case), lambda: frames(kind, size, family, case))
 
 
 def _ours(bench: Bench, row: tuple[SetKind, int, Family]) -> None:
     kind, size, family = row
-    space = bench.wires.space()
+    space = bench.veths.space()
     hooks: tuple[Hook, ...] = ("xdp", "tc") if size == TC and family == "ipv4" else ("xdp",)
-    lines = {hook: bench.wires.cable(space) for hook in hooks}
+    lines = {hook: bench.veths.veth(space) for hook in hooks}
     name = f"{kind}-{size}-{family}"
     (bench.folder / name).mkdir()
     (bench.pins / name).mkdir()
     instance = Instance(space, bench.folder / name, bench.pins / name)
     with instance.opened() as firewall:
-        for hook, line in lines.items():
-            firewall.attach(line.far, hook=hook)
+        for hook, veth in lines.items():
+            firewall.attach(veth.far, hook=hook)
         firewall.replace_set(NAME, entries(kind, size, family))
         firewall.apply(Ruleset.parse({"version": 1, "rules": [{"text": RULE}]}))
     streams = {case: frames(kind, size, family, case) for case in CASES}
-    for hook, line in lines.items():
-        program = bench.stack.enter_context(Program.open_id(_attached(space, line.far, hook)))
+    for hook, veth in lines.items():
+        program = bench.stack.enter_context(Program.open_id(_attached(space, veth.far, hook)))
         for case, some in streams.items():
             cell = Cell(OURS, hook, family, kind, size, case)
-            timed = test_run.clock(program, cell, some, bench.repeat, case == "hit", bench.dock)
-            bench.wires.cells[cell] = timed
-    # What passed would go up the stack, and cost that.
+            timed = test_run.timer(program, cell, some, bench.repeat, case == "hit", bench.idle)
+            bench.veths.cells[cell] = timed
+    # Packets that pass would go up the stack, which would be timed too.
     with instance.opened() as firewall:
         firewall.set_policy({"ingress": "drop"})
-    for hook, line in lines.items():
+    for hook, veth in lines.items():
         for case, some in streams.items():
-            by = bench.wires.stream((kind, size, family, case), functools.partial(tuple, some))
-            bench.wires.add(Cell(OURS, hook, family, kind, size, case, "wire"), by, line, None)
+            by = bench.veths.stream((kind, size, family, case), functools.partial(tuple, some))
+            bench.veths.add(Cell(OURS, hook, family, kind, size, case, "wire"), by, veth, None)
 
 
 def _attached(space: Namespace, iface: str, hook: Hook) -> int:
@@ -118,21 +112,21 @@ def _attached(space: Namespace, iface: str, hook: Hook) -> int:
     return number
 
 
-def _nft(wires: Wires, kind: SetKind, size: int, family: Family) -> None:
-    space = wires.space()
-    line = wires.cable(space)
+def _nft(veths: VethBench, kind: SetKind, size: int, family: Family) -> None:
+    space = veths.space()
+    veth = veths.veth(space)
     held = nft_set("s", family, entries(kind, size, family).texts(), interval=kind == "prefixes")
     address = "ip" if family == "ipv4" else "ip6"
-    text = nft_table(line.far, [f"{address} saddr @s counter drop"], "drop", held)
-    feed(space, text, "nft", "-f", "-")
+    text = nft_table(veth.far, [f"{address} saddr @s counter drop"], "drop", held)
+    run_with_input(space, text, "nft", "-f", "-")
 
     def counted() -> int:
         listed = space.run("nft", "-t", "list", "table", "netdev", "bench")
         return sum(map(int, re.findall(r"counter packets (\d+) ", listed)))
 
     for case in CASES[:2]:
-        by = _stream(wires, kind, size, family, case)
+        by = _stream(veths, kind, size, family, case)
         cell = Cell(NFT, "tc", family, kind, size, case, "wire")
-        # Listing a counter takes nft seconds beside a million elements, which it reads too.
+        # nft reads the elements to list a counter: seconds for a million of them.
         checked = case == "hit" and size < 1_000_000
-        wires.add(cell, by, line, counted if checked else None)
+        veths.add(cell, by, veth, counted if checked else None)

@@ -1,4 +1,4 @@
-"""What a packet costs by BPF_PROG_TEST_RUN: every contender that is one program."""
+"""Time packets by BPF_PROG_TEST_RUN, for every contender that is one program."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from statistics import fmean
 
-from bench.packets.data_planes import Walls, program
-from bench.packets.rounds import OURS, PEER, PEER_IPV4, Cell, Clock, Hook
+from bench.packets.data_planes import DataPlanes, program
+from bench.packets.rounds import OURS, XDP_FILTER, XDP_FILTER_IPV4, Cell, Hook, Timer
 from bench.packets.rulesets import SEVERAL, Family, Kind, cases, packets
 from bench.packets.xdp_filter import xdp_filter
 from tests.support.net.netns import Namespace
@@ -21,7 +21,7 @@ ROWS: Mapping[Kind, Sequence[int]] = {
     "fw": (1_000, 10_000),
     "ipc": (1_000, 10_000),
 }
-PEER_SIZES: Mapping[Family, Sequence[int]] = {
+XDP_FILTER_SIZES: Mapping[Family, Sequence[int]] = {
     "ipv4": (0, 1, 10, 100, 1_000, 10_000),
     "ipv6": (0, 1, 1_000),
 }
@@ -31,32 +31,35 @@ _DROPPED: Mapping[Hook, int] = {"xdp": 1, "tc": 2}
 
 
 class WrongVerdict(Exception):
-    """A contender does not do what is to be timed."""
+    """A contender drops what it should pass, or passes what it should drop."""
 
 
 def cells(
     stack: ExitStack,
-    walls: Walls,
-    floors: Mapping[tuple[str, Hook], Program],
+    planes: DataPlanes,
+    baselines: Mapping[tuple[str, Hook], Program],
     space: Namespace,
     repeat: int,
-    dock: Dock,
-) -> dict[Cell, Clock]:
-    """Everything loaded and checked, to be timed while the stack is open."""
-    made = floor_cells(walls, floors, repeat, dock)
+    idle: IdleInterface,
+) -> dict[Cell, Timer]:
+    """Load and check every contender; timers are valid while the stack is open."""
+    made = baseline_cells(planes, baselines, repeat, idle)
 
     def add(cell: Cell, tested: Program, drops: bool) -> None:
-        made[cell] = _of_rules(cell, tested, repeat, drops, dock)
+        made[cell] = _of_rules(cell, tested, repeat, drops, idle)
 
     for family in FAMILIES:
         for kind, sizes in ROWS.items():
             for size in sizes:
-                bench = walls.get(kind, size, family)
+                bench = planes.get(kind, size, family)
                 for hook in HOOKS:
                     for case in cases(size):
                         cell = Cell(OURS, hook, family, kind, size, case)
                         add(cell, program(bench, hook), case != "none")
-    for features, name, most in (("all", PEER, PEER_SIZES), ("ipv4", PEER_IPV4, _IPV4_ONLY)):
+    for features, name, most in (
+        ("all", XDP_FILTER, XDP_FILTER_SIZES),
+        ("ipv4", XDP_FILTER_IPV4, _IPV4_ONLY),
+    ):
         for size in most["ipv4"]:
             wanted = {f: min(size, max(sizes)) for f, sizes in most.items()}
             tested = stack.enter_context(xdp_filter(space, f"{features}{size}", features, wanted))
@@ -69,33 +72,36 @@ def cells(
 _IPV4_ONLY: Mapping[Family, Sequence[int]] = {"ipv4": (1, 1_000)}
 
 
-def floor_cells(
-    walls: Walls, floors: Mapping[tuple[str, Hook], Program], repeat: int, dock: Dock
-) -> dict[Cell, Clock]:
-    """What everything is held against: the bare programs, and ours without a rule."""
-    made: dict[Cell, Clock] = {}
+def baseline_cells(
+    planes: DataPlanes,
+    baselines: Mapping[tuple[str, Hook], Program],
+    repeat: int,
+    idle: IdleInterface,
+) -> dict[Cell, Timer]:
+    """The baselines of all cells: the bare programs, and xdpwall without a rule."""
+    made: dict[Cell, Timer] = {}
     for family in FAMILIES:
-        for (name, hook), tested in floors.items():
+        for (name, hook), tested in baselines.items():
             cell = Cell(name, hook, family, "", None, "none")
-            made[cell] = _of_rules(cell, tested, repeat, True, dock)
+            made[cell] = _of_rules(cell, tested, repeat, True, idle)
         for hook in HOOKS:
             cell = Cell(OURS, hook, family, "hosts", 0, "none")
-            tested = program(walls.get("hosts", 0, family), hook)
-            made[cell] = _of_rules(cell, tested, repeat, False, dock)
+            tested = program(planes.get("hosts", 0, family), hook)
+            made[cell] = _of_rules(cell, tested, repeat, False, idle)
     return made
 
 
-def _of_rules(cell: Cell, tested: Program, repeat: int, drops: bool, dock: Dock) -> Clock:
+def _of_rules(cell: Cell, tested: Program, repeat: int, drops: bool, idle: IdleInterface) -> Timer:
     kind: Kind = "hosts" if cell.what == "" else cell.what  # type: ignore[assignment]
     frames = packets(kind, cell.size or 1, cell.family).of(cell.case)
-    return clock(tested, cell, frames, repeat, drops, dock)
+    return timer(tested, cell, frames, repeat, drops, idle)
 
 
-class Dock:
-    """An interface to which a program is attached while many frames are run through it.
+class IdleInterface:
+    """A down interface that holds an XDP program attached while it is test-run with many frames.
 
     The kernel patches its XDP dispatcher before and after each test-run of a program that is
-    attached nowhere, which takes it longer than the run.
+    attached nowhere (Linux 5.6 and later), which takes longer than the run.
     """
 
     def __init__(self, space: Namespace) -> None:
@@ -105,24 +111,24 @@ class Dock:
 
     @contextmanager
     def holding(self, tested: Program) -> Iterator[None]:
-        """Generic mode, and the interface stays down."""
+        """Attach the program in generic mode; the interface stays down."""
         with self._space.inside():
             xdp_attach(self._index, tested.fileno(), "generic", if_noexist=False)
             yield
             xdp_detach(self._index, "generic")
 
 
-def clock(
+def timer(
     tested: Program,
     cell: Cell,
     frames: Sequence[bytes],
     repeat: int,
     drops: bool,
-    dock: Dock,
-) -> Clock:
-    """Times one cell, after a look at whether it does what its name says.
+    idle: IdleInterface,
+) -> Timer:
+    """A timer of one cell: the mean of several frames, each run repeatedly.
 
-    Several frames are each run over and over, and the mean is taken.
+    WrongVerdict when the program does not decide as the cell's case says.
     """
     some = frames[:SEVERAL]
     for data in some:
@@ -136,8 +142,8 @@ def clock(
     def mean() -> float:
         return fmean(tested.test_run(f, repeat=each, out_size=0).ns for f in some)
 
-    def docked() -> float:
-        with dock.holding(tested):
+    def attached() -> float:
+        with idle.holding(tested):
             return mean()
 
-    return docked if cell.hook == "xdp" else mean
+    return attached if cell.hook == "xdp" else mean

@@ -1,7 +1,7 @@
-"""Debian's xdp-filter with n sources blocked, its program in our hands.
+"""Load Debian's xdp-filter with n sources blocked, and open its program.
 
-Its command keeps maps under fixed names in /sys/fs/bpf, so each instance gets a mount namespace
-with a bpffs of its own: the machine's is not touched, and several tables exist at once.
+The command pins maps under fixed names in /sys/fs/bpf, so each instance gets a mount namespace with
+a bpffs of its own: the machine's is not touched, and several tables exist at once.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ read -r end || true
 _TABLES: Mapping[Family, str] = {"ipv4": "filter_ipv4", "ipv6": "filter_ipv6"}
 
 
-class PeerFailed(Exception):
-    """xdp-filter could not be brought to filter."""
+class XdpFilterFailed(Exception):
+    """xdp-filter could not be loaded."""
 
 
 @contextmanager
 def xdp_filter(
     space: Namespace, iface: str, features: str, counts: Mapping[Family, int]
 ) -> Iterator[Program]:
-    """Load it on a new veth `iface`, blocking the sources of the first n rules of each family.
+    """Load xdp-filter on a new veth `iface`, blocking the sources of the first n rules of each family.
 
-    The command itself blocks the first source; the others get the same value in the same map,
-    which is what a thousand more commands would write.
+    The command itself blocks the first source; the others get the same value in the same map, as
+    one more command each would write it.
     """
     space.ip(f"link add {iface} type veth peer name {iface}p")
     for name in (iface, f"{iface}p"):
@@ -63,7 +63,7 @@ def xdp_filter(
                 break
             said.append(line)
         else:
-            raise PeerFailed(f"xdp-filter -f {features} on {iface}:\n{''.join(said)}")
+            raise XdpFilterFailed(f"xdp-filter -f {features} on {iface}:\n{''.join(said)}")
         pins = Path(f"/proc/{process.pid}/root/sys/fs/bpf/xdp-filter")
         for family, addresses in wanted.items():
             with Map.open_pinned(pins / _TABLES[family]) as table:
@@ -82,6 +82,6 @@ def _fill(table: Map, addresses: Sequence[str]) -> None:
     keys = [ipaddress.ip_address(address).packed for address in addresses]
     value = table.lookup(keys[0])
     if value is None:
-        raise PeerFailed(f"{addresses[0]} is not in the map that xdp-filter wrote")
+        raise XdpFilterFailed(f"{addresses[0]} is not in the map that xdp-filter wrote")
     for key in keys[1:]:
         table.update(key, value)

@@ -1,1 +1,1 @@
-"""Figures as tables, pictures and Markdown."""
+"""The figures as tables, a picture and Markdown."""

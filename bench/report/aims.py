@@ -1,4 +1,4 @@
-"""What the figures should be. Nothing fails by them: a shared machine is not a judge."""
+"""What the figures should be. No test fails by them: times on a shared machine vary too much."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ COUNTERS = 0.05
 LOAD_RATIO = 1.5
 LOAD_PEAK = 300e6
 BPFILTER_LOAD = 2.4
-"""Seconds for a million, measured once on this kind of machine and not in this run."""
+"""Seconds for a million addresses, measured once on the machine of speed.py."""
 
 
 @dataclass(frozen=True)
 class Aim:
-    """`found` and `wanted` in words."""
+    """One aim, with the figure found and the figure wanted as text."""
 
     what: str
     found: str
     wanted: str
     met: bool
     here: str = ""
-    """What would be wanted at this machine's speed (speed.py), where the aim is one of ns or ms."""
+    """The figure wanted at this machine's speed (speed.py), for aims in ns or ms."""
 
 
 def aims(result: Result) -> list[Aim]:
@@ -113,12 +113,12 @@ def _under(what: str, found: float, limit: float, unit: str, speed: float | None
     return Aim(what, duration(found), f"under {duration(limit)}", found < limit, here)
 
 
-def _below(what: str, found: float, peer: float, name: str) -> Aim:
-    return Aim(what, duration(found), f"below {name}, {duration(peer)}", found < peer)
+def _below(what: str, found: float, theirs: float, name: str) -> Aim:
+    return Aim(what, duration(found), f"below {name}, {duration(theirs)}", found < theirs)
 
 
 def duration(seconds: float) -> str:
-    """For a table."""
+    """Seconds as text, in ms or s."""
     if seconds >= 0.995:
         return f"{seconds:.2f} s"
     return f"{seconds * 1000:.0f} ms" if seconds >= 0.02 else f"{seconds * 1000:.1f} ms"

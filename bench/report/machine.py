@@ -1,4 +1,4 @@
-"""The machine that figures belong to, in words."""
+"""Describe the machine that the figures belong to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def describe(folder: Path) -> dict[str, str]:
-    """What one must know to compare. `folder` is where the state was kept."""
+    """Name -> value of what figures depend on. `folder` is where the state was kept."""
     return {
         "date": _output("date", "-u", "+%Y-%m-%d %H:%M UTC"),
         "commit": _output("git", "describe", "--always", "--dirty"),

@@ -1,4 +1,4 @@
-"""A result as Markdown: what the terminal shows and docs/benchmarks.md holds."""
+"""A result as Markdown, for the terminal and docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from bench.report.aims import aims, duration
 from bench.report.packet_table import rules_table, sets_table
 from bench.report.result import Result
 from bench.report.table import table
-
-NO_SETS = "Sets were not measured."
 
 
 def markdown(result: Result) -> str:

@@ -1,4 +1,4 @@
-"""What a packet should cost: each aim as words and whether it is met."""
+"""Aims for the cost of a packet."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from statistics import median
 from bench.packets.rounds import (
     DROP,
     OURS,
-    PEER,
+    XDP_FILTER,
     Cell,
     Hook,
     Path,
     Times,
-    floor,
-    over,
-    own_floor,
+    baseline,
+    difference,
+    own_baseline,
     ratio,
 )
 from bench.packets.rulesets import Case, Family
@@ -32,22 +32,24 @@ SET: Mapping[tuple[str, Case], float] = {
 IPV6 = 1.3
 TC = 1.2
 BPFILTER_RULE = 95.0
-"""ns of bpfilter's one rule by test-run, measured once on this kind of machine and not in this run;
-as are the next two, ns over a bare drop on the wire."""
+"""ns of bpfilter's one rule by test-run. This and the next two, ns over a bare drop on the wire, were
+measured once, on the machine of speed.py."""
 BPFILTER_WIRE_RULE = 71.0
 BPFILTER_WIRE_SET = 97.0
 
 _PATHS: Mapping[Path, str] = {"run": "by test-run", "wire": "over the veth"}
 Found = tuple[str, str, str, bool, str]
-"""What, found, wanted, met; what would be wanted at this machine's speed, when that says more."""
+"""The fields of an Aim: what, found, wanted, met, here."""
 
 
 def packet_aims(times: Mapping[Cell, Times]) -> Iterator[Found]:
-    """Those whose cells were measured."""
+    """The aims whose cells were measured."""
     yield from _rules(times)
     for (kind, case), limit in SET.items():
         cell = Cell(OURS, "xdp", "ipv4", kind, 1_000_000, case)
-        yield from _ratio(times, f"set of 1,000,000 {kind}, {case}", cell, own_floor(cell), limit)
+        yield from _ratio(
+            times, f"set of 1,000,000 {kind}, {case}", cell, own_baseline(cell), limit
+        )
     six, four = (_many("xdp", family) for family in ("ipv6", "ipv4"))
     yield from _ratio(times, "IPv6 to IPv4, access list of 10,000, random hits", six, four, IPV6)
     yield from _extra(times)
@@ -60,12 +62,12 @@ def packet_aims(times: Mapping[Cell, Times]) -> Iterator[Found]:
 
 def _rules(times: Mapping[Cell, Times]) -> Iterator[Found]:
     one = Cell(OURS, "xdp", "ipv4", "acl", 1, "first")
-    yield from _ratio(times, "1 rule", one, own_floor(one), ONE_RULE)
+    yield from _ratio(times, "1 rule", one, own_baseline(one), ONE_RULE)
     for kind in ("acl", "fw", "ipc"):
         cell = _many("xdp", "ipv4", kind)
         what = f"10,000 rules ({kind}), random hits"
-        yield from _ratio(times, what, cell, own_floor(cell), MANY_RULES)
-    many, peer = _many("xdp", "ipv4"), Cell(PEER, "xdp", "ipv4", "hosts", 1, "first")
+        yield from _ratio(times, what, cell, own_baseline(cell), MANY_RULES)
+    many, peer = _many("xdp", "ipv4"), Cell(XDP_FILTER, "xdp", "ipv4", "hosts", 1, "first")
     if many in times and peer in times:
         found, theirs = median(times[many]), median(times[peer])
         what = "10,000 rules (acl), random hits"
@@ -89,14 +91,14 @@ def _ratio(
 
 
 def _extra(times: Mapping[Cell, Times]) -> Iterator[Found]:
-    """tc's cost over its bare drop to XDP's over its own."""
+    """The ratio of tc's cost over a bare drop at tc to XDP's over one at XDP."""
     for path, where in _PATHS.items():
         extra = []
         for hook in ("xdp", "tc"):
             cell = Cell(OURS, hook, "ipv4", "acl", 10_000, "random", path)
-            base = floor(cell, DROP)
+            base = baseline(cell, DROP)
             if cell in times and base in times:
-                extra.append(over(times, cell, base))
+                extra.append(difference(times, cell, base))
         if len(extra) == 2:
             found = extra[1] / extra[0]
             what = f"tc's extra cost to XDP's, 10,000 rules (acl), {where}"
@@ -104,9 +106,9 @@ def _extra(times: Mapping[Cell, Times]) -> Iterator[Found]:
 
 
 def _wire(times: Mapping[Cell, Times], what: str, cell: Cell, limit: float) -> Iterator[Found]:
-    base = floor(cell, DROP)
+    base = baseline(cell, DROP)
     if cell in times and base in times:
-        found = over(times, cell, base)
+        found = difference(times, cell, base)
         here = at_this_speed(found, limit, over_the_veth(times), _ns)
         what = f"{what} over the veth, over a bare drop"
         yield what, _ns(found), f"at most {_ns(limit)}", found <= limit, here

@@ -1,4 +1,4 @@
-"""The one table of what a packet costs: by test-run and over the veth, beside peers and floors."""
+"""Tables of the cost of a packet, by test-run and over the veth, beside other filters and baselines."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from bench.packets.rounds import (
     NFT,
     OURS,
     PARSE,
-    PEER,
-    PEER_IPV4,
+    XDP_FILTER,
+    XDP_FILTER_IPV4,
     Cell,
     Hook,
     Times,
-    floor,
-    over,
-    own_floor,
+    baseline,
+    difference,
+    own_baseline,
     ratio,
 )
 from bench.packets.rulesets import CASES, Case, Family
 from bench.report.table import table
 
-NAMES = (DROP, PARSE, OURS, PEER, PEER_IPV4, NFT, IPTABLES)
+NAMES = (DROP, PARSE, OURS, XDP_FILTER, XDP_FILTER_IPV4, NFT, IPTABLES)
 KINDS = ("", "hosts", "acl", "fw", "ipc")
 SETS = ("addresses", "prefixes")
 SET_CASES: tuple[Case, ...] = ("hit", "miss", "near")
@@ -38,7 +38,7 @@ Key = tuple[Hook, Family, str, str, int | None]
 
 
 def rules_table(times: Mapping[Cell, Times]) -> str:
-    """Every ruleset that was measured, a row for each contender."""
+    """Every ruleset measured, a row for each contender."""
     head = ("", "rules", "n", *CASES, "x own", "x parse", *_WIRE)
     rows = []
     for place, title in PLACES.items():
@@ -50,7 +50,7 @@ def rules_table(times: Mapping[Cell, Times]) -> str:
 
 
 def sets_table(times: Mapping[Cell, Times]) -> str:
-    """Every set likewise; a bare drop's row is the floor of its stream."""
+    """Every set measured, a row for each contender; a bare drop is the baseline of its stream."""
     head = ("", "set of", "n", *SET_CASES, "x own", "x parse", *_WIRE, "miss: over drop")
     rows = []
     for place, title in PLACES.items():
@@ -82,7 +82,7 @@ def _row(
     known = by_main or [cell for cell in cells if cell in times]
     ratios = ["-", "-"]
     if known:
-        for place, base in enumerate((own_floor(known[0]), floor(known[0], PARSE))):
+        for place, base in enumerate((own_baseline(known[0]), baseline(known[0], PARSE))):
             if base in times:
                 ratios[place] = f"{ratio(times, known[0], base):.2f}"
     number = "-" if size is None else f"{size:,}"
@@ -93,12 +93,12 @@ def _wire(times: Mapping[Cell, Times], key: Key, main: Case) -> tuple[str, str, 
     hook, family, name, what, size = key
     for case in (main, "none"):
         cell = Cell(name, hook, family, what, size, case, "wire")
-        base = floor(cell, DROP, "xdp")
+        base = baseline(cell, DROP, "xdp")
         if cell in times and base in times:
             ns = median(times[cell])
             return (
                 f"{ns:,.0f}",
-                f"{over(times, cell, base):,.0f}",
+                f"{difference(times, cell, base):,.0f}",
                 f"{1000 / ns:.3g}",
                 f"{ratio(times, cell, base):.2f}",
             )

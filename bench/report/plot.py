@@ -1,4 +1,4 @@
-"""The figures as a picture: what a rule or an entry more costs a packet over the veth. Plain SVG."""
+"""The figures as an SVG picture: ns per packet over the veth by number of rules or entries."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from bench.packets.rounds import DROP, IPTABLES, NFT, OURS, PEER, Cell, Hook, Times, floor, over
+from bench.packets.rounds import (
+    DROP,
+    IPTABLES,
+    NFT,
+    OURS,
+    XDP_FILTER,
+    Cell,
+    Hook,
+    Times,
+    baseline,
+    difference,
+)
 from bench.packets.rulesets import Case
 
 Point = tuple[float, float]
@@ -19,7 +30,7 @@ COLOURS = ("#0a7d46", "#5aa9e6", "#8a5cd1", "#c2410c", "#64748b")
 _RULES: Sequence[tuple[str, Hook, str, str]] = (
     (OURS, "xdp", "hosts", "xdpwall, XDP"),
     (OURS, "tc", "hosts", "xdpwall, tc"),
-    (PEER, "xdp", "hosts", "xdp-filter"),
+    (XDP_FILTER, "xdp", "hosts", "xdp-filter"),
     (NFT, "tc", "hosts", "nftables netdev"),
     (IPTABLES, "tc", "hosts", "iptables-nft raw"),
 )
@@ -62,9 +73,9 @@ def _lines(
         points = []
         for cell in times:
             key = (cell.contender, cell.hook, cell.what, cell.case, cell.path, cell.family)
-            base = floor(cell, DROP, "xdp")
+            base = baseline(cell, DROP, "xdp")
             if key == (contender, hook, what, case, "wire", "ipv4") and base in times:
-                points.append((float(cell.size or 1), max(LEAST, over(times, cell, base))))
+                points.append((float(cell.size or 1), max(LEAST, difference(times, cell, base))))
         if points:
             found.append((name, sorted(points)))
     return found

@@ -1,4 +1,4 @@
-"""Everything one run found, and its JSON."""
+"""All figures of one run, and their JSON."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bench.packets.rounds import Cell, Times
 
 @dataclass
 class Result:
-    """`machine` is what describe() of machine.py says; `times` are ns per packet. A part that was
-    not measured is empty or None."""
+    """`machine` is machine.describe(); `times` are ns per packet. A part that was not measured is empty
+    or None."""
 
     machine: Mapping[str, str]
     rounds: int
@@ -34,10 +34,10 @@ class Result:
     failed: list[str] = field(default_factory=list)
     """Parts that could not be measured, and why."""
     seconds: float = 0.0
-    """What the whole run took."""
+    """Duration of the whole run."""
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, every round of every cell; ns, seconds and bytes."""
+        """All figures, with every round of every cell; in ns, seconds and bytes."""
         return {
             "machine": dict(self.machine),
             "rounds": self.rounds,

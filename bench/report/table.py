@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell; the first reads from the left, the others do not."""
+    """A table with columns as wide as their widest cell; the first is left-aligned, the others right."""
     lines = [head, *rows]
-    # Two dashes at least: "-:" is what says that a column reads from the right.
+    # Two dashes at least: "-:" makes a column right-aligned.
     width = [max(2, *(len(line[i]) for line in lines)) for i in range(len(head))]
 
     def show(line: Sequence[str]) -> str:

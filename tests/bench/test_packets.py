@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.packets.peer_rules import iptables_file, nft_line, nft_table
+from bench.packets.nft_syntax import iptables_file, nft_line, nft_table
 from bench.packets.rulesets import (
     STREAM,
     Case,

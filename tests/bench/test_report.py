@@ -14,7 +14,7 @@ from bench.changes.page import PageTimes
 from bench.changes.rules import Changes, Commands
 from bench.changes.scale import Scale
 from bench.packets.kernel_cost import Memory, ProgramCost
-from bench.packets.rounds import DROP, NFT, OURS, PARSE, PEER, Cell
+from bench.packets.rounds import DROP, NFT, OURS, PARSE, XDP_FILTER, Cell
 from bench.packets.rulesets import Case, Family
 from bench.report.aims import aims
 from bench.report.markdown import markdown
@@ -49,7 +49,7 @@ def times() -> dict[Cell, list[float]]:
     note(70, OURS, "xdp", "ipv6", "acl", 10_000, "random")
     for kind in ("fw", "ipc"):
         note(75, OURS, "xdp", "ipv4", kind, 10_000, "random")
-    note(105, PEER, "xdp", "ipv4", "hosts", 1, "first")
+    note(105, XDP_FILTER, "xdp", "ipv4", "hosts", 1, "first")
     cases: tuple[Case, ...] = ("hit", "miss")
     for kind in ("addresses", "prefixes"):
         for case in cases:
@@ -129,7 +129,7 @@ def test_a_slow_case_misses_its_aim(cell: Cell, ns: float, wanted: list[str]) ->
 
 
 def test_aims_of_another_machine_are_told_at_this_ones_speed() -> None:
-    rule = Cell(PEER, "xdp", "ipv4", "hosts", 1, "first")
+    rule = Cell(XDP_FILTER, "xdp", "ipv4", "hosts", 1, "first")
     stream = dataclasses.replace(rule, case="random", path="wire")
     slow = {**times(), rule: [210, 210], stream: [302, 302], WIRE: [260, 280]}
     changes = Changes(live={1_000: 0.0061}, apply={10_000: 1.6}, nft_apply={10_000: 0.54})

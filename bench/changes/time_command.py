@@ -1,6 +1,6 @@
-"""Runs a command and writes how long it took and its peak memory to a file, as JSON.
+"""Run a command and write its time and its peak memory to a file, as JSON.
 
-A small process of its own: the kernel counts what a command was forked from as the command's.
+A small process of its own: the kernel counts the memory of the forking process as the command's.
 """
 
 import json
@@ -11,7 +11,7 @@ import time
 
 
 def main() -> int:
-    """`python timed.py RESULT ARGV...`; the command's exit code."""
+    """`python time_command.py RESULT ARGV...`; returns the command's exit code."""
     start = time.perf_counter()
     done = subprocess.run(sys.argv[2:], check=False)
     seconds = time.perf_counter() - start

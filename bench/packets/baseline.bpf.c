@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
-/* What the figures are held against: a program that only drops, and one that does the least that
- * any filter with counters must: find the addresses and ports, count on this CPU, drop. */
+/* The baselines: a program that only drops, and one that does the least that any filter with
+ * counters must: find the addresses and ports, count on this CPU, drop. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -13,7 +13,7 @@
 struct count {
 	__u64 packets;
 	__u64 bytes;
-	__u64 fields; /* keeps the compiler from leaving the reading out */
+	__u64 fields; /* keeps the compiler from removing the reads */
 };
 
 struct {
@@ -76,13 +76,13 @@ static __always_inline int parse_and_count(void *data, void *end)
 }
 
 SEC("xdp")
-int floor_xdp_drop(struct xdp_md *ctx)
+int baseline_xdp_drop(struct xdp_md *ctx)
 {
 	return XDP_DROP;
 }
 
 SEC("xdp")
-int floor_xdp_parse(struct xdp_md *ctx)
+int baseline_xdp_parse(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 
@@ -90,13 +90,13 @@ int floor_xdp_parse(struct xdp_md *ctx)
 }
 
 SEC("tc")
-int floor_tc_drop(struct __sk_buff *ctx)
+int baseline_tc_drop(struct __sk_buff *ctx)
 {
 	return TC_ACT_SHOT;
 }
 
 SEC("tc")
-int floor_tc_parse(struct __sk_buff *ctx)
+int baseline_tc_parse(struct __sk_buff *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 

@@ -1,4 +1,4 @@
-"""The same rules as users of nftables and iptables write them."""
+"""The bench's rules and sets in the syntax of nftables and iptables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def nft_table(iface: str, lines: Iterable[str], policy: str, sets: str = "") -> 
 
 
 def nft_line(rule: Rule, family: Family) -> str:
-    """`rule` is a JSON object of rulesets.rules."""
+    """A rule of rulesets.rules(), for a chain of nft_table()."""
     ip = "ip" if family == "ipv4" else "ip6"
     parts = [f"{ip} {name}addr {rule[key]}" for name, key in _SIDES if key in rule]
     if not parts:
@@ -38,14 +38,14 @@ def nft_line(rule: Rule, family: Family) -> str:
 
 
 def nft_set(name: str, family: Family, entries: Iterable[str], *, interval: bool) -> str:
-    """A named set with all its elements."""
+    """A named set with all its elements, for nft_table()."""
     kind = "ipv4_addr" if family == "ipv4" else "ipv6_addr"
     flags = "flags interval;" if interval else ""
     return f"set {name} {{ type {kind}; {flags}\nelements = {{ {', '.join(entries)} }}\n}}"
 
 
 def iptables_file(rules: Iterable[Rule], policy: str) -> str:
-    """For iptables-nft-restore and ip6tables-nft-restore."""
+    """The rules of the raw table, for iptables-nft-restore and ip6tables-nft-restore."""
     lines = "\n".join(map(_iptables_line, rules))
     head = f"*raw\n:PREROUTING {policy.upper()} [0:0]\n:OUTPUT ACCEPT [0:0]\n"
     return f"{head}{lines}\nCOMMIT\n"
