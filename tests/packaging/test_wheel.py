@@ -1,4 +1,4 @@
-"""The wheel: what it holds, and that it works where there is no compiler and no checkout."""
+"""The wheel: its files, and that it works without a compiler and without a checkout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.paths import ROOT
 from xdpwall.api.serving import bundle
 
 NETWORK = {"PIP_RETRIES": "10", "PIP_DEFAULT_TIMEOUT": "60"}
-"""What the network fails to bring is asked for again."""
+"""Retries of downloads."""
 OBJECTS = {"xdpwall/bpf/xdp.bpf.o", "xdpwall/bpf/tc.bpf.o"}
 
 
@@ -29,7 +29,7 @@ def tracked() -> list[str]:
 
 
 def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> str:
-    """Standard output; the whole output is in the failure."""
+    """Run a command and return its stdout; a failure shows its whole output."""
     done = subprocess.run(command, check=False, cwd=cwd, env=env, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout
@@ -37,7 +37,7 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source distribution, and the wheel that was built from it, of a clean copy."""
+    """The folder with the source distribution of a clean copy and the wheel built from it."""
     copy = tmp_path_factory.mktemp("copy")
     for name in tracked():
         target = copy / name
@@ -76,7 +76,7 @@ def test_the_source_distribution_holds_no_objects(dist: Path) -> None:
 
 @pytest.fixture(scope="module")
 def bare(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment that knows only the wheel and what it asks for."""
+    """A virtual environment with only the wheel and its dependencies."""
     (wheel,) = dist.glob("*.whl")
     folder = tmp_path_factory.mktemp("bare")
     venv.create(folder, with_pip=True)
@@ -101,10 +101,10 @@ def test_the_wheel_runs_without_a_compiler(bare: Path) -> None:
     assert run(bare / "bin/python", "-I", "-c", code, cwd=bare, env=env).strip() == "True"
 
 
-def test_the_page_is_in_the_wheel_and_can_be_joined(bare: Path) -> None:
+def test_the_page_is_in_the_wheel_and_can_be_bundled(bare: Path) -> None:
     code = "import importlib.resources as r; from xdpwall.api.serving import bundle;"
     code += (
-        "web = r.files('xdpwall') / 'web'; print(len(joined.script(web)), len(joined.sheet(web)))"
+        "web = r.files('xdpwall') / 'web'; print(len(bundle.script(web)), len(bundle.sheet(web)))"
     )
     script, sheet = run(bare / "bin/python", "-I", "-c", code, cwd=bare).split()
     assert int(script) == len(bundle.script(ROOT / "web"))
