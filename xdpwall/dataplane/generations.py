@@ -53,7 +53,7 @@ class Generations:
     def wait_grace_period(self) -> None:
         """Wait until no program reads the copy left behind (8 to 30 ms), unless that is known."""
         if not self._idle_is_unread:
-            bpffs.grace()
+            bpffs.wait_grace_period()
             self._idle_is_unread = True
 
     def forget_grace_period(self) -> None:

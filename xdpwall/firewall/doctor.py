@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from xdpwall.errors import NeedsPrivileges, XdpwallError
-from xdpwall.kernel.bpf import bpffs, probes
+from xdpwall.kernel.bpf import pin_path, probes
 from xdpwall.kernel.bpf.objects import object_path
 from xdpwall.settings import Settings
 from xdpwall.views.doctor import Check, DoctorReport
@@ -134,19 +134,19 @@ def _bpffs(folder: Path) -> Check:
     if not probes.knows_bpffs():
         return _fail("bpffs", "the kernel has none", "use a kernel with CONFIG_BPF_SYSCALL")
     existing = next(path for path in (folder, *folder.parents) if os.path.exists(path))
-    if bpffs.is_bpffs(existing):
+    if pin_path.is_bpffs(existing):
         there = str(folder) if existing == folder else f"{folder} (not made yet)"
         return _ok("bpffs", there)
-    if folder.is_relative_to(bpffs.USUAL):
+    if folder.is_relative_to(pin_path.MOUNT_POINT):
         return _warn(
             "bpffs",
-            f"nothing is mounted at {bpffs.USUAL}",
+            f"nothing is mounted at {pin_path.MOUNT_POINT}",
             "the first attach mounts it; or: mount -t bpf bpf /sys/fs/bpf",
         )
     return _fail(
         "bpffs",
         f"{folder} is not on a BPF file system",
-        f"choose a folder under {bpffs.USUAL}, or mount -t bpf bpf {existing}",
+        f"choose a folder under {pin_path.MOUNT_POINT}, or mount -t bpf bpf {existing}",
     )
 
 

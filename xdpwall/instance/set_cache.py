@@ -42,9 +42,11 @@ class SetCache:
         """The classes, with the sets that rules can name now as the visible ones."""
         self._refresh()
         if self._classes is None:
-            from xdpwall.kernel.bpf.bpffs import grace
+            from xdpwall.kernel.bpf.bpffs import wait_grace_period
 
-            self._classes = Classes(self._store.read_classes(), self._store.class_rows, grace)
+            self._classes = Classes(
+                self._store.read_classes(), self._store.class_rows, wait_grace_period
+            )
         self._classes.set_visible(frozenset(row.number for row in self._rulesets.read().state.sets))
         return self._classes
 

@@ -1,4 +1,4 @@
-"""fdatasync of one file while its caller does something else: POSIX aio_fsync(3).
+"""fdatasync(2) of one file while its caller does something else: POSIX aio_fsync(3).
 
 The C library has a thread for it. A thread of Python's would need the interpreter to start, and its
 caller would have to stop until it has started.
@@ -40,7 +40,7 @@ class _Block(ctypes.Structure):
     )
 
 
-class DiskWait:
+class BackgroundFdatasync:
     """An fdatasync in the background; at most one at a time."""
 
     def __init__(self) -> None:

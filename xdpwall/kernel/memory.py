@@ -1,4 +1,4 @@
-"""This process's own memory."""
+"""The memory of this process."""
 
 from __future__ import annotations
 

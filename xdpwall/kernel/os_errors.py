@@ -1,4 +1,4 @@
-"""One table from errno to our errors, so that the same failure always reads the same."""
+"""From errno to our errors, by one table, so that the same failure always reads the same."""
 
 from __future__ import annotations
 

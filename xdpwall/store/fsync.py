@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from xdpwall.kernel.fdatasync import DiskWait
+from xdpwall.kernel.fdatasync import BackgroundFdatasync
 
 
 class Syncer:
@@ -15,7 +15,7 @@ class Syncer:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fd = -1
-        self._disk = DiskWait()
+        self._disk = BackgroundFdatasync()
         self._waiting = False
 
     def now(self) -> None:

@@ -15,7 +15,7 @@ from tests.support.net.netns import BPFFS, Lab
 from tests.support.service.fds import open_fds
 from tests.support.service.unprivileged import as_nobody
 from xdpwall.errors import InvalidInput, NeedsPrivileges, NotFound
-from xdpwall.kernel.bpf import bpffs
+from xdpwall.kernel.bpf import bpffs, pin_path
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map, create_map
 
@@ -35,17 +35,17 @@ def in_fresh_mounts(script: str) -> str:
 
 
 def test_what_is_a_bpffs(lab: Lab, tmp_path: Path) -> None:
-    assert bpffs.is_bpffs(lab.bpffs)
-    assert not bpffs.is_bpffs(tmp_path)
-    assert not bpffs.is_bpffs(lab.bpffs / "absent")
+    assert pin_path.is_bpffs(lab.bpffs)
+    assert not pin_path.is_bpffs(tmp_path)
+    assert not pin_path.is_bpffs(lab.bpffs / "absent")
 
 
 def test_mounts_when_missing() -> None:
     script = """
-from xdpwall.kernel.bpf import bpffs
+from xdpwall.kernel.bpf import bpffs, pin_path
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map, create_map
-assert not bpffs.is_bpffs("/sys/fs/bpf")
+assert not pin_path.is_bpffs("/sys/fs/bpf")
 folder = bpffs.ensure_mounted("/sys/fs/bpf/xwt-mount/deep")
 assert bpffs.ensure_mounted(folder) == folder
 create_map(MapType.ARRAY, "a", 4, 8, 1).pin(folder / "table")
@@ -151,9 +151,9 @@ def duration(work: Callable[[], object]) -> float:
 
 def test_a_grace_period_takes_its_time_and_no_descriptors() -> None:
     """An RCU grace period, even a hastened one, takes many times as long as a plain update."""
-    bpffs.grace()  # makes its maps
+    bpffs.wait_grace_period()  # makes its maps
     before = set(open_fds())
     with create_map(MapType.ARRAY, "a", 4, 4, 1) as table:
         update = median(duration(lambda: table.update(0, bytes(4))) for _ in range(101))
-    assert min(duration(bpffs.grace) for _ in range(3)) > 5 * update
+    assert min(duration(bpffs.wait_grace_period) for _ in range(3)) > 5 * update
     assert set(open_fds()) == before

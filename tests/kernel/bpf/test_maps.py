@@ -224,7 +224,7 @@ from xdpwall.kernel.bpf import bpffs, objects
 from xdpwall.kernel.bpf.map_info import BPF_F_MMAPABLE, MapType
 from xdpwall.kernel.bpf.maps import create_map
 with create_map(MapType.ARRAY, "a", 4, 8, 1, BPF_F_MMAPABLE) as table:
-    table.update(0, bytes(8)); table.lookup(0); table.mmap(); bpffs.grace()
+    table.update(0, bytes(8)); table.lookup(0); table.mmap(); bpffs.wait_grace_period()
 print("numpy" in sys.modules, "pyroute2" in sys.modules)
 """
     done = subprocess.run(

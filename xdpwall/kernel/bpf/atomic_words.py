@@ -1,7 +1,7 @@
-"""One u64 of a memory-mapped map, read or written by a single instruction.
+"""Read or write a u64 of a memory-mapped map by a single instruction.
 
 Python's slices and numpy's copies promise nothing about how many stores they use; a control word
-that packets read at the same moment must change at once.
+that programs read at the same time must change at once.
 """
 
 from __future__ import annotations

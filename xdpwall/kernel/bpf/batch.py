@@ -1,6 +1,6 @@
-"""Many map elements by one system call (BPF_MAP_*_BATCH), as numpy arrays.
+"""Read and write many map elements by one system call (BPF_MAP_*_BATCH), as numpy arrays.
 
-numpy is imported here and only when something is read: it costs the command line's start.
+numpy is imported only when something is read, as importing it delays the start of commands.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     Buffer = bytes | bytearray | NDArray[Any]
 
 _CHUNK = 65536
-"""Elements of one system call, and between two looks at Ctrl-C."""
+"""Elements per system call; Ctrl-C takes effect between two calls."""
 _HASH = 1
 _ATTEMPTS = 10
-_GAP = 64  # reading so many elements too many is cheaper than one more system call
+_GAP = 64  # reading this many unwanted elements is cheaper than one more system call
 
 
 class Table(Protocol):
-    """What a batch asks of the map that it works on (maps.Map)."""
+    """The attributes of maps.Map that batches use."""
 
     @property
     def info(self) -> MapDescription: ...
@@ -44,7 +44,7 @@ class Table(Protocol):
 
 
 class _Memory:
-    """The address of a buffer's bytes, `size` of them, kept alive with this object."""
+    """The address of a buffer of `size` bytes, which lives as long as this object; else ValueError."""
 
     def __init__(self, buffer: Buffer, size: int, what: str) -> None:
         if isinstance(buffer, bytes | bytearray):
@@ -64,6 +64,7 @@ def _options(flags: int = 0) -> BatchOpts:
 
 
 def update(table: Table, keys: Buffer, values: Buffer, count: int, flags: int) -> None:
+    """As Map.update_batch()."""
     if count == 0:
         return
     key_memory = _Memory(keys, count * table.info.key_size, "keys")
@@ -86,6 +87,7 @@ def update(table: Table, keys: Buffer, values: Buffer, count: int, flags: int) -
 
 
 def delete(table: Table, keys: Buffer, count: int) -> int:
+    """As Map.delete_batch()."""
     memory = _Memory(keys, count * table.info.key_size, "keys")
     deleted: list[int] = []
 
@@ -102,7 +104,7 @@ def delete(table: Table, keys: Buffer, count: int) -> int:
             deleted.append(done.value)
             at += done.value
             if result == -errno.ENOENT:
-                at += 1  # the batch ends at a key that is not there
+                at += 1  # the batch ended at a missing key
             elif result < 0:
                 raise table.failure(-result, "deleted from", f"{sum(deleted)} elements deleted")
 
@@ -111,8 +113,8 @@ def delete(table: Table, keys: Buffer, count: int) -> int:
 
 
 def _in_pieces(table: Table, piece: Callable[[int], None], count: int) -> None:
-    """`piece(start)` for each _CHUNK elements. Those of a hash by several threads: it has a lock
-    for each bucket, where a trie has one for all."""
+    """Call `piece(start)` for each _CHUNK elements; in several threads for a hash, which has a lock
+    for each bucket, where a trie has one lock."""
     starts = range(0, count, _CHUNK)
     if len(starts) > 1 and table.info.type == _HASH:
         spread(piece, starts)
@@ -124,7 +126,7 @@ def _in_pieces(table: Table, piece: Callable[[int], None], count: int) -> None:
 def _lookup(
     table: Table, after: Any, cursor: Any, keys: NDArray[np.uint8], values: NDArray[np.uint8]
 ) -> tuple[int, int]:
-    """One call: (result, elements read) into `keys` and `values`, at most len(keys)."""
+    """Read at most len(keys) elements into `keys` and `values`: (result, elements read)."""
     done = ctypes.c_uint32(len(keys))
     result = lib().bpf_map_lookup_batch(
         table.fileno(),
@@ -139,6 +141,7 @@ def _lookup(
 
 
 def lookup_all(table: Table) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """As Map.lookup_batch()."""
     import numpy as np
 
     chunk = max(1, min(table.info.max_entries, _CHUNK))
@@ -150,7 +153,9 @@ def lookup_all(table: Table) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         keys = np.empty((chunk, table.info.key_size), np.uint8)
         values = np.empty((chunk, table.value_bytes), np.uint8)
         result, count = _lookup(table, after, cursor, keys, values)
-        if result == -errno.EINTR and attempts < _ATTEMPTS:  # a trie that changes: once more
+        if (
+            result == -errno.EINTR and attempts < _ATTEMPTS
+        ):  # a trie that changed meanwhile: read it again
             attempts, after, parts = attempts + 1, None, []
             continue
         if result < 0 and result != -errno.ENOENT:
@@ -163,6 +168,7 @@ def lookup_all(table: Table) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 
 
 def read_percpu(table: Table, indices: Sequence[int] | range | NDArray[Any]) -> NDArray[np.uint8]:
+    """As Map.read_percpu()."""
     import numpy as np
 
     wanted = np.asarray(indices, dtype=np.int64)
@@ -181,13 +187,13 @@ def read_percpu(table: Table, indices: Sequence[int] | range | NDArray[Any]) -> 
 
 
 def _read_run(table: Table, first: int, count: int) -> NDArray[np.uint8]:
-    """`count` elements of an array from index `first`: (count, value_bytes)."""
+    """Read `count` elements of an array from index `first`: u8 (count, value_bytes)."""
     import numpy as np
 
     keys = np.empty((count, 4), np.uint8)
     values = np.empty((count, table.value_bytes), np.uint8)
     cursor = ctypes.create_string_buffer(4)
-    # The kernel starts after the index that it is given, and at 0 when given none.
+    # The kernel starts after the given index, and at 0 without one.
     after = ctypes.c_uint32(first - 1) if first else None
     result, done = _lookup(
         table, ctypes.byref(after) if after is not None else None, cursor, keys, values

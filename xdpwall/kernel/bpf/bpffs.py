@@ -1,4 +1,4 @@
-"""The BPF file system: mounted when missing, folders, renames; and the grace period."""
+"""The BPF file system: mount, make folders, rename, remove pins. Also: wait for a grace period."""
 
 from __future__ import annotations
 
@@ -9,26 +9,14 @@ import threading
 from pathlib import Path
 
 from xdpwall.errors import InvalidInput, Unsupported, XdpwallError
-from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.libc import libc
 from xdpwall.kernel.os_errors import os_error
 
+from .map_info import MapType
 from .maps import Map, create_map
-from .pin_path import USUAL, check_name, is_bpffs, not_a_bpffs
+from .pin_path import MOUNT_POINT, check_name, is_bpffs, not_a_bpffs
 
-__all__ = [
-    "USUAL",
-    "ensure_mounted",
-    "grace",
-    "is_bpffs",
-    "names",
-    "numbered",
-    "remove_tree",
-    "rename",
-    "unlink",
-]
-
-_MOUNT_FLAGS = 2 | 4 | 8  # nosuid, nodev, noexec
+_MOUNT_FLAGS = 2 | 4 | 8  # MS_NOSUID, MS_NODEV, MS_NOEXEC of sys/mount.h
 
 
 def ensure_mounted(path: str | os.PathLike[str]) -> Path:
@@ -43,12 +31,12 @@ def ensure_mounted(path: str | os.PathLike[str]) -> Path:
         raise InvalidInput(
             f"bpffs must be an absolute path, got {str(folder)!r}", field="bpffs", value=str(folder)
         )
-    # os.path.exists: a folder that we may not look into counts as absent, and mkdir says why.
+    # os.path.exists: an unreadable folder counts as absent, and mkdir then says why.
     existing = next(p for p in (folder, *folder.parents) if os.path.exists(p))
     if not is_bpffs(existing):
-        if not folder.is_relative_to(USUAL):
+        if not folder.is_relative_to(MOUNT_POINT):
             raise not_a_bpffs(existing)
-        _mount(USUAL)
+        _mount(MOUNT_POINT)
     for part in reversed((folder, *folder.parents)):
         if not os.path.exists(part):
             check_name(part)
@@ -82,7 +70,7 @@ def _make(folder: Path) -> None:
 
 
 def names(folder: str | os.PathLike[str]) -> list[str]:
-    """What the folder holds, sorted; empty when it does not exist."""
+    """The names in the folder, sorted; empty when it does not exist."""
     try:
         return sorted(os.listdir(folder))
     except FileNotFoundError:
@@ -92,13 +80,13 @@ def names(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def numbered(folder: str | os.PathLike[str], prefix: str) -> list[int]:
-    """The numbers n for which the folder holds `prefix`n, in any order."""
+    """Every number n with a name `prefix`n in the folder, in any order."""
     found = (name.removeprefix(prefix) for name in names(folder) if name.startswith(prefix))
     return [int(number) for number in found if number.isdigit()]
 
 
 def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> None:
-    """Atomic within one bpffs; what `target` named is let go."""
+    """Rename atomically within one bpffs; a pin at `target` is replaced."""
     check_name(Path(target))
     try:
         os.rename(source, target)
@@ -118,7 +106,7 @@ def unlink(path: str | os.PathLike[str]) -> bool:
 
 
 def remove_tree(folder: str | os.PathLike[str]) -> None:
-    """Remove every pin below `folder` and the folder; nothing there is fine."""
+    """Remove `folder` with every pin below it; no error when it does not exist."""
     path = Path(folder)
     for name in names(path):
         entry = path / name
@@ -142,7 +130,7 @@ _grace_lock = threading.Lock()
 _grace_maps: tuple[Map, Map] | None = None
 
 
-def grace() -> None:
+def wait_grace_period() -> None:
     """Wait until every program that ran when this was called has returned (8 to 30 ms).
 
     The kernel waits for one RCU grace period after each update of a map of maps; that is the only

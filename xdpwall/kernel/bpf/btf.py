@@ -1,6 +1,6 @@
-"""Just enough of BTF: where the variables of a data section lie, and the layout of structs.
+"""Read BTF: offsets of variables in a data section, layouts of structs, values of enums.
 
-Format: Linux, Documentation/bpf/btf.rst. Little-endian only, as our objects are.
+Format: Linux, Documentation/bpf/btf.rst. Little-endian only, like our objects.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _INT, _PTR, _ARRAY, _STRUCT, _UNION, _ENUM, _FWD, _TYPEDEF, _VOLATILE, _CONST, _
     1, 12
 )
 _FUNC, _PROTO, _VAR, _DATASEC, _FLOAT, _DECL_TAG, _TYPE_TAG, _ENUM64 = range(12, 20)
-_SKIPS = {_TYPEDEF, _VOLATILE, _CONST, _RESTRICT, _VAR, _TYPE_TAG}  # the same size as what follows
+_SKIPS = {_TYPEDEF, _VOLATILE, _CONST, _RESTRICT, _VAR, _TYPE_TAG}  # of the size of their type
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class _Type:
     name: str
     kind: int
     count: int
-    size: int  # or the number of the type that is referred to
+    size: int  # or the number of the type referred to
     extra: bytes
 
 

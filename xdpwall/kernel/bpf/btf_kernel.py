@@ -1,6 +1,6 @@
-"""The running kernel's own types, from its BTF: where members lie, the names of an enum's values.
+"""Read the running kernel's BTF: offsets of members, values of enums, arguments of tracepoints.
 
-126,000 types in 5 MB: one pass over the fixed parts, and names are compared by their place.
+It has 126,000 types in 5 MB: one pass over the fixed parts, and names are compared by offset.
 Format: Linux, Documentation/bpf/btf.rst.
 """
 
@@ -20,7 +20,7 @@ _SOUGHT = frozenset({_STRUCT, _ENUM, _TYPEDEF})
 
 
 class KernelBtf:
-    """Lookups raise Unsupported, which names what this kernel lacks."""
+    """The types of a kernel. Lookups raise Unsupported, which names the type or member missing."""
 
     def __init__(self, raw: bytes) -> None:
         header = _HEADER.unpack_from(raw)
@@ -33,7 +33,7 @@ class KernelBtf:
 
     @classmethod
     def read(cls, path: Path = VMLINUX) -> KernelBtf:
-        """The running kernel's. Unsupported when it has none."""
+        """Read the running kernel's types. Unsupported when it has no BTF."""
         try:
             return cls(path.read_bytes())
         except FileNotFoundError as error:
@@ -70,7 +70,7 @@ class KernelBtf:
         return found
 
     def _type(self, number: int) -> tuple[int, int, bytes]:
-        """Kind, size or referred type, what follows."""
+        """(kind, size or number of the type referred to, bytes that follow)."""
         at = self._starts[number]
         _, info, size = _TYPE.unpack_from(self._types, at)
         kind = info >> 24 & 0x1F
@@ -81,7 +81,7 @@ class KernelBtf:
         return self._texts[at : self._texts.index(0, at)].decode()
 
     def _plain(self, number: int) -> int:
-        """Without typedefs and qualifiers."""
+        """The number of the type behind typedefs and qualifiers."""
         while number:
             kind, size, _ = self._type(number)
             if kind not in _SKIPS:
@@ -95,8 +95,8 @@ class KernelBtf:
         return 8 if kind == _PTR else size
 
     def member(self, name: str, *path: str) -> Member:
-        """Offset from the start of struct `name`, and size, of `path`: a member, or one of a
-        member that is itself a struct, and so on; anonymous members are looked through."""
+        """Offset in struct `name`, and size, of the member `path`: its name, preceded by those of the
+        members that contain it. Members of anonymous structs and unions are found, too."""
         number, offset = self._need(_STRUCT, name, "struct"), 0
         for step in path:
             found = self._member(number, step)

@@ -1,4 +1,4 @@
-"""How many CPUs there may be."""
+"""The numbers of possible CPUs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _POSSIBLE = Path("/sys/devices/system/cpu/possible")
 
 @functools.cache
 def cpu_ids() -> int:
-    """One more than the highest number that a CPU may have. The numbers may have gaps: then it is
-    more than libbpf.cpus()."""
+    """One more than the highest number of a possible CPU: more than libbpf.cpus() where the numbers
+    have gaps."""
     try:
         text = _POSSIBLE.read_text(encoding="ascii")
         return int(text.strip().replace(",", "-").rpartition("-")[2]) + 1

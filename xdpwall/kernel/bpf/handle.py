@@ -1,4 +1,5 @@
-"""An owned descriptor of a map or a program: closed by `with`, by close() or by the collector."""
+"""An owned descriptor of a map or a program: closed by `with`, by close() or by the
+garbage collector."""
 
 from __future__ import annotations
 
@@ -16,25 +17,25 @@ from .pin_path import check_name, is_bpffs, not_a_bpffs
 
 
 class Handle(Closing):
-    """Owns `fd`. Whoever holds the object holds the kernel's map or program alive."""
+    """Owner of a descriptor, which keeps the kernel's map or program alive."""
 
     kind: ClassVar[str]  # "map" or "prog", as in the descriptor's link anon_inode:bpf-map
 
     def __init__(self, fd: int) -> None:
-        """Takes `fd` over: it is closed with this object, also when this refuses it."""
+        """Take `fd` over: it is closed with this object, and also when this raises Failed."""
         self._fd = fd
         self._closer = weakref.finalize(self, os.close, fd)
         try:
             link = os.readlink(f"/proc/self/fd/{fd}")
         except OSError:
-            link = ""  # no /proc: nothing to compare with
+            link = ""  # no /proc: the kind cannot be checked
         if link and not link.endswith(f"bpf-{self.kind}"):
             self._closer()
             raise Failed(f"not a BPF {self.kind}: {link.removeprefix('anon_inode:')}")
 
     @classmethod
     def open_pinned(cls, path: str | os.PathLike[str]) -> Self:
-        """Open what is pinned at `path`: NotFound when nothing is, Failed when of another kind."""
+        """Open the pin at `path`: NotFound when there is none, Failed when it is of another kind."""
         result = lib().bpf_obj_get(os.fsencode(path))
         if result < 0 and os.path.exists(path) and not is_bpffs(path):
             raise not_a_bpffs(Path(path))
@@ -68,5 +69,5 @@ class Handle(Closing):
         check(result, f"{target}: cannot be pinned")
 
     def close(self) -> None:
-        """Give the descriptor back; again is harmless."""
+        """Close the descriptor; may be called again."""
         self._closer()

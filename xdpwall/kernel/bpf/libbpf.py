@@ -35,7 +35,7 @@ from xdpwall.kernel.os_errors import os_error
 
 _LOG_LINES = 4000
 _DEBUG = 2  # enum libbpf_print_level
-_LOG_BYTES = 65536  # kept of one message: a verifier log may have megabytes, its end matters
+_LOG_BYTES = 65536  # kept of one message: a verifier log has megabytes, its end tells the reason
 
 
 class MapCreateOpts(Structure):
@@ -141,7 +141,7 @@ class ObjectOpenOpts(Structure):
 
 
 RING_SAMPLE = CFUNCTYPE(c_int, c_void_p, c_void_p, c_size_t)
-"""What ring_buffer__consume calls: (context, record, its bytes); negative stops it."""
+"""Callback of ring_buffer__consume: (context, record, its bytes); a negative result stops it."""
 _U32P = POINTER(c_uint32)
 _BATCH_OPTS = POINTER(BatchOpts)
 _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
@@ -205,7 +205,7 @@ _logs = threading.local()
 
 @functools.cache
 def lib() -> Any:
-    """The library, loaded at first use. Raises Unsupported when it is not installed."""
+    """The library, loaded at first use. Unsupported when it is not installed."""
     try:
         library = CDLL("libbpf.so.1", use_errno=True)
     except OSError as error:
@@ -225,7 +225,7 @@ def lib() -> Any:
 
 
 def check(result: int, message: str, *, hint: str | None = None) -> int:
-    """`result` when it is not negative, else the error that -result stands for."""
+    """Return `result`, or raise the error for errno -result when it is negative."""
     if result < 0:
         raise os_error(-result, message, hint=hint)
     return result
@@ -239,7 +239,7 @@ def cpus() -> int:
 
 @contextmanager
 def captured_log() -> Iterator[deque[str]]:
-    """What libbpf says in this thread meanwhile: its last lines of warnings and infos."""
+    """Collect the last lines that libbpf logs in this thread, of warnings and infos."""
     before: deque[str] | None = getattr(_logs, "lines", None)
     _logs.lines = lines = deque[str](maxlen=_LOG_LINES)
     try:

@@ -1,4 +1,4 @@
-"""Why bpf_object__load failed, out of what libbpf printed meanwhile."""
+"""Explain a failed bpf_object__load from libbpf's log."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _STEP = re.compile(r"^(\d+: |;|from \d+ to \d+|R\d+(_\w+)?=)")  # a step of the 
 _STATISTICS = re.compile(r"^(processed \d+ insns|verification time|stack depth|insns processed)")
 
 
-def refused(number: int, log: Sequence[str]) -> XdpwallError:
+def load_error(number: int, log: Sequence[str]) -> XdpwallError:
     """The error for errno `number` of a load, `log` being libbpf's last lines.
 
-    A verifier's refusal carries its reason in the message and the steps that led there in
-    `detail`. libbpf loads without a log first and asks for one only after a failure.
+    For a program that the verifier refuses, the message has its reason and `detail` the steps that
+    led there. libbpf loads without a log first and asks for one only after a failure.
     """
     program = _first(_PROGRAM, log)
     useful = _verifier_lines(log)

@@ -1,4 +1,4 @@
-"""What a map is to bpf(2): enum bpf_map_type, creation flags, struct bpf_map_info."""
+"""Types, flags and descriptions of maps: enum bpf_map_type, BPF_F_*, struct bpf_map_info."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BPF_F_MMAPABLE = 1 << 10
 
 
 class MapType(enum.IntEnum):
-    """enum bpf_map_type, as far as we use it."""
+    """The types of enum bpf_map_type that are used here."""
 
     HASH = 1
     ARRAY = 2
@@ -26,7 +26,7 @@ class MapType(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class MapDescription:
-    """What the kernel says about a map. `name` is cut to 15 characters by the kernel."""
+    """The kernel's description of a map, which cuts `name` to 15 characters."""
 
     id: int
     name: str

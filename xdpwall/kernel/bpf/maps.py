@@ -41,7 +41,7 @@ class Map(Handle):
 
     @functools.cached_property
     def info(self) -> MapDescription:
-        """Asked once: none of it changes in a map's life."""
+        """The kernel's description, read once: it never changes."""
         raw, size = MapInfo(), ctypes.c_uint32(ctypes.sizeof(MapInfo))
         result = lib().bpf_obj_get_info_by_fd(self.fileno(), ctypes.byref(raw), ctypes.byref(size))
         check(result, "a map cannot be described")
@@ -109,18 +109,18 @@ class Map(Handle):
             yield last
 
     def update_batch(self, keys: Buffer, values: Buffer, count: int, flags: int = 0) -> None:
-        """Write `count` elements, as many by one system call as is good: keys count x key_size
-        bytes in a row, each once; values count x value_bytes. Not atomic: after Full, `detail` says
-        how many the call that failed had written."""
+        """Write `count` elements: keys of count x key_size bytes, all different; values of count x
+        value_bytes. Not atomic: after Full, `detail` says how many elements the failed system call
+        had written."""
         batch.update(self, keys, values, count, flags)
 
     def delete_batch(self, keys: Buffer, count: int) -> int:
-        """Remove `count` keys; how many were there."""
+        """Remove `count` keys; returns how many existed."""
         return batch.delete(self, keys, count)
 
     def lookup_batch(self) -> tuple[Bytes2, Bytes2]:
-        """All of it: keys (n, key_size) and values (n, value_bytes), u8. A hash that changes
-        meanwhile may give some of the changed elements twice or not at all."""
+        """Every element: keys (n, key_size) and values (n, value_bytes), u8. Elements of a hash that
+        change meanwhile may be read twice or not at all."""
         return batch.lookup_all(self)
 
     def read_percpu(self, indices: Sequence[int] | range | NDArray[Any]) -> NDArray[np.uint8]:
@@ -128,7 +128,7 @@ class Map(Handle):
         return batch.read_percpu(self, indices)
 
     def zero_percpu(self, index: int) -> None:
-        """Zero one element on all CPUs (not atomic: the caller knows that nobody counts there)."""
+        """Zero one element on all CPUs. Not atomic: no program may count there meanwhile."""
         self.update(index, bytes(self.value_bytes))
 
     def mmap(self, *, writable: bool = True) -> memoryview:
@@ -146,7 +146,7 @@ class Map(Handle):
         return memoryview(mapping)
 
     def failure(self, number: int, verb: str, more: str | None = None) -> XdpwallError:
-        """The error for errno `number`, with what is special about maps."""
+        """The error for errno `number`; E2BIG is NotFound for an array and Full for other maps."""
         message = self._cannot(verb)
         if number == errno.E2BIG and self.is_array:
             number, message = errno.ENOENT, f"map {self.info.name}: no such index"

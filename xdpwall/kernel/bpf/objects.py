@@ -1,4 +1,4 @@
-"""Compiled BPF objects into the kernel: constants, sizes, shared maps, then load."""
+"""Load compiled BPF objects into the kernel: set constants and sizes, share maps, load."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from .programs import Program
 
 @dataclass(frozen=True, slots=True)
 class MapSize:
-    """What to change of a map before it is made; None leaves what the object says."""
+    """Sizes to set before a map is created; None keeps the object's."""
 
     max_entries: int | None = None
     value_size: int | None = None
 
 
 class LoadedObject(Closing):
-    """Maps and programs of one load, by their names in the object. close() or `with` gives them
-    all back; pop from the dictionaries what should live longer."""
+    """Maps and programs of one load, by their names in the object. close() or `with` closes them
+    all; pop from the dictionaries those that should live longer."""
 
     def __init__(self, maps: dict[str, Map], programs: dict[str, Program]) -> None:
         self.maps = maps
@@ -59,9 +59,8 @@ def load_object(
     """Load the object file (or its bytes) `source`.
 
     `rodata`: values of `const volatile` variables (others stay as compiled). `sizes`: by map.
-    `reuse`: maps that exist already and take the place of the object's; they keep their sizes and
-    stay the caller's (the answer holds descriptors of its own). `programs`: the only ones to load,
-    None for all. `flags`: BPF_F_* by program, e.g. BPF_F_XDP_HAS_FRAGS.
+    `reuse`: existing maps to use instead of the object's; they keep their sizes and stay the
+    caller's (the result has its own descriptors). `programs`: the only ones to load, None for all. `flags`: BPF_F_* by program, e.g. BPF_F_XDP_HAS_FRAGS.
 
     Failed with code "object-missing" (not compiled) or "object-mismatch" (a name or a size that
     the object does not have); Unsupported with code "verifier" and the verifier's last lines in
@@ -77,7 +76,7 @@ def load_object(
             _set_programs(handle, programs, flags or {})
             result = lib().bpf_object__load(handle)
             if result < 0:
-                raise load_errors.refused(-result, list(log))
+                raise load_errors.load_error(-result, list(log))
             return _loaded(handle)
         finally:
             lib().bpf_object__close(handle)
@@ -208,7 +207,7 @@ def _each(handle: int, following: Any) -> Iterator[int]:
 
 
 def _maps(handle: int) -> Iterator[tuple[str, int]]:
-    """Declared maps; those that libbpf makes for .rodata and .bss are not of interest."""
+    """The declared maps, without those that libbpf makes for .rodata and .bss."""
     for item in _each(handle, lib().bpf_object__next_map):
         if not lib().bpf_map__is_internal(item):
             yield lib().bpf_map__name(item).decode(), item
@@ -220,7 +219,7 @@ def _programs(handle: int) -> Iterator[tuple[str, int]]:
 
 
 def _loaded(handle: int) -> LoadedObject:
-    """Descriptors of our own, so that nothing of libbpf's has to live on."""
+    """The maps and programs with duplicated descriptors, so that libbpf's object can be closed."""
     loaded = LoadedObject({}, {})
     try:
         for name, item in _maps(handle):

@@ -1,4 +1,4 @@
-"""Whether a path can hold a pin, in words where the kernel only says EPERM or EINVAL."""
+"""Check paths of pins, with messages where the kernel only gives EPERM or EINVAL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from xdpwall.errors import InvalidInput
 from xdpwall.kernel.libc import libc
 
-USUAL = Path("/sys/fs/bpf")
+MOUNT_POINT = Path("/sys/fs/bpf")
 _MAGIC = 0xCAFE4A11  # BPF_FS_MAGIC of linux/magic.h
 
 
@@ -22,16 +22,17 @@ def is_bpffs(path: str | os.PathLike[str]) -> bool:
 
 
 def not_a_bpffs(path: Path) -> InvalidInput:
+    """The error for a path on another file system."""
     return InvalidInput(
         f"{path} is not on a BPF file system",
         field="bpffs",
         value=str(path),
-        hint=f"choose a folder under {USUAL}, or mount -t bpf bpf FOLDER",
+        hint=f"choose a folder under {MOUNT_POINT}, or mount -t bpf bpf FOLDER",
     )
 
 
 def check_name(path: Path) -> None:
-    """A bpffs refuses names with a dot (with EPERM, which would look like missing privileges)."""
+    """Raise InvalidInput for a name with a dot, which a bpffs refuses with EPERM."""
     if "." in path.name:
         raise InvalidInput(
             f"{path}: a name in a BPF file system has no dot", field="bpffs", value=str(path)

@@ -1,6 +1,6 @@
-"""What this kernel and this process can do, by trying it: nothing here is guessed from a version.
+"""Find out what the kernel and this process can do by trying it; nothing is guessed from a version.
 
-A probe answers True or False, or None when it may not be tried (no privileges).
+The result of a probe is True or False, or None when trying needs privileges.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xdpwall.errors import NeedsPrivileges, XdpwallError
-from xdpwall.kernel.bpf.map_info import MapType
 
 from .libbpf import check, lib
-from .map_info import BPF_F_MMAPABLE, BPF_F_NO_PREALLOC
+from .map_info import BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, MapType
 from .maps import create_map
 from .programs import BPF_F_XDP_HAS_FRAGS, Program
 
@@ -30,7 +29,7 @@ _HELPERS = {  # name: (program type, enum bpf_func_id)
     "bpf_loop": (_XDP, 181),
     "bpf_ktime_get_boot_ns": (_XDP, 125),
 }
-_KTIME_GET_COARSE_NS = 160  # came with accounting by control group, so it tells of that
+_KTIME_GET_COARSE_NS = 160  # came in Linux 5.11, as did accounting by control group
 _RETURN_2 = bytes.fromhex("b7000000020000009500000000000000")  # r0 = 2; exit
 
 
@@ -48,7 +47,7 @@ class _LoadOpts(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class KernelFeature:
-    """One thing that the data plane needs or likes."""
+    """A feature that the data plane needs, or uses where it exists."""
 
     name: str
     works: bool | None
@@ -57,7 +56,7 @@ class KernelFeature:
 
 
 def features() -> Iterator[KernelFeature]:
-    """Every feature that the data plane uses, tried one after the other (10 ms in all)."""
+    """Try every feature that the data plane uses (10 ms in all)."""
     yield _probe("XDP programs", lambda: _load(_XDP).close())
     yield _probe("tc programs", lambda: _load(_TC).close())
     for name, (program, helper) in _HELPERS.items():
@@ -106,7 +105,7 @@ def memlock() -> int | None:
 
 
 def capabilities() -> frozenset[str]:
-    """Those of CAPABILITIES that this thread has in effect."""
+    """The effective CAPABILITIES of this thread."""
     for line in Path("/proc/thread-self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("CapEff:"):
             bits = int(line.split()[1], 16)
@@ -115,7 +114,7 @@ def capabilities() -> frozenset[str]:
 
 
 def kernel_release() -> str:
-    """What `uname -r` says."""
+    """The kernel release, as `uname -r` prints it."""
     return platform.release()
 
 

@@ -1,4 +1,4 @@
-"""BPF programs: what the kernel says about them, pins, and runs on given bytes."""
+"""BPF programs: their descriptions, and test-runs on given bytes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .libbpf import ProgramInfo, TestRunOpts, check, lib
 
 BPF_F_XDP_HAS_FRAGS = 1 << 5
 PROGRAM_TYPES = {3: "tc", 6: "xdp"}  # BPF_PROG_TYPE_SCHED_CLS, BPF_PROG_TYPE_XDP
-_ROOM = 65536 + 256  # the largest frame that a test run takes, and what a program may put in front
+_ROOM = 65536 + 256  # the largest frame of a test-run, and bytes that a program may prepend
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramDescription:
-    """What the kernel says about a program. `name` is cut to 15 characters by the kernel;
-    lengths are bytes, 0 where the caller may not see them or the kernel does not say."""
+    """The kernel's description of a program, which cuts `name` to 15 characters. Lengths are in
+    bytes, 0 where the caller may not see them or the kernel does not tell."""
 
     id: int
     name: str
@@ -37,7 +37,7 @@ class TestRun:
     """`retval` is the u32 that the program returned (TC_ACT_UNSPEC is 0xffffffff), `data_out` the
     frame after the last run, `ns` the average of one run."""
 
-    __test__ = False  # not a test class, whatever pytest thinks of its name
+    __test__ = False  # not a test class for pytest
 
     retval: int
     data_out: bytes
@@ -51,7 +51,7 @@ class Program(Handle):
 
     @functools.cached_property
     def info(self) -> ProgramDescription:
-        """Asked once: none of it changes in a program's life."""
+        """The kernel's description, read once: it never changes."""
         count = self._describe(ProgramInfo()).nr_map_ids
         ids = (ctypes.c_uint32 * count)()
         raw = self._describe(ProgramInfo(nr_map_ids=count, map_ids=ctypes.addressof(ids)))
@@ -102,9 +102,9 @@ class Program(Handle):
         batch_size: int = 0,
         out_size: int = _ROOM,
     ) -> TestRun:
-        """Run on the frame `data` (14 bytes at least), `repeat` times on the result of the last.
+        """Run on the frame `data` (14 bytes at least), `repeat` times, each on the result of the last.
 
-        `ctx` is a struct xdp_md or __sk_buff. Counts like a packet. With BPF_F_TEST_XDP_LIVE_FRAMES
+        `ctx` is a struct xdp_md or __sk_buff. The program counts the frame like a packet. With BPF_F_TEST_XDP_LIVE_FRAMES
         the frames are real ones, `out_size` must be 0, and `batch_size` is how many go at once.
         """
         out = ctypes.create_string_buffer(out_size) if out_size else None

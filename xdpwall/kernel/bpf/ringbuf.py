@@ -1,4 +1,4 @@
-"""A BPF ring buffer, read by libbpf. One reader at a time: the place read so far is the map's."""
+"""Read a BPF ring buffer through libbpf. One reader at a time: the map has one read position."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from xdpwall.kernel.os_errors import os_error
 from .libbpf import RING_SAMPLE, check, lib
 from .maps import Map
 
-_ENOUGH = -errno.ECANCELED
+_STOP = -errno.ECANCELED
 
 
 class RingBuffer(Closing):
-    """Over an open map of type RINGBUF, which stays the caller's. Not for several threads."""
+    """Reader of an open map of type RINGBUF, which stays the caller's. Not thread-safe."""
 
     def __init__(self, ring: Map) -> None:
         self._map = ring
@@ -30,9 +30,9 @@ class RingBuffer(Closing):
         self._closer = weakref.finalize(self, lib().ring_buffer__free, handle)
 
     def read(self, timeout: float, most: int = 4096) -> list[bytes]:
-        """The records that are there, oldest first, at most `most`; [] after `timeout` seconds.
+        """Take the waiting records, oldest first, at most `most`; [] after `timeout` seconds.
 
-        Each is given once; its room is free for new ones from then on.
+        Each is returned once; its room is then free for new ones.
         """
         self._records, self._most = [], most
         self._check(lib().ring_buffer__consume(self._handle))
@@ -41,14 +41,14 @@ class RingBuffer(Closing):
         return self._records
 
     def close(self) -> None:
-        """What was not read stays in the map for the next reader."""
+        """End reading; unread records stay in the map for the next reader."""
         self._closer()
 
     def _take(self, context: int | None, data: int, size: int) -> int:
         self._records.append(ctypes.string_at(data, size))
-        # A stop after this record, which libbpf counts as read: a flood would keep it busy forever.
-        return _ENOUGH if len(self._records) >= self._most else 0
+        # Stop after this record, which libbpf counts as read: a flood would keep it busy forever.
+        return _STOP if len(self._records) >= self._most else 0
 
     def _check(self, result: int) -> None:
-        if result not in (_ENOUGH, -errno.EINTR):
+        if result not in (_STOP, -errno.EINTR):
             check(result, f"map {self._map.info.name} cannot be read")

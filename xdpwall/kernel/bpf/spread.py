@@ -1,4 +1,4 @@
-"""Long work in pieces, on several CPUs: for system calls, which let other threads run."""
+"""Run long work in pieces on several CPUs: for system calls, which release the GIL."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import os
 import threading
 from collections.abc import Callable
 
-MOST = 4
-"""Threads; what is done here is to leave CPUs to others."""
+MAX_THREADS = 4
+"""Limit that leaves CPUs to other processes."""
 
 
 def spread(work: Callable[[int], None], pieces: range) -> None:
-    """`work(piece)` for each, in no order, by as many threads as there are CPUs for this process.
+    """Call `work(piece)` for each piece, in any order, in a thread for each CPU of this process.
 
-    The first error ends it, Ctrl-C as well: no further piece is begun, and none is at work when
-    the error is raised.
+    After the first error, Ctrl-C included, no further piece is started, and all started ones have
+    ended when the error is raised.
     """
     left, lock = iter(pieces), threading.Lock()
     failures: list[BaseException] = []
@@ -30,13 +30,13 @@ def spread(work: Callable[[int], None], pieces: range) -> None:
         except BaseException as error:  # noqa: BLE001 - raised below, by the caller's thread
             failures.append(error)
 
-    count = min(MOST, len(os.sched_getaffinity(0)), len(pieces)) - 1
+    count = min(MAX_THREADS, len(os.sched_getaffinity(0)), len(pieces)) - 1
     others = [threading.Thread(target=run, daemon=True) for _ in range(count)]
     try:
         for thread in others:
             thread.start()
         run()
-    except BaseException as error:  # noqa: BLE001 - likewise
+    except BaseException as error:  # noqa: BLE001 - raised below
         failures.append(error)
     for thread in others:
         if thread.ident is not None:
@@ -46,7 +46,7 @@ def spread(work: Callable[[int], None], pieces: range) -> None:
 
 
 def _wait(thread: threading.Thread, failures: list[BaseException]) -> None:
-    """Until it has ended, also when Ctrl-C comes meanwhile; then that is a failure."""
+    """Wait for the end of the thread; Ctrl-C meanwhile is added to `failures`."""
     try:
         thread.join()
     except KeyboardInterrupt as error:

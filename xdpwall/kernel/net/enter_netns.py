@@ -1,4 +1,4 @@
-"""Entering a network namespace: os.setns() came with Python 3.12."""
+"""Enter a network namespace: os.setns() came with Python 3.12."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an interface's driver says about itself, by the SIOCETHTOOL ioctl."""
+"""Ask an interface's driver for its name and its offloads, by the SIOCETHTOOL ioctl."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FLAG_LRO = 1 << 15
 
 @dataclass(frozen=True, slots=True)
 class Offloads:
-    """Work that the card or the stack does before a program sees the packet; None is untold."""
+    """Changes that the card or the stack makes to packets before a program; None is unknown."""
 
     rxvlan: bool | None
     """The VLAN tag is taken out of the frame: XDP cannot see it."""
@@ -31,13 +31,13 @@ class Offloads:
 
 
 class Ethtool(Closing):
-    """A socket for ethtool's questions, in the namespace where it was opened."""
+    """A socket for ethtool requests, in the namespace where it was opened."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 
     def driver(self, iface: str) -> str | None:
-        """The driver's name ("veth", "virtio_net", ...), or None when it has none to tell."""
+        """The driver's name ("veth", "virtio_net", ...), or None when it is unknown."""
         answer = self._ask(iface, struct.pack("=I", _GDRVINFO).ljust(196, b"\0"))
         if answer is None:
             return None

@@ -1,4 +1,4 @@
-"""The network interfaces of this thread's namespace, as the kernel lists them."""
+"""List the network interfaces of this thread's namespace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xdpwall.errors import NotFound
 from .ethtool import Ethtool
 from .rtnl import conversation
 
-# ARPHRD_*: what `ip link` calls them; others are shown as their number.
+# ARPHRD_* of linux/if_arp.h, with the names of `ip link`; others are shown as their number.
 _LINK_TYPES = {
     1: "ether",
     32: "infiniband",
@@ -53,15 +53,15 @@ class LinkInfo:
     state: str
     """operstate in lower case: up, down, unknown, lowerlayerdown, ..."""
     up: bool
-    """Whether it is switched on (IFF_UP), whatever the cable says."""
+    """Whether it is set up (IFF_UP), with or without a carrier."""
     kind: str | None
     """veth, bridge, dummy, vlan, tun, ...; None for a physical interface."""
     link_type: str
-    """ether, loopback, none, ...: what a frame on it begins with."""
+    """ether, loopback, none, ...: the link-layer header of its frames."""
     mtu: int
     address: str | None
     master: str | None
-    """The bridge or bond it is a port of."""
+    """The bridge or bond that it is a port of."""
     driver: str | None
     xdp: XdpState
 
@@ -113,7 +113,7 @@ def _info(message: Any, names: Mapping[int, str], ethtool: Ethtool) -> LinkInfo:
 
 
 def xdp_state(message: Any) -> XdpState:
-    """What an RTM_NEWLINK message says about XDP."""
+    """The XDP programs in an RTM_NEWLINK message."""
     nested = message.get_attr("IFLA_XDP")
     if not nested:
         return XdpState()

@@ -1,11 +1,11 @@
-"""What each driver's XDP can do, from the `netdev` generic netlink family (Linux 6.3 and later)."""
+"""XDP features of drivers, from the `netdev` generic netlink family (Linux 6.3 and later)."""
 
 from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
 
-from .rtnl import refusal
+from .rtnl import netlink_error
 
 _DEV_GET = 1
 _BASIC = 1
@@ -14,15 +14,15 @@ _RX_SG = 32
 
 @dataclass(frozen=True, slots=True)
 class XdpFeatures:
-    """One driver's word; `generic` mode needs nothing of it."""
+    """XDP features of one driver; generic mode needs none of them."""
 
     native: bool
     frags: bool
-    """Native mode takes packets of several buffers, so any MTU."""
+    """Native mode takes packets of several buffers, and so any MTU."""
 
 
 def xdp_features() -> dict[int, XdpFeatures] | None:
-    """By interface index, in this thread's namespace; None where the kernel does not tell."""
+    """Features by interface index, in this thread's namespace; None on older kernels."""
     from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST, genlmsg
     from pyroute2.netlink.exceptions import NetlinkError
     from pyroute2.netlink.generic import GenericNetlinkSocket
@@ -51,5 +51,7 @@ def xdp_features() -> dict[int, XdpFeatures] | None:
     except NetlinkError as error:
         if error.code == errno.ENOENT:  # no such family
             return None
-        raise refusal(error.code, str(error.args[1]), "ask the drivers what XDP they do") from error
+        raise netlink_error(
+            error.code, str(error.args[1]), "ask the drivers what XDP they do"
+        ) from error
     return found

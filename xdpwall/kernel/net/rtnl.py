@@ -1,6 +1,6 @@
-"""One rtnetlink conversation, and its refusals as errors of ours.
+"""An rtnetlink socket, and its errors as ours.
 
-pyroute2 takes 0.2 to 0.4 s to import, so it is imported when the first conversation begins.
+pyroute2 takes 0.2 to 0.4 s to import, so it is imported when the first socket is opened.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CANNOT = {
 def conversation(doing: str) -> Iterator[Any]:
     """An open pyroute2 IPRoute in this thread's network namespace.
 
-    `doing` begins the message of whatever goes wrong: "attach to eth0" and the kernel's words.
+    `doing` begins the message of an error: "attach to eth0: " and the kernel's words.
     """
     from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
@@ -41,13 +41,13 @@ def conversation(doing: str) -> Iterator[Any]:
         with IPRoute(ext_ack=True) as ip:
             yield ip
     except NetlinkError as error:
-        raise refusal(error.code, str(error.args[1]), doing) from error
+        raise netlink_error(error.code, str(error.args[1]), doing) from error
     except OSError as error:
-        raise refusal(error.errno or 0, error.strerror or str(error), doing) from error
+        raise netlink_error(error.errno or 0, error.strerror or str(error), doing) from error
 
 
-def refusal(code: int, text: str, doing: str) -> XdpwallError:
-    """The error of ours for an errno: what was being done, the kernel's words, what helps."""
+def netlink_error(code: int, text: str, doing: str) -> XdpwallError:
+    """The error for an errno: what was being done, the kernel's words `text`, and a hint."""
     message = f"{doing}: {text}"
     detail = f"errno {code} ({errno.errorcode.get(code, '?')}): {os.strerror(code)}"
     if code in (errno.EPERM, errno.EACCES):
@@ -72,7 +72,7 @@ def refusal(code: int, text: str, doing: str) -> XdpwallError:
     return Failed(message, detail=detail)
 
 
-def named(index: int) -> str:
+def interface_name(index: int) -> str:
     """The interface's name for a message, or "interface 7" when it has gone."""
     try:
         return socket.if_indextoname(index)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from xdpwall.errors import Conflict
 from xdpwall.kernel.bpf.libbpf import lib
 
-from .rtnl import conversation, named
+from .rtnl import conversation, interface_name
 
 Direction = Literal["ingress", "egress"]
 
@@ -18,7 +18,7 @@ _PARENTS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 _CLSACT_PARENT = 0xFFFFFFF1
 _TCA_BPF_ID = 11
 _TCX_ATTACH_TYPES = {"ingress": 46, "egress": 47}
-_MAX_TCX = 64  # the kernel's limit of programs on one hook
+_MAX_TCX = 64  # BPF_MPROG_MAX, the kernel's limit of programs on one hook
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class TcFilter:
     prog_id: int | None
     """None for a filter that is no BPF program."""
     protocol: int
-    """The ethertype it is about; 3 is every one."""
+    """The ethertype that it matches; 3 (ETH_P_ALL) is every one."""
 
 
 def tc_qdisc(index: int) -> str | None:
     """The qdisc that holds filters: "clsact", "ingress" (an older one), or None."""
-    with conversation(f"list the qdiscs of {named(index)}") as ip:
+    with conversation(f"list the qdiscs of {interface_name(index)}") as ip:
         for message in ip.get_qdiscs(index=index):
             if message["index"] == index and message["parent"] == _CLSACT_PARENT:
                 return str(message.get_attr("TCA_KIND"))
@@ -48,21 +48,21 @@ def tc_qdisc(index: int) -> str | None:
 def tc_ensure_clsact(index: int, direction: Direction) -> None:
     """Make the clsact qdisc when there is none.
 
-    An `ingress` qdisc of somebody's does for ingress. For egress it is a Conflict: the kernel
-    would take the filter without a word and run it at ingress.
+    An existing `ingress` qdisc suffices for ingress. For egress it is a Conflict: the kernel would
+    accept the filter and run it at ingress.
     """
-    for _ in range(2):  # somebody else may add it between the question and the command
+    for _ in range(2):  # another process may add it between the query and the command
         kind = tc_qdisc(index)
         if kind == "clsact" or (kind == "ingress" and direction == "ingress"):
             return
         if kind is not None:
             raise Conflict(
-                f"{named(index)} has {kind!r} qdisc, which has no {direction} filters",
+                f"{interface_name(index)} has {kind!r} qdisc, which has no {direction} filters",
                 code="other-qdisc",
                 hint="its owner would have to use clsact: `tc qdisc replace dev IFACE clsact`",
             )
         try:
-            with conversation(f"add clsact to {named(index)}") as ip:
+            with conversation(f"add clsact to {interface_name(index)}") as ip:
                 ip.tc("add", "clsact", index)
             return
         except Conflict as error:
@@ -72,10 +72,10 @@ def tc_ensure_clsact(index: int, direction: Direction) -> None:
 
 def tc_filters(index: int, direction: Direction) -> list[TcFilter]:
     """The filters of one hook, first to run first; empty without a qdisc or an interface."""
-    # A filter of a plain ingress qdisc answers to either parent.
+    # Filters of a plain ingress qdisc are listed for either parent.
     if direction == "egress" and tc_qdisc(index) != "clsact":
         return []
-    with conversation(f"list the {direction} filters of {named(index)}") as ip:
+    with conversation(f"list the {direction} filters of {interface_name(index)}") as ip:
         messages = list(ip.get_filters(index=index, parent=_PARENTS[direction]))
     found = [_filter(m) for m in messages if m.get_attr("TCA_OPTIONS") is not None]
     return sorted(found, key=lambda f: f.prio)  # stable: the kernel's order within a priority
@@ -97,7 +97,7 @@ def tc_replace(
 
 def tc_delete(index: int, direction: Direction, *, prio: int, handle: int) -> None:
     """Delete one filter; NotFound when it is not there."""
-    with conversation(f"delete the {direction} filter of {named(index)}") as ip:
+    with conversation(f"delete the {direction} filter of {interface_name(index)}") as ip:
         ip.tc("del-filter", "bpf", index, handle, parent=_PARENTS[direction], prio=prio)
 
 
@@ -115,7 +115,7 @@ def tcx_query(index: int, direction: Direction) -> list[int]:
 def _change(
     verb: str, index: int, direction: Direction, *, fd: int, name: str, prio: int, handle: int
 ) -> None:
-    with conversation(f"attach tc ({direction}) to {named(index)}") as ip:
+    with conversation(f"attach tc ({direction}) to {interface_name(index)}") as ip:
         ip.tc(
             verb,
             "bpf",

@@ -1,7 +1,7 @@
-"""Attach, swap, detach and ask for XDP programs by netlink.
+"""Attach, swap, detach and query XDP programs by netlink.
 
-A program attached so outlives the process. Another way, bpf_link, ties it to a pinned file, and
-netlink gets EBUSY while a link of somebody's holds the hook.
+A program attached this way outlives the process. The other way, a bpf_link, ties it to a pinned
+file; netlink gets EBUSY while a link holds the hook.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .links import XdpState, xdp_state
-from .rtnl import conversation, named
+from .rtnl import conversation, interface_name
 
 Mode = Literal["native", "generic"]
 
@@ -19,8 +19,8 @@ _REPLACE = 16
 
 
 def xdp_query(index: int) -> XdpState:
-    """What is attached; NotFound when no interface has that index."""
-    with conversation(f"ask {named(index)} for its XDP program") as ip:
+    """The attached programs; NotFound when no interface has that index."""
+    with conversation(f"ask {interface_name(index)} for its XDP program") as ip:
         return xdp_state(ip.link("get", index=index)[0])
 
 
@@ -34,21 +34,21 @@ def xdp_attach(
 ) -> None:
     """Attach the program behind `fd`, or swap it in atomically for that behind `expected_fd`.
 
-    Without `expected_fd` and with `if_noexist` an occupied hook is a Conflict; without both,
-    whatever is there in this mode is replaced. An Unsupported carries the driver's own words.
+    Without `expected_fd` and with `if_noexist` an occupied hook is a Conflict; without both, any
+    program in this mode is replaced. Unsupported has the driver's own words.
     """
     flags = _MODES[mode]
     if expected_fd is not None:
         flags |= _REPLACE
     elif if_noexist:
         flags |= _IF_NOEXIST
-    _set(f"attach XDP ({mode}) to {named(index)}", index, fd, flags, expected_fd)
+    _set(f"attach XDP ({mode}) to {interface_name(index)}", index, fd, flags, expected_fd)
 
 
 def xdp_detach(index: int, mode: Mode, expected_fd: int | None = None) -> None:
-    """Detach: only the program behind `expected_fd` when given, else whatever is there."""
+    """Detach the program, only if it is that behind `expected_fd` when given."""
     flags = _MODES[mode] | (0 if expected_fd is None else _REPLACE)
-    _set(f"detach XDP ({mode}) from {named(index)}", index, -1, flags, expected_fd)
+    _set(f"detach XDP ({mode}) from {interface_name(index)}", index, -1, flags, expected_fd)
 
 
 def _set(doing: str, index: int, fd: int, flags: int, expected_fd: int | None) -> None:
