@@ -1,5 +1,5 @@
-"""Rulesets that are reached change by change judge as the reference says: what a change leaves
-alone in the kernel is right, and so is what it moves."""
+"""Rulesets reached by edits in place, against the reference: what an edit writes to the kernel is
+right, and so is what it leaves there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Sources = list[tuple[Rule, int]]
 
 
 class Stepping(KernelBench):
-    """Comes to a ruleset from a part of it mixed with rules of the ones before."""
+    """Loads a ruleset rule by rule, from a part of it mixed with rules of former rulesets."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -53,7 +53,7 @@ class Stepping(KernelBench):
         self.former += self.rules
 
     def steps(self, now: Sources, target: Sources) -> Iterable[Sources]:
-        """Rule by rule: those that go, those that move, those that come, in any order."""
+        """Rulesets on the way, each with one rule deleted, moved or inserted, in random order."""
         slots = [slot for _, slot in target]
         now = list(now)
         while now != target:
@@ -104,7 +104,7 @@ class Stepping(KernelBench):
 
 
 def window(old: Sources, new: Sources) -> tuple[int, Sources, Sources]:
-    """What differs: where, and what was and is there."""
+    """(index, old rules, new rules) of the part that differs."""
     at, shorter = 0, min(len(old), len(new))
     while at < shorter and old[at] is new[at]:
         at += 1
@@ -120,7 +120,7 @@ def stepping(lab: Lab) -> Iterable[Stepping]:
         yield bench
 
 
-def test_reached_step_by_step(stepping: Stepping) -> None:
+def test_rulesets_reached_rule_by_rule(stepping: Stepping) -> None:
     duel = Duel(stepping)
     for seed in range(SEED, SEED + 25):
         case = draw_case(seed)
@@ -129,14 +129,14 @@ def test_reached_step_by_step(stepping: Stepping) -> None:
 
 
 def test_inserted_at_the_front_until_there_is_no_gap(stepping: Stepping) -> None:
-    """Each new rule comes first, so that the others have to move; every one is told apart."""
+    """Most new rules come first, so that the others have to move."""
     from tests.support.packets import frames as f
 
     sources: Sources = [(Rule.parse("drop udp/53 from 10.9.9.9"), 0)]
     stepping.put(sources, Policy())
     for n in range(1, 2 * MAX_EDITED_RULES):
         sources.insert(
-            second_now_and_then(n), (Rule.parse(f"drop udp/{n} from 10.0.0.0/{8 + n % 24}"), n)
+            _mostly_first(n), (Rule.parse(f"drop udp/{n} from 10.0.0.0/{8 + n % 24}"), n)
         )
         stepping.put(sources, Policy())
     assert stepping.changed > 1.5 * MAX_EDITED_RULES
@@ -147,13 +147,13 @@ def test_inserted_at_the_front_until_there_is_no_gap(stepping: Stepping) -> None
         assert judged.counted == (wanted,)
 
 
-def second_now_and_then(n: int) -> int:
-    """Mostly the front, now and then the second place."""
+def _mostly_first(n: int) -> int:
+    """The index of an insertion: 0, or 1 in every fifth call."""
     return n % 5 == 0
 
 
-def test_growing_rule_by_rule_and_room_for_sets_in_between(stepping: Stepping) -> None:
-    """64 to 65 positions and on, in maps that are made anew while the idle copy is known."""
+def test_maps_grow_for_rules_and_for_sets_in_between(stepping: Stepping) -> None:
+    """From 64 positions to 256, in maps that are replaced while the idle copy is up to date."""
     from tests.support.packets import frames as f
 
     sources: Sources = [(Rule.parse("drop udp/9999 from 10.9.9.9"), 0)]
@@ -177,7 +177,7 @@ def test_growing_rule_by_rule_and_room_for_sets_in_between(stepping: Stepping) -
 
 
 def test_positions_nearly_full(stepping: Stepping) -> None:
-    """All that there are: one goes for one that comes, one moves from end to end."""
+    """All positions taken: rules are replaced, and moved from end to end."""
     from tests.support.packets import frames as f
 
     def judged(port: int) -> tuple[int, ...]:

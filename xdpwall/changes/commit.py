@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 FEW = 64
-"""Rules that come or go in a change that is recorded before it is compiled, as in delta.py."""
+"""Rules that come or go in a change that is recorded before it is compiled, as compiler/delta.py does."""
 
 
 def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:

@@ -1,4 +1,4 @@
-"""What the kernel's rows say, one bit at a time: slow, and right by looking at it."""
+"""Read the kernel's rows one bit at a time: slow, and simple enough to be right."""
 
 from __future__ import annotations
 
@@ -26,13 +26,18 @@ def words_of(kernel: KernelRows, sizes: Sizes) -> list[list[int]]:
     return answer
 
 
-def check(g: Generation) -> None:
-    """The kernel's form of a generation's rows says what they say, and its summaries are exact."""
-    check_rows(g.kernel_rows, g.rows.data, Sizes(positions=g.capacity), pattern_masks(g._patterns))
+def check(generation: Generation) -> None:
+    """Check that the kernel's rows have a generation's bits, and that their summaries are exact."""
+    check_rows(
+        generation.kernel_rows,
+        generation.rows.data,
+        Sizes(positions=generation.capacity),
+        pattern_masks(generation._patterns),
+    )
 
 
 def check_rows(kernel: KernelRows, words: Array, sizes: Sizes, patterns: Array) -> None:
-    """The same of bare words, (n, positions / 64) u64."""
+    """The same for rows given as words, (n, positions / 64) u64."""
     assert words_of(kernel, sizes) == words.tolist()
     for row, there in zip(words.tolist(), kernel.rows.data, strict=True):
         some = [

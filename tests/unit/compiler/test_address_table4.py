@@ -1,4 +1,4 @@
-"""IPv4 prefixes in tables, blocks and chains of leaves, against the longest match looked for by hand."""
+"""The IPv4 tables, with blocks and chains of leaves, against a longest-prefix match by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Prefix = tuple[int, int]
 
 
 def draw(source: random.Random, count: int) -> list[Prefix]:
-    """Prefixes in heaps: many below some /16 and /24, one to six below others, one in another."""
+    """Nested and clustered prefixes: many below some /16 and /24, one to six below others."""
     tops = [source.getrandbits(16) << 16 for _ in range(4)]
     near = [top | source.getrandbits(8) << 8 for top in tops for _ in range(3)]
     found: set[Prefix] = set()
@@ -38,73 +38,81 @@ def rule(prefix: Prefix) -> Rule:
     return Rule.parse(f"drop from {dotted}/{length}")
 
 
-def check(g: Generation, wanted: Mapping[Prefix, int], source: random.Random) -> None:
-    """`wanted`: each prefix's place in the rules. A row has the rules of all prefixes around it."""
+def check(generation: Generation, wanted: Mapping[Prefix, int], source: random.Random) -> None:
+    """Look up addresses in and around all prefixes: the row has the rules of all prefixes around the
+    address. `wanted`: the index of each prefix's rule."""
     addresses = {source.getrandbits(32) for _ in range(20)}
     for address, length in wanted:
         last = address | (1 << (32 - length)) - 1
         addresses |= {address, last, max(address - 1, 0), min(last + 1, (1 << 32) - 1)}
     for address in addresses:
         inside = {n for (a, length), n in wanted.items() if (address ^ a) >> (32 - length) == 0}
-        assert rules_in_row(g, row4(g, "src", address)) == inside, hex(address)
+        assert rules_in_row(generation, row4(generation, "src", address)) == inside, hex(address)
 
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("count", [1, 3, 12, 60])
-def test_whole(seed: int, count: int) -> None:
+def test_compiled_at_once(seed: int, count: int) -> None:
     source = random.Random(seed)
     prefixes = draw(source, count)
     entries = entries_of([(rule(p), n) for n, p in enumerate(prefixes)], now_boot_ns=10**9)
-    g = compile_ruleset(entries, Policy(), [])
-    check(g, {prefix: n for n, prefix in enumerate(prefixes)}, source)
+    generation = compile_ruleset(entries, Policy(), [])
+    check(generation, {prefix: n for n, prefix in enumerate(prefixes)}, source)
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_one_by_one(seed: int) -> None:
+def test_inserted_one_by_one(seed: int) -> None:
     source = random.Random(100 + seed)
     prefixes = draw(source, 60)
     entries = entries_of([(rule(p), n) for n, p in enumerate(prefixes)], now_boot_ns=10**9)
-    g = compile_ruleset(entries[:2], Policy(), [])
+    generation = compile_ruleset(entries[:2], Policy(), [])
     for n in range(2, len(entries)):
-        assert apply_edit(g, Edit(n, 0, entries[n : n + 1]))
+        assert apply_edit(generation, Edit(n, 0, entries[n : n + 1]))
         if n % 9 == 0:
-            check(g, {prefix: i for i, prefix in enumerate(prefixes[: n + 1])}, source)
-    check(g, {prefix: i for i, prefix in enumerate(prefixes)}, source)
+            check(generation, {prefix: i for i, prefix in enumerate(prefixes[: n + 1])}, source)
+    check(generation, {prefix: i for i, prefix in enumerate(prefixes)}, source)
 
 
-def test_a_rule_for_any_address_joins_rules_for_some() -> None:
-    """Until then the tables lead other addresses to no row at all."""
+def test_a_rule_for_any_address_is_inserted_among_rules_for_some() -> None:
+    """Until then the tables lead other addresses to NO_ROW."""
     texts = ["drop tcp from 10.0.0.0/8", "drop from 10.1.2.3", "drop udp from 2001:db8::/32"]
     entries = entries_of([(Rule.parse(t), n) for n, t in enumerate(texts)], now_boot_ns=10**9)
-    g = compile_ruleset(entries, Policy(), [])
-    assert row4(g, "src", 1) == g.tables["src6"][0] == g.tables["src_unlisted"] == NO_ROW
-    late = entries_of([(Rule.parse("drop tcp from !192.0.2.0/24"), 3)], now_boot_ns=10**9)
-    assert apply_edit(g, Edit(3, 0, late))
-    assert rules_in_row(g, row4(g, "src", 1)) == {3}
-    assert rules_in_row(g, row4(g, "src", 0x0A010203)) == {0, 1, 3}
-    assert rules_in_row(g, row4(g, "src", 0xC0000201)) == set()
-    assert rules_in_row(g, int(g.tables["src6"][0])) == set()
-    late = entries_of([(Rule.parse("drop udp to 192.0.2.1"), 4)], now_boot_ns=10**9)
-    g = compile_ruleset([*g.entries, *late], Policy(), [])
-    assert apply_edit(g, Edit(0, 0, entries_of([(Rule.parse("drop udp"), 5)], now_boot_ns=10**9)))
-    assert rules_in_row(g, row4(g, "src", 1)) == {0, 4, 5}
+    generation = compile_ruleset(entries, Policy(), [])
     assert (
-        rules_in_row(g, int(g.tables["src6"][0]))
-        == rules_in_row(g, int(g.tables["src6_row"]))
+        row4(generation, "src", 1)
+        == generation.tables["src6"][0]
+        == generation.tables["src_unlisted"]
+        == NO_ROW
+    )
+    late = entries_of([(Rule.parse("drop tcp from !192.0.2.0/24"), 3)], now_boot_ns=10**9)
+    assert apply_edit(generation, Edit(3, 0, late))
+    assert rules_in_row(generation, row4(generation, "src", 1)) == {3}
+    assert rules_in_row(generation, row4(generation, "src", 0x0A010203)) == {0, 1, 3}
+    assert rules_in_row(generation, row4(generation, "src", 0xC0000201)) == set()
+    assert rules_in_row(generation, int(generation.tables["src6"][0])) == set()
+    late = entries_of([(Rule.parse("drop udp to 192.0.2.1"), 4)], now_boot_ns=10**9)
+    generation = compile_ruleset([*generation.entries, *late], Policy(), [])
+    assert apply_edit(
+        generation, Edit(0, 0, entries_of([(Rule.parse("drop udp"), 5)], now_boot_ns=10**9))
+    )
+    assert rules_in_row(generation, row4(generation, "src", 1)) == {0, 4, 5}
+    assert (
+        rules_in_row(generation, int(generation.tables["src6"][0]))
+        == rules_in_row(generation, int(generation.tables["src6_row"]))
         == {0, 5}
     )
 
 
-def test_leaves_of_one_place_share_a_cache_line() -> None:
+def test_leaves_of_one_entry_share_a_cache_line() -> None:
     source = random.Random(7)
     prefixes = [(source.getrandbits(16) << 16, 17 + n) for n in range(4) for _ in range(40)]
     prefixes += [(top | 1 << 15, 32) for top, _ in prefixes[::3]]
     rules = [(rule(p), n) for n, p in enumerate(dict.fromkeys(prefixes))]
-    g = compile_ruleset(entries_of(rules, now_boot_ns=10**9), Policy(), [])
-    for entry in g.tables["src4"].tolist():
+    generation = compile_ruleset(entries_of(rules, now_boot_ns=10**9), Policy(), [])
+    for entry in generation.tables["src4"].tolist():
         line = None
         while entry & abi.LEAF:
             number = entry & ~abi.LEAF
             assert line in (None, number // abi.CHAIN)
             line = number // abi.CHAIN
-            entry = int(g.leaves4.data["outside"][number])
+            entry = int(generation.leaves4.data["outside"][number])

@@ -30,7 +30,7 @@ def prefixes(draw: st.DrawFn) -> tuple[int, int]:
 
 
 def walk(compiled: Generation, address: int) -> set[int]:
-    """bpf/address.h's table_row6()."""
+    """The rules in the row of an address, looked up as table_row6() of bpf/address.h does."""
     entry = int(compiled.tables["src6"][address >> 112])
     for i in range(2, 16):
         if not entry & abi.BLOCK:
@@ -65,22 +65,22 @@ def test_walk(given_prefixes: list[tuple[int, int]], asked: list[int]) -> None:
         assert walk(compiled, address) == wanted
 
 
-def test_single_addresses_cost_leaves() -> None:
+def test_distant_addresses_take_a_leaf_each() -> None:
     rules = [(Rule.parse(f"drop from 2001:db8:{i:x}::1"), i) for i in range(300)]
     compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)
-    # One block for each of bytes 2, 3 and 4, and two for byte 5, under which few are together.
+    # A block for each of bytes 2, 3 and 4, and two for byte 5, below which the rest are leaves.
     assert (compiled.leaves.count, compiled.blocks.count) == (300, 5)
     assert not compiled.src6
 
 
-def test_few_that_are_nearly_alike_cost_leaves_too() -> None:
+def test_a_few_neighbouring_addresses_take_leaves_and_no_block() -> None:
     rules = [(Rule.parse(f"drop from 2001:db8::{i:x}"), i) for i in range(abi.CHAIN)]
     compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)
     assert (compiled.leaves.count, compiled.blocks.count) == (abi.CHAIN, 0)
     assert [walk(compiled, (0x20010DB8 << 96) + i) for i in range(5)] == [{0}, {1}, {2}, {3}, set()]
 
 
-def test_too_many_blocks_are_a_trie(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefixes_that_need_too_many_blocks_go_to_a_trie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address_table6, "MAX_BLOCKS", 3)
     rules = [(Rule.parse(f"drop from 2001:db8::{i:x}"), i) for i in range(1, 6)]
     compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)

@@ -1,4 +1,4 @@
-"""Sets of small numbers, and what is written by them."""
+"""IndexSet against a set, and put(), which writes the elements that one names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xdpwall.compiler.arrays import IndexSet
 from xdpwall.dataplane.mapset import numbers_of, put
 
 
-def test_as_a_set_of_python() -> None:
+def test_index_set_equals_a_set() -> None:
     chance, marks, known = random.Random(1), IndexSet(), set[int]()
     for _ in range(200):
         some = [chance.randrange(3000) for _ in range(chance.randrange(4))]
@@ -33,7 +33,7 @@ def test_put_nothing(dtype: Any) -> None:
     assert numbers_of(there[:0]).shape == (0, dtype.itemsize // 8)
 
 
-def test_both() -> None:
+def test_union() -> None:
     few, many = IndexSet(), IndexSet()
     few.update([1, 70])
     many.update(range(60, 200))
@@ -44,7 +44,7 @@ def test_both() -> None:
 @pytest.mark.parametrize("dtype", [ROW, LEAVES, LEAVES4, np.dtype(("<u8", 3)), np.dtype("<u4")])
 @pytest.mark.parametrize("numbers", [[], [0], [5, 90], range(40, 80), range(1, 100, 2)])
 def test_put(dtype: Any, numbers: list[int]) -> None:
-    """What is named is written; nothing outside of it that is not in `data` already."""
+    """The named elements are written. Others either stay or get the values that `new` has there."""
     new = np.frombuffer(random.Random(2).randbytes(100 * dtype.itemsize), dtype=dtype)
     there = np.zeros_like(new)
     marks = IndexSet()

@@ -1,4 +1,4 @@
-"""What the compiler refuses, and what it writes for the smallest rulesets."""
+"""What the compiler refuses, and the tables of very small rulesets."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from xdpwall.errors import Full
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
-PLACES = [(3, "eth0", "ingress"), (5, "eth1", "egress")]
+ATTACHMENTS = [(3, "eth0", "ingress"), (5, "eth1", "egress")]
 
 
-def compile_(rules: list[str], policy: Policy | None = None) -> Generation:
+def compiled_rules(rules: list[str], policy: Policy | None = None) -> Generation:
     parsed = [(Rule.parse(r), i) for i, r in enumerate(rules)]
-    return compile_rules(parsed, policy or Policy(), PLACES, now_boot_ns=10**9)
+    return compile_rules(parsed, policy or Policy(), ATTACHMENTS, now_boot_ns=10**9)
 
 
-def test_nothing_is_used_by_nothing() -> None:
-    compiled = compile_([])
+def test_no_rules_use_no_feature() -> None:
+    compiled = compiled_rules([])
     assert compiled.features == 0
     assert not compiled.rows.data.any()
     assert not compiled.rules["slot"].any()
@@ -44,13 +44,13 @@ def test_nothing_is_used_by_nothing() -> None:
         ("drop icmp until 2100-01-01T00:00:00Z", Feature.COUNTING | Feature.EXPIRING),
     ],
 )
-def test_only_what_a_rule_names_is_used(rule: str, features: Feature) -> None:
-    assert compile_([rule]).features == features | Feature.RULES
+def test_only_named_fields_set_features(rule: str, features: Feature) -> None:
+    assert compiled_rules([rule]).features == features | Feature.RULES
 
 
-def test_fields_that_no_rule_uses_satisfy_every_rule() -> None:
-    """Nothing is what every row says, whichever a program with more features takes."""
-    compiled = compile_(["drop icmp"])
+def test_unused_fields_satisfy_every_rule() -> None:
+    """A program with more features looks them up and finds the neutral row."""
+    compiled = compiled_rules(["drop icmp"])
     for name in ("src4", "dst6", "attachment"):
         assert rules_in_row(compiled, int(compiled.tables[name].min())) == {0}
         assert rules_in_row(compiled, int(compiled.tables[name].max())) == {0}
@@ -60,12 +60,12 @@ def test_fields_that_no_rule_uses_satisfy_every_rule() -> None:
 
 def test_policy() -> None:
     drop = Policy(ingress="drop", egress="drop", non_ip="drop", neighbor_discovery="judge")
-    assert compile_([], drop).tables["policy"] == sum(PolicyBit)
-    assert compile_([]).tables["policy"] == 0
+    assert compiled_rules([], drop).tables["policy"] == sum(PolicyBit)
+    assert compiled_rules([]).tables["policy"] == 0
 
 
-def test_interfaces_have_rows_by_number() -> None:
-    compiled = compile_(["drop on eth0", "drop on not eth0", "drop out"])
+def test_attachments_have_rows_by_number() -> None:
+    compiled = compiled_rules(["drop on eth0", "drop on not eth0", "drop out"])
     vlan = int(compiled.tables["vlan"][abi.VLAN_NONE])
     attachment = compiled.tables["attachment"]
     assert rules_in_row(compiled, int(attachment[3]) + vlan) == {0}
@@ -79,7 +79,7 @@ def test_rules_carry_slot_action_and_expiry() -> None:
         (Rule.parse({"action": "drop", "expires": "1970-01-01T00:00:01Z"}), 9),
         (Rule.parse({"action": "accept", "expires": "2100-01-01T00:00:00Z"}), 8),
     ]
-    compiled = compile_rules(given, Policy(), PLACES, now_boot_ns=10**9)
+    compiled = compile_rules(given, Policy(), ATTACHMENTS, now_boot_ns=10**9)
     rules = compiled.rules[compiled.positions]
     assert rules["slot"].tolist() == [7, 9, 8]
     assert rules["action"].tolist() == [0, 2, 1]
@@ -91,11 +91,11 @@ def test_rules_carry_slot_action_and_expiry() -> None:
 def test_too_many_rules() -> None:
     rule = Rule.parse("drop icmp")
     with pytest.raises(Full, match="16385 enabled rules; at most 16384"):
-        compile_rules([(rule, 0)] * 16385, Policy(), PLACES, now_boot_ns=0)
+        compile_rules([(rule, 0)] * 16385, Policy(), ATTACHMENTS, now_boot_ns=0)
 
 
 def test_too_many_combinations() -> None:
     rules = [f"drop length {100 + i}" for i in range(400)]
     rules += [f"drop ttl {i}" for i in range(200)]
     with pytest.raises(Full, match="different lengths times"):
-        compile_(rules)
+        compiled_rules(rules)

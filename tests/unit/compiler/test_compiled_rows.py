@@ -25,7 +25,7 @@ def compiled(rules: list[Rule]) -> Generation:
 
 
 def drawn(random: Random, width: int) -> str:
-    """A prefix of few first bits, so that many nest and some are the same; a third negated."""
+    """A prefix from a small range, so that many nest and some are equal; a third is negated."""
     length = random.choice([0, 1, 2, 3, 8, 9, width // 2, width - 1, width])
     address = random.choice([0, 1, 5, 6]) << width - 3 | random.choice([0, 1, 2, 3])
     network = (ipaddress.IPv4Network if width == 32 else ipaddress.IPv6Network)(
@@ -36,13 +36,15 @@ def drawn(random: Random, width: int) -> str:
 
 @pytest.mark.parametrize("width", [32, 128])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_prefix_has_the_rules_of_all_wider_ones(width: int, seed: int) -> None:
+def test_the_row_of_a_prefix_has_the_rules_of_all_wider_ones(width: int, seed: int) -> None:
     random = Random(seed)
     rules = [Rule.parse({"action": "drop", "src": drawn(random, width)}) for _ in range(60)]
     rules += [Rule.parse("accept"), Rule.parse("drop to ::1")]
-    g = compiled(rules)
+    generation = compiled(rules)
     (group,) = (
-        x for x in g.groups if isinstance(x, PrefixGroup) and x.width == width and x._name == "src"
+        x
+        for x in generation.groups
+        if isinstance(x, PrefixGroup) and x.width == width and x._name == "src"
     )
     assert len(group.row_of) > 10
     for (address, length), row in [*group.row_of.items(), ((-1, -1), group.outside)]:
@@ -58,11 +60,11 @@ def test_a_prefix_has_the_rules_of_all_wider_ones(width: int, seed: int) -> None
                     expected.add(n)
             else:
                 expected.add(n)
-        assert rules_in_row(g, row) == expected, (address, length)
+        assert rules_in_row(generation, row) == expected, (address, length)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_port_has_the_rules_whose_ranges_hold_it(seed: int) -> None:
+def test_the_row_of_a_port_has_the_rules_whose_ranges_contain_it(seed: int) -> None:
     random = Random(seed)
     edges = [1, 2, 80, 81, 1023, 1024, 65534, 65535]
     rules = [Rule.parse("drop"), Rule.parse("accept tcp/0-65535"), Rule.parse("drop udp/0")]
@@ -71,18 +73,18 @@ def test_a_port_has_the_rules_whose_ranges_hold_it(seed: int) -> None:
         some = f"{low}-{high},{random.choice(edges)}"
         negated = "!" * (random.random() < 1 / 3 and some != "1-65535")
         rules.append(Rule.parse({"action": "drop", "proto": "tcp", "dport": negated + some}))
-    g = compiled(rules)
+    generation = compiled(rules)
     for port in {0, *edges, *(edge - 1 for edge in edges), 5000}:
         expected = set()
         for n, rule in enumerate(rules):
             value = match_of(rule).dport
             if value is None or any(a <= port <= b for a, b in value[1]) != value[0]:
                 expected.add(n)
-        row = int(g.tables["dport_row"]) + int(g.tables["dport"][port])
-        assert rules_in_row(g, row) == expected, port
+        row = int(generation.tables["dport_row"]) + int(generation.tables["dport"][port])
+        assert rules_in_row(generation, row) == expected, port
 
 
-def test_the_different_values_of_a_field() -> None:
+def test_distinct_values_of_a_field() -> None:
     texts = ["drop tcp/80", "drop", "drop udp/80,443", "drop udp/80", "drop tcp/!80"]
     rules = [(Rule.parse(text), n) for n, text in enumerate(texts)]
     columns = Columns(entries_of(rules, now_boot_ns=10**9))

@@ -1,4 +1,4 @@
-"""Rows packed for the kernel, followed through changes, and grown."""
+"""The kernel's rows against the words: built, updated after edits, converted to larger maps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def patterns(sizes: Sizes, rng: np.random.Generator) -> Array:
 
 
 def rows(sizes: Sizes, rng: np.random.Generator, count: int = 60) -> Array:
-    """Row 0 empty; then families of rows that differ from one another in a few words, or in many."""
+    """Row 0 is empty; then come families of rows that differ in a few words, or in many."""
     width = sizes.positions // 64
     words = np.zeros((count, width), dtype="<u8")
     for n in range(1, count):
@@ -44,7 +44,7 @@ def rows(sizes: Sizes, rng: np.random.Generator, count: int = 60) -> Array:
 
 @pytest.mark.parametrize("sizes", SIZES, ids=lambda sizes: str(getattr(sizes, "positions", sizes)))
 @pytest.mark.parametrize("starts", [(), (1,), (5, 24, 50)])
-def test_says_what_the_rows_say(sizes: Sizes, starts: tuple[int, ...]) -> None:
+def test_built_rows_have_the_words(sizes: Sizes, starts: tuple[int, ...]) -> None:
     rng = np.random.default_rng(sizes.positions)
     words, of = rows(sizes, rng), patterns(sizes, rng)
     kernel = kernel_rows(words, sizes, of, starts)
@@ -52,7 +52,7 @@ def test_says_what_the_rows_say(sizes: Sizes, starts: tuple[int, ...]) -> None:
     assert kernel.rows.data.nbytes == len(words) * sizes.row_bytes
 
 
-def test_alike_rows_are_packed_and_those_before_them_whole() -> None:
+def test_similar_rows_are_packed_and_those_before_the_first_start_are_whole() -> None:
     rng, sizes = np.random.default_rng(1), Sizes(positions=16384)
     words = np.zeros((1000, 256), dtype="<u8")
     words[np.arange(1000), rng.integers(0, 256, 1000)] = 7
@@ -64,8 +64,8 @@ def test_alike_rows_are_packed_and_those_before_them_whole() -> None:
 @pytest.mark.parametrize(
     "sizes", SIZES[1:], ids=lambda sizes: str(getattr(sizes, "positions", sizes))
 )
-def test_follows_columns_and_new_rows(sizes: Sizes) -> None:
-    """Whatever changes: bits of single rows, of most of them, of those that others are told by."""
+def test_update_follows_changed_bits_and_copied_rows(sizes: Sizes) -> None:
+    """Bits of single rows, of most rows, and of whole rows that others refer to."""
     rng = np.random.default_rng(sizes.positions + 1)
     words, of = rows(sizes, rng), patterns(sizes, rng)
     kernel = kernel_rows(words, sizes, of, (3,))
@@ -90,14 +90,16 @@ def test_follows_columns_and_new_rows(sizes: Sizes) -> None:
             kernel = kernel_rows(words, sizes, of, (3,))
         check_rows(kernel, words, sizes, of)
         for n, (old, new) in enumerate(zip(rows_before, kernel.rows.data, strict=False)):
-            assert old.tobytes() == new.tobytes() or n in kernel.written, "changed, and not told"
+            assert old.tobytes() == new.tobytes() or n in kernel.written, (
+                "changed, but not in `written`"
+            )
         for n, (old, new) in enumerate(zip(whole_before, kernel.whole.data, strict=False)):
             assert old.tobytes() == new.tobytes() or n in kernel.written_whole
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=lambda sizes: str(getattr(sizes, "positions", sizes)))
-def test_a_new_row_that_satisfies_nothing_is_told(sizes: Sizes) -> None:
-    """The kernel may have another one there, of a larger generation before."""
+def test_a_copied_row_without_bits_is_in_written(sizes: Sizes) -> None:
+    """The kernel may still have a row of an earlier, larger generation there."""
     words = np.zeros((5, sizes.positions // 64), dtype="<u8")
     of = patterns(sizes, np.random.default_rng(0))
     kernel = kernel_rows(words, sizes, of, (1,))
@@ -106,7 +108,7 @@ def test_a_new_row_that_satisfies_nothing_is_told(sizes: Sizes) -> None:
     assert set(kernel.written) == {5}
 
 
-def test_many_rows_that_differ_once_more_are_packed_anew() -> None:
+def test_update_gives_up_when_many_rows_run_out_of_patches() -> None:
     rng, sizes = np.random.default_rng(3), Sizes(positions=2048)
     words, of = np.zeros((200, 32), dtype="<u8"), patterns(sizes, np.random.default_rng(4))
     kernel = kernel_rows(words, sizes, of, (1,))
@@ -118,8 +120,8 @@ def test_many_rows_that_differ_once_more_are_packed_anew() -> None:
     assert kernel.whole.count == 3
 
 
-def test_more_whole_rows_than_have_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused with what would be right, whenever they become too many."""
+def test_too_many_whole_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the rows are built, and when an update adds whole rows."""
     monkeypatch.setattr(row_packing, "MAX_WHOLE", 50)
     rng, sizes = np.random.default_rng(6), Sizes(positions=2048)
     words, of = rng.integers(0, 1 << 63, (51, 32)).astype("<u8"), patterns(sizes, rng)
@@ -133,8 +135,8 @@ def test_more_whole_rows_than_have_numbers(monkeypatch: pytest.MonkeyPatch) -> N
             assert kernel.update(words, {word: EVERY_BIT}, {}, {word: of[:, word]})
 
 
-def test_most_bases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows that are like no other: what is left becomes whole."""
+def test_rows_without_a_similar_one_become_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than are kept for comparison."""
     monkeypatch.setattr(row_packing, "_MAX_BASES", 4)
     rng, sizes = np.random.default_rng(5), Sizes(positions=4096)
     words, of = rng.integers(0, 1 << 63, (50, 64)).astype("<u8"), patterns(sizes, rng)
@@ -149,7 +151,7 @@ def test_most_bases(monkeypatch: pytest.MonkeyPatch) -> None:
     ids=lambda sizes: str(getattr(sizes, "positions", sizes)),
 )
 def test_grown(old: Sizes, new: Sizes) -> None:
-    """Bigger maps say the same; what summaries leave out, no row has."""
+    """The words stay the same, and the summaries leave no bit out."""
     rng = np.random.default_rng(7)
     words, of = rows(old, rng), patterns(old, rng)
     kernel = kernel_rows(words, old, of, (3,))

@@ -1,4 +1,4 @@
-"""Which fields tell rules apart, and that a pattern is of the fields a rule names."""
+"""Which fields define the patterns of a ruleset, and each rule's pattern."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def test_fields_that_some_rules_name_and_some_do_not() -> None:
     assert pattern_fields(columns()) == ()
 
 
-def test_what_most_packets_satisfy_counts_as_open() -> None:
+def test_a_negated_value_counts_as_none() -> None:
     some = columns("drop from !10.0.0.1", "drop from 10.0.0.1", "drop from !@bad", "drop from @bad")
     assert patterns_of(some, ("src",)).tolist() == [0, 1, 0, 1]
 
 
-def test_one_rule_in_hundreds_does_not_tell() -> None:
+def test_one_rule_in_hundreds_does_not_define_a_pattern() -> None:
     texts = [f"drop tcp from 10.0.{n >> 8}.{n & 255}" for n in range(600)]
     assert pattern_fields(columns(*texts, "drop udp to 10.0.0.1", "drop udp")) == ()
     assert pattern_fields(columns(*texts, *["drop udp to 10.0.0.1"] * 3)) == ("src", "dst")
