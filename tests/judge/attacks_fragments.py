@@ -220,6 +220,17 @@ FRAGMENTS = (
         "as above",
     ),
     Attack(
+        "fragments inside one and two atomic ones",
+        "drop ipv6 fragment",
+        lambda n: [
+            v6(f.fragment6(f.fragment6(part(udp(size=64), 0, 24), more=True, ident=n))),
+            v6(f.fragment6(f.fragment6(part(udp(size=64), 24), offset=3, ident=n))),
+            v6(f.fragment6(f.fragment6(f.fragment6(part(udp(), 0, 8), more=True, ident=n)))),
+        ],
+        "Ip6InHdrErrors",
+        "the real fragment header makes the packet a fragment",
+    ),
+    Attack(
         "an accept earned by a fragment that Linux refuses",
         "accept udp/9999",
         lambda n: [

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tests.judge.attacks import Attack, ping6, udp, v4, v6
 from tests.judge.victim import NOT_IP, REACHES, UNDELIVERED
 from tests.support.packets import frames as f
+from tests.support.packets.listener import ALERT, PADN, hop_by_hop
 
 UDP53 = "drop udp/53"
 NO_PROTOCOL6 = "Ip6InUnknownProtos"
@@ -331,5 +332,12 @@ HEADERS = (
         lambda n: [v6(f.option(60, ping6()))],
         REACHES,
         "the type is read behind extension headers",
+    ),
+    Attack(
+        "a ping in the form of multicast listener discovery",
+        "accept udp/9999",
+        lambda n: [v6(hop_by_hop(ALERT + PADN, ping6()), hops=1)],
+        REACHES,
+        "only the types 130 to 132 and 143 pass a drop policy",
     ),
 )
