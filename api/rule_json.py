@@ -23,16 +23,16 @@ class RuleTexts:
 
     def rules(self, seen: Observation) -> bytes:
         """The array of the rules as they were then."""
-        kept = self._known(seen.state.entries)
+        kept = self._known(seen.ruleset.entries)
         return f"[{','.join(self._each(seen, kept))}]".encode()
 
     def listed(self, seen: Observation) -> bytes:
         """`RuleList`."""
-        return b'{"revision":%d,"rules":%s}' % (seen.state.revision, self.rules(seen))
+        return b'{"revision":%d,"rules":%s}' % (seen.ruleset.revision, self.rules(seen))
 
     def _each(self, seen: Observation, kept: dict[str, tuple[Rule, str]]) -> list[str]:
         written = []
-        for at, (entry, raw) in enumerate(zip(seen.state.entries, seen.raw, strict=True), 1):
+        for at, (entry, raw) in enumerate(zip(seen.ruleset.entries, seen.raw, strict=True), 1):
             packets, size = since_reset(entry, raw)
             hit = seen.hits.get(entry.id)
             over = "true" if entry.id in seen.expired else "false"

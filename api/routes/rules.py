@@ -51,7 +51,7 @@ async def list_rules(call: Reading) -> Response:
 
     def work(firewall: ServiceFacade) -> Response:
         seen = firewall.observe(None)
-        headers = {"etag": revision_etag(seen.state.revision)}
+        headers = {"etag": revision_etag(seen.ruleset.revision)}
         return Response(call.texts.listed(seen), 200, headers, "application/json")
 
     return await call.read(work)

@@ -285,11 +285,11 @@ def _still(
 def _snapshot_of(scene: _Scene, texts: RuleTexts) -> bytes:
     seen = scene.seen
     head = {
-        "revision": seen.state.revision,
+        "revision": seen.ruleset.revision,
         "on": seen.on,
-        "rules": len(seen.state.entries),
-        "enabled_rules": sum(entry.rule.enabled for entry in seen.state.entries),
-        "policy": seen.state.policy,
+        "rules": len(seen.ruleset.entries),
+        "enabled_rules": sum(entry.rule.enabled for entry in seen.ruleset.entries),
+        "policy": seen.ruleset.policy,
         "service": True,
     }
     # EventsSnapshot, its rules written by who does that faster.

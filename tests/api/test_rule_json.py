@@ -7,8 +7,8 @@ from typing import Any
 from xdpwall.api.rule_json import RuleTexts
 from xdpwall.firewall.observation import Observation, rules_at
 from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.index import RuleEntry
-from xdpwall.ruleset.state import State
 from xdpwall.views.rules import RuleList
 
 NOW = "2026-11-21T10:00:00Z"
@@ -23,7 +23,7 @@ RULES: list[dict[str, Any]] = [
 def look(*entries: RuleEntry, revision: int = 3) -> Observation:
     raw = [(1000 * i, 64_000 * i) for i in range(len(entries))]
     return Observation(
-        state=State(revision=revision, entries=entries),
+        ruleset=CommittedRuleset(revision=revision, entries=entries),
         on=True,
         time=1.0,
         now=NOW,
@@ -44,7 +44,7 @@ def entries() -> list[RuleEntry]:
 
 
 def by_the_models(seen: Observation) -> bytes:
-    found = RuleList(revision=seen.state.revision, rules=rules_at(seen))
+    found = RuleList(revision=seen.ruleset.revision, rules=rules_at(seen))
     return found.model_dump_json(exclude_none=True, by_alias=True).encode()
 
 

@@ -115,7 +115,7 @@ class Site:
         """What the store says."""
         store = Store(self.settings.state_dir)
         try:
-            return store.read().state.revision
+            return store.read().ruleset.revision
         finally:
             store.close()
 

@@ -146,7 +146,7 @@ def test_a_pending_change_is_not_taken_from_a_living_writer(site: Site) -> None:
         writer.add_rules(rules("drop icmp"))
         instance = writer._instance
         with instance.lock.hold():
-            old = instance.state
+            old = instance.ruleset
             new = type(old)(2, old.policy, (), old.next_number)
             instance.store.revisions.record(old, new, by=Author(), action="test", now="now")
             assert [rule.id for rule in reader.rules().rules] == ["r1"]

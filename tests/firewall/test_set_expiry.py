@@ -46,7 +46,7 @@ def test_the_class_after_an_expiry_step_has_rows(site: Site, firewall: Firewall)
     for name in ("good", "bad"):  # spare classes for addresses in both sets
         firewall.change_set(name, add=["192.0.2.1"])
     classes = firewall._instance.sets.classes
-    bad = firewall._instance.state.sets[0].number
+    bad = firewall._instance.ruleset.sets[0].number
     turn = 0
     while classes._spares[frozenset((bad,))]:
         turn += 1

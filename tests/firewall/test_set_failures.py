@@ -57,7 +57,7 @@ def agree(site: Site, firewall: Firewall) -> bool:
     bad = firewall.test_set("bad", "10.9.0.2").found
     assert (site.ping(1) == 0) is bad
     assert firewall.health().problems == []
-    numbers = {row.number for row in firewall._instance.state.sets}
+    numbers = {row.number for row in firewall._instance.ruleset.sets}
     assert set(firewall._instance.store.sets.entry_counts()) <= numbers
     assert firewall._instance.store.sets.unapplied_changes() == []
     held = firewall._instance.store.sets.entry_counts().values()

@@ -15,8 +15,8 @@ from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset import edits
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec, attachments_by_place
+from xdpwall.ruleset.committed import CommittedRuleset, diff
 from xdpwall.ruleset.ruleset import Ruleset
-from xdpwall.ruleset.state import State, diff
 from xdpwall.sets.names import SetRow
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
@@ -41,12 +41,12 @@ def apply_ruleset(
 
     Sets are loaded beside the old ones before the switch, and the old ones swept after it.
     """
-    old = instance.state
+    old = instance.ruleset
     rows = instance.attachments
     contents = contents_of(wanted)
     fresh = changed_contents(instance, contents)
     new = _matched(old, wanted, planned_sets(old.sets, contents))
-    had, has = ({row.name for row in state.sets} for state in (old, new))
+    had, has = ({row.name for row in ruleset.sets} for ruleset in (old, new))
     change = diff(old, new)
     coming, leaving = _places(rows, wanted.attachments)
     lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
@@ -102,7 +102,9 @@ def apply_ruleset(
     )
 
 
-def _matched(old: State, wanted: Ruleset, sets: tuple[SetRow, ...] | None) -> State:
+def _matched(
+    old: CommittedRuleset, wanted: Ruleset, sets: tuple[SetRow, ...] | None
+) -> CommittedRuleset:
     return edits.matched(old, wanted.rules, wanted.policy, now=now_text(), sets=sets)
 
 

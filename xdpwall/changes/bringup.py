@@ -32,7 +32,7 @@ def loaded(instance: Instance) -> Dataplane:
     crash_point("restore-created")
     if not instance.store.read().on:
         made.control.set_switch(False)
-    if instance.state.revision:
+    if instance.ruleset.revision:
         refill(instance, made)
     crash_point("restore-loaded")
     return made

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from xdpwall.errors import Failed, XdpwallError
 from xdpwall.instance.instance import Instance
-from xdpwall.ruleset.state import State, new_slots
+from xdpwall.ruleset.committed import CommittedRuleset, new_slots
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 
@@ -29,12 +29,14 @@ FEW = 64
 """Rules that come or go in a change that is recorded before it is compiled, as compiler/delta.py does."""
 
 
-def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
-    """Put `new` into force; gives the state that is in force then (the old when nothing differs).
+def commit(
+    instance: Instance, new: CommittedRuleset, *, by: Author, action: str
+) -> CommittedRuleset:
+    """Put `new` into force. Returns the ruleset in force then: the old one when nothing differs.
 
     `action` is for the audit trail. Raises Full when it does not fit, Failed when it broke.
     """
-    old = instance.state
+    old = instance.ruleset
     if new.same_as(old):
         return old
     began = time.monotonic()
@@ -75,22 +77,32 @@ def commit(instance: Instance, new: State, *, by: Author, action: str) -> State:
         _undo(instance, dataplane, old, new.revision, error)
         raise
     crash_point("after-commit")
-    return instance.state
+    return instance.ruleset
 
 
-def _few(new: State, old: State) -> bool:
+def _few(new: CommittedRuleset, old: CommittedRuleset) -> bool:
     step = new.step
     return step is not None and step.since is old.entries and len(step.gone + step.come) <= FEW
 
 
 def _record(
-    instance: Instance, old: State, new: State, by: Author, action: str, *, wait: bool
+    instance: Instance,
+    old: CommittedRuleset,
+    new: CommittedRuleset,
+    by: Author,
+    action: str,
+    *,
+    wait: bool,
 ) -> None:
     instance.store.revisions.record(old, new, by=by, action=action, now=now_text(), wait=wait)
 
 
 def _undo(
-    instance: Instance, dataplane: Dataplane, old: State, revision: int, error: BaseException
+    instance: Instance,
+    dataplane: Dataplane,
+    old: CommittedRuleset,
+    revision: int,
+    error: BaseException,
 ) -> None:
     """Back to `old` in the kernel and on disk; what cannot be undone is said on the error."""
     try:

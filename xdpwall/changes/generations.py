@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from xdpwall.errors import Full
 from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.committed import CommittedRuleset, Step
 from xdpwall.ruleset.index import RuleEntry
-from xdpwall.ruleset.state import State, Step
 
 from .programs import prepare_generation
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from xdpwall.ruleset.policy import Policy
 
 
-def next_generation(instance: Instance, dataplane: Dataplane, old: State, new: State) -> Generation:
+def next_generation(
+    instance: Instance, dataplane: Dataplane, old: CommittedRuleset, new: CommittedRuleset
+) -> Generation:
     """The tables of a ruleset that is to follow the one in force: that one's, changed in place,
     when little differs; else compiled whole."""
     from xdpwall.compiler.compile import check_memory
@@ -45,7 +47,7 @@ def next_generation(instance: Instance, dataplane: Dataplane, old: State, new: S
     return _compile(new, basis, least=dataplane.map_set.sizes.positions)
 
 
-def _kernel_step(step: Step, old: State) -> tuple[int, list[RuleEntry], list[RuleEntry]]:
+def _kernel_step(step: Step, old: CommittedRuleset) -> tuple[int, list[RuleEntry], list[RuleEntry]]:
     """The step among the enabled rules, which are those that the kernel has."""
     at = step.at
     if at < len(old.entries):
@@ -56,30 +58,35 @@ def _kernel_step(step: Step, old: State) -> tuple[int, list[RuleEntry], list[Rul
     return at, gone, come
 
 
-def compiled_for(instance: Instance, state: State, *, least: int = 0) -> Generation:
+def compiled_for(instance: Instance, ruleset: CommittedRuleset, *, least: int = 0) -> Generation:
     """The tables of a ruleset, for the attachments and the sets' classes as they are now; of at
     least so many positions."""
-    return _compile(state, _basis(instance, state), least=least)
+    return _compile(ruleset, _basis(instance, ruleset), least=least)
 
 
-def _basis(instance: Instance, state: State) -> tuple[Policy, list[NumberedAttachment], KernelSets]:
+def _basis(
+    instance: Instance, ruleset: CommittedRuleset
+) -> tuple[Policy, list[NumberedAttachment], KernelSets]:
     from xdpwall.compiler.generation import NumberedAttachment
 
     places = [
         NumberedAttachment(row.number, row.iface, row.place == "tc-egress")
         for row in instance.attachments
     ]
-    return state.policy, places, instance.sets.kernel_sets(state)
+    return ruleset.policy, places, instance.sets.kernel_sets(ruleset)
 
 
 def _compile(
-    state: State, basis: tuple[Policy, list[NumberedAttachment], KernelSets], *, least: int = 0
+    ruleset: CommittedRuleset,
+    basis: tuple[Policy, list[NumberedAttachment], KernelSets],
+    *,
+    least: int = 0,
 ) -> Generation:
     from xdpwall.compiler.compile import compile_ruleset
 
-    enabled = [entry for entry in state.entries if entry.rule.enabled]
+    enabled = [entry for entry in ruleset.entries if entry.rule.enabled]
     compiled = compile_ruleset(_entries(enabled), *basis, least=least)
-    compiled.basis, compiled.source = basis, state.entries
+    compiled.basis, compiled.source = basis, ruleset.entries
     return compiled
 
 
@@ -92,9 +99,9 @@ def _entries(enabled: Sequence[RuleEntry]) -> list[CompilerRule]:
 
 def regenerate(instance: Instance, dataplane: Dataplane) -> None:
     """Load the committed ruleset again, for the attachments as they are now."""
-    state = instance.state
-    compiled = compiled_for(instance, state, least=dataplane.map_set.sizes.positions)
-    activate_generation(instance, dataplane, compiled, state.revision)
+    ruleset = instance.ruleset
+    compiled = compiled_for(instance, ruleset, least=dataplane.map_set.sizes.positions)
+    activate_generation(instance, dataplane, compiled, ruleset.revision)
 
 
 def activate_generation(

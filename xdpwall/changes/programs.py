@@ -83,7 +83,7 @@ def _outdated(instance: Instance, dataplane: Dataplane, program: Program) -> boo
         return not dataplane.programs.is_current(program)
     # It judges by maps that were unpinned, which the present ones may not replace before they hold
     # the ruleset.
-    return dataplane.control.read().revision == instance.state.revision
+    return dataplane.control.read().revision == instance.ruleset.revision
 
 
 def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:

@@ -56,7 +56,7 @@ def recover(instance: Instance) -> None:
             instance.store.revisions.commit(control.revision, dataplane.counters.read)
         else:
             instance.store.revisions.drop_pending()
-    if control.revision != instance.state.revision:
+    if control.revision != instance.ruleset.revision:
         # Fresh maps of a restore that died, or a state folder from elsewhere: the disk's rules.
         dataplane.control.set_switch(snapshot.on)
         refill(instance, dataplane)
@@ -82,7 +82,7 @@ def leave_other_version(instance: Instance) -> None:
 
 def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
     """Loads that did not end are swept, entries that were recorded get into the kernel."""
-    store, named = instance.store.sets, {row.number for row in instance.state.sets}
+    store, named = instance.store.sets, {row.number for row in instance.ruleset.sets}
     if not named.issuperset(store.entry_counts()):
         from .set_kernel import sweep_unnamed
 

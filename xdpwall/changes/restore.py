@@ -31,10 +31,10 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
         else:
             outcome["attached" if changed else "already"].append(row.words)
     instance.attacher.prune()
-    state, on = instance.state, instance.store.read().on
+    ruleset, on = instance.ruleset, instance.store.read().on
     return RestoreOutcome(
-        revision=state.revision,
-        rules=len(state.entries),
+        revision=ruleset.revision,
+        rules=len(ruleset.entries),
         warnings=[] if on else [SWITCHED_OFF],
         **outcome,
     )

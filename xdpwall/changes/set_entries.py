@@ -42,7 +42,7 @@ def change_entries(
 ) -> tuple[int, int, int]:
     """Add and remove entries of a set, all or none. Returns how many were (added or given another
     expiry, removed, unchanged). Raises NotFound, Full."""
-    number = find_set(instance.state.sets, name).number
+    number = find_set(instance.ruleset.sets, name).number
     dataplane = loaded(instance)
     if add:
         check_size(instance.store.sets.entry_count(number) + len(add), name)

@@ -73,7 +73,7 @@ def write_bulk(
 
 def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
     """Delete the entries of numbers without a name from the kernel, then from the disk."""
-    named = {row.number for row in instance.state.sets}
+    named = {row.number for row in instance.ruleset.sets}
     store = instance.store.sets
     swept: dict[Kind, int] = dict.fromkeys(KINDS, 0)
     for number, counts in list(store.entry_counts().items()):
@@ -127,7 +127,7 @@ def restore_sets(instance: Instance, dataplane: Dataplane) -> None:
         for table in instance.sets.maps(dataplane).tables.values():
             keys, _ = table.lookup_batch()
             table.delete_batch(keys, len(keys))
-    named = {row.number for row in instance.state.sets}
+    named = {row.number for row in instance.ruleset.sets}
     for number in [number for number in store.entry_counts() if number not in named]:
         store.delete_number(number)
     if named:

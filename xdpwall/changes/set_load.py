@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset import edits
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.set_references import check_set_unused
-from xdpwall.ruleset.state import State
 from xdpwall.sets.entries import check_size
 from xdpwall.sets.names import SetRow, drop_set, find_set, free_numbers, put_set
 from xdpwall.sets.timed import TimedEntries
@@ -37,7 +37,7 @@ GIVE_BACK_AT = 1 << 16
 
 def create_set(instance: Instance, name: str, *, by: Author) -> bool:
     """Create an empty set; False if there is one of this name."""
-    old = instance.state
+    old = instance.ruleset
     if any(row.name == name for row in old.sets):
         return False
     row = SetRow(name, _free_number(instance), now_text())
@@ -49,7 +49,7 @@ def create_set(instance: Instance, name: str, *, by: Author) -> bool:
 
 def delete_set(instance: Instance, name: str, *, by: Author) -> None:
     """Delete a set and its entries. Raises NotFound, or Conflict "set-in-use" while a rule names it."""
-    old = instance.state
+    old = instance.ruleset
     find_set(old.sets, name)
     check_set_unused((entry.rule for entry in old.entries), name)
     new = edits.with_sets(old, drop_set(old.sets, name))
@@ -64,7 +64,7 @@ def replace_set(instance: Instance, name: str, content: TimedEntries, *, by: Aut
             rows := load_under_new_numbers(instance, changed_contents(instance, {name: content}))
         ):
             return False
-        old = instance.state
+        old = instance.ruleset
         new = edits.with_sets(old, put_set(old.sets, rows[0]))
         commit_sets(instance, new, by=by, action=f"load set {name}: {len(content)} entries")
     return True
@@ -91,28 +91,30 @@ def planned_sets(
     return tuple(rows[name] for name in sorted(rows))
 
 
-def commit_sets(instance: Instance, new: State, *, by: Author, action: str) -> State:
+def commit_sets(
+    instance: Instance, new: CommittedRuleset, *, by: Author, action: str
+) -> CommittedRuleset:
     """Commit a ruleset in which sets may have been created, deleted or given other numbers."""
-    old = instance.state
+    old = instance.ruleset
     had = {row.number for row in old.sets}
     for row in new.sets:
         if row.number not in had:
             instance.sets.classes.reserve_spares(row.number)
     try:
-        state = commit(instance, new, by=by, action=action)
+        ruleset = commit(instance, new, by=by, action=action)
     except BaseException:
         instance.sets.invalidate()
         raise
-    if state is not old and instance.sets.has_maps(dataplane := loaded(instance)):
+    if ruleset is not old and instance.sets.has_maps(dataplane := loaded(instance)):
         instance.sets.mark_published(dataplane)
-    return state
+    return ruleset
 
 
 def changed_contents(
     instance: Instance, contents: Mapping[str, TimedEntries] | None
 ) -> dict[str, TimedEntries]:
     """The contents that differ from what the sets have. Raises Full when one is too large."""
-    known = {row.name: row.number for row in instance.state.sets}
+    known = {row.name: row.number for row in instance.ruleset.sets}
     found = {}
     for name, content in (contents or {}).items():
         check_size(len(content), name)
@@ -128,7 +130,7 @@ def load_under_new_numbers(
     commit, since no rule names them. Call it inside `sweeping`. Raises Full."""
     if not contents:
         return []
-    known = {row.name: row for row in instance.state.sets}
+    known = {row.name: row for row in instance.ruleset.sets}
     rows = []
     # First the maps: making them after a reboot deletes numbers that have no name yet.
     dataplane = loaded(instance)
@@ -164,7 +166,7 @@ def sweeping(instance: Instance) -> Iterator[None]:
 
 def _sweep_if_in_sync(instance: Instance) -> None:
     dataplane = instance.dataplane()
-    if dataplane is not None and dataplane.control.read().revision == instance.state.revision:
+    if dataplane is not None and dataplane.control.read().revision == instance.ruleset.revision:
         sweep_unnamed(instance, dataplane)
 
 
@@ -175,5 +177,5 @@ def _holds_already(instance: Instance, number: int, content: TimedEntries) -> bo
 
 
 def _free_number(instance: Instance) -> int:
-    taken = {row.number for row in instance.state.sets}
+    taken = {row.number for row in instance.ruleset.sets}
     return free_numbers(taken.union(instance.store.sets.entry_counts()), 1)[0]

@@ -13,7 +13,7 @@ from xdpwall.store.records import Binding, Snapshot
 
 @contextmanager
 def reading(instance: Instance) -> Iterator[Snapshot]:
-    """Give the committed state; finish a change first that a dead process left."""
+    """Read what is committed, after finishing a change that a dead process left."""
     with instance.lock.threads:
         snapshot = instance.store.read()
         _check_namespace(instance, snapshot.binding)

@@ -1,7 +1,7 @@
 """The facade: what the command line and the service call, and the one writer of an instance.
 
-Each method takes the lock, plans the next state (ruleset/edits.py), puts it into force (changes/commit.py) and
-answers with what is in force then.
+Each method takes the lock, plans the next ruleset (ruleset/edits.py), puts it into force
+(changes/commit.py) and answers with what is in force then.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset import edits
 from xdpwall.ruleset.attachment import AttachmentSpec, check_direction
+from xdpwall.ruleset.committed import CommittedRuleset, find_rule
 from xdpwall.ruleset.policy import check_policy
 from xdpwall.ruleset.ruleset import Ruleset
-from xdpwall.ruleset.state import State, find_rule
 from xdpwall.settings import Settings
 from xdpwall.store.records import Snapshot
 from xdpwall.values.author import Author
@@ -91,8 +91,8 @@ class Firewall(SetMethods, ReadMethods):
         """One commit."""
         with writing(self._instance) as now:
             self._check_directions(rules, now)
-            new = edits.insert(now.state, rules, at=at, now=now_text())
-            first = len(now.state.entries) if at is None else at - 1
+            new = edits.insert(now.ruleset, rules, at=at, now=now_text())
+            first = len(now.ruleset.entries) if at is None else at - 1
             ids = [entry.id for entry in new.entries[first : first + len(rules)]]
             return self._commit(new, ids, by, f"add {first_few(ids)}")
 
@@ -101,7 +101,7 @@ class Firewall(SetMethods, ReadMethods):
     ) -> RuleOutcome:
         """Only the named fields change."""
         with writing(self._instance) as now:
-            new = edits.change_rule(now.state, rule_id, changes)
+            new = edits.change_rule(now.ruleset, rule_id, changes)
             self._check_directions([find_rule(new, rule_id).rule], now)
             return self._commit(new, [rule_id], by, f"set {rule_id}")
 
@@ -109,30 +109,30 @@ class Firewall(SetMethods, ReadMethods):
         """Another rule under the same id at the same place."""
         with writing(self._instance) as now:
             self._check_directions([rule], now)
-            new = edits.replace_rule(now.state, rule_id, rule)
+            new = edits.replace_rule(now.ruleset, rule_id, rule)
             return self._commit(new, [rule_id], by, f"replace {rule_id}")
 
     def delete_rules(self, rule_ids: Sequence[str], *, by: Author = _ANYONE) -> DeleteOutcome:
         """All of them or none."""
         ids = list(dict.fromkeys(rule_ids))
         with writing(self._instance) as now:
-            new = edits.delete(now.state, ids)
-            state = commit(self._instance, new, by=by, action=f"delete {first_few(ids)}")
+            new = edits.delete(now.ruleset, ids)
+            ruleset = commit(self._instance, new, by=by, action=f"delete {first_few(ids)}")
             self._changed()
-            return DeleteOutcome(revision=state.revision, deleted=ids)
+            return DeleteOutcome(revision=ruleset.revision, deleted=ids)
 
     def flush(self, *, by: Author = _ANYONE) -> DeleteOutcome:
         """No rule is left; the policy stays."""
         with writing(self._instance) as now:
-            ids = [entry.id for entry in now.state.entries]
-            state = commit(self._instance, edits.delete(now.state, ids), by=by, action="flush")
+            ids = [entry.id for entry in now.ruleset.entries]
+            ruleset = commit(self._instance, edits.delete(now.ruleset, ids), by=by, action="flush")
             self._changed()
-            return DeleteOutcome(revision=state.revision, deleted=ids)
+            return DeleteOutcome(revision=ruleset.revision, deleted=ids)
 
     def move_rule(self, rule_id: str, position: int, *, by: Author = _ANYONE) -> RuleOutcome:
         """The place after the move, from 1."""
         with writing(self._instance) as now:
-            new = edits.move(now.state, rule_id, position)
+            new = edits.move(now.ruleset, rule_id, position)
             return self._commit(new, [rule_id], by, f"move {rule_id} to {position}")
 
     def enable_rules(
@@ -141,7 +141,7 @@ class Firewall(SetMethods, ReadMethods):
         """Counters stay."""
         ids = list(dict.fromkeys(rule_ids))
         with writing(self._instance) as now:
-            new = edits.enable(now.state, ids, enabled)
+            new = edits.enable(now.ruleset, ids, enabled)
             verb = "enable" if enabled else "disable"
             return self._commit(new, ids, by, f"{verb} {first_few(ids)}")
 
@@ -150,9 +150,9 @@ class Firewall(SetMethods, ReadMethods):
     ) -> RuleOutcome:
         """These rules count from 0 again, all of them for None. No revision."""
         with writing(self._instance) as now:
-            known = now.state.by_id()
+            known = now.ruleset.by_id()
             ids = list(known) if rule_ids is None else list(dict.fromkeys(rule_ids))
-            entries = [known.get(i) or find_rule(now.state, i) for i in ids]
+            entries = [known.get(i) or find_rule(now.ruleset, i) for i in ids]
             dataplane = self._instance.dataplane()
             if dataplane is not None and entries:
                 raw = dataplane.counters.read([entry.slot for entry in entries])
@@ -162,8 +162,8 @@ class Firewall(SetMethods, ReadMethods):
                     action=f"reset-counters {first_few(ids)}",
                     now=now_text(),
                 )
-            state = self._instance.state
-            return RuleOutcome(revision=state.revision, rules=self._views(state, ids))
+            ruleset = self._instance.ruleset
+            return RuleOutcome(revision=ruleset.revision, rules=self._views(ruleset, ids))
 
     # -- everything else -------------------------------------------------------------------------
     def set_policy(self, changes: Mapping[str, str], *, by: Author = _ANYONE) -> PolicyOutcome:
@@ -171,15 +171,15 @@ class Firewall(SetMethods, ReadMethods):
         with writing(self._instance) as now:
             for name, value in changes.items():
                 check_policy(name, value)
-            policy = now.state.policy.model_copy(update=dict(changes))
+            policy = now.ruleset.policy.model_copy(update=dict(changes))
             words = ", ".join(f"{name} {value}" for name, value in changes.items())
-            new = edits.with_policy(now.state, policy)
-            state = commit(self._instance, new, by=by, action=f"policy {words}")
+            new = edits.with_policy(now.ruleset, policy)
+            ruleset = commit(self._instance, new, by=by, action=f"policy {words}")
             self._changed()
             return PolicyOutcome(
-                revision=state.revision,
-                policy=state.policy,
-                warnings=policy_warnings(state.policy),
+                revision=ruleset.revision,
+                policy=ruleset.policy,
+                warnings=policy_warnings(ruleset.policy),
             )
 
     def set_switch(self, on: bool, *, by: Author = _ANYONE) -> SwitchOutcome:
@@ -207,7 +207,7 @@ class Firewall(SetMethods, ReadMethods):
                 action = f"events {describe_settings(wanted, changes)}"
                 self._instance.store.set_events(wanted, by=by, action=action, now=now_text())
             if dataplane is not None:
-                logging = any(rule.log for rule, _ in now.state.kernel_rules())
+                logging = any(rule.log for rule, _ in now.ruleset.kernel_rules())
                 dataplane.control.set_events(wanted, logging=logging)
             found = self.events()
             return EventsOutcome(
@@ -242,7 +242,7 @@ class Firewall(SetMethods, ReadMethods):
             self._changed()
             now = self._instance.store.read()
             beside = [other for other in now.attachments if other.iface == iface]
-            rules = [entry.rule for entry in now.state.entries if entry.rule.enabled]
+            rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
             return AttachOutcome(
                 attachment=attachment_views(self._instance, [row])[0],
                 changed=changed,
@@ -274,16 +274,18 @@ class Firewall(SetMethods, ReadMethods):
             return restore(self._instance, by=by)
 
     # -- inside ----------------------------------------------------------------------------------
-    def _commit(self, new: State, ids: Sequence[str], by: Author, action: str) -> RuleOutcome:
-        state = commit(self._instance, new, by=by, action=action)
+    def _commit(
+        self, new: CommittedRuleset, ids: Sequence[str], by: Author, action: str
+    ) -> RuleOutcome:
+        ruleset = commit(self._instance, new, by=by, action=action)
         self._changed()
-        known = state.by_id()
+        known = ruleset.by_id()
         rules = [known[rule_id].rule for rule_id in ids if known[rule_id].rule.enabled]
         # Only a rule that names an interface wants to know which there are.
         there = interface_names() if any(rule.iface for rule in rules) else {}
         return RuleOutcome(
-            revision=state.revision,
-            rules=self._views(state, ids),
+            revision=ruleset.revision,
+            rules=self._views(ruleset, ids),
             warnings=rule_warnings(rules, self._instance.attachments, there),
         )
 

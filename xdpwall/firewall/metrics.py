@@ -25,19 +25,19 @@ from .attachment_views import attachment_views
 
 
 def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts]) -> Metrics:
-    """`raw` is what the kernel says of each entry of the state. Within instance.reading()."""
-    state, figures = now.state, instance.store.figures()
+    """`raw` is what the kernel says of each entry of the ruleset. Within instance.reading()."""
+    ruleset, figures = now.ruleset, instance.store.figures()
     dataplane = instance.dataplane()
     # Rules of one commit are equally old; then by slot, which a rule keeps wherever it moves.
     age = attrgetter("created", "slot")
-    shown = sorted(zip(state.entries, raw, strict=True), key=lambda pair: age(pair[0]))
+    shown = sorted(zip(ruleset.entries, raw, strict=True), key=lambda pair: age(pair[0]))
     counted = {}
     for entry, (packets, size) in shown[:MOST_RULES]:
         before = figures.carried.get(entry.id, (0, 0))
         counted[entry.id] = Count(packets=packets + before[0], bytes=size + before[1])
     places = attachment_views(instance, now.attachments)
-    enabled = sum(entry.rule.enabled for entry in state.entries)
-    fill = {"slots": Fill(used=len(state.entries), size=SLOTS)}
+    enabled = sum(entry.rule.enabled for entry in ruleset.entries)
+    fill = {"slots": Fill(used=len(ruleset.entries), size=SLOTS)}
     held = instance.store.sets.entry_counts()
     known = {
         **figures.fill,
@@ -52,18 +52,18 @@ def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts
     return Metrics(
         version=__version__,
         on=on,
-        revision=state.revision,
-        rules=len(state.entries),
+        revision=ruleset.revision,
+        rules=len(ruleset.entries),
         enabled_rules=enabled,
         counted=counted,
-        left_out=max(0, len(state.entries) - MOST_RULES),
+        left_out=max(0, len(ruleset.entries) - MOST_RULES),
         attachments=[
             AttachmentTotals(iface=one.iface, place=one.place, totals=one.totals) for one in places
         ],
         attached=[one.state == "attached" for one in places],
         events=EventCounts() if dataplane is None else dataplane.events.counts(),
         fill=fill,
-        sets={row.name: held[row.number].total for row in state.sets if row.number in held},
+        sets={row.name: held[row.number].total for row in ruleset.sets if row.number in held},
         commits=list(figures.commits.buckets),
         commit_bounds=list(BUCKETS),
         commit_seconds=figures.commits.seconds,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from xdpwall.ruleset.state import State, diff
+from xdpwall.ruleset.committed import CommittedRuleset, diff
 from xdpwall.values.terms import Counts
 from xdpwall.views.attachments import AttachmentTotals
 from xdpwall.views.base import Count
@@ -24,14 +24,14 @@ from .rule_views import rule_views
 class Observation:
     """What one look sees; compare two."""
 
-    state: State
+    ruleset: CommittedRuleset
     on: bool
     time: float
     """Seconds, monotonic clock of the host."""
     now: str
     """The same moment as a canonical time."""
     raw: Sequence[Counts]
-    """One pair per entry of the state, as the kernel counts."""
+    """One pair per entry of the ruleset, as the kernel counts."""
     counts: Mapping[str, Counts]
     """By rule id, since the last reset."""
     hits: Mapping[str, str]
@@ -47,7 +47,7 @@ class Observation:
 
 def rules_at(seen: Observation, only: Iterable[str] | None = None) -> list[RuleView]:
     """The rules as they were then, in order; those of the ids in `only`."""
-    entries, wanted = seen.state.entries, None if only is None else set(only)
+    entries, wanted = seen.ruleset.entries, None if only is None else set(only)
     at = [i for i, entry in enumerate(entries) if wanted is None or entry.id in wanted]
     placed, raw = [(i + 1, entries[i]) for i in at], [seen.raw[i] for i in at]
     return rule_views(placed, raw, now=seen.now, hits=seen.hits)
@@ -56,16 +56,19 @@ def rules_at(seen: Observation, only: Iterable[str] | None = None) -> list[RuleV
 def rules_changed(old: Observation, new: Observation) -> RulesChanged | None:
     """The `rules` event; None when nothing about the rules is another."""
     expired = new.expired - old.expired
-    if new.state is old.state and not expired:
+    if new.ruleset is old.ruleset and not expired:
         return None
-    difference = diff(old.state, new.state)
+    difference = diff(old.ruleset, new.ruleset)
     late = set(expired).difference(difference.added, difference.changed)
-    changed = [*difference.changed, *(entry.id for entry in new.state.entries if entry.id in late)]
+    changed = [
+        *difference.changed,
+        *(entry.id for entry in new.ruleset.entries if entry.id in late),
+    ]
     if not (difference.added or difference.removed or changed or difference.moved):
         return None
     touched = {*difference.added, *changed, *difference.moved}
     return RulesChanged(
-        revision=new.state.revision,
+        revision=new.ruleset.revision,
         added=difference.added,
         removed=difference.removed,
         changed=changed,
@@ -77,11 +80,11 @@ def rules_changed(old: Observation, new: Observation) -> RulesChanged | None:
 
 def policy_changed(old: Observation, new: Observation) -> PolicyChanged | None:
     """The `policy` event, or None."""
-    if new.state.policy == old.state.policy:
+    if new.ruleset.policy == old.ruleset.policy:
         return None
     return PolicyChanged(
-        revision=new.state.revision,
-        policy=new.state.policy,
+        revision=new.ruleset.revision,
+        policy=new.ruleset.policy,
         by=[change for change in new.trail if change.revision is not None],
     )
 
@@ -107,7 +110,7 @@ def counters_now(old: Observation | None, new: Observation) -> Counters:
                 )
     totals = [one.totals.policy_dropped for one in new.attachments]
     return Counters.model_construct(
-        revision=new.state.revision,
+        revision=new.ruleset.revision,
         time=new.time,
         rules=moved,
         attachments=list(new.attachments),

@@ -14,9 +14,9 @@ from xdpwall.errors import XdpwallError
 from xdpwall.instance import namespace
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.committed import CommittedRuleset, find_rule
 from xdpwall.ruleset.policy import Policy
 from xdpwall.ruleset.ruleset import Ruleset
-from xdpwall.ruleset.state import State, find_rule
 from xdpwall.store.records import Snapshot
 from xdpwall.values.terms import Counts
 from xdpwall.values.times import now_text
@@ -60,7 +60,7 @@ class ReadMethods:
         )
 
         with reading(self._instance) as now:
-            state = now.state
+            ruleset = now.ruleset
             mine = attachment_views(self._instance, now.attachments)
             others = [view for view in interface_views(self._instance, mine) if view.others]
             on, warnings = self._on(now)
@@ -71,17 +71,17 @@ class ReadMethods:
             ]
             warnings += hook_warnings(now.attachments)
             warnings += bypass_warnings(others)
-            rules = [entry.rule for entry in state.entries if entry.rule.enabled]
+            rules = [entry.rule for entry in ruleset.entries if entry.rule.enabled]
             warnings += rule_warnings(rules, now.attachments, interface_names())
-            warnings += policy_warnings(state.policy)
+            warnings += policy_warnings(ruleset.policy)
             return Status(
                 version=__version__,
                 host=socket.gethostname(),
-                revision=state.revision,
+                revision=ruleset.revision,
                 on=on,
-                rules=len(state.entries),
+                rules=len(ruleset.entries),
                 enabled_rules=len(rules),
-                policy=state.policy,
+                policy=ruleset.policy,
                 attachments=mine,
                 others=others,
                 warnings=warnings,
@@ -102,27 +102,27 @@ class ReadMethods:
     def rules(self) -> RuleList:
         """All rules in order, with counters."""
         with reading(self._instance) as now:
-            return RuleList(revision=now.state.revision, rules=self._views(now.state))
+            return RuleList(revision=now.ruleset.revision, rules=self._views(now.ruleset))
 
     def rule(self, rule_id: str) -> RuleView:
         """One rule; NotFound."""
         with reading(self._instance) as now:
-            find_rule(now.state, rule_id)
-            return self._views(now.state, [rule_id])[0]
+            find_rule(now.ruleset, rule_id)
+            return self._views(now.ruleset, [rule_id])[0]
 
     def policy(self) -> Policy:
         """What happens to packets that no rule decides."""
         with reading(self._instance) as now:
-            return now.state.policy
+            return now.ruleset.policy
 
     def stats(self) -> Stats:
         """Every counter at one moment."""
         with reading(self._instance) as now:
             return Stats(
-                revision=now.state.revision,
+                revision=now.ruleset.revision,
                 on=self._on(now)[0],
                 time=time.monotonic(),
-                rules=rule_counts(now.state, self._raw(now.state)),
+                rules=rule_counts(now.ruleset, self._raw(now.ruleset)),
                 attachments=self._totals(now),
             )
 
@@ -136,22 +136,22 @@ class ReadMethods:
     def observe(self, before: Observation | None = None) -> Observation:
         """One look, for the service's events; `before` is the last one."""
         with reading(self._instance) as now:
-            state = now.state
-            raw = self._raw(state)
+            ruleset = now.ruleset
+            raw = self._raw(ruleset)
             mark, trail = self._instance.store.audit.since(
-                None if before is None else before.mark, state.revision
+                None if before is None else before.mark, ruleset.revision
             )
-            if before is not None and before.state is state and before.raw == raw:
+            if before is not None and before.ruleset is ruleset and before.raw == raw:
                 counts, hits = before.counts, before.hits
             else:
                 counts = {
                     entry.id: since_reset(entry, pair)
-                    for entry, pair in zip(state.entries, raw, strict=True)
+                    for entry, pair in zip(ruleset.entries, raw, strict=True)
                 }
-                hits = self._hits.known(state.entries)
+                hits = self._hits.known(ruleset.entries)
             moment = now_text()
             return Observation(
-                state=state,
+                ruleset=ruleset,
                 on=self._on(now)[0],
                 time=time.monotonic(),
                 now=moment,
@@ -160,7 +160,7 @@ class ReadMethods:
                 hits=hits,
                 attachments=tuple(self._totals(now)),
                 expired=frozenset(
-                    entry.id for entry in state.entries if has_expired(entry, moment)
+                    entry.id for entry in ruleset.entries if has_expired(entry, moment)
                 ),
                 mark=mark,
                 trail=trail,
@@ -172,7 +172,7 @@ class ReadMethods:
         revision, problems = 0, []
         try:
             with reading(self._instance) as now:
-                revision = now.state.revision
+                revision = now.ruleset.revision
                 problems = self._on(now)[1]
         except XdpwallError as error:
             problems = [error.message]
@@ -190,17 +190,17 @@ class ReadMethods:
         """The revision, and what `apply` takes back; with what sets hold when asked for."""
         with reading(self._instance) as now:
             specs = tuple(row.spec for row in now.attachments)
-            rules = tuple(entry.rule for entry in now.state.entries)
+            rules = tuple(entry.rule for entry in now.ruleset.entries)
             store = self._instance.store.sets
-            held = {row.name: content_of(store, row) for row in now.state.sets} if sets else None
-            return now.state.revision, Ruleset(rules, now.state.policy, specs, held)
+            held = {row.name: content_of(store, row) for row in now.ruleset.sets} if sets else None
+            return now.ruleset.revision, Ruleset(rules, now.ruleset.policy, specs, held)
 
     def metrics(self) -> Metrics:
         """What /metrics shows."""
         from .metrics import metrics
 
         with reading(self._instance) as now:
-            return metrics(self._instance, now, on=self._on(now)[0], raw=self._raw(now.state))
+            return metrics(self._instance, now, on=self._on(now)[0], raw=self._raw(now.ruleset))
 
     def events(self) -> EventsView:
         """Which packets become events, and how many did."""
@@ -225,13 +225,13 @@ class ReadMethods:
         return EventReader(self._settings, who)
 
     # -- inside ----------------------------------------------------------------------------------
-    def _views(self, state: State, ids: Sequence[str] | None = None) -> list[RuleView]:
+    def _views(self, ruleset: CommittedRuleset, ids: Sequence[str] | None = None) -> list[RuleView]:
         if ids is None:
-            entries, raw = state.entries, self._raw(state)
+            entries, raw = ruleset.entries, self._raw(ruleset)
             placed = list(enumerate(entries, 1))
         else:
-            entries = tuple(find_rule(state, rule_id) for rule_id in ids)
-            placed = [(state.place(entry) + 1, entry) for entry in entries]
+            entries = tuple(find_rule(ruleset, rule_id) for rule_id in ids)
+            placed = [(ruleset.place(entry) + 1, entry) for entry in entries]
             raw = self._read([entry.slot for entry in entries])
         hits = self._hits.known(entries)
         return rule_views(placed, raw, now=now_text(), hits=hits)
@@ -246,11 +246,11 @@ class ReadMethods:
             )
         ]
 
-    def _raw(self, state: State) -> list[Counts]:
+    def _raw(self, ruleset: CommittedRuleset) -> list[Counts]:
         """(packets, bytes) of every entry, as the kernel counts."""
-        raw = self._read([entry.slot for entry in state.entries])
+        raw = self._read([entry.slot for entry in ruleset.entries])
         if self._service:
-            self._hits.note(state.entries, raw, now_text())
+            self._hits.note(ruleset.entries, raw, now_text())
         return raw
 
     def _read(self, slots: Sequence[int]) -> list[Counts]:
@@ -264,11 +264,11 @@ class ReadMethods:
         dataplane = self._instance.dataplane()
         on = now.on if dataplane is None else dataplane.control.read().on
         problems = [] if on else [SWITCHED_OFF]
-        if dataplane is None and (now.state.revision or now.attachments):
+        if dataplane is None and (now.ruleset.revision or now.attachments):
             problems.append("nothing is loaded in the kernel: xdpwall restore")
-        elif dataplane is not None and dataplane.control.read().revision != now.state.revision:
+        elif dataplane is not None and dataplane.control.read().revision != now.ruleset.revision:
             problems.append(
                 f"the kernel holds revision {dataplane.control.read().revision}, the disk "
-                f"{now.state.revision}: xdpwall restore"
+                f"{now.ruleset.revision}: xdpwall restore"
             )
         return on, problems

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.index import RuleEntry
-from xdpwall.ruleset.state import State
 from xdpwall.values.terms import Counts
 from xdpwall.views.rules import RuleCount, RuleView
 
@@ -34,10 +34,10 @@ def rule_views(
     ]
 
 
-def rule_counts(state: State, raw: Sequence[Counts]) -> list[RuleCount]:
+def rule_counts(ruleset: CommittedRuleset, raw: Sequence[Counts]) -> list[RuleCount]:
     """The counters alone, for GET /stats."""
     found = []
-    for entry, pair in zip(state.entries, raw, strict=True):
+    for entry, pair in zip(ruleset.entries, raw, strict=True):
         packets, size = since_reset(entry, pair)
         found.append(RuleCount.model_construct(id=entry.id, packets=packets, bytes=size))
     return found

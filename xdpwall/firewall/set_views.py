@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.set_references import rules_by_set
-from xdpwall.ruleset.state import State
 from xdpwall.sets.entries import AddressEntry, Entries
 from xdpwall.sets.names import SetRow
 from xdpwall.store.set_counts import EntryCounts
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from xdpwall.sets.content import SetContent
 
 
-def set_views(store: SetStore, state: State, rows: Iterable[SetRow]) -> list[SetView]:
+def set_views(store: SetStore, ruleset: CommittedRuleset, rows: Iterable[SetRow]) -> list[SetView]:
     """The views of sets, without their entries."""
-    users = rules_by_set(entry.rule for entry in state.entries)
+    users = rules_by_set(entry.rule for entry in ruleset.entries)
     return [_set_view(store, row, users.get(row.name, [])) for row in rows]
 
 

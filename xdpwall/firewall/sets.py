@@ -39,13 +39,13 @@ class SetMethods:
         """All sets by name, without their entries."""
         with reading(self._instance) as now:
             store = self._instance.store.sets
-            return SetList(sets=set_views(store, now.state, now.state.sets))
+            return SetList(sets=set_views(store, now.ruleset, now.ruleset.sets))
 
     def set(self, name: str) -> SetView:
         """One set without its entries. Raises NotFound."""
         with reading(self._instance) as now:
-            row = find_set(now.state.sets, name)
-            return set_views(self._instance.store.sets, now.state, [row])[0]
+            row = find_set(now.ruleset.sets, name)
+            return set_views(self._instance.store.sets, now.ruleset, [row])[0]
 
     def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> SetEntries:
         """Up to `limit` entries from `start` on. Raises NotFound, InvalidInput."""
@@ -55,7 +55,7 @@ class SetMethods:
                     f"{field} must be at least 0, got {value}", field=field, value=value
                 )
         with reading(self._instance) as now:
-            row = find_set(now.state.sets, name)
+            row = find_set(now.ruleset.sets, name)
             return entries_view(self._instance.store.sets, row, start, limit)
 
     def test_set(self, name: str, address: str) -> SetTest:
@@ -68,7 +68,7 @@ class SetMethods:
                 value=address,
             )
         with reading(self._instance) as now:
-            row = find_set(now.state.sets, name)
+            row = find_set(now.ruleset.sets, name)
             return membership_view(self._instance.store.sets, row, wanted)
 
     def create_set(self, name: str, *, by: Author = _ANYONE) -> SetOutcome:
@@ -120,7 +120,7 @@ class SetMethods:
             added, removed, unchanged = change_entries(
                 self._instance, name, list(coming), list(leaving), expires=ends, by=by
             )
-            number = find_set(now.state.sets, name).number
+            number = find_set(now.ruleset.sets, name).number
             count = self._instance.store.sets.entry_count(number)
         if ends:
             self._changed()
@@ -139,14 +139,14 @@ class SetMethods:
         with writing(self._instance):
             delete_set(self._instance, name, by=by)
             self._changed()
-            return DeleteOutcome(revision=self._instance.state.revision, deleted=[name])
+            return DeleteOutcome(revision=self._instance.ruleset.revision, deleted=[name])
 
     def _outcome(self, name: str, changed: bool) -> SetOutcome:
         self._changed()
-        state = self._instance.state
-        row = find_set(state.sets, name)
-        view = set_views(self._instance.store.sets, state, [row])[0]
-        return SetOutcome(revision=state.revision, set=view, changed=changed)
+        ruleset = self._instance.ruleset
+        row = find_set(ruleset.sets, name)
+        view = set_views(self._instance.store.sets, ruleset, [row])[0]
+        return SetOutcome(revision=ruleset.revision, set=view, changed=changed)
 
 
 def _parsed(field: str, texts: Sequence[str]) -> dict[AddressEntry, str]:

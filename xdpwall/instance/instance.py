@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xdpwall.ruleset.attachment import Attachment
-from xdpwall.ruleset.state import State
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.settings import Settings
 from xdpwall.store.store import Store
 
@@ -47,9 +47,9 @@ class Instance:
 
     # -- the disk's side ---------------------------------------------------------------------------
     @property
-    def state(self) -> State:
+    def ruleset(self) -> CommittedRuleset:
         """The committed ruleset."""
-        return self.store.read().state
+        return self.store.read().ruleset
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:

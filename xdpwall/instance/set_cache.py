@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.dataplane.mapset import MapSet
     from xdpwall.dataplane.set_bulk import BulkWriter, OtherSet
-    from xdpwall.ruleset.state import State
+    from xdpwall.ruleset.committed import CommittedRuleset
     from xdpwall.store.store import Store
     from xdpwall.values.arrays import Array
 
@@ -47,13 +47,15 @@ class SetCache:
             self._classes = Classes(
                 self._store.read_classes(), self._store.class_rows, wait_grace_period
             )
-        self._classes.set_visible(frozenset(row.number for row in self._rulesets.read().state.sets))
+        self._classes.set_visible(
+            frozenset(row.number for row in self._rulesets.read().ruleset.sets)
+        )
         return self._classes
 
-    def kernel_sets(self, state: State) -> KernelSets:
+    def kernel_sets(self, ruleset: CommittedRuleset) -> KernelSets:
         """The sets of a ruleset as the compiler takes them."""
         classes = self.classes
-        numbers = {row.name: row.number for row in state.sets}
+        numbers = {row.name: row.number for row in ruleset.sets}
         # A copy: a generation is held against what it was compiled from.
         return KernelSets(numbers, dict(classes.set_numbers), classes.has_timed)
 

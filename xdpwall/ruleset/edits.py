@@ -1,8 +1,7 @@
 """Ordered rules with their slots, and the edits that lead from one ruleset to the next. Pure.
 
-An edit takes a State and gives the next one: ids made, ranks and slots given out, the revision one
-higher. Nothing here knows the disk or the kernel; an edit that changes nothing gives back an equal
-ruleset, which `State.same_as` tells.
+An edit takes a CommittedRuleset and returns the next one: ids made, ranks and slots given out, the
+revision one higher. An edit that changes nothing returns an equal one (CommittedRuleset.same_as).
 """
 
 from __future__ import annotations
@@ -17,27 +16,29 @@ from xdpwall.rule.rule import Rule
 from xdpwall.sets.names import SetRow
 from xdpwall.values.inputs import in_list
 
+from .committed import CommittedRuleset, Step, check_rules_known, find_rule
 from .index import RuleEntry, with_ids
 from .order import NO_SLOT, assign_ranks, placed_between, window, with_slots
 from .policy import Policy
 from .set_references import check_sets_known
-from .state import State, Step, _must_know, find_rule
 
 _MADE_ID = re.compile(r"r([1-9][0-9]{0,14})\Z")
 
 
-def insert(state: State, rules: Sequence[Rule], *, at: int | None, now: str) -> State:
+def insert(
+    ruleset: CommittedRuleset, rules: Sequence[Rule], *, at: int | None, now: str
+) -> CommittedRuleset:
     """New rules together at place `at` (from 1), at the end when None."""
     if not rules:
         raise InvalidInput("no rule was given", field="rules")
-    count = len(state.entries)
+    count = len(ruleset.entries)
     if at is None:
         at = count + 1
     if not 1 <= at <= count + 1:
         raise InvalidInput(
             f"position must be 1 to {count + 1}, got {at}", field="position", value=at
         )
-    taken, given = state.by_id(), set[str]()
+    taken, given = ruleset.by_id(), set[str]()
     for rule in rules:
         if rule.id is not None:
             if rule.id in taken or rule.id in given:
@@ -49,13 +50,13 @@ def insert(state: State, rules: Sequence[Rule], *, at: int | None, now: str) -> 
                     hint=f"give another id, or change that rule: xdpwall rule set {rule.id} ...",
                 )
             given.add(rule.id)
-    _check_sets(rules, state.sets, listed=len(rules) > 1)
-    named, number = _give_ids(rules, given, state.next_number)
+    _check_sets(rules, ruleset.sets, listed=len(rules) > 1)
+    named, number = _give_ids(rules, given, ruleset.next_number)
     fresh = [RuleEntry(rule, NO_SLOT, now) for rule in named]
-    return _spliced(state, at - 1, at - 1, fresh, next_number=number)
+    return _spliced(ruleset, at - 1, at - 1, fresh, next_number=number)
 
 
-def replace_rule(state: State, rule_id: str, rule: Rule) -> State:
+def replace_rule(ruleset: CommittedRuleset, rule_id: str, rule: Rule) -> CommittedRuleset:
     """Another rule under the same id at the same place."""
     if rule.id not in (None, rule_id):
         raise InvalidInput(
@@ -64,81 +65,85 @@ def replace_rule(state: State, rule_id: str, rule: Rule) -> State:
             value=rule.id,
             hint="delete the rule and add it under the new id",
         )
-    entry = find_rule(state, rule_id)
-    check_sets_known([rule], state.sets)
-    place = state.place(entry)
-    return _spliced(state, place, place + 1, [_carry(entry, rule)])
+    entry = find_rule(ruleset, rule_id)
+    check_sets_known([rule], ruleset.sets)
+    place = ruleset.place(entry)
+    return _spliced(ruleset, place, place + 1, [_carry(entry, rule)])
 
 
-def change_rule(state: State, rule_id: str, changes: Mapping[str, Any]) -> State:
+def change_rule(
+    ruleset: CommittedRuleset, rule_id: str, changes: Mapping[str, Any]
+) -> CommittedRuleset:
     """Only the named fields; None takes a field away; `text` replaces the whole rule."""
-    return replace_rule(state, rule_id, find_rule(state, rule_id).rule.changed(changes))
+    return replace_rule(ruleset, rule_id, find_rule(ruleset, rule_id).rule.changed(changes))
 
 
-def delete(state: State, rule_ids: Collection[str]) -> State:
+def delete(ruleset: CommittedRuleset, rule_ids: Collection[str]) -> CommittedRuleset:
     """Without these rules; NotFound when one of them is not there, and then all stay."""
-    _must_know(state, rule_ids)
-    places = sorted({state.place(find_rule(state, rule_id)) for rule_id in rule_ids}, reverse=True)
+    check_rules_known(ruleset, rule_ids)
+    places = sorted(
+        {ruleset.place(find_rule(ruleset, rule_id)) for rule_id in rule_ids}, reverse=True
+    )
     if len(places) == 1:
-        return _spliced(state, places[0], places[0] + 1, [])
-    entries = list(state.entries)
+        return _spliced(ruleset, places[0], places[0] + 1, [])
+    entries = list(ruleset.entries)
     for place in places:
         del entries[place]
-    return _finish(state, entries)
+    return _finish(ruleset, entries)
 
 
-def move(state: State, rule_id: str, position: int) -> State:
+def move(ruleset: CommittedRuleset, rule_id: str, position: int) -> CommittedRuleset:
     """The rule at `position` (from 1) after the move."""
-    entry = find_rule(state, rule_id)
-    count = len(state.entries)
+    entry = find_rule(ruleset, rule_id)
+    count = len(ruleset.entries)
     if not 1 <= position <= count:
         raise InvalidInput(
             f"position must be 1 to {count}, got {position}", field="position", value=position
         )
-    entries = list(state.entries)
-    entries.insert(position - 1, entries.pop(state.place(entry)))
-    return _finish(state, entries)
+    entries = list(ruleset.entries)
+    entries.insert(position - 1, entries.pop(ruleset.place(entry)))
+    return _finish(ruleset, entries)
 
 
-def enable(state: State, rule_ids: Collection[str], enabled: bool) -> State:
+def enable(ruleset: CommittedRuleset, rule_ids: Collection[str], enabled: bool) -> CommittedRuleset:
     """These rules switched on or off; counters stay."""
-    _must_know(state, rule_ids)
-    entries = list(state.entries)
+    check_rules_known(ruleset, rule_ids)
+    entries = list(ruleset.entries)
     for rule_id in rule_ids:
-        entry = find_rule(state, rule_id)
+        entry = find_rule(ruleset, rule_id)
         if entry.rule.enabled != enabled:
             rule = entry.rule.model_copy(update={"enabled": enabled})
-            entries[state.place(entry)] = entry._replace(rule=rule)
-    return _finish(state, entries)
+            entries[ruleset.place(entry)] = entry._replace(rule=rule)
+    return _finish(ruleset, entries)
 
 
-def with_policy(state: State, policy: Policy) -> State:
+def with_policy(ruleset: CommittedRuleset, policy: Policy) -> CommittedRuleset:
     """The same rules under another policy."""
-    return _finish(state, list(state.entries), policy=policy)
+    return _finish(ruleset, list(ruleset.entries), policy=policy)
 
 
-def with_sets(state: State, sets: tuple[SetRow, ...]) -> State:
+def with_sets(ruleset: CommittedRuleset, sets: tuple[SetRow, ...]) -> CommittedRuleset:
     """The same rules with these sets. InvalidInput when a rule refers to one that is not there."""
-    check_sets_known((entry.rule for entry in state.entries), sets)
-    return _finish(state, list(state.entries), sets=sets)
+    check_sets_known((entry.rule for entry in ruleset.entries), sets)
+    return _finish(ruleset, list(ruleset.entries), sets=sets)
 
 
 def matched(
-    state: State,
+    ruleset: CommittedRuleset,
     rules: Sequence[Rule],
     policy: Policy,
     *,
     now: str,
     sets: tuple[SetRow, ...] | None = None,
-) -> State:
+) -> CommittedRuleset:
     """Exactly `rules` in this order; those that stay the same keep id and counters. The sets are
     these, or stay.
 
     The same is: the same id; or, for a rule without id, the same sentence, else the same match and
     action (so that a new comment costs no counters), each in order.
     """
-    _check_sets(rules, state.sets if sets is None else sets, listed=True)
-    current = with_ids(state.entries)
+    _check_sets(rules, ruleset.sets if sets is None else sets, listed=True)
+    current = with_ids(ruleset.entries)
     given: set[str] = set()
     for index, rule in enumerate(rules):
         if rule.id is not None:
@@ -152,7 +157,7 @@ def matched(
     partner: list[RuleEntry | None] = [
         current.get(rule.id) if rule.id is not None else None for rule in rules
     ]
-    free = [entry for entry in state.entries if entry.id not in given]
+    free = [entry for entry in ruleset.entries if entry.id not in given]
     nameless = [index for index, rule in enumerate(rules) if rule.id is None]
     for key in (Rule.text_key, Rule.match_key):
         if not free:
@@ -167,13 +172,13 @@ def matched(
         taken = {id(entry) for entry in partner if entry is not None}
         free = [entry for entry in free if id(entry) not in taken]
     coming = [rule for rule, entry in zip(rules, partner, strict=True) if entry is None]
-    named, number = _give_ids(coming, given, state.next_number)
+    named, number = _give_ids(coming, given, ruleset.next_number)
     fresh = iter(named)
     entries = [
         RuleEntry(next(fresh), NO_SLOT, now) if entry is None else _carry(entry, rule)
         for rule, entry in zip(rules, partner, strict=True)
     ]
-    return _finish(state, entries, policy=policy, next_number=number, sets=sets)
+    return _finish(ruleset, entries, policy=policy, next_number=number, sets=sets)
 
 
 def _check_sets(rules: Sequence[Rule], sets: tuple[SetRow, ...], *, listed: bool) -> None:
@@ -217,14 +222,14 @@ def _give_ids(
 
 
 def _finish(
-    old: State,
+    old: CommittedRuleset,
     entries: Sequence[RuleEntry],
     *,
     policy: Policy | None = None,
     next_number: int | None = None,
     sets: tuple[SetRow, ...] | None = None,
-) -> State:
-    """The state with exactly these entries."""
+) -> CommittedRuleset:
+    """The ruleset with exactly these entries."""
     at, end = window(old.entries, entries)
     return _spliced(
         old,
@@ -238,7 +243,7 @@ def _finish(
 
 
 def _spliced(
-    old: State,
+    old: CommittedRuleset,
     at: int,
     until: int,
     come: Sequence[RuleEntry],
@@ -246,9 +251,9 @@ def _spliced(
     policy: Policy | None = None,
     next_number: int | None = None,
     sets: tuple[SetRow, ...] | None = None,
-) -> State:
-    """The state with `come` in the place of old.entries[at:until]: ranks and slots are given out.
-    A new slot is never one that the old state still uses."""
+) -> CommittedRuleset:
+    """The ruleset with `come` in the place of old.entries[at:until]: ranks and slots are given out.
+    A new slot is never one that the old one still uses."""
     gone = old.entries[at:until]
     if (count := len(old.entries) - len(gone) + len(come)) > MAX_RULES:
         raise Full(
@@ -265,7 +270,7 @@ def _spliced(
         at, until, gone = 0, len(old.entries), old.entries
         placed = assign_ranks([None] * len(come))
     finished = with_slots(old.index, come, placed)
-    return State(
+    return CommittedRuleset(
         revision=old.revision + 1,
         policy=old.policy if policy is None else policy,
         entries=old.entries[:at] + finished + old.entries[until:],

@@ -47,7 +47,7 @@ _MOST_OVER = 256
 
 class ById(Mapping[str, RuleEntry]):
     """The entries by id: a dictionary that many states share, and what is another in this one. To
-    copy one for 10,000 rules takes longer than all else that a rule more does to a state."""
+    copy one for 10,000 rules takes longer than all else that a rule more does to a ruleset."""
 
     __slots__ = ("_base", "_over")
 

@@ -43,7 +43,7 @@ def placed_between(
 def with_slots(
     old: Index, come: Sequence[RuleEntry], places: Sequence[int]
 ) -> tuple[RuleEntry, ...]:
-    """The entries with these ranks; those without a slot get one that the old state leaves free."""
+    """The entries with these ranks; those without a slot get a free one."""
     used = old.used[:]
     finished = []
     free = -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xdpwall.ruleset.attachment import Attachment
-from xdpwall.ruleset.state import State
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.views.events import EventSettings
 
 
@@ -31,7 +31,7 @@ class Pending:
 class Snapshot:
     """Everything that is read at one moment."""
 
-    state: State
+    ruleset: CommittedRuleset
     attachments: tuple[Attachment, ...]
     on: bool
     binding: Binding | None

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from xdpwall.errors import Failed
 from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.index import RuleEntry, id_of, with_ids
 from xdpwall.ruleset.policy import Policy
-from xdpwall.ruleset.state import State
 from xdpwall.sets.names import SetRow
 
 _SHORT = 2048
@@ -84,7 +84,7 @@ def _json(rule: Rule) -> str:
     return f"{{{','.join(parts)}}}"
 
 
-def between(old: State, new: State) -> RevisionDelta:
+def between(old: CommittedRuleset, new: CommittedRuleset) -> RevisionDelta:
     """The rows that differ."""
     step = new.step
     if step is not None and step.since is old.entries:

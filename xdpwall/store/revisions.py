@@ -13,7 +13,7 @@ from dataclasses import astuple, replace
 from typing import NamedTuple
 
 from xdpwall.errors import Failed
-from xdpwall.ruleset.state import State
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.values.author import Author
 
 from . import metrics
@@ -31,7 +31,7 @@ KEEP_REVISIONS = 200
 class _Recorded(NamedTuple):
     """A pending revision as this process recorded it."""
 
-    state: State
+    ruleset: CommittedRuleset
     delta: RevisionDelta
     entry: AuditEntry
 
@@ -47,7 +47,14 @@ class Revisions:
         """What is pending, when we recorded it: to read it back takes 80 ms for 10,000 rules."""
 
     def record(
-        self, old: State, new: State, *, by: Author, action: str, now: str, wait: bool = True
+        self,
+        old: CommittedRuleset,
+        new: CommittedRuleset,
+        *,
+        by: Author,
+        action: str,
+        now: str,
+        wait: bool = True,
     ) -> None:
         """Put the revision on disk as pending; without `wait` it is there when Store.synced() has
         returned."""
@@ -79,7 +86,7 @@ class Revisions:
         much of each table the ruleset needs (compiler.sizes.Sizes).
         """
         known, recorded = self._session.read(), self._recorded
-        if recorded is not None and recorded.state.revision != revision:
+        if recorded is not None and recorded.ruleset.revision != revision:
             recorded = None
         meta: dict[str, str] = {}
         times = None
@@ -115,7 +122,7 @@ class Revisions:
         if times is not None:
             self._commit_times = (self._session.database.data_version(), times)
         if recorded is not None:
-            self._session.remember(replace(known, state=recorded.state, pending=None))
+            self._session.remember(replace(known, ruleset=recorded.ruleset, pending=None))
         self._recorded = None
 
     def drop_pending(self) -> None:

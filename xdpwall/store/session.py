@@ -1,4 +1,4 @@
-"""Transactions on the store's file, and the state that was read last."""
+"""Transactions on the store's file, and the snapshot that was read last."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from xdpwall.errors import Failed, XdpwallError
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.index import RuleEntry
 from xdpwall.ruleset.policy import Policy
-from xdpwall.ruleset.state import State
 from xdpwall.sets.names import SetRow
 from xdpwall.views.events import EventSettings
 
@@ -34,7 +34,7 @@ class Session:
         self._entries: dict[str, tuple[RuleRow, RuleEntry]] = {}
 
     def read(self) -> Snapshot:
-        """The committed state now; from memory when nobody has written since."""
+        """The committed snapshot now; from memory when nobody has written since."""
         token = self._version()
         if self._cached is None or self._cached[0] != token:
             with self.database.read() as connection:
@@ -51,7 +51,7 @@ class Session:
         self._own_changes += 1
 
     def remember(self, snapshot: Snapshot) -> None:
-        """Take this for the state on disk after our own write, if nobody else wrote."""
+        """Take this for the snapshot on disk after our own write, if nobody else wrote."""
         self._cached = (self._version(), snapshot)
 
     # -- inside ----------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ class Session:
             "SELECT number, action FROM revisions WHERE state = 'pending'"
         ).fetchone()
         try:
-            state = State(
+            ruleset = CommittedRuleset(
                 revision=int(meta.get("revision", "0")),
                 policy=Policy(**json.loads(meta.get("policy", "{}"))),
                 entries=self._entries_of(RuleRow(*row) for row in rows),
@@ -86,7 +86,7 @@ class Session:
             cookie = int(meta.get("netns_cookie", "0"))
             binding = Binding(int(meta["netns"]), meta["boot_id"], cookie)
         return Snapshot(
-            state=state,
+            ruleset=ruleset,
             attachments=tuple(Attachment(*row) for row in attachments),
             on=meta.get("on", "1") == "1",
             binding=binding,

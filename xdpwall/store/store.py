@@ -57,7 +57,7 @@ class Store:
         self._database.close()
 
     def read(self) -> Snapshot:
-        """The committed state now; from memory when nobody has written since."""
+        """The committed snapshot now; from memory when nobody has written since."""
         return self._session.read()
 
     # -- switch, events, binding -----------------------------------------------------------------

@@ -130,7 +130,7 @@ class OwnDrops(Closing):
             self._ring = ring, RingBuffer(ring)
             dataplane.taps.set(self._slot, ring, self._wanted)
             dataplane.control.set_tapped(
-                logging=any(rule.log for rule, _ in now.state.kernel_rules())
+                logging=any(rule.log for rule, _ in now.ruleset.kernel_rules())
             )
 
     def _clear(self) -> None:
@@ -140,7 +140,7 @@ class OwnDrops(Closing):
             if dataplane is not None:
                 dataplane.taps.clear(self._slot)
                 dataplane.control.set_tapped(
-                    logging=any(rule.log for rule, _ in now.state.kernel_rules())
+                    logging=any(rule.log for rule, _ in now.ruleset.kernel_rules())
                 )
 
     def _drop(self) -> None:

@@ -14,21 +14,21 @@ from xdpwall.firewall.observation import (
 from xdpwall.firewall.rule_views import LastHits
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset import edits
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.index import RuleEntry
-from xdpwall.ruleset.state import State
 from xdpwall.views.rules import RuleView
 
 NOW = "2026-11-21T10:00:00Z"
 
 
-def observation(state: State, *, expired: frozenset[str] = frozenset()) -> Observation:
+def observation(ruleset: CommittedRuleset, *, expired: frozenset[str] = frozenset()) -> Observation:
     return Observation(
-        state=state,
+        ruleset=ruleset,
         on=True,
         time=1.0,
         now=NOW,
-        raw=[(0, 0)] * len(state.entries),
-        counts={entry.id: (0, 0) for entry in state.entries},
+        raw=[(0, 0)] * len(ruleset.entries),
+        counts={entry.id: (0, 0) for entry in ruleset.entries},
         hits={},
         attachments=(),
         expired=expired,
@@ -49,54 +49,56 @@ def followed(rules: list[RuleView], old: Observation, new: Observation) -> list[
     return [rule.id for rule in mine]
 
 
-def edited(state: State, chance: random.Random) -> State:
+def edited(ruleset: CommittedRuleset, chance: random.Random) -> CommittedRuleset:
     """A few random edits at once."""
     for _ in range(chance.randint(1, 6)):
-        ids = [entry.id for entry in state.entries]
+        ids = [entry.id for entry in ruleset.entries]
         kind = chance.choice(["add", "add", "delete", "move", "disable", "change"])
         if kind == "add" or not ids:
             at = chance.randint(1, len(ids) + 1)
             rules = [Rule.parse("drop icmp")] * chance.randint(1, 3)
-            state = edits.insert(state, rules, at=at, now=NOW)
+            ruleset = edits.insert(ruleset, rules, at=at, now=NOW)
         elif kind == "delete":
-            state = edits.delete(state, chance.sample(ids, chance.randint(1, min(3, len(ids)))))
+            ruleset = edits.delete(ruleset, chance.sample(ids, chance.randint(1, min(3, len(ids)))))
         elif kind == "move":
-            state = edits.move(state, chance.choice(ids), chance.randint(1, len(ids)))
+            ruleset = edits.move(ruleset, chance.choice(ids), chance.randint(1, len(ids)))
         elif kind == "disable":
-            state = edits.enable(state, [chance.choice(ids)], chance.random() < 0.5)
+            ruleset = edits.enable(ruleset, [chance.choice(ids)], chance.random() < 0.5)
         else:
-            state = edits.change_rule(state, chance.choice(ids), {"comment": str(chance.random())})
-    return state
+            ruleset = edits.change_rule(
+                ruleset, chance.choice(ids), {"comment": str(chance.random())}
+            )
+    return ruleset
 
 
 def test_whoever_follows_the_events_has_the_rules_in_order() -> None:
     chance = random.Random(5)
-    state = State()
+    ruleset = CommittedRuleset()
     for _ in range(300):
-        old, new = observation(state), observation(edited(state, chance))
+        old, new = observation(ruleset), observation(edited(ruleset, chance))
         found = followed(rules_at(old), old, new)
-        assert found == [entry.id for entry in new.state.entries]
-        state = new.state
+        assert found == [entry.id for entry in new.ruleset.entries]
+        ruleset = new.ruleset
 
 
 def test_nothing_new_is_no_event() -> None:
-    state = edits.insert(State(), [Rule.parse("drop icmp")], at=None, now=NOW)
-    same = State(state.revision, state.policy, state.entries, state.next_number)
-    assert rules_changed(observation(state), observation(same)) is None
-    assert policy_changed(observation(state), observation(same)) is None
+    ruleset = edits.insert(CommittedRuleset(), [Rule.parse("drop icmp")], at=None, now=NOW)
+    same = CommittedRuleset(ruleset.revision, ruleset.policy, ruleset.entries, ruleset.next_number)
+    assert rules_changed(observation(ruleset), observation(same)) is None
+    assert policy_changed(observation(ruleset), observation(same)) is None
 
 
 def test_a_rule_that_expires_changes() -> None:
-    state = edits.insert(State(), [Rule.parse("drop icmp")] * 2, at=None, now=NOW)
-    change = rules_changed(observation(state), observation(state, expired=frozenset({"r2"})))
+    ruleset = edits.insert(CommittedRuleset(), [Rule.parse("drop icmp")] * 2, at=None, now=NOW)
+    change = rules_changed(observation(ruleset), observation(ruleset, expired=frozenset({"r2"})))
     assert change is not None
     assert (change.changed, [rule.id for rule in change.rules]) == (["r2"], ["r2"])
 
 
 def test_only_counters_that_changed_are_sent() -> None:
-    state = edits.insert(State(), [Rule.parse("drop icmp")] * 3, at=None, now=NOW)
-    old = observation(state)
-    new = observation(state)
+    ruleset = edits.insert(CommittedRuleset(), [Rule.parse("drop icmp")] * 3, at=None, now=NOW)
+    old = observation(ruleset)
+    new = observation(ruleset)
     object.__setattr__(new, "counts", {"r1": (0, 0), "r2": (5, 500), "r3": (0, 0), "r9": (1, 1)})
     assert [(one.id, one.packets) for one in counters_now(old, new).rules] == [("r2", 5), ("r9", 1)]
     assert counters_now(None, new).rules == []

@@ -11,23 +11,23 @@ from xdpwall.errors import Conflict, Full, InvalidInput, NotFound
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset import edits
+from xdpwall.ruleset.committed import CommittedRuleset, diff, find_rule, new_slots
 from xdpwall.ruleset.index import Index
 from xdpwall.ruleset.policy import Policy
-from xdpwall.ruleset.state import State, diff, find_rule, new_slots
 
 NOW = "2026-11-21T10:00:00Z"
 
 
-def state_of(*texts: str) -> State:
-    return edits.insert(State(), [Rule.parse(text) for text in texts], at=None, now=NOW)
+def ruleset_of(*texts: str) -> CommittedRuleset:
+    return edits.insert(CommittedRuleset(), [Rule.parse(text) for text in texts], at=None, now=NOW)
 
 
-def ids(state: State) -> list[str]:
-    return [entry.id for entry in state.entries]
+def ids(ruleset: CommittedRuleset) -> list[str]:
+    return [entry.id for entry in ruleset.entries]
 
 
-def slots(state: State) -> dict[str, int]:
-    return {entry.id: entry.slot for entry in state.entries}
+def slots(ruleset: CommittedRuleset) -> dict[str, int]:
+    return {entry.id: entry.slot for entry in ruleset.entries}
 
 
 def test_the_slots_are_those_of_the_abi() -> None:
@@ -37,130 +37,134 @@ def test_the_slots_are_those_of_the_abi() -> None:
 
 
 def test_made_ids_pass_every_number_ever_seen() -> None:
-    state = state_of("drop icmp", "drop tcp")
-    assert ids(state) == ["r1", "r2"]
-    state = edits.insert(state, [Rule.parse({"text": "drop udp", "id": "r7"})], at=None, now=NOW)
-    state = edits.delete(state, ["r7"])
-    state = edits.insert(state, [Rule.parse("drop udp")], at=None, now=NOW)
-    assert ids(state) == ["r1", "r2", "r8"]
+    ruleset = ruleset_of("drop icmp", "drop tcp")
+    assert ids(ruleset) == ["r1", "r2"]
+    ruleset = edits.insert(
+        ruleset, [Rule.parse({"text": "drop udp", "id": "r7"})], at=None, now=NOW
+    )
+    ruleset = edits.delete(ruleset, ["r7"])
+    ruleset = edits.insert(ruleset, [Rule.parse("drop udp")], at=None, now=NOW)
+    assert ids(ruleset) == ["r1", "r2", "r8"]
 
 
 def test_a_made_id_skips_one_given_in_the_same_call() -> None:
     rules = [Rule.parse("drop icmp"), Rule.parse({"text": "drop tcp", "id": "r1"})]
-    assert ids(edits.insert(State(), rules, at=None, now=NOW)) == ["r2", "r1"]
+    assert ids(edits.insert(CommittedRuleset(), rules, at=None, now=NOW)) == ["r2", "r1"]
 
 
 def test_insert_at_a_place() -> None:
-    state = edits.insert(state_of("drop icmp", "drop tcp"), [Rule.parse("drop udp")], at=1, now=NOW)
-    assert ids(state) == ["r3", "r1", "r2"]
+    ruleset = edits.insert(
+        ruleset_of("drop icmp", "drop tcp"), [Rule.parse("drop udp")], at=1, now=NOW
+    )
+    assert ids(ruleset) == ["r3", "r1", "r2"]
 
 
 @pytest.mark.parametrize("at", [0, -1, 4])
 def test_insert_outside_is_refused(at: int) -> None:
     with pytest.raises(InvalidInput, match="1 to 3") as caught:
-        edits.insert(state_of("drop icmp", "drop tcp"), [Rule.parse("drop")], at=at, now=NOW)
+        edits.insert(ruleset_of("drop icmp", "drop tcp"), [Rule.parse("drop")], at=at, now=NOW)
     assert (caught.value.field, caught.value.value) == ("position", at)
 
 
 def test_a_taken_id_is_a_conflict() -> None:
     with pytest.raises(Conflict) as caught:
         edits.insert(
-            state_of("drop icmp"), [Rule.parse({"action": "drop", "id": "r1"})], at=None, now=NOW
+            ruleset_of("drop icmp"), [Rule.parse({"action": "drop", "id": "r1"})], at=None, now=NOW
         )
     assert caught.value.code == "id-taken"
 
 
 def test_no_rule_is_refused() -> None:
     with pytest.raises(InvalidInput):
-        edits.insert(State(), [], at=None, now=NOW)
+        edits.insert(CommittedRuleset(), [], at=None, now=NOW)
 
 
 def test_move_is_the_place_after_the_move() -> None:
-    state = state_of("drop icmp", "drop tcp", "drop udp")
-    assert ids(edits.move(state, "r1", 3)) == ["r2", "r3", "r1"]
-    assert ids(edits.move(state, "r3", 1)) == ["r3", "r1", "r2"]
-    assert edits.move(state, "r2", 2).same_as(state)
+    ruleset = ruleset_of("drop icmp", "drop tcp", "drop udp")
+    assert ids(edits.move(ruleset, "r1", 3)) == ["r2", "r3", "r1"]
+    assert ids(edits.move(ruleset, "r3", 1)) == ["r3", "r1", "r2"]
+    assert edits.move(ruleset, "r2", 2).same_as(ruleset)
     with pytest.raises(InvalidInput, match="1 to 3"):
-        edits.move(state, "r1", 4)
+        edits.move(ruleset, "r1", 4)
 
 
 def test_slots_stay_over_move_enable_and_comment_and_change_with_the_match() -> None:
-    state = state_of("drop icmp", "drop tcp/22")
-    before = slots(state)
-    state = edits.move(state, "r1", 2)
-    state = edits.enable(state, ["r1"], False)
-    state = edits.change_rule(state, "r1", {"comment": "no pings"})
-    assert slots(state) == before
-    changed = edits.change_rule(state, "r2", {"dport": "23"})
+    ruleset = ruleset_of("drop icmp", "drop tcp/22")
+    before = slots(ruleset)
+    ruleset = edits.move(ruleset, "r1", 2)
+    ruleset = edits.enable(ruleset, ["r1"], False)
+    ruleset = edits.change_rule(ruleset, "r1", {"comment": "no pings"})
+    assert slots(ruleset) == before
+    changed = edits.change_rule(ruleset, "r2", {"dport": "23"})
     assert slots(changed)["r2"] not in before.values()
-    assert new_slots(state, changed) == [slots(changed)["r2"]]
+    assert new_slots(ruleset, changed) == [slots(changed)["r2"]]
 
 
 def test_a_change_of_match_forgets_the_baseline() -> None:
-    state = state_of("drop icmp")
-    entry = state.entries[0].__class__(
-        state.entries[0].rule, 3, NOW, rank=5, base_packets=10, base_bytes=20
+    ruleset = ruleset_of("drop icmp")
+    entry = ruleset.entries[0].__class__(
+        ruleset.entries[0].rule, 3, NOW, rank=5, base_packets=10, base_bytes=20
     )
-    state = State(1, Policy(), (entry,), 2)
-    assert edits.change_rule(state, "r1", {"comment": "x"}).entries[0].base_packets == 10
-    assert edits.change_rule(state, "r1", {"action": "accept"}).entries[0].base_packets == 0
+    ruleset = CommittedRuleset(1, Policy(), (entry,), 2)
+    assert edits.change_rule(ruleset, "r1", {"comment": "x"}).entries[0].base_packets == 10
+    assert edits.change_rule(ruleset, "r1", {"action": "accept"}).entries[0].base_packets == 0
 
 
 def test_a_rule_keeps_its_id() -> None:
-    state = state_of("drop icmp")
+    ruleset = ruleset_of("drop icmp")
     with pytest.raises(InvalidInput) as caught:
-        edits.replace_rule(state, "r1", Rule.parse({"action": "drop", "id": "other"}))
+        edits.replace_rule(ruleset, "r1", Rule.parse({"action": "drop", "id": "other"}))
     assert caught.value.field == "id"
 
 
 def test_text_replaces_the_whole_rule() -> None:
-    state = edits.change_rule(state_of("drop tcp/22 from 10.0.0.1"), "r1", {"text": "drop udp"})
-    assert state.entries[0].rule.text == "drop udp"
-    assert ids(state) == ["r1"]
+    ruleset = edits.change_rule(ruleset_of("drop tcp/22 from 10.0.0.1"), "r1", {"text": "drop udp"})
+    assert ruleset.entries[0].rule.text == "drop udp"
+    assert ids(ruleset) == ["r1"]
 
 
 def test_unknown_ids_are_named_and_nothing_goes() -> None:
-    state = state_of("drop icmp")
+    ruleset = ruleset_of("drop icmp")
     with pytest.raises(NotFound, match="'a', 'b'"):
-        edits.delete(state, ["r1", "a", "b"])
+        edits.delete(ruleset, ["r1", "a", "b"])
     with pytest.raises(NotFound, match="'zz'"):
-        edits.move(state, "zz", 1)
+        edits.move(ruleset, "zz", 1)
 
 
 def test_apply_keeps_what_stays_the_same() -> None:
-    state = state_of("drop icmp", "drop tcp/22", "accept udp", "drop icmp")
-    before = slots(state)
+    ruleset = ruleset_of("drop icmp", "drop tcp/22", "accept udp", "drop icmp")
+    before = slots(ruleset)
     wanted = [
         Rule.parse("accept udp"),
         Rule.parse("drop icmp"),
         Rule.parse({"text": "drop tcp/23", "id": "r2"}),
         Rule.parse("drop sctp"),
     ]
-    after = edits.matched(state, wanted, Policy(ingress="drop"), now=NOW)
+    after = edits.matched(ruleset, wanted, Policy(ingress="drop"), now=NOW)
     assert ids(after) == ["r3", "r1", "r2", "r5"]
     assert slots(after)["r3"] == before["r3"] and slots(after)["r1"] == before["r1"]
-    change = diff(state, after)
+    change = diff(ruleset, after)
     assert (change.added, change.removed, change.changed) == (["r5"], ["r4"], ["r2"])
     assert change.moved == ["r3"] and change.policy_changed
     assert change.kept == 1
 
 
 def test_apply_keeps_counters_over_a_new_comment() -> None:
-    state = state_of("drop icmp")
+    ruleset = ruleset_of("drop icmp")
     rule = Rule.parse({"text": "drop icmp", "comment": "now with a comment"})
-    after = edits.matched(state, [rule], Policy(), now=NOW)
-    assert slots(after) == slots(state)
-    assert diff(state, after).changed == ["r1"]
+    after = edits.matched(ruleset, [rule], Policy(), now=NOW)
+    assert slots(after) == slots(ruleset)
+    assert diff(ruleset, after).changed == ["r1"]
 
 
 def test_applying_the_same_again_is_no_change() -> None:
-    state = state_of("drop icmp", "drop icmp", 'accept tcp/80,443 comment "web"')
-    rules = [entry.rule for entry in state.entries]
-    assert edits.matched(state, rules, Policy(), now="later").same_as(state)
+    ruleset = ruleset_of("drop icmp", "drop icmp", 'accept tcp/80,443 comment "web"')
+    rules = [entry.rule for entry in ruleset.entries]
+    assert edits.matched(ruleset, rules, Policy(), now="later").same_as(ruleset)
 
 
 def test_what_stays_is_the_same_object_and_what_comes_is_named_around_it() -> None:
-    state = state_of("drop icmp", "drop tcp", 'drop udp comment "a"')
+    ruleset = ruleset_of("drop icmp", "drop tcp", 'drop udp comment "a"')
     texts = [
         "drop tcp",
         "drop",
@@ -168,24 +172,24 @@ def test_what_stays_is_the_same_object_and_what_comes_is_named_around_it() -> No
         {"text": "drop icmp", "id": "r9"},
         "accept",
     ]
-    new = edits.matched(state, [Rule.parse(t) for t in texts], Policy(), now="later")
+    new = edits.matched(ruleset, [Rule.parse(t) for t in texts], Policy(), now="later")
     assert ids(new) == ["r2", "r10", "r3", "r9", "r11"]
-    assert new.entries[0].rule is state.entries[1].rule
-    assert new.entries[2].slot == state.entries[2].slot
+    assert new.entries[0].rule is ruleset.entries[1].rule
+    assert new.entries[2].slot == ruleset.entries[2].slot
     assert new.entries[2].rule.comment == "b"
-    assert len(set(slots(new).values()) | set(slots(state).values())) == 6
+    assert len(set(slots(new).values()) | set(slots(ruleset).values())) == 6
 
 
 def test_apply_refuses_an_id_that_stands_twice() -> None:
     rules = [Rule.parse({"action": "drop", "id": "a"}), Rule.parse({"action": "accept", "id": "a"})]
     with pytest.raises(InvalidInput) as caught:
-        edits.matched(State(), rules, Policy(), now=NOW)
+        edits.matched(CommittedRuleset(), rules, Policy(), now=NOW)
     assert caught.value.field == "rules[1].id"
 
 
 def test_too_many_rules_are_refused() -> None:
     rule = Rule.parse("drop icmp")
-    full = edits.insert(State(), [rule] * MAX_RULES, at=None, now=NOW)
+    full = edits.insert(CommittedRuleset(), [rule] * MAX_RULES, at=None, now=NOW)
     assert len(set(slots(full).values())) == MAX_RULES
     with pytest.raises(Full) as caught:
         edits.insert(full, [rule], at=None, now=NOW)
@@ -193,13 +197,13 @@ def test_too_many_rules_are_refused() -> None:
 
 
 def test_kernel_rules_are_the_enabled_ones() -> None:
-    state = edits.enable(state_of("drop icmp", "drop tcp"), ["r1"], False)
-    assert [rule.id for rule, _ in state.kernel_rules()] == ["r2"]
+    ruleset = edits.enable(ruleset_of("drop icmp", "drop tcp"), ["r1"], False)
+    assert [rule.id for rule, _ in ruleset.kernel_rules()] == ["r2"]
 
 
 def test_what_is_looked_up_follows_hundreds_of_changes() -> None:
     """States share what they are looked up by; each must have its own."""
-    random, states = Random(7), [state_of(*(f"drop tcp/{port}" for port in range(1, 40)))]
+    random, states = Random(7), [ruleset_of(*(f"drop tcp/{port}" for port in range(1, 40)))]
     for turn in range(600):
         now = states[-1]
         some = random.choice(ids(now))
@@ -215,10 +219,10 @@ def test_what_is_looked_up_follows_hundreds_of_changes() -> None:
             at = random.randrange(len(now.entries)) + 1
             new = edits.insert(now, [Rule.parse(f"drop udp/{turn + 1}")], at=at, now=NOW)
         states.append(new)
-    for state in states:
-        index = Index.of(state.entries)
-        assert dict(state.by_id()) == dict(index.by_id)
-        assert len(state.by_id()) == len(state.entries) == len(set(slots(state).values()))
-        assert (state.index.used, state.index.disabled) == (index.used, index.disabled)
-        assert all(state.place(entry) == at for at, entry in enumerate(state.entries))
-        assert "nothing" not in state.by_id()
+    for ruleset in states:
+        index = Index.of(ruleset.entries)
+        assert dict(ruleset.by_id()) == dict(index.by_id)
+        assert len(ruleset.by_id()) == len(ruleset.entries) == len(set(slots(ruleset).values()))
+        assert (ruleset.index.used, ruleset.index.disabled) == (index.used, index.disabled)
+        assert all(ruleset.place(entry) == at for at, entry in enumerate(ruleset.entries))
+        assert "nothing" not in ruleset.by_id()

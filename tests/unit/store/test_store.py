@@ -16,8 +16,8 @@ from xdpwall.errors import Conflict, Failed, Full
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset import edits
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.policy import Policy
-from xdpwall.ruleset.state import State
 from xdpwall.sets.change import EntryChange
 from xdpwall.sets.entries import Entries, parse_entry
 from xdpwall.sets.names import SetRow
@@ -39,8 +39,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def change(store: Store, new: State, action: str = "test") -> None:
-    store.revisions.record(store.read().state, new, by=BY, action=action, now=NOW)
+def change(store: Store, new: CommittedRuleset, action: str = "test") -> None:
+    store.revisions.record(store.read().ruleset, new, by=BY, action=action, now=NOW)
     store.revisions.commit(new.revision, nothing)
 
 
@@ -49,13 +49,13 @@ def nothing(slots: Sequence[int]) -> list[tuple[int, int]]:
     return [(0, 0)] * len(slots)
 
 
-def added(state: State, *texts: str) -> State:
-    return edits.insert(state, [Rule.parse(text) for text in texts], at=None, now=NOW)
+def added(ruleset: CommittedRuleset, *texts: str) -> CommittedRuleset:
+    return edits.insert(ruleset, [Rule.parse(text) for text in texts], at=None, now=NOW)
 
 
 def test_a_new_store_is_empty_and_private(store: Store, tmp_path: Path) -> None:
     snapshot = store.read()
-    assert snapshot.state == State() and snapshot.on and snapshot.binding is None
+    assert snapshot.ruleset == CommittedRuleset() and snapshot.on and snapshot.binding is None
     added_files = sorted(path.name for path in (tmp_path / "state").iterdir())
     assert "xdpwall.db" in added_files
     for path in (tmp_path / "state").iterdir():
@@ -71,35 +71,35 @@ def test_an_open_mode_is_tightened(tmp_path: Path) -> None:
 
 
 def test_a_committed_change_is_read_back_whole(store: Store, tmp_path: Path) -> None:
-    new = added(State(), "drop icmp on docker0", 'accept tcp/80 comment "wéb"')
+    new = added(CommittedRuleset(), "drop icmp on docker0", 'accept tcp/80 comment "wéb"')
     new = edits.with_policy(new, Policy(ingress="drop"))
-    new = State(1, new.policy, new.entries, new.next_number)
+    new = CommittedRuleset(1, new.policy, new.entries, new.next_number)
     change(store, new)
     again = Store(tmp_path / "state")
-    assert again.read().state == new
+    assert again.read().ruleset == new
     again.close()
 
 
 @pytest.mark.parametrize("count", [1, 99, 100, 101, 350])
 def test_many_rules_are_read_back(store: Store, tmp_path: Path, count: int) -> None:
     """They are written a hundred by one statement."""
-    new = added(State(), *(f'drop udp/{n + 1} comment "{n}"' for n in range(count)))
+    new = added(CommittedRuleset(), *(f'drop udp/{n + 1} comment "{n}"' for n in range(count)))
     change(store, new)
     fewer = edits.delete(new, [entry.id for entry in new.entries[::3]])
     change(store, fewer)
     with closing(Store(tmp_path / "state")) as other:
-        assert other.read().state == fewer
+        assert other.read().ruleset == fewer
 
 
 def test_a_pending_change_is_not_in_force_until_committed(store: Store) -> None:
-    new = added(State(), "drop icmp")
-    store.revisions.record(State(), new, by=BY, action="add", now=NOW)
-    assert store.read().state == State()
+    new = added(CommittedRuleset(), "drop icmp")
+    store.revisions.record(CommittedRuleset(), new, by=BY, action="add", now=NOW)
+    assert store.read().ruleset == CommittedRuleset()
     pending = store.read().pending
     assert pending is not None and (pending.revision, pending.action) == (1, "add")
     assert store.read().unfinished
     store.revisions.drop_pending()
-    assert store.read().pending is None and store.read().state == State()
+    assert store.read().pending is None and store.read().ruleset == CommittedRuleset()
 
 
 def test_commit_without_pending_is_refused(store: Store) -> None:
@@ -108,34 +108,34 @@ def test_commit_without_pending_is_refused(store: Store) -> None:
 
 
 def test_deletion_and_order(store: Store) -> None:
-    change(store, added(State(), "drop icmp", "drop tcp", "drop udp"))
-    change(store, edits.move(store.read().state, "r3", 1))
-    change(store, edits.delete(store.read().state, ["r1"]))
-    assert [entry.id for entry in store.read().state.entries] == ["r3", "r2"]
+    change(store, added(CommittedRuleset(), "drop icmp", "drop tcp", "drop udp"))
+    change(store, edits.move(store.read().ruleset, "r3", 1))
+    change(store, edits.delete(store.read().ruleset, ["r1"]))
+    assert [entry.id for entry in store.read().ruleset.entries] == ["r3", "r2"]
 
 
 def test_another_process_writes_are_seen(store: Store, tmp_path: Path) -> None:
-    assert store.read().state.revision == 0
+    assert store.read().ruleset.revision == 0
     other = Store(tmp_path / "state")
-    change(other, added(State(), "drop icmp"))
+    change(other, added(CommittedRuleset(), "drop icmp"))
     other.close()
-    assert store.read().state.revision == 1
+    assert store.read().ruleset.revision == 1
 
 
 def test_unchanged_rules_are_the_same_objects_after_a_re_read(store: Store) -> None:
-    change(store, added(State(), "drop icmp"))
-    first = store.read().state.entries[0]
-    change(store, added(store.read().state, "drop tcp"))
-    assert store.read().state.entries[0] is first
+    change(store, added(CommittedRuleset(), "drop icmp"))
+    first = store.read().ruleset.entries[0]
+    change(store, added(store.read().ruleset, "drop tcp"))
+    assert store.read().ruleset.entries[0] is first
 
 
 def test_baselines_are_kept_and_cleared(store: Store) -> None:
-    change(store, added(State(), "drop icmp"))
+    change(store, added(CommittedRuleset(), "drop icmp"))
     store.set_baselines({"r1": (2**62, 99)}, by=BY, action="reset-counters", now=NOW)
-    entry = store.read().state.entries[0]
+    entry = store.read().ruleset.entries[0]
     assert (entry.base_packets, entry.base_bytes) == (2**62, 99)
     store.clear_baselines()
-    assert store.read().state.entries[0].base_packets == 0
+    assert store.read().ruleset.entries[0].base_packets == 0
 
 
 def test_attachments_switch_and_binding(store: Store) -> None:
@@ -152,40 +152,40 @@ def test_attachments_switch_and_binding(store: Store) -> None:
 
 
 def test_the_audit_trail_says_who_did_what(store: Store) -> None:
-    change(store, added(State(), "drop icmp"), "add r1")
+    change(store, added(CommittedRuleset(), "drop icmp"), "add r1")
     store.set_switch(False, by=BY, action="off", now=NOW)
     mark, (first, second) = store.audit.since(0, 1)
     assert first == Change(
         time=NOW, author="uid 0", via="socket", action="add r1", message="because", revision=1
     )
     assert (second.action, second.revision) == ("off", None)
-    change(store, added(store.read().state, "drop udp"), "add r2")
+    change(store, added(store.read().ruleset, "drop udp"), "add r2")
     assert store.audit.since(mark, 1) == (mark, ()), "revision 2 waits until it is asked for"
     (third,) = store.audit.since(mark, 2)[1]
     assert third.action == "add r2"
 
 
 def test_old_revisions_go(store: Store, tmp_path: Path) -> None:
-    change(store, added(State(), "drop icmp"))
+    change(store, added(CommittedRuleset(), "drop icmp"))
     for turn in range(KEEP_REVISIONS + 5):
-        change(store, edits.enable(store.read().state, ["r1"], bool(turn % 2)))
+        change(store, edits.enable(store.read().ruleset, ["r1"], bool(turn % 2)))
     with sqlite3.connect(tmp_path / "state" / "xdpwall.db") as raw:
         assert raw.execute("SELECT count(*) FROM revisions").fetchone()[0] == KEEP_REVISIONS
 
 
 def test_commits_need_not_lengthen_a_stretched_log(store: Store, tmp_path: Path) -> None:
-    change(store, added(store.read().state, "drop icmp"))
+    change(store, added(store.read().ruleset, "drop icmp"))
     log = tmp_path / "state" / f"{FILE}-wal"
     short = log.stat().st_size
     store.stretch()
     long = log.stat().st_size
     assert long > 4_000_000 > short
     for turn in range(300):  # more than the log has room for: it begins anew
-        change(store, added(store.read().state, f"drop tcp/{turn}"))
+        change(store, added(store.read().ruleset, f"drop tcp/{turn}"))
     assert log.stat().st_size == long
     with closing(Store(tmp_path / "state")) as other:
         assert other.read() == store.read()
-        assert len(other.read().state.entries) == 301
+        assert len(other.read().ruleset.entries) == 301
 
 
 def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_damaged_pages_are_said(store: Store, tmp_path: Path) -> None:
-    change(store, added(State(), *[f"drop tcp/{port}" for port in range(1, 2000)]))
+    change(store, added(CommittedRuleset(), *[f"drop tcp/{port}" for port in range(1, 2000)]))
     store.close()
     path = tmp_path / "state" / "xdpwall.db"
     content = bytearray(path.read_bytes())
@@ -222,11 +222,11 @@ def test_a_locked_database_is_a_conflict(tmp_path: Path) -> None:
     blocker = sqlite3.connect(tmp_path / "xdpwall.db", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(Conflict) as caught:
-        change(store, added(State(), "drop icmp"))
+        change(store, added(CommittedRuleset(), "drop icmp"))
     assert caught.value.code == "busy"
     blocker.execute("ROLLBACK")
     blocker.close()
-    assert store.read().state == State()
+    assert store.read().ruleset == CommittedRuleset()
     store.close()
 
 
@@ -264,8 +264,8 @@ def test_a_second_connection_takes_no_log_away_from_the_first(store: Store, tmp_
 
 def test_a_full_disk_keeps_the_old_state(small_disk: Path) -> None:
     store = Store(small_disk)
-    change(store, added(State(), "drop icmp"))
-    before = store.read().state
+    change(store, added(CommittedRuleset(), "drop icmp"))
+    before = store.read().ruleset
     filler = os.open(small_disk / "filler", os.O_WRONLY | os.O_CREAT)
     try:
         with pytest.raises(OSError):
@@ -279,16 +279,16 @@ def test_a_full_disk_keeps_the_old_state(small_disk: Path) -> None:
     store.close()
     (small_disk / "filler").unlink()
     again = Store(small_disk)
-    assert again.read().state == before
+    assert again.read().ruleset == before
     change(again, added(before, "drop udp"))
-    assert [entry.id for entry in again.read().state.entries] == ["r1", "r2"]
+    assert [entry.id for entry in again.read().ruleset.entries] == ["r1", "r2"]
     again.close()
 
 
 def test_a_store_without_sets_is_brought_up_to_date(tmp_path: Path) -> None:
     """Written by the version before sets: its rules stay, and a second opening changes nothing."""
     store = Store(tmp_path)
-    change(store, added(State(), "drop icmp"))
+    change(store, added(CommittedRuleset(), "drop icmp"))
     before = store.read()
     store.close()
     old = sqlite3.connect(tmp_path / FILE)
@@ -307,18 +307,18 @@ def test_a_store_without_sets_is_brought_up_to_date(tmp_path: Path) -> None:
 
 
 def test_what_is_remembered_of_a_commit_is_what_is_on_disk(store: Store, tmp_path: Path) -> None:
-    state = edits.with_sets(State(), (SetRow("bad", 7, NOW),))
-    change(store, state)
-    change(store, added(store.read().state, "drop icmp from @bad", "accept tcp/80 log"))
+    ruleset = edits.with_sets(CommittedRuleset(), (SetRow("bad", 7, NOW),))
+    change(store, ruleset)
+    change(store, added(store.read().ruleset, "drop icmp from @bad", "accept tcp/80 log"))
     store.revisions.record(
-        store.read().state, added(store.read().state, "drop udp"), by=BY, action="x", now=NOW
+        store.read().ruleset, added(store.read().ruleset, "drop udp"), by=BY, action="x", now=NOW
     )
     for _ in range(2):
         again = Store(tmp_path / "state")
         assert again.read() == store.read()
         again.close()
         store.revisions.drop_pending()
-    assert [row.name for row in store.read().state.sets] == ["bad"]
+    assert [row.name for row in store.read().ruleset.sets] == ["bad"]
 
 
 def test_entries_of_sets(store: Store, tmp_path: Path) -> None:
@@ -356,15 +356,15 @@ def test_entries_of_sets(store: Store, tmp_path: Path) -> None:
 
 def test_slots_of_a_revision_that_is_no_longer_kept_are_unknown(store: Store) -> None:
     """Its slots are other rules' by now: no name is better than a wrong one."""
-    change(store, added(State(), "drop icmp"))
-    change(store, edits.delete(store.read().state, ["r1"]))
-    change(store, added(store.read().state, "drop udp"))
+    change(store, added(CommittedRuleset(), "drop icmp"))
+    change(store, edits.delete(store.read().ruleset, ["r1"]))
+    change(store, added(store.read().ruleset, "drop udp"))
     assert store.revisions.slots_at(3) == {0: "r2"} and store.revisions.slots_at(1) == {0: "r1"}
     for n in range(KEEP_REVISIONS):
         policy = Policy(ingress="accept" if n % 2 else "drop")
-        change(store, edits.with_policy(store.read().state, policy))
+        change(store, edits.with_policy(store.read().ruleset, policy))
     assert store.revisions.slots_at(3) == {0: "r2"}, "every change since is kept"
     assert store.revisions.slots_at(2) == {} and store.revisions.slots_at(1) == {}
-    assert store.revisions.slots_at(store.read().state.revision + 1) == {}, (
+    assert store.revisions.slots_at(store.read().ruleset.revision + 1) == {}, (
         "nothing is known of it yet"
     )

@@ -1,4 +1,4 @@
-"""A ruleset as it is committed, and the difference between two of them. Pure."""
+"""A ruleset with ids, ranks and slots, as revisions have it, and the difference between two."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from .policy import Policy
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How a state came from the one before: `gone` at place `at` of its entries made way for
-    `come`."""
+    """The edit that led from one committed ruleset to the next."""
 
     since: tuple[RuleEntry, ...]
+    """The entries before."""
     at: int
+    """Index in `since` at which `gone` was replaced by `come`."""
     gone: tuple[RuleEntry, ...]
     come: tuple[RuleEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """A committed ruleset: `entries` in the order of judgement."""
+class CommittedRuleset:
+    """A revision of the ruleset, committed or about to be: `entries` in the order of matching."""
 
     revision: int = 0
     policy: Policy = field(default_factory=Policy)
@@ -38,7 +39,7 @@ class State:
     sets: tuple[SetRow, ...] = ()
     """By name."""
     step: Step | None = field(default=None, compare=False, repr=False)
-    """Absent in a state that was read from the disk."""
+    """None when it was read from the disk."""
     _index: list[Index] = field(default_factory=list, compare=False, repr=False)
 
     @property
@@ -53,11 +54,11 @@ class State:
         return self.index.by_id
 
     def place(self, entry: RuleEntry) -> int:
-        """Where one of its entries stands, from 0."""
+        """Index of an entry in `entries`."""
         return bisect_left(self.entries, entry.rank, key=_rank)
 
-    def same_as(self, other: State) -> bool:
-        """Whether both judge and read alike (revision and made numbers apart)."""
+    def same_as(self, other: CommittedRuleset) -> bool:
+        """Whether policy, sets and entries are equal; the revision may differ."""
         if self.policy != other.policy or self.sets != other.sets:
             return False
         if len(self.entries) != len(other.entries):
@@ -67,13 +68,13 @@ class State:
         return self.entries == other.entries
 
     def kernel_rules(self) -> list[tuple[Rule, int]]:
-        """What the compiler takes: (rule, slot) of the enabled rules in order."""
+        """(rule, slot) of the enabled rules in order, for the compiler."""
         return [(entry.rule, entry.slot) for entry in self.entries if entry.rule.enabled]
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """Ids by what happens to them; a rule that changes and moves is in both."""
+    """Rule ids by what happens to them; a rule that changes and moves is in both lists."""
 
     added: list[str]
     removed: list[str]
@@ -83,16 +84,16 @@ class Diff:
     policy_changed: bool
 
 
-def find_rule(state: State, rule_id: str) -> RuleEntry:
-    """The rule's entry; NotFound."""
-    found = state.by_id().get(rule_id)
+def find_rule(ruleset: CommittedRuleset, rule_id: str) -> RuleEntry:
+    """Return the entry of a rule. NotFound when there is no such id."""
+    found = ruleset.by_id().get(rule_id)
     if found is None:
         raise _unknown([rule_id])
     return found
 
 
-def diff(old: State, new: State) -> Diff:
-    """What leads from one to the other. Moved are the fewest rules that explain the new order."""
+def diff(old: CommittedRuleset, new: CommittedRuleset) -> Diff:
+    """Compare two rulesets. `moved` has the fewest rules that explain the new order."""
     before, after = with_ids(old.entries), with_ids(new.entries)
     place = {rule_id: index for index, rule_id in enumerate(before)}
     common = [rule_id for rule_id in after if rule_id in before]
@@ -108,15 +109,15 @@ def diff(old: State, new: State) -> Diff:
     )
 
 
-def new_slots(old: State, new: State) -> list[int]:
-    """Slots that `new` uses and `old` does not: the ones to zero before the switch."""
+def new_slots(old: CommittedRuleset, new: CommittedRuleset) -> list[int]:
+    """Slots that `new` uses and `old` does not; their counters are zeroed before the switch."""
     used, step = old.index.used, new.step
     come = step.come if step is not None and step.since is old.entries else new.entries
     return [entry.slot for entry in come if not used[entry.slot]]
 
 
-def _must_know(state: State, rule_ids: Collection[str]) -> None:
-    known = state.by_id()
+def check_rules_known(ruleset: CommittedRuleset, rule_ids: Collection[str]) -> None:
+    known = ruleset.by_id()
     if missing := [rule_id for rule_id in rule_ids if rule_id not in known]:
         raise _unknown(missing)
 
