@@ -33,7 +33,7 @@ _SIOCGIFADDR = 0x8915
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class TcpSession:
     """One TCP connection to this host; `iface` None where it is not known."""
 
     who: str
@@ -50,7 +50,7 @@ class Session:
 
 
 def cut_off(
-    rule: Rule, sessions: Iterable[Session], attached: Callable[[], Collection[str]]
+    rule: Rule, sessions: Iterable[TcpSession], attached: Callable[[], Collection[str]]
 ) -> list[str]:
     """In words, what the rule drops that a person would miss.
 
@@ -68,7 +68,7 @@ def cut_off(
     return list(dict.fromkeys(one.who for one in lost))
 
 
-def ssh_sessions(net: Path = NET) -> list[Session]:
+def ssh_sessions(net: Path = NET) -> list[TcpSession]:
     """Those open now; with none of them readable, none."""
     found = []
     for name in ("tcp", "tcp6"):
@@ -76,18 +76,20 @@ def ssh_sessions(net: Path = NET) -> list[Session]:
             found += list(_read((net / name).read_text("ascii")))
     names = _interfaces() if found else {}
     return [
-        Session(f"the SSH session from {peer}", peer, port, local, SSH, iface_of(local, names))
+        TcpSession(f"the SSH session from {peer}", peer, port, local, SSH, iface_of(local, names))
         for peer, port, local in found
     ]
 
 
-def browser(client: tuple[str, int] | None, server: tuple[str, int | None] | None) -> list[Session]:
+def browser(
+    client: tuple[str, int] | None, server: tuple[str, int | None] | None
+) -> list[TcpSession]:
     """The connection by which a request came; none for the unix socket."""
     if client is None or server is None or server[1] is None:
         return []
     peer, local = ip_address(client[0]), ip_address(server[0])
     who = f"this browser, at {peer}"
-    return [Session(who, peer, client[1], local, server[1], iface_of(local, {}))]
+    return [TcpSession(who, peer, client[1], local, server[1], iface_of(local, {}))]
 
 
 def iface_of(local: Address, names: dict[Address, str]) -> str | None:
@@ -125,7 +127,7 @@ def _interfaces() -> dict[Address, str]:
     return found
 
 
-def _covers(match: Match, one: Session) -> bool:
+def _covers(match: Match, one: TcpSession) -> bool:
     """Whether the rule drops the session's packets, in or out."""
     partly = (match.ethertype, match.src_set, match.dst_set, match.tcp_flags, match.vlan)
     rarely = (match.length, match.ttl, match.fragment, match.icmp_type, match.icmp_code)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.service.service import Service
-from xdpwall.api.cut_off import ALL, Session, browser, cut_off, iface_of, ssh_sessions
+from xdpwall.api.cut_off import ALL, TcpSession, browser, cut_off, iface_of, ssh_sessions
 from xdpwall.rule.rule import Rule
 
 TCP = """\
@@ -28,9 +28,9 @@ TCP6 = """\
 """
 
 
-def session(peer: str = "203.0.113.7", iface: str | None = "eth0") -> Session:
+def session(peer: str = "203.0.113.7", iface: str | None = "eth0") -> TcpSession:
     local = "198.51.100.1" if "." in peer else "2001:db8::1"
-    return Session(peer, ip_address(peer), 50_000, ip_address(local), 22, iface)
+    return TcpSession(peer, ip_address(peer), 50_000, ip_address(local), 22, iface)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from xdpwall.views.attachments import Totals
 from .percpu_counters import totals
 
 
-class Counters:
+class KernelCounters:
     """The maps `counters` and `totals` of an instance."""
 
     def __init__(self, shared: Mapping[str, Map]) -> None:

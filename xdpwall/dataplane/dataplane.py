@@ -14,7 +14,7 @@ from xdpwall.errors import Failed
 from xdpwall.views.events import EventSettings
 
 from .control_word import ControlWord
-from .counters import Counters
+from .counters import KernelCounters
 from .event_maps import EventMaps
 from .generations import Generations
 from .mapset import MapSet
@@ -95,7 +95,7 @@ class Dataplane:
         return self._opened.taps
 
     @property
-    def counters(self) -> Counters:
+    def counters(self) -> KernelCounters:
         """The counters of rules and the totals of attachments."""
         return self._opened.counters
 
@@ -118,7 +118,7 @@ class _Parts:
         control = maps.shared["control"].mmap()
         self.events = EventMaps(maps.shared)
         self.taps = TapMaps(maps.shared)
-        self.counters = Counters(maps.shared)
+        self.counters = KernelCounters(maps.shared)
         self.control = ControlWord(control, self.events, self.taps)
         self.programs = ProgramLoader(maps, self.control)
         self.generations = Generations(maps, self.control, self.programs)

@@ -56,8 +56,8 @@ def load(
     try:
         if isinstance(source, Path):
             with source.open("rb") as stream:
-                return _Reader(shown, skip_bad, progress).read(stream, source.stat().st_size)
-        return _Reader(shown, skip_bad, progress).read(source, 0)
+                return _ListReader(shown, skip_bad, progress).read(stream, source.stat().st_size)
+        return _ListReader(shown, skip_bad, progress).read(source, 0)
     except FileNotFoundError as error:
         raise NotFound(f"{shown}: no such file", field="file", value=shown) from error
     except PermissionError as error:
@@ -74,7 +74,7 @@ def load(
         raise Failed(f"{shown}: cannot be read: {error}", field="file", value=shown) from error
 
 
-class _Reader:
+class _ListReader:
     def __init__(self, name: str, skip_bad: bool, progress: Progress) -> None:
         self.name = name
         self.skip_bad = skip_bad

@@ -39,7 +39,7 @@ class Word:
 
 def read_sentence(text: str) -> dict[str, Any]:
     """The canonical fields that a sentence says."""
-    return _Reader(text).read()
+    return _SentenceReader(text).read()
 
 
 def words_of(text: str) -> list[Word]:
@@ -88,7 +88,7 @@ def _wrong(
     )
 
 
-class _Reader:
+class _SentenceReader:
     """Walks the words once; remembers where each field was said, for errors found later."""
 
     def __init__(self, text: str) -> None:

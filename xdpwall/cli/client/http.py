@@ -128,7 +128,7 @@ class Transport:
         except BaseException:
             connected.close()
             raise
-        from .unix_http import HttpError, exchange
+        from .unix_http import MalformedResponse, exchange
 
         payload = None if body is None else json.dumps(body).encode()
         headers = {"Accept": "application/json", "Connection": "close"}
@@ -138,7 +138,7 @@ class Transport:
             status, tag, text = exchange(connected, method, PREFIX + path, payload, headers)
         except TimeoutError as error:
             raise self._unreachable(f"did not answer within {timeout:g} s", error) from error
-        except (OSError, HttpError) as error:
+        except (OSError, MalformedResponse) as error:
             raise self._unreachable("broke the connection", error) from error
         return self._answer(status, tag, text)
 

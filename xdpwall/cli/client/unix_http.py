@@ -9,7 +9,7 @@ LONGEST_HEAD = 64 << 10
 """Bytes; the service's own are a thousand."""
 
 
-class HttpError(Exception):
+class MalformedResponse(Exception):
     """The other end does not speak HTTP, or stopped in the middle."""
 
 
@@ -22,8 +22,8 @@ def exchange(
 ) -> tuple[int, str, bytes]:
     """Send one request and read its answer: status, ETag (may be empty), content.
 
-    `target` and `headers` are ASCII without line ends. Raises OSError and HttpError. The socket is
-    closed in any case.
+    `target` and `headers` are ASCII without line ends. Raises OSError and MalformedResponse. The
+    socket is closed in any case.
     """
     with connected:
         lines = [f"{method} {target} HTTP/1.1", "Host: localhost"]
@@ -35,13 +35,13 @@ def exchange(
         status, told = _parse(head)
         length = told.get("content-length")
         if "transfer-encoding" in told or (length is not None and not length.isdecimal()):
-            raise HttpError("an answer of a form that is not known here")
+            raise MalformedResponse("an answer of a form that is not known here")
         parts, got = [content], len(content)
         while (length is None or got < int(length)) and (data := connected.recv(1 << 18)):
             parts.append(data)
             got += len(data)
     if length is not None and got != int(length):
-        raise HttpError(f"{got} of {length} bytes came")
+        raise MalformedResponse(f"{got} of {length} bytes came")
     return status, told.get("etag", ""), b"".join(parts)
 
 
@@ -53,7 +53,7 @@ def _read_head(connected: socket.socket) -> tuple[bytes, bytes]:
         if end:
             return head, rest
         if len(got) > LONGEST_HEAD or not (data := connected.recv(1 << 16)):
-            raise HttpError("no answer" if not got else "half an answer")
+            raise MalformedResponse("no answer" if not got else "half an answer")
         got += data
 
 
@@ -63,6 +63,6 @@ def _parse(head: bytes) -> tuple[int, dict[str, str]]:
     version, _, rest = first.partition(" ")
     status = rest.partition(" ")[0]
     if not version.startswith("HTTP/1.") or not (status.isdecimal() and len(status) == 3):
-        raise HttpError("the answer is not HTTP")
+        raise MalformedResponse("the answer is not HTTP")
     pairs = (line.partition(":") for line in lines)
     return int(status), {name.lower(): value.strip() for name, _, value in pairs}
