@@ -80,7 +80,7 @@ def quick() -> Quick:
 def test_answers_are_those_of_fastapi(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("firewall", "applying", "setloads"):
+    for module in ("firewall.firewall", "changes.apply", "changes.set_load"):
         monkeypatch.setattr(f"xdpwall.{module}.now_text", lambda: "2026-11-21T10:00:00Z")
     short = _answers(lab, tmp_path / "short")
     monkeypatch.setattr(Quick, "find", lambda *_: None)
