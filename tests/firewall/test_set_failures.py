@@ -18,7 +18,7 @@ from tests.firewall.support import PATIENCE, Site, in_kernel, rules, step
 from tests.support.net.netns import Lab, Namespace, wait_for
 from xdpwall import abi
 from xdpwall.changes import set_entries, set_kernel
-from xdpwall.changes.bringup import loaded
+from xdpwall.changes.bringup import ensure_loaded
 from xdpwall.changes.crashpoints import POINTS
 from xdpwall.changes.transactions import writing
 from xdpwall.dataplane.dataplane import Dataplane
@@ -140,7 +140,7 @@ def test_a_second_begins_while_entries_are_taken_out(
             moment = datetime.fromtimestamp(end + i, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             firewall.change_set("bad", add=[entry], expires=moment)
         with writing(firewall._instance):
-            dataplane = loaded(firewall._instance)
+            dataplane = ensure_loaded(firewall._instance)
             clock = SimpleNamespace(time=count(end).__next__)
             monkeypatch.setattr(set_entries, "time", clock)
             assert set_entries.remove_expired(firewall._instance, dataplane) == 1
@@ -189,9 +189,9 @@ def test_no_more_addresses_than_programs_reach(
             with pytest.raises(Full, match="2,050 IPv4 .* at most 2,048"):
                 change()
             assert firewall.health().problems == [] and firewall.set("bad").entries == 1500
-            assert in_kernel(loaded(firewall._instance))["v4"] == 1501
+            assert in_kernel(ensure_loaded(firewall._instance))["v4"] == 1501
         firewall.change_set("bad", add=more[:-2])
-        assert in_kernel(loaded(firewall._instance))["v4"] == 2048
+        assert in_kernel(ensure_loaded(firewall._instance))["v4"] == 2048
         assert ready.ping(1) == 0
 
 

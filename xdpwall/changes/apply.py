@@ -22,8 +22,8 @@ from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 from xdpwall.views.status import ApplyOutcome
 
-from .attachments import attach, detach
-from .generations import compiled_for
+from .attachments import attach_interface, detach_interface
+from .generations import compile_committed
 from .set_load import (
     changed_contents,
     commit_sets,
@@ -55,18 +55,18 @@ def apply_ruleset(
     if dry_run:
         for spec in (*coming, *lost):
             instance.attacher.check(spec, index_of(spec.iface))
-        compiled_for(instance, new)
+        compile_committed(instance, new)
         revision = old.revision
     else:
         changing = [row for row in leaving if _changes_mode(row, coming)]
         made: list[Attachment] = []
         try:
             for row in changing:
-                detach(instance, row, by=by)
+                detach_interface(instance, row, by=by)
             for spec in coming:
-                made.append(attach(instance, spec, by=by)[0])
+                made.append(attach_interface(instance, spec, by=by)[0])
             for spec in lost:
-                attach(instance, spec, by=by)
+                attach_interface(instance, spec, by=by)
             with sweeping(instance):
                 loaded_rows = load_under_new_numbers(instance, fresh)
                 if loaded_rows:
@@ -77,7 +77,7 @@ def apply_ruleset(
             _put_back(instance, changing, by)
             raise
         for row in [row for row in leaving if not _changes_mode(row, coming)]:
-            detach(instance, row, by=by)
+            detach_interface(instance, row, by=by)
     staying = [row for row in instance.attachments if not dry_run or row not in leaving]
     rules = [entry.rule for entry in new.entries if entry.rule.enabled]
     return ApplyOutcome(
@@ -149,7 +149,7 @@ def _changes_mode(row: Attachment, coming: list[AttachmentSpec]) -> bool:
 def _detach_all(instance: Instance, rows: list[Attachment], by: Author) -> None:
     for row in rows:
         with suppress(XdpwallError):
-            detach(instance, row, by=by)
+            detach_interface(instance, row, by=by)
 
 
 def _put_back(instance: Instance, rows: list[Attachment], by: Author) -> None:
@@ -157,7 +157,7 @@ def _put_back(instance: Instance, rows: list[Attachment], by: Author) -> None:
     for row in rows:
         with suppress(XdpwallError):
             spec = AttachmentSpec(row.iface, row.hook, row.direction, row.mode or "auto")
-            back, _ = attach(instance, spec, by=by)
+            back, _ = attach_interface(instance, spec, by=by)
             instance.store.attachments.put(replace(back, wanted=row.wanted))
 
 

@@ -20,13 +20,13 @@ from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook
 from xdpwall.values.times import now_text
 
-from .bringup import loaded
+from .bringup import ensure_loaded
 from .crashpoints import crash_point
-from .generations import regenerate
-from .programs import loader
+from .generations import reload_ruleset
+from .programs import loader_for
 
 
-def attach(
+def attach_interface(
     instance: Instance, spec: AttachmentSpec, *, replace_other: bool = False, by: Author
 ) -> tuple[Attachment, bool]:
     """The attachment's row, and whether anything changed. Raises what attach/attacher.py raises."""
@@ -34,7 +34,7 @@ def attach(
     for row in instance.attachments:
         if (row.iface, row.place) == (spec.iface, spec.place):
             return _attach_again(instance, spec, row, index, replace_other, by)
-    dataplane = loaded(instance)
+    dataplane = ensure_loaded(instance)
     row = Attachment(
         iface=spec.iface,
         place=spec.place,
@@ -50,9 +50,9 @@ def attach(
     try:
         dataplane.generations.wait_grace_period()
         dataplane.counters.zero_totals(row.number)
-        regenerate(instance, dataplane)
+        reload_ruleset(instance, dataplane)
         crash_point("attach-loaded")
-        load = loader(dataplane, row)
+        load = loader_for(dataplane, row)
         done = instance.attacher.attach(spec, index, load, replace=replace_other)
         if not done.changed:
             # Of ours, but of no row of this name (the interface was renamed, or the state folder
@@ -64,7 +64,7 @@ def attach(
             instance.store.attachments.delete(row)
         raise
     crash_point("attach-attached")
-    return finish(instance, replace(row, mode=done.mode), by), True
+    return record_attached(instance, replace(row, mode=done.mode), by), True
 
 
 def _forget_former_names(instance: Instance, row: Attachment, by: Author) -> None:
@@ -84,21 +84,21 @@ def _attach_again(
     by: Author,
 ) -> tuple[Attachment, bool]:
     """One that is known: nothing to do, or it was lost (reboot, interface made anew, displaced)."""
-    dataplane = loaded(instance)
-    done = instance.attacher.attach(spec, index, loader(dataplane, row), replace=replace_other)
+    dataplane = ensure_loaded(instance)
+    done = instance.attacher.attach(spec, index, loader_for(dataplane, row), replace=replace_other)
     if index != row.index and not _shared(instance, row):
         with suppress(XdpwallError):
             instance.attacher.detach(spec, row.index)
     wanted = spec.mode if spec.hook == "xdp" else None
     now = replace(row, index=index, mode=done.mode, wanted=wanted, kind=link_kind(index))
     if done.changed:
-        return finish(instance, replace(now, since=now_text()), by), True
+        return record_attached(instance, replace(now, since=now_text()), by), True
     if now != row:
         instance.store.attachments.put(now)
     return now, False
 
 
-def detach(instance: Instance, row: Attachment, *, by: Author) -> None:
+def detach_interface(instance: Instance, row: Attachment, *, by: Author) -> None:
     """Take the program and the row away; another owner's program stays."""
     with suppress(Full):
         instance.store.attachments.put(replace(row, intent="leaving"))
@@ -117,7 +117,7 @@ def _shared(instance: Instance, row: Attachment) -> bool:
     )
 
 
-def chosen(
+def matching_attachments(
     rows: Iterable[Attachment],
     iface: str | None,
     hook: Hook | None,
@@ -133,7 +133,7 @@ def chosen(
     ]
 
 
-def detach_unknown(
+def detach_unrecorded(
     instance: Instance, iface: str | None, hook: Hook | None, direction: Direction | None
 ) -> list[str]:
     """Programs of ours that no row knows: take them away too."""
@@ -159,7 +159,7 @@ def _free_number(rows: Iterable[Attachment]) -> int:
     )
 
 
-def finish(instance: Instance, row: Attachment, by: Author) -> Attachment:
+def record_attached(instance: Instance, row: Attachment, by: Author) -> Attachment:
     """The row of an attachment that is in place."""
     done = replace(row, intent="attached")
     instance.store.attachments.put(done, by=by, action=f"attach {row.words}", now=now_text())

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from xdpwall.instance.instance import Instance
 
 from .crashpoints import crash_point
-from .generations import regenerate
+from .generations import reload_ruleset
 from .programs import reload_programs
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
 
 
-def loaded(instance: Instance) -> Dataplane:
+def ensure_loaded(instance: Instance) -> Dataplane:
     """The maps, holding the committed ruleset: made when a reboot (or nobody yet) left none."""
     found = instance.dataplane()
     if found is not None:
@@ -33,18 +33,18 @@ def loaded(instance: Instance) -> Dataplane:
     if not instance.store.read().on:
         made.control.set_switch(False)
     if instance.ruleset.revision:
-        refill(instance, made)
+        load_from_store(instance, made)
     crash_point("restore-loaded")
     return made
 
 
-def refill(instance: Instance, dataplane: Dataplane) -> None:
+def load_from_store(instance: Instance, dataplane: Dataplane) -> None:
     """Put the disk's sets and rules into maps that hold others, or none; only then are programs put
     on them that judge by maps which were unpinned."""
     from .set_kernel import restore_sets
 
     restore_sets(instance, dataplane)
-    regenerate(instance, dataplane)
+    reload_ruleset(instance, dataplane)
     if dataplane.map_set.sizes.sets:
         instance.sets.mark_published(dataplane)
     reload_programs(instance, dataplane)

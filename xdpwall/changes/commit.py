@@ -16,17 +16,17 @@ from xdpwall.ruleset.committed import CommittedRuleset, new_slots
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 
-from .bringup import loaded
+from .bringup import ensure_loaded
 from .crashpoints import crash_point
-from .generations import activate_generation, compiled_for, next_generation
+from .generations import activate_generation, compile_committed, next_generation
 from .programs import prepare_generation
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
 
 
-FEW = 64
-"""Rules that come or go in a change that is recorded before it is compiled, as compiler/delta.py does."""
+_EARLY = 64
+"""Most rules that come or go in a change that is recorded before it is compiled."""
 
 
 def commit(
@@ -41,9 +41,9 @@ def commit(
         return old
     began = time.monotonic()
     # First the maps: to make them gives the sets' classes other numbers.
-    dataplane = loaded(instance)
+    dataplane = ensure_loaded(instance)
     # A few rules nearly always fit, and compiling them takes as long as the disk does.
-    early = _few(new, old)
+    early = _few_differ(new, old)
     try:
         if early:
             _record(instance, old, new, by, action, wait=False)
@@ -80,9 +80,9 @@ def commit(
     return instance.ruleset
 
 
-def _few(new: CommittedRuleset, old: CommittedRuleset) -> bool:
+def _few_differ(new: CommittedRuleset, old: CommittedRuleset) -> bool:
     step = new.step
-    return step is not None and step.since is old.entries and len(step.gone + step.come) <= FEW
+    return step is not None and step.since is old.entries and len(step.gone + step.come) <= _EARLY
 
 
 def _record(
@@ -107,7 +107,7 @@ def _undo(
     """Back to `old` in the kernel and on disk; what cannot be undone is said on the error."""
     try:
         if dataplane.control.read().revision == revision:
-            compiled = compiled_for(instance, old, least=dataplane.map_set.sizes.positions)
+            compiled = compile_committed(instance, old, least=dataplane.map_set.sizes.positions)
             activate_generation(instance, dataplane, compiled, old.revision)
     except XdpwallError as second:
         raise Failed(

@@ -58,7 +58,9 @@ def _kernel_step(step: Step, old: CommittedRuleset) -> tuple[int, list[RuleEntry
     return at, gone, come
 
 
-def compiled_for(instance: Instance, ruleset: CommittedRuleset, *, least: int = 0) -> Generation:
+def compile_committed(
+    instance: Instance, ruleset: CommittedRuleset, *, least: int = 0
+) -> Generation:
     """The tables of a ruleset, for the attachments and the sets' classes as they are now; of at
     least so many positions."""
     return _compile(ruleset, _basis(instance, ruleset), least=least)
@@ -97,10 +99,10 @@ def _entries(enabled: Sequence[RuleEntry]) -> list[CompilerRule]:
     return entries_of(rules, now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
-def regenerate(instance: Instance, dataplane: Dataplane) -> None:
+def reload_ruleset(instance: Instance, dataplane: Dataplane) -> None:
     """Load the committed ruleset again, for the attachments as they are now."""
     ruleset = instance.ruleset
-    compiled = compiled_for(instance, ruleset, least=dataplane.map_set.sizes.positions)
+    compiled = compile_committed(instance, ruleset, least=dataplane.map_set.sizes.positions)
     activate_generation(instance, dataplane, compiled, ruleset.revision)
 
 

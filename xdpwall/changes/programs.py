@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from xdpwall.kernel.bpf.programs import Program
 
 
-def tidy(instance: Instance) -> None:
+def tidy_instance(instance: Instance) -> None:
     """After changes, when there is time: bring the copy left behind up to date, and give the
     attachments programs that do no more than the ruleset needs."""
     dataplane = instance.dataplane()
     if dataplane is not None:
         dataplane.generations.sync_idle_copy()
-        narrow(instance, dataplane)
+        drop_unused_features(instance, dataplane)
 
 
-def narrow(instance: Instance, dataplane: Dataplane) -> None:
+def drop_unused_features(instance: Instance, dataplane: Dataplane) -> None:
     """Programs that do no more than the ruleset in force needs."""
     from xdpwall.compiler.delta import used_features
 
@@ -74,7 +74,7 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
         with attacher.pins.open(found.program_id) or nullcontext() as program:
             if program is not None and not _outdated(instance, dataplane, program):
                 continue
-        attacher.swap(row.spec, row.index, found.mode, loader(dataplane, row))
+        attacher.swap(row.spec, row.index, found.mode, loader_for(dataplane, row))
     _reload_unknown(instance, dataplane)
 
 
@@ -99,9 +99,9 @@ def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
                 continue
             number = dataplane.programs.constant(program, "number")
         row = Attachment(f"index{index}", place, index, None, number or 0, "")
-        attacher.swap(row.spec, index, found.mode, loader(dataplane, row))
+        attacher.swap(row.spec, index, found.mode, loader_for(dataplane, row))
 
 
-def loader(dataplane: Dataplane, row: Attachment) -> Callable[[bool], Program]:
+def loader_for(dataplane: Dataplane, row: Attachment) -> Callable[[bool], Program]:
     """What the attacher calls for a program: `load(frags)`."""
     return lambda frags: dataplane.programs.load(row.place, row.number, frags=frags)

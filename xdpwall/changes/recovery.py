@@ -18,9 +18,9 @@ from xdpwall.kernel.bpf import bpffs
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 
-from .attachments import finish
-from .bringup import refill
-from .generations import regenerate
+from .attachments import record_attached
+from .bringup import load_from_store
+from .generations import reload_ruleset
 from .programs import reload_programs
 
 if TYPE_CHECKING:
@@ -59,16 +59,16 @@ def recover(instance: Instance) -> None:
     if control.revision != instance.ruleset.revision:
         # Fresh maps of a restore that died, or a state folder from elsewhere: the disk's rules.
         dataplane.control.set_switch(snapshot.on)
-        refill(instance, dataplane)
+        load_from_store(instance, dataplane)
     elif control.on != snapshot.on:
         _follow_switch(instance, control.on)
     if snapshot.unfinished:
         _end_attachments(instance)
-        regenerate(instance, dataplane)
+        reload_ruleset(instance, dataplane)
     _end_sets(instance, dataplane)
 
 
-def leave_other_version(instance: Instance) -> None:
+def abandon_other_version(instance: Instance) -> None:
     """Give up maps that another version of xdpwall laid out. The programs of that version keep them,
     and judge packets by them, until restore has given their places others."""
     try:
@@ -112,7 +112,7 @@ def _end_attachments(instance: Instance) -> None:
         if row.intent == "attaching":
             found = instance.attacher.find(row.index, row.place)
             if found is not None and found.ours:
-                finish(instance, replace(row, mode=found.mode), RECOVERY)
+                record_attached(instance, replace(row, mode=found.mode), RECOVERY)
             else:
                 instance.store.attachments.delete(row)
         elif row.intent == "leaving":

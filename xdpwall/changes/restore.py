@@ -8,15 +8,15 @@ from xdpwall.instance.instance import Instance
 from xdpwall.values.author import Author
 from xdpwall.views.status import SWITCHED_OFF, RestoreOutcome
 
-from .attachments import attach
-from .bringup import loaded
+from .attachments import attach_interface
+from .bringup import ensure_loaded
 from .programs import reload_programs
 
 
 def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     """Load the committed ruleset and attach what was attached; goes on past one that fails."""
     # Programs of a version that is gone may judge by what was unpinned.
-    reload_programs(instance, loaded(instance))
+    reload_programs(instance, ensure_loaded(instance))
     outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": []}
     lost = orphans(instance.attacher, instance.attachments)
     for row in instance.attachments:
@@ -25,7 +25,7 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
             outcome["failed"].append(describe_orphan(row))
             continue
         try:
-            _, changed = attach(instance, row.spec, by=by)
+            _, changed = attach_interface(instance, row.spec, by=by)
         except XdpwallError as error:
             outcome["failed"].append(f"{row.words}: {error.message}")
         else:

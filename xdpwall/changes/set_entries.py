@@ -19,7 +19,7 @@ from xdpwall.sets.names import find_set
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 
-from .bringup import loaded
+from .bringup import ensure_loaded
 from .crashpoints import crash_point
 from .set_kernel import make_room, publish_classes, write_bulk
 
@@ -43,7 +43,7 @@ def change_entries(
     """Add and remove entries of a set, all or none. Returns how many were (added or given another
     expiry, removed, unchanged). Raises NotFound, Full."""
     number = find_set(instance.ruleset.sets, name).number
-    dataplane = loaded(instance)
+    dataplane = ensure_loaded(instance)
     if add:
         check_size(instance.store.sets.entry_count(number) + len(add), name)
         more: dict[Kind, int] = dict.fromkeys(KINDS, 0)

@@ -13,7 +13,7 @@ from xdpwall.sets.keys import KINDS, Kind, kind_of
 from xdpwall.sets.timed import TimedEntries
 
 from .crashpoints import crash_point
-from .generations import regenerate
+from .generations import reload_ruleset
 from .programs import reserve_addresses
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ def publish_classes(instance: Instance, dataplane: Dataplane, wanted: Iterable[i
         timeless and any(classes.expiry_step(number)[0] for number in wanted)
     ):
         return
-    regenerate(instance, dataplane)
+    reload_ruleset(instance, dataplane)
     # No packet may find such a class while the previous copy of the generation still filters it.
     dataplane.generations.wait_grace_period()
     cache.mark_published(dataplane)

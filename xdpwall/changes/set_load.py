@@ -22,7 +22,7 @@ from xdpwall.sets.timed import TimedEntries
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 
-from .bringup import loaded
+from .bringup import ensure_loaded
 from .commit import commit
 from .crashpoints import crash_point
 from .set_kernel import load_into_kernel, make_room, sweep_unnamed
@@ -42,7 +42,7 @@ def create_set(instance: Instance, name: str, *, by: Author) -> bool:
         return False
     row = SetRow(name, _free_number(instance), now_text())
     new = edits.with_sets(old, put_set(old.sets, row))
-    make_room(instance, loaded(instance), {})
+    make_room(instance, ensure_loaded(instance), {})
     commit_sets(instance, new, by=by, action=f"create set {name}")
     return True
 
@@ -105,7 +105,7 @@ def commit_sets(
     except BaseException:
         instance.sets.invalidate()
         raise
-    if ruleset is not old and instance.sets.has_maps(dataplane := loaded(instance)):
+    if ruleset is not old and instance.sets.has_maps(dataplane := ensure_loaded(instance)):
         instance.sets.mark_published(dataplane)
     return ruleset
 
@@ -133,7 +133,7 @@ def load_under_new_numbers(
     known = {row.name: row for row in instance.ruleset.sets}
     rows = []
     # First the maps: making them after a reboot deletes numbers that have no name yet.
-    dataplane = loaded(instance)
+    dataplane = ensure_loaded(instance)
     for name, content in contents.items():
         row = known.get(name)
         number = _free_number(instance)

@@ -52,10 +52,10 @@ def writing(
 
 def _recover(instance: Instance, renew: bool = False) -> None:
     # Imported here: whoever reads a store that nobody left half-way pays nothing for numpy.
-    from .recovery import leave_other_version, recover
+    from .recovery import abandon_other_version, recover
 
     if renew:
-        leave_other_version(instance)
+        abandon_other_version(instance)
     recover(instance)
 
 

@@ -16,11 +16,12 @@ from xdpwall.attach.orphans import raise_if_orphaned
 from xdpwall.attach.warnings import hook_warnings, policy_warnings, rule_warnings, vlan_warnings
 from xdpwall.changes import attachments
 from xdpwall.changes.apply import apply_ruleset
-from xdpwall.changes.background import Expirer, Settler
 from xdpwall.changes.commit import commit
 from xdpwall.changes.crashpoints import crash_point
-from xdpwall.changes.programs import narrow
+from xdpwall.changes.expirer import Expirer
+from xdpwall.changes.programs import drop_unused_features
 from xdpwall.changes.restore import restore
+from xdpwall.changes.tidier import Tidier
 from xdpwall.changes.transactions import writing
 from xdpwall.errors import XdpwallError
 from xdpwall.events.settings import describe_settings, merge_settings
@@ -53,9 +54,9 @@ class Firewall(SetMethods, ReadMethods):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
     def __init__(self, settings: Settings, *, service: bool = False) -> None:
-        """`service`: settle in the background after each change, and say so in status()."""
+        """`service`: tidy up in the background after each change, and report so in status()."""
         super().__init__(Instance(settings), service=service)
-        self._settler = Settler(self._instance) if service else None
+        self._tidier = Tidier(self._instance) if service else None
         self._expirer = Expirer(self._instance) if service else None
 
     @classmethod
@@ -79,7 +80,7 @@ class Firewall(SetMethods, ReadMethods):
 
     def close(self) -> None:
         """Give files and maps back; filtering goes on."""
-        for thread in (self._settler, self._expirer):
+        for thread in (self._tidier, self._expirer):
             if thread is not None:
                 thread.close()
         self._instance.close()
@@ -238,7 +239,9 @@ class Firewall(SetMethods, ReadMethods):
 
         spec = AttachmentSpec(iface, hook, direction, mode)
         with writing(self._instance):
-            row, changed = attachments.attach(self._instance, spec, replace_other=replace, by=by)
+            row, changed = attachments.attach_interface(
+                self._instance, spec, replace_other=replace, by=by
+            )
             self._changed()
             now = self._instance.store.read()
             beside = [other for other in now.attachments if other.iface == iface]
@@ -259,12 +262,12 @@ class Firewall(SetMethods, ReadMethods):
     ) -> DetachOutcome:
         """Only ours; an attachment that is not there is no error, an unknown interface is."""
         with writing(self._instance, in_need=True) as now:
-            rows = attachments.chosen(now.attachments, iface, hook, direction)
+            rows = attachments.matching_attachments(now.attachments, iface, hook, direction)
             if iface is not None and not rows:
                 index_of(iface)
             for row in rows:
-                attachments.detach(self._instance, row, by=by)
-            unknown = attachments.detach_unknown(self._instance, iface, hook, direction)
+                attachments.detach_interface(self._instance, row, by=by)
+            unknown = attachments.detach_unrecorded(self._instance, iface, hook, direction)
             return DetachOutcome(detached=[row.words for row in rows] + unknown)
 
     def restore(self, *, by: Author = _ANYONE) -> RestoreOutcome:
@@ -290,12 +293,12 @@ class Firewall(SetMethods, ReadMethods):
         )
 
     def _changed(self) -> None:
-        dataplane = self._instance.dataplane() if self._settler is None else None
+        dataplane = self._instance.dataplane() if self._tidier is None else None
         if dataplane is not None:
             # Nobody stays to do it later. Programs that can do more than they need are no failure.
             with suppress(XdpwallError):
-                narrow(self._instance, dataplane)
-        for thread in (self._settler, self._expirer):
+                drop_unused_features(self._instance, dataplane)
+        for thread in (self._tidier, self._expirer):
             if thread is not None:
                 thread.wake()
 
