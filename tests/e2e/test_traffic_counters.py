@@ -66,5 +66,5 @@ def rise(before: Count, after: Count) -> tuple[int, int]:
 def command_line(way: Route, *args: str) -> Any:
     """What the real command line prints with -o json, in the wall's namespace."""
     at = way.service.settings
-    done = Instance(at.state_dir, at.bpffs, at.socket, way.wall).ok(*args, "-o", "json")
+    done = Instance(at.state_dir, at.bpffs, at.socket, way.firewall).ok(*args, "-o", "json")
     return json.loads(done)

@@ -98,7 +98,7 @@ def test_a_tag_in_the_frame_at_tc_egress(way: Route) -> None:
     """What a packet socket of the wall itself sends still has its tag in the frame."""
     way.rules([])
     way.rules(["drop udp/53 vlan 100"])
-    with Wire(way.wall, "eth0") as own:
+    with Wire(way.firewall, "eth0") as own:
         assert not own.send(TAGGED)
         assert own.send(PLAIN)
     (rule,) = way.listed()

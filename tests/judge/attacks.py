@@ -1,4 +1,4 @@
-"""The table of attacks: what is sent, which rule it would dodge, and why it cannot.
+"""The table of attacks: the frames, the rule that they try to dodge, and why they cannot.
 
 docs/concepts/how-a-packet-is-judged.md shows it; test_attacks.py tries each of them on a real veth.
 """
@@ -10,8 +10,8 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from tests.support.kernel.attached_dataplane import Hook
 from tests.support.packets import frames as f
-from tests.support.service.wall import Hook
 from xdpwall.ruleset.policy import Policy
 
 ALL = -1

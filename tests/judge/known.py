@@ -1,6 +1,6 @@
-"""Where nftables and xdpwall are known to disagree: why, by whose doing, and a witness for each.
+"""Known differences of nftables and xdpwall: the reason, who is wrong, and frames that prove it.
 
-Linux is the witness: what it does with the frames when no firewall is in the way says who is right.
+The proof is the verdict of Linux itself: how it treats the frames without any firewall.
 """
 
 from __future__ import annotations

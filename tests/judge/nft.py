@@ -1,4 +1,4 @@
-"""The same rule, said to nftables."""
+"""Express a rule in nftables, and load it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The tables of docs/concepts/how-a-packet-is-judged.md, from the tests' own tables.
+"""Write the tables of docs/concepts/how-a-packet-is-judged.md from the tests' own tables.
 
-python -m tests.judge.page        writes them into the page
+python -m tests.judge.page        updates the page
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TARGET = ROOT / "docs/concepts/how-a-packet-is-judged.md"
 
 
 def page(text: str) -> str:
-    """The page with its tables made anew."""
+    """The page with its tables written again."""
     tables = {
         "attacks": _attacks((*FRAGMENTS, *HEADERS)),
         "nftables": _known(),

@@ -11,9 +11,9 @@ from tests.judge.attacks import ping6, tcp, udp, v4, v6
 from tests.judge.attacks_fragments import FRAGMENTS
 from tests.judge.attacks_headers import HEADERS
 from tests.judge.victim import REACHES, Victim, check_alone, one_cpu
+from tests.support.kernel.attached_dataplane import HOOKS, NUMBER, AttachedDataplane
 from tests.support.net.netns import Lab
 from tests.support.packets import frames as f
-from tests.support.service.wall import HOOKS, NUMBER, Wall
 
 ATTACKS = {attack.name: attack for attack in (*FRAGMENTS, *HEADERS)}
 ORDINARY: dict[str, Callable[[int], list[bytes]]] = {
@@ -25,14 +25,14 @@ ORDINARY: dict[str, Callable[[int], list[bytes]]] = {
 
 
 @pytest.fixture(scope="module", params=HOOKS)
-def place(request: pytest.FixtureRequest) -> Iterator[tuple[Victim, Wall]]:
+def place(request: pytest.FixtureRequest) -> Iterator[tuple[Victim, AttachedDataplane]]:
     """The victim, and the firewall in front of it."""
     lab = Lab(f"{__name__} {request.param}")
     lab.clean()
     with one_cpu():
         victim = Victim(lab)
-        with Wall(victim.host, "v0", request.param, lab.bpffs / "wall") as wall:
-            yield victim, wall
+        with AttachedDataplane(victim.host, "v0", request.param, lab.bpffs / "wall") as plane:
+            yield victim, plane
     victim.close()
     lab.clean()
 
@@ -41,33 +41,33 @@ _attempts = iter(range(100, 20000))
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_the_rule_holds(place: tuple[Victim, Wall], name: str) -> None:
-    victim, wall = place
+def test_the_rule_holds(place: tuple[Victim, AttachedDataplane], name: str) -> None:
+    victim, plane = place
     attack = ATTACKS[name]
     frames = attack.frames(next(_attempts))
-    wall.load([attack.rule], attack.policy)
-    before = wall.dataplane.counters.read_totals([NUMBER])[0].dropped.packets
+    plane.load([attack.rule], attack.policy)
+    before = plane.dataplane.counters.read_totals([NUMBER])[0].dropped.packets
     assert victim.suffer(frames) == set()
-    dropped = wall.dataplane.counters.read_totals([NUMBER])[0].dropped.packets - before
-    assert dropped == attack.dropped_of(len(frames), wall.hook)
+    dropped = plane.dataplane.counters.read_totals([NUMBER])[0].dropped.packets - before
+    assert dropped == attack.dropped_of(len(frames), plane.hook)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_what_linux_does_alone(place: tuple[Victim, Wall], name: str) -> None:
+def test_what_linux_does_alone(place: tuple[Victim, AttachedDataplane], name: str) -> None:
     """A drop where the frames do get through otherwise; what passes must be harmless."""
-    victim, wall = place
+    victim, plane = place
     attack = ATTACKS[name]
-    wall.switch(False)
+    plane.switch(False)
     try:
         check_alone(victim, attack.frames(next(_attempts)), attack.alone)
     finally:
-        wall.switch(True)
+        plane.switch(True)
     assert attack.alone != REACHES or attack.dropped != 0
 
 
-def test_the_victim_answers(place: tuple[Victim, Wall]) -> None:
+def test_the_victim_answers(place: tuple[Victim, AttachedDataplane]) -> None:
     """Else nothing above would mean anything: each kind of packet gets through when allowed."""
-    victim, wall = place
-    wall.load(["drop udp/54"])
+    victim, plane = place
+    plane.load(["drop udp/54"])
     for kind, frames in ORDINARY.items():
         assert victim.suffer(frames(next(_attempts))) == {kind}

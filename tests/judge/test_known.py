@@ -1,4 +1,4 @@
-"""Each known disagreement with nftables, with Linux's own stack as the witness."""
+"""Each known difference from nftables, with the verdict of Linux's own stack."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from tests.judge.known import KNOWN
 from tests.judge.nft import Nftables
 from tests.judge.victim import REACHES, Victim, check_alone, one_cpu
+from tests.support.kernel.attached_dataplane import NUMBER, AttachedDataplane
 from tests.support.net.netns import Lab
-from tests.support.service.wall import NUMBER, Wall
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
@@ -18,26 +18,26 @@ BY_NAME = {known.name: known for known in KNOWN}
 
 
 @pytest.fixture(scope="module")
-def both() -> Iterator[tuple[Victim, Wall, Nftables]]:
+def both() -> Iterator[tuple[Victim, AttachedDataplane, Nftables]]:
     """One victim with both firewalls in front of it, of which one is on at a time."""
     lab = Lab(__name__)
     lab.clean()
     with one_cpu():
         victim = Victim(lab)
-        with Wall(victim.host, "v0", "tc ingress", lab.bpffs / "wall") as wall:
-            yield victim, wall, Nftables(victim.host, "v0")
+        with AttachedDataplane(victim.host, "v0", "tc ingress", lab.bpffs / "wall") as plane:
+            yield victim, plane, Nftables(victim.host, "v0")
     victim.close()
     lab.clean()
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_disagreement(both: tuple[Victim, Wall, Nftables], name: str) -> None:
-    victim, wall, nftables = both
+def test_disagreement(both: tuple[Victim, AttachedDataplane, Nftables], name: str) -> None:
+    victim, plane, nftables = both
     known = BY_NAME[name]
     rule = Rule.parse(known.rule)
     rest = "drop" if rule.action == "accept" else "accept"
     number = 1000 * (1 + list(BY_NAME).index(name))
-    wall.load([])
+    plane.load([])
     nftables.unload()
     check_alone(victim, known.frames(number), known.alone)
     frames = known.frames(number + 10)
@@ -47,12 +47,12 @@ def test_disagreement(both: tuple[Victim, Wall, Nftables], name: str) -> None:
     assert nftables.dropped() == known.nftables
     nftables.unload()
 
-    wall.load([rule], Policy(ingress="drop" if rest == "drop" else "accept"))
+    plane.load([rule], Policy(ingress="drop" if rest == "drop" else "accept"))
     frames = known.frames(number + 11)
-    before = wall.dataplane.counters.read_totals([NUMBER])[0].dropped.packets
+    before = plane.dataplane.counters.read_totals([NUMBER])[0].dropped.packets
     reached_by_us = victim.suffer(frames)
     assert (
-        wall.dataplane.counters.read_totals([NUMBER])[0].dropped.packets - before == known.xdpwall
+        plane.dataplane.counters.read_totals([NUMBER])[0].dropped.packets - before == known.xdpwall
     )
     if known.alone == REACHES:
         assert bool(reached_by_nftables) == (known.nftables == 0)

@@ -1,8 +1,8 @@
-"""nftables as a second judge: the same random rules and frames in two equal labs.
+"""nftables as a second reference: the same random rules and frames in two equal labs.
 
 Three answers are compared for each frame and rule: ours at tc and at XDP, and nftables'. Ours must
 be the reference classifier's. Where nftables differs, it must do so for a reason in known.py, and
-exactly as nfteyes.py, which is written after Linux's source, says that it reads the frame.
+exactly as nft_decode.py, which is written after Linux's source, says that it reads the frame.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import pytest
 
 from tests.judge.attacks_fragments import FRAGMENTS
 from tests.judge.attacks_headers import HEADERS
-from tests.judge.bridgewatch import BridgeWatch
+from tests.judge.bridge_watch import BridgeWatch
 from tests.judge.known import KNOWN, reason
 from tests.judge.nft import Nftables, spellings
-from tests.judge.nfteyes import eyes
+from tests.judge.nft_decode import decode_as_nftables
 from tests.judge.victim import one_cpu
+from tests.support.kernel.attached_dataplane import AttachedDataplane
 from tests.support.net.netns import Lab
 from tests.support.oracle.duel.framedraw import draw_frames
 from tests.support.oracle.duel.ruledraw import draw_rule
@@ -29,7 +30,6 @@ from tests.support.oracle.reference.decode import decode
 from tests.support.oracle.reference.judge import Attachment, matches
 from tests.support.oracle.reference.memory import FragmentMemory
 from tests.support.oracle.reference.packet import Packet
-from tests.support.service.wall import Wall
 from xdpwall.rule.match import Match, match_of
 from xdpwall.rule.rule import Rule
 
@@ -86,7 +86,7 @@ def _fit(frame: bytes) -> bool:
 
     Of those nftables reads what a prefix of whole bytes needs; test_attacks.py has them all.
     """
-    seen = eyes(frame)
+    seen = decode_as_nftables(frame)
     cut = seen.family is not None and seen.ttl is not None and seen.dst is None
     return 14 <= len(frame) <= 1500 and not cut
 
@@ -111,13 +111,13 @@ def test_same_verdicts(lab: Lab, labs: dict[str, BridgeWatch], random: Random) -
     frames = [frames[i] for i in sorted(through[0])]
     memory = FragmentMemory()
     ours = [memory.meet(decode(frame)) for frame in frames]
-    theirs = [eyes(frame) for frame in frames]
+    theirs = [decode_as_nftables(frame) for frame in frames]
 
     reasons: Counter[str] = Counter()
     tally: Counter[str] = Counter()
     with (
-        Wall(labs["tc"].host, "v0", "tc ingress", lab.bpffs / "tc") as tc,
-        Wall(labs["xdp"].host, "v0", "xdp native", lab.bpffs / "xdp") as xdp,
+        AttachedDataplane(labs["tc"].host, "v0", "tc ingress", lab.bpffs / "tc") as tc,
+        AttachedDataplane(labs["xdp"].host, "v0", "xdp native", lab.bpffs / "xdp") as xdp,
     ):
         nftables = Nftables(labs["nft"].host, "v0")
         for rule in rules:

@@ -1,4 +1,4 @@
-"""nftables as a second judge of a thousand generated rules: whole rulesets in order, with counters.
+"""nftables as a second reference for a thousand rules: whole rulesets in order, with counters.
 
 test_nftables.py compares rule by rule on frames of every kind. Here frames are such that both read
 the same in them, and what is compared is the order: which rule decides, and which ones count.
@@ -11,15 +11,15 @@ from random import Random
 
 import pytest
 
-from tests.judge.bridgewatch import BridgeWatch
+from tests.judge.bridge_watch import BridgeWatch
 from tests.judge.nft import Nftables
 from tests.judge.victim import one_cpu
+from tests.support.kernel.attached_dataplane import AttachedDataplane
 from tests.support.net.netns import Lab
 from tests.support.oracle.classbench.generate import BOTH, MIXED, ruleset
 from tests.support.oracle.classbench.shapes import SHAPES, Kind
 from tests.support.oracle.classbench.traffic import beside, inside, stranger
 from tests.support.oracle.duel.recipe import build
-from tests.support.service.wall import Wall
 from xdpwall.rule.match import match_of
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
@@ -61,8 +61,8 @@ def test_the_same_rules_decide_and_count(
     rules = [Rule.parse(rule).changed({"direction": None}) for rule in made]
     frames = draw_frames(rules)
     with (
-        Wall(labs["tc"].host, "v0", "tc ingress", lab.bpffs / "tc") as tc,
-        Wall(labs["xdp"].host, "v0", "xdp native", lab.bpffs / "xdp") as xdp,
+        AttachedDataplane(labs["tc"].host, "v0", "tc ingress", lab.bpffs / "tc") as tc,
+        AttachedDataplane(labs["xdp"].host, "v0", "xdp native", lab.bpffs / "xdp") as xdp,
     ):
         nftables = Nftables(labs["nft"].host, "v0")
         for policy in ("accept", "drop"):

@@ -1,7 +1,7 @@
-"""The 35 packets that other firewalls were measured with: all of them judged right here.
+"""The 35 packets that other firewalls were tested with: the verdict on each is right here.
 
-Three rules: UDP port 53, one source address of each family, ICMP and ICMPv6. The list was put
-together again from the record of that measurement; `wrong` names who gave the wrong verdict.
+Three rules: UDP port 53, one source address of each family, ICMP and ICMPv6. The list was
+rebuilt from the record of those tests; `wrong` names the firewalls that gave a wrong verdict.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import pytest
 
 from tests.judge.attacks import part, udp, v4, v6
 from tests.judge.attacks_headers import routing, stack
-from tests.judge.bridgewatch import BridgeWatch
+from tests.judge.bridge_watch import BridgeWatch
 from tests.judge.known import ports_at
 from tests.judge.victim import one_cpu
+from tests.support.kernel.attached_dataplane import HOOKS, AttachedDataplane
 from tests.support.net.netns import Lab
 from tests.support.packets import frames as f
-from tests.support.service.wall import HOOKS, Wall
 
 PORT = ("drop udp/53",)
 SOURCE = ("drop from 10.0.0.9", "drop from 2001:db8::9")
@@ -114,25 +114,25 @@ def test_there_are_35() -> None:
 
 
 @pytest.fixture(scope="module", params=HOOKS)
-def place(request: pytest.FixtureRequest) -> Iterator[tuple[BridgeWatch, Wall]]:
+def place(request: pytest.FixtureRequest) -> Iterator[tuple[BridgeWatch, AttachedDataplane]]:
     lab = Lab(f"{__name__} {request.param}")
     lab.clean()
     with one_cpu():
         watch = BridgeWatch(lab, "")
-        with Wall(watch.host, "v0", request.param, lab.bpffs / "wall") as wall:
-            yield watch, wall
+        with AttachedDataplane(watch.host, "v0", request.param, lab.bpffs / "wall") as plane:
+            yield watch, plane
     watch.close()
     lab.clean()
 
 
 @pytest.mark.parametrize("name", PACKETS)
-def test_right(place: tuple[BridgeWatch, Wall], name: str) -> None:
-    watch, wall = place
+def test_right(place: tuple[BridgeWatch, AttachedDataplane], name: str) -> None:
+    watch, plane = place
     packet = PACKETS[name]
     frames = [*packet.before, packet.frame]
-    wall.load([])
+    plane.load([])
     assert watch.passed(frames) == set(range(len(frames)))
-    wall.load(packet.rules)
+    plane.load(packet.rules)
     everything_before = set(range(len(packet.before)))
     last = set() if packet.drop else {len(packet.before)}
     assert watch.passed(frames) == everything_before | last

@@ -1,4 +1,4 @@
-"""A host that would answer, had the firewall let the packet through: sockets and counters."""
+"""A host that answers each packet that passes the firewall: sockets and counters."""
 
 from __future__ import annotations
 

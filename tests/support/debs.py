@@ -1,4 +1,4 @@
-"""Debian packages taken apart, for programs whose installation would change the machine."""
+"""Unpack Debian packages without installing them, for programs whose installation would change the machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RETRIES = ("-o", "Acquire::Retries=5")
 
 
 def unpacked(name: str, *packages: str) -> Path:
-    """What the packages hold; downloaded once, kept below build/NAME."""
+    """The folder with the unpacked packages; downloaded once, kept below build/NAME."""
     root = BUILD / name / "root"
     if not root.is_dir():
         debs, fresh = BUILD / name / "debs", BUILD / name / "unpacking"

@@ -31,14 +31,16 @@ class Place(Closing):
             f" add rule inet test in udp dport {NFT_PORT} drop",
         )  # fmt: skip
         state, pins = folder / "state", lab.bpffs / "xdpwall"
-        self.wall = Instance(state, pins, folder / "sock", self.space, self.near)
+        self.firewall = Instance(state, pins, folder / "sock", self.space, self.near)
         with self.space.inside():
-            self.wall.done("attach", "eth0", "--mode", mode)
-            self.wall.done("attach", "eth1", "--hook", "tc")
-            self.wall.done("attach", "eth1", "--hook", "tc", "--direction", "egress")
-            self.wall.done("rule", "add", f"drop udp/{XDP_PORT} on eth0", "--id", "by-xdp")
-            self.wall.done("rule", "add", f"drop udp/{TC_PORT} on eth1 in", "--id", "by-tc")
-            self.wall.done("rule", "add", f"drop udp/{TC_PORT} on eth1 out", "--id", "by-egress")
+            self.firewall.done("attach", "eth0", "--mode", mode)
+            self.firewall.done("attach", "eth1", "--hook", "tc")
+            self.firewall.done("attach", "eth1", "--hook", "tc", "--direction", "egress")
+            self.firewall.done("rule", "add", f"drop udp/{XDP_PORT} on eth0", "--id", "by-xdp")
+            self.firewall.done("rule", "add", f"drop udp/{TC_PORT} on eth1 in", "--id", "by-tc")
+            self.firewall.done(
+                "rule", "add", f"drop udp/{TC_PORT} on eth1 out", "--id", "by-egress"
+            )
         self.wires = [Wire(self.near, f"eth{n}") for n in (0, 1)]
 
     def send(self, cable: int, dport: int, *, bad: bool = False, src: str | None = None) -> None:

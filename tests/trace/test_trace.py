@@ -19,7 +19,7 @@ NETFILTER = ("nf_hook_slow+", "nft_do_chain+")
 
 
 def test_each_drop_once_with_its_5_tuple(place: Place) -> None:
-    with Trace(place.wall) as trace:
+    with Trace(place.firewall) as trace:
         place.send(0, XDP_PORT)
         place.send(1, TC_PORT)
         place.send(0, NFT_PORT)

@@ -46,7 +46,7 @@ FILTERS = {
 def test_filters(place: Place) -> None:
     with ExitStack() as stack:
         traces = {
-            words: stack.enter_context(Trace(place.wall, *words.split(), wait=False))
+            words: stack.enter_context(Trace(place.firewall, *words.split(), wait=False))
             for words in FILTERS
         }
         for trace in traces.values():
@@ -71,8 +71,10 @@ def mine(drop: dict[str, Any]) -> bool:
 def test_ipv6_filters(place: Place) -> None:
     near, wall = "2001:db8::2", "2001:db8::1"
     with (
-        Trace(place.wall, "--dst", "2001:db8::/32", "--dport", str(XDP_PORT), wait=False) as one,
-        Trace(place.wall, "--src", near, "--proto", "udp") as both,
+        Trace(
+            place.firewall, "--dst", "2001:db8::/32", "--dport", str(XDP_PORT), wait=False
+        ) as one,
+        Trace(place.firewall, "--src", near, "--proto", "udp") as both,
     ):
         one.wait_until_ready()
         for port in (XDP_PORT, LAST_PORT):
@@ -89,15 +91,18 @@ def test_ipv6_filters(place: Place) -> None:
 
 
 def test_rules_change_meanwhile(place: Place) -> None:
-    with place.space.inside(), Trace(place.wall, "--proto", "udp", "--src", "10.9.0.2") as trace:
-        place.wall.done("rule", "add", f"drop udp/{CLOSED_PORT} on eth0", "--id", "late")
+    with (
+        place.space.inside(),
+        Trace(place.firewall, "--proto", "udp", "--src", "10.9.0.2") as trace,
+    ):
+        place.firewall.done("rule", "add", f"drop udp/{CLOSED_PORT} on eth0", "--id", "late")
         place.send(0, CLOSED_PORT)
         assert trace.until(partial(is_last, CLOSED_PORT))["rule"] == "late"
-        place.wall.done("off")
+        place.firewall.done("off")
         place.send(0, XDP_PORT)
         assert trace.until(partial(is_last, XDP_PORT))["by"] == "kernel"
-        place.wall.done("on")
-        place.wall.done("rule", "delete", "late")
+        place.firewall.done("on")
+        place.firewall.done("rule", "delete", "late")
         place.send(0, XDP_PORT)
         place.send(0, CLOSED_PORT)
         place.send(0, LAST_PORT)
@@ -107,7 +112,7 @@ def test_rules_change_meanwhile(place: Place) -> None:
 
 
 def test_one_packet_in_a_flood_of_others(place: Place) -> None:
-    with Trace(place.wall, "--src", "10.9.0.77", "-c", "2") as trace:
+    with Trace(place.firewall, "--src", "10.9.0.77", "-c", "2") as trace:
         for n in range(2000):
             place.send(0, XDP_PORT)
             if n in (500, 1500):
@@ -127,7 +132,7 @@ def test_the_sender_of_what_we_drop_on_its_way_out(place: Place) -> None:
         return os.getpid()
 
     place.space.ip("neigh replace 10.9.1.2 lladdr 02:00:00:00:00:0a dev eth1")
-    with Trace(place.wall, "--reason", "TC_EGRESS", "--stack", "--src", "10.9.1.1") as trace:
+    with Trace(place.firewall, "--reason", "TC_EGRESS", "--stack", "--src", "10.9.1.1") as trace:
         pid = place.space.call(send)
         drop = trace.until(lambda one: one.get("dport") == TC_PORT)
     assert (drop["by"], drop["rule"], drop["place"]) == ("rule", "by-egress", "tc-egress")
@@ -142,7 +147,7 @@ def test_the_sender_of_what_we_drop_on_its_way_out(place: Place) -> None:
 
 def test_people_read_a_line(place: Place) -> None:
     args = ("--src", "10.9.0.0/16", "--proto", "udp", "-c", "4", "--stack")
-    with Trace(place.wall, *args, output="table") as trace:
+    with Trace(place.firewall, *args, output="table") as trace:
         send_all(place)
         assert trace.end() == 0
     time = r"\d\d:\d\d:\d\d\.\d{6}"
@@ -161,7 +166,7 @@ def test_people_read_a_line(place: Place) -> None:
 
 def test_summary_counts_by_reason_and_function(place: Place) -> None:
     wanted = ("--summary", "--src", "10.9.0.0/16", "--proto", "udp", "-c", "301")
-    with Trace(place.wall, *wanted) as trace:
+    with Trace(place.firewall, *wanted) as trace:
         for _ in range(100):
             place.send(0, XDP_PORT)
             place.send(1, TC_PORT)
@@ -185,13 +190,13 @@ def test_summary_counts_by_reason_and_function(place: Place) -> None:
 
 def test_every_drop_of_a_flood_is_counted_or_told_as_lost(place: Place) -> None:
     def dropped() -> int:
-        rules = place.wall.json("rule", "list")["rules"]
+        rules = place.firewall.json("rule", "list")["rules"]
         return next(int(rule["packets"]) for rule in rules if rule["id"] == "by-xdp")
 
     sent = 10_000
     with place.space.inside():
         before = dropped()
-        with Trace(place.wall, "--summary", "--src", "10.9.0.0/16", "--proto", "udp") as trace:
+        with Trace(place.firewall, "--summary", "--src", "10.9.0.0/16", "--proto", "udp") as trace:
             for _ in range(sent):
                 place.send(0, XDP_PORT)
             wait_for(lambda: dropped() == before + sent, "the flood has been dropped")
@@ -205,7 +210,7 @@ def test_a_program_that_fails_is_told(place: Place, tmp_path: Path) -> None:
     program = compile_bpf(tmp_path, _ABORTED)
     place.near.ip(f"link set eth1 xdpgeneric obj {program} sec xdp")
     try:
-        with Trace(place.wall) as trace:
+        with Trace(place.firewall) as trace:
             send_from_wall(place)
             drop = trace.until(lambda one: one["by"] == "xdp-exception")
     finally:
@@ -229,7 +234,7 @@ def test_nothing_is_left_for_packets_to_pay(place: Place) -> None:
     """After a trace its slot is free; one that was killed leaves it to the next."""
 
     def in_use() -> tuple[list[int], bool]:
-        dataplane = Dataplane(place.wall.bpffs)
+        dataplane = Dataplane(place.firewall.bpffs)
         dataplane.open()
         try:
             return dataplane.taps.in_use(), dataplane.control.read().events
@@ -237,12 +242,12 @@ def test_nothing_is_left_for_packets_to_pay(place: Place) -> None:
             dataplane.close()
 
     assert in_use() == ([], False)
-    with Trace(place.wall) as one, Trace(place.wall) as other:
+    with Trace(place.firewall) as one, Trace(place.firewall) as other:
         assert in_use() == ([0, 1], True)
         one.kill()
         other.kill()
     assert in_use() == ([0, 1], True)
-    with Trace(place.wall, "-c", "1", "--dport", str(XDP_PORT)) as trace:
+    with Trace(place.firewall, "-c", "1", "--dport", str(XDP_PORT)) as trace:
         assert in_use() == ([0], True)
         place.send(0, XDP_PORT)
         assert trace.end() == 0

@@ -1,4 +1,4 @@
-"""Small BPF objects, compiled when a test needs them."""
+"""Compile small BPF objects for a test."""
 
 from __future__ import annotations
 

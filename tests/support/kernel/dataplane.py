@@ -1,4 +1,4 @@
-"""A data plane of a test's own: rules in, frames through the real programs by test-run."""
+"""A data plane for tests: load rules, run frames through the real programs by test-run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PASSED = {"xdp": 2, "tc-ingress": 0xFFFFFFFF, "tc-egress": 0xFFFFFFFF}
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one packet met."""
+    """The verdict on one packet and the rules that counted it."""
 
     dropped: bool
     counted: tuple[int, ...]
@@ -63,13 +63,13 @@ class KernelBench(Closing):
         return self._programs[place]
 
     def run(self, place: Place, frame: bytes) -> bool:
-        """True: dropped."""
+        """Run a frame; returns whether it was dropped."""
         code = self.program(place).test_run(frame).retval
         assert code in (DROPPED[place], PASSED[place]), code
         return code == DROPPED[place]
 
     def judge(self, place: Place, frame: bytes) -> Judgement:
-        """Run, and see which counters rose."""
+        """Run a frame; returns its verdict and the rules whose counters rose."""
         before = self.counters()
         dropped = self.run(place, frame)
         rose = []
@@ -93,6 +93,6 @@ class KernelBench(Closing):
         self._programs.clear()
 
     def close(self) -> None:
-        """Give everything back; the folder is the caller's to remove."""
+        """Close programs and maps; the caller removes the folder."""
         self._forget_programs()
         self.dataplane.close()

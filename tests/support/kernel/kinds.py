@@ -1,4 +1,4 @@
-"""The kinds of rulesets for which the classifier is compiled apart (bpf/kinds.h)."""
+"""Read the kinds of rulesets that bpf/kinds.h compiles code for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules into a data plane of a test's own, without a store."""
+"""Load rules into a data plane without a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Set maps of a test's own, and the slow model that says what they must hold."""
+"""Set maps for tests, and a slow model of what they must hold."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Tables(Closing):
         return self._indexes[family]
 
     def change(self, changes: Iterable[EntryChange]) -> tuple[int, int]:
-        """Single changes, in the kernel and in `contents`: (how many changed, how many not)."""
+        """Apply single changes to the kernel and to `contents`: (number changed, number unchanged)."""
         plan = self.single.plan(changes)
         self.single.write(plan)
         for change in plan.changes:
@@ -84,7 +84,7 @@ class Tables(Closing):
         return BulkWriter(self.maps, self.classes, self.index, others)
 
     def load(self, number: int, held: dict[AddressEntry, int]) -> None:
-        """A whole load of a number that holds nothing: what is for good, then what ends."""
+        """Load entries under an empty set number: first those without, then those with an expiry."""
         timed = {entry: ends for entry, ends in held.items() if ends}
         bulk = self.bulk(number)
         bulk.write(bulk.plan(number, Entries.from_entries(held.keys() - timed.keys()), 0))
@@ -98,7 +98,7 @@ class Tables(Closing):
         self.contents[number] = dict(held)
 
     def sweep(self, number: int) -> None:
-        """All that a number holds is taken out."""
+        """Remove every entry of a set number."""
         bulk = self.bulk(number)
         entries = Entries.from_entries(self.contents.get(number, {}))
         bulk.write(bulk.plan(number, entries, None))
@@ -110,7 +110,7 @@ class Tables(Closing):
         return in_kernel(self.maps, self.classes, address, now)
 
     def expected(self, address: AddressEntry, now: int) -> set[int]:
-        """The same, by going through all entries."""
+        """The same as seen(), by a walk over all entries."""
         return {
             number
             for number, held in self.contents.items()
@@ -119,7 +119,7 @@ class Tables(Closing):
         }
 
     def sizes(self) -> dict[Kind, int]:
-        """How many elements the kernel's maps have."""
+        """The number of elements in each of the kernel's maps."""
         return {kind: len(table.lookup_batch()[0]) for kind, table in self.maps.tables.items()}
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class Tables(Closing):
 
 
 def in_kernel(maps: SetMaps, classes: Classes, address: AddressEntry, now: int) -> set[int]:
-    """What the kernel's maps, occupancy bits and chains of classes say of one address."""
+    """Look one address up in the kernel's maps, occupancy bits and chains of classes."""
     found: set[int] = set()
     wide: Kind = "p4" if address.family == 4 else "p6"
     exact: Kind = "v4" if address.family == 4 else "v6"
@@ -174,5 +174,5 @@ def _contains(entry: AddressEntry, address: AddressEntry) -> bool:
 
 
 def exact(texts: Iterable[str]) -> list[AddressEntry]:
-    """Entries of spellings, in order."""
+    """Parse entries, in order."""
     return [entry for text in texts for entry in Entries.of([text]).part()]

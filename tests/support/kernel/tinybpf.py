@@ -1,4 +1,4 @@
-"""Tiny programs, compiled when a test asks and kept for the session."""
+"""Tiny programs, compiled once per session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tiny_object() -> bytes:
 
 
 def tiny(name: str, *, frags: bool = False) -> Program:
-    """A freshly loaded program of the object above; the caller closes it."""
+    """Load a program of the object above; the caller closes it."""
     flags = {name: BPF_F_XDP_HAS_FRAGS} if frags else {}
     return load_object(tiny_object(), programs={name}, flags=flags).programs[name]
 

@@ -1,4 +1,4 @@
-"""A real Docker daemon in a network namespace of its own, from Debian's packages taken apart.
+"""Run a real Docker daemon in a network namespace of its own, from unpacked Debian packages.
 
 Installing docker.io would start a daemon and change the machine's iptables; here nothing is
 installed. The daemon has a mount and a process namespace of its own too, so that killing one
@@ -115,7 +115,7 @@ class Docker:
 
 
 def _removed(top: Path) -> bool:
-    """Whether the group is gone; what was killed may still be on its way out of it."""
+    """Whether the control group could be removed; killed processes may not have left it yet."""
     with contextlib.suppress(FileNotFoundError):
         for folder, _, _ in os.walk(top, topdown=False):
             try:

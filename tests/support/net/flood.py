@@ -1,4 +1,4 @@
-"""Several flows at once through a route, without a pause and without loss of their own.
+"""Send several flows at once through a route, without a pause and without loss by the sender.
 
 A process sends bursts, one frame of each flow in turn, and takes what arrives. It sends the next
 burst when every frame of the accepted flow has arrived, so that no queue on the way (256 frames in
@@ -49,7 +49,7 @@ class Seen:
 
 
 class Flood:
-    """Runs from `with` to `finish`."""
+    """The sending process, from `with` to finish()."""
 
     def __init__(self, route: Route, *, patience: float = PATIENCE) -> None:
         self._route = route
@@ -83,7 +83,7 @@ class Flood:
             self._child = 0
 
     def seen(self) -> Seen:
-        """Until now."""
+        """The frames seen until now."""
         return Seen(tuple(self._shared.sent), tuple(self._shared.received))
 
     def pass_bursts(self, count: int = 2) -> Seen:
@@ -110,13 +110,13 @@ class Flood:
         )
 
     def check(self) -> None:
-        """The two flows that no change is about have the verdicts they always had."""
+        """Assert that the two flows which no change concerns had the same verdict throughout."""
         seen = self.seen()
         assert not self._shared.lost, f"a frame of the accepted flow was dropped: {seen}"
         assert seen.received[DROPPED] == 0, f"a frame of the dropped flow got through: {seen}"
 
     def finish(self) -> Seen:
-        """Stop; everything that was seen. AssertionError as in pass_bursts."""
+        """Stop and return everything seen. AssertionError as in pass_bursts()."""
         self._shared.stop = 1
         os.waitpid(self._child, 0)
         self._child = 0

@@ -49,14 +49,14 @@ def wait_for(
 
 
 def command(*argv: str) -> str:
-    """Run a program to its end and return what it printed; AssertionError shows its words."""
+    """Run a program to its end and return its stdout; AssertionError shows its stderr."""
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
 class Namespace:
-    """One network namespace; mounts are the machine's own, so bpffs stays in sight."""
+    """One network namespace. Mounts are the machine's, so the bpffs is visible."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -89,7 +89,7 @@ class Namespace:
 
     @contextlib.contextmanager
     def inside(self) -> Iterator[None]:
-        """This thread's network is this namespace's; sockets opened meanwhile stay in it."""
+        """Enter this namespace with the current thread; sockets opened inside stay in it."""
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             _netns.setns(str(self.path))
@@ -101,7 +101,7 @@ class Namespace:
             os.close(home)
 
     def call(self, function: Callable[..., T], *args: Any, **named: Any) -> T:
-        """Run a function in here, in a process of its own; its result or exception comes back."""
+        """Run a function in here in a process of its own; returns its result or raises its exception."""
         reader, writer = os.pipe()
         child = os.fork()
         if child == 0:
@@ -137,7 +137,7 @@ class Namespace:
 
 
 class Lab:
-    """What one test may make; everything is gone after `clean`."""
+    """Everything that one test makes in the system; clean() removes it."""
 
     def __init__(self, test: str) -> None:
         self.tag = "xwt-" + hashlib.sha256(test.encode()).hexdigest()[:8]
@@ -145,7 +145,7 @@ class Lab:
 
     @property
     def bpffs(self) -> Path:
-        """A folder in bpffs of this test's own (bpffs is mounted when it is not)."""
+        """A folder for this test in the bpffs, which is mounted if it is not."""
         if self._bpffs is None:
             if not os.path.ismount(BPFFS):
                 command("mount", "-t", "bpf", "bpf", str(BPFFS))
@@ -178,7 +178,7 @@ class Lab:
         peer_address: str | None = None,
         master: str | None = None,
     ) -> None:
-        """A cable: `name` in `space` and `peer` in `peer_space`, both up and with carrier."""
+        """Add a veth: `name` in `space` and `peer` in `peer_space`, both up and with carrier."""
         space.ip(f"link add {name} type veth peer name {peer} netns {peer_space.name}")
         if master:
             space.ip(f"link set {name} master {master}")
@@ -190,20 +190,20 @@ class Lab:
         wait_for(lambda: "state UP" in peer_space.ip(f"link show {peer}"), f"{peer} up")
 
     def pair(self) -> tuple[Namespace, Namespace]:
-        """Two namespaces, host and box, on one cable: v0 in host, eth0 in box; no addresses."""
+        """Two namespaces joined by a veth: v0 in host, eth0 in box; no addresses."""
         host, box = self.namespace("host"), self.namespace("box")
         self.veth(host, "v0", box, "eth0")
         return host, box
 
     def bridge(self, space: Namespace, name: str, *addresses: str) -> None:
-        """A bridge without STP delay, up."""
+        """Add a bridge without STP delay, up."""
         space.ip(f"link add {name} type bridge forward_delay 0 mcast_snooping 0")
         for value in addresses:
             space.ip(f"addr add {value} dev {name}{' nodad' if ':' in value else ''}")
         space.ip(f"link set {name} up")
 
     def clean(self) -> None:
-        """End what runs in this lab's namespaces, remove them and the bpffs folder."""
+        """Kill the processes in this lab's namespaces, remove them and the bpffs folder."""
         spaces = sorted(RUN_NETNS.glob(f"{self.tag}-*")) if RUN_NETNS.is_dir() else []
         for path in spaces:
             listing = subprocess.run(

@@ -77,7 +77,7 @@ def _echo(kind: int, identifier: int, number: int) -> bytes:
 def _listen(
     asking: socket.socket, version: int, identifier: int, missing: set[int], seconds: float
 ) -> None:
-    """Strike out what is answered, until nothing is missing or the time is over."""
+    """Remove answered sequence numbers from `missing`, until it is empty or the time is over."""
     deadline = time.monotonic() + seconds
     while missing:
         try:
@@ -98,7 +98,7 @@ def _listen(
 
 
 class _Fence(Closing):
-    """An ARP request and its answer; made within the namespace."""
+    """An ARP request and its answer, to know that earlier frames have passed; made in the namespace."""
 
     def __init__(self, iface: str, address: str) -> None:
         self._wanted = socket.inet_aton(address)

@@ -1,6 +1,6 @@
-"""A way for real packets through one attachment of the real service.
+"""A path for real packets through one attachment of the real service.
 
-        near            the wall (the service lives here)                far
+        near            firewall (with the service)                      far
         eth0 ---------- eth0 [xdp, tc-ingress] -- br0 -- out ---------- eth0
         eth0 ---------- in ---------------------- br0 -- eth0 [tc-egress] -- eth0
         eth0 ---------- in -- eth0, a bridge [xdp-generic], where arrivals are seen too
@@ -43,25 +43,25 @@ LET_END_PASS = f"accept ethertype {END_TYPE:#x}"
 
 
 class Route:
-    """Namespaces on cables, the service, one attachment, and a packet socket at either end."""
+    """Namespaces joined by veths, the service, one attachment, and a packet socket at either end."""
 
     def __init__(self, lab: Lab, way: Way, folder: Path, stack: ExitStack) -> None:
         self.way = way
         self.place = PLACES[way]
-        self.near, self.wall = near, wall = lab.namespace("near"), lab.namespace("wall")
+        self.near, self.firewall = near, firewall = lab.namespace("near"), lab.namespace("firewall")
         if way == "xdp-generic":
-            lab.bridge(wall, "eth0")
-            wall.ip(f"link set eth0 address {f.MAC_B.hex(':')}")
-            lab.veth(wall, "in", near, "eth0", master="eth0")
-            end: tuple[Namespace, str] = (wall, "eth0")
+            lab.bridge(firewall, "eth0")
+            firewall.ip(f"link set eth0 address {f.MAC_B.hex(':')}")
+            lab.veth(firewall, "in", near, "eth0", master="eth0")
+            end: tuple[Namespace, str] = (firewall, "eth0")
         else:
             far = lab.namespace("far")
             entry, leave = ("in", "eth0") if way == "tc-egress" else ("eth0", "out")
-            lab.bridge(wall, "br0")
-            lab.veth(wall, entry, near, "eth0", master="br0")
-            lab.veth(wall, leave, far, "eth0", master="br0")
+            lab.bridge(firewall, "br0")
+            lab.veth(firewall, entry, near, "eth0", master="br0")
+            lab.veth(firewall, leave, far, "eth0", master="br0")
             end = (far, "eth0")
-        self.service = stack.enter_context(Service(wall, folder, lab.bpffs))
+        self.service = stack.enter_context(Service(firewall, folder, lab.bpffs))
         self.attach(self.place)
         self.entry = stack.enter_context(Wire(near, "eth0"))
         self.end = stack.enter_context(Wire(*end))
@@ -71,7 +71,7 @@ class Route:
         wait_for(self._is_open, "the way is open")
 
     def attach(self, place: Place) -> list[str]:
-        """Attach eth0 there; the warnings."""
+        """Attach eth0 at the hook; returns the warnings."""
         mode = MODES.get(self.way) if place == "xdp" else None
         made = self.service.call(
             "PUT", f"/interfaces/eth0/attachments/{place}", {"mode": mode} if mode else {}
@@ -82,7 +82,7 @@ class Route:
         return warnings
 
     def rules(self, rules: Sequence[str | dict[str, Any]], **policy: str) -> dict[str, Any]:
-        """Make these the rules, behind the one that lets batches end."""
+        """Apply these rules behind the one that passes the last frame of a batch."""
         body = {"version": 1, "policy": policy, "rules": [LET_END_PASS, *rules]}
         done = self.service.call("PUT", "/ruleset", body)
         assert done.status == 200, done.content
@@ -90,7 +90,7 @@ class Route:
         return answer
 
     def listed(self) -> list[dict[str, Any]]:
-        """The rules as read back, without that one."""
+        """The rules as read back, without the first one."""
         rules: list[dict[str, Any]] = self.service.call("GET", "/rules").json["rules"]
         return rules[1:]
 
@@ -99,7 +99,7 @@ class Route:
         return Stats.model_validate(self.service.call("GET", "/stats").json)
 
     def totals(self, place: Place | None = None) -> Totals:
-        """Of the attachment."""
+        """The totals of the attachment."""
         wanted = place or self.place
         return next(one.totals for one in self.stats().attachments if one.place == wanted)
 
@@ -140,7 +140,7 @@ class Route:
 
 @contextlib.contextmanager
 def one_cpu() -> Iterator[None]:
-    """What this process sends is handled on one CPU meanwhile, so that frames keep their order."""
+    """Pin this process to one CPU, so that its frames are handled there and keep their order."""
     cpus = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cpus)})
     try:

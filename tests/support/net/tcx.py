@@ -1,4 +1,4 @@
-"""Somebody else's tcx program, held by a bpf_link for as long as the `with` lasts."""
+"""Attach a foreign tcx program by a bpf_link for the duration of a `with`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ATTACH_TYPES = {"ingress": 46, "egress": 47, "xdp": 37}
 
 @contextlib.contextmanager
 def attached_tcx(index: int, hook: str, program: Program) -> Iterator[None]:
-    """`hook` is ingress or egress (tcx), or xdp (an XDP program held by a link)."""
+    """Attach `program` at ingress or egress (tcx), or at xdp (an XDP program held by a link)."""
     create = lib().bpf_link_create
     create.restype = ctypes.c_int
     create.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_void_p]

@@ -1,4 +1,4 @@
-"""Raw frames into and out of a namespace's interface by AF_PACKET."""
+"""Send and receive raw frames on a namespace's interface by AF_PACKET."""
 
 from __future__ import annotations
 

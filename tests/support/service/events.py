@@ -41,7 +41,7 @@ class Reading:
         self._text = b""
 
     def feed(self, data: bytes) -> None:
-        """More of it."""
+        """Parse more bytes."""
         self._raw += data
         if not self.head:
             head, found, rest = self._raw.partition(b"\r\n\r\n")
@@ -105,7 +105,7 @@ class Events(Closing):
         self._at = 0
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.socket.close()
 
     def drain(self, seconds: float = START) -> None:
@@ -115,7 +115,7 @@ class Events(Closing):
             assert time.monotonic() < deadline, f"no end in {seconds} s"
 
     def pull(self) -> bool:
-        """What has come, waiting for something; False at the end."""
+        """Read what has come, waiting for at least one byte; False at the end."""
         try:
             data = self.socket.recv(1 << 16)
         except ConnectionResetError:

@@ -1,4 +1,4 @@
-"""Descriptors that this process has open: what a leak test counts."""
+"""List the open descriptors of this process, for tests of leaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another user, without any capability, who can still read this checkout.
+"""Run commands as another user, without any capability, who can still read this checkout.
 
 A checkout often lies below a home that only its owner may enter (mode 0700). What the tests want to
 know is what xdpwall refuses to such a user, not what the home does: so nobody gets a mount namespace
@@ -18,7 +18,7 @@ _DROP = f"setpriv --reuid={ID} --regid={ID} --clear-groups --bounding-set=-all"
 
 
 def as_nobody() -> list[str]:
-    """The words that stand in front of a command line."""
+    """The prefix of a command line."""
     needed = {ROOT, Path(sys.prefix), Path(sys.base_prefix)}
     hidden: dict[Path, list[Path]] = {}
     for path in sorted(needed):

@@ -1,4 +1,4 @@
-"""promtool, out of Debian's prometheus package."""
+"""Run promtool of Debian's prometheus package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.debs import unpacked
 
 
 def promtool(*words: str, stdin: str = "") -> str:
-    """What it printed; AssertionError with its words when it is not content."""
+    """Its stdout; AssertionError with its output when it fails."""
     program = unpacked("prometheus", "prometheus") / "usr/bin/promtool"
     done = subprocess.run(
         [str(program), *words], input=stdin, capture_output=True, text=True, check=False

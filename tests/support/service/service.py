@@ -1,4 +1,4 @@
-"""The real service, in a process and a namespace of its own.
+"""Run the real service in a process and a namespace of its own.
 
 with Service(space, folder, bpffs) as service:
     service.call("GET", "/rules")                       # over the unix socket
@@ -39,7 +39,7 @@ serve(Settings(*map(Path, sys.argv[1:4])), port=int(sys.argv[4]))
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer."""
+    """One HTTP answer."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -47,7 +47,7 @@ class Reply:
 
     @property
     def json(self) -> Any:
-        """The body."""
+        """The body, parsed."""
         return json.loads(self.content)
 
 

@@ -1,4 +1,4 @@
-"""`xdpwall trace` as a process, and what it prints as it comes."""
+"""Run `xdpwall trace` and read its output as it comes."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ _READY = b"tracing; Ctrl-C ends it"
 
 
 class Trace(Closing):
-    """Listens from the constructor on. `words` is stderr so far."""
+    """A running trace; it listens when the constructor returns. `words` is stderr so far."""
 
-    def __init__(self, wall: Instance, *args: str, output: str = "json", wait: bool = True) -> None:
-        """Without `wait`, wait_until_ready() comes before the first packet."""
+    def __init__(
+        self, instance: Instance, *args: str, output: str = "json", wait: bool = True
+    ) -> None:
+        """Without `wait`, the caller calls wait_until_ready() before the first packet."""
         # An emulated machine takes a minute for what takes a second here.
         self._deadline = time.monotonic() + 900
         self._process = subprocess.Popen(
-            wall.argv("trace", "-o", output, *args),
+            instance.argv("trace", "-o", output, *args),
             cwd=ROOT,
-            env=clean_environment(**wall.env),
+            env=clean_environment(**instance.env),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -39,7 +41,7 @@ class Trace(Closing):
             self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        """It listens from then on."""
+        """Wait until it listens."""
         while _READY not in self.words:
             if not self._read():
                 self.close()
@@ -47,7 +49,7 @@ class Trace(Closing):
 
     @property
     def text(self) -> str:
-        """What it printed so far."""
+        """Its stdout so far."""
         return self._out.decode()
 
     @property
@@ -75,7 +77,7 @@ class Trace(Closing):
         return self.end()
 
     def kill(self) -> None:
-        """It cannot clean up."""
+        """Kill it, so that it cannot clean up."""
         self._process.kill()
         self._process.wait(PATIENCE)
 
@@ -89,7 +91,7 @@ class Trace(Closing):
                 pipe.close()
 
     def _read(self) -> bool:
-        """Take in what is there, waiting for it; False at the end."""
+        """Read what has come, waiting for something; False at the end."""
         out, err = self._process.stdout, self._process.stderr
         assert out is not None and err is not None
         left = self._deadline - time.monotonic()

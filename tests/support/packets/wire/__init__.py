@@ -1,4 +1,4 @@
-"""Random frames over real cables: what BPF_PROG_TEST_RUN cannot show.
+"""Random frames over veths, for what BPF_PROG_TEST_RUN cannot show.
 
 taps    small tc programs around ours: what came to it, what went on, and a tag put beside a frame
 ring    a packet socket whose frames lie in pages, only their first 14 bytes in the linear part

@@ -1,4 +1,4 @@
-"""A data plane whose programs are attached to real cables.
+"""A data plane whose programs are attached to veths.
 
     box              host
     peer0 ---------- eth0   tc ingress and egress, MTU 9000
@@ -25,7 +25,7 @@ from xdpwall.values.terms import Place
 
 
 class WireBench(KernelBench):
-    """KernelBench, with programs that judge what is on the cable and not what a test-run gives."""
+    """KernelBench with attached programs, which get their frames from a veth instead of a test-run."""
 
     def __init__(self, lab: Lab, folder: Path, *, frags: bool = False) -> None:
         super().__init__(folder)
@@ -94,7 +94,7 @@ class WireBench(KernelBench):
         self._attach()
 
     def close(self) -> None:
-        """Give everything back; the lab removes the namespaces."""
+        """Close sockets, programs and maps; the lab removes the namespaces."""
         os.sched_setaffinity(0, self._cpus)
         for place in PLACES:
             self.wires[place].close()

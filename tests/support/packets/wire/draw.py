@@ -1,4 +1,4 @@
-"""Random cases for a cable, one place each."""
+"""Random cases for a veth, each for one hook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A case sent over a cable, and the same case judged by the reference."""
+"""Compare a case sent over a veth with the verdicts of the reference."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEEDED_TO_UNTAG = 20
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A frame as it comes to a program."""
+    """A frame as a program receives it."""
 
     frame: bytes
     stripped: int | None
@@ -47,7 +47,7 @@ def delivery(place: Place, frame: bytes) -> Delivery | None:
 
 
 def goes_on(place: Place, frame: bytes) -> bool:
-    """Would the witness behind our program see the frame, if ours lets it pass?"""
+    """Whether the tap behind our program would see the frame if ours passes it."""
     if place != "xdp" or beside(frame) is not None:
         return True
     return frame[12:14] not in KERNEL_UNTAGS or len(frame) >= NEEDED_TO_UNTAG
@@ -154,7 +154,7 @@ class WireMatch:
 def _fault(
     place: Place, frame: bytes, d: Delivery | None, ruling: Ruling | None, seen: Seen
 ) -> str | None:
-    """What the witnesses saw that should not be so."""
+    """The first deviation in what the taps saw, as text."""
     if d is None or ruling is None:
         return f"came to the program: {seen}" if seen.before or seen.after else None
     arrives = int(not ruling.dropped and goes_on(place, frame))

@@ -40,7 +40,7 @@ class Ring(Closing):
         self._next = 0
 
     def send(self, frames: Iterable[bytes]) -> None:
-        """Send them in order; each has left the cable, or was dropped, when this returns."""
+        """Send frames in order; each was received or dropped when this returns."""
         for frame in frames:
             at = self._next * SLOT
             self._ring[at + HEAD : at + HEAD + len(frame)] = frame
@@ -53,7 +53,7 @@ class Ring(Closing):
                 struct.pack_into("I", self._ring, at, AVAILABLE)
 
     def _kick(self) -> bool:
-        """Have the slot sent; False: dropped on its way out, and the kernel stays at the slot."""
+        """Send the slot. False when it was dropped on its way out and the kernel stays at the slot."""
         while True:
             try:
                 self.socket.send(b"", socket.MSG_DONTWAIT)

@@ -1,4 +1,4 @@
-"""Programs around ours on a cable: a witness before it, one behind it, and one that adds tags.
+"""Programs around ours on a veth: a tap before it, a tap behind it, and one that adds tags.
 
 A frame's source address carries its number and, if wanted, a tag to be put beside it:
 02, TCI (2 bytes, ffff for none), number (3 bytes). No rule looks at it.
@@ -112,7 +112,7 @@ def _object() -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the witnesses saw of one frame."""
+    """What the taps saw of one frame."""
 
     before: int
     """How often it came to our program."""
@@ -128,7 +128,7 @@ class Seen:
 
 
 class Taps(Closing):
-    """One set of witnesses; they stay where they were attached until the namespace goes."""
+    """The tap programs; they stay attached until the namespace is removed."""
 
     def __init__(self) -> None:
         self._loaded = load_object(_object())
@@ -142,7 +142,7 @@ class Taps(Closing):
     def attach(
         self, space: Namespace, iface: str, direction: Direction, name: str, prio: int
     ) -> None:
-        """Attach the witness of that name."""
+        """Attach the tap of that name."""
         attach_tc(space, iface, direction, self._loaded.programs[name].fileno(), prio)
 
     def clear(self) -> None:
@@ -161,13 +161,13 @@ class Taps(Closing):
         return packets, segments, size, longest
 
     def close(self) -> None:
-        """Let go of the programs; where they are attached they stay."""
+        """Close the programs, which stay attached."""
         del self._seen, self._tally
         self._loaded.close()
 
 
 def attach_tc(space: Namespace, iface: str, direction: Direction, fd: int, prio: int) -> None:
-    """Attach a tc program, or put it in the place of the one at that priority."""
+    """Attach a tc program, or replace the one at that priority."""
     index = space.index(iface)
     with space.inside():
         tc_ensure_clsact(index, direction)

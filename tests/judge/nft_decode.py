@@ -1,4 +1,4 @@
-"""How nftables reads a frame at a netdev ingress hook, as Linux's source has it.
+"""Decode a frame as nftables does at a netdev ingress hook, after Linux's source.
 
 Where this differs from the reference classifier, the two firewalls disagree; known.py has the
 reasons by name.
@@ -19,7 +19,7 @@ def be(data: bytes) -> int:
     return int.from_bytes(data, "big")
 
 
-def eyes(frame: bytes) -> Packet:
+def decode_as_nftables(frame: bytes) -> Packet:
     """The fields as nftables sees them; None is also what it can't read: nothing matches then."""
     packet = Packet(len(frame))
     kind, at = be(frame[12:14]), 14

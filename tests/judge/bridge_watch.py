@@ -1,4 +1,4 @@
-"""Which frames of a burst get past a firewall: each is known by its source address."""
+"""Find the frames of a burst that pass a firewall; the source address identifies each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LAST = f.ether(f.Layer(0x88B6, b"last"), pad=60)
 
 
 class BridgeWatch:
-    """Frames go from `box` into a bridge's port, where the firewall stands; the bridge is watched.
+    """Frames go from `box` into a bridge's port, which has the firewall; a socket reads the bridge.
 
     A packet socket on the port itself would see them before tc and nftables do.
     """

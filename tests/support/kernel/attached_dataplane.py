@@ -1,4 +1,4 @@
-"""A data plane on one real interface: rules in, frames through the attached program."""
+"""A data plane attached to one real interface: load rules, send frames through the program."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _PLACES: dict[Hook, tuple[Place, WantedMode]] = {
 }
 
 
-class Wall(Closing):
-    """One attachment in a namespace; slots are the rules' positions. Rules stay when closed."""
+class AttachedDataplane(Closing):
+    """One attachment in a namespace; slots are the rules' positions. It stays attached when closed."""
 
     def __init__(self, space: Namespace, iface: str, hook: Hook, folder: Path) -> None:
         self.iface = iface
@@ -65,7 +65,7 @@ class Wall(Closing):
         self.forget_fragments()
 
     def switch(self, on: bool) -> None:
-        """Off: everything passes."""
+        """Switch filtering on or off."""
         self.dataplane.control.set_switch(on)
 
     def counters(self) -> Sequence[int]:
@@ -73,11 +73,11 @@ class Wall(Closing):
         return [packets for packets, _ in self.dataplane.counters.read(range(len(self.rules)))]
 
     def forget_fragments(self) -> None:
-        """As if 60 s had passed."""
+        """Empty the fragment memory."""
         with Map.open_pinned(self.folder / "maps" / "fragments") as fragments:
             for key in list(fragments.keys()):
                 fragments.delete(key)
 
     def close(self) -> None:
-        """Let go; pins and attachments go with the lab."""
+        """Close the maps; the lab removes pins and attachments."""
         self.dataplane.close()
