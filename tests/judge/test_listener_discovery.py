@@ -6,12 +6,12 @@ import subprocess
 
 import pytest
 
-from tests.judge.bridgewatch import BridgeWatch
+from tests.judge.bridge_watch import BridgeWatch
 from tests.judge.victim import one_cpu
+from tests.support.kernel.attached_dataplane import HOOKS, AttachedDataplane, Hook
 from tests.support.net.netns import Lab, Namespace
 from tests.support.packets import frames as f
 from tests.support.packets.listener import ALMOST, LISTENER, v6
-from tests.support.service.wall import HOOKS, Hook, Wall
 from xdpwall.ruleset.policy import Policy
 
 HEADERS = (
@@ -49,10 +49,10 @@ def test_the_same_frames_pass(lab: Lab, hook: Hook) -> None:
         try:
             assert ours.passed(FRAMES) == theirs.passed(FRAMES) == set(range(len(FRAMES)))
             tell_nftables(theirs.host)
-            with Wall(ours.host, "v0", hook, lab.bpffs / "wall") as wall:
-                wall.load([], Policy(ingress="drop"))
+            with AttachedDataplane(ours.host, "v0", hook, lab.bpffs / "wall") as plane:
+                plane.load([], Policy(ingress="drop"))
                 passed = ours.passed(FRAMES)
-                wall.load([], Policy(ingress="drop", neighbor_discovery="judge"))
+                plane.load([], Policy(ingress="drop", neighbor_discovery="judge"))
                 assert ours.passed(FRAMES) == set()
             outside = {FRAMES.index(frame) for frame in OUTSIDE}
             assert theirs.passed(FRAMES) == passed | outside

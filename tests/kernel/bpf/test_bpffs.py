@@ -21,8 +21,8 @@ from xdpwall.kernel.bpf.maps import Map, create_map
 
 
 def in_fresh_mounts(script: str) -> str:
-    """Run Python in a mount namespace whose /sys/fs/bpf is a plain folder; what it printed."""
-    shell = 'while mountpoint -q /sys/fs/bpf; do umount /sys/fs/bpf; done; exec "$@"'
+    """Run Python in a mount namespace whose /sys/fs/bpf is a plain folder; returns its stdout."""
+    shell = 'while umount -q /sys/fs/bpf; do :; done; exec "$@"'
     done = subprocess.run(
         ["unshare", "-m", "--propagation", "private", "sh", "-ec", shell, "sh"]
         + [sys.executable, "-c", script],
