@@ -183,7 +183,7 @@ def _seconds(firewall: Facade, wanted: Ruleset) -> float:
 
 def _apply_by_command(instance: Instance, count: int, changes: Changes) -> None:
     path = instance.folder / f"{count}.yaml"
-    path.write_text(ruleset_file.dump(ruleset(count)), encoding="utf-8")
+    path.write_text(ruleset_file.dump_ruleset(ruleset(count)), encoding="utf-8")
     times = []
     for _ in range(FEW):
         instance.command("rule", "flush", "--yes")

@@ -51,8 +51,8 @@ def test_what_export_writes_apply_takes_back_unchanged(site: Site, format: str) 
         firewall.attach("veth0", hook="tc", direction="egress")
         firewall.add_rules(rules('drop icmp comment "no: pings"', "accept tcp/80,443 out disabled"))
         revision, exported = firewall.ruleset()
-        text = ruleset_file.dump(exported, format=format)  # type: ignore[arg-type]
-        outcome = firewall.apply(ruleset_file.load(text, name="export"))
+        text = ruleset_file.dump_ruleset(exported, format=format)  # type: ignore[arg-type]
+        outcome = firewall.apply(ruleset_file.load_ruleset(text, name="export"))
         assert outcome.revision == revision
         assert (outcome.added, outcome.removed, outcome.changed, outcome.moved) == ([], [], [], [])
         assert (outcome.attached, outcome.detached, outcome.kept) == ([], [], 2)

@@ -104,10 +104,10 @@ def test_apply_with_sets(site: Site) -> None:
         firewall.apply(wanted("drop icmp from @a", a=["10.9.0.3"]))
         assert site.ping(1) == 1 and len(firewall.sets().sets) == 1
         _, exported = firewall.ruleset(sets=True)
-        text = ruleset_file.dump(exported)
+        text = ruleset_file.dump_ruleset(exported)
         firewall.change_set("a", add=["10.9.0.2"])
         assert site.ping(1) == 0
-        back = firewall.apply(ruleset_file.load(text, name="export"))
+        back = firewall.apply(ruleset_file.load_ruleset(text, name="export"))
         assert back.sets_replaced == ["a"] and site.ping(1) == 1
         firewall.apply(Ruleset.parse({"version": 1, "rules": []}))
         assert [view.name for view in firewall.sets().sets] == ["a"]

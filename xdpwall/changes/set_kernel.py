@@ -101,9 +101,9 @@ def sweep_unnamed(instance: Instance, dataplane: Dataplane) -> None:
 
 def _rebuild_bitmaps(instance: Instance, dataplane: Dataplane, kinds: list[Kind]) -> None:
     """Build the occupancy bitmaps of these kinds anew, to clear stale bits."""
-    from xdpwall.sets.occupancy import MARKED, Occupied
+    from xdpwall.sets.occupancy import BITMAP_KINDS, Occupied
 
-    kinds = [kind for kind in kinds if kind in MARKED]
+    kinds = [kind for kind in kinds if kind in BITMAP_KINDS]
     if not kinds:
         return
     fresh = Occupied()
@@ -115,7 +115,7 @@ def _rebuild_bitmaps(instance: Instance, dataplane: Dataplane, kinds: list[Kind]
                 for kind in kinds:
                     fresh.add(kind, getattr(entries, kind))
     for kind in kinds:
-        instance.sets.maps(dataplane).occupied.take(fresh, kind)
+        instance.sets.maps(dataplane).occupied.copy_from(fresh, kind)
 
 
 def restore_sets(instance: Instance, dataplane: Dataplane) -> None:

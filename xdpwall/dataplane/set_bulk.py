@@ -17,7 +17,7 @@ import numpy as np
 from xdpwall.sets.classes import Classes, Members, merge_members, with_membership, without_set
 from xdpwall.sets.entries import Entries
 from xdpwall.sets.keys import KINDS, Kind
-from xdpwall.sets.prefix_index import PrefixIndex, keys_of
+from xdpwall.sets.prefix_index import PrefixIndex, prefix_keys
 from xdpwall.values.arrays import Array, all_keys, from_keys17, keys16, once
 from xdpwall.values.nesting import levels, stops
 
@@ -178,7 +178,7 @@ class BulkWriter:
         """Plan the prefixes and those inside them: each has a class of its own sets and one that adds
         the sets of all wider prefixes."""
         kind: Kind = "p4" if family == 4 else "p6"
-        changed = keys_of(family, entries)
+        changed = prefix_keys(family, entries)
         here = self.prefixes(family).keys()
         every = changed
         if len(here):

@@ -91,13 +91,13 @@ def _containing(entries: Entries, address: AddressEntry) -> list[AddressEntry]:
     """The entries that contain an address, found by one search for each prefix length."""
     import numpy as np
 
-    from xdpwall.sets.prefix_index import entries_of, keys_of
+    from xdpwall.sets.prefix_index import prefix_entries, prefix_keys
     from xdpwall.values.arrays import keys16
 
     bits = 32 if address.family == 4 else 128
     exact = Entries.from_entries([address])
     every, one = (entries.v4, exact.v4) if bits == 32 else (keys16(entries.v6), keys16(exact.v6))
-    keys = keys_of(address.family, entries)
+    keys = prefix_keys(address.family, entries)
     found = (
         [address]
         if len(every) and every[np.searchsorted(every, one[0]) % len(every)] == one[0]
@@ -106,8 +106,8 @@ def _containing(entries: Entries, address: AddressEntry) -> list[AddressEntry]:
     for length in range(bits if len(keys) else 0):
         network = address.address >> (bits - length) << (bits - length)
         wide = Entries.from_entries([AddressEntry(address.family, network, length)])
-        key = keys_of(address.family, wide)[0]
+        key = prefix_keys(address.family, wide)[0]
         at = int(np.searchsorted(keys, key))
         if at < len(keys) and keys[at] == key:
-            found += entries_of(address.family, keys[at : at + 1])
+            found += prefix_entries(address.family, keys[at : at + 1])
     return found

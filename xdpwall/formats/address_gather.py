@@ -1,4 +1,4 @@
-"""The entries of a file while it is being read, each with its line. Pure numpy."""
+"""Collects the entries of an address list, each with its line, while it is read. Pure numpy."""
 
 from __future__ import annotations
 
@@ -12,52 +12,55 @@ from xdpwall.sets.entries import AddressEntry, Entries
 from xdpwall.values import arrays
 from xdpwall.values.arrays import Array
 
-from .address_lines_fast import PlainLines
+from .address_lines_fast import Ipv4Lines
 
-_KINDS = ("u4", "S16", "<u8", "S17")
+_KEY_TYPES = ("u4", "S16", "<u8", "S17")
+"""The dtypes of keys of the kinds v4, v6, p4, p6, which are 0 to 3 here."""
 
 
-class Gathered:
-    """Keys as values/arrays.py has them, per kind (v4, v6, p4, p6), and the lines they stood on."""
+class EntryCollector:
+    """Entries as keys (values/arrays.py) per kind, the line of each, and timeouts in seconds."""
 
     def __init__(self) -> None:
         self.count = 0
         self._keys: tuple[list[Array], ...] = ([], [], [], [])
         self._lines: tuple[list[Array], ...] = ([], [], [], [])
-        self._some: tuple[list[Any], ...] = ([], [], [], [])
-        self._some_lines: tuple[list[int], ...] = ([], [], [], [])
+        self._buffer: tuple[list[Any], ...] = ([], [], [], [])
+        self._buffer_lines: tuple[list[int], ...] = ([], [], [], [])
         self._timeouts: tuple[dict[Any, int], ...] = ({}, {}, {}, {})
 
-    def add_plain(self, found: PlainLines, first: int) -> None:
-        """A chunk's plain lines, of which `first` is the number of the first."""
+    def add_lines(self, found: Ipv4Lines, first: int) -> None:
+        """Add the entries of a chunk whose first line has the number `first`."""
         self._flush()
         for kind, keys, lines in ((0, found.v4, found.v4_lines), (2, found.p4, found.p4_lines)):
             if len(keys):
-                self._put(kind, keys, (lines + first).astype("u4"))
+                self._append(kind, keys, (lines + first).astype("u4"))
 
     def add(self, kind: int, key: int | bytes, line: int, seconds: int) -> None:
-        """One more entry; `seconds` 0 is for good. The last word on an entry counts."""
-        self._some[kind].append(key)
-        self._some_lines[kind].append(line)
+        """Add one entry, by kind and key of parse_entry_fast; `seconds` 0 is for good. Of a repeated
+        entry the last timeout counts."""
+        self._buffer[kind].append(key)
+        self._buffer_lines[kind].append(line)
         if seconds:
             self._timeouts[kind][key] = seconds
         elif self._timeouts[kind]:
             self._timeouts[kind].pop(key, None)
 
     def _flush(self) -> None:
-        for kind, some in enumerate(self._some):
+        for kind, some in enumerate(self._buffer):
             if some:
-                self._put(kind, _array(kind, some), np.array(self._some_lines[kind], "u4"))
+                self._append(kind, _array(kind, some), np.array(self._buffer_lines[kind], "u4"))
                 some.clear()
-                self._some_lines[kind].clear()
+                self._buffer_lines[kind].clear()
 
-    def _put(self, kind: int, keys: Array, lines: Array) -> None:
+    def _append(self, kind: int, keys: Array, lines: Array) -> None:
         self._keys[kind].append(keys)
         self._lines[kind].append(lines)
         self.count += len(keys)
 
-    def result(self, report: Report) -> tuple[Entries, dict[str, int]]:
-        """The entries, each once and none inside another; their timeouts by spelling."""
+    def result(self, report: ReadReport) -> tuple[Entries, dict[str, int]]:
+        """(the entries, each once and none inside a lasting one, timeouts in seconds by the entry's
+        text). Fills in `report`."""
         self._flush()
         report.read = self.count
         entries = _entries([self._unique(kind, report) for kind in range(4)])
@@ -67,12 +70,12 @@ class Gathered:
     def _timed(self) -> tuple[Entries, dict[str, int]]:
         kinds = [sorted(timeouts) for timeouts in self._timeouts]
         timed = _entries([_array(kind, keys) for kind, keys in enumerate(kinds)])
-        # texts() goes v4, p4, v6, p6.
+        # texts() has the order v4, p4, v6, p6.
         seconds = [self._timeouts[kind][key] for kind in (0, 2, 1, 3) for key in kinds[kind]]
         return timed, dict(zip(timed.texts(), seconds, strict=True))
 
-    def _unique(self, kind: int, report: Report) -> Array:
-        empty = np.empty(0, _KINDS[kind])
+    def _unique(self, kind: int, report: ReadReport) -> Array:
+        empty = np.empty(0, _KEY_TYPES[kind])
         keys = np.concatenate([empty, *self._keys[kind]])
         found = arrays.once(keys)
         twice = len(keys) - len(found)
@@ -80,12 +83,12 @@ class Gathered:
             report.duplicates += twice
             order = np.argsort(keys, kind="stable")
             again = np.flatnonzero(keys[order][1:] == keys[order][:-1]) + 1
-            places = np.sort(order[again])[:MOST_KEPT]
-            self._tell(report.duplicate_lines, kind, keys, places, "stands there already")
+            places = np.sort(order[again])[:MAX_LISTED]
+            self._report(report.duplicate_lines, kind, keys, places, "stands there already")
         return found
 
-    def _merged(self, entries: Entries, timed: Entries, report: Report) -> Entries:
-        """Without what a wider entry of the file covers, unless that one expires."""
+    def _merged(self, entries: Entries, timed: Entries, report: ReadReport) -> Entries:
+        """The entries without those that a wider one contains; expiring ones neither contain nor go."""
         lasting = entries.difference(timed)
         kept, report.merged = lasting.covered()
         if not report.merged:
@@ -94,21 +97,25 @@ class Gathered:
         for kind, keys in enumerate(arrays.all_keys(gone.v4, gone.v6, gone.p4, gone.p6)):
             if len(keys):
                 every = np.concatenate(self._keys[kind])
-                places = np.flatnonzero(np.isin(every, keys))[:MOST_KEPT]
-                self._tell(report.merged_lines, kind, every, places, "lies in a wider entry")
+                places = np.flatnonzero(np.isin(every, keys))[:MAX_LISTED]
+                self._report(report.merged_lines, kind, every, places, "lies in a wider entry")
         return kept.union(timed)
 
-    def _tell(self, into: list[Odd], kind: int, keys: Array, places: Array, why: str) -> None:
+    def _report(
+        self, into: list[ReportedLine], kind: int, keys: Array, places: Array, why: str
+    ) -> None:
         lines = np.concatenate(self._lines[kind])
-        for place in places[: MOST_KEPT - len(into)]:
-            into.append(Odd(int(lines[place]), _entry(kind, keys[place : place + 1]).text, why))
+        for place in places[: MAX_LISTED - len(into)]:
+            into.append(
+                ReportedLine(int(lines[place]), _entry(kind, keys[place : place + 1]).text, why)
+            )
         into.sort(key=lambda odd: odd.line)
 
 
 def _array(kind: int, keys: Sequence[Any]) -> Array:
     if kind & 1:
-        return np.frombuffer(b"".join(keys), _KINDS[kind])
-    return np.array(keys, _KINDS[kind])
+        return np.frombuffer(b"".join(keys), _KEY_TYPES[kind])
+    return np.array(keys, _KEY_TYPES[kind])
 
 
 def _entries(keys: Sequence[Array]) -> Entries:
@@ -117,17 +124,17 @@ def _entries(keys: Sequence[Array]) -> Entries:
 
 
 def _entry(kind: int, keys: Array) -> AddressEntry:
-    alone = _entries([keys if kind == k else np.empty(0, _KINDS[k]) for k in range(4)])
+    alone = _entries([keys if kind == k else np.empty(0, _KEY_TYPES[k]) for k in range(4)])
     return alone.part(0, 1)[0]
 
 
-MOST_KEPT = 1000
-"""How many of a kind of lines are listed; all are counted."""
+MAX_LISTED = 1000
+"""So many lines of a kind are listed; all are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Odd:
-    """One line that is worth telling of; lines count from 1."""
+class ReportedLine:
+    """A rejected, repeated or covered line; lines count from 1."""
 
     line: int
     text: str
@@ -135,15 +142,15 @@ class Odd:
 
 
 @dataclass(slots=True)
-class Report:
-    """What the lines were. `read` is entries, `lines` everything, comments too."""
+class ReadReport:
+    """What became of a list's lines: `lines` counts all of them, `read` the entries."""
 
     lines: int = 0
     read: int = 0
     duplicates: int = 0
     merged: int = 0
-    """Entries that a wider one of the file covers, and which are therefore not kept."""
+    """Entries dropped because a wider one of the list contains them."""
     rejected: int = 0
-    rejected_lines: list[Odd] = field(default_factory=list)
-    duplicate_lines: list[Odd] = field(default_factory=list)
-    merged_lines: list[Odd] = field(default_factory=list)
+    rejected_lines: list[ReportedLine] = field(default_factory=list)
+    duplicate_lines: list[ReportedLine] = field(default_factory=list)
+    merged_lines: list[ReportedLine] = field(default_factory=list)

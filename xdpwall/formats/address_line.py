@@ -1,4 +1,4 @@
-"""One line of a set file, in any of the forms that lists come in. Pure.
+"""Parses one line of an address list, in any of the forms that lists come in. Pure.
 
 10.0.0.1            an address or a prefix           10.0.0.0/8 ; SBL123   with a comment
 10.0.0.1-10.0.0.9   a range, both ends in it         {"cidr": "10.0.0.0/8"}  Spamhaus, one a line
@@ -25,20 +25,21 @@ MAX_TIMEOUT = 100 * 365 * 86400
 
 
 @dataclass(slots=True)
-class Forms:
-    """What a file has shown of itself so far: the ipset set whose lines it holds."""
+class LineParser:
+    """Parses lines, and remembers the name of the ipset set that they add to."""
 
     ipset: str | None = None
     others: set[str] = field(default_factory=set)
-    """Names of further ipset sets, which is one too many."""
+    """Names of further ipset sets; a list must not have any."""
 
     @property
     def prefix(self) -> bytes:
-        """What stands in front of every entry of an ipset file."""
+        """The start of every line of `ipset save` that adds an entry; b"" for other lists."""
         return f"add {self.ipset} ".encode() if self.ipset else b""
 
-    def read(self, line: str) -> tuple[list[AddressEntry], int]:
-        """(entries, seconds until they expire or 0 for never). Raises InvalidInput."""
+    def parse(self, line: str) -> tuple[list[AddressEntry], int]:
+        """(entries, seconds until they expire or 0 for never). A range gives several entries, a comment
+        none. Raises InvalidInput."""
         text = line.strip(" \t\r\ufeff")
         if text.startswith("{"):
             return _from_json(text), 0
@@ -103,7 +104,8 @@ def _from_json(text: str) -> list[AddressEntry]:
 
 
 def _timeout(text: str, words: list[str]) -> int:
-    """The seconds among the words behind an entry of ipset's; counters and comments are passed."""
+    """The seconds of `timeout` among the options of an ipset entry; counters and comments are
+    skipped."""
     seconds, at = 0, 0
     while at < len(words):
         word = words[at]

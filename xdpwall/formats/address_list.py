@@ -1,7 +1,7 @@
-"""A file of addresses -> a set's entries, in one pass and little memory.
+"""Reads an address list into a set's entries, in one pass and little memory.
 
-Plain lists with # and ; comments, `ipset save`, Spamhaus' and FireHOL's lists, any of them gzipped.
-Lines that are one IPv4 address or prefix go through address_lines_fast.py, all others through address_line.py.
+Lists are plain with # and ; comments, `ipset save`, Spamhaus' or FireHOL's, any of them gzipped.
+Lines of one IPv4 address or prefix go through address_lines_fast.py, others through address_line.py.
 """
 
 from __future__ import annotations
@@ -11,46 +11,43 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
 from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound, XdpwallError
-from xdpwall.sets.entries import Entries, check_size, key_of, quick
+from xdpwall.sets.entries import Entries, check_size, entry_key, parse_entry_fast
 from xdpwall.values.inputs import printable
 
-from .address_gather import MOST_KEPT, Odd, Report
-from .address_line import Forms
-
-if TYPE_CHECKING:
-    from .address_gather import Gathered
-
+from .address_gather import MAX_LISTED, EntryCollector, ReadReport, ReportedLine
+from .address_line import LineParser
+from .address_lines_fast import parse_ipv4_lines
 
 CHUNK = 512 * 1024
-"""Bytes taken at once: what they are turned into stays in the processor's cache."""
+"""Bytes read at once, so that the arrays made from them stay in the CPU's cache."""
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the file's size, 0 where that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A file's entries; `timeouts` are seconds from now, by entry."""
+class AddressList:
+    """The entries of a list; `timeouts` are seconds from now, by the entry's text."""
 
     entries: Entries
     timeouts: dict[str, int]
-    report: Report
+    report: ReadReport
 
 
-def load(
+def load_address_list(
     source: Path | IO[bytes],
     *,
     name: str | None = None,
     skip_bad: bool = False,
     progress: Progress = lambda done, total: None,
-) -> Loaded:
-    """Read a set's file, or a stream that is open for bytes. `name` is what errors call it.
+) -> AddressList:
+    """Read an address list from a file or a binary stream. Errors call it `name`.
 
-    A line that is no entry: InvalidInput with its number, or, with `skip_bad`, a line of the
-    report.
+    A bad line raises InvalidInput with its number or, with `skip_bad`, goes into the report.
+    Raises NotFound, NeedsPrivileges, Failed, Full too.
     """
     shown = name or str(source)
     try:
@@ -79,34 +76,32 @@ class _ListReader:
         self.name = name
         self.skip_bad = skip_bad
         self.progress = progress
-        self.report = Report()
-        self.forms = Forms()
+        self.report = ReadReport()
+        self.parser = LineParser()
 
-    def read(self, stream: IO[bytes], total: int) -> Loaded:
-        from .address_gather import Gathered
-
-        gathered = Gathered()
-        for text in self._texts(stream, total):
-            self._lines(text, gathered)
-            check_size(gathered.count, self.name)
+    def read(self, stream: IO[bytes], total: int) -> AddressList:
+        collector = EntryCollector()
+        for text in self._read_chunks(stream, total):
+            self._read_lines(text, collector)
+            check_size(collector.count, self.name)
         if self.report.rejected and not self.skip_bad:
             raise self._refusal()
-        if self.forms.others:
-            names = ", ".join(sorted({self.forms.ipset or "", *self.forms.others})[:5])
+        if self.parser.others:
+            names = ", ".join(sorted({self.parser.ipset or "", *self.parser.others})[:5])
             raise InvalidInput(
                 f"{self.name}: holds several sets ({printable(names)})",
                 field="file",
                 value=self.name,
-                hint=f"give one of them: grep '^add {printable(str(self.forms.ipset))} ' FILE",
+                hint=f"give one of them: grep '^add {printable(str(self.parser.ipset))} ' FILE",
             )
-        entries, timeouts = gathered.result(self.report)
-        return Loaded(entries, timeouts, self.report)
+        entries, timeouts = collector.result(self.report)
+        return AddressList(entries, timeouts, self.report)
 
-    def _texts(self, stream: IO[bytes], total: int) -> Iterator[bytes]:
-        """Whole lines, about CHUNK bytes at a time."""
+    def _read_chunks(self, stream: IO[bytes], total: int) -> Iterator[bytes]:
+        """The text in pieces of whole lines, of about CHUNK bytes."""
         head = stream.read(2)
         packed = head == b"\x1f\x8b"
-        rest = cast(IO[bytes], _Rest(head, stream))
+        rest = cast(IO[bytes], _PushedBack(head, stream))
         source = gzip.GzipFile(fileobj=rest, mode="rb") if packed else None
         done, kept = len(head), b"" if packed else head
         while True:
@@ -132,44 +127,44 @@ class _ListReader:
                 yield text[:end]
             self.progress(done, total)
 
-    def _lines(self, text: bytes, gathered: Gathered) -> None:
-        from .address_lines_fast import plain_lines
-
+    def _read_lines(self, text: bytes, collector: EntryCollector) -> None:
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n")
-        if prefix := self.forms.prefix:
+        if prefix := self.parser.prefix:
             text = (b"\n" + text).replace(b"\n" + prefix, b"\n")[1:]
-        found = plain_lines(text)
+        found = parse_ipv4_lines(text)
         first = self.report.lines + 1
-        gathered.add_plain(found, first)
-        lines = text.decode("utf-8", "backslashreplace").split("\n") if len(found.rest) else []
-        timed = self.forms.ipset is not None
-        for index in found.rest.tolist():
+        collector.add_lines(found, first)
+        lines = (
+            text.decode("utf-8", "backslashreplace").split("\n") if len(found.other_lines) else []
+        )
+        timed = self.parser.ipset is not None
+        for index in found.other_lines.tolist():
             line = lines[index]
             head, _, seconds = line.partition(" timeout ") if timed else (line, "", "0")
-            simple = quick(head)
+            simple = parse_entry_fast(head)
             if simple and len(seconds) < 9 and seconds.isdecimal() and seconds.isascii():
-                gathered.add(*simple, first + index, int(seconds))
+                collector.add(*simple, first + index, int(seconds))
             elif line and not line.startswith(("#", ";")):
-                self._odd(line, first + index, gathered)
-            timed = self.forms.ipset is not None
+                self._read_slowly(line, first + index, collector)
+            timed = self.parser.ipset is not None
         self.report.lines += len(found.ends)
 
-    def _odd(self, line: str, number: int, gathered: Gathered) -> None:
+    def _read_slowly(self, line: str, number: int, collector: EntryCollector) -> None:
         try:
-            entries, seconds = self.forms.read(line)
+            entries, seconds = self.parser.parse(line)
         except XdpwallError as error:
             self._reject(number, line, error.message)
             return
         for entry in entries:
-            gathered.add(*key_of(entry), number, seconds)
+            collector.add(*entry_key(entry), number, seconds)
 
     def _reject(self, number: int, line: str, message: str) -> None:
         report = self.report
         report.rejected += 1
-        if len(report.rejected_lines) < MOST_KEPT:
+        if len(report.rejected_lines) < MAX_LISTED:
             reason = message.removeprefix("entry: ")
-            report.rejected_lines.append(Odd(number, printable(line.strip()[:80]), reason))
+            report.rejected_lines.append(ReportedLine(number, printable(line.strip()[:80]), reason))
         elif not self.skip_bad:
             raise self._refusal()
 
@@ -186,8 +181,8 @@ class _ListReader:
         )
 
 
-class _Rest:
-    """A stream whose first bytes were read already, as gzip wants it."""
+class _PushedBack:
+    """A stream with the bytes put back that were read to recognize gzip."""
 
     def __init__(self, head: bytes, stream: IO[bytes]) -> None:
         self._head = head

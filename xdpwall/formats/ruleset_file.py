@@ -1,6 +1,6 @@
-"""Ruleset files: YAML 1.2 or JSON in, either out, and what goes out comes in unchanged.
+"""Reads and writes ruleset files, YAML 1.2 or JSON. What is written is read back unchanged.
 
-Errors name the file, the line where it is known, the rule's place in the file and the field.
+Errors name the file, the line where it is known, the rule's index in the file and the field.
 """
 
 from __future__ import annotations
@@ -11,16 +11,15 @@ from typing import Any, Literal, NoReturn
 
 from xdpwall.errors import InvalidInput, XdpwallError
 from xdpwall.ruleset.ruleset import Ruleset
-from xdpwall.sets.content import Files
+from xdpwall.sets.content import SetFileReader
 from xdpwall.values.inputs import parse_choice
 
 MAX_BYTES = 16 * 1024 * 1024
 
 
-def load(text: str, *, name: str, files: Files | None = None) -> Ruleset:
-    """The ruleset of a file's text. `name` is what errors call the file.
-
-    Nothing is opened but, by `files`, what sets name as their `file`.
+def load_ruleset(text: str, *, name: str, files: SetFileReader | None = None) -> Ruleset:
+    """Parse the text of a ruleset file, which errors call `name`. `files` reads the files that sets
+    name as their `file`. Raises InvalidInput, Full.
     """
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
@@ -40,11 +39,11 @@ def load(text: str, *, name: str, files: Files | None = None) -> Ruleset:
     try:
         return Ruleset.parse(data, files=files)
     except XdpwallError as error:
-        raise _located(error, name, lines) from None
+        raise _with_line(error, name, lines) from None
 
 
-def dump(ruleset: Ruleset, format: Literal["yaml", "json"] = "yaml") -> str:
-    """The file that `load` takes back unchanged."""
+def dump_ruleset(ruleset: Ruleset, format: Literal["yaml", "json"] = "yaml") -> str:
+    """Format as a file that load_ruleset reads back unchanged."""
     if parse_choice("format", format, ("yaml", "json")) == "json":
         return json.dumps(ruleset.to_json(), indent=2, ensure_ascii=False) + "\n"
     from .yaml_file import write_yaml
@@ -53,10 +52,10 @@ def dump(ruleset: Ruleset, format: Literal["yaml", "json"] = "yaml") -> str:
 
 
 Lines = Mapping[str, int]
-"""From a field as errors name it (`rules[2]`, `rules[2].src`, `policy`) to its line, from 1."""
+"""Field as errors name it (`rules[2]`, `rules[2].src`, `policy`) -> line, from 1."""
 
 
-def _located(error: XdpwallError, name: str, lines: Lines) -> XdpwallError:
+def _with_line(error: XdpwallError, name: str, lines: Lines) -> XdpwallError:
     field = error.field or ""
     line = lines.get(field) or lines.get(field.rpartition(".")[0])
     place = f"{name}: line {line}: " if line else f"{name}: "

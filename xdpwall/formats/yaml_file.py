@@ -1,7 +1,8 @@
-"""YAML 1.2 for ruleset files: the core schema and nothing else.
+"""Reads and writes YAML 1.2 for ruleset files: the core schema and nothing else. Pure.
 
-Composed to nodes by ruamel.yaml and built here, for three reasons: each value's line is known, a
-time stays text, and a tag (`src: !10.0.0.0/8` without quotes is one) is refused with what to do.
+ruamel.yaml composes nodes, and this module builds the data from them, so that each value's line is
+known, a time stays text, and a tag (`src: !10.0.0.0/8` without quotes is one) is refused with a
+hint.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Any
 from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import printable, quoted
 
-from .yaml_fast import read_flat
-from .yaml_scalar import scalar
+from .yaml_fast import read_yaml_fast
+from .yaml_scalar import parse_scalar
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_./,:-]*(?<!:)", re.ASCII)
 _STANDARD = "tag:yaml.org,2002:"
@@ -21,12 +22,12 @@ _DEPTH = 5
 
 
 def read_yaml(text: str, name: str) -> tuple[object, dict[str, int]]:
-    """The data, and the line of each field."""
-    return read_flat(text) or compose_yaml(text, name)
+    """(the data, field -> line), by the fast reader if it can. Raises InvalidInput."""
+    return read_yaml_fast(text) or compose_yaml(text, name)
 
 
 def compose_yaml(text: str, name: str) -> tuple[object, dict[str, int]]:
-    """The same for any YAML at all, by ruamel.yaml."""
+    """(the data, field -> line) of any YAML, by ruamel.yaml. Raises InvalidInput."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -63,7 +64,7 @@ class _Builder:
         line = node.start_mark.line + 1
         self.lines.setdefault(path, line)
         self.count += 1
-        # Anchors can make a small file endless; no ruleset is as deep or as large as this.
+        # Anchors let a small file grow without end; no ruleset is as deep or as large as this.
         if depth > _DEPTH or self.count > 1_000_000:
             raise self._refuse(line, "nested too deeply, or too large", None)
         if node.id == "scalar":
@@ -101,7 +102,7 @@ class _Builder:
             )
         if node.style is not None or tag == _STANDARD + "str":
             return node.value
-        return scalar(node.value)
+        return parse_scalar(node.value)
 
     def _standard(self, node: Any, kind: str, path: str, line: int) -> None:
         if str(node.tag) != _STANDARD + kind:
@@ -118,13 +119,13 @@ class _Builder:
 
 
 def write_yaml(data: dict[str, Any]) -> str:
-    """A ruleset's object as block YAML: `read_yaml` gives the same object back."""
+    """Format a ruleset's JSON object as block YAML, which `read_yaml` reads back unchanged."""
     lines = [f"version: {data['version']}", "policy:"]
-    lines += [f"  {name}: {_spell(value)}" for name, value in data["policy"].items()]
+    lines += [f"  {name}: {_scalar_text(value)}" for name, value in data["policy"].items()]
     if "sets" in data:
         lines.append("sets:" if data["sets"] else "sets: {}")
         for name, content in data["sets"].items():
-            lines += [f"  {_spell(name)}:", *_set_lines(content)]
+            lines += [f"  {_scalar_text(name)}:", *_set_lines(content)]
     for section in ("rules", "attachments"):
         if section not in data:
             continue
@@ -132,7 +133,7 @@ def write_yaml(data: dict[str, Any]) -> str:
         for one in data[section]:
             mark = "  - "
             for name, value in one.items():
-                lines.append(f"{mark}{name}: {_spell(value)}")
+                lines.append(f"{mark}{name}: {_scalar_text(value)}")
                 mark = "    "
     return "\n".join(lines) + "\n"
 
@@ -140,31 +141,35 @@ def write_yaml(data: dict[str, Any]) -> str:
 def _set_lines(content: dict[str, Any]) -> list[str]:
     lines = []
     if "packed" in content:
-        lines.append(f"    packed: {_spell(content['packed'])}")
+        lines.append(f"    packed: {_scalar_text(content['packed'])}")
     if "entries" in content:
         lines.append("    entries:" if content["entries"] else "    entries: []")
         for row in content["entries"]:
             if isinstance(row, str):
-                lines.append(f"      - {_spell(row)}")
+                lines.append(f"      - {_scalar_text(row)}")
             else:
-                lines.append(f"      - entry: {_spell(row['entry'])}")
-                lines.append(f"        expires: {_spell(row['expires'])}")
+                lines.append(f"      - entry: {_scalar_text(row['entry'])}")
+                lines.append(f"        expires: {_scalar_text(row['expires'])}")
     return lines
 
 
-def _spell(value: object) -> str:
+def _scalar_text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
     text = str(value)
-    if _PLAIN.fullmatch(text) and isinstance(scalar(text), str) and not _like_old_yaml(text):
+    if (
+        _PLAIN.fullmatch(text)
+        and isinstance(parse_scalar(text), str)
+        and not _is_special_in_yaml11(text)
+    ):
         return text
     return _quoted(text)
 
 
-def _like_old_yaml(text: str) -> bool:
-    """What YAML 1.1 readers (and editors) take for a truth value, a time or a sexagesimal."""
+def _is_special_in_yaml11(text: str) -> bool:
+    """Whether YAML 1.1 readers (and editors) take it for a boolean, a time or a base-60 number."""
     return (
         text.lower() in ("yes", "no", "on", "off", "y", "n")
         or text[0].isdigit()
@@ -173,7 +178,7 @@ def _like_old_yaml(text: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    """In double quotes; JSON's escapes are YAML's, and what is not printable there is escaped."""
+    """Put in double quotes, with characters escaped that are not printable, as in JSON."""
     escaped = []
     for char in text:
         if char in '"\\':

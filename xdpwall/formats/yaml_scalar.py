@@ -1,4 +1,4 @@
-"""What one scalar of YAML 1.2's core schema means. Pure."""
+"""Scalars of YAML 1.2's core schema. Pure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _FLOAT = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
     re.ASCII,
 )
-WORDS = {
+KEYWORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 
 
-def scalar(text: str) -> object:
-    """What a plain scalar means in YAML 1.2's core schema."""
-    if text in WORDS:
-        return WORDS[text]
+def parse_scalar(text: str) -> object:
+    """The value of a plain scalar: None, bool, int, float or str."""
+    if text in KEYWORDS:
+        return KEYWORDS[text]
     if text[0] not in "+-.0123456789":
         return text
     if text.count(".") > 1 or ":" in text:
-        return text  # most are addresses, of which four patterns would be asked in turn
+        return text  # mostly addresses, which would be tried against four patterns in vain
     if _INT.fullmatch(text):
         return int(text)
     if _HEX.fullmatch(text):
@@ -38,8 +38,8 @@ def scalar(text: str) -> object:
     return text
 
 
-def unescaped(text: str) -> str:
-    """What stands between double quotes, with the few escapes that `dump` writes."""
+def unescape(text: str) -> str:
+    """Replace the few escapes that dump_ruleset writes between double quotes."""
     if "\\" not in text:
         return text
     return _ESCAPE.sub(lambda m: m[3] or chr(int(m[1] or m[2], 16)), text)

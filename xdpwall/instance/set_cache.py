@@ -14,7 +14,7 @@ from xdpwall.dataplane.set_single import FAMILIES, EntryWriter
 from xdpwall.sets.classes import Classes
 from xdpwall.sets.entries import Entries
 from xdpwall.sets.keys import KINDS, Kind
-from xdpwall.sets.prefix_index import PrefixIndex, keys_of
+from xdpwall.sets.prefix_index import PrefixIndex, prefix_keys
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
@@ -114,7 +114,7 @@ class SetCache:
         """Forget all classes and prefixes: the kernel's maps are empty now."""
         self._classes = None
         self._indexes = {
-            family: PrefixIndex(family, keys_of(family, Entries.empty())) for family in FAMILIES
+            family: PrefixIndex(family, prefix_keys(family, Entries.empty())) for family in FAMILIES
         }
 
     def entry_counts(self) -> dict[Kind, int]:
@@ -170,8 +170,10 @@ class SetCache:
         from xdpwall.values.arrays import once
 
         kind = "p4" if family == 4 else "p6"
-        parts = [keys_of(family, Entries.empty())]
+        parts = [prefix_keys(family, Entries.empty())]
         for number, counts in self._store.entry_counts().items():
             if getattr(counts, kind):
-                parts += [keys_of(family, part) for part in self._store.read_set(number).parts()]
+                parts += [
+                    prefix_keys(family, part) for part in self._store.read_set(number).parts()
+                ]
         return once(np.concatenate(parts))

@@ -10,7 +10,7 @@ from xdpwall.errors import InvalidInput
 from xdpwall.gcpause import no_collections
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
-from xdpwall.sets.content import Files, SetContent, parse_sets
+from xdpwall.sets.content import SetContent, SetFileReader, parse_sets
 from xdpwall.sets.names import SetRow
 from xdpwall.values.inputs import in_list, invalid, refuse_unknown_fields
 
@@ -31,7 +31,7 @@ class Ruleset:
     version: Literal[1] = 1
 
     @classmethod
-    def parse(cls, obj: object, *, files: Files | None = None) -> Ruleset:
+    def parse(cls, obj: object, *, files: SetFileReader | None = None) -> Ruleset:
         """From the object of a ruleset file. An error's field is `rules[2].src`, from 0.
 
         `files` reads the `file` of a set; without it that key is refused.

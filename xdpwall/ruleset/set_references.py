@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from xdpwall.errors import Conflict, InvalidInput
-from xdpwall.sets.names import FIELDS, SetRow
+from xdpwall.sets.names import SET_FIELDS, SetRow
 from xdpwall.values.inputs import first_few
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def sets_named_by(rule: Rule) -> list[tuple[str, str]]:
     """(field, set's name) of every set that a rule refers to."""
     found = []
-    for field in FIELDS:
+    for field in SET_FIELDS:
         value: str | None = getattr(rule, field)
         if value is not None and value.lstrip("!").startswith("@"):
             found.append((field, value.lstrip("!")[1:]))

@@ -1,4 +1,4 @@
-"""One entry of a set that comes, goes or gets another timeout."""
+"""A change of one entry of a set: it is added, removed or gets another expiry."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from .entries import AddressEntry
 
 
 class EntryChange(NamedTuple):
-    """One entry of one set: there until `expires` (seconds since 1970, 0 for good) or, with None,
-    not there; `was` likewise."""
+    """The entry's expiry in set `number` after the change and, as `was`, before it: seconds since
+    1970, 0 for never, None if the set does not have the entry."""
 
     number: int
     entry: AddressEntry

@@ -1,4 +1,4 @@
-"""What one set is to hold, as a ruleset file and PUT /sets/{name} say it. Pure.
+"""The entries of a set as a ruleset file and PUT /sets/{name} state them. Pure.
 
 {"entries": ["10.0.0.1", {"entry": "10.0.0.2", "expires": "1h"}]}      as people write it
 {"packed": "WFdTRVQx...", "entries": [...]}                            more than INLINE of them
@@ -20,16 +20,16 @@ from xdpwall.values.time_read import parse_expiry
 from .entries import Entries, check_size, parse_entry
 
 INLINE = 1000
-"""Up to so many entries are written one by one; more of them packed, as base64."""
+"""Up to so many entries are written one by one, more of them packed and in base64."""
 
 _KNOWN = ("entries", "packed", "file")
-Files = Callable[[str], "SetContent"]
-"""Reads the file of a set; only the command line has one."""
+SetFileReader = Callable[[str], "SetContent"]
+"""Reads the file that a set names. Only the command line does that."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetContent:
-    """The entries, and the times at which some of them expire, by spelling."""
+    """All entries, and the expiry of some of them as text, by the entry's canonical text."""
 
     entries: Entries = field(default_factory=Entries.empty)
     timeouts: Mapping[str, str] = field(default_factory=dict)
@@ -38,8 +38,11 @@ class SetContent:
         return len(self.entries)
 
     @classmethod
-    def parse(cls, obj: object, where: str = "", *, files: Files | None = None) -> SetContent:
-        """From an object; an error's field begins with `where` (`sets.bad.`)."""
+    def parse(
+        cls, obj: object, where: str = "", *, files: SetFileReader | None = None
+    ) -> SetContent:
+        """Parse a JSON object. Raises InvalidInput under a field that begins with `where`
+        (`sets.bad`), or Full."""
         prefix = where and f"{where}."
         if not isinstance(obj, Mapping):
             raise invalid(where or "set", obj, "is not a set", "an object with entries")
@@ -52,14 +55,14 @@ class SetContent:
             )
         packed = Entries.empty()
         if "packed" in obj:
-            packed = _unpacked(obj["packed"], f"{prefix}packed")
-        entries, timeouts = _listed(obj.get("entries", []), f"{prefix}entries")
+            packed = _parse_packed(obj["packed"], f"{prefix}packed")
+        entries, timeouts = _parse_entries(obj.get("entries", []), f"{prefix}entries")
         found = packed.union(entries)
         check_size(len(found), where or "set")
         return cls(found, timeouts)
 
     def to_json(self) -> dict[str, Any]:
-        """The object that `parse` takes back."""
+        """The JSON object that `parse` reads back."""
         if len(self.entries) <= INLINE:
             return {"entries": [self._row(text) for text in self.entries.texts()]}
         timed = Entries.of(self.timeouts)
@@ -74,7 +77,7 @@ class SetContent:
         return text if expires is None else {"entry": text, "expires": expires}
 
 
-def _from_file(obj: Mapping[Any, Any], field: str, files: Files | None) -> SetContent:
+def _from_file(obj: Mapping[Any, Any], field: str, files: SetFileReader | None) -> SetContent:
     value = obj["file"]
     if files is None:
         raise invalid(
@@ -96,7 +99,7 @@ def _from_file(obj: Mapping[Any, Any], field: str, files: Files | None) -> SetCo
         ) from error
 
 
-def _unpacked(value: object, field: str) -> Entries:
+def _parse_packed(value: object, field: str) -> Entries:
     if not isinstance(value, str):
         raise invalid(field, value, "is not text", "what export wrote")
     try:
@@ -107,7 +110,7 @@ def _unpacked(value: object, field: str) -> Entries:
         raise InvalidInput(f"{field}: {error.message[8:]}", field=field) from None
 
 
-def _listed(rows: object, field: str) -> tuple[Entries, dict[str, str]]:
+def _parse_entries(rows: object, field: str) -> tuple[Entries, dict[str, str]]:
     if isinstance(rows, (str, bytes)) or not isinstance(rows, Sequence):
         raise invalid(field, rows, "is not a list", "a list of addresses and prefixes")
     timeouts: dict[str, str] = {}
@@ -116,7 +119,7 @@ def _listed(rows: object, field: str) -> tuple[Entries, dict[str, str]]:
     texts: list[object] = []
     for index, row in enumerate(rows):
         if isinstance(row, Mapping):
-            text, expires = _timed(row, f"{field}[{index}]")
+            text, expires = _parse_timed_entry(row, f"{field}[{index}]")
             texts.append(text)
             if expires is not None:
                 timeouts[text] = expires
@@ -125,7 +128,7 @@ def _listed(rows: object, field: str) -> tuple[Entries, dict[str, str]]:
     return Entries.of(texts, field), timeouts
 
 
-def _timed(row: Mapping[Any, Any], field: str) -> tuple[str, str | None]:
+def _parse_timed_entry(row: Mapping[Any, Any], field: str) -> tuple[str, str | None]:
     for name in row:
         if name not in ("entry", "expires"):
             raise InvalidInput(
@@ -141,8 +144,8 @@ def _timed(row: Mapping[Any, Any], field: str) -> tuple[str, str | None]:
     return text, parse_expiry(f"{field}.expires", row["expires"])
 
 
-def parse_sets(obj: object, *, files: Files | None = None) -> dict[str, SetContent]:
-    """The `sets` of a ruleset, by name."""
+def parse_sets(obj: object, *, files: SetFileReader | None = None) -> dict[str, SetContent]:
+    """Parse the `sets` of a ruleset: content by name. Raises InvalidInput, Full."""
     from xdpwall.values.addresses import parse_set_name
 
     from .names import MAX_SETS

@@ -1,6 +1,6 @@
-"""Which sets exist, as part of a ruleset: names, numbers, who refers to them. Pure.
+"""The names and numbers of sets, which are a part of a ruleset. Pure.
 
-What a set holds is not here: entries change without a revision.
+Their entries are not: those change without a new revision.
 """
 
 from __future__ import annotations
@@ -12,18 +12,15 @@ from difflib import get_close_matches
 from xdpwall.errors import Full, NotFound
 
 MAX_SETS = 1024
-
-
 MAX_NUMBER = 4095
-
-
-FIELDS = ("src", "dst")
+SET_FIELDS = ("src", "dst")
+"""The fields of a rule that can name a set."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetRow:
-    """One set. Its number is what the kernel's classes are made of; replacing its entries whole
-    gives it another one."""
+    """One set. Classes know it by its number, which is another one after all its entries were
+    replaced."""
 
     name: str
     number: int
@@ -31,7 +28,7 @@ class SetRow:
 
 
 def find_set(sets: Iterable[SetRow], name: str) -> SetRow:
-    """The set's row; NotFound."""
+    """The set of this name. Raises NotFound."""
     names = []
     for row in sets:
         if row.name == name:
@@ -47,7 +44,7 @@ def find_set(sets: Iterable[SetRow], name: str) -> SetRow:
 
 
 def put_set(sets: Sequence[SetRow], row: SetRow) -> tuple[SetRow, ...]:
-    """With this row, by name; Full past the limit."""
+    """The sets with `row` in place of one of the same name, sorted by name. Raises Full."""
     others = [other for other in sets if other.name != row.name]
     if len(others) >= MAX_SETS:
         raise Full(
@@ -59,12 +56,12 @@ def put_set(sets: Sequence[SetRow], row: SetRow) -> tuple[SetRow, ...]:
 
 
 def drop_set(sets: Iterable[SetRow], name: str) -> tuple[SetRow, ...]:
-    """Without the set of this name."""
+    """The sets without the one of this name."""
     return tuple(row for row in sets if row.name != name)
 
 
 def free_numbers(taken: Collection[int], count: int) -> list[int]:
-    """The lowest `count` numbers that no set has and no entry in the kernel bears."""
+    """The lowest `count` set numbers that are not `taken`. Raises Full."""
     free = [number for number in range(1, MAX_NUMBER + 1) if number not in taken][:count]
     if len(free) < count:
         raise Full("no number is free for another set", code="too-many-sets")

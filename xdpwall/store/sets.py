@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdpwall.sets.change import EntryChange
-from xdpwall.sets.keys import KINDS, kind_of, stored, unstored
+from xdpwall.sets.keys import KINDS, entry_bytes, entry_from_bytes, kind_of
 from xdpwall.sets.timed import TimedEntries
 from xdpwall.values.author import Author
 
@@ -71,7 +71,7 @@ class SetStore:
             rows = connection.execute(
                 "SELECT key, expires FROM set_timed WHERE number = ? ORDER BY key", (number,)
             ).fetchall()
-        return TimedEntries(entries, {unstored(key): expires for key, expires in rows})
+        return TimedEntries(entries, {entry_from_bytes(key): expires for key, expires in rows})
 
     def unapplied_changes(self) -> list[EntryChange]:
         """Logged changes that the kernel's maps may not have, in order."""
@@ -83,7 +83,9 @@ class SetStore:
                 "SELECT number, key, expires FROM set_log WHERE seq > ? ORDER BY seq",
                 (self._applied,),
             ).fetchall()
-        return [EntryChange(number, unstored(key), expires) for number, key, expires in rows]
+        return [
+            EntryChange(number, entry_from_bytes(key), expires) for number, key, expires in rows
+        ]
 
     def expired_entries(self, now: int, limit: int) -> list[EntryChange]:
         """Up to `limit` entries that have expired by `now`, the earliest first, as removals."""
@@ -93,7 +95,10 @@ class SetStore:
                 " ORDER BY expires LIMIT ?",
                 (now, limit),
             ).fetchall()
-        return [EntryChange(number, unstored(key), None, expires) for number, key, expires in rows]
+        return [
+            EntryChange(number, entry_from_bytes(key), None, expires)
+            for number, key, expires in rows
+        ]
 
     def next_expiry(self, number: int | None = None) -> int | None:
         """The next expiry of one set number or of all, in seconds since 1970; None for none."""
@@ -118,7 +123,7 @@ class SetStore:
         """
         self._refresh()
         seq, changed = self._seq, self._counts_after(changes)
-        rows = [(change.number, stored(change.entry), change.expires) for change in changes]
+        rows = [(change.number, entry_bytes(change.entry), change.expires) for change in changes]
         with self._write(wait=False) as connection:
             connection.executemany(
                 "INSERT INTO set_log VALUES (?, ?, ?, ?)",
@@ -176,7 +181,7 @@ class SetStore:
             write_arrays(connection, number, lasting)
             connection.executemany(
                 "INSERT INTO set_timed VALUES (?, ?, ?)",
-                [(number, stored(entry), expires) for entry, expires in expiring.items()],
+                [(number, entry_bytes(entry), expires) for entry, expires in expiring.items()],
             )
         self._counts = {**self._counts, number: counts}
         self._arrays[number] = (1, lasting)
@@ -277,7 +282,7 @@ class SetStore:
         rows = connection.execute(
             "SELECT key, expires FROM set_log WHERE number = ? ORDER BY seq", (number,)
         )
-        last = {unstored(key): expires for key, expires in rows.fetchall()}
+        last = {entry_from_bytes(key): expires for key, expires in rows.fetchall()}
         if not last:
             return entries
         touched = Entries.from_entries(last)
@@ -287,7 +292,7 @@ class SetStore:
     @staticmethod
     def _write_timed(connection: sqlite3.Connection, changes: Sequence[EntryChange]) -> None:
         for change in changes:
-            key = stored(change.entry)
+            key = entry_bytes(change.entry)
             if change.expires:
                 connection.execute(
                     "INSERT OR REPLACE INTO set_timed VALUES (?, ?, ?)",

@@ -1,4 +1,4 @@
-"""The arrays of `entries.Entries`: made, merged, compared and packed. Pure numpy.
+"""The arrays of `Entries` (sets/entries.py): made, merged, compared and packed. Pure numpy.
 
 IPv6 is compared as byte strings in network order (dtype S16, and S17 with the length behind),
 which numpy sorts, searches and merges whole; a pair of integers it would not.
@@ -24,7 +24,7 @@ _MAPPED = 0xFFFF << 32
 def make(
     v4: Sequence[int], v6: Sequence[bytes], p4: Sequence[int], p6: Sequence[bytes]
 ) -> tuple[Array, Array, Array, Array]:
-    """Sorted, unique arrays of keys as entries.quick gives them."""
+    """Sorted, unique arrays of keys as parse_entry_fast (sets/entries.py) returns them."""
     return (
         once(np.array(v4, dtype="<u4")),
         from_keys16(once(np.frombuffer(b"".join(v6), "S16"))),

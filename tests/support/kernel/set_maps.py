@@ -19,8 +19,8 @@ from xdpwall.sets.change import EntryChange
 from xdpwall.sets.classes import Classes
 from xdpwall.sets.entries import AddressEntry, Entries
 from xdpwall.sets.keys import KINDS, Kind, address_bytes, kind_of, prefix_key
-from xdpwall.sets.occupancy import MARKED
-from xdpwall.sets.prefix_index import PrefixIndex, keys_of
+from xdpwall.sets.occupancy import BITMAP_KINDS
+from xdpwall.sets.prefix_index import PrefixIndex, prefix_keys
 
 Contents = dict[int, dict[AddressEntry, int]]
 """Set number -> entry -> when it ends (0: never)."""
@@ -55,7 +55,7 @@ class Tables(Closing):
     def index(self, family: Literal[4, 6]) -> PrefixIndex:
         if family not in self._indexes:
             held = Entries.from_entries(e for held in self.contents.values() for e in held)
-            self._indexes[family] = PrefixIndex(family, keys_of(family, held))
+            self._indexes[family] = PrefixIndex(family, prefix_keys(family, held))
         return self._indexes[family]
 
     def change(self, changes: Iterable[EntryChange]) -> tuple[int, int]:
@@ -154,13 +154,13 @@ def in_kernel(maps: SetMaps, classes: Classes, address: AddressEntry, now: int) 
 def _occupied(maps: SetMaps, kind: Kind, address: AddressEntry) -> bool:
     if kind == "v4":
         return True
-    if not maps.occupied.any(MARKED.index(kind)):
+    if not maps.occupied.has_kind(BITMAP_KINDS.index(kind)):
         return False
     words = maps.occupied.bits(kind)
     if address.family == 4:
         bit = address.address >> 8
     else:
-        if kind == "p6" and maps.occupied.short:
+        if kind == "p6" and maps.occupied.has_short6:
             return True
         value = address.address >> (80 if kind == "v6" else 96)
         bit = (value * 0x9E3779B97F4A7C15 % (1 << 64)) >> 40

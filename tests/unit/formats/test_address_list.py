@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from xdpwall.errors import InvalidInput, NotFound
 from xdpwall.formats import address_list
-from xdpwall.formats.address_list import Loaded, load
+from xdpwall.formats.address_list import AddressList, load_address_list
 from xdpwall.sets.entries import Entries, parse_entry
 
 
-def read(text: str | bytes, *, skip_bad: bool = False) -> Loaded:
+def read(text: str | bytes, *, skip_bad: bool = False) -> AddressList:
     data = text.encode() if isinstance(text, str) else text
-    return load(io.BytesIO(data), name="list.txt", skip_bad=skip_bad)
+    return load_address_list(io.BytesIO(data), name="list.txt", skip_bad=skip_bad)
 
 
 def texts(text: str | bytes) -> list[str]:
@@ -75,7 +75,7 @@ def test_gzip_is_known_by_its_first_bytes(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_bytes(gzip.compress(b"10.0.0.1\n") + gzip.compress(b"10.0.0.2\n"))
     told: list[tuple[int, int]] = []
-    found = load(path, progress=lambda done, total: told.append((done, total)))
+    found = load_address_list(path, progress=lambda done, total: told.append((done, total)))
     assert found.entries.texts() == ["10.0.0.1", "10.0.0.2"]
     assert told[-1] == (path.stat().st_size, path.stat().st_size)
     cut = gzip.compress(b"10.0.0.1\n" * 5000)[:-12]
@@ -152,9 +152,9 @@ def test_a_file_that_is_no_list_ends_soon() -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="no such file"):
-        load(tmp_path / "missing")
+        load_address_list(tmp_path / "missing")
     with pytest.raises(InvalidInput, match="is a folder"):
-        load(tmp_path)
+        load_address_list(tmp_path)
 
 
 @st.composite

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from xdpwall.errors import InvalidInput
-from xdpwall.formats.ruleset_file import MAX_BYTES, dump, load
+from xdpwall.formats.ruleset_file import MAX_BYTES, dump_ruleset, load_ruleset
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.sets.content import SetContent
 
@@ -36,7 +36,7 @@ attachments:
 
 
 def test_yaml_is_read_as_it_looks() -> None:
-    ruleset = load(YAML, name="f.yaml")
+    ruleset = load_ruleset(YAML, name="f.yaml")
     assert [rule.text for rule in ruleset.rules] == [
         "drop icmp on docker0",
         "drop vlan 100 ethertype 0x88cc",
@@ -55,10 +55,10 @@ def test_yaml_is_read_as_it_looks() -> None:
 
 @pytest.mark.parametrize("format", ["yaml", "json"])
 def test_a_dump_loads_back(format: str) -> None:
-    ruleset = load(YAML, name="f.yaml")
-    text = dump(ruleset, format)  # type: ignore[arg-type]
-    assert load(text, name="out") == ruleset
-    assert dump(load(text, name="out"), format) == text  # type: ignore[arg-type]
+    ruleset = load_ruleset(YAML, name="f.yaml")
+    text = dump_ruleset(ruleset, format)  # type: ignore[arg-type]
+    assert load_ruleset(text, name="out") == ruleset
+    assert dump_ruleset(load_ruleset(text, name="out"), format) == text  # type: ignore[arg-type]
 
 
 def test_what_yaml_would_misread_is_quoted() -> None:
@@ -68,7 +68,7 @@ def test_what_yaml_would_misread_is_quoted() -> None:
             "rules": [{"id": "0123", "action": "drop", "iface": "no", "comment": "- a: b # c"}],
         }
     )
-    text = dump(ruleset)
+    text = dump_ruleset(ruleset)
     assert '- id: "0123"' in text
     assert 'iface: "no"' in text
     assert 'comment: "- a: b # c"' in text
@@ -76,7 +76,7 @@ def test_what_yaml_would_misread_is_quoted() -> None:
 
 def test_json_may_begin_with_a_mark() -> None:
     text = "\ufeff" + json.dumps({"version": 1, "rules": ["drop icmp"]})
-    assert load(text, name="f").rules[0].text == "drop icmp"
+    assert load_ruleset(text, name="f").rules[0].text == "drop icmp"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_json_may_begin_with_a_mark() -> None:
 )  # fmt: skip
 def test_errors_name_the_place(text: str, field: str, parts: list[str]) -> None:
     with pytest.raises(InvalidInput) as caught:
-        load(text, name="f")
+        load_ruleset(text, name="f")
     assert caught.value.field == field
     for part in parts:
         assert part in caught.value.message
@@ -130,18 +130,18 @@ def test_anchors_cannot_make_it_endless() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
     with pytest.raises(InvalidInput, match="nested too deeply, or too large"):
-        load("\n".join(lines), name="bomb")
+        load_ruleset("\n".join(lines), name="bomb")
 
 
 def test_a_size_limit() -> None:
     with pytest.raises(InvalidInput, match="at most 16,777,216") as caught:
-        load(" " * (MAX_BYTES + 1), name="f")
+        load_ruleset(" " * (MAX_BYTES + 1), name="f")
     assert caught.value.code == "too-large"
 
 
 def test_an_unknown_format() -> None:
     with pytest.raises(InvalidInput, match="yaml or json"):
-        dump(Ruleset(), "toml")  # type: ignore[arg-type]
+        dump_ruleset(Ruleset(), "toml")  # type: ignore[arg-type]
 
 
 def test_a_large_set_is_written_packed_and_its_timed_entries_beside() -> None:
@@ -150,7 +150,7 @@ def test_a_large_set_is_written_packed_and_its_timed_entries_beside() -> None:
     ruleset = Ruleset.parse({"version": 1, "rules": [], "sets": {"big": {"entries": rows}}})
     written = ruleset.to_json()["sets"]["big"]
     assert written["entries"] == [rows[7]]
-    assert load(dump(ruleset), name="f") == ruleset
+    assert load_ruleset(dump_ruleset(ruleset), name="f") == ruleset
 
 
 def test_the_file_of_a_set_is_read_by_who_is_given() -> None:
@@ -163,7 +163,7 @@ def test_the_file_of_a_set_is_read_by_who_is_given() -> None:
         return SetContent.parse({"entries": ["10.0.0.1"]})
 
     text = "version: 1\nrules: []\nsets:\n  a:\n    file: {}.txt\n"
-    found = load(text.format("list"), name="f", files=files).sets
+    found = load_ruleset(text.format("list"), name="f", files=files).sets
     assert asked == ["list.txt"] and found is not None and len(found["a"]) == 1
     with pytest.raises(InvalidInput, match=r"^f: line 5: sets.a.file: bad.txt: line 3: 'x'"):
-        load(text.format("bad"), name="f", files=files)
+        load_ruleset(text.format("bad"), name="f", files=files)

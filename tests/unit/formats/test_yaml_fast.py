@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from xdpwall.errors import InvalidInput
-from xdpwall.formats.yaml_fast import read_flat
+from xdpwall.formats.yaml_fast import read_yaml_fast
 from xdpwall.formats.yaml_file import compose_yaml
 
 SETTINGS = settings(max_examples=400, deadline=None)
@@ -73,7 +73,7 @@ FRAMES = st.sampled_from(
 
 
 def check(text: str) -> None:
-    quick = read_flat(text)
+    quick = read_yaml_fast(text)
     if quick is not None:
         data, lines = compose_yaml(text, "x")
         assert (repr(quick[0]), quick[1]) == (repr(data), lines), text
@@ -82,7 +82,7 @@ def check(text: str) -> None:
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_what_people_write_is_read_quickly(ends: str) -> None:
     text = WRITTEN.replace("\n", ends)
-    found = read_flat(text)
+    found = read_yaml_fast(text)
     assert found is not None
     assert found == compose_yaml(text, "x")
 
@@ -119,7 +119,7 @@ def test_any_scalar(frame: str, scalar: str) -> None:
     ],
 )
 def test_what_it_does_not_know_is_left_to_the_whole_reading(text: str) -> None:
-    assert read_flat(text) is None
+    assert read_yaml_fast(text) is None
 
 
 def test_a_fault_is_told_by_the_whole_reading() -> None:

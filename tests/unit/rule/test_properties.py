@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.support.rules import rule_objects, rules, rulesets
 from xdpwall.errors import InvalidInput
-from xdpwall.formats.ruleset_file import dump, load
-from xdpwall.formats.yaml_fast import read_flat
+from xdpwall.formats.ruleset_file import dump_ruleset, load_ruleset
+from xdpwall.formats.yaml_fast import read_yaml_fast
 from xdpwall.formats.yaml_file import compose_yaml
 from xdpwall.rule.field_names import RULE_FIELDS
 from xdpwall.rule.match import Match, match_of
@@ -83,11 +83,11 @@ def test_clauses_stand_in_any_order(obj: dict[str, Any]) -> None:
 @settings(max_examples=60, deadline=None)
 @given(rulesets())
 def test_a_dump_loads_back_unchanged(ruleset: Ruleset) -> None:
-    as_yaml, as_json = dump(ruleset, "yaml"), dump(ruleset, "json")
-    assert load(as_yaml, name="x") == ruleset
-    assert load(as_json, name="x") == ruleset
-    assert dump(load(as_yaml, name="x"), "yaml") == as_yaml
-    assert read_flat(as_yaml) == compose_yaml(as_yaml, "x")
+    as_yaml, as_json = dump_ruleset(ruleset, "yaml"), dump_ruleset(ruleset, "json")
+    assert load_ruleset(as_yaml, name="x") == ruleset
+    assert load_ruleset(as_json, name="x") == ruleset
+    assert dump_ruleset(load_ruleset(as_yaml, name="x"), "yaml") == as_yaml
+    assert read_yaml_fast(as_yaml) == compose_yaml(as_yaml, "x")
     assert compose_yaml(as_json, "x")[0] == ruleset.to_json()
 
 
@@ -145,7 +145,7 @@ def test_a_garbled_sentence_points_into_itself(text: str) -> None:
 )
 def test_a_garbled_file_is_refused_by_one_error(text: str) -> None:
     try:
-        load(text, name="f")
+        load_ruleset(text, name="f")
     except InvalidInput as error:
         assert error.message.startswith("f: ")
 
@@ -163,7 +163,7 @@ def test_a_garbled_file_is_refused_by_one_error(text: str) -> None:
     ).map("\n".join)
 )  # fmt: skip
 def test_the_quick_reading_of_yaml_is_the_whole_ones(text: str) -> None:
-    quick = read_flat(text)
+    quick = read_yaml_fast(text)
     if quick is not None:
         whole, lines = compose_yaml(text, "x")
         assert (quick[0] or None) == whole
@@ -191,7 +191,7 @@ rules: []
 def test_a_jumbled_set_is_read_as_the_whole_reading_does(more: list[str]) -> None:
     for lines in (more, [*SETS_FILE[:8], *more], ["version: 1", "sets:", "  a:", *more]):
         text = "\n".join(lines)
-        quick = read_flat(text)
+        quick = read_yaml_fast(text)
         if quick is not None:
             whole, places = compose_yaml(text, "x")
             assert quick == ((whole or {}), places)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from xdpwall.abi import HASH_FACTOR
 from xdpwall.sets.entries import AddressEntry, Entries
-from xdpwall.sets.keys import KINDS, stored, unstored
-from xdpwall.sets.occupancy import MARKED, Occupied
-from xdpwall.sets.prefix_index import PrefixIndex, entries_of, keys_of
+from xdpwall.sets.keys import KINDS, entry_bytes, entry_from_bytes
+from xdpwall.sets.occupancy import BITMAP_KINDS, Occupied
+from xdpwall.sets.prefix_index import PrefixIndex, prefix_entries, prefix_keys
 from xdpwall.values.nesting import levels, stops
 
 Family = Literal[4, 6]
@@ -50,8 +50,8 @@ PREFIXES = st.sampled_from([4, 6]).flatmap(
 @given(PREFIXES)
 def test_each_prefix_has_its_narrowest_wider_one(found: list[AddressEntry]) -> None:
     family = found[0].family
-    keys = keys_of(family, Entries.from_entries(found))
-    prefixes = entries_of(family, keys)
+    keys = prefix_keys(family, Entries.from_entries(found))
+    prefixes = prefix_entries(family, keys)
     assert set(prefixes) == set(found)
     parent, depths = levels(stops(keys))
     for entry, above in zip(prefixes, parent.tolist(), strict=True):
@@ -68,7 +68,7 @@ def test_each_prefix_has_its_narrowest_wider_one(found: list[AddressEntry]) -> N
 def test_the_index_finds_what_is_inside(found: list[AddressEntry], data: st.DataObject) -> None:
     family = found[0].family
     base = data.draw(st.lists(st.sampled_from(found), unique=True))
-    index = PrefixIndex(family, keys_of(family, Entries.from_entries(base)))
+    index = PrefixIndex(family, prefix_keys(family, Entries.from_entries(base)))
     there = set(base)
     for entry in found:
         if data.draw(st.booleans()):
@@ -84,7 +84,7 @@ def test_the_index_finds_what_is_inside(found: list[AddressEntry], data: st.Data
                 [other for other in there if inside(other, asked)], key=str
             )
             assert (asked in index) == (asked in there)
-    assert set(entries_of(family, index.keys())) == there
+    assert set(prefix_entries(family, index.keys())) == there
 
 
 @settings(deadline=None, max_examples=60)
@@ -96,11 +96,17 @@ def test_no_bit_is_missing_and_few_are_too_many(found: list[AddressEntry]) -> No
         together.add(kind, getattr(every, kind))
     for entry in found:
         alone.add_one(entry)
-        assert unstored(stored(entry)) == entry
-    for place, marked in enumerate(MARKED):
+        assert entry_from_bytes(entry_bytes(entry)) == entry
+    for place, marked in enumerate(BITMAP_KINDS):
         assert (together.bits(marked) == alone.bits(marked)).all()
-        assert together.any(place) == alone.any(place) == bool(len(getattr(every, marked)))
-    assert together.short == alone.short == any(e.family == 6 and e.length < 16 for e in found)
+        assert (
+            together.has_kind(place) == alone.has_kind(place) == bool(len(getattr(every, marked)))
+        )
+    assert (
+        together.has_short6
+        == alone.has_short6
+        == any(e.family == 6 and e.length < 16 for e in found)
+    )
     for entry in found:
         if entry.family == 4 and entry.exact:
             continue
@@ -118,7 +124,7 @@ def _bit(occupied: Occupied, address: AddressEntry, *, exact: bool) -> bool:
     if address.family == 4:
         words, bit = occupied.bits("p4"), address.address >> 8
     else:
-        if not exact and occupied.short:
+        if not exact and occupied.has_short6:
             return True
         top = address.address >> (80 if exact else 96)
         words, bit = occupied.bits("v6" if exact else "p6"), top * 0x9E3779B97F4A7C15 % 2**64 >> 40
@@ -132,6 +138,6 @@ def test_bits_are_taken_over() -> None:
     old.add_one(AddressEntry(4, 1 << 24, 31))
     new.add_one(AddressEntry(4, 2 << 24, 30))
     for kind in KINDS:
-        old.take(new, kind)
-    assert not old.short and old.any(0) and not old.any(1)
-    assert all((old.bits(marked) == new.bits(marked)).all() for marked in MARKED)
+        old.copy_from(new, kind)
+    assert not old.has_short6 and old.has_kind(0) and not old.has_kind(1)
+    assert all((old.bits(marked) == new.bits(marked)).all() for marked in BITMAP_KINDS)

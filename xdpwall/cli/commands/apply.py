@@ -46,11 +46,11 @@ def apply(file: str, dry_run: bool, seconds: str | None) -> None:
     """
     if seconds is not None:
         raise not_in_this_version("apply --confirm", "confirm")
-    from xdpwall.formats.ruleset_file import load
+    from xdpwall.formats.ruleset_file import load_ruleset
 
     asked = invocation.get()
     name = "standard input" if file == "-" else file
-    ruleset = load(_read(file), name=name, files=_set_files(file))
+    ruleset = load_ruleset(_read(file), name=name, files=_set_files(file))
     with firewall() as fw:
         if not dry_run and guarded_client() is not None:
             _guard(fw, ruleset)
@@ -90,9 +90,9 @@ def export(no_sets: bool) -> None:
         return
     if asked.output == "name":
         raise InvalidInput("export has no names to print", field="output", hint="-o yaml or json")
-    from xdpwall.formats.ruleset_file import MAX_BYTES, dump
+    from xdpwall.formats.ruleset_file import MAX_BYTES, dump_ruleset
 
-    text = dump(ruleset, format="yaml")
+    text = dump_ruleset(ruleset, format="yaml")
     if len(text) > MAX_BYTES:
         size = f"{len(text) >> 20} MiB are more than the {MAX_BYTES >> 20} MiB that apply takes"
         warn([f"{size}: export --no-sets, and each set by: set list NAME --all -q"], asked)
@@ -133,11 +133,11 @@ def _set_files(file: str) -> Callable[[str], SetContent]:
     folder = Path() if file == "-" else Path(file).parent
 
     def read(name: str) -> SetContent:
-        from xdpwall.formats.address_list import load
+        from xdpwall.formats.address_list import load_address_list
         from xdpwall.sets.content import SetContent
         from xdpwall.values.times import expiry_after
 
-        found = load(folder / name)
+        found = load_address_list(folder / name)
         timeouts = {entry: expiry_after(seconds) for entry, seconds in found.timeouts.items()}
         return SetContent(found.entries, timeouts)
 

@@ -17,8 +17,8 @@ from xdpwall.cli.terminal.progress import Bar
 from xdpwall.cli.terminal.text import entries
 
 if TYPE_CHECKING:
-    from xdpwall.formats.address_gather import Odd, Report
-    from xdpwall.formats.address_list import Loaded
+    from xdpwall.formats.address_gather import ReadReport, ReportedLine
+    from xdpwall.formats.address_list import AddressList
 
 FEW = 10
 """Lines of a kind that are listed; -j lists up to 1,000."""
@@ -69,8 +69,8 @@ def load(name: str, file: str, skip_bad: bool) -> None:
     Printer(asked).show(data, lambda: [name], people)
 
 
-def _read(file: str, skip_bad: bool, bar: Bar) -> Loaded:
-    from xdpwall.formats.address_list import load as read
+def _read(file: str, skip_bad: bool, bar: Bar) -> AddressList:
+    from xdpwall.formats.address_list import load_address_list as read
 
     if file == "-":
         stream = sys.stdin.buffer
@@ -78,7 +78,7 @@ def _read(file: str, skip_bad: bool, bar: Bar) -> Loaded:
     return read(Path(file), name=file, skip_bad=skip_bad, progress=bar.at)
 
 
-def _words(kept: int, report: Report) -> str:
+def _words(kept: int, report: ReadReport) -> str:
     parts = [f"{report.lines:,} lines"]
     for count, what in (
         (report.duplicates, "duplicate" if report.duplicates == 1 else "duplicates"),
@@ -90,7 +90,7 @@ def _words(kept: int, report: Report) -> str:
     return f"{entries(kept)} ({', '.join(parts)})"
 
 
-def _tell(report: Report, asked: Invocation) -> None:
+def _tell(report: ReadReport, asked: Invocation) -> None:
     for odd_lines, count in (
         (report.duplicate_lines, report.duplicates),
         (report.merged_lines, report.merged),
@@ -102,14 +102,14 @@ def _tell(report: Report, asked: Invocation) -> None:
     _rest(report.rejected_lines, report.rejected, asked)
 
 
-def _rest(told: list[Odd], count: int, asked: Invocation) -> None:
+def _rest(told: list[ReportedLine], count: int, asked: Invocation) -> None:
     left = count - min(len(told), FEW)
     if left:
         note(f"  and {left:,} more such lines", asked)
 
 
-def _report(report: Report) -> dict[str, Any]:
-    def rows(odd_lines: list[Odd]) -> list[dict[str, Any]]:
+def _report(report: ReadReport) -> dict[str, Any]:
+    def rows(odd_lines: list[ReportedLine]) -> list[dict[str, Any]]:
         return [{"line": odd.line, "text": odd.text, "reason": odd.reason} for odd in odd_lines]
 
     return {
