@@ -272,7 +272,7 @@ def _prefix_columns(prefixes: Sequence[tuple[int, int]], width: int) -> _PrefixC
 class SetGroup(Group):
     """The rows of classes of addresses that the same sets list (KernelSets), with class 0 first.
 
-    A class's row has the rules on its sets, `@set` and `!@set` alike; a row more has all rules on
+    A class's row has the rules on its sets, `@set` and `!@set` alike; one more row has all rules on
     `!@set`. The classifier XORs them (address_word() in bpf/row_words.h).
     """
 

@@ -26,7 +26,7 @@ class _Packets(NamedTuple):
     """A packet of each row's class, as columns of shape (k, 1)."""
 
     ip: Array
-    """Whether it is IPv4 or IPv6, and likewise for the next two kinds."""
+    """Whether it is IPv4 or IPv6; `ether` and `opaque` are about enum xw_kind too."""
     ether: Array
     opaque: Array
     family: Array

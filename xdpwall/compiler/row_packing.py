@@ -25,11 +25,11 @@ from .row_repacking import PackedRowsUpdate
 from .sizes import Sizes
 
 _MAX_BASES = 256
-"""A row is compared with so many whole rows of its group, the most recent ones."""
+"""How many of its group's whole rows, the most recent ones, a row is compared with."""
 _SWEEPS = 3
-"""But first, all rows of a group are compared with so many of them."""
+"""How many rows all others of their group are compared with first."""
 _TRIED = 8
-"""Of the whole rows, so many that differ least in the sampled words are compared in all words."""
+"""How many whole rows, those that differ least in their samples, are compared in all words."""
 _BLOCK, _LATEST = 64, 4
 """Before that, _BLOCK rows at once are compared with the _LATEST whole rows that were bases last."""
 _STRIDE = 4
