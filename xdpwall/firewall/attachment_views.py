@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from xdpwall.attach.interfaces import interface_names
 from xdpwall.attach.orphans import unrecorded_pins
-from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.views.attachments import AttachmentView, InterfaceView, Totals
+
+if TYPE_CHECKING:
+    from xdpwall.attach.attacher import Attacher
+    from xdpwall.dataplane.dataplane import Dataplane
 
 AttachmentState = Literal["attached", "no interface", "displaced"]
 
 
-def totals_of(instance: Instance, rows: Sequence[Attachment]) -> list[Totals]:
-    """One per row; zeros while the kernel has no maps of ours."""
-    dataplane = instance.dataplane() if rows else None
+def attachment_totals(dataplane: Dataplane | None, rows: Sequence[Attachment]) -> list[Totals]:
+    """Read the totals of each row; zeros while the kernel has no maps of ours."""
     if dataplane is None:
         return [Totals() for _ in rows]
     return dataplane.counters.read_totals([row.number for row in rows])
 
 
-def attachment_views(instance: Instance, rows: Sequence[Attachment]) -> list[AttachmentView]:
-    """Each attachment with its totals and what passes it."""
-    if not rows:
-        return []
+def attachment_views(
+    attacher: Attacher, dataplane: Dataplane | None, rows: Sequence[Attachment]
+) -> list[AttachmentView]:
+    """Read each attachment with its state in the kernel, its totals and the packets it sees."""
     from xdpwall.attach.coverage import coverage
 
     names = interface_names()
     found = []
-    for row, totals in zip(rows, totals_of(instance, rows), strict=True):
-        there = instance.attacher.find(row.index, row.place)
+    for row, totals in zip(rows, attachment_totals(dataplane, rows), strict=True):
+        there = attacher.find(row.index, row.place)
         here = names.get(row.iface, row.index) == row.index
         ours = there is not None and there.ours and here
         sees, blind, _ = coverage(row.kind, [row])
@@ -56,8 +58,8 @@ def attachment_views(instance: Instance, rows: Sequence[Attachment]) -> list[Att
     return found
 
 
-def interface_views(instance: Instance, ours: Sequence[AttachmentView]) -> list[InterfaceView]:
-    """Every interface with our attachments, others' programs and what would cover the rest."""
+def interface_views(attacher: Attacher, ours: Sequence[AttachmentView]) -> list[InterfaceView]:
+    """List every interface with our attachments, others' programs and what would cover the rest."""
     from xdpwall.attach.coverage import coverage, list_interfaces
 
     found = []
@@ -67,7 +69,7 @@ def interface_views(instance: Instance, ours: Sequence[AttachmentView]) -> list[
             view.model_copy(
                 update={
                     "attachments": mine,
-                    "others": instance.attacher.occupants(view.index),
+                    "others": attacher.occupants(view.index),
                     "suggestions": coverage(view.kind, mine)[2] if mine else [],
                 }
             )
@@ -76,7 +78,7 @@ def interface_views(instance: Instance, ours: Sequence[AttachmentView]) -> list[
 
 
 def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
-    """Attachments that do not filter at this moment."""
+    """Warn of attachments that do not filter at this moment."""
     found = []
     for view in views:
         if view.state == "no interface":
@@ -92,12 +94,12 @@ def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
     return found
 
 
-def unknown_programs(instance: Instance, rows: Sequence[Attachment]) -> list[str]:
-    """Programs of ours that no row tells of: they judge all the same."""
+def unrecorded_warnings(attacher: Attacher, rows: Sequence[Attachment]) -> list[str]:
+    """Warn of programs of ours that no row records: they filter all the same."""
     names = {index: name for name, index in interface_names().items()}
     found = []
-    for index, place in unrecorded_pins(instance.attacher, rows):
-        there = instance.attacher.find(index, place)
+    for index, place in unrecorded_pins(attacher, rows):
+        there = attacher.find(index, place)
         if there is not None and there.ours:
             iface = names.get(index, f"index {index}")
             found.append(

@@ -246,8 +246,9 @@ class Firewall(SetMethods, ReadMethods):
             now = self._instance.store.read()
             beside = [other for other in now.attachments if other.iface == iface]
             rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
+            (view,) = attachment_views(self._instance.attacher, self._instance.dataplane(), [row])
             return AttachOutcome(
-                attachment=attachment_views(self._instance, [row])[0],
+                attachment=view,
                 changed=changed,
                 warnings=hook_warnings(beside) + vlan_warnings(rules, [row]),
             )

@@ -9,25 +9,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from xdpwall.abi import SLOTS
-from xdpwall.instance.instance import Instance
 from xdpwall.store.metrics import BUCKETS
 from xdpwall.store.records import Snapshot
 from xdpwall.values.terms import Counts
 from xdpwall.version import __version__
-from xdpwall.views.attachments import AttachmentTotals
+from xdpwall.views.attachments import AttachmentTotals, AttachmentView
 from xdpwall.views.base import Count
 from xdpwall.views.events import EventCounts
 from xdpwall.views.metrics import MOST_RULES, Fill, Metrics
 
-from .attachment_views import attachment_views
+if TYPE_CHECKING:
+    from xdpwall.dataplane.dataplane import Dataplane
+    from xdpwall.store.store import Store
 
 
-def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts]) -> Metrics:
-    """`raw` is what the kernel says of each entry of the ruleset. Within instance.reading()."""
-    ruleset, figures = now.ruleset, instance.store.figures()
-    dataplane = instance.dataplane()
+def read_metrics(
+    store: Store,
+    dataplane: Dataplane | None,
+    now: Snapshot,
+    attachments: Sequence[AttachmentView],
+    *,
+    on: bool,
+    raw: Sequence[Counts],
+) -> Metrics:
+    """Collect the figures. `raw`: (packets, bytes) of each entry of the ruleset in the kernel. To be
+    called within transactions.reading()."""
+    ruleset, figures = now.ruleset, store.figures()
     # Rules of one commit are equally old; then by slot, which a rule keeps wherever it moves.
     age = attrgetter("created", "slot")
     shown = sorted(zip(ruleset.entries, raw, strict=True), key=lambda pair: age(pair[0]))
@@ -35,10 +45,9 @@ def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts
     for entry, (packets, size) in shown[:MOST_RULES]:
         before = figures.carried.get(entry.id, (0, 0))
         counted[entry.id] = Count(packets=packets + before[0], bytes=size + before[1])
-    places = attachment_views(instance, now.attachments)
     enabled = sum(entry.rule.enabled for entry in ruleset.entries)
     fill = {"slots": Fill(used=len(ruleset.entries), size=SLOTS)}
-    held = instance.store.sets.entry_counts()
+    held = store.sets.entry_counts()
     known = {
         **figures.fill,
         "positions": enabled,
@@ -58,9 +67,10 @@ def metrics(instance: Instance, now: Snapshot, *, on: bool, raw: Sequence[Counts
         counted=counted,
         left_out=max(0, len(ruleset.entries) - MOST_RULES),
         attachments=[
-            AttachmentTotals(iface=one.iface, place=one.place, totals=one.totals) for one in places
+            AttachmentTotals(iface=one.iface, place=one.place, totals=one.totals)
+            for one in attachments
         ],
-        attached=[one.state == "attached" for one in places],
+        attached=[one.state == "attached" for one in attachments],
         events=EventCounts() if dataplane is None else dataplane.events.counts(),
         fill=fill,
         sets={row.name: held[row.number].total for row in ruleset.sets if row.number in held},

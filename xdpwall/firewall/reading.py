@@ -21,7 +21,7 @@ from xdpwall.store.records import Snapshot
 from xdpwall.values.terms import Counts
 from xdpwall.values.times import now_text
 from xdpwall.version import __version__
-from xdpwall.views.attachments import AttachmentTotals, InterfaceList
+from xdpwall.views.attachments import AttachmentTotals, AttachmentView, InterfaceList
 from xdpwall.views.events import EventCounts, EventsView
 from xdpwall.views.rules import RuleList, RuleView
 from xdpwall.views.status import SWITCHED_OFF, Health, Stats, Status
@@ -53,22 +53,19 @@ class ReadMethods:
         from xdpwall.attach.orphans import describe_orphan, orphans
 
         from .attachment_views import (
-            attachment_views,
             attachment_warnings,
             interface_views,
-            unknown_programs,
+            unrecorded_warnings,
         )
 
         with reading(self._instance) as now:
             ruleset = now.ruleset
-            mine = attachment_views(self._instance, now.attachments)
-            others = [view for view in interface_views(self._instance, mine) if view.others]
+            attacher, mine = self._instance.attacher, self._attachment_views(now)
+            others = [view for view in interface_views(attacher, mine) if view.others]
             on, warnings = self._on(now)
             warnings += attachment_warnings(mine)
-            warnings += unknown_programs(self._instance, now.attachments)
-            warnings += [
-                describe_orphan(row) for row in orphans(self._instance.attacher, now.attachments)
-            ]
+            warnings += unrecorded_warnings(attacher, now.attachments)
+            warnings += [describe_orphan(row) for row in orphans(attacher, now.attachments)]
             warnings += hook_warnings(now.attachments)
             warnings += bypass_warnings(others)
             rules = [entry.rule for entry in ruleset.entries if entry.rule.enabled]
@@ -93,11 +90,11 @@ class ReadMethods:
 
     def interfaces(self) -> InterfaceList:
         """Every interface of the namespace."""
-        from .attachment_views import attachment_views, interface_views
+        from .attachment_views import interface_views
 
         with reading(self._instance) as now:
-            mine = attachment_views(self._instance, now.attachments)
-            return InterfaceList(interfaces=interface_views(self._instance, mine))
+            mine = self._attachment_views(now)
+            return InterfaceList(interfaces=interface_views(self._instance.attacher, mine))
 
     def rules(self) -> RuleList:
         """All rules in order, with counters."""
@@ -197,10 +194,13 @@ class ReadMethods:
 
     def metrics(self) -> Metrics:
         """What /metrics shows."""
-        from .metrics import metrics
+        from .metrics import read_metrics
 
         with reading(self._instance) as now:
-            return metrics(self._instance, now, on=self._on(now)[0], raw=self._raw(now.ruleset))
+            on, raw = self._on(now)[0], self._raw(now.ruleset)
+            attachments, dataplane = self._attachment_views(now), self._instance.dataplane()
+            store = self._instance.store
+            return read_metrics(store, dataplane, now, attachments, on=on, raw=raw)
 
     def events(self) -> EventsView:
         """Which packets become events, and how many did."""
@@ -237,14 +237,23 @@ class ReadMethods:
         return rule_views(placed, raw, now=now_text(), hits=hits)
 
     def _totals(self, now: Snapshot) -> list[AttachmentTotals]:
-        from .attachment_views import totals_of
+        if not now.attachments:
+            return []
+        from .attachment_views import attachment_totals
 
+        totals = attachment_totals(self._instance.dataplane(), now.attachments)
         return [
             AttachmentTotals(iface=row.iface, place=row.place, totals=one)
-            for row, one in zip(
-                now.attachments, totals_of(self._instance, now.attachments), strict=True
-            )
+            for row, one in zip(now.attachments, totals, strict=True)
         ]
+
+    def _attachment_views(self, now: Snapshot) -> list[AttachmentView]:
+        if not now.attachments:
+            return []
+        from .attachment_views import attachment_views
+
+        dataplane = self._instance.dataplane()
+        return attachment_views(self._instance.attacher, dataplane, now.attachments)
 
     def _raw(self, ruleset: CommittedRuleset) -> list[Counts]:
         """(packets, bytes) of every entry, as the kernel counts."""
