@@ -1,12 +1,15 @@
 """The REST service: imported as xdpwall.api, never as api.
 
-Everything is under /api/v1; bodies and answers are JSON; what is answered are the models of
-xdpwall/views with absent fields left out.
+Everything is under /api/v1; bodies and answers are JSON; answers are the models of xdpwall/views
+with absent fields left out.
 
     GET    /healthz (also at the root; no token)   Health
     GET    /status                                 Status
     GET    /stats                                  Stats
     GET    /events                                 server-sent events: xdpwall/views/stream.py
+    GET    /events/settings                        EventsView
+    PUT    /events/settings                        the named settings -> EventsOutcome
+    GET    /metrics (also at the root)             Prometheus' text format
     GET    /interfaces                             InterfaceList
     PUT    /interfaces/{name}/attachments/{place}  {"mode", "replace"} -> AttachOutcome, 201 when new
     DELETE /interfaces/{name}/attachments/{place}  DetachOutcome
@@ -25,6 +28,13 @@ xdpwall/views with absent fields left out.
     DELETE /rules/{id}                             DeleteOutcome
     POST   /rules/{id}/move                        {"position"}
     POST   /rules/{id}/reset-counters
+    GET    /sets                                   SetList
+    POST   /sets                                   {"name"} -> SetOutcome
+    GET    /sets/{name}                            SetShown; ?start= and ?limit= choose entries
+    PUT    /sets/{name}                            exactly these entries -> SetOutcome
+    DELETE /sets/{name}                            DeleteOutcome
+    POST   /sets/{name}/entries                    {"add", "remove", "expires"} -> SetChange
+    GET    /sets/{name}/test                       ?address= -> SetTest
     GET    /policy                                 Policy
     PUT    /policy                                 the named fields -> PolicyOutcome; the rest stays
     PUT    /switch                                 {"on"} -> SwitchOutcome

@@ -1,4 +1,4 @@
-"""The app: routers, errors and the guard around them."""
+"""The app: routers, error handlers, and the middleware around them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from xdpwall.api.routes import (
     stats,
     switch,
 )
-from xdpwall.api.routes.fast import Quick
-from xdpwall.api.serving.compression import Squeeze
-from xdpwall.api.serving.guard import Guard
-from xdpwall.api.serving.page import page_beside, paths
+from xdpwall.api.routes.fast import FastRouteMiddleware
+from xdpwall.api.serving.compression import CompressionMiddleware
+from xdpwall.api.serving.page import page_beside, page_paths
+from xdpwall.api.serving.security import SecurityMiddleware
 from xdpwall.api.serving.workers import Workers
-from xdpwall.api.stream.hub import Hub
+from xdpwall.api.stream.hub import EventHub
 from xdpwall.firewall.facade import ServiceFacade
 from xdpwall.version import __version__
 
@@ -55,7 +55,7 @@ def create_app(
 ) -> FastAPI:
     """The service over one firewall.
 
-    `token` is what TCP clients must show, `hosts` the names they may call us by.
+    `token` is the bearer token of TCP clients, `hosts` the Host names that they may send.
     """
     app = FastAPI(
         title="xdpwall",
@@ -66,9 +66,9 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    hub = Hub(firewall)
+    hub = EventHub(firewall)
     app.state.events = hub
-    app.state.workers = Workers(firewall, changed=hub.wake)
+    app.state.workers = Workers(firewall, changed=hub.look_now)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, responses=describe.PROBLEMS)
     app.include_router(not_yet.router, prefix=PREFIX)
@@ -76,10 +76,10 @@ def create_app(
     app.include_router(metrics.router, include_in_schema=False)
     # Not a mount: at the root it would take GET /api/v1/switch, which is a 405, for a page.
     app.router.default = page_beside(app.router.not_found)
-    errors.install(app)
-    describe.install(app)
+    errors.install_error_handlers(app)
+    describe.install_openapi(app)
     quick = [route for router in ROUTERS for route in router.routes]
-    app.add_middleware(Quick, prefix=PREFIX, routes=quick)
-    app.add_middleware(Squeeze)
-    app.add_middleware(Guard, token=token, hosts=hosts, page=paths())
+    app.add_middleware(FastRouteMiddleware, prefix=PREFIX, routes=quick)
+    app.add_middleware(CompressionMiddleware)
+    app.add_middleware(SecurityMiddleware, token=token, hosts=hosts, page=page_paths())
     return app

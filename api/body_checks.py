@@ -1,4 +1,4 @@
-"""What a client sent -> checked values, or InvalidInput naming the field."""
+"""Request bodies parsed and checked; InvalidInput names the field that is wrong."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import did_you_mean, invalid, unsupported_field
 
-LATER = frozenset({"confirm"})
-"""Fields of request bodies that a later version brings."""
+FUTURE_FIELDS = frozenset({"confirm"})
+"""Fields of request bodies that a later version brings: they are refused as such."""
 
 
 class Body(BaseModel):
-    """Base of a request's body: no unknown fields, no guessing at types."""
+    """Base model of request bodies: unknown fields are refused, types are not converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -26,7 +26,7 @@ BodyT = TypeVar("BodyT", bound=Body)
 
 
 def parse_json(raw: bytes) -> Any:
-    """The body as JSON; InvalidInput for none, for twice the same name, for what UTF-8 lacks.
+    """Parse JSON. InvalidInput for an empty body, a name twice in an object, or invalid UTF-8.
 
     Runs in a worker thread: 16 MiB take a third of a second.
     """
@@ -47,8 +47,8 @@ def parse_json(raw: bytes) -> Any:
     return data
 
 
-def as_object(raw: bytes) -> dict[str, Any]:
-    """The body as a JSON object."""
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Parse a JSON object."""
     data = parse_json(raw)
     if not isinstance(data, dict):
         raise invalid("body", data, "is wrong", "a JSON object")
@@ -56,14 +56,14 @@ def as_object(raw: bytes) -> dict[str, Any]:
 
 
 def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
-    """The body as the model."""
-    return check(model, as_object(raw))
+    """Parse a JSON object and validate it as the model."""
+    return validate_body(model, parse_object(raw))
 
 
-def check(model: type[BodyT], data: Mapping[str, Any]) -> BodyT:
-    """The model, or InvalidInput naming the first wrong field."""
+def validate_body(model: type[BodyT], data: Mapping[str, Any]) -> BodyT:
+    """Validate an object as the model; InvalidInput names the first wrong field."""
     for name in data:
-        if name in LATER:
+        if name in FUTURE_FIELDS:
             raise unsupported_field(name, data[name], "confirmation")
     try:
         return model.model_validate(data)
@@ -79,7 +79,7 @@ def check(model: type[BodyT], data: Mapping[str, Any]) -> BodyT:
 def as_invalid_input(
     error: Mapping[str, Any], *, skip: int = 0, known: tuple[str, ...] = ()
 ) -> InvalidInput:
-    """One of pydantic's errors in our words; `skip` drops leading parts of its place."""
+    """Translate one of pydantic's errors; `skip` drops that many leading parts of its location."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"][skip:]]
     field = "".join(parts).removeprefix(".") or "body"
     value = error.get("input")
@@ -101,7 +101,7 @@ def as_invalid_input(
     return invalid(field, value, "is wrong", wanted)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         counts = Counter(name for name, _ in pairs)
@@ -110,7 +110,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _no_constant(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
@@ -118,4 +118,4 @@ def _not_json(why: str) -> InvalidInput:
     return InvalidInput(f"the body is not JSON: {why}", code="not-json", field="body")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object_of_pairs, parse_constant=_refuse_constant)

@@ -1,4 +1,4 @@
-"""Whom a drop rule would cut off: SSH sessions that are open now, and the browser that asks.
+"""The connections that a drop rule would cut off: open SSH sessions, and the browser that asks.
 
 A warning before the act, not a proof: it knows port 22 and what /proc/net tells, and says nothing
 of rules about sets, flags, lengths and the like, which drop some of a session's packets or none.
@@ -23,9 +23,9 @@ from xdpwall.values.ranges import Ranges
 Address = IPv4Address | IPv6Address
 
 SSH = 22
-NET = Path("/proc/net")
+PROC_NET = Path("/proc/net")
 LOOPBACK = "lo"
-ALL = "every packet that it covers, an SSH session among them"
+EVERY_PACKET = "every packet that it covers, an SSH session among them"
 
 _TCP = 6
 _ESTABLISHED = "01"
@@ -52,7 +52,7 @@ class TcpSession:
 def cut_off(
     rule: Rule, sessions: Iterable[TcpSession], attached: Callable[[], Collection[str]]
 ) -> list[str]:
-    """In words, what the rule drops that a person would miss.
+    """Name, in words, the sessions that the rule would drop.
 
     `attached` tells the interfaces that packets are judged on; what comes over loopback is not
     dropped before that is one of them.
@@ -61,27 +61,29 @@ def cut_off(
         return []
     match = match_of(rule)
     if match._replace(iface=None, egress=None, family=None) == Match():
-        return [ALL]
+        return [EVERY_PACKET]
     lost = [one for one in sessions if _covers(match, one)]
     if any(one.iface == LOOPBACK for one in lost) and LOOPBACK not in attached():
         lost = [one for one in lost if one.iface != LOOPBACK]
     return list(dict.fromkeys(one.who for one in lost))
 
 
-def ssh_sessions(net: Path = NET) -> list[TcpSession]:
-    """Those open now; with none of them readable, none."""
+def ssh_sessions(net: Path = PROC_NET) -> list[TcpSession]:
+    """The SSH connections that are established now; empty where /proc/net cannot be read."""
     found = []
     for name in ("tcp", "tcp6"):
         with suppress(OSError):
             found += list(_read((net / name).read_text("ascii")))
     names = _interfaces() if found else {}
     return [
-        TcpSession(f"the SSH session from {peer}", peer, port, local, SSH, iface_of(local, names))
+        TcpSession(
+            f"the SSH session from {peer}", peer, port, local, SSH, interface_of(local, names)
+        )
         for peer, port, local in found
     ]
 
 
-def browser(
+def browser_connection(
     client: tuple[str, int] | None, server: tuple[str, int | None] | None
 ) -> list[TcpSession]:
     """The connection by which a request came; none for the unix socket."""
@@ -89,11 +91,11 @@ def browser(
         return []
     peer, local = ip_address(client[0]), ip_address(server[0])
     who = f"this browser, at {peer}"
-    return [TcpSession(who, peer, client[1], local, server[1], iface_of(local, {}))]
+    return [TcpSession(who, peer, client[1], local, server[1], interface_of(local, {}))]
 
 
-def iface_of(local: Address, names: dict[Address, str]) -> str | None:
-    """The interface that has an address of this host, where it is known."""
+def interface_of(local: Address, names: dict[Address, str]) -> str | None:
+    """The interface that has a local address; None where it is not known."""
     return LOOPBACK if local.is_loopback else names.get(local)
 
 
@@ -121,7 +123,7 @@ def _interfaces() -> dict[Address, str]:
                 answer = fcntl.ioctl(asker, _SIOCGIFADDR, struct.pack("256s", name.encode()))
                 found[ip_address(answer[20:24])] = name
     with suppress(OSError):
-        for line in (NET / "if_inet6").read_text("ascii").splitlines():
+        for line in (PROC_NET / "if_inet6").read_text("ascii").splitlines():
             digits, *_, name = line.split()
             found[ip_address(bytes.fromhex(digits))] = name
     return found

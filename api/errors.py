@@ -26,7 +26,7 @@ from xdpwall import errors as own
 from xdpwall.api.body_checks import as_invalid_input
 
 MEDIA_TYPE = "application/problem+json"
-LONGEST_VALUE = 300
+MAX_VALUE = 300
 """Characters of an offending value that are repeated back."""
 
 log = logging.getLogger("xdpwall.api")
@@ -45,16 +45,16 @@ TITLES: dict[type[own.XdpwallError], str] = {
 }
 """`title` of each class; its default code, after urn:xdpwall:, is `type`. Subclasses share both."""
 
-CODES = {
+HTTP_CODES = {
     404: "no-such-route",
     405: "method-not-allowed",
     413: "too-large",
 }
-"""The stable code of what the framework refuses by itself."""
+"""The stable code of an error that the framework raises, by its status."""
 
 
 class Problem(BaseModel):
-    """What every error answers."""
+    """The body of every error response."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -91,7 +91,7 @@ class HttpError(HTTPException):
         self.field = field
 
 
-def problem(
+def problem_response(
     status: int,
     code: str,
     detail: str,
@@ -101,14 +101,14 @@ def problem(
     headers: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Response:
-    """The answer; `more` are field, value, hint, span and debug, left out when None."""
-    body = _body(status, code, detail, type=type, title=title, **more)
+    """Make the response; `more` are field, value, hint, span and debug, left out when None."""
+    body = _problem_fields(status, code, detail, type=type, title=title, **more)
     # ASCII: an offending value may hold what UTF-8 cannot carry, such as half a surrogate pair.
     content = json.dumps(body).encode()
     return Response(content, status, dict(headers or {}), MEDIA_TYPE)
 
 
-def _body(
+def _problem_fields(
     status: int, code: str, detail: str, *, type: str, title: str | None, **more: Any
 ) -> dict[str, Any]:
     return {
@@ -121,15 +121,15 @@ def _body(
     }
 
 
-def of(error: own.XdpwallError) -> Response:
-    """The problem that an error of the firewall becomes."""
-    return Response(json.dumps(body_of(error)).encode(), error.http_status, {}, MEDIA_TYPE)
+def problem_of(error: own.XdpwallError) -> Response:
+    """The response to an error of the firewall."""
+    return Response(json.dumps(problem_body(error)).encode(), error.http_status, {}, MEDIA_TYPE)
 
 
-def body_of(error: own.XdpwallError) -> dict[str, Any]:
-    """The problem as an object."""
+def problem_body(error: own.XdpwallError) -> dict[str, Any]:
+    """The problem details of an error of the firewall."""
     kind = next(c for c in type(error).__mro__ if c in TITLES)
-    return _body(
+    return _problem_fields(
         error.http_status,
         error.code,
         error.message,
@@ -143,13 +143,13 @@ def body_of(error: own.XdpwallError) -> dict[str, Any]:
     )
 
 
-def of_http(error: HTTPException) -> Response:
-    """The problem for what HTTP alone refuses."""
-    code = getattr(error, "code", None) or CODES.get(error.status_code, "bad-request")
+def http_problem(error: HTTPException) -> Response:
+    """The response to a request that HTTP itself refuses."""
+    code = getattr(error, "code", None) or HTTP_CODES.get(error.status_code, "bad-request")
     detail = str(error.detail)
     if not isinstance(error, HttpError) and error.status_code == 404:
         detail = "there is nothing at this address"
-    return problem(
+    return problem_response(
         error.status_code,
         code,
         detail,
@@ -159,10 +159,10 @@ def of_http(error: HTTPException) -> Response:
     )
 
 
-def unexpected(error: Exception) -> Response:
-    """A defect of ours: logged here in full, told outside without its inside."""
+def unexpected_problem(error: Exception) -> Response:
+    """The response to a defect: the log gets the traceback, the client the exception's type."""
     log.error("unexpected error", exc_info=error)
-    return problem(
+    return problem_response(
         500,
         "internal",
         f"unexpected {type(error).__name__}",
@@ -170,23 +170,23 @@ def unexpected(error: Exception) -> Response:
     )
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of the app a problem."""
+def install_error_handlers(app: FastAPI) -> None:
+    """Register handlers that answer every error of the app with problem details."""
 
     async def on_own(_: Request, error: Exception) -> Response:
         assert isinstance(error, own.XdpwallError)
-        return of(error)
+        return problem_of(error)
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if error.status_code == 405:
             error.detail = f"{request.method} is not allowed here"
-        return of_http(error)
+        return http_problem(error)
 
     async def on_parameter(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         # The first part of a place is "query" or "path": the reader knows the parameter's name.
-        return of(as_invalid_input(error.errors()[0], skip=1))
+        return problem_of(as_invalid_input(error.errors()[0], skip=1))
 
     app.add_exception_handler(own.XdpwallError, on_own)
     app.add_exception_handler(HTTPException, on_http)
@@ -194,19 +194,19 @@ def install(app: FastAPI) -> None:
 
 
 def _showable(value: object) -> object:
-    """The value as JSON, cut when long; what is not JSON as text."""
+    """The value as JSON, cut to MAX_VALUE characters; text where it is not JSON."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
         # 1e999 is JSON, what Python makes of it is not.
-        return value if abs(value) < 2**63 else str(value)[:LONGEST_VALUE]
+        return value if abs(value) < 2**63 else str(value)[:MAX_VALUE]
     if isinstance(value, str):
-        return value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE]}..."
+        return value if len(value) <= MAX_VALUE else f"{value[:MAX_VALUE]}..."
     try:
         text = json.dumps(value)
     except (TypeError, ValueError):
         text = repr(value)
     else:
-        if len(text) <= LONGEST_VALUE:
+        if len(text) <= MAX_VALUE:
             return value
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+    return text if len(text) <= MAX_VALUE else f"{text[:MAX_VALUE]}..."

@@ -1,4 +1,4 @@
-"""What routes share: one request's way to the firewall, its body, its answer, its ETag."""
+"""Dependencies and answers that routes share: the call, the raw body, query checks, ETags."""
 
 from __future__ import annotations
 
@@ -11,53 +11,54 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from xdpwall.api.cut_off import browser, cut_off, ssh_sessions
+from xdpwall.api.cut_off import browser_connection, cut_off, ssh_sessions
 from xdpwall.api.errors import HttpError
-from xdpwall.api.rule_json import RuleTexts
-from xdpwall.api.serving.guard import PEER, Peer
+from xdpwall.api.rule_json import RuleJsonCache
+from xdpwall.api.serving.security import PEER, Peer
 from xdpwall.api.serving.workers import Workers
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade, ServiceFacade
+from xdpwall.rule.field_names import READ_ONLY_FIELDS
 from xdpwall.rule.rule import Rule
 from xdpwall.values.author import Author
 from xdpwall.values.inputs import invalid
 
 T = TypeVar("T")
 
-LONGEST_MESSAGE = 256
-COUNTED = {"position", "packets", "bytes", "last_hit", "expired"}
-"""What changes in a rule that is read back without anybody changing the rule."""
+MAX_MESSAGE = 256
+_NOT_IN_ETAG = frozenset(READ_ONLY_FIELDS) - {"text", "created"}
+"""Fields of a rule's view that change without a change of the rule."""
 
 
 class Call:
-    """One request: who asks, and the way to the firewall."""
+    """One request: its author, its conditions, and access to the firewall in worker threads."""
 
     def __init__(self, request: Request, message: str | None) -> None:
         self._request = request
         self.workers: Workers = request.app.state.workers
-        self.texts: RuleTexts = request.app.state.events.texts
+        self.rule_json: RuleJsonCache = request.app.state.events.rule_json
         self.by = author_of(request.scope.get(PEER, Peer()), message)
 
     async def read(self, work: Callable[[ServiceFacade], T]) -> T:
-        """Run `work` in a reader's thread."""
+        """Run `work` in a reader thread."""
         return await self.workers.read(work)
 
     async def write(self, work: Callable[[Facade], T]) -> T:
-        """Run `work` alone among the changes; what it checks first still holds when it acts."""
+        """Run `work` in the writer thread: what it checks first still holds when it acts."""
         return await self.workers.write(work)
 
     def cut_off(self, rule: Rule, firewall: Facade) -> list[str]:
-        """Whom a rule would cut off, who asks among them; in a worker's thread."""
+        """The sessions that a rule would cut off, in words. Call it in a worker thread."""
         scope = self._request.scope
-        sessions = [*ssh_sessions(), *browser(scope.get("client"), scope.get("server"))]
+        sessions = [*ssh_sessions(), *browser_connection(scope.get("client"), scope.get("server"))]
 
         def attached() -> set[str]:
             return {one.name for one in firewall.interfaces().interfaces if one.attachments}
 
         return cut_off(rule, sessions, attached)
 
-    def expect(self, current: Callable[[], str]) -> None:
-        """412 when If-Match names none of the current ETag; `current` is asked only if needed."""
+    def check_if_match(self, current: Callable[[], str]) -> None:
+        """HttpError 412 when If-Match does not name the ETag that `current()` gives."""
         given = self._request.headers.getlist("if-match")
         if not given:
             return
@@ -73,13 +74,13 @@ class Call:
                 headers={"etag": etag},
             )
 
-    def expect_revision(self, firewall: Facade) -> None:
-        """412 unless If-Match, where given, names the revision in force."""
-        self.expect(lambda: revision_etag(firewall.ruleset()[0]))
+    def check_revision(self, firewall: Facade) -> None:
+        """HttpError 412 when If-Match does not name the revision in force."""
+        self.check_if_match(lambda: revision_etag(firewall.ruleset()[0]))
 
 
 def author_of(peer: Peer, message: str | None) -> Author:
-    """Who goes into the history."""
+    """The author that the audit trail records for a peer."""
     name = f"uid {peer.uid}" if peer.via == "socket" else "token"
     return Author(name=name, via=peer.via, message=message)
 
@@ -88,30 +89,30 @@ def author_of(peer: Peer, message: str | None) -> Author:
 # 0.2 ms apiece.
 
 
-async def _reading(request: Request) -> Call:
+async def _read_call(request: Request) -> Call:
     return Call(request, None)
 
 
-async def _changing(
+async def _change_call(
     request: Request,
     message: Annotated[str | None, Query(description="goes into the history")] = None,
 ) -> Call:
-    if message is not None and (not message.isprintable() or len(message) > LONGEST_MESSAGE):
-        wanted = f"one line of at most {LONGEST_MESSAGE} characters"
+    if message is not None and (not message.isprintable() or len(message) > MAX_MESSAGE):
+        wanted = f"one line of at most {MAX_MESSAGE} characters"
         raise invalid("message", message, "is wrong", wanted)
     return Call(request, message)
 
 
-async def _raw(request: Request) -> bytes:
+async def _raw_body(request: Request) -> bytes:
     return await request.body()
 
 
 QUERY_CHECKS: set[Callable[..., Any]] = set()
-"""What `only` made: they have nothing against a request without a query."""
+"""The dependencies that `allow_query` made: a request without a query passes all of them."""
 
 
-def only(*names: str) -> Any:
-    """A dependency that refuses query parameters other than these: none is ignored."""
+def allow_query(*names: str) -> Any:
+    """Make a dependency that refuses any other query parameter, and any that is given twice."""
 
     async def check(request: Request) -> None:
         for name, value in request.query_params.multi_items():
@@ -125,31 +126,31 @@ def only(*names: str) -> Any:
     return Depends(check)
 
 
-async def no_body(raw: Annotated[bytes, Depends(_raw)]) -> None:
-    """A dependency that refuses a body where none is read."""
+async def no_body(raw: Annotated[bytes, Depends(_raw_body)]) -> None:
+    """Refuse a body; a dependency of routes that read none."""
     if raw.strip():
         raise InvalidInput("body: this request takes none", field="body")
 
 
-Reading = Annotated[Call, Depends(_reading)]
-Changing = Annotated[Call, Depends(_changing)]
-Raw = Annotated[bytes, Depends(_raw)]
-NOTHING = [only(), Depends(no_body)]
-"""For routes that read: neither parameters nor a body."""
-CHANGE = [only("message")]
-"""For routes that change and take a body."""
-BARE_CHANGE = [only("message"), Depends(no_body)]
-"""For routes that change and take none."""
+ReadCall = Annotated[Call, Depends(_read_call)]
+ChangeCall = Annotated[Call, Depends(_change_call)]
+RawBody = Annotated[bytes, Depends(_raw_body)]
+NO_INPUT = [allow_query(), Depends(no_body)]
+"""Dependencies of routes that take neither query parameters nor a body."""
+MESSAGE_AND_BODY = [allow_query("message")]
+"""Dependencies of routes that change something and read a body."""
+MESSAGE_ALONE = [allow_query("message"), Depends(no_body)]
+"""Dependencies of routes that change something and take no body."""
 
 
-def answer(
+def json_answer(
     what: BaseModel | dict[str, Any],
     status: int = 200,
     *,
     etag: str | None = None,
     location: str | None = None,
 ) -> Response:
-    """The JSON answer, absent fields left out. Made in the worker's thread: it can be large."""
+    """Make the JSON response without absent fields. Call it in a worker thread: it can be large."""
     if isinstance(what, BaseModel):
         content = what.model_dump_json(exclude_none=True, by_alias=True)
     else:
@@ -165,8 +166,7 @@ def revision_etag(revision: int) -> str:
 
 
 def rule_etag(rule: Mapping[str, Any]) -> str:
-    """The ETag of one rule, of its view as JSON: neither its counters nor another rule's change
-    alters it."""
-    said = {name: value for name, value in rule.items() if name not in COUNTED}
+    """The ETag of one rule, from its view as JSON without counters and position."""
+    said = {name: value for name, value in rule.items() if name not in _NOT_IN_ETAG}
     data = json.dumps(said, sort_keys=True)
     return f'"{hashlib.sha256(data.encode()).hexdigest()[:16]}"'

@@ -19,10 +19,10 @@ import uvloop
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from xdpwall.api import headerlines
 from xdpwall.api.app import create_app
-from xdpwall.api.serving.guard import PEER, Peer
-from xdpwall.api.serving.listen import host_names, page_url, refused, tcp_socket, unix_socket
+from xdpwall.api.serving import h11_patterns
+from xdpwall.api.serving.listen import host_names, page_url, system_error, tcp_socket, unix_socket
+from xdpwall.api.serving.security import PEER, Peer
 from xdpwall.api.serving.token import load_token
 from xdpwall.api.stream.client import ABORT
 from xdpwall.errors import Conflict
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 log = logging.getLogger("xdpwall.api")
-headerlines.install()
+h11_patterns.install_h11_patterns()
 
-MOST_TCP_CONNECTIONS = 512
+MAX_TCP_CONNECTIONS = 512
 """Any local user may connect to TCP; this keeps descriptors for the unix socket and the kernel."""
 SEND_BUFFER = 128 << 10
 """Bytes that the kernel keeps for a client who does not read (it doubles them), not megabytes."""
-GRACE = 10
-"""Seconds that running requests have when the service is told to stop."""
+SHUTDOWN_TIMEOUT = 10
+"""Seconds that running requests have to end when the service stops."""
 _UCRED = struct.Struct("3i")
 
 
@@ -61,9 +61,9 @@ def serve(
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     names = host_names(host)
     with (
-        _Stop() as stop,
+        _StopSignals() as stop,
         Firewall.open(settings, service=True) as firewall,
-        _only_one(settings),
+        _single_service(settings),
         unix_socket(settings.socket) as local,
         tcp_socket(host, port) as tcp,
     ):
@@ -99,12 +99,12 @@ def _config(app: ASGIApp) -> Config:
         access_log=False,
         log_config=None,
         log_level="warning",
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
     )
 
 
 class _Server(Server):
-    """uvicorn's, which says when it answers and leaves signals to `_Stop`."""
+    """uvicorn's server with callbacks at start and stop; signals are left to `_StopSignals`."""
 
     on_started: Callable[[], None]
     on_stopping: Callable[[], None]
@@ -119,11 +119,11 @@ class _Server(Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        yield  # `_Stop` has them from before the start until after the end.
+        yield  # `_StopSignals` has them from before the start until after the end.
 
 
-class _Stop:
-    """SIGTERM and SIGINT ask the server to end; a second one does not cut the clearing-up short."""
+class _StopSignals:
+    """Handler of SIGTERM and SIGINT: ends the server; a second signal does not cut that short."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -153,20 +153,20 @@ class _Stop:
 
 
 class _Protocol(H11Protocol):
-    """One connection; what the app learns about its peer comes from the socket alone."""
+    """One connection. The app learns about its peer from the socket, never from headers."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         peer = peer_of(connection)
-        self.app = _Noted(self.app, peer, transport.abort)
-        if peer.via == "tcp" and _tcp_count(self.connections) > MOST_TCP_CONNECTIONS:
+        self.app = _ConnectionApp(self.app, peer, transport.abort)
+        if peer.via == "tcp" and _tcp_count(self.connections) > MAX_TCP_CONNECTIONS:
             transport.abort()
 
 
-class _Noted:
-    """The app as one connection sees it: each request's scope says who is there and how to cut."""
+class _ConnectionApp:
+    """The app for one connection: puts the peer and the way to abort into each request's scope."""
 
     def __init__(self, app: Any, peer: Peer, abort: Callable[[], None]) -> None:
         self.app = app
@@ -180,7 +180,7 @@ class _Noted:
 
 
 def peer_of(connection: socket.socket) -> Peer:
-    """Who is there: an accepted socket has the family of the socket that listened."""
+    """The peer of an accepted socket, which has the family of the listening one."""
     if connection.family != socket.AF_UNIX:
         return Peer("tcp")
     size = _UCRED.size
@@ -191,18 +191,20 @@ def peer_of(connection: socket.socket) -> Peer:
 
 def _tcp_count(connections: Any) -> int:
     return sum(
-        1 for one in connections if isinstance(one.app, _Noted) and one.app.peer.via == "tcp"
+        1
+        for one in connections
+        if isinstance(one.app, _ConnectionApp) and one.app.peer.via == "tcp"
     )
 
 
 @contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
+def _single_service(settings: Settings) -> Iterator[None]:
     """Hold the state folder's serve.lock: one service for one instance."""
     path = settings.state_dir / "serve.lock"
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise refused(error, str(path)) from error
+        raise system_error(error, str(path)) from error
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

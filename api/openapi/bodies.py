@@ -1,4 +1,4 @@
-"""The bodies of requests. A rule's own fields are checked by Rule."""
+"""Models of request bodies, for OpenAPI and for parsing. A rule's own fields are parsed by Rule."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.values.terms import Direction, Hook, Verdict, WantedMode
 from xdpwall.views.base import View
 
-NOTES = {
+FIELD_NOTES = {
     "id": "[a-z0-9][a-z0-9_-]{0,31}; made when absent",
     "iface": "an interface's name, with ! in front every other one",
     "ethertype": "arp, any, or 0x0600 to 0xffff",
@@ -204,7 +204,7 @@ BODIES: list[type[BaseModel]] = [
     SetEntriesBody,
     RulesetBody,
 ]
-"""What OpenAPI describes besides xdpwall/views and the rule."""
+"""The models that OpenAPI describes besides those of xdpwall/views and the rule."""
 
 
 def change_schema() -> dict[str, Any]:
@@ -222,7 +222,7 @@ def change_schema() -> dict[str, Any]:
 def rule_schema() -> dict[str, Any]:
     """The schema of a rule as POST and PUT take it."""
     schema = Rule.model_json_schema()
-    for name, note in NOTES.items():
+    for name, note in FIELD_NOTES.items():
         schema["properties"][name]["description"] = note
     schema["properties"]["position"] = {
         "anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}],

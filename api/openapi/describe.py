@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from xdpwall.api.errors import MEDIA_TYPE, Problem
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import BODIES, change_schema, rule_schema
-from xdpwall.api.serving.guard import OPEN
+from xdpwall.api.serving.security import PATHS_WITHOUT_TOKEN
 from xdpwall.ruleset import policy
 from xdpwall.version import __version__
 from xdpwall.views import attachments, doctor, events, history, rules, sets, status, stream
@@ -20,7 +20,7 @@ from xdpwall.views.base import View
 from xdpwall.views.packet import PacketFields
 from xdpwall.views.stream import EVENTS
 
-VIEWS = (attachments, doctor, events, history, policy, rules, sets, status, stream)
+VIEW_MODULES = (attachments, doctor, events, history, policy, rules, sets, status, stream)
 """The modules whose models are answers."""
 
 REF = "#/components/schemas/"
@@ -46,7 +46,7 @@ Over the unix socket no token is needed; over TCP send `Authorization: Bearer TO
 """
 
 
-def answers(
+def answer_docs(
     model: type[BaseModel] | None, example: Any, *, status: int = 200, what: str = "Done"
 ) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route: one success."""
@@ -56,14 +56,14 @@ def answers(
     return {status: {"description": what, "content": {"application/json": content}}}
 
 
-def streams(example: str) -> dict[int | str, dict[str, Any]]:
+def stream_docs(example: str) -> dict[int | str, dict[str, Any]]:
     """`responses` of the route that sends events; what each event's data is stands by its name."""
     data = {name: {"$ref": REF + model.__name__} for name, model in EVENTS.items()}
     content = {"schema": {"type": "string"}, "example": example, "x-events": data}
     return {200: {"description": "The stream", "content": {"text/event-stream": content}}}
 
 
-def takes(schema: dict[str, Any] | type[BaseModel], *given: Any) -> dict[str, Any]:
+def body_docs(schema: dict[str, Any] | type[BaseModel], *given: Any) -> dict[str, Any]:
     """`openapi_extra` of a route: a JSON body with its examples."""
     if not isinstance(schema, dict):
         schema = {"$ref": REF + schema.__name__}
@@ -72,7 +72,7 @@ def takes(schema: dict[str, Any] | type[BaseModel], *given: Any) -> dict[str, An
     return {"requestBody": {"required": True, "content": media}}
 
 
-def install(app: FastAPI) -> None:
+def install_openapi(app: FastAPI) -> None:
     """Make `app.openapi` describe the bodies too, which the routes parse themselves."""
 
     def openapi() -> dict[str, Any]:
@@ -100,7 +100,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     components["schemas"] = {**found["$defs"], "Rule": rule_schema(), "RuleChange": change_schema()}
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     schema["security"] = [{"token": []}]
-    for path in OPEN:
+    for path in PATHS_WITHOUT_TOKEN:
         if path in schema["paths"]:
             schema["paths"][path]["get"]["security"] = []
     return schema
@@ -109,7 +109,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 def _views() -> list[type[BaseModel]]:
     """The models of VIEWS, but for the bases that only lend their fields."""
     found: dict[type[BaseModel], None] = {}
-    for module in VIEWS:
+    for module in VIEW_MODULES:
         for name, model in vars(module).items():
             if not isinstance(model, type) or not issubclass(model, View | policy.Policy):
                 continue

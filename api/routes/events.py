@@ -1,4 +1,4 @@
-"""/events: what happens, as server-sent events."""
+"""/events: changes, counters and packets as server-sent events; which packets become events."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import Response
 
-from xdpwall.api.body_checks import as_object
+from xdpwall.api.body_checks import parse_object
 from xdpwall.api.errors import HttpError
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import EventSettingsBody
-from xdpwall.api.openapi.describe import answers, streams, takes
-from xdpwall.api.request import CHANGE, NOTHING, Changing, Raw, Reading, answer, no_body, only
+from xdpwall.api.openapi.describe import answer_docs, body_docs, stream_docs
+from xdpwall.api.request import (
+    MESSAGE_AND_BODY,
+    NO_INPUT,
+    ChangeCall,
+    RawBody,
+    ReadCall,
+    allow_query,
+    json_answer,
+    no_body,
+)
 from xdpwall.api.stream.client import EventStream
-from xdpwall.api.stream.hub import Hub
+from xdpwall.api.stream.hub import EventHub
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
 from xdpwall.values.inputs import invalid
@@ -22,14 +31,14 @@ from xdpwall.views.events import EventsOutcome, EventsView
 
 router = APIRouter(tags=["firewall"])
 
-MOST_STREAMS = 256
+MAX_STREAMS = 256
 """Open at once; the rest of the TCP connections is left to requests."""
 
 
 @router.get(
     "/events",
-    responses=streams(examples.EVENTS),
-    dependencies=[only("only"), Depends(no_body)],
+    responses=stream_docs(examples.EVENTS),
+    dependencies=[allow_query("only"), Depends(no_body)],
     response_class=EventStream,
 )
 async def events(
@@ -50,12 +59,12 @@ async def events(
     """
     if just not in (None, "packets"):
         raise invalid("only", just, "is not known here", "packets")
-    hub: Hub = request.app.state.events
-    if hub.listeners >= MOST_STREAMS:
+    hub: EventHub = request.app.state.events
+    if hub.listeners >= MAX_STREAMS:
         raise HttpError(
             503,
             "too-many-streams",
-            f"{MOST_STREAMS} clients follow the events already",
+            f"{MAX_STREAMS} clients follow the events already",
             hint="close a page, or ask GET /stats now and then",
             headers={"retry-after": "10"},
         )
@@ -64,27 +73,27 @@ async def events(
 
 @router.get(
     "/events/settings",
-    responses=answers(EventsView, examples.EVENT_SETTINGS),
-    dependencies=NOTHING,
+    responses=answer_docs(EventsView, examples.EVENT_SETTINGS),
+    dependencies=NO_INPUT,
 )
-async def show_settings(call: Reading) -> Response:
+async def show_settings(call: ReadCall) -> Response:
     """Which packets become events, how many did, and how many were left out."""
-    return await call.read(lambda firewall: answer(firewall.events()))
+    return await call.read(lambda firewall: json_answer(firewall.events()))
 
 
 @router.put(
     "/events/settings",
-    responses=answers(EventsOutcome, examples.EVENT_SETTINGS_CHANGED),
-    dependencies=CHANGE,
-    openapi_extra=takes(EventSettingsBody, {"log_drops": True, "rate": 1000}),
+    responses=answer_docs(EventsOutcome, examples.EVENT_SETTINGS_CHANGED),
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(EventSettingsBody, {"log_drops": True, "rate": 1000}),
 )
-async def set_settings(call: Changing, raw: Raw) -> Response:
+async def set_settings(call: ChangeCall, raw: RawBody) -> Response:
     """Change the named settings; in force with the next packet, without a new revision."""
 
     def work(firewall: Facade) -> Response:
-        changes = as_object(raw)
+        changes = parse_object(raw)
         if not changes:
             raise InvalidInput("body: names no setting to change", field="body")
-        return answer(firewall.set_events(changes, by=call.by))
+        return json_answer(firewall.set_events(changes, by=call.by))
 
     return await call.write(work)

@@ -1,8 +1,8 @@
-"""The short way to a route, for most requests; FastAPI's own way for all others.
+"""A fast path to the routes, for most requests; FastAPI's own routing for all others.
 
 For each request FastAPI looks for the route among fifty and solves its dependencies, which takes
 as long as a small change. Here both are done once, for routes that need no more than the call, the
-body and texts of the path, and for requests without a query. The functions, the checks and the
+body and parameters of the path, and for requests without a query. The functions, the checks and the
 errors are the same ones; a test holds the answers against FastAPI's.
 """
 
@@ -21,15 +21,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from xdpwall.api import errors
-from xdpwall.api.request import QUERY_CHECKS, Call, Changing, Raw, Reading, no_body
+from xdpwall.api.request import QUERY_CHECKS, Call, ChangeCall, RawBody, ReadCall, no_body
 from xdpwall.errors import XdpwallError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class _Way(NamedTuple):
-    """What a route's function takes besides texts of the path, by its parameters' names."""
+class _Endpoint(NamedTuple):
+    """A route's function, and the names of its parameters besides those of the path."""
 
     function: Callable[..., Awaitable[Response]]
     call: str | None
@@ -38,18 +38,20 @@ class _Way(NamedTuple):
     """A body is refused."""
 
 
-class Quick:
-    """Answers what it can; `app` gets the rest."""
+class FastRouteMiddleware:
+    """Answers requests to the endpoints that it knows; passes all others to `app`."""
 
     def __init__(self, app: ASGIApp, *, prefix: str, routes: Iterable[BaseRoute]) -> None:
         """`routes` below `prefix`, in the order in which FastAPI asks them."""
         self.app = app
         self._prefix = prefix
-        self._ways: dict[str, list[tuple[re.Pattern[str], _Way | None]]] = {}
+        self._endpoints: dict[str, list[tuple[re.Pattern[str], _Endpoint | None]]] = {}
         for route in routes:
             assert isinstance(route, APIRoute)
             for method in route.methods or ():
-                self._ways.setdefault(method, []).append((route.path_regex, _way(route)))
+                self._endpoints.setdefault(method, []).append(
+                    (route.path_regex, _endpoint_of(route))
+                )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = None
@@ -58,59 +60,61 @@ class Quick:
         if found is None:
             await self.app(scope, receive, send)
             return
-        way, texts = found
+        endpoint, parameters = found
         try:
-            response = await _answer(way, texts, Request(scope, receive))
+            response = await _call_endpoint(endpoint, parameters, Request(scope, receive))
         except XdpwallError as error:
-            response = errors.of(error)
+            response = errors.problem_of(error)
         except HTTPException as error:
-            response = errors.of_http(error)
+            response = errors.http_problem(error)
         await response(scope, receive, send)
 
-    def find(self, method: str, path: str) -> tuple[_Way, dict[str, str]] | None:
-        """The way and the path's texts by name; None when the request is FastAPI's."""
+    def find(self, method: str, path: str) -> tuple[_Endpoint, dict[str, str]] | None:
+        """The endpoint and the path's parameters; None when FastAPI must answer."""
         if not path.startswith(self._prefix):
             return None
         rest = path[len(self._prefix) :]
-        for pattern, way in self._ways.get(method, ()):
+        for pattern, endpoint in self._endpoints.get(method, ()):
             if matched := pattern.match(rest):
-                return None if way is None else (way, matched.groupdict())
+                return None if endpoint is None else (endpoint, matched.groupdict())
         return None
 
 
-async def _answer(way: _Way, texts: dict[str, str], request: Request) -> Response:
-    given: dict[str, Any] = {**texts}
-    if way.bare:
+async def _call_endpoint(
+    endpoint: _Endpoint, parameters: dict[str, str], request: Request
+) -> Response:
+    given: dict[str, Any] = {**parameters}
+    if endpoint.bare:
         await no_body(await request.body())
-    if way.call is not None:
-        given[way.call] = Call(request, None)
-    if way.body is not None:
-        given[way.body] = await request.body()
-    return await way.function(**given)
+    if endpoint.call is not None:
+        given[endpoint.call] = Call(request, None)
+    if endpoint.body is not None:
+        given[endpoint.body] = await request.body()
+    return await endpoint.function(**given)
 
 
-def _way(route: APIRoute) -> _Way | None:
-    """None for a route that needs more than is known here."""
+def _endpoint_of(route: APIRoute) -> _Endpoint | None:
+    """The endpoint of a route; None for a route with dependencies that are not known here."""
     checks = {one.dependency for one in route.dependencies}
     if checks - QUERY_CHECKS - {no_body}:
         return None
     call = body = None
     for name, parameter in inspect.signature(route.endpoint, eval_str=True).parameters.items():
         kind = parameter.annotation
-        if kind in (Reading, Changing):
+        if kind in (ReadCall, ChangeCall):
             call = name
-        elif kind == Raw:
+        elif kind == RawBody:
             body = name
         elif name in route.param_convertors:
             if kind is not str:
                 return None
-        elif not _optional(parameter):
+        elif not _is_optional_query(parameter):
             return None
-    return _Way(route.endpoint, call, body, no_body in checks)
+    return _Endpoint(route.endpoint, call, body, no_body in checks)
 
 
-def _optional(parameter: inspect.Parameter) -> bool:
-    """Whether it is of the query and need not be there."""
+def _is_optional_query(parameter: inspect.Parameter) -> bool:
+    """Whether it is a query parameter with a default."""
     if get_origin(parameter.annotation) is not Annotated:
         return False
     notes = get_args(parameter.annotation)[1:]

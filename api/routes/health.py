@@ -6,14 +6,14 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from xdpwall.api.openapi import examples
-from xdpwall.api.openapi.describe import answers
-from xdpwall.api.request import NOTHING, Reading, answer
+from xdpwall.api.openapi.describe import answer_docs
+from xdpwall.api.request import NO_INPUT, ReadCall, json_answer
 from xdpwall.views.status import Health
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz", responses=answers(Health, examples.HEALTH), dependencies=NOTHING)
-async def health(call: Reading) -> Response:
+@router.get("/healthz", responses=answer_docs(Health, examples.HEALTH), dependencies=NO_INPUT)
+async def health(call: ReadCall) -> Response:
     """Answers within a second or so, also while a change is being made."""
-    return answer(await call.workers.health())
+    return json_answer(await call.workers.health())

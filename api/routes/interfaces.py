@@ -7,21 +7,21 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from xdpwall.api.body_checks import check, parse_body
+from xdpwall.api.body_checks import parse_body, validate_body
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import AttachBody
-from xdpwall.api.openapi.describe import answers, takes
+from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import (
-    BARE_CHANGE,
-    CHANGE,
-    NOTHING,
+    MESSAGE_ALONE,
+    MESSAGE_AND_BODY,
+    NO_INPUT,
     Call,
-    Changing,
-    Raw,
-    Reading,
-    answer,
+    ChangeCall,
+    RawBody,
+    ReadCall,
+    allow_query,
+    json_answer,
     no_body,
-    only,
 )
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.attachment import AttachmentSpec
@@ -30,37 +30,37 @@ from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceLis
 
 router = APIRouter(tags=["interfaces"])
 
-DETACHED = answers(DetachOutcome, examples.DETACHED)
+DETACHED = answer_docs(DetachOutcome, examples.DETACHED)
 ATTACHED = {
-    **answers(AttachOutcome, {**examples.ATTACHED, "changed": False}, what="It was so"),
-    **answers(AttachOutcome, examples.ATTACHED, status=201, what="Attached"),
+    **answer_docs(AttachOutcome, {**examples.ATTACHED, "changed": False}, what="It was so"),
+    **answer_docs(AttachOutcome, examples.ATTACHED, status=201, what="Attached"),
 }
-NARROWED = [only("message", "hook", "direction"), Depends(no_body)]
+NARROWED = [allow_query("message", "hook", "direction"), Depends(no_body)]
 OnlyHook = Annotated[Hook | None, Query(description="only this hook")]
 OnlyDirection = Annotated[Direction | None, Query(description="only this direction")]
 
 
 @router.get(
     "/interfaces",
-    responses=answers(InterfaceList, examples.INTERFACES),
-    dependencies=NOTHING,
+    responses=answer_docs(InterfaceList, examples.INTERFACES),
+    dependencies=NO_INPUT,
 )
-async def list_interfaces(call: Reading) -> Response:
+async def list_interfaces(call: ReadCall) -> Response:
     """Every interface, what is attached to it (ours and others'), and what that sees."""
-    return await call.read(lambda firewall: answer(firewall.interfaces()))
+    return await call.read(lambda firewall: json_answer(firewall.interfaces()))
 
 
 @router.put(
     "/interfaces/{name}/attachments/{place}",
     responses=ATTACHED,
-    dependencies=CHANGE,
-    openapi_extra=takes(AttachBody, {"mode": "auto"}, {"mode": "generic", "replace": True}),
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(AttachBody, {"mode": "auto"}, {"mode": "generic", "replace": True}),
 )
-async def attach(call: Changing, name: str, place: Place, raw: Raw) -> Response:
+async def attach(call: ChangeCall, name: str, place: Place, raw: RawBody) -> Response:
     """Put our program there; a body of {} is enough."""
 
     def work(firewall: Facade) -> Response:
-        body = parse_body(AttachBody, raw) if raw.strip() else check(AttachBody, {})
+        body = parse_body(AttachBody, raw) if raw.strip() else validate_body(AttachBody, {})
         spec = AttachmentSpec.at(name, place, body.mode)
         outcome = firewall.attach(
             spec.iface,
@@ -70,15 +70,15 @@ async def attach(call: Changing, name: str, place: Place, raw: Raw) -> Response:
             replace=body.replace,
             by=call.by,
         )
-        return answer(outcome, 201 if outcome.changed else 200)
+        return json_answer(outcome, 201 if outcome.changed else 200)
 
     return await call.write(work)
 
 
 @router.delete(
-    "/interfaces/{name}/attachments/{place}", responses=DETACHED, dependencies=BARE_CHANGE
+    "/interfaces/{name}/attachments/{place}", responses=DETACHED, dependencies=MESSAGE_ALONE
 )
-async def detach(call: Changing, name: str, place: Place) -> Response:
+async def detach(call: ChangeCall, name: str, place: Place) -> Response:
     """Take our program away from there; never another owner's."""
     spec = AttachmentSpec.at(name, place)
     return await _detach(call, name, spec.hook, spec.direction)
@@ -86,7 +86,7 @@ async def detach(call: Changing, name: str, place: Place) -> Response:
 
 @router.delete("/interfaces/{name}/attachments", responses=DETACHED, dependencies=NARROWED)
 async def detach_interface(
-    call: Changing, name: str, hook: OnlyHook = None, direction: OnlyDirection = None
+    call: ChangeCall, name: str, hook: OnlyHook = None, direction: OnlyDirection = None
 ) -> Response:
     """Take our programs away from this interface."""
     return await _detach(call, name, hook, direction)
@@ -94,7 +94,7 @@ async def detach_interface(
 
 @router.delete("/attachments", responses=DETACHED, dependencies=NARROWED)
 async def detach_all(
-    call: Changing, hook: OnlyHook = None, direction: OnlyDirection = None
+    call: ChangeCall, hook: OnlyHook = None, direction: OnlyDirection = None
 ) -> Response:
     """Take our programs away from every interface."""
     return await _detach(call, None, hook, direction)
@@ -104,5 +104,7 @@ async def _detach(
     call: Call, name: str | None, hook: Hook | None, direction: Direction | None
 ) -> Response:
     return await call.write(
-        lambda firewall: answer(firewall.detach(name, hook=hook, direction=direction, by=call.by))
+        lambda firewall: json_answer(
+            firewall.detach(name, hook=hook, direction=direction, by=call.by)
+        )
     )

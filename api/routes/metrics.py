@@ -17,7 +17,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from xdpwall.api.request import NOTHING, Reading
+from xdpwall.api.request import NO_INPUT, ReadCall
 from xdpwall.views.metrics import Metrics
 
 router = APIRouter(tags=["firewall"])
@@ -35,8 +35,8 @@ ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/metrics", responses=ANSWER, dependencies=NOTHING, response_class=Response)
-async def metrics(request: Request, call: Reading) -> Response:
+@router.get("/metrics", responses=ANSWER, dependencies=NO_INPUT, response_class=Response)
+async def metrics(request: Request, call: ReadCall) -> Response:
     """Counters never go back while the kernel's maps live (docs/guides/metrics.md)."""
     accepted = request.headers.get("accept", "")
 
@@ -51,12 +51,12 @@ def exposition(found: Metrics, accepted: str) -> tuple[bytes, str]:
     """The text and its type; `accepted` is the scraper's Accept header."""
     encode, kind = choose_encoder(accepted)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Found(found))
+    registry.register(_MetricsCollector(found))
     return encode(registry), kind
 
 
-class _Found(Collector):
-    """One look at the firewall; nothing is kept between two scrapes."""
+class _MetricsCollector(Collector):
+    """The metrics of one scrape; nothing is kept between two."""
 
     def __init__(self, found: Metrics) -> None:
         self._found = found

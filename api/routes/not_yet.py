@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from xdpwall.api.errors import HttpError
 
-LATER = [
+FUTURE_ROUTES = [
     ("/ruleset/confirm", ["POST"]),
     ("/ruleset/rollback", ["POST"]),
     ("/ruleset/history", ["GET"]),
@@ -24,5 +24,5 @@ async def refuse(request: Request) -> Response:
 
 
 router = APIRouter(include_in_schema=False)
-for path, methods in LATER:
+for path, methods in FUTURE_ROUTES:
     router.add_api_route(path, refuse, methods=methods)

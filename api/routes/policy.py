@@ -5,11 +5,18 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from xdpwall.api.body_checks import as_object
+from xdpwall.api.body_checks import parse_object
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import PolicyBody
-from xdpwall.api.openapi.describe import answers, takes
-from xdpwall.api.request import CHANGE, NOTHING, Changing, Raw, Reading, answer
+from xdpwall.api.openapi.describe import answer_docs, body_docs
+from xdpwall.api.request import (
+    MESSAGE_AND_BODY,
+    NO_INPUT,
+    ChangeCall,
+    RawBody,
+    ReadCall,
+    json_answer,
+)
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.policy import Policy, check_policy
@@ -18,27 +25,27 @@ from xdpwall.views.status import PolicyOutcome
 router = APIRouter(tags=["policy"])
 
 
-@router.get("/policy", responses=answers(Policy, examples.POLICY), dependencies=NOTHING)
-async def show_policy(call: Reading) -> Response:
+@router.get("/policy", responses=answer_docs(Policy, examples.POLICY), dependencies=NO_INPUT)
+async def show_policy(call: ReadCall) -> Response:
     """The policy of each direction, and of frames that are not IP."""
-    return await call.read(lambda firewall: answer(firewall.policy()))
+    return await call.read(lambda firewall: json_answer(firewall.policy()))
 
 
 @router.put(
     "/policy",
-    responses=answers(PolicyOutcome, examples.POLICY_CHANGED),
-    dependencies=CHANGE,
-    openapi_extra=takes(PolicyBody, {"ingress": "drop"}),
+    responses=answer_docs(PolicyOutcome, examples.POLICY_CHANGED),
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(PolicyBody, {"ingress": "drop"}),
 )
-async def set_policy(call: Changing, raw: Raw) -> Response:
+async def set_policy(call: ChangeCall, raw: RawBody) -> Response:
     """Change the named fields; the others stay."""
 
     def work(firewall: Facade) -> Response:
-        changes = as_object(raw)
+        changes = parse_object(raw)
         if not changes:
             raise InvalidInput("body: names no field to change", field="body")
         for name, value in changes.items():
             check_policy(name, value)
-        return answer(firewall.set_policy(changes, by=call.by))
+        return json_answer(firewall.set_policy(changes, by=call.by))
 
     return await call.write(work)

@@ -7,19 +7,19 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from xdpwall.api.body_checks import as_object, parse_body, parse_json
+from xdpwall.api.body_checks import parse_body, parse_json, parse_object
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import MoveBody
-from xdpwall.api.openapi.describe import ANY_RULE, answers, takes
+from xdpwall.api.openapi.describe import ANY_RULE, answer_docs, body_docs
 from xdpwall.api.request import (
-    BARE_CHANGE,
-    CHANGE,
-    NOTHING,
+    MESSAGE_ALONE,
+    MESSAGE_AND_BODY,
+    NO_INPUT,
     Call,
-    Changing,
-    Raw,
-    Reading,
-    answer,
+    ChangeCall,
+    RawBody,
+    ReadCall,
+    json_answer,
     rule_etag,
 )
 from xdpwall.errors import InvalidInput
@@ -31,17 +31,17 @@ from xdpwall.views.rules import DeleteOutcome, RuleOutcome, RuleView
 
 router = APIRouter(tags=["rules"])
 
-GONE = answers(DeleteOutcome, examples.DELETED)
-ONE = answers(None, examples.RULE_CHANGED, what="The rule as read back, warnings and revision")
+GONE = answer_docs(DeleteOutcome, examples.DELETED)
+ONE = answer_docs(None, examples.RULE_CHANGED, what="The rule as read back, warnings and revision")
 
 
-@router.get("/rules/{id}", responses=answers(RuleView, examples.RULE), dependencies=NOTHING)
-async def show_rule(call: Reading, id: str) -> Response:
+@router.get("/rules/{id}", responses=answer_docs(RuleView, examples.RULE), dependencies=NO_INPUT)
+async def show_rule(call: ReadCall, id: str) -> Response:
     """One rule, with its counters."""
 
     def work(firewall: Facade) -> Response:
         found = firewall.rule(id)
-        return answer(found, etag=rule_etag(found.to_json()))
+        return json_answer(found, etag=rule_etag(found.to_json()))
 
     return await call.read(work)
 
@@ -49,10 +49,10 @@ async def show_rule(call: Reading, id: str) -> Response:
 @router.put(
     "/rules/{id}",
     responses=ONE,
-    dependencies=CHANGE,
-    openapi_extra=takes(ANY_RULE, examples.BLOCK_PING, examples.BLOCK_SSH),
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(ANY_RULE, examples.BLOCK_PING, examples.BLOCK_SSH),
 )
-async def replace_rule(call: Changing, id: str, raw: Raw) -> Response:
+async def replace_rule(call: ChangeCall, id: str, raw: RawBody) -> Response:
     """Replace a rule: id and place stay, a field that is not given is gone."""
 
     def work(firewall: Facade) -> Response:
@@ -60,7 +60,7 @@ async def replace_rule(call: Changing, id: str, raw: Raw) -> Response:
         _keep(data, id)
         rule = Rule.parse(data)
         _expect_rule(call, firewall, id)
-        return one(firewall.replace_rule(id, rule, by=call.by))
+        return rule_answer(firewall.replace_rule(id, rule, by=call.by))
 
     return await call.write(work)
 
@@ -68,34 +68,34 @@ async def replace_rule(call: Changing, id: str, raw: Raw) -> Response:
 @router.patch(
     "/rules/{id}",
     responses=ONE,
-    dependencies=CHANGE,
-    openapi_extra=takes(
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(
         {"$ref": "#/components/schemas/RuleChange"},
         {"comment": "no pings", "iface": None},
         {"enabled": False},
     ),
 )
-async def change_rule(call: Changing, id: str, raw: Raw) -> Response:
+async def change_rule(call: ChangeCall, id: str, raw: RawBody) -> Response:
     """Change only the named fields; null takes one away."""
 
     def work(firewall: Facade) -> Response:
-        changes = as_object(raw)
+        changes = parse_object(raw)
         _keep(changes, id)
         if not changes:
             raise InvalidInput("body: names no field to change", field="body")
         _expect_rule(call, firewall, id)
-        return one(firewall.set_rule(id, changes, by=call.by))
+        return rule_answer(firewall.set_rule(id, changes, by=call.by))
 
     return await call.write(work)
 
 
-@router.delete("/rules/{id}", responses=GONE, dependencies=BARE_CHANGE)
-async def delete_rule(call: Changing, id: str) -> Response:
+@router.delete("/rules/{id}", responses=GONE, dependencies=MESSAGE_ALONE)
+async def delete_rule(call: ChangeCall, id: str) -> Response:
     """Delete a rule and its counters."""
 
     def work(firewall: Facade) -> Response:
         _expect_rule(call, firewall, id)
-        return answer(firewall.delete_rules([id], by=call.by))
+        return json_answer(firewall.delete_rules([id], by=call.by))
 
     return await call.write(work)
 
@@ -103,41 +103,41 @@ async def delete_rule(call: Changing, id: str) -> Response:
 @router.post(
     "/rules/{id}/move",
     responses=ONE,
-    dependencies=CHANGE,
-    openapi_extra=takes(MoveBody, {"position": 1}),
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(MoveBody, {"position": 1}),
 )
-async def move_rule(call: Changing, id: str, raw: Raw) -> Response:
+async def move_rule(call: ChangeCall, id: str, raw: RawBody) -> Response:
     """Move a rule; `position` is its place after the move."""
 
     def work(firewall: Facade) -> Response:
         given = parse_body(MoveBody, raw).position
         position = parse_number("position", given, 1, MAX_RULES, "its place after the move, from 1")
         _expect_rule(call, firewall, id)
-        return one(firewall.move_rule(id, position, by=call.by))
+        return rule_answer(firewall.move_rule(id, position, by=call.by))
 
     return await call.write(work)
 
 
-@router.post("/rules/{id}/reset-counters", responses=ONE, dependencies=BARE_CHANGE)
-async def reset_one(call: Changing, id: str) -> Response:
+@router.post("/rules/{id}/reset-counters", responses=ONE, dependencies=MESSAGE_ALONE)
+async def reset_one(call: ChangeCall, id: str) -> Response:
     """Show the counters of a rule from 0 on."""
 
     def work(firewall: Facade) -> Response:
         _expect_rule(call, firewall, id)
-        return one(firewall.reset_counters([id], by=call.by))
+        return rule_answer(firewall.reset_counters([id], by=call.by))
 
     return await call.write(work)
 
 
-def one(outcome: RuleOutcome, status: int = 200, location: str | None = None) -> Response:
+def rule_answer(outcome: RuleOutcome, status: int = 200, location: str | None = None) -> Response:
     """The one rule that a change was about, with what else there is to say beside its fields."""
     rule = outcome.rules[0].to_json()
     what = {**rule, "warnings": outcome.warnings, "revision": outcome.revision}
-    return answer(what, status, etag=rule_etag(rule), location=location)
+    return json_answer(what, status, etag=rule_etag(rule), location=location)
 
 
 def _expect_rule(call: Call, firewall: Facade, rule_id: str) -> None:
-    call.expect(lambda: rule_etag(firewall.rule(rule_id).to_json()))
+    call.check_if_match(lambda: rule_etag(firewall.rule(rule_id).to_json()))
 
 
 def _keep(data: Any, rule_id: str) -> None:

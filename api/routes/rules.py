@@ -11,23 +11,23 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from xdpwall.api.body_checks import parse_body, parse_json
-from xdpwall.api.errors import body_of
+from xdpwall.api.errors import problem_body
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import IdsBody, Parsed, Sentence, SomeIdsBody
-from xdpwall.api.openapi.describe import ANY_RULE, answers, takes
+from xdpwall.api.openapi.describe import ANY_RULE, answer_docs, body_docs
 from xdpwall.api.request import (
-    BARE_CHANGE,
-    CHANGE,
-    NOTHING,
+    MESSAGE_ALONE,
+    MESSAGE_AND_BODY,
+    NO_INPUT,
     Call,
-    Changing,
-    Raw,
-    Reading,
-    answer,
-    only,
+    ChangeCall,
+    RawBody,
+    ReadCall,
+    allow_query,
+    json_answer,
     revision_etag,
 )
-from xdpwall.api.routes.rule import one
+from xdpwall.api.routes.rule import rule_answer
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade, ServiceFacade
 from xdpwall.limits import MAX_RULES
@@ -41,18 +41,18 @@ from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome
 
 router = APIRouter(tags=["rules"])
 
-MANY = answers(RuleOutcome, examples.RULES_CHANGED)
-GONE = answers(DeleteOutcome, examples.DELETED)
+MANY = answer_docs(RuleOutcome, examples.RULES_CHANGED)
+GONE = answer_docs(DeleteOutcome, examples.DELETED)
 
 
-@router.get("/rules", responses=answers(RuleList, examples.RULES), dependencies=NOTHING)
-async def list_rules(call: Reading) -> Response:
+@router.get("/rules", responses=answer_docs(RuleList, examples.RULES), dependencies=NO_INPUT)
+async def list_rules(call: ReadCall) -> Response:
     """The rules in order, with their counters."""
 
     def work(firewall: ServiceFacade) -> Response:
         seen = firewall.observe(None)
         headers = {"etag": revision_etag(seen.ruleset.revision)}
-        return Response(call.texts.listed(seen), 200, headers, "application/json")
+        return Response(call.rule_json.list_json(seen), 200, headers, "application/json")
 
     return await call.read(work)
 
@@ -60,16 +60,18 @@ async def list_rules(call: Reading) -> Response:
 @router.post(
     "/rules",
     status_code=201,
-    responses=answers(None, examples.RULE_CHANGED, status=201, what="Added; a list: RuleOutcome"),
-    dependencies=CHANGE,
-    openapi_extra=takes(
+    responses=answer_docs(
+        None, examples.RULE_CHANGED, status=201, what="Added; a list: RuleOutcome"
+    ),
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(
         {"oneOf": [*ANY_RULE["oneOf"], {"type": "array", "items": ANY_RULE}]},
         examples.BLOCK_PING,
         examples.BLOCK_SSH,
         [examples.PLACED, "count udp/53"],
     ),
 )
-async def add_rules(call: Changing, raw: Raw) -> Response:
+async def add_rules(call: ChangeCall, raw: RawBody) -> Response:
     """Add a rule, or a list of them in one commit; appended unless `position` says where."""
 
     def work(firewall: Facade) -> Response:
@@ -78,28 +80,28 @@ async def add_rules(call: Changing, raw: Raw) -> Response:
         rules = parse_rules(data) if isinstance(data, list) else (Rule.parse(data),)
         if not rules:
             raise invalid("rules", data, "holds no rule", "one at least")
-        call.expect_revision(firewall)
+        call.check_revision(firewall)
         outcome = firewall.add_rules(rules, at=at, by=call.by)
         if isinstance(data, list):
-            return answer(outcome, 201, etag=revision_etag(outcome.revision))
+            return json_answer(outcome, 201, etag=revision_etag(outcome.revision))
         where = f"/api/v1/rules/{outcome.rules[0].id}"
-        return one(outcome, 201, location=where)
+        return rule_answer(outcome, 201, location=where)
 
     return await call.write(work)
 
 
 @router.post(
     "/rules/parse",
-    responses=answers(Parsed, examples.PARSED, what="The sentence read; nothing is changed"),
-    dependencies=[only()],
-    openapi_extra=takes(
+    responses=answer_docs(Parsed, examples.PARSED, what="The sentence read; nothing is changed"),
+    dependencies=[allow_query()],
+    openapi_extra=body_docs(
         Sentence,
         {"text": "drop icmp on docker0"},
         {"text": "drop icmp onn docker0"},
         {"text": "drop icmp on d", "partial": True},
     ),
 )
-async def parse_rule(call: Reading, raw: Raw) -> Response:
+async def parse_rule(call: ReadCall, raw: RawBody) -> Response:
     """Read a sentence. A wrong one is a good question too: 200, with `problem`.
 
     The problem's `span` says where the wrong word stands. With `partial` also what the word at
@@ -116,12 +118,12 @@ async def parse_rule(call: Reading, raw: Raw) -> Response:
             found = {"rule": rule.to_json(), "text": rule.text, "warnings": warnings}
             found["cuts"] = call.cut_off(rule, firewall)
         except InvalidInput as error:
-            found = {"problem": body_of(error)}
+            found = {"problem": problem_body(error)}
         if asked.partial:
             names = [name for _, name in socket.if_nameindex()]
             sets = [one.name for one in firewall.sets().sets] if _may_name_set(asked.text) else []
             found |= asdict(complete(asked.text, names, sets))
-        return answer(Parsed(**found))
+        return json_answer(Parsed(**found))
 
     return await call.read(work)
 
@@ -129,27 +131,27 @@ async def parse_rule(call: Reading, raw: Raw) -> Response:
 @router.post(
     "/rules/delete",
     responses=GONE,
-    dependencies=CHANGE,
-    openapi_extra=takes(IdsBody, {"ids": ["r1", "r2"]}),
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(IdsBody, {"ids": ["r1", "r2"]}),
 )
-async def delete_rules(call: Changing, raw: Raw) -> Response:
+async def delete_rules(call: ChangeCall, raw: RawBody) -> Response:
     """Delete several rules in one commit."""
 
     def work(firewall: Facade) -> Response:
         ids = _ids(parse_body(IdsBody, raw).ids)
-        call.expect_revision(firewall)
-        return answer(firewall.delete_rules(ids, by=call.by))
+        call.check_revision(firewall)
+        return json_answer(firewall.delete_rules(ids, by=call.by))
 
     return await call.write(work)
 
 
-@router.post("/rules/flush", responses=GONE, dependencies=BARE_CHANGE)
-async def flush(call: Changing) -> Response:
+@router.post("/rules/flush", responses=GONE, dependencies=MESSAGE_ALONE)
+async def flush(call: ChangeCall) -> Response:
     """Delete every rule."""
 
     def work(firewall: Facade) -> Response:
-        call.expect_revision(firewall)
-        return answer(firewall.flush(by=call.by))
+        call.check_revision(firewall)
+        return json_answer(firewall.flush(by=call.by))
 
     return await call.write(work)
 
@@ -157,19 +159,19 @@ async def flush(call: Changing) -> Response:
 _switch = functools.partial(
     router.post,
     responses=MANY,
-    dependencies=CHANGE,
-    openapi_extra=takes(IdsBody, {"ids": ["r1"]}),
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(IdsBody, {"ids": ["r1"]}),
 )
 
 
 @_switch("/rules/enable")
-async def enable_rules(call: Changing, raw: Raw) -> Response:
+async def enable_rules(call: ChangeCall, raw: RawBody) -> Response:
     """Enable several rules in one commit."""
     return await _set_enabled(call, raw, True)
 
 
 @_switch("/rules/disable")
-async def disable_rules(call: Changing, raw: Raw) -> Response:
+async def disable_rules(call: ChangeCall, raw: RawBody) -> Response:
     """Disable several rules in one commit; they keep place and counters."""
     return await _set_enabled(call, raw, False)
 
@@ -177,17 +179,17 @@ async def disable_rules(call: Changing, raw: Raw) -> Response:
 @router.post(
     "/rules/reset-counters",
     responses=MANY,
-    dependencies=CHANGE,
-    openapi_extra=takes(SomeIdsBody, {"ids": ["r1"]}, {}),
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(SomeIdsBody, {"ids": ["r1"]}, {}),
 )
-async def reset_several(call: Changing, raw: Raw) -> Response:
+async def reset_several(call: ChangeCall, raw: RawBody) -> Response:
     """Show the counters of several rules, or of all, from 0 on."""
 
     def work(firewall: Facade) -> Response:
         given = parse_body(SomeIdsBody, raw).ids if raw.strip() else None
         ids = None if given is None else _ids(given)
-        call.expect_revision(firewall)
-        return answer(firewall.reset_counters(ids, by=call.by))
+        call.check_revision(firewall)
+        return json_answer(firewall.reset_counters(ids, by=call.by))
 
     return await call.write(work)
 
@@ -195,8 +197,8 @@ async def reset_several(call: Changing, raw: Raw) -> Response:
 async def _set_enabled(call: Call, raw: bytes, enabled: bool) -> Response:
     def work(firewall: Facade) -> Response:
         ids = _ids(parse_body(IdsBody, raw).ids)
-        call.expect_revision(firewall)
-        return answer(firewall.enable_rules(ids, enabled, by=call.by))
+        call.check_revision(firewall)
+        return json_answer(firewall.enable_rules(ids, enabled, by=call.by))
 
     return await call.write(work)
 
@@ -215,7 +217,7 @@ def _check_sets(firewall: Facade, rule: Rule, text: str) -> None:
 
 
 def _may_name_set(text: str) -> bool:
-    """Whether the word being typed is an address: the sets are read for no other."""
+    """Whether the word being typed may be an address: only then are the sets read."""
     return any(word in ("from", "to") for word in text.split()[-3:])
 
 

@@ -10,8 +10,16 @@ from starlette.responses import Response
 from xdpwall.api.body_checks import parse_json
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import RulesetBody
-from xdpwall.api.openapi.describe import answers, takes
-from xdpwall.api.request import Changing, Raw, Reading, answer, no_body, only, revision_etag
+from xdpwall.api.openapi.describe import answer_docs, body_docs
+from xdpwall.api.request import (
+    ChangeCall,
+    RawBody,
+    ReadCall,
+    allow_query,
+    json_answer,
+    no_body,
+    revision_etag,
+)
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.values.inputs import unsupported_field
@@ -22,30 +30,30 @@ router = APIRouter(tags=["ruleset"])
 
 @router.get(
     "/ruleset",
-    responses=answers(None, examples.RULESET, what="The ruleset; PUT takes it back unchanged"),
-    dependencies=[only("sets"), Depends(no_body)],
+    responses=answer_docs(None, examples.RULESET, what="The ruleset; PUT takes it back unchanged"),
+    dependencies=[allow_query("sets"), Depends(no_body)],
 )
 async def show_ruleset(
-    call: Reading, sets: Annotated[bool, Query(description="what they hold too")] = False
+    call: ReadCall, sets: Annotated[bool, Query(description="what they hold too")] = False
 ) -> Response:
     """Policy, rules and attachments, as `apply` takes them."""
 
     def work(firewall: Facade) -> Response:
         revision, ruleset = firewall.ruleset(sets=sets)
-        return answer(ruleset.to_json(), etag=revision_etag(revision))
+        return json_answer(ruleset.to_json(), etag=revision_etag(revision))
 
     return await call.read(work)
 
 
 @router.put(
     "/ruleset",
-    responses=answers(ApplyOutcome, examples.APPLIED),
-    dependencies=[only("message", "dry_run", "confirm")],
-    openapi_extra=takes(RulesetBody, examples.RULESET),
+    responses=answer_docs(ApplyOutcome, examples.APPLIED),
+    dependencies=[allow_query("message", "dry_run", "confirm")],
+    openapi_extra=body_docs(RulesetBody, examples.RULESET),
 )
 async def apply(
-    call: Changing,
-    raw: Raw,
+    call: ChangeCall,
+    raw: RawBody,
     dry_run: Annotated[bool, Query(description="say what would change, change nothing")] = False,
     confirm: Annotated[str | None, Query(include_in_schema=False)] = None,
 ) -> Response:
@@ -55,8 +63,8 @@ async def apply(
 
     def work(firewall: Facade) -> Response:
         ruleset = Ruleset.parse(parse_json(raw))
-        call.expect_revision(firewall)
+        call.check_revision(firewall)
         outcome = firewall.apply(ruleset, dry_run=dry_run, by=call.by)
-        return answer(outcome, etag=None if dry_run else revision_etag(outcome.revision))
+        return json_answer(outcome, etag=None if dry_run else revision_etag(outcome.revision))
 
     return await call.write(work)

@@ -8,8 +8,8 @@ from starlette.responses import Response
 from xdpwall.api.body_checks import parse_body
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import SwitchBody
-from xdpwall.api.openapi.describe import answers, takes
-from xdpwall.api.request import BARE_CHANGE, CHANGE, Changing, Raw, answer
+from xdpwall.api.openapi.describe import answer_docs, body_docs
+from xdpwall.api.request import MESSAGE_ALONE, MESSAGE_AND_BODY, ChangeCall, RawBody, json_answer
 from xdpwall.firewall.facade import Facade
 from xdpwall.views.status import RestoreOutcome, SwitchOutcome
 
@@ -18,24 +18,24 @@ router = APIRouter(tags=["firewall"])
 
 @router.put(
     "/switch",
-    responses=answers(SwitchOutcome, examples.SWITCHED),
-    dependencies=CHANGE,
-    openapi_extra=takes(SwitchBody, {"on": False}),
+    responses=answer_docs(SwitchOutcome, examples.SWITCHED),
+    dependencies=MESSAGE_AND_BODY,
+    openapi_extra=body_docs(SwitchBody, {"on": False}),
 )
-async def set_switch(call: Changing, raw: Raw) -> Response:
+async def set_switch(call: ChangeCall, raw: RawBody) -> Response:
     """Off: everything passes, nothing else changes. On: the rules decide again."""
 
     def work(firewall: Facade) -> Response:
-        return answer(firewall.set_switch(parse_body(SwitchBody, raw).on, by=call.by))
+        return json_answer(firewall.set_switch(parse_body(SwitchBody, raw).on, by=call.by))
 
     return await call.write(work)
 
 
 @router.post(
     "/restore",
-    responses=answers(RestoreOutcome, examples.RESTORED),
-    dependencies=BARE_CHANGE,
+    responses=answer_docs(RestoreOutcome, examples.RESTORED),
+    dependencies=MESSAGE_ALONE,
 )
-async def restore(call: Changing) -> Response:
+async def restore(call: ChangeCall) -> Response:
     """Put back what the disk says and the kernel lacks: after a boot, or an interface's return."""
-    return await call.write(lambda firewall: answer(firewall.restore(by=call.by)))
+    return await call.write(lambda firewall: json_answer(firewall.restore(by=call.by)))

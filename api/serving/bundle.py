@@ -1,8 +1,8 @@
-"""The page's scripts as one script and its style sheets as one sheet: few requests, small ones.
+"""The page's modules bundled as one script, its style sheets as one sheet, when they are asked for.
 
 Forty-two small modules cost a browser 0.6 s on loopback and compress by a quarter worse than the
-same text in one piece. Nothing is built and nothing shortened: this joins what lies in web/ when
-it is asked for, so an installed page and one that is being edited are served alike.
+same text in one piece. Nothing is built and nothing minified, so an installed page and
+one that is being edited are served alike.
 
 A module becomes a function that is called at once and returns what the module exports; they stand
 in the order in which they need each other. Of JavaScript's syntax this knows what web/ uses:
@@ -22,16 +22,16 @@ _IMPORT = re.compile(r'^import \{([^{}]*)\} from "\./([\w./-]+)";\n', re.MULTILI
 _EXPORTED = re.compile(
     r"^export (?:async function\*? |function\*? |class |const |let )(\w+)", re.MULTILINE
 )
-_LIST = re.compile(r"^export \{([^{}]*)\};\n", re.MULTILINE)
-_LEFT = re.compile(r"^(?:import|export) .*", re.MULTILINE)
+_EXPORT_LIST = re.compile(r"^export \{([^{}]*)\};\n", re.MULTILINE)
+_UNKNOWN_FORM = re.compile(r"^(?:import|export) .*", re.MULTILINE)
 
 
-class CannotJoin(Exception):
-    """A file of web/ uses what this module does not know, or two need each other."""
+class CannotBundle(Exception):
+    """A file of web/ has an unknown form of import or export, or two files import each other."""
 
 
-def script(web: Path, entry: str = ENTRY) -> str:
-    """The module `entry` and all that it imports, as one module."""
+def bundle_scripts(web: Path, entry: str = ENTRY) -> str:
+    """Bundle the module `entry` and all that it imports into one module."""
     parts: dict[str, str] = {}
     kept: dict[str, str] = {}
     _collect(web, entry, parts, kept, ())
@@ -39,8 +39,8 @@ def script(web: Path, entry: str = ENTRY) -> str:
     return "".join([*heads, *parts.values()])
 
 
-def sheet(web: Path) -> str:
-    """The style sheets, style.css first and the others by name."""
+def bundle_sheets(web: Path) -> str:
+    """Bundle the style sheets, style.css first and the others by name."""
     paths = sorted(web.glob("*.css"), key=lambda path: (path.name != "style.css", path.name))
     return "\n".join(path.read_text("utf-8") for path in paths)
 
@@ -48,9 +48,9 @@ def sheet(web: Path) -> str:
 def _collect(
     web: Path, path: str, parts: dict[str, str], kept: dict[str, str], above: tuple[str, ...]
 ) -> None:
-    """Put the module at `path` into `parts`, after those that it needs."""
+    """Put the module at `path` into `parts`, after those that it imports."""
     if path in above:
-        raise CannotJoin(f"{' -> '.join([*above, path])}: modules that need each other")
+        raise CannotBundle(f"{' -> '.join([*above, path])}: modules that need each other")
     text = (web / path).read_text("utf-8")
     taken = []
     for found in _IMPORT.finditer(text):
@@ -62,11 +62,11 @@ def _collect(
         pairs = ", ".join(": ".join(pair) for pair in _pairs(names))
         taken.append(f"const {{ {pairs} }} = {_name(source)};\n")
     given = [(name, name) for name in _EXPORTED.findall(text)]
-    given += [pair for found in _LIST.finditer(text) for pair in _pairs(found[1])]
+    given += [pair for found in _EXPORT_LIST.finditer(text) for pair in _pairs(found[1])]
     body = _EXPORTED.sub(lambda found: found[0].removeprefix("export "), text)
-    body = _LIST.sub("", _IMPORT.sub("", body))
-    if left := _LEFT.search(body):
-        raise CannotJoin(f"{path}: {left[0]}: not a form that is known here")
+    body = _EXPORT_LIST.sub("", _IMPORT.sub("", body))
+    if left := _UNKNOWN_FORM.search(body):
+        raise CannotBundle(f"{path}: {left[0]}: not a form that is known here")
     back = ", ".join(f"{outside}: {inside}" for inside, outside in given)
     parts[path] = (
         f"// {path}\nconst {_name(path)} = (() => {{\n"

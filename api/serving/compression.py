@@ -1,4 +1,4 @@
-"""Answers compressed for those who ask: the page's files once, JSON each time in a thread.
+"""gzip middleware: the page's files are compressed once, JSON each time in a thread.
 
 Not starlette's own: at its level 9, and in the event loop, a long list of rules would hold up
 everybody. What is sent in pieces (events) passes untouched.
@@ -13,26 +13,28 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
 
-from xdpwall.api.serving.guard import in_api
+from xdpwall.api.serving.security import in_api
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LEAST = 1024
-"""Bytes below which it does not pay."""
-MOST_KEPT = 128
-"""Files of the page kept compressed."""
-KINDS = re.compile(r"(text/(css|html|javascript|plain)|application/json|image/svg\+xml)(;|$)")
+MIN_BYTES = 1024
+"""Bytes of the shortest body that is compressed."""
+MAX_CACHED = 128
+"""Files of the page that are cached compressed."""
+COMPRESSIBLE = re.compile(
+    r"(text/(css|html|javascript|plain)|application/json|image/svg\+xml)(;|$)"
+)
 _WEIGHT = re.compile(r"q=([01](?:\.[0-9]{0,3})?)", re.IGNORECASE)
 """RFC 9110, section 12.4.2."""
 
 
-class Squeeze:
-    """gzip for whole answers that are text and long enough."""
+class CompressionMiddleware:
+    """Compresses whole responses that are text, long enough, and asked for with gzip."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._kept: dict[tuple[str, str], bytes] = {}
+        self._cached: dict[tuple[str, str], bytes] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] == "HEAD":
@@ -40,7 +42,7 @@ class Squeeze:
             return
         start: Message | None = None
 
-        async def squeezed(message: Message) -> None:
+        async def compressed(message: Message) -> None:
             nonlocal start
             if message["type"] == "http.response.start":
                 start = message  # Whether it is compressed shows when the first of the body comes.
@@ -48,39 +50,42 @@ class Squeeze:
             if start is not None:
                 head, start = start, None
                 if not message.get("more_body", False):
-                    message = {**message, "body": await self._pack(scope, head, message)}
+                    message = {**message, "body": await self._compress(scope, head, message)}
                 await send(head)
             await send(message)
 
-        await self.app(scope, receive, squeezed)
+        await self.app(scope, receive, compressed)
 
-    async def _pack(self, scope: Scope, head: Message, message: Message) -> bytes:
+    async def _compress(self, scope: Scope, head: Message, message: Message) -> bytes:
         body: bytes = message.get("body", b"")
         headers = MutableHeaders(scope=head)
-        fit = KINDS.match(headers.get("content-type", "")) and "content-encoding" not in headers
+        fit = (
+            COMPRESSIBLE.match(headers.get("content-type", ""))
+            and "content-encoding" not in headers
+        )
         if head["status"] not in (200, 201) or not fit:
             return body
         headers.add_vary_header("accept-encoding")
-        if len(body) < LEAST or not _wants(scope):
+        if len(body) < MIN_BYTES or not _accepts_gzip(scope):
             return body
         if in_api(scope["path"]):
             packed = await to_thread.run_sync(gzip.compress, body, 1)
         else:
-            packed = await self._file(scope["path"], headers.get("etag", ""), body)
+            packed = await self._compress_file(scope["path"], headers.get("etag", ""), body)
         headers["content-encoding"] = "gzip"
         headers["content-length"] = str(len(packed))
         return packed
 
-    async def _file(self, path: str, etag: str, body: bytes) -> bytes:
+    async def _compress_file(self, path: str, etag: str, body: bytes) -> bytes:
         key = (path, etag)
-        if key not in self._kept:
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.clear()
-            self._kept[key] = await to_thread.run_sync(gzip.compress, body, 9)
-        return self._kept[key]
+        if key not in self._cached:
+            if len(self._cached) >= MAX_CACHED:
+                self._cached.clear()
+            self._cached[key] = await to_thread.run_sync(gzip.compress, body, 9)
+        return self._cached[key]
 
 
-def _wants(scope: Scope) -> bool:
+def _accepts_gzip(scope: Scope) -> bool:
     """Whether gzip is acceptable, by its own name or else by `*` (RFC 9110, section 12.5.3)."""
     weights: dict[str, float] = {}
     for line in Headers(scope=scope).getlist("accept-encoding"):

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from xdpwall.errors import Conflict, Failed, InvalidInput, NeedsPrivileges, XdpwallError
 
-GROUP = "xdpwall"
-LONGEST_PATH = 107
+SOCKET_GROUP = "xdpwall"
+MAX_PATH = 107
 """Bytes of a unix socket's path that the kernel takes."""
 
 
@@ -26,9 +26,9 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
 
     What a killed service left is cleared away; a socket that answers is another service's.
     """
-    if len(os.fsencode(path)) > LONGEST_PATH:
+    if len(os.fsencode(path)) > MAX_PATH:
         raise InvalidInput(
-            f"socket: {str(path)!r} is too long; wanted at most {LONGEST_PATH} bytes",
+            f"socket: {str(path)!r} is too long; wanted at most {MAX_PATH} bytes",
             field="socket",
             value=str(path),
         )
@@ -39,7 +39,7 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
             _bind_private(listener, path)
             mine = os.lstat(path)
         except OSError as error:
-            raise refused(error, str(path)) from error
+            raise system_error(error, str(path)) from error
         try:
             _open_to_group(path)
             yield listener
@@ -50,7 +50,7 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
 @contextmanager
 def tcp_socket(host: str, port: int) -> Iterator[socket.socket]:
     """A bound TCP socket on a loopback address; port 0 takes a free one."""
-    family, address = loopback(host)
+    family, address = loopback_address(host)
     # asyncio sets TCP_NODELAY only where the protocol is named. Without it the second half of each
     # answer waits 40 ms for the client's delayed acknowledgement of the first.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -58,11 +58,11 @@ def tcp_socket(host: str, port: int) -> Iterator[socket.socket]:
         try:
             listener.bind((address, port))
         except OSError as error:
-            raise refused(error, f"{host}:{port}") from error
+            raise system_error(error, f"{host}:{port}") from error
         yield listener
 
 
-def loopback(host: str) -> tuple[socket.AddressFamily, str]:
+def loopback_address(host: str) -> tuple[socket.AddressFamily, str]:
     """Family and address; the token would cross a network in clear text, so loopback only."""
     with contextlib.suppress(ValueError):
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
@@ -78,8 +78,8 @@ def loopback(host: str) -> tuple[socket.AddressFamily, str]:
 
 
 def host_names(host: str) -> frozenset[str]:
-    """The names by which clients may call a service that listens there."""
-    family, address = loopback(host)
+    """The Host names that clients may send to a service that listens there."""
+    family, address = loopback_address(host)
     return frozenset({"localhost", address if family == socket.AF_INET else f"[{address}]"})
 
 
@@ -127,7 +127,7 @@ def _bind_private(listener: socket.socket, path: Path) -> None:
 
 def _open_to_group(path: Path) -> None:
     with contextlib.suppress(KeyError, PermissionError):
-        os.chown(path, -1, grp.getgrnam(GROUP).gr_gid)
+        os.chown(path, -1, grp.getgrnam(SOCKET_GROUP).gr_gid)
     os.chmod(path, 0o660)
 
 
@@ -138,8 +138,8 @@ def _remove(path: Path, mine: os.stat_result) -> None:
             os.unlink(path)
 
 
-def refused(error: OSError, where: str) -> XdpwallError:
-    """What the system's refusal to make or bind something means to the user."""
+def system_error(error: OSError, where: str) -> XdpwallError:
+    """Translate the OSError of making or binding `where` into an error of the firewall."""
     if error.errno == errno.EADDRINUSE:
         return Conflict(
             f"{where} is in use", code="address-in-use", hint="give another --port, or 0 for any"

@@ -1,6 +1,6 @@
-"""The static page: web/ at the root, under the content security policy of guard.py.
+"""The static page: web/ at the root, under the content security policy of security.py.
 
-What index.html asks for is one script and one sheet (bundle.py); every file is there besides.
+index.html loads one script and one style sheet (bundle.py); the single files are served as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from xdpwall.api.serving import bundle
-from xdpwall.api.serving.guard import in_api
+from xdpwall.api.serving.security import in_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,15 +38,18 @@ TYPES = {
 for suffix, kind in TYPES.items():
     mimetypes.add_type(kind, suffix)
 
-MADE: dict[str, Callable[[Path], str]] = {"/page.mjs": bundle.script, "/page.css": bundle.sheet}
-"""What is joined of several files."""
+BUNDLES: dict[str, Callable[[Path], str]] = {
+    "/page.mjs": bundle.bundle_scripts,
+    "/page.css": bundle.bundle_sheets,
+}
+"""The bundles, by their paths."""
 
 FOREVER = "max-age=31536000, immutable"
 _VERSIONED = re.compile(r"-[0-9]+(\.[0-9]+)+\.(css|m?js)$")
 
 
-class _Files(StaticFiles):
-    """A file whose name says its version is kept; the others are asked for anew, by ETag."""
+class _PageFiles(StaticFiles):
+    """Static files: browsers keep those with a version in their name, and revalidate the others."""
 
     def file_response(
         self,
@@ -61,12 +64,12 @@ class _Files(StaticFiles):
         return response
 
 
-class Joined:
-    """Several files of web/ as one, made anew when one of them is another."""
+class BundledFile:
+    """Several files of web/ served as one, bundled again when one of them changes."""
 
-    def __init__(self, web: Path, join: Callable[[Path], str], kind: str) -> None:
+    def __init__(self, web: Path, bundle_files: Callable[[Path], str], kind: str) -> None:
         self._web = web
-        self._join = join
+        self._bundle = bundle_files
         self._kind = kind
         self._seen: list[tuple[str, int]] = []
         self._content = b""
@@ -76,7 +79,7 @@ class Joined:
         with os.scandir(self._web) as entries:
             seen = sorted((one.name, one.stat().st_mtime_ns) for one in entries)
         if seen != self._seen:
-            self._content = self._join(self._web).encode()
+            self._content = self._bundle(self._web).encode()
             self._etag = f'"{hashlib.sha256(self._content).hexdigest()[:16]}"'
             self._seen = seen
         known = Headers(scope=scope).get("if-none-match", "")
@@ -86,11 +89,11 @@ class Joined:
         await response(scope, receive, send)
 
 
-def paths() -> frozenset[str]:
-    """Every path at which the page has something, as it lies on the disk now."""
+def page_paths() -> frozenset[str]:
+    """The paths of the page: its bundles, and the files of web/ as they are now."""
     web = _folder()
     found = (one.relative_to(web).as_posix() for one in web.rglob("*") if one.is_file())
-    return frozenset({"/", *MADE, *(f"/{one}" for one in found)})
+    return frozenset({"/", *BUNDLES, *(f"/{one}" for one in found)})
 
 
 def _folder() -> Path:
@@ -100,8 +103,11 @@ def _folder() -> Path:
 def page_beside(api: ASGIApp) -> ASGIApp:
     """The files of web/, index.html at /; paths of the API go on to `api`."""
     web = _folder()
-    files_of_web = _Files(directory=web, html=True)
-    made = {path: Joined(web, join, TYPES[Path(path).suffix]) for path, join in MADE.items()}
+    files_of_web = _PageFiles(directory=web, html=True)
+    bundled = {
+        path: BundledFile(web, bundle_files, TYPES[Path(path).suffix])
+        for path, bundle_files in BUNDLES.items()
+    }
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         app: ASGIApp
@@ -109,7 +115,7 @@ def page_beside(api: ASGIApp) -> ASGIApp:
             app = api
         else:
             reading = scope["method"] in ("GET", "HEAD")
-            app = made.get(scope["path"], files_of_web) if reading else files_of_web
+            app = bundled.get(scope["path"], files_of_web) if reading else files_of_web
         await app(scope, receive, send)
 
     return dispatch

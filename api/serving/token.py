@@ -9,10 +9,10 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from xdpwall.api.serving.listen import refused
+from xdpwall.api.serving.listen import system_error
 from xdpwall.errors import Failed, Refused
 
-_FORM = re.compile(r"[A-Za-z0-9_-]{32,256}", re.ASCII)
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,256}", re.ASCII)
 
 
 def load_token(state_dir: Path) -> str:
@@ -22,7 +22,7 @@ def load_token(state_dir: Path) -> str:
         _make(path)
         return _read(path)
     except OSError as error:
-        raise refused(error, str(path)) from error
+        raise system_error(error, str(path)) from error
 
 
 def _make(path: Path) -> None:
@@ -52,7 +52,7 @@ def _read(path: Path) -> str:
             code="token-exposed",
             hint=f"delete it, and the next start makes a new one: rm {path}",
         )
-    if not _FORM.fullmatch(text):
+    if not _TOKEN.fullmatch(text):
         raise Failed(
             f"{path}: holds no token",
             code="bad-token-file",

@@ -1,4 +1,4 @@
-"""The firewall's work in threads, so that the event loop never waits for the kernel or the disk."""
+"""Worker threads of the firewall: the event loop never waits for the kernel or the disk."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from xdpwall.api.serving.writer_thread import Writer
+from xdpwall.api.serving.writer_thread import WriterThread
 from xdpwall.firewall.facade import ServiceFacade
 from xdpwall.views.status import Health
 
 T = TypeVar("T")
 
-READERS = 16
-HEALTH_PATIENCE = 1.0
+MAX_READERS = 16
+HEALTH_TIMEOUT = 1.0
 """Seconds that /healthz waits for the firewall before it answers without it."""
 
 
 class Workers:
-    """Threads around one firewall: one for changes, some for reading, one for its health.
+    """Thread pools of one firewall: one thread for changes, some for reading, one for its health.
 
     The firewall has one writer lock; changes queue here and not in threads, so that a slow one
     leaves every thread but its own to those who read.
@@ -33,8 +33,8 @@ class Workers:
         """`changed` is called in the event loop after each change, also one that failed."""
         self.firewall = firewall
         self._changed = changed
-        self._writer = Writer()
-        self._readers = CapacityLimiter(READERS)
+        self._writer = WriterThread()
+        self._readers = CapacityLimiter(MAX_READERS)
         self._health: asyncio.Future[Health] | None = None
         self._known = firewall.health()
         self._writing_since: float | None = None
@@ -62,13 +62,13 @@ class Workers:
             self._changed()
 
     async def health(self) -> Health:
-        """The firewall's health, or, when a change keeps it busy, the last known one and that."""
+        """The firewall's health; while a change keeps it busy, the last known one, degraded."""
         if self._health is None or self._health.done():
             limiter = CapacityLimiter(1)
             task = to_thread.run_sync(self.firewall.health, limiter=limiter)
             self._health = asyncio.ensure_future(task)
         asked = self._health
-        done, _ = await asyncio.wait({asked}, timeout=HEALTH_PATIENCE)
+        done, _ = await asyncio.wait({asked}, timeout=HEALTH_TIMEOUT)
         if done:
             self._known = asked.result()
             return self._known

@@ -1,4 +1,4 @@
-"""One client's stream: a snapshot or what it missed, then each event as it comes."""
+"""One client's event stream: a snapshot or the events that it missed, then each new event."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from typing import TYPE_CHECKING, TypeVar
 
 from starlette.responses import Response
 
-from xdpwall.api.stream.ring import frame
+from xdpwall.api.stream.ring import sse_frame
 from xdpwall.views.stream import StreamEnd
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from xdpwall.api.stream.hub import Hub
+    from xdpwall.api.stream.hub import EventHub
 
 T = TypeVar("T")
 
 ABORT = "xdpwall.abort"
-"""The scope's key under which server.py leaves the way to cut a connection."""
-PATIENCE = 20.0
-"""Seconds in which a client must have taken one event."""
-LAST_WORD = 2.0
-"""Seconds in which it may take the last one."""
+"""The scope's key under which server.py puts the function that aborts the connection."""
+EVENT_TIMEOUT = 20.0
+"""Seconds within which a client must take one event."""
+END_TIMEOUT = 2.0
+"""Seconds within which a client may take the `end` event."""
 HEARTBEAT = 10.0
 """Seconds without an event after which a comment is sent."""
-RETRY = 1000
+RETRY_MS = 1000
 """Milliseconds that a browser's EventSource waits before it comes back."""
-CHUNK = 32 << 10
+CHUNK_BYTES = 32 << 10
 """Bytes written at a time: no more than this, and the transport's own 64 KiB, wait for a client."""
 
-SLOW = StreamEnd(
+END_SLOW = StreamEnd(
     reason="slow",
     detail="you read more slowly than things happen; come back for a fresh snapshot",
 )
-STOPPING = StreamEnd(reason="stopping", detail="the service stops; filtering goes on")
+END_STOPPING = StreamEnd(reason="stopping", detail="the service stops; filtering goes on")
 
 
-class _Behind(Exception):
-    """The client does not keep up; `whole` when it has got nothing but whole events."""
+class _TooSlow(Exception):
+    """The client does not keep up. `whole`: it has received whole events only."""
 
     def __init__(self, whole: bool) -> None:
         self.whole = whole
@@ -51,7 +51,12 @@ class EventStream(Response):
     media_type = "text/event-stream"
 
     def __init__(
-        self, hub: Hub, last_id: str | None, *, packets_only: bool = False, status_code: int = 200
+        self,
+        hub: EventHub,
+        last_id: str | None,
+        *,
+        packets_only: bool = False,
+        status_code: int = 200,
     ) -> None:
         super().__init__(None, status_code, {"x-accel-buffering": "no"})
         del self.headers["content-length"]
@@ -60,18 +65,18 @@ class EventStream(Response):
         self._packets_only = packets_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Until the client goes, or is too slow, or the service stops."""
+        """Stream until the client goes, is too slow, or the service stops."""
         with self._hub.listening():
             pump = asyncio.ensure_future(self._pump(send))
-            gone = asyncio.ensure_future(_gone(receive))
+            gone = asyncio.ensure_future(_disconnected(receive))
             stopping = asyncio.ensure_future(self._hub.closed.wait())
             either = {pump, gone}
             try:
                 await asyncio.wait({*either, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 if stopping.done():
-                    # Who does not read holds nobody up.
+                    # A client that does not read must not delay the end.
                     await asyncio.wait(
-                        either, timeout=LAST_WORD, return_when=asyncio.FIRST_COMPLETED
+                        either, timeout=END_TIMEOUT, return_when=asyncio.FIRST_COMPLETED
                     )
             finally:
                 stopping.cancel()
@@ -86,17 +91,17 @@ class EventStream(Response):
             raise ended
 
     async def _pump(self, send: Send) -> bool:
-        """False when the connection must be cut."""
+        """Send events until the end. False when the connection must be aborted."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         try:
             last = await self._follow(send)
-        except _Behind as behind:
+        except _TooSlow as behind:
             if not behind.whole:
                 return False
-            last = SLOW
+            last = END_SLOW
         try:
-            async with asyncio.timeout(LAST_WORD):
-                await _write(send, frame("end", last.model_dump_json().encode()))
+            async with asyncio.timeout(END_TIMEOUT):
+                await _send_bytes(send, sse_frame("end", last.model_dump_json().encode()))
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             return False
@@ -104,63 +109,63 @@ class EventStream(Response):
 
     async def _follow(self, send: Send) -> StreamEnd:
         hub, ring, packets = self._hub, self._hub.ring, self._hub.packets
-        await _put(send, f": events of xdpwall\nretry: {RETRY}\n\n".encode())
+        await _send_event(send, f": events of xdpwall\nretry: {RETRY_MS}\n\n".encode())
         batch = packets.ring.newest
         if self._packets_only:
             number = ring.newest
         elif (known := ring.number_of(self._last_id)) is not None:
             number = known
-            await _put(send, packets.recent())
+            await _send_event(send, packets.recent())
         else:
-            number, event = await _beating(send, hub.snapshot())
-            await _put(send, event)
+            number, event = await _with_heartbeat(send, hub.snapshot())
+            await _send_event(send, event)
             batch = packets.ring.newest
-            await _put(send, packets.recent())
+            await _send_event(send, packets.recent())
         while True:
             try:
                 event = b"" if self._packets_only else ring.after(number)
                 seen = packets.ring.after(batch)
             except KeyError:
-                return SLOW
+                return END_SLOW
             number += bool(event)
             batch += bool(seen)
             if event or seen:
-                await _put(send, event + seen)
+                await _send_event(send, event + seen)
             elif hub.closed.is_set():
-                return STOPPING
+                return END_STOPPING
             else:
-                await _beating(send, hub.news())
+                await _with_heartbeat(send, hub.wait_for_news())
 
 
-async def _beating(send: Send, wait: Awaitable[T]) -> T:
-    """Wait, with a comment now and then, so that the client and what lies between see life."""
+async def _with_heartbeat(send: Send, wait: Awaitable[T]) -> T:
+    """Await `wait`, with a comment every HEARTBEAT seconds: proxies close silent connections."""
     task = asyncio.ensure_future(wait)
     try:
         while True:
             done, _ = await asyncio.wait({task}, timeout=HEARTBEAT)
             if done:
                 return task.result()
-            await _put(send, b": still here\n\n")
+            await _send_event(send, b": still here\n\n")
     finally:
         task.cancel()
 
 
-async def _put(send: Send, event: bytes) -> None:
-    """One event, whole; _Behind when the client does not take it in time."""
+async def _send_event(send: Send, event: bytes) -> None:
+    """Send one whole event; _TooSlow when the client does not take it in time."""
     sent = 0
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(EVENT_TIMEOUT):
             while sent < len(event):
-                await _write(send, event[sent : sent + CHUNK])
-                sent += CHUNK
+                await _send_bytes(send, event[sent : sent + CHUNK_BYTES])
+                sent += CHUNK_BYTES
     except TimeoutError:
-        raise _Behind(whole=sent == 0) from None
+        raise _TooSlow(whole=sent == 0) from None
 
 
-async def _write(send: Send, data: bytes) -> None:
+async def _send_bytes(send: Send, data: bytes) -> None:
     await send({"type": "http.response.body", "body": data, "more_body": True})
 
 
-async def _gone(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

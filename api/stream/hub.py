@@ -1,7 +1,7 @@
-"""The one reader behind GET /events: it looks at the firewall once a second for all clients.
+"""The event hub behind GET /events: it observes the firewall once a second for all clients.
 
-What it sends is made once, whatever the number of clients. While nobody listens it only looks
-every ten seconds, for the times of last hits; its last published look is kept, so that a client
+An event is serialized once, whatever the number of clients. While nobody listens the hub observes
+every ten seconds, for the times of last hits; it keeps the last published state, so that a client
 that comes back gets what has changed since.
 """
 
@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from xdpwall.api.rule_json import RuleTexts
+from xdpwall.api.rule_json import RuleJsonCache
 from xdpwall.api.stream.packets import PacketFeed
-from xdpwall.api.stream.ring import Ring, frame
+from xdpwall.api.stream.ring import EventRing, sse_frame
 from xdpwall.errors import XdpwallError
 from xdpwall.firewall import observation
 from xdpwall.firewall.facade import ServiceFacade
@@ -33,23 +33,23 @@ from xdpwall.views.stream import EVENTS, AttachmentsChanged, WarningsChanged
 T = TypeVar("T")
 
 INTERVAL = 1.0
-"""Seconds between two looks while somebody listens."""
-IDLE = 10.0
-"""The same while nobody does."""
-NEAREST = 0.1
-"""Seconds between two looks at the least, however many changes are made."""
-SLOW = 5.0
-"""Seconds between two looks at interfaces and warnings when nothing hints at a change."""
-SNAPSHOT_AGE = 5.0
-"""Seconds for which a snapshot serves those who come, while nothing but counters changes."""
+"""Seconds between two observations while somebody listens."""
+IDLE_INTERVAL = 10.0
+"""Seconds between two observations while nobody listens."""
+MIN_INTERVAL = 0.1
+"""Least seconds between two observations, however many changes are made."""
+SLOW_INTERVAL = 5.0
+"""Seconds between two reads of interfaces and warnings when nothing hints at a change."""
+MAX_SNAPSHOT_AGE = 5.0
+"""Seconds for which a snapshot serves new clients, while nothing but counters changes."""
 
 log = logging.getLogger("xdpwall.api")
-_NAMES = {model: name for name, model in EVENTS.items()}
+_EVENT_NAMES = {model: name for name, model in EVENTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
-    """What was published last."""
+class _Published:
+    """The state that was published last."""
 
     seen: Observation
     counted: Observation
@@ -57,7 +57,8 @@ class _Scene:
     status: Status
     interfaces: list[InterfaceView]
     names: list[tuple[int, str]]
-    looked_around: float
+    surveyed: float
+    """When interfaces and warnings were read, by the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,64 +73,64 @@ class _Snapshot:
         return time.monotonic() - self.made
 
 
-class Hub:
-    """Clients wait here; `listening` around each of them keeps the reader going."""
+class EventHub:
+    """Observes the firewall and publishes changes; a client's stream runs in `listening()`."""
 
     def __init__(self, firewall: ServiceFacade) -> None:
         self._firewall = firewall
-        self.ring = Ring()
-        self.packets = PacketFeed(firewall, self._tell)
-        self.texts = RuleTexts()
+        self.ring = EventRing()
+        self.packets = PacketFeed(firewall, self._notify)
+        self.rule_json = RuleJsonCache()
         self.listeners = 0
         self.closed = asyncio.Event()
         self._limiter = CapacityLimiter(1)
-        self._scene: _Scene | None = None
-        self._begun = 0
-        self._done = 0
-        """Looks: the latest that began, and the latest that was published."""
+        self._published: _Published | None = None
+        self._looks_begun = 0
+        self._looks_done = 0
+        """Numbers of the latest observation that began, and of the latest that was published."""
         self._changed = 0
         """The number of the latest event that is not about counters."""
-        self._told: str | None = None
+        self._reported: str | None = None
         self._snapshot: _Snapshot | None = None
-        self._making = asyncio.Lock()
+        self._snapshot_lock = asyncio.Lock()
         self._wake = asyncio.Event()
         self._news: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
     # -- the life of the reader ------------------------------------------------------------------
     def start(self) -> None:
-        """Begin to look; within a running event loop."""
+        """Start the reader task; call it within a running event loop."""
         if self._task is None and not self.closed.is_set():
             self._task = asyncio.ensure_future(self._run())
             self.packets.start()
 
     def close(self) -> None:
-        """Let every client end; the reader ends with the loop."""
+        """End every client's stream and the reader."""
         self.closed.set()
         self.packets.close()
         if self._task is not None:
             self._task.cancel()
-        self._tell()
+        self._notify()
 
-    def wake(self) -> None:
-        """Somebody changed something: look now."""
+    def look_now(self) -> None:
+        """Observe at once: something was changed."""
         self._wake.set()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Around one client's stream."""
+        """Count one client while its stream runs."""
         self.start()
         self.listeners += 1
         if self.listeners == 1:
-            self.wake()
+            self.look_now()
         try:
             yield
         finally:
             self.listeners -= 1
 
     # -- what clients ask ------------------------------------------------------------------------
-    async def news(self) -> None:
-        """Wait until there is something new in the ring, or the end has come."""
+    async def wait_for_news(self) -> None:
+        """Wait until the ring has a new event, or the hub is closed."""
         if self.closed.is_set():
             return
         if self._news is None or self._news.done():
@@ -137,23 +138,23 @@ class Hub:
         await asyncio.shield(self._news)
 
     async def snapshot(self) -> tuple[int, bytes]:
-        """Everything, as an event, and the number after which the ring goes on from it.
+        """The number of the newest event, and a snapshot event of everything up to it.
 
-        It is no older than the call: who makes a change and then asks sees that change.
+        It is no older than the call: a client that makes a change and then asks sees the change.
         """
-        wanted = self._begun + 1
-        self.wake()
-        while self._done < wanted and not self.closed.is_set():
-            await self.news()
-        async with self._making:
+        wanted = self._looks_begun + 1
+        self.look_now()
+        while self._looks_done < wanted and not self.closed.is_set():
+            await self.wait_for_news()
+        async with self._snapshot_lock:
             known = self._snapshot
-            if known and known.number >= self._changed and known.age < SNAPSHOT_AGE:
+            if known and known.number >= self._changed and known.age < MAX_SNAPSHOT_AGE:
                 return known.number, known.event
-            if self._scene is None:
+            if self._published is None:
                 return 0, b""
-            number, scene, made = self.ring.newest, self._scene, time.monotonic()
-            data = await self._in_thread(_snapshot_of, scene, self.texts)
-            event = frame("snapshot", data, self.ring.id_of(number))
+            number, state, made = self.ring.newest, self._published, time.monotonic()
+            data = await self._in_thread(_snapshot_of, state, self.rule_json)
+            event = sse_frame("snapshot", data, self.ring.id_of(number))
             self._snapshot = _Snapshot(number, made, event)
             return number, event
 
@@ -163,34 +164,36 @@ class Hub:
             began = time.monotonic()
             self._wake.clear()
             try:
-                await (self._look() if self.listeners else self._glance())
+                await (self._publish_changes() if self.listeners else self._read_ahead())
             except XdpwallError as error:
                 self._fail(error.message)
             except Exception as error:  # the reader must outlive a defect
                 log.exception("events: unexpected error")
                 self._fail(f"unexpected {type(error).__name__}")
-            await asyncio.sleep(NEAREST)
-            # A wake by a change that no client is there to see would be for nothing.
-            while (left := began + (INTERVAL if self.listeners else IDLE) - time.monotonic()) > 0:
-                if await _within(left, self._wake.wait()) and self.listeners:
+            await asyncio.sleep(MIN_INTERVAL)
+            # A change that no client is there to see needs no observation.
+            while (
+                left := began + (INTERVAL if self.listeners else IDLE_INTERVAL) - time.monotonic()
+            ) > 0:
+                if await _comes_within(left, self._wake.wait()) and self.listeners:
                     break
                 self._wake.clear()
 
-    async def _glance(self) -> None:
-        """For the times of last hits, and so that who comes first waits less for the rules."""
+    async def _read_ahead(self) -> None:
+        """Observe for the times of last hits; serialize the rules for the first client to come."""
         seen = await self._in_thread(self._firewall.observe, None)
-        await self._in_thread(self.texts.rules, seen)
+        await self._in_thread(self.rule_json.rules_json, seen)
 
-    async def _look(self) -> None:
-        self._begun += 1
-        begun = self._begun
-        scene, events = await self._in_thread(_look, self._firewall, self._scene)
+    async def _publish_changes(self) -> None:
+        self._looks_begun += 1
+        begun = self._looks_begun
+        state, events = await self._in_thread(_observe, self._firewall, self._published)
         for name, data in events:
             self._publish(name, data)
-        self._scene = scene
-        self._done = begun
-        self._told = None
-        self._tell()
+        self._published = state
+        self._looks_done = begun
+        self._reported = None
+        self._notify()
 
     def _publish(self, name: str, data: bytes) -> None:
         self.ring.append(name, data)
@@ -201,26 +204,26 @@ class Hub:
         return await to_thread.run_sync(work, *arguments, limiter=self._limiter)
 
     def _fail(self, message: str) -> None:
-        """Say once what keeps the reader from reading."""
-        if message == self._told:
+        """Publish a warning, once, that the firewall cannot be observed."""
+        if message == self._reported:
             return
-        self._told = message
+        self._reported = message
         log.warning("events: %s", message)
         warning = WarningsChanged(warnings=[f"the counters cannot be read: {message}"])
         self._publish("warnings", warning.model_dump_json().encode())
-        if self._scene is not None:
-            # What comes next is another list of warnings again, and is told.
-            status = self._scene.status.model_copy(update={"warnings": warning.warnings})
-            self._scene = replace(self._scene, status=status)
-        self._tell()
+        if self._published is not None:
+            # The next list of warnings differs from this one, so it will be published.
+            status = self._published.status.model_copy(update={"warnings": warning.warnings})
+            self._published = replace(self._published, status=status)
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
 
-async def _within(seconds: float, wait: Awaitable[T]) -> bool:
-    """Whether it came within that time."""
+async def _comes_within(seconds: float, wait: Awaitable[T]) -> bool:
+    """Whether `wait` ended within that time."""
     try:
         await asyncio.wait_for(wait, seconds)
     except TimeoutError:
@@ -228,23 +231,29 @@ async def _within(seconds: float, wait: Awaitable[T]) -> bool:
     return True
 
 
-def _look(firewall: ServiceFacade, old: _Scene | None) -> tuple[_Scene, list[tuple[str, bytes]]]:
-    """One look, in a thread: what is now, and the events that lead there."""
+def _observe(
+    firewall: ServiceFacade, old: _Published | None
+) -> tuple[_Published, list[tuple[str, bytes]]]:
+    """Observe once, in a thread: the new state, and the events that lead to it."""
     seen = firewall.observe(old.seen if old else None)
     names = socket.if_nameindex()
     if old is None:
-        return _Scene(seen, seen, firewall.status(), _interfaces(firewall), names, seen.time), []
+        return _Published(
+            seen, seen, firewall.status(), _interfaces(firewall), names, seen.time
+        ), []
     events: list[View | None] = [
         observation.rules_changed(old.seen, seen),
         observation.policy_changed(old.seen, seen),
         observation.switch_changed(old.seen, seen),
     ]
-    scene = _Scene(seen, old.counted, old.status, old.interfaces, names, old.looked_around)
+    state = _Published(seen, old.counted, old.status, old.interfaces, names, old.surveyed)
     hinted = any(events) or seen.trail or names != old.names or _places(seen) != _places(old.seen)
-    if hinted or seen.time - old.looked_around >= SLOW:
+    if hinted or seen.time - old.surveyed >= SLOW_INTERVAL:
         status, interfaces = firewall.status(), _interfaces(firewall)
-        scene = _Scene(seen, old.counted, status, interfaces, names, seen.time)
-        if _still(status.attachments, interfaces) != _still(old.status.attachments, old.interfaces):
+        state = _Published(seen, old.counted, status, interfaces, names, seen.time)
+        if _without_totals(status.attachments, interfaces) != _without_totals(
+            old.status.attachments, old.interfaces
+        ):
             events.append(
                 AttachmentsChanged(
                     attachments=status.attachments,
@@ -254,10 +263,10 @@ def _look(firewall: ServiceFacade, old: _Scene | None) -> tuple[_Scene, list[tup
             )
         if status.warnings != old.status.warnings:
             events.append(WarningsChanged(warnings=status.warnings))
-    if seen.time - old.counted.time >= INTERVAL - NEAREST:
+    if seen.time - old.counted.time >= INTERVAL - MIN_INTERVAL:
         events.append(observation.counters_now(old.counted, seen))
-        scene = replace(scene, counted=seen)
-    return scene, [(_NAMES[type(one)], _json(one)) for one in events if one is not None]
+        state = replace(state, counted=seen)
+    return state, [(_EVENT_NAMES[type(one)], _json(one)) for one in events if one is not None]
 
 
 def _interfaces(firewall: ServiceFacade) -> list[InterfaceView]:
@@ -268,10 +277,10 @@ def _places(seen: Observation) -> list[tuple[str, str]]:
     return [(one.iface, one.place) for one in seen.attachments]
 
 
-def _still(
+def _without_totals(
     attachments: list[AttachmentView], interfaces: list[InterfaceView]
 ) -> tuple[list[AttachmentView], list[InterfaceView]]:
-    """The same without what moves by itself."""
+    """The same without totals, which change by themselves."""
     none = {"totals": Totals()}
     mine = [one.model_copy(update=none) for one in attachments]
     return mine, [
@@ -282,8 +291,8 @@ def _still(
     ]
 
 
-def _snapshot_of(scene: _Scene, texts: RuleTexts) -> bytes:
-    seen = scene.seen
+def _snapshot_of(state: _Published, rules: RuleJsonCache) -> bytes:
+    seen = state.seen
     head = {
         "revision": seen.ruleset.revision,
         "on": seen.on,
@@ -292,11 +301,11 @@ def _snapshot_of(scene: _Scene, texts: RuleTexts) -> bytes:
         "policy": seen.ruleset.policy,
         "service": True,
     }
-    # EventsSnapshot, its rules written by who does that faster.
+    # views.stream.EventsSnapshot by hand: the rules are serialized by the cache.
     parts = (
-        b'{"status":' + _json(scene.status.model_copy(update=head)),
-        b'"rules":' + texts.rules(seen),
-        b'"interfaces":[' + b",".join(_json(one) for one in scene.interfaces) + b"]",
+        b'{"status":' + _json(state.status.model_copy(update=head)),
+        b'"rules":' + rules.rules_json(seen),
+        b'"interfaces":[' + b",".join(_json(one) for one in state.interfaces) + b"]",
         b'"counters":' + _json(observation.counters_now(None, seen)) + b"}",
     )
     return b",".join(parts)

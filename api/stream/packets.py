@@ -14,39 +14,39 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 
-from xdpwall.api.stream.ring import Ring, frame
+from xdpwall.api.stream.ring import EventRing, sse_frame
 from xdpwall.errors import XdpwallError
 from xdpwall.firewall.facade import EventSource, ServiceFacade
 from xdpwall.views.events import PacketEvent
 
-BATCH = 0.1
-"""Seconds between two batches at the least."""
-MOST = 500
-"""Events in a batch, and those kept for who comes later; of more, the latest."""
-MOST_BYTES = 8 << 20
-"""Of batches kept for clients that read slowly."""
-PATIENCE = 0.25
-"""Seconds that one wait for records lasts."""
-AGAIN = 1.0
-"""Seconds until the next try while somebody else reads, or something is wrong."""
+BATCH_INTERVAL = 0.1
+"""Least seconds between two batches."""
+MAX_BATCH = 500
+"""Events in a batch, and events kept for new clients: the latest ones."""
+MAX_BYTES = 8 << 20
+"""Bytes of batches kept for clients that read slowly."""
+READ_TIMEOUT = 0.25
+"""Seconds that one read waits for records."""
+RETRY_DELAY = 1.0
+"""Seconds until the next attempt while another process reads, or after an error."""
 
 log = logging.getLogger("xdpwall.api")
 
 
 class PacketFeed:
-    """Batches as events of the stream; `tell` is called, in the loop, after each."""
+    """Publishes packets in batches; `notify` is called in the event loop after each."""
 
-    def __init__(self, firewall: ServiceFacade, tell: Callable[[], None]) -> None:
+    def __init__(self, firewall: ServiceFacade, notify: Callable[[], None]) -> None:
         self._firewall = firewall
-        self._tell = tell
-        self.ring = Ring(most_bytes=MOST_BYTES, ids=False)
-        self._recent: deque[bytes] = deque(maxlen=MOST)
+        self._notify = notify
+        self.ring = EventRing(most_bytes=MAX_BYTES, ids=False)
+        self._recent: deque[bytes] = deque(maxlen=MAX_BATCH)
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
-        self._told: str | None = None
+        self._reported: str | None = None
 
     def start(self) -> None:
-        """Begin to read; within a running event loop."""
+        """Start the reader thread; call it within a running event loop."""
         if self._thread is None:
             loop = asyncio.get_running_loop()
             self._thread = threading.Thread(
@@ -55,36 +55,36 @@ class PacketFeed:
             self._thread.start()
 
     def close(self) -> None:
-        """Let go of the ring buffer within a moment."""
+        """End the reader thread, which then releases the ring buffer."""
         self._ending.set()
 
     def recent(self) -> bytes:
-        """The latest events, for a client that joins; b"" when there are none."""
-        return frame("packets", _batch(list(self._recent), 0)) if self._recent else b""
+        """The latest packets as one event, for a new client; b"" when there are none."""
+        return sse_frame("packets", _batch(list(self._recent), 0)) if self._recent else b""
 
     # -- the thread ------------------------------------------------------------------------------
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         while not self._ending.is_set():
             try:
                 with closing(self._firewall.event_reader("the service")) as source:
-                    self._told = None
+                    self._reported = None
                     self._pass_on(source, loop)
             except XdpwallError as error:
-                self._complain(error.message)
+                self._report(error.message)
             except RuntimeError:
                 return  # the loop is closed
             except Exception as error:  # the thread must outlive a defect
                 log.exception("events: unexpected error")
-                self._complain(f"unexpected {type(error).__name__}")
-            self._ending.wait(AGAIN)
+                self._report(f"unexpected {type(error).__name__}")
+            self._ending.wait(RETRY_DELAY)
 
     def _pass_on(self, source: EventSource, loop: asyncio.AbstractEventLoop) -> None:
         while not self._ending.is_set():
-            records = source.read(PATIENCE)
+            records = source.read(READ_TIMEOUT)
             if not records:
                 continue
-            latest, count = deque(records, maxlen=MOST), len(records)
-            end = time.monotonic() + BATCH
+            latest, count = deque(records, maxlen=MAX_BATCH), len(records)
+            end = time.monotonic() + BATCH_INTERVAL
             # The ring must not fill up meanwhile: a record that is left out is cheap.
             while (left := end - time.monotonic()) > 0 and not self._ending.is_set():
                 more = source.read(left)
@@ -96,12 +96,12 @@ class PacketFeed:
     def _publish(self, events: list[bytes], missed: int) -> None:
         self._recent.extend(events)
         self.ring.append("packets", _batch(events, missed))
-        self._tell()
+        self._notify()
 
-    def _complain(self, message: str) -> None:
-        if message != self._told:
+    def _report(self, message: str) -> None:
+        if message != self._reported:
             log.warning("events of packets: %s", message)
-            self._told = message
+            self._reported = message
 
 
 def _batch(events: list[bytes], missed: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The latest events as bytes, the oldest dropped first: what a client that was away may still get.
+"""Ring of the latest serialized events, from which a client that was away catches up.
 
 Every client reads from here at its own pace. None has a queue of its own, so memory does not
 depend on their number.
@@ -10,20 +10,20 @@ import re
 import secrets
 from collections import deque
 
-MOST_EVENTS = 600
+MAX_EVENTS = 600
 """Ten minutes of counters."""
-MOST_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 
 _ID = re.compile(r"([0-9a-f]{8})-([0-9]{1,15})")
 
 
-class Ring:
-    """Events numbered from 1; ids are those of one run of the service."""
+class EventRing:
+    """The latest events, numbered from 1; their ids hold for one run of the service."""
 
     def __init__(
-        self, *, most: int = MOST_EVENTS, most_bytes: int = MOST_BYTES, ids: bool = True
+        self, *, most: int = MAX_EVENTS, most_bytes: int = MAX_BYTES, ids: bool = True
     ) -> None:
-        """`ids` False: no client comes back to these."""
+        """`ids` False: events without ids, to which no client returns."""
         self._run = secrets.token_hex(4)
         self._ids = ids
         self._most = most
@@ -35,12 +35,12 @@ class Ring:
 
     @property
     def oldest(self) -> int:
-        """The number of the first event that is still here."""
+        """The number of the oldest event in the ring."""
         return self.newest - len(self._events) + 1
 
     def append(self, name: str, data: bytes) -> None:
-        """One more event; `data` is JSON on one line."""
-        event = frame(name, data, self.id_of(self.newest + 1) if self._ids else None)
+        """Append an event; `data` is JSON on one line."""
+        event = sse_frame(name, data, self.id_of(self.newest + 1) if self._ids else None)
         self.newest += 1
         self._events.append(event)
         self._bytes += len(event)
@@ -50,7 +50,7 @@ class Ring:
             self._bytes -= len(self._events.popleft())
 
     def after(self, number: int) -> bytes:
-        """The event that follows; b"" when there is none yet. KeyError when it is gone."""
+        """The event after this number; b"" when there is none yet. KeyError when it was dropped."""
         if number == self.newest:
             return b""
         if not self.oldest <= number + 1 <= self.newest:
@@ -66,14 +66,14 @@ class Ring:
         return f"{self._run}-{number}"
 
     def number_of(self, event_id: str | None) -> int | None:
-        """The event whose id a client names, when what follows it is still here."""
+        """The number of the event with this id; None when events after it were dropped."""
         found = _ID.fullmatch(event_id or "")
         if found is None or found[1] != self._run or not self.holds(int(found[2])):
             return None
         return int(found[2])
 
 
-def frame(name: str, data: bytes, event_id: str | None = None) -> bytes:
-    """One event as it goes over the wire."""
+def sse_frame(name: str, data: bytes, event_id: str | None = None) -> bytes:
+    """Serialize one server-sent event."""
     head = f"id: {event_id}\nevent: {name}\ndata: " if event_id else f"event: {name}\ndata: "
     return head.encode() + data + b"\n\n"

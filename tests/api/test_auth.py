@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.service.service import START, Service
-from xdpwall.api.serving.guard import CSP
+from xdpwall.api.serving.security import CSP
 
 RULES = "/api/v1/rules"
 

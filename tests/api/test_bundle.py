@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from xdpwall.api.serving.bundle import CannotJoin, script, sheet
+from xdpwall.api.serving.bundle import CannotBundle, bundle_scripts, bundle_sheets
 
 WEB = ROOT / "web"
 
@@ -23,7 +23,7 @@ def test_what_is_vendored_stays_an_import(tmp_path: Path) -> None:
     (tmp_path / "vendor").mkdir()
     (tmp_path / "vendor/lib-1.2.mjs").write_text("const x = 7;export{x as seven}")
     put(tmp_path, app='import { seven as n } from "./vendor/lib-1.2.mjs";\nconsole.log(n);\n')
-    text = script(tmp_path)
+    text = bundle_scripts(tmp_path)
     assert text.startswith('import * as $lib_1_2 from "./vendor/lib-1.2.mjs";\n')
     assert "const { seven: n } = $lib_1_2;" in text
 
@@ -38,13 +38,13 @@ def test_what_is_vendored_stays_an_import(tmp_path: Path) -> None:
     ],
 )
 def test_what_it_does_not_know_is_refused(tmp_path: Path, text: str, what: str) -> None:
-    with pytest.raises(CannotJoin, match=what):
-        script(put(tmp_path, app=text))
+    with pytest.raises(CannotBundle, match=what):
+        bundle_scripts(put(tmp_path, app=text))
 
 
 def test_the_page_is_joined_whole() -> None:
-    text = script(WEB)
+    text = bundle_scripts(WEB)
     parts = re.findall(r"^// (\S+\.mjs)\nconst \$", text, re.MULTILINE)
     assert sorted(parts) == sorted(path.name for path in WEB.glob("*.mjs"))
-    assert sheet(WEB).startswith((WEB / "style.css").read_text())
-    assert all(path.read_text() in sheet(WEB) for path in WEB.glob("*.css"))
+    assert bundle_sheets(WEB).startswith((WEB / "style.css").read_text())
+    assert all(path.read_text() in bundle_sheets(WEB) for path in WEB.glob("*.css"))

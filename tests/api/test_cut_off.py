@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.service.service import Service
-from xdpwall.api.cut_off import ALL, TcpSession, browser, cut_off, iface_of, ssh_sessions
+from xdpwall.api.cut_off import (
+    EVERY_PACKET,
+    TcpSession,
+    browser_connection,
+    cut_off,
+    interface_of,
+    ssh_sessions,
+)
 from xdpwall.rule.rule import Rule
 
 TCP = """\
@@ -64,7 +71,7 @@ def test_a_session_is_cut_off_by_what_covers_it(text: str, cut: bool) -> None:
 
 @pytest.mark.parametrize("text", ["drop", "drop in", "drop ipv4 on eth0 in"])
 def test_what_names_nothing_drops_everything(text: str) -> None:
-    assert cut_off(Rule.parse(text), [], set) == [ALL]
+    assert cut_off(Rule.parse(text), [], set) == [EVERY_PACKET]
 
 
 def test_ipv6_and_unknown_interfaces() -> None:
@@ -74,12 +81,12 @@ def test_ipv6_and_unknown_interfaces() -> None:
 
 
 def test_a_browser_comes_over_loopback_which_is_judged_where_attached() -> None:
-    [mine] = browser(("127.0.0.1", 50_000), ("127.0.0.1", 8480))
+    [mine] = browser_connection(("127.0.0.1", 50_000), ("127.0.0.1", 8480))
     rule = Rule.parse("drop tcp from 127.0.0.0/8")
     assert cut_off(rule, [mine], set) == []
     assert cut_off(rule, [mine], lambda: {"lo"}) == ["this browser, at 127.0.0.1"]
     assert cut_off(Rule.parse("drop tcp from 127.0.0.0/8 on eth0"), [mine], lambda: {"lo"}) == []
-    assert browser(None, ("/run/xdpwall.sock", None)) == []
+    assert browser_connection(None, ("/run/xdpwall.sock", None)) == []
 
 
 def test_open_sessions_are_read_as_the_kernel_prints_them(tmp_path: Path) -> None:
@@ -95,9 +102,9 @@ def test_open_sessions_are_read_as_the_kernel_prints_them(tmp_path: Path) -> Non
 
 def test_an_address_is_found_at_its_interface() -> None:
     eth0 = {ip_address("192.0.2.1"): "eth0"}
-    assert iface_of(ip_address("192.0.2.1"), eth0) == "eth0"
-    assert iface_of(ip_address("192.0.2.2"), eth0) is None
-    assert iface_of(ip_address("127.0.0.2"), {}) == "lo"
+    assert interface_of(ip_address("192.0.2.1"), eth0) == "eth0"
+    assert interface_of(ip_address("192.0.2.2"), eth0) is None
+    assert interface_of(ip_address("127.0.0.2"), {}) == "lo"
 
 
 @pytest.fixture

@@ -110,10 +110,10 @@ def test_two_hundred_clients(own: Service) -> None:
 
 
 def test_more_than_may_be_are_refused(own: Service) -> None:
-    from xdpwall.api.routes.events import MOST_STREAMS
+    from xdpwall.api.routes.events import MAX_STREAMS
 
     with contextlib.ExitStack() as crowd:
-        clients = [crowd.enter_context(Events(own)) for _ in range(MOST_STREAMS)]
+        clients = [crowd.enter_context(Events(own)) for _ in range(MAX_STREAMS)]
         for client in clients:
             client.pull()
         refused = own.call("GET", "/events")

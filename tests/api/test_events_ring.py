@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from xdpwall.api.stream.ring import Ring
+from xdpwall.api.stream.ring import EventRing
 
 
-def filled(count: int, *, most: int = 5, most_bytes: int = 10_000, size: int = 2) -> Ring:
-    ring = Ring(most=most, most_bytes=most_bytes)
+def filled(count: int, *, most: int = 5, most_bytes: int = 10_000, size: int = 2) -> EventRing:
+    ring = EventRing(most=most, most_bytes=most_bytes)
     for _ in range(count):
         ring.append("counters", b"x" * size)
     return ring
@@ -42,7 +42,7 @@ def test_ids_lead_back_as_long_as_what_follows_is_known() -> None:
         None, None, 3, 8, None,
     ]  # fmt: skip
     assert ring.number_of(None) is None
-    assert Ring().number_of(ring.id_of(0)) is None
+    assert EventRing().number_of(ring.id_of(0)) is None
     assert ring.number_of(ring.id_of(0).replace("0", "٠")) is None
 
 

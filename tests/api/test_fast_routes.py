@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.net.netns import Lab
 from xdpwall.api.app import PREFIX, ROUTERS, create_app
-from xdpwall.api.routes.fast import Quick
-from xdpwall.api.serving.guard import PEER, Peer
+from xdpwall.api.routes.fast import FastRouteMiddleware
+from xdpwall.api.serving.security import PEER, Peer
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.settings import Settings
 
@@ -70,11 +70,13 @@ REQUESTS: list[tuple[str, str, Any]] = [
 
 
 @pytest.fixture
-def quick() -> Quick:
+def quick() -> FastRouteMiddleware:
     async def never(*_: Any) -> None:
         raise AssertionError
 
-    return Quick(never, prefix=PREFIX, routes=[one for router in ROUTERS for one in router.routes])
+    return FastRouteMiddleware(
+        never, prefix=PREFIX, routes=[one for router in ROUTERS for one in router.routes]
+    )
 
 
 def test_answers_are_those_of_fastapi(
@@ -83,14 +85,14 @@ def test_answers_are_those_of_fastapi(
     for module in ("firewall.firewall", "changes.apply", "changes.set_load"):
         monkeypatch.setattr(f"xdpwall.{module}.now_text", lambda: "2026-11-21T10:00:00Z")
     short = _answers(lab, tmp_path / "short")
-    monkeypatch.setattr(Quick, "find", lambda *_: None)
+    monkeypatch.setattr(FastRouteMiddleware, "find", lambda *_: None)
     whole = _answers(lab, tmp_path / "whole")
     assert len({status for status, _, _ in short}) > 5
     for request, one, other in zip(REQUESTS, short, whole, strict=True):
         assert one == other, request
 
 
-def test_most_requests_take_it(quick: Quick) -> None:
+def test_most_requests_take_it(quick: FastRouteMiddleware) -> None:
     ways = [quick.find(method, PREFIX + path) for method, path, _ in REQUESTS if "?" not in path]
     assert sum(way is not None for way in ways) > len(ways) * 3 / 4
     for method, path in (
@@ -111,7 +113,9 @@ def test_most_requests_take_it(quick: Quick) -> None:
         ("GET", "/sets/bad/test"),  # cannot do without its query
     ],
 )
-def test_routes_that_need_more_are_left_to_fastapi(quick: Quick, method: str, path: str) -> None:
+def test_routes_that_need_more_are_left_to_fastapi(
+    quick: FastRouteMiddleware, method: str, path: str
+) -> None:
     assert quick.find(method, PREFIX + path) is None
     assert quick.find(method, path) is None
 

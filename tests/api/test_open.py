@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import pytest
 
 from tests.support.service.service import Service
-from xdpwall.api.serving.guard import OPEN
-from xdpwall.api.serving.page import paths
+from xdpwall.api.serving.page import page_paths
+from xdpwall.api.serving.security import PATHS_WITHOUT_TOKEN
 
 WEB = Path(__file__).parents[2] / "web"
 BESIDE = ["/metrics", "/api", "/api/v1", "/api/v1/openapi.json", "/openapi.json", "/docs"]
@@ -41,7 +41,7 @@ def test_no_spelling_of_a_route_is_answered_without_the_token(service: Service) 
     described: dict[str, dict[str, Any]] = service.call("GET", "/openapi.json").json["paths"]
     routes = {re.sub(r"\{\w+\}", "xdp", path): list(methods) for path, methods in described.items()}
     routes |= {path: ["get"] for path in BESIDE}
-    page = paths()
+    page = page_paths()
     assert len(routes) > 25
     tried = 0
     for route, methods in routes.items():
@@ -49,7 +49,7 @@ def test_no_spelling_of_a_route_is_answered_without_the_token(service: Service) 
             for method in {"HEAD", *(method.upper() for method in methods)}:
                 reply = service.tcp(method, path)
                 meant = unquote(path.partition("?")[0])
-                if meant in page or meant in OPEN and method in ("GET", "HEAD"):
+                if meant in page or meant in PATHS_WITHOUT_TOKEN and method in ("GET", "HEAD"):
                     continue
                 assert reply.status in (400, 401), (method, path, reply.status)
                 assert service.token.encode() not in reply.content
@@ -67,12 +67,12 @@ def test_a_control_character_in_a_path_is_refused(service: Service, path: str) -
 
 def test_what_is_open_is_health_and_the_page() -> None:
     files = {f"/{one.relative_to(WEB)}" for one in WEB.rglob("*") if one.is_file()}
-    assert paths() == files | {"/", "/page.mjs", "/page.css"}
-    assert sorted(OPEN) == ["/api/v1/healthz", "/healthz"]
+    assert page_paths() == files | {"/", "/page.mjs", "/page.css"}
+    assert sorted(PATHS_WITHOUT_TOKEN) == ["/api/v1/healthz", "/healthz"]
 
 
 def test_what_is_open_is_open_for_reading_only(service: Service) -> None:
-    for path in (*OPEN, "/", "/style.css", "/page.mjs"):
+    for path in (*PATHS_WITHOUT_TOKEN, "/", "/style.css", "/page.mjs"):
         assert service.tcp("GET", path).status == 200
         for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
             assert service.tcp(method, path).status == 401, (method, path)

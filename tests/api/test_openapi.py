@@ -21,7 +21,7 @@ Operation = dict[str, Any]
 
 MODELS = {
     model.__name__: model
-    for module in describe.VIEWS
+    for module in describe.VIEW_MODULES
     for model in [*vars(module).values(), *bodies.BODIES]
     if isinstance(model, type) and issubclass(model, View | Policy)
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xdpwall.api.rule_json import RuleTexts
+from xdpwall.api.rule_json import RuleJsonCache
 from xdpwall.firewall.observation import Observation, rules_at
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.committed import CommittedRuleset
@@ -49,16 +49,16 @@ def by_the_models(seen: Observation) -> bytes:
 
 
 def test_the_bytes_are_those_of_the_models() -> None:
-    texts = RuleTexts()
+    texts = RuleJsonCache()
     seen = look(*entries())
-    assert texts.listed(seen) == by_the_models(seen)
-    assert texts.listed(seen) == by_the_models(seen)  # From what it has kept.
+    assert texts.list_json(seen) == by_the_models(seen)
+    assert texts.list_json(seen) == by_the_models(seen)  # From what it has kept.
 
 
 def test_what_changed_is_written_anew() -> None:
-    texts, before = RuleTexts(), entries()
-    texts.rules(look(*before))
+    texts, before = RuleJsonCache(), entries()
+    texts.rules_json(look(*before))
     edited = before[0]._replace(rule=before[0].rule.changed({"comment": "other"}))
     seen = look(before[2], edited, before[3], revision=4)
-    assert texts.listed(seen) == by_the_models(seen)
-    assert b"other" in texts.listed(seen)
+    assert texts.list_json(seen) == by_the_models(seen)
+    assert b"other" in texts.list_json(seen)

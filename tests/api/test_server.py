@@ -21,7 +21,7 @@ import pytest
 from tests.support.net.netns import Lab, wait_for
 from tests.support.paths import ROOT
 from tests.support.service.service import START, Service
-from xdpwall.api.server import MOST_TCP_CONNECTIONS, serve
+from xdpwall.api.server import MAX_TCP_CONNECTIONS, serve
 from xdpwall.api.serving import listen
 from xdpwall.api.serving.listen import tcp_socket, unix_socket
 from xdpwall.api.serving.token import load_token
@@ -114,7 +114,7 @@ def test_crowding_tcp_leaves_the_socket_free(own: Service) -> None:
         with own.space.inside():
             idle = [
                 crowd.enter_context(socket.create_connection(("127.0.0.1", own.port)))
-                for _ in range(MOST_TCP_CONNECTIONS + 1)
+                for _ in range(MAX_TCP_CONNECTIONS + 1)
             ]
         idle[-1].settimeout(START)
         with contextlib.suppress(ConnectionResetError):
@@ -163,7 +163,7 @@ def test_under_systemd_the_token_is_not_printed(own: Service, tmp_path: Path) ->
     journal = tmp_path / "journal"
     main = (
         "import os, sys\nfrom pathlib import Path\nfrom xdpwall.settings import Settings\n"
-        "from xdpwall.api.server import MOST_TCP_CONNECTIONS, serve\n"
+        "from xdpwall.api.server import MAX_TCP_CONNECTIONS, serve\n"
         "state = os.fstat(1)\n"
         "os.environ['JOURNAL_STREAM'] = f'{state.st_dev}:{state.st_ino}'\n"
         "serve(Settings(*map(Path, sys.argv[1:])), port=0)\n"
@@ -209,7 +209,7 @@ def test_a_socket_that_answers_is_kept(tmp_path: Path) -> None:
 
 def test_the_group_may_use_the_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run" / "s"
-    monkeypatch.setattr(listen, "GROUP", "daemon")
+    monkeypatch.setattr(listen, "SOCKET_GROUP", "daemon")
     with unix_socket(path):
         state = path.stat()
         assert stat.S_IMODE(state.st_mode) == 0o660

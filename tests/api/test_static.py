@@ -16,9 +16,9 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.service.service import Service
 from xdpwall.api.serving import bundle
-from xdpwall.api.serving.guard import CSP
 from xdpwall.api.serving.listen import tcp_socket
-from xdpwall.api.serving.page import Joined
+from xdpwall.api.serving.page import BundledFile
+from xdpwall.api.serving.security import CSP
 
 WEB = ROOT / "web"
 VENDORED = sorted(path.name for path in (WEB / "vendor").iterdir())
@@ -62,7 +62,7 @@ def test_the_page_is_asked_for_anew_and_not_sent_again(service: Service) -> None
 def test_a_changed_file_is_served_at_once(tmp_path: Path) -> None:
     for name in ("style.css", "after.css"):
         (tmp_path / name).write_text(f".{name[0]} {{}}\n")
-    app = Joined(tmp_path, bundle.sheet, "text/css")
+    app = BundledFile(tmp_path, bundle.bundle_sheets, "text/css")
 
     async def asked(etag: str) -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:

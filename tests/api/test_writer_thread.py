@@ -8,20 +8,20 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from xdpwall.api.serving.writer_thread import Writer
+from xdpwall.api.serving.writer_thread import WriterThread
 
 LONG = 60.0
 
 
-def go(main: Callable[[Writer], Awaitable[None]]) -> None:
+def go(main: Callable[[WriterThread], Awaitable[None]]) -> None:
     async def timed() -> None:
-        await asyncio.wait_for(main(Writer()), LONG)
+        await asyncio.wait_for(main(WriterThread()), LONG)
 
     asyncio.run(timed())
 
 
 def test_one_after_the_other_in_one_thread() -> None:
-    async def main(writer: Writer) -> None:
+    async def main(writer: WriterThread) -> None:
         done: list[int] = []
         threads = set()
 
@@ -40,7 +40,7 @@ def test_one_after_the_other_in_one_thread() -> None:
 
 @pytest.mark.parametrize("kind", [ValueError, SystemExit])
 def test_what_it_raises_is_raised_and_the_next_one_runs(kind: type[BaseException]) -> None:
-    async def main(writer: Writer) -> None:
+    async def main(writer: WriterThread) -> None:
         def broken() -> None:
             raise kind("so")
 
@@ -52,7 +52,7 @@ def test_what_it_raises_is_raised_and_the_next_one_runs(kind: type[BaseException
 
 
 def test_what_was_begun_is_done_and_what_nobody_waits_for_is_not_begun() -> None:
-    async def main(writer: Writer) -> None:
+    async def main(writer: WriterThread) -> None:
         began, may_end, done = threading.Event(), threading.Event(), []
 
         def slow() -> None:
@@ -76,7 +76,7 @@ def test_what_was_begun_is_done_and_what_nobody_waits_for_is_not_begun() -> None
 
 
 def test_it_outlives_the_loop_that_asked() -> None:
-    writer = Writer()
+    writer = WriterThread()
     began, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
     def slow() -> None:

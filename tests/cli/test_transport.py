@@ -131,7 +131,7 @@ def test_a_call_sends_json_and_reads_json_and_the_revision(instance: Instance) -
     ],
 )
 def test_an_error_goes_over_the_socket_whole(kind: type[errors.XdpwallError]) -> None:
-    from xdpwall.api.errors import of
+    from xdpwall.api.errors import problem_of
 
     error = kind(
         "what came and what was wanted",
@@ -142,7 +142,7 @@ def test_an_error_goes_over_the_socket_whole(kind: type[errors.XdpwallError]) ->
         detail="errno 95",
         span=(3, 5),
     )
-    response = of(error)
+    response = problem_of(error)
     back = problem(response.status_code, json.loads(bytes(response.body)))
     assert type(back) is kind
     assert vars(back) == vars(error)

@@ -107,8 +107,8 @@ def test_the_page_is_in_the_wheel_and_can_be_bundled(bare: Path) -> None:
         "web = r.files('xdpwall') / 'web'; print(len(bundle.script(web)), len(bundle.sheet(web)))"
     )
     script, sheet = run(bare / "bin/python", "-I", "-c", code, cwd=bare).split()
-    assert int(script) == len(bundle.script(ROOT / "web"))
-    assert int(sheet) == len(bundle.sheet(ROOT / "web"))
+    assert int(script) == len(bundle.bundle_scripts(ROOT / "web"))
+    assert int(sheet) == len(bundle.bundle_sheets(ROOT / "web"))
 
 
 def test_there_is_no_module_called_api(bare: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.paths import ROOT
-from xdpwall.api.serving.bundle import script
+from xdpwall.api.serving.bundle import bundle_scripts
 
 WEB = ROOT / "web"
 PAGE = sorted(
@@ -53,6 +53,6 @@ def test_joined_modules_see_each_others_exports_and_nothing_else(
         (tmp_path / f"{name}.mjs").write_text(text)
     page = browser.new_page()
     with page.expect_console_message() as said:
-        page.add_script_tag(content=script(tmp_path), type="module")
+        page.add_script_tag(content=bundle_scripts(tmp_path), type="module")
     assert said.value.text == "1 2 3 1 world"
     page.close()

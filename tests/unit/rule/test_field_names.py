@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdpwall.api.openapi.bodies import NOTES
+from xdpwall.api.openapi.bodies import FIELD_NOTES
 from xdpwall.rule.field_names import READ_ONLY_FIELDS, RULE_FIELDS
 from xdpwall.rule.fields import PARSERS
 from xdpwall.rule.rule import Rule
@@ -17,7 +17,7 @@ def test_models_have_these_fields() -> None:
 
 def test_parsers_and_clauses_are_about_these_fields() -> None:
     assert {*PARSERS, "icmp_type", "icmp_code"} == set(RULE_FIELDS)
-    assert set(NOTES) < set(RULE_FIELDS)
+    assert set(FIELD_NOTES) < set(RULE_FIELDS)
     said = {field for field, _ in (*VALUED.values(), *BARE.values())}
     in_front = {"action", "proto", "icmp_type", "icmp_code"}
     assert said | in_front | {"id"} == set(RULE_FIELDS)

@@ -20,7 +20,7 @@ _CHUNK = re.compile(
 )
 
 
-def install() -> None:
+def install_h11_patterns() -> None:
     """Make h11 read by these patterns, in this process."""
     _readers.header_field_re = _HEADER
     _readers.chunk_header_re = _CHUNK

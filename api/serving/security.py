@@ -1,4 +1,4 @@
-"""What stands before the app: Host, Origin, path, token, size and kind of the body, strict headers.
+"""Security middleware: Host, Origin, path, token, size and type of the body, security headers.
 
 A plain ASGI wrapper. Whether a request came by the unix socket is decided by the listening socket
 (server.py notes it in the scope, where no header can); what is not noted counts as TCP.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from xdpwall.api.errors import HttpError, of_http, unexpected
+from xdpwall.api.errors import HttpError, http_problem, unexpected_problem
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,13 +24,13 @@ PEER = "xdpwall.peer"
 
 LARGE_BODY = 16 << 20
 SMALL_BODY = 64 << 10
-LARGE = {"/api/v1/rules", "/api/v1/ruleset"}
+LARGE_BODY_PATHS = {"/api/v1/rules", "/api/v1/ruleset"}
 """Paths that take a whole ruleset; 16 MiB is the ruleset file's limit too."""
-SETS = "/api/v1/sets/"
+SETS_PATH = "/api/v1/sets/"
 SET_BODY = 128 << 20
 """A packed set of as many IPv4 addresses as one may hold takes 86 MiB."""
 
-OPEN = frozenset({"/healthz", "/api/v1/healthz"})
+PATHS_WITHOUT_TOKEN = frozenset({"/healthz", "/api/v1/healthz"})
 """Paths of the API that need no token; besides these only the page's files do not."""
 
 CSP = (
@@ -46,8 +46,8 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
-_SEAL = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-_OURS = frozenset(name for name, _ in _SEAL)
+_HEADER_PAIRS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+_OURS = frozenset(name for name, _ in _HEADER_PAIRS)
 _NEVER_KEPT = (b"cache-control", b"no-store")
 _ASKED_ANEW = (b"cache-control", b"no-cache")
 
@@ -58,7 +58,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is at the other end of a connection."""
+    """The other end of a connection."""
 
     via: str = "tcp"
     """socket or tcp"""
@@ -66,8 +66,8 @@ class Peer:
     """The peer's user id; only the unix socket knows it."""
 
 
-class Guard:
-    """Refuses what must not reach the app, and seals every answer."""
+class SecurityMiddleware:
+    """Refuses requests that must not reach the app; puts security headers on every answer."""
 
     def __init__(
         self, app: ASGIApp, *, token: str, hosts: frozenset[str], page: frozenset[str]
@@ -88,11 +88,11 @@ class Guard:
         started = False
         is_page = scope["path"] in self._page
 
-        async def sealed(message: Message) -> None:
+        async def with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = [one for one in message["headers"] if one[0] not in _OURS] + _SEAL
+                headers = [one for one in message["headers"] if one[0] not in _OURS] + _HEADER_PAIRS
                 if not any(name == b"cache-control" for name, _ in headers):
                     headers.append(_ASKED_ANEW if is_page else _NEVER_KEPT)
                 message = {**message, "headers": headers}
@@ -100,11 +100,11 @@ class Guard:
 
         try:
             self._admit(scope)
-            await self.app(scope, _measured(scope, receive), sealed)
+            await self.app(scope, _limited(scope, receive), with_headers)
         except HttpError as error:
-            await _answer(of_http(error), scope, receive, sealed, started)
+            await _send_answer(http_problem(error), scope, receive, with_headers, started)
         except Exception as error:  # noqa: BLE001  # a defect answers as a problem too
-            await _answer(unexpected(error), scope, receive, sealed, started)
+            await _send_answer(unexpected_problem(error), scope, receive, with_headers, started)
 
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -114,7 +114,9 @@ class Guard:
             self._check_host(headers)
         if _CONTROL.search(path):
             raise HttpError(400, "bad-path", "the path holds a control character", field="path")
-        is_open = scope["method"] in ("GET", "HEAD") and (path in OPEN or path in self._page)
+        is_open = scope["method"] in ("GET", "HEAD") and (
+            path in PATHS_WITHOUT_TOKEN or path in self._page
+        )
         if over_tcp and not is_open:
             self._check_token(headers)
         if path not in self._page:
@@ -156,15 +158,15 @@ def in_api(path: str) -> bool:
     return path == "/api" or path.startswith("/api/") or path in {"/metrics", "/healthz"}
 
 
-def limit_of(scope: Scope) -> int:
-    """Bytes that the request's body may have."""
-    if scope["path"].startswith(SETS):
+def max_body(scope: Scope) -> int:
+    """The most bytes that the request's body may have."""
+    if scope["path"].startswith(SETS_PATH):
         return SET_BODY
-    return LARGE_BODY if scope["path"] in LARGE else SMALL_BODY
+    return LARGE_BODY if scope["path"] in LARGE_BODY_PATHS else SMALL_BODY
 
 
 def _too_large(scope: Scope) -> HttpError:
-    limit = limit_of(scope)
+    limit = max_body(scope)
     return HttpError(
         413, "too-large", f"the body is larger than {limit} bytes", headers={"connection": "close"}
     )
@@ -175,7 +177,7 @@ def _check_body(scope: Scope, headers: Headers) -> None:
     chunked = "transfer-encoding" in headers
     if not chunked and (not length.isdecimal() or int(length) == 0):
         return
-    if not chunked and int(length) > limit_of(scope):
+    if not chunked and int(length) > max_body(scope):
         raise _too_large(scope)
     kind, _, parameters = headers.get("content-type", "").lower().partition(";")
     charset = parameters.strip().removeprefix("charset=").strip('"')
@@ -191,12 +193,12 @@ def _check_body(scope: Scope, headers: Headers) -> None:
         raise HttpError(415, "encoded", "the body must not be compressed", field="content-encoding")
 
 
-def _measured(scope: Scope, receive: Receive) -> Receive:
-    """`receive` that refuses a chunked body once it is larger than may be."""
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """Wrap `receive`: HttpError 413 once a chunked body is larger than allowed."""
     seen = 0
-    limit = limit_of(scope)
+    limit = max_body(scope)
 
-    async def measured() -> Message:
+    async def limited() -> Message:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
@@ -204,10 +206,10 @@ def _measured(scope: Scope, receive: Receive) -> Receive:
             raise _too_large(scope)
         return message
 
-    return measured
+    return limited
 
 
-async def _answer(
+async def _send_answer(
     response: Response, scope: Scope, receive: Receive, send: Send, started: bool
 ) -> None:
     # Half an answer cannot be taken back; the connection ends there and the client sees that.

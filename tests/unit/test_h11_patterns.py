@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.backtracking import Automaton
-from xdpwall.api import headerlines
+from xdpwall.api.serving import h11_patterns
 
 HEADER = re.compile(_abnf.header_field.encode())
 CHUNK = re.compile(_abnf.chunk_header.encode())
@@ -31,7 +31,7 @@ def read(pattern: re.Pattern[bytes], line: bytes) -> dict[str, bytes] | None:
 @example(b"a:  \t ")
 @example(b"a: b \t c  ")
 def test_a_header_is_read_as_h11_reads_it(line: bytes) -> None:
-    assert read(headerlines._HEADER, line) == read(HEADER, line)
+    assert read(h11_patterns._HEADER, line) == read(HEADER, line)
 
 
 @given(
@@ -39,19 +39,19 @@ def test_a_header_is_read_as_h11_reads_it(line: bytes) -> None:
 )
 @example(b"1f ; a \t\r\n")
 def test_a_chunk_is_read_as_h11_reads_it(line: bytes) -> None:
-    assert read(headerlines._CHUNK, line) == read(CHUNK, line)
+    assert read(h11_patterns._CHUNK, line) == read(CHUNK, line)
 
 
 def test_h11s_own_are_not_linear() -> None:
-    """Else headerlines.py can go."""
+    """Else h11_patterns.py can go."""
     for pattern in (HEADER, CHUNK):
         assert Automaton(pattern.pattern.decode()).fault() is not None
 
 
 def test_the_service_reads_by_them() -> None:
     importlib.import_module("xdpwall.api.server")
-    assert _readers.header_field_re is headerlines._HEADER
-    assert _readers.chunk_header_re is headerlines._CHUNK
+    assert _readers.header_field_re is h11_patterns._HEADER
+    assert _readers.chunk_header_re is h11_patterns._CHUNK
 
 
 @pytest.mark.parametrize("value", [b" " * 200_000 + b"\0", b"\t \t" * 60_000 + b"\x0b"])
