@@ -50,9 +50,10 @@ def ready(site: Site) -> Site:
     return site
 
 
-def agree(site: Site, firewall: Firewall) -> bool:
-    """Kernel and disk say the same of the box; nothing is left of a change. Whether it is bad."""
-    firewall.create_set("writer")  # every writer ends first what was left
+def is_bad_everywhere(site: Site, firewall: Firewall) -> bool:
+    """Whether 10.9.0.2 is in the set. Asserts that disk, kernel and packets agree on all entries, and
+    that nothing is left of an interrupted change."""
+    firewall.create_set("writer")  # every writer first finishes what was left
     firewall.delete_set("writer")
     bad = firewall.test_set("bad", "10.9.0.2").found
     assert (site.ping(1) == 0) is bad
@@ -65,12 +66,12 @@ def agree(site: Site, firewall: Firewall) -> bool:
     assert dataplane is not None
     counts = {kind: sum(getattr(one, kind) for one in held) for kind in KINDS}
     assert in_kernel(dataplane) == counts
-    assert endings_are_told(firewall, dataplane)
+    assert expiry_steps_are_written(firewall, dataplane)
     return bad
 
 
-def endings_are_told(firewall: Firewall, dataplane: Dataplane) -> bool:
-    """Whether the kernel knows of each class that some entry bears when it ends."""
+def expiry_steps_are_written(firewall: Firewall, dataplane: Dataplane) -> bool:
+    """Whether the kernel has the expiry steps of all classes that entries have."""
     classes, maps = firewall._instance.sets.classes, SetMaps(dataplane.map_set.maps)
     values = [table.lookup_batch()[1].view("<u4")[:, 0] for table in maps.tables.values()]
     wanted = [
@@ -93,9 +94,9 @@ def test_killed_while_an_entry_comes(
     assert ready.run(coming, crash_at=point) == KILLED
     with ready.open() as firewall:
         # It was on disk: the disk wins.
-        assert agree(ready, firewall)
+        assert is_bad_everywhere(ready, firewall)
         firewall.change_set("bad", remove=[entry])
-        assert not agree(ready, firewall)
+        assert not is_bad_everywhere(ready, firewall)
 
 
 @pytest.mark.parametrize("point", [*LOAD, *CHANGE])
@@ -104,10 +105,10 @@ def test_killed_while_a_set_is_replaced(ready: Site, point: str) -> None:
     assert ready.run(new, crash_at=point) == KILLED
     dropped = ready.ping(1) == 0
     with ready.open() as firewall:
-        assert agree(ready, firewall) is dropped
+        assert is_bad_everywhere(ready, firewall) is dropped
         assert firewall.set("bad").entries == (3 if dropped else 2)
         firewall.replace_set("bad", Entries.of(["10.9.0.2"]))
-        assert agree(ready, firewall)
+        assert is_bad_everywhere(ready, firewall)
 
 
 def test_killed_while_expired_entries_are_taken_out(ready: Site) -> None:
@@ -116,7 +117,7 @@ def test_killed_while_expired_entries_are_taken_out(ready: Site) -> None:
         wait_for(lambda: not firewall.test_set("bad", "10.9.0.2").found, "the entry's end")
     assert ready.run(step("create_set", "x"), crash_at="set-expired") == KILLED
     with ready.open() as firewall:
-        assert not agree(ready, firewall)
+        assert not is_bad_everywhere(ready, firewall)
         assert firewall.set("bad").entries == 2
 
 
@@ -127,7 +128,7 @@ def test_expired_entries_stay_out(ready: Site) -> None:
         wait_for(lambda: not firewall.test_set("bad", "10.9.0.2").found, "the entry's end")
     for _ in range(3):
         with ready.open() as firewall:
-            assert not agree(ready, firewall)
+            assert not is_bad_everywhere(ready, firewall)
 
 
 def test_a_second_begins_while_entries_are_taken_out(
@@ -146,7 +147,7 @@ def test_a_second_begins_while_entries_are_taken_out(
             assert set_entries.remove_expired(firewall._instance, dataplane) == 1
             assert set_entries.remove_expired(firewall._instance, dataplane, end + 1) == 1
         monkeypatch.undo()
-        assert not agree(ready, firewall)
+        assert not is_bad_everywhere(ready, firewall)
 
 
 def test_killed_while_sets_are_restored(ready: Site) -> None:
@@ -158,7 +159,7 @@ def test_killed_while_sets_are_restored(ready: Site) -> None:
         assert ready.run(step("restore"), crash_at=point) == KILLED
         with ready.open() as firewall:
             firewall.restore()
-            assert agree(ready, firewall)
+            assert is_bad_everywhere(ready, firewall)
             assert firewall.set("bad").timed == 1
 
 
@@ -168,7 +169,7 @@ def test_more_addresses_than_there_is_room_for(ready: Site) -> None:
         assert firewall.change_set("bad", add=many[:1500]).added == 1500
         firewall.replace_set("other", Entries.of(["2001:db8::1", *many[1500:]]))
         firewall.change_set("bad", add=["10.9.0.2"])
-        assert agree(ready, firewall)
+        assert is_bad_everywhere(ready, firewall)
 
 
 def test_no_more_addresses_than_programs_reach(
@@ -203,12 +204,12 @@ def test_full_maps_leave_what_there_was(ready: Site, monkeypatch: pytest.MonkeyP
         with pytest.raises(Full) as caught:
             firewall.replace_set("bad", Entries.of(many))
         assert "set4_rest is full" in caught.value.message
-        assert not agree(ready, firewall) and firewall.set("bad").entries == 2
+        assert not is_bad_everywhere(ready, firewall) and firewall.set("bad").entries == 2
         with pytest.raises(Full):
             firewall.change_set("bad", add=many)
-        assert not agree(ready, firewall) and firewall.set("bad").entries == 2
+        assert not is_bad_everywhere(ready, firewall) and firewall.set("bad").entries == 2
         firewall.change_set("bad", add=["10.9.0.2"])
-        assert agree(ready, firewall)
+        assert is_bad_everywhere(ready, firewall)
 
 
 def test_ctrl_c_leaves_the_old_set(ready: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +227,7 @@ def test_ctrl_c_leaves_the_old_set(ready: Site, monkeypatch: pytest.MonkeyPatch)
             with pytest.raises(KeyboardInterrupt):
                 firewall.replace_set("bad", Entries.of(["10.9.0.2", "::1", "10.9.0.0/24"]))
         assert calls[-1] == "set6"
-        assert not agree(ready, firewall) and firewall.set("bad").entries == 2
+        assert not is_bad_everywhere(ready, firewall) and firewall.set("bad").entries == 2
 
 
 @pytest.fixture
@@ -260,9 +261,9 @@ def test_a_full_disk_leaves_what_there_was(small: Site) -> None:
             firewall.change_set("bad", add=many[:20_000])
         assert small.ping(1) == 1 and firewall.set("bad").entries == 1
         (small.settings.state_dir.parent / "filler").unlink()
-        assert not agree(small, firewall)
+        assert not is_bad_everywhere(small, firewall)
         firewall.change_set("bad", add=["10.9.0.2"])
-        assert agree(small, firewall)
+        assert is_bad_everywhere(small, firewall)
 
 
 def test_another_namespace_may_not(ready: Site, lab: Lab) -> None:

@@ -134,6 +134,6 @@ def test_the_product_agrees_with_the_reference(site: Site, random: Random) -> No
         (rules[i].text, c, r) for i, (c, r) in enumerate(zip(counted, right, strict=True)) if c != r
     ]
     assert not differ, differ[:5]
-    # It was about sets: many of their rules decided.
+    # Not vacuous: many of the rules that decided name sets.
     by_set = [i for i in np.unique(wanted.decider) if i >= 0 and "@" in rules[i].text]
-    assert len(by_set) > 60
+    assert len(by_set) > 50

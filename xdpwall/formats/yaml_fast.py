@@ -64,6 +64,8 @@ def _split_line(line: str) -> _Parts | None:
 
 
 class _FastReader:
+    """Builds the data line by line. Methods return False at a line that this module does not read."""
+
     def __init__(self) -> None:
         self.data: dict[str, object] = {}
         self.lines: dict[str, int] = {}

@@ -36,7 +36,7 @@ class SetCache:
         self._indexes: dict[int, PrefixIndex] = {}
         self._maps: tuple[MapSet, SetMaps] | None = None
 
-    # -- reading --------------------------------------------------------------------------------
+    # -- reading ---------------------------------------------------------------------------------
     @property
     def classes(self) -> Classes:
         """The classes, with the sets that rules can name now as the visible ones."""
@@ -56,7 +56,7 @@ class SetCache:
         """The sets of a ruleset as the compiler takes them."""
         classes = self.classes
         numbers = {row.name: row.number for row in ruleset.sets}
-        # A copy: a generation is held against what it was compiled from.
+        # A copy: a generation keeps what it was compiled from, to compare.
         return KernelSets(numbers, dict(classes.set_numbers), classes.has_timed)
 
     def maps(self, dataplane: Dataplane) -> SetMaps:
