@@ -139,9 +139,10 @@ static __always_inline bool is_neighbor_discovery(const struct packet *p)
 }
 
 /* Multicast Listener Discovery (RFC 2710, RFC 3810), without which snooping switches stop
- * forwarding neighbor solicitations: ICMPv6 types 130 to 132 and 143, hop limit 1, from a link-local
- * address or ::, right behind a hop-by-hop header at `off` of 8 bytes that has the Router Alert
- * option of MLD (RFC 2711) and padding only. Global: verified once, by itself (Linux 5.6). */
+ * forwarding neighbor solicitations: ICMPv6 types 130 to 132 and 143, hop limit 1, from a
+ * link-local address or ::, right behind a hop-by-hop header at `off` of 8 bytes that has the
+ * Router Alert option of MLD (RFC 2711) and padding only. Global: verified once, by itself
+ * (Linux 5.6). */
 __noinline int is_listener_discovery(struct xw_ctx *ctx, const struct packet *p, __u32 off)
 {
 	__be64 buf, *h;
