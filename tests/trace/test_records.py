@@ -97,7 +97,7 @@ def test_the_padding_of_a_short_frame_is_no_header(version: Any) -> None:
 
 def test_reasons() -> None:
     assert REASONS.no_drop == [0, 1]
-    assert REASONS.listed() == ["NOT_SPECIFIED", "NO_SOCKET", "NETFILTER_DROP"]
+    assert REASONS.all_names() == ["NOT_SPECIFIED", "NO_SOCKET", "NETFILTER_DROP"]
     assert [REASONS.name(n) for n in (3, 3 << 16 | 5, 999)] == [
         "NO_SOCKET",
         "OPENVSWITCH_5",

@@ -23,7 +23,7 @@ from .hooks import HookProgram, TcHook, XdpHook, program_name
 from .pins import Pins
 
 Load = Callable[[bool], Program]
-"""Loads a program anew; True asks for XDP with frags, for an MTU of more than one buffer."""
+"""Loads a program; True asks for XDP with frags, for an MTU of more than one buffer."""
 
 ETHERNET = ("ether", "loopback")
 """The link types whose frames begin with an Ethernet header."""

@@ -1,4 +1,4 @@
-"""The interfaces of this namespace, and in words what attachments on them see."""
+"""The interfaces of this namespace, and in words the traffic that attachments on them see."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from .attacher import check_ethernet
 
 
 class HasPlace(Protocol):
-    """Anything that stands at a place: an attachment's row or its view."""
+    """Anything with an attachment's `place`: an Attachment or its view."""
 
     @property
     def place(self) -> Place: ...
 
 
 class Coverage(NamedTuple):
-    """What a set of attachments on one interface amounts to, in words."""
+    """In words, the traffic that the attachments on one interface see and do not see."""
 
     sees: list[str]
     blind: list[str]
-    """What passes them by, and what would see it."""
+    """Traffic that none of them sees, and which hook would."""
     suggestions: list[str]
     """The attachments that would cover the rest."""
 
 
 class _TrafficPath(NamedTuple):
-    """One way that packets take through an interface."""
+    """A direction of traffic through an interface."""
 
     words: str
     seen_at: tuple[Place, ...]
@@ -40,8 +40,8 @@ class _TrafficPath(NamedTuple):
 
 
 _EGRESS_OPTIONS = "--hook tc --direction egress"
-# A program on a bridge stands where frames leave the bridge for the host and where the host puts
-# frames into the bridge; what goes from port to port passes below both.
+# A program on a bridge device sees the frames between bridge and host; those from port to port do
+# not pass the device.
 _BRIDGE = (
     _TrafficPath(
         "from containers",
@@ -79,10 +79,10 @@ _ORDINARY = (
 
 
 def coverage(kind: str | None, attachments: Iterable[HasPlace]) -> Coverage:
-    """What these attachments on one interface of that kind see together.
+    """Describe the traffic that these attachments on one interface see together.
 
-    `kind` is the link's ("bridge", "veth", None for a physical one). On a bridge "containers" are
-    whatever hangs on its ports.
+    `kind` is the link's ("bridge", "veth", None for a physical one). On a bridge, "containers" are
+    whatever is behind its ports.
     """
     places = {one.place for one in attachments}
     found = Coverage([], [], [])
@@ -96,7 +96,7 @@ def coverage(kind: str | None, attachments: Iterable[HasPlace]) -> Coverage:
 
 
 def list_interfaces() -> list[InterfaceView]:
-    """Every interface, by index, without what is attached (ours and others')."""
+    """Every interface, by index, without the programs attached."""
     return [_view(link) for link in links()]
 
 

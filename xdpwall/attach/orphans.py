@@ -1,7 +1,7 @@
-"""Programs of this instance whose pins somebody removed: nothing of ours reaches them any more.
+"""Orphaned programs: attached by this instance, but their pins were removed.
 
-They go on judging by what was last in force, and by its pins alone nobody can prove whose they
-are. So they are never touched; but `off`, `status` and `restore` must not pretend.
+They filter by the ruleset of that time, and no change reaches them. Without a pin it cannot be
+proved that they are ours, so they are never touched; `off`, `status` and `restore` report them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PROGRAMS = ("xdpwall_xdp", "xdpwall_tc")
 
 
 def orphans(attacher: Attacher, rows: Iterable[Attachment]) -> list[Attachment]:
-    """The attachments at whose place stands a program that is named like ours and is not pinned."""
+    """The attachments on whose hook is a program that is named like ours and is not pinned."""
     return [
         row
         for row in rows
@@ -30,7 +30,7 @@ def orphans(attacher: Attacher, rows: Iterable[Attachment]) -> list[Attachment]:
 
 
 def describe_orphan(row: Attachment) -> str:
-    """What is wrong, and the way out."""
+    """Say what is wrong, and the commands that mend it."""
     if row.place == "xdp":
         cure = f"xdpwall attach {row.iface} --replace, or ip link set dev {row.iface} xdp off"
     else:
@@ -43,7 +43,7 @@ def describe_orphan(row: Attachment) -> str:
 
 
 def raise_if_orphaned(attacher: Attacher, rows: Iterable[Attachment]) -> None:
-    """Failed when there are some: what was asked for does not hold for them."""
+    """Failed "orphaned-programs" if there are any: a change cannot reach them."""
     found = orphans(attacher, rows)
     if found:
         raise Failed(
@@ -54,7 +54,7 @@ def raise_if_orphaned(attacher: Attacher, rows: Iterable[Attachment]) -> None:
 
 
 def unrecorded_pins(attacher: Attacher, rows: Iterable[Attachment]) -> list[tuple[int, Place]]:
-    """Interface index and place of what is pinned though no row tells of it (the state folder was
-    lost)."""
+    """(ifindex, place) of every pinned program that the store has no attachment for: the state
+    folder was lost."""
     known = {(row.index, row.place) for row in rows}
     return [entry for entry in attacher.pins.entries() if entry not in known]

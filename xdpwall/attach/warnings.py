@@ -1,4 +1,4 @@
-"""Warnings: what is allowed and yet may not do what its author thinks. Pure."""
+"""Warnings about rules and attachments that are valid and may not do what is expected. Pure."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MOST = 20
 def rule_warnings(
     rules: Iterable[Rule], rows: Sequence[Attachment], interfaces: Collection[str]
 ) -> list[str]:
-    """What to know about these rules with these attachments in place; each sentence once, and no
-    more of them than a person reads."""
+    """The warnings about these rules with these attachments, each once, at most MOST and a count of
+    the others."""
     found: dict[str, None] = {}
     counts: dict[tuple[str | None, str | None, bool], int] = {}
     more = 0
     for rule in rules:
-        # What there is to warn of hangs on these alone; most rules have them in common.
+        # The warnings depend on these alone, which most rules have in common.
         kind = rule.iface, rule.direction, rule.vlan is None
         count = counts.get(kind)
         if count == 0:
@@ -43,7 +43,7 @@ def rule_warnings(
 
 
 def _some(warnings: list[str], more: int = 0) -> list[str]:
-    """Those that a person reads, of these and `more` that are not worded."""
+    """The first MOST, and a sentence that counts the others and `more`."""
     if len(warnings) <= MOST:
         return warnings
     more += len(warnings) - MOST
@@ -51,12 +51,12 @@ def _some(warnings: list[str], more: int = 0) -> list[str]:
 
 
 def policy_warnings(policy: Policy) -> list[str]:
-    """A drop policy forgets the answers."""
+    """A drop policy also drops answers to connections from here."""
     return [STATELESS] if "drop" in (policy.ingress, policy.egress) else []
 
 
 def hook_warnings(rows: Iterable[Attachment]) -> list[str]:
-    """XDP and tc ingress at once on an interface."""
+    """Interfaces with XDP and tc ingress attached at once."""
     places: dict[str, set[Place]] = {}
     for row in rows:
         places.setdefault(row.iface, set()).add(row.place)
@@ -79,7 +79,7 @@ def bypass_warnings(interfaces: Iterable[InterfaceView]) -> list[str]:
 
 
 def vlan_warnings(rules: Iterable[Rule], rows: Sequence[Attachment]) -> list[str]:
-    """Rules with `vlan` that an XDP attachment judges; no more than a person reads."""
+    """Rules with `vlan` that meet packets at XDP, at most MOST and a count of the others."""
     found = []
     for rule in rules:
         if rule.vlan is None or rule.direction == "egress":

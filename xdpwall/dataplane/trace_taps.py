@@ -18,7 +18,7 @@ _LENGTH = abi.TAP.itemsize
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TapFilter:
     """What a process wants to see; None is any. Addresses as (family, number, prefix length)."""
 
     src: tuple[int, int, int] | None = None
@@ -42,7 +42,7 @@ class Wanted:
             mask = ((1 << length) - 1) << (size * 8 - length)
             tap[name][0] = _words(address, size)
             tap[f"{name}_mask"][0] = _words(mask, size)
-        tap["kinds"] = abi.TAP_ANY if self == Wanted() else kinds
+        tap["kinds"] = abi.TAP_ANY if self == TapFilter() else kinds
         return tap.tobytes()
 
 
@@ -65,7 +65,7 @@ class TapMaps:
         """Records for which the slot's ring had no room."""
         return int(self._read(slot)["lost"])
 
-    def set(self, slot: int, ring: Map, wanted: Wanted) -> None:
+    def set(self, slot: int, ring: Map, wanted: TapFilter) -> None:
         """What we drop goes into `ring` too, as far as it is wanted."""
         self._rings.update(slot, ring.fileno().to_bytes(4, "little"))
         self._taps.update(slot, wanted.pack())

@@ -1,4 +1,4 @@
-"""The bytes of an event -> what people and programs read. Pure.
+"""Decode the records of the ring buffer into events. Pure.
 
 A record is abi.EVENT: the packet as the classifier saw it, then the frame's first bytes.
 """
@@ -61,21 +61,21 @@ class PacketRecord(NamedTuple):
 
 
 UNKNOWN = "?"
-"""Instead of a rule's id that nobody remembers. None would say that no rule decided."""
+"""The id of a rule that is no longer known; None would mean that no rule decided."""
 
 AttachmentName = tuple[str, Place | None]
-"""An interface's name and the place of the attachment on it."""
+"""An interface's name, and the place of the attachment on it."""
 
 
 class Decoder:
-    """Counts the events of one reader; asks for the names of numbers."""
+    """Decodes and counts the records of one reader."""
 
     def __init__(
         self, where: Callable[[int], AttachmentName], rule: Callable[[int, int], str | None]
     ) -> None:
         """`where(number)` of an attachment; `rule(slot, revision)` is a rule's id."""
-        self._where = where
-        self._rule = rule
+        self._attachment_of = where
+        self._rule_of = rule
         self._count = 0
 
     def decode(self, record: bytes, boot: int) -> PacketEvent:
@@ -83,7 +83,7 @@ class Decoder:
         self._count += 1
         r = PacketRecord._make(HEAD.unpack_from(record))
         data = record[HEAD.size : HEAD.size + r.captured]
-        iface, place = self._where(r.number)
+        iface, place = self._attachment_of(r.number)
         found: dict[str, Any] = {
             "n": self._count,
             "time": epoch_ns_text(boot + r.time),
@@ -115,7 +115,7 @@ class Decoder:
         return PacketEvent.model_construct(**found)
 
     def _name(self, slot: int, revision: int) -> str | None:
-        return (self._rule(slot - 1, revision) or UNKNOWN) if slot else None
+        return (self._rule_of(slot - 1, revision) or UNKNOWN) if slot else None
 
 
 def _ethernet(data: bytes, vlan: int) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _ethernet(data: bytes, vlan: int) -> dict[str, Any]:
             found["data"] = data.hex()
     if vlan < abi.VLAN_NONE:
         found["vlan"] = vlan
-        # More than the first tag may have stood beside the frame: the outer one is what counts.
+        # The driver may have taken off more than one tag; `vlan` is the outer one.
         found["stripped"] = data[12:14] not in _TAGS or (
             len(data) >= 16 and int.from_bytes(data[14:16]) & 0xFFF != vlan
         )

@@ -1,4 +1,4 @@
-"""The names that rules and interfaces had when a packet was reported."""
+"""Names for the numbers in ring buffer records: a rule's slot, an attachment's number."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _REVISIONS = 16
 """Revisions whose slots are remembered."""
 
 
-class Names:
-    """Numbers in the records of a ring buffer -> names. Keeps what it has seen."""
+class RecordNames:
+    """The names that rules and interfaces had when a packet was reported; it caches them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._slots: OrderedDict[int, dict[int, str]] = OrderedDict()
-        self._places: dict[int, AttachmentName] = {}
+        self._attachments: dict[int, AttachmentName] = {}
 
     def refresh(self) -> None:
-        """Look at the attachments; those that are gone stay known for their last packets."""
+        """Read the attachments again; those that are gone stay known for their last packets."""
         for row in self._store.read().attachments:
-            self._places[row.number] = row.iface, row.place
+            self._attachments[row.number] = row.iface, row.place
 
     def rule(self, slot: int, revision: int) -> str | None:
         """The id of the rule that had the slot in that revision."""
@@ -33,6 +33,6 @@ class Names:
                 self._slots.popitem(last=False)
         return self._slots[revision].get(slot)
 
-    def where(self, number: int) -> AttachmentName:
-        """Interface and place of an attachment."""
-        return self._places.get(number, (f"attachment {number}", None))
+    def attachment(self, number: int) -> AttachmentName:
+        """Interface and place of the attachment with that number."""
+        return self._attachments.get(number, (f"attachment {number}", None))

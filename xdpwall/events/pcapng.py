@@ -1,7 +1,7 @@
 """Events as a capture file that Wireshark opens: pcapng, draft-ietf-opsawg-pcapng. Pure.
 
 One section; an interface block for each interface at its first packet; the verdict and the rule in
-each packet's comment, and the verdict once more as the format has it for XDP and tc programs.
+each packet's comment, and the verdict also in the format's option for XDP and tc programs.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _VERDICTS = {("drop", _XDP): 1, ("pass", _XDP): 2, ("drop", _TC): 2, ("pass", _T
 
 
 class PcapWriter:
-    """Gives the bytes that follow; times are in microseconds, the format's default."""
+    """Encodes packets block by block; times are in microseconds, the format's default."""
 
     def __init__(self) -> None:
         self._interfaces: dict[str, int] = {}
 
     def head(self) -> bytes:
-        """What the file begins with."""
+        """The section header block, which begins the file."""
         application = _option(_USER_APPLICATION, f"xdpwall {__version__}".encode())
         body = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)
         return _block(_SECTION, body + application + _option(_END, b""))
@@ -67,7 +67,7 @@ def comment(event: PacketEvent) -> str:
 
 
 def _frame(event: PacketEvent) -> tuple[bytes, int]:
-    """The bytes captured and the frame's length; a tag that stood beside them is put back."""
+    """The bytes captured and the frame's length; a stripped VLAN tag is put back."""
     data = bytes.fromhex(event.data or "")
     if not event.stripped or event.vlan is None or len(data) < 14:
         return data, event.bytes

@@ -1,6 +1,6 @@
-"""The one reader of an instance's ring buffer: records come out once, so two would share them.
+"""The reader of an instance's ring buffer. There is one at a time: a record can be read only once.
 
-The service reads while it runs; without it, a command does. A lock on state_dir/events.lock tells.
+The service reads while it runs; without it, a command may. state_dir/events.lock says who does.
 """
 
 from __future__ import annotations
@@ -18,22 +18,23 @@ from xdpwall.store.store import Store
 from xdpwall.views.events import PacketEvent
 
 from .decode import Decoder
-from .names import Names
+from .names import RecordNames
 from .ring_lock import read_owner, try_lock, write_owner
 
 LOCK_FILE = "events.lock"
 """In the state folder."""
-_LOOK = 1.0
-"""Seconds between two looks whether the maps are still those of the instance."""
-_MOMENT = 0.1
-"""Seconds; somebody may be asking who has the lock, and holds it meanwhile."""
+_CHECK_SECONDS = 1.0
+"""Seconds between checks that the map is still the pinned one."""
+_LOCK_PATIENCE = 0.1
+"""Seconds: holder() of another process takes the lock for a moment."""
 
 
 class EventReader(Closing):
-    """Reads from a thread of its own: it shares neither connection nor lock with the firewall."""
+    """Reads and decodes records; shares no connection and no lock with the firewall, so it may run
+    in a thread of its own."""
 
     def __init__(self, settings: Settings, who: str) -> None:
-        """Conflict "events-taken" names who reads already. `who` is told to others."""
+        """Conflict "events-taken" names the present reader. `who` names this one to others."""
         self._pin = settings.bpffs / "maps" / "events"
         self._lock = _take(settings.state_dir / LOCK_FILE, who)
         try:
@@ -43,45 +44,45 @@ class EventReader(Closing):
             raise
         self._ring: tuple[Map, RingBuffer] | None = None
         self._inode = 0
-        self._looked = float("-inf")
-        self._names = Names(self._store)
-        self._decoder = Decoder(self._names.where, self._names.rule)
+        self._checked = float("-inf")
+        self._names = RecordNames(self._store)
+        self._decoder = Decoder(self._names.attachment, self._names.rule)
 
     def read(self, timeout: float, most: int = 4096) -> list[bytes]:
         """Records, oldest first, waiting up to `timeout` seconds for the first of them."""
-        if time.monotonic() - self._looked >= _LOOK:
-            self._look()
+        if time.monotonic() - self._checked >= _CHECK_SECONDS:
+            self._reopen()
         if self._ring is None:
-            time.sleep(min(timeout, _LOOK))
+            time.sleep(min(timeout, _CHECK_SECONDS))
             return []
         return self._ring[1].read(timeout, most)
 
     def decode(self, records: list[bytes]) -> list[PacketEvent]:
-        """What the records say. Names are those that rules and interfaces had then."""
+        """Decode the records, with the names that rules and interfaces had then."""
         if records:
             self._names.refresh()
         boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         return [self._decoder.decode(record, boot) for record in records]
 
     def close(self) -> None:
-        """The next reader may come."""
-        self._drop()
+        """Close the ring and free the lock."""
+        self._close_ring()
         self._store.close()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
     # -- inside ----------------------------------------------------------------------------------
-    def _look(self) -> None:
-        """Maps made anew (a restore) have another ring; the old one would stay silent."""
-        self._looked = time.monotonic()
+    def _reopen(self) -> None:
+        """Open the ring that is pinned now: a restore leaves the old one without records."""
+        self._checked = time.monotonic()
         try:
             inode = self._pin.stat().st_ino
         except OSError:
             inode = 0
         if inode == self._inode and (self._ring is not None or not inode):
             return
-        self._drop()
+        self._close_ring()
         if not inode:
             return
         try:
@@ -95,7 +96,7 @@ class EventReader(Closing):
             raise
         self._inode = inode
 
-    def _drop(self) -> None:
+    def _close_ring(self) -> None:
         if self._ring is not None:
             self._ring[1].close()
             self._ring[0].close()
@@ -105,7 +106,7 @@ class EventReader(Closing):
 
 def _take(path: Path, who: str) -> int:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd = try_lock(path, _MOMENT)
+    fd = try_lock(path, _LOCK_PATIENCE)
     if fd is None:
         raise Conflict(
             f"{read_owner(path) or 'somebody'} reads the events already",
@@ -118,5 +119,5 @@ def _take(path: Path, who: str) -> int:
 
 
 def holder(state_dir: Path) -> str | None:
-    """Who reads an instance's events now; None when nobody does."""
+    """The reader of an instance's events, as it named itself; None when there is none."""
     return read_owner(state_dir / LOCK_FILE)

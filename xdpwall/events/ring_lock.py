@@ -1,4 +1,4 @@
-"""A lock file tells which process reads a ring buffer, and frees it when the process ends."""
+"""Lock files that say which process reads a ring buffer; the kernel frees them when it ends."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def try_lock(path: Path, patience: float = 0.0) -> int | None:
 
 
 def write_owner(fd: int, owner: str) -> None:
-    """Say in the locked file who has the lock."""
+    """Write into the locked file who has the lock."""
     os.ftruncate(fd, 0)
     os.pwrite(fd, f"{owner}\n".encode(), 0)
 
 
 def read_owner(path: Path) -> str | None:
-    """Who has the lock, as write_owner() said it; None when it is free."""
+    """Read who has the lock (write_owner); None when it is free."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,4 +1,4 @@
-"""A change of the event settings as somebody asks for it: checked, and in words. Pure."""
+"""Changes of the event settings: checked, merged, and in words for the audit trail. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def merge_settings(old: EventSettings, changes: Mapping[str, Any]) -> EventSetti
 
 
 def describe_settings(wanted: EventSettings, changes: Mapping[str, Any]) -> str:
-    """As the history says it: `log_drops on, rate 1000`."""
+    """Write a change as the audit trail has it: `log_drops on, rate 1000`."""
     said = {True: "on", False: "off"}
     values = {name: getattr(wanted, name) for name in changes}
     return ", ".join(

@@ -1,1 +1,1 @@
-"""The door: all that a command, the service or a caller may ask, and the answers."""
+"""The facade: every question and change that a command, the service or a caller may ask for."""

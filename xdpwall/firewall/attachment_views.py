@@ -1,4 +1,4 @@
-"""Attachments and interfaces as read back: the rows beside what the kernel says now."""
+"""Views of attachments and interfaces: the store's records and what the kernel says now."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What an eBPF guide asks its reader to check by hand: one line each, and what to do about it.
+"""The checks of `xdpwall doctor` of kernel, privileges and tools, each with what to do about it.
 
-`pass` needs nothing; `warn` works, but not fully or not always; `fail` has to be mended before
+`pass` needs nothing; `warn` works, but not fully or not always; `fail` must be mended before
 xdpwall can filter. Needs no instance and changes nothing.
 """
 

@@ -1,4 +1,4 @@
-"""doctor's lines about interfaces: what each is and takes, and who may pass packets by us."""
+"""The checks of `xdpwall doctor` of interfaces, and of other owners' programs on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_interfaces(bpffs: Path) -> Iterator[Check]:
 
 
 def interface_check(link: LinkInfo, offloads: Offloads, features: XdpFeatures | None) -> Check:
-    """Driver, link type, MTU, offloads and modes; what of that stands in the way."""
+    """Driver, link type, MTU, offloads and modes, and which of them are in the way."""
     name = f"interface {link.name}"
     about = [link.driver or link.kind or "no driver", link.link_type, f"MTU {link.mtu}"]
     if link.link_type not in ETHERNET:

@@ -1,7 +1,7 @@
-"""What the command line and the REST service may ask of a firewall.
+"""The protocols of a firewall, as the command line and the REST service use it.
 
-Two things keep this protocol: `firewall.Firewall` (in this process) and `cli.remote.RemoteFirewall`
-(over the service's socket), so that a command behaves the same with the service and without it.
+Two classes implement `Facade`: Firewall (in this process) and cli/client's RemoteFirewall (over the
+service's socket), so that a command behaves the same with the service and without it.
 Every method raises only XdpwallError.
 """
 
@@ -155,7 +155,7 @@ class Facade(Protocol):
         ...
 
     def set_events(self, changes: Mapping[str, Any], *, by: Author = Author()) -> EventsOutcome:
-        """Only the named settings change (views.events.EventSettings), with the next packet."""
+        """Change only the named settings (views.events.EventSettings), with the next packet."""
         ...
 
 
@@ -167,23 +167,23 @@ class EventSource(Protocol):
         ...
 
     def decode(self, records: list[bytes]) -> list[PacketEvent]:
-        """What the records say."""
+        """Decode the records, with the names that rules and interfaces had then."""
         ...
 
     def close(self) -> None:
-        """The next reader may come."""
+        """Make room for the next reader."""
         ...
 
 
 class ServiceFacade(Facade, Protocol):
-    """A facade with what only the service needs."""
+    """The facade and the methods that only the service needs."""
 
     def advise(self, rule: Rule) -> list[str]:
-        """What to know about a rule that is not added yet."""
+        """Warnings about a rule that is not added yet."""
         ...
 
     def metrics(self) -> Metrics:
-        """What /metrics shows."""
+        """The figures of /metrics."""
         ...
 
     def event_reader(self, who: str) -> EventSource:
@@ -191,5 +191,5 @@ class ServiceFacade(Facade, Protocol):
         ...
 
     def observe(self, before: Observation | None) -> Observation:
-        """One look; `before` is the last one, from which the audit trail goes on."""
+        """The state now; the audit trail continues from `before`."""
         ...

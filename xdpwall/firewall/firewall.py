@@ -1,4 +1,4 @@
-"""The facade: what the command line and the service call, and the one writer of an instance.
+"""The facade in this process: every change of an instance.
 
 Each method takes the lock, plans the next ruleset (ruleset/edits.py), puts it into force
 (changes/commit.py) and answers with what is in force then.
@@ -296,7 +296,7 @@ class Firewall(SetMethods, ReadMethods):
     def _changed(self) -> None:
         dataplane = self._instance.dataplane() if self._tidier is None else None
         if dataplane is not None:
-            # Nobody stays to do it later. Programs that can do more than they need are no failure.
+            # This process ends soon. If it fails, programs do more than they need, and filter.
             with suppress(XdpwallError):
                 drop_unused_features(self._instance, dataplane)
         for thread in (self._tidier, self._expirer):

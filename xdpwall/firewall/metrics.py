@@ -1,7 +1,7 @@
 """The figures of /metrics, which only rise while the kernel's maps live.
 
 A rule's count is what its slot says and what its earlier slots had counted (store.figures), so
-that neither an edit, which takes a new slot, nor reset-counters, which is a baseline, is seen.
+that neither an edit, which takes a new slot, nor reset-counters, which sets a baseline, shows.
 """
 
 from __future__ import annotations

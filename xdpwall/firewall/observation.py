@@ -1,4 +1,4 @@
-"""A firewall at one moment, and what became another between two of them. Pure.
+"""The state of a firewall at one moment, and the events between two of them. Pure.
 
 The reader of GET /events looks once a second; what it sends is made here.
 """
@@ -22,7 +22,7 @@ from .rule_views import rule_views
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one look sees; compare two."""
+    """The state at one moment; two of them make events."""
 
     ruleset: CommittedRuleset
     on: bool
@@ -39,9 +39,9 @@ class Observation:
     attachments: tuple[AttachmentTotals, ...]
     expired: frozenset[str]
     mark: int
-    """How far the audit trail was read."""
+    """The audit trail was read up to here (AuditTrail.since)."""
     trail: tuple[Change, ...]
-    """What the audit trail says since the look before."""
+    """The audit trail's entries since the observation before."""
     events: EventCounts = field(default_factory=EventCounts)
 
 
@@ -122,5 +122,5 @@ def counters_now(old: Observation | None, new: Observation) -> Counters:
 
 
 def attachment_changes(trail: Iterable[Change]) -> list[Change]:
-    """Those about attachments."""
+    """The entries about attachments."""
     return [one for one in trail if one.action.split(" ")[0] in ("attach", "detach")]

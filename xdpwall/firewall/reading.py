@@ -1,4 +1,4 @@
-"""The reading half of the facade: nothing here changes anything."""
+"""The methods of the facade that change nothing."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from xdpwall.views.metrics import Metrics
 
 _FEW = 500
-"""Rules whose counters are read one by one rather than by opening the whole data plane."""
+"""Rules whose counters are read one by one, without opening the whole data plane."""
 
 
 class ReadMethods:
-    """What an instance says about itself. Works without maps in the kernel: counters are 0 then."""
+    """Reads an instance, also without maps in the kernel: counters are 0 then."""
 
     def __init__(self, instance: Instance, *, service: bool) -> None:
         self._instance = instance
@@ -48,7 +48,7 @@ class ReadMethods:
         self._hits = LastHits()
 
     def status(self) -> Status:
-        """The head of everything; looks at each attachment in the kernel."""
+        """Switch, policy, attachments as the kernel has them, and warnings."""
         from xdpwall.attach.interfaces import interface_names
         from xdpwall.attach.orphans import describe_orphan, orphans
 
@@ -62,7 +62,7 @@ class ReadMethods:
             ruleset = now.ruleset
             attacher, mine = self._instance.attacher, self._attachment_views(now)
             others = [view for view in interface_views(attacher, mine) if view.others]
-            on, warnings = self._on(now)
+            on, warnings = self._switch_state(now)
             warnings += attachment_warnings(mine)
             warnings += unrecorded_warnings(attacher, now.attachments)
             warnings += [describe_orphan(row) for row in orphans(attacher, now.attachments)]
@@ -108,7 +108,7 @@ class ReadMethods:
             return self._views(now.ruleset, [rule_id])[0]
 
     def policy(self) -> Policy:
-        """What happens to packets that no rule decides."""
+        """The verdicts on packets that no rule decides."""
         with reading(self._instance) as now:
             return now.ruleset.policy
 
@@ -117,21 +117,21 @@ class ReadMethods:
         with reading(self._instance) as now:
             return Stats(
                 revision=now.ruleset.revision,
-                on=self._on(now)[0],
+                on=self._switch_state(now)[0],
                 time=time.monotonic(),
                 rules=rule_counts(now.ruleset, self._raw(now.ruleset)),
                 attachments=self._totals(now),
             )
 
     def advise(self, rule: Rule) -> list[str]:
-        """What to know about a rule that is not added yet, with the attachments in place."""
+        """Warnings about a rule that is not added yet, with the attachments in place."""
         from xdpwall.attach.interfaces import interface_names
 
         with reading(self._instance) as now:
             return rule_warnings([rule], now.attachments, interface_names())
 
     def observe(self, before: Observation | None = None) -> Observation:
-        """One look, for the service's events; `before` is the last one."""
+        """The state now, for the service's events; `before` is the observation before."""
         with reading(self._instance) as now:
             ruleset = now.ruleset
             raw = self._raw(ruleset)
@@ -149,7 +149,7 @@ class ReadMethods:
             moment = now_text()
             return Observation(
                 ruleset=ruleset,
-                on=self._on(now)[0],
+                on=self._switch_state(now)[0],
                 time=time.monotonic(),
                 now=moment,
                 raw=raw,
@@ -165,12 +165,12 @@ class ReadMethods:
             )
 
     def health(self) -> Health:
-        """Never raises for what it can say as a problem."""
+        """The health of the instance; errors are among its problems and are not raised."""
         revision, problems = 0, []
         try:
             with reading(self._instance) as now:
                 revision = now.ruleset.revision
-                problems = self._on(now)[1]
+                problems = self._switch_state(now)[1]
         except XdpwallError as error:
             problems = [error.message]
         netns = namespace.netns_inode()
@@ -193,11 +193,11 @@ class ReadMethods:
             return now.ruleset.revision, Ruleset(rules, now.ruleset.policy, specs, held)
 
     def metrics(self) -> Metrics:
-        """What /metrics shows."""
+        """The figures of /metrics."""
         from .metrics import read_metrics
 
         with reading(self._instance) as now:
-            on, raw = self._on(now)[0], self._raw(now.ruleset)
+            on, raw = self._switch_state(now)[0], self._raw(now.ruleset)
             attachments, dataplane = self._attachment_views(now), self._instance.dataplane()
             store = self._instance.store
             return read_metrics(store, dataplane, now, attachments, on=on, raw=raw)
@@ -268,8 +268,8 @@ class ReadMethods:
         dataplane = self._instance.dataplane()
         return [(0, 0)] * len(slots) if dataplane is None else dataplane.counters.read(slots)
 
-    def _on(self, now: Snapshot) -> tuple[bool, list[str]]:
-        """Whether packets are judged, and what is wrong with the kernel's side."""
+    def _switch_state(self, now: Snapshot) -> tuple[bool, list[str]]:
+        """Whether the firewall is on, and the problems of what is loaded in the kernel."""
         dataplane = self._instance.dataplane()
         on = now.on if dataplane is None else dataplane.control.read().on
         problems = [] if on else [SWITCHED_OFF]

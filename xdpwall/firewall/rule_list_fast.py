@@ -1,9 +1,9 @@
 """The rules as `rule list` shows them, read by a command that needs nothing else.
 
-What keeps the store imports models, and these take longer to import than all the rest of the
-command. So a list in the ordinary case (nothing unfinished, this namespace, a few hundred rules) is
-read here, straight from the store's rows and the kernel's counters; for any other there is None,
-and the firewall itself is asked. A test compares the two.
+The store imports models, which take longer to import than all the rest of the command. So a list in
+the ordinary case (nothing unfinished, this namespace, a few hundred rules) is read here, straight
+from the store's rows and the kernel's counters; in any other case the answer is None, and the
+firewall itself is asked. A test compares the two.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _Row = tuple[str, int, str, int, int]
 
 
 def list_rules(settings: Settings) -> dict[str, Any] | None:
-    """`RuleList` as JSON; None where it takes more to tell."""
+    """`RuleList` as JSON; None when the firewall itself must be asked."""
     try:
         found = _read(settings)
         if found is None:

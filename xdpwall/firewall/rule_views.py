@@ -1,4 +1,4 @@
-"""Rules and attachments as read back: what the kernel counted, less the baselines."""
+"""Views of rules, with what the kernel counted since the last reset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xdpwall.views.rules import RuleCount, RuleView
 
 
 def since_reset(entry: RuleEntry, raw: Counts) -> Counts:
-    """What came since the last reset; never below 0."""
+    """The counts since the last reset; never below 0."""
     packets, size = raw
     return max(0, packets - entry.base_packets), max(0, size - entry.base_bytes)
 
@@ -65,7 +65,8 @@ def has_expired(entry: RuleEntry, now: str) -> bool:
 
 
 class LastHits:
-    """Noted at each reading of the counters, so a time is late by at most the time between two."""
+    """The times of rules' last hits, noted when counters are read: late by the time between two
+    readings at most."""
 
     def __init__(self) -> None:
         self._noted: dict[str, tuple[int, int, str | None]] | None = None

@@ -1,1 +1,1 @@
-"""What survives a reboot: revisions, sets, attachments and the audit trail, in SQLite."""
+"""The state that survives a reboot, in SQLite: revisions, sets, attachments and the audit trail."""

@@ -1,4 +1,4 @@
-"""The SQLite file: opened with safe modes, its errors in our words."""
+"""The SQLite file: its journal mode, transactions, and errors as XdpwallError."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .fsync import Syncer
 from .schema import MIGRATIONS, SCHEMA_VERSION
 
 _LOG_BYTES = 4 << 20
-"""As many as SQLite writes before it begins the log anew: 1,000 pages."""
+"""The size at which SQLite restarts the log (wal_autocheckpoint): 1,000 pages."""
 
 
 class Database:
@@ -43,8 +43,8 @@ class Database:
     def _prepare(self) -> None:
         execute = self._connection.execute
         log = execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal"
-        # With a log, SQLite's FULL is NORMAL and an fdatasync of the log after each commit. That we
-        # do ourselves, so that something else can be done meanwhile.
+        # With a write-ahead log, FULL is NORMAL and an fdatasync of the log after each commit. That
+        # is done here (Syncer), so that the caller can do something else meanwhile.
         self._synced = not log
         execute(f"PRAGMA synchronous = {'NORMAL' if log else 'FULL'}")
         version = execute("PRAGMA user_version").fetchone()[0]
@@ -73,8 +73,8 @@ class Database:
 
     @contextmanager
     def transaction(self, *, wait: bool = True) -> Iterator[sqlite3.Connection]:
-        """All or nothing, on disk when it ends; without `wait` when synced() has returned, though
-        nothing but the machine's own end can undo it before."""
+        """All or nothing, on disk when it ends; without `wait` when synced() has returned. Until
+        then only a crash of the machine can undo it."""
         with self._mapped("write"):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -102,7 +102,7 @@ class Database:
                 self._rollback()
 
     def data_version(self) -> int:
-        """Changes when another connection has committed."""
+        """A number that changes when another connection has committed (PRAGMA data_version)."""
         if self._alone is not None:
             return self._alone
         with self._mapped("read"):
@@ -110,8 +110,8 @@ class Database:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Inside, nobody else commits: the caller holds a lock that every writer takes. Then the
-        version is asked for once, not twenty times in a change."""
+        """Assume inside it that no other process commits: the caller holds a lock that every writer
+        takes. SQLite is then asked for the version once, not twenty times in a change."""
         before, self._alone = self._alone, self.data_version()
         try:
             yield
@@ -119,14 +119,14 @@ class Database:
             self._alone = before
 
     def stretch(self) -> None:
-        """Make the write-ahead log as long as it gets before SQLite begins it anew, for a process
-        that stays: a commit that lengthens the file waits for the file system's journal too."""
+        """Make the write-ahead log as long as it gets before SQLite restarts it, for a process that
+        stays: a commit that lengthens the file waits for the file system's journal too."""
         with self._mapped("write"):
             if self._log.exists() and self._log.stat().st_size >= _LOG_BYTES:
                 return
             execute = self._connection.execute
             (usual,) = execute("PRAGMA cache_size").fetchone()
-            # What the cache cannot hold is written to the log at once, and taken back.
+            # Pages that the cache cannot hold go into the log at once; the rollback drops them.
             execute("PRAGMA cache_size = 20")
             execute("BEGIN IMMEDIATE")
             try:
@@ -138,7 +138,7 @@ class Database:
                 self._syncer.now()
 
     def close(self) -> None:
-        """Close the connection; twice is once."""
+        """Close the connection; a second call does nothing."""
         self._syncer.close()
         self._connection.close()
 

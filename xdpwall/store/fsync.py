@@ -1,4 +1,4 @@
-"""Waiting for the disk, now or while something else is done meanwhile."""
+"""fdatasync of a file, waited for at once or later."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xdpwall.kernel.fdatasync import BackgroundFdatasync
 
 
 class Syncer:
-    """Makes durable what was written to one file, which may be made anew under its name."""
+    """Syncs one file, which may be replaced by a new one of the same name."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -19,17 +19,17 @@ class Syncer:
         self._waiting = False
 
     def now(self) -> None:
-        """On disk when it returns; OSError."""
+        """Sync the file and wait; OSError."""
         os.fdatasync(self._open())
 
     def begin(self) -> None:
-        """On disk when wait() returns, which has to be called; OSError."""
+        """Begin to sync; wait() must follow. OSError."""
         self.wait()
         self._disk.begin(self._open())
         self._waiting = True
 
     def wait(self) -> None:
-        """The end of what begin() began, if anything; OSError."""
+        """Wait for the sync that begin() began, if any; OSError."""
         if self._waiting:
             try:
                 self._disk.wait()

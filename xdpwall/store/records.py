@@ -1,4 +1,4 @@
-"""The rows of the store as Python values."""
+"""The state of the store as one value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that is read at one moment."""
+    """The whole state at one moment, but for the entries of sets."""
 
     ruleset: CommittedRuleset
     attachments: tuple[Attachment, ...]
@@ -40,5 +40,5 @@ class Snapshot:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a change, of rules or of attachments, did not end."""
+        """Whether a change of rules or attachments was broken off."""
         return self.pending is not None or any(row.intent != "attached" for row in self.attachments)

@@ -1,4 +1,4 @@
-"""A revision as what changed: before and after of every row, packed for the disk."""
+"""A revision as its difference to the one before, packed for the disk."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RuleRow(NamedTuple):
 
 
 class RevisionDelta(NamedTuple):
-    """What leads from one revision to the next, and back."""
+    """The rows and policies that differ between a revision and the next, before and after."""
 
     rules: list[tuple[RuleRow | None, RuleRow | None]]
     policy: tuple[Policy, Policy]
@@ -85,7 +85,7 @@ def _json(rule: Rule) -> str:
 
 
 def between(old: CommittedRuleset, new: CommittedRuleset) -> RevisionDelta:
-    """The rows that differ."""
+    """Compute the difference between two committed rulesets, `old` and then `new`."""
     step = new.step
     if step is not None and step.since is old.entries:
         before, after = with_ids(step.gone), with_ids(step.come)

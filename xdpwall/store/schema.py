@@ -1,4 +1,4 @@
-"""The tables, as the steps that lead from one version of the file to the next."""
+"""The tables, as migrations from one version of the file to the next."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ CREATE INDEX set_timed_expires ON set_timed (expires);
 CREATE TABLE classes (id INTEGER PRIMARY KEY, members TEXT NOT NULL);
 """
 
-# carried  what rules had counted on slots that they left, so that /metrics never goes back
+# carried  counts of rules on slots that they left, so that the counters of /metrics never decrease
 _FIGURES = """
 CREATE TABLE carried (id TEXT PRIMARY KEY, packets INTEGER NOT NULL, bytes INTEGER NOT NULL);
 """
 
 MIGRATIONS = (_RULES, _SETS, _FIGURES)
-"""Script n leads from version n to n + 1."""
+"""Script n migrates from version n to n + 1."""
 SCHEMA_VERSION = len(MIGRATIONS)

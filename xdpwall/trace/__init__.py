@@ -1,10 +1,13 @@
-"""Drops anywhere in the kernel, and ours among them, in one stream.
+"""Drops anywhere in the kernel, those by our own programs included, in one stream.
 
-bcc_source.py   the C for BCC: drops.c, and what is particular to this kernel and to what is asked
+bcc_source.py   the C for BCC: macros for this kernel and for the filter, then drops.c
 bcc_process.py  the process that runs it (bcc_main.py), and its frames
-record.py       the bytes of a record and of a packet -> their fields
-symbols.py      addresses -> functions; reasons.py: numbers -> names
-own_drops.py    what our own programs drop, from their ring
-pairing.py      one drop told by both is shown once
-tracer.py       all of it together
+record.py       decodes a record of drops.c and the headers in it
+filters.py      the filter of drops
+reasons.py      names of drop reasons
+symbols.py      names of kernel functions
+own_drops.py    drops by our own programs, from a ring of their own
+pairing.py      joins the two records of one drop
+tracer.py       all of these together
+summary.py      counts of drops
 """

@@ -1,4 +1,4 @@
-"""The process that runs BCC, under whichever Python has it. Imports nothing of ours.
+"""The process that runs BCC, under a Python that has it. Imports nothing of xdpwall.
 
 stdin   one line of JSON, {"source": C, "headers": folder}; then it stays open: its end ends us
 stdout  frames: kind (1 byte), length (4 bytes, little-endian), that many bytes

@@ -1,4 +1,4 @@
-"""The process that runs BCC: started, heard, ended."""
+"""Start the process that runs BCC (bcc_main.py), read its frames, end it."""
 
 from __future__ import annotations
 
@@ -44,29 +44,29 @@ class BccProcess(Closing):
         os.set_blocking(self._process.stderr.fileno(), False)
         self._python = python
         self._rest = b""
-        self._told = b""
+        self._stderr_tail = b""
         self.lost = 0
         """Records that did not fit into the ring so far."""
         self.complete = 0
-        """CLOCK_BOOTTIME, ns: read() has given all records of before."""
+        """CLOCK_BOOTTIME, ns: read() has returned all records from before."""
         try:
-            self._begin(source)
+            self._send_source(source)
         except BaseException:
             self.close()
             raise
 
     @classmethod
     def start(cls, source: str) -> BccProcess:
-        """Under our own Python where that has BCC, else under the system's: BCC comes from the
-        distribution only."""
+        """Run it under our own Python if that has BCC, else under the system's: only distributions
+        package BCC."""
         if find_spec("bcc"):
             try:
                 return cls(source, sys.executable)
-            except Unsupported:  # a namesake
+            except Unsupported:  # PyPI's `bcc` is another project
                 pass
         return cls(source, SYSTEM_PYTHON)
 
-    def _begin(self, source: str) -> None:
+    def _send_source(self, source: str) -> None:
         order = json.dumps({"source": source, "headers": str(_HEADERS)})
         try:
             self._stdin.write(order.encode() + b"\n")
@@ -78,7 +78,7 @@ class BccProcess(Closing):
             for kind, data in self._frames(0.5):
                 if kind == b"R":
                     return
-                self._refuse(kind, data)
+                self._raise_error(kind, data)
         raise Failed(f"BCC was not ready within {_START_SECONDS:.0f} s", code="bcc-failed")
 
     def fileno(self) -> int:
@@ -96,11 +96,11 @@ class BccProcess(Closing):
             elif kind == b"T":
                 (self.complete,) = _NUMBER.unpack(data)
             else:
-                self._refuse(kind, data)
+                self._raise_error(kind, data)
         return found
 
     def close(self) -> None:
-        """End it: the end of its stdin is the word for that."""
+        """End the process, by closing its stdin."""
         for pipe in (self._stdin, self._stdout, self._process.stderr):
             if pipe is not None:
                 with suppress(BrokenPipeError):
@@ -118,7 +118,7 @@ class BccProcess(Closing):
         assert stderr is not None
         ready, _, _ = select.select([self._stdout, stderr], [], [], timeout)
         if stderr in ready:
-            self._told = (self._told + (stderr.read() or b""))[-4096:]
+            self._stderr_tail = (self._stderr_tail + (stderr.read() or b""))[-4096:]
         if self._stdout not in ready:
             if ready and self._process.poll() is not None:
                 raise self._ended()
@@ -138,7 +138,7 @@ class BccProcess(Closing):
         self._rest = self._rest[at:]
         return found
 
-    def _refuse(self, kind: bytes, data: bytes) -> None:
+    def _raise_error(self, kind: bytes, data: bytes) -> None:
         if kind != b"E":
             raise Failed("BCC's process said something that cannot be read", detail=repr(kind))
         told = json.loads(data)
@@ -152,8 +152,8 @@ class BccProcess(Closing):
     def _failed(self, message: str, detail: str) -> XdpwallError:
         stderr = self._process.stderr
         if stderr is not None and not stderr.closed:
-            self._told = (self._told + (stderr.read() or b""))[-4096:]
-        words = self._told.decode(errors="replace").strip()
+            self._stderr_tail = (self._stderr_tail + (stderr.read() or b""))[-4096:]
+        words = self._stderr_tail.decode(errors="replace").strip()
         if "Operation not permitted" in message + words:
             return NeedsPrivileges(
                 "BCC may not load its program", hint="run it as root", detail=f"{message}\n{words}"

@@ -1,4 +1,4 @@
-"""The C that BCC compiles: what is particular to this kernel and to what is asked, then drops.c."""
+"""The C that BCC compiles: macros for this kernel's structures and for the filter, then drops.c."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ _MEMBERS = {
 }
 
 
-def reasons_of(btf: KernelBtf) -> Reasons:
-    """The names of this kernel's drop reasons. Unsupported when its tracepoint tells none."""
+def kernel_reasons(btf: KernelBtf) -> Reasons:
+    """The names of this kernel's drop reasons. Unsupported when its tracepoint has none."""
     if btf.arguments("kfree_skb")[2:3] != ["enum skb_drop_reason"]:
         raise Unsupported(
             "this kernel does not tell why it drops: its tracepoint kfree_skb has no reason",
@@ -55,7 +55,7 @@ def reasons_of(btf: KernelBtf) -> Reasons:
     return Reasons(btf.enum("skb_drop_reason"), subsystems)
 
 
-def source(btf: KernelBtf, reasons: Reasons, wanted: DropFilter, *, stack: bool) -> str:
+def bcc_source(btf: KernelBtf, reasons: Reasons, wanted: DropFilter, *, stack: bool) -> str:
     """The whole program. Unsupported names what this kernel lacks."""
     btf.arguments("xdp_exception")
     lines = [f"#define {name} {value}" for name, value in _macros(btf, reasons, wanted)]
@@ -102,7 +102,7 @@ def _plain(wanted: tuple[bool, Prefix] | None) -> Prefix | None:
 
 
 def _address(name: str, prefix: Prefix | None) -> Iterator[tuple[str, object]]:
-    """Four words as they stand in a packet, read little-endian."""
+    """Macros of an address and its mask: four words in network order, read little-endian."""
     bits = 32 if prefix and prefix.family == 4 else 128
     address = prefix.address if prefix else 0
     ones = prefix.length if prefix else 0

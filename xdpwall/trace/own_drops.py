@@ -1,4 +1,4 @@
-"""What our own programs drop, for one process that traces: a ring of its own in the instance."""
+"""Drops by our own programs, for one tracing process: a tap of the instance with its own ring."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from xdpwall import abi
 from xdpwall.changes.transactions import writing
 from xdpwall.closing import Closing
-from xdpwall.dataplane.trace_taps import Wanted
+from xdpwall.dataplane.trace_taps import TapFilter
 from xdpwall.errors import Conflict, XdpwallError
 from xdpwall.events.decode import Decoder
-from xdpwall.events.names import Names
+from xdpwall.events.names import RecordNames
 from xdpwall.events.ring_lock import try_lock
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf.map_info import MapType
@@ -25,46 +25,46 @@ from xdpwall.views.events import PacketEvent
 from .filters import DropFilter
 
 _RING = 1 << 20
-_LOOK = 1.0
-"""Seconds between two looks whether the maps are still those of the instance."""
+_CHECK_SECONDS = 1.0
+"""Seconds between checks that the maps are still the pinned ones."""
 _MOST = 4096
 
 
 class OwnDrops(Closing):
-    """Runs until close(). Filtering goes on as before; only drops pay for it."""
+    """A tap until close(). Only dropped packets cost more meanwhile."""
 
     def __init__(self, settings: Settings, wanted: DropFilter) -> None:
         """Conflict "other-namespace", or "traces" when too many trace already."""
         self._settings = settings
-        self._wanted = _wanted(wanted)
+        self._wanted = _tap_filter(wanted)
         self._pin = settings.bpffs / "maps" / "taps"
         self._instance: Instance | None = None
         self._ring: tuple[Map, RingBuffer] | None = None
         self._lock = -1
         self._slot = -1
         self._inode = 0
-        self._looked = 0.0
+        self._checked = 0.0
         self._lost = 0
         self.complete = 0
-        """CLOCK_BOOTTIME, ns: read() has given all records of before."""
-        self._look()
+        """CLOCK_BOOTTIME, ns: read() has returned all records from before."""
+        self._reopen()
 
     @property
     def lost(self) -> int:
-        """Drops of ours so far that did not fit into the ring."""
+        """Own drops so far that did not fit into the ring."""
         if self._instance is not None and self._ring is not None:
             dataplane = self._instance.dataplane()
-            if dataplane is not None and self._pinned() == self._inode:
+            if dataplane is not None and self._pin_inode() == self._inode:
                 self._lost = dataplane.taps.lost(self._slot)
         return self._lost
 
     def read(self, boot: int) -> list[tuple[int, PacketEvent]]:
-        """(CLOCK_BOOTTIME ns, drop), oldest first; what is there, without waiting.
+        """Read (CLOCK_BOOTTIME ns, drop), oldest first, without waiting.
 
         `boot` is the time of boot, in ns since 1970.
         """
-        if time.monotonic() - self._looked >= _LOOK:
-            self._look()
+        if time.monotonic() - self._checked >= _CHECK_SECONDS:
+            self._reopen()
         now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         records = self._ring[1].read(0, _MOST) if self._ring else []
         self.complete = _time(records[-1]) if len(records) >= _MOST else now
@@ -74,45 +74,45 @@ class OwnDrops(Closing):
         return [(_time(raw), self._decoder.decode(raw, boot)) for raw in records]
 
     def close(self) -> None:
-        """The programs look at nobody's wishes any more."""
+        """Remove the tap from the maps, so that programs report to it no longer."""
         if self._instance is not None:
             try:
-                if self._ring is not None and self._pinned() == self._inode:
-                    self._clear()
+                if self._ring is not None and self._pin_inode() == self._inode:
+                    self._remove_tap()
             finally:
-                self._drop()
+                self._close_ring()
                 self._instance.close()
                 self._instance = None
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _pinned(self) -> int:
+    def _pin_inode(self) -> int:
         try:
             return self._pin.stat().st_ino
         except OSError:
             return 0
 
-    def _look(self) -> None:
-        """Maps made first, or anew (a restore), know nothing of us."""
-        self._looked = time.monotonic()
-        inode = self._pinned()
+    def _reopen(self) -> None:
+        """Install the tap in the maps that are pinned now: a restore makes new ones without it."""
+        self._checked = time.monotonic()
+        inode = self._pin_inode()
         if inode == self._inode:
             return
-        self._drop()
+        self._close_ring()
         if not inode:
             return
         if self._instance is None:
             self._instance = Instance(self._settings)
-            self._names = Names(self._instance.store)
-            self._decoder = Decoder(self._names.where, self._names.rule)
+            self._names = RecordNames(self._instance.store)
+            self._decoder = Decoder(self._names.attachment, self._names.rule)
         try:
-            self._set()
+            self._install_tap()
         except XdpwallError:
-            self._drop()
+            self._close_ring()
             raise
         self._inode = inode
 
-    def _set(self) -> None:
+    def _install_tap(self) -> None:
         assert self._instance is not None
         with writing(self._instance) as now:
             dataplane = self._instance.dataplane()
@@ -133,7 +133,7 @@ class OwnDrops(Closing):
                 logging=any(rule.log for rule, _ in now.ruleset.kernel_rules())
             )
 
-    def _clear(self) -> None:
+    def _remove_tap(self) -> None:
         assert self._instance is not None
         with writing(self._instance, in_need=True) as now:
             dataplane = self._instance.dataplane()
@@ -143,7 +143,7 @@ class OwnDrops(Closing):
                     logging=any(rule.log for rule, _ in now.ruleset.kernel_rules())
                 )
 
-    def _drop(self) -> None:
+    def _close_ring(self) -> None:
         if self._ring is not None:
             self._ring[1].close()
             self._ring[0].close()
@@ -159,7 +159,7 @@ def _time(raw: bytes) -> int:
 
 
 def _claim(state_dir: Path) -> tuple[int, int]:
-    """A slot and the descriptor whose lock is the claim."""
+    """A free slot, and the descriptor of its lock file, which is locked."""
     for slot in range(abi.TAPS):
         if (fd := try_lock(_lock_file(state_dir, slot))) is not None:
             return slot, fd
@@ -174,8 +174,9 @@ def _lock_file(state_dir: Path, slot: int) -> Path:
     return state_dir / f"trace-{slot}.lock"
 
 
-def _wanted(wanted: DropFilter) -> Wanted:
-    """Negated prefixes, interfaces and reasons are left to DropFilter."""
+def _tap_filter(wanted: DropFilter) -> TapFilter:
+    """The part of the filter that the tap applies; negated prefixes, interfaces and reasons are
+    left to DropFilter."""
 
     def prefix(side: tuple[bool, object] | None) -> tuple[int, int, int] | None:
         from xdpwall.values.addresses import Prefix
@@ -185,4 +186,4 @@ def _wanted(wanted: DropFilter) -> Wanted:
         return side[1].family, side[1].address, side[1].length
 
     proto = PROTOCOLS[wanted.proto] if isinstance(wanted.proto, str) else wanted.proto
-    return Wanted(prefix(wanted.src), prefix(wanted.dst), proto, wanted.dport)
+    return TapFilter(prefix(wanted.src), prefix(wanted.dst), proto, wanted.dport)

@@ -1,7 +1,7 @@
-"""One packet that we dropped and the kernel then freed is one drop, and ours. Pure.
+"""Join the two records of one drop: our program's verdict, and the kernel freeing the packet. Pure.
 
-The kernel frees it on the same CPU right after our program's verdict. Nothing names the packet in
-both records, so they are matched by what is in it: interface, addresses, protocol and ports.
+The kernel frees it on the same CPU right after the verdict. No field identifies the packet in both
+records, so they are joined by its interface, addresses, protocol and ports.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from xdpwall.views.drops import Drop
 from xdpwall.views.events import PacketEvent
 
 REASONS = {"xdp": "XDP", "tc-ingress": "TC_INGRESS", "tc-egress": "TC_EGRESS"}
-"""By our attachment's place: what the kernel calls it."""
+"""An attachment's place -> the kernel's reason for a drop there."""
 _ANY_REASON = "NOT_SPECIFIED"
 _NEAR_NS = 100_000_000
-"""Between the two; a virtual machine may stop in between."""
+"""At most so long after the verdict: a virtual machine may be stopped between the two records."""
 _MOST = 256
-"""Looked at for one partner, in a flood between the same two hosts."""
+"""Records examined for one partner: a bound in a flood between the same two hosts."""
 _FIELDS = (
     "time", "rule", "place", "revision", "iface", "vlan", "family", "proto", "src", "dst", "sport",
     "dport", "icmp_type", "icmp_code", "tcp_flags", "ttl", "fragment", "length", "bytes",
@@ -29,7 +29,7 @@ _Key = tuple[str | None, str | None, str | None]
 
 
 class Pairing:
-    """Holds drops back until ready() is told that both records of one have come."""
+    """Holds drops back until both records of each must have come."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[int, Drop | PacketEvent]] = []
@@ -40,18 +40,18 @@ class Pairing:
         """(ns, drop): the kernel's as Drop, ours as PacketEvent. In any order."""
         for at, drop in drops:
             insort(self._waiting, (at, drop), key=_time)
-            if isinstance(drop, Drop) and _may_be_ours(drop):
+            if isinstance(drop, Drop) and _may_be_own(drop):
                 insort(self._freed[_key(drop)], (at, drop), key=_time)
 
     def ready(self, until: int) -> list[Drop]:
-        """Those of before `until` (ns), oldest first; both records of a drop as one."""
+        """The drops before `until` (ns), oldest first, two records of one drop joined."""
         end = bisect_left(self._waiting, until, key=_time)
         old = self._waiting[:end]
         del self._waiting[:end]
         found = []
         for at, drop in old:
             if isinstance(drop, PacketEvent):
-                found.append(_ours(drop, self._partner(at, drop)))
+                found.append(_merge(drop, self._partner(at, drop)))
             elif id(drop) in self._taken:
                 self._taken.discard(id(drop))
             else:
@@ -92,7 +92,7 @@ def _time(one: tuple[int, object]) -> int:
     return one[0]
 
 
-def _may_be_ours(drop: Drop) -> bool:
+def _may_be_own(drop: Drop) -> bool:
     return drop.netns is None and drop.reason in {*REASONS.values(), _ANY_REASON}
 
 
@@ -109,12 +109,12 @@ def _ports(drop: Drop | PacketEvent) -> tuple[Any, ...]:
 
 
 def _may_be_one(drop: Drop, ours: PacketEvent) -> bool:
-    """Does what both could read agree? A later fragment has the ports that we remember only."""
+    """Whether the fields that both records have agree: only ours knows a later fragment's ports."""
     pairs = zip(_ports(drop), _ports(ours), strict=True)
     return all(one == other or one is None or other is None for one, other in pairs)
 
 
-def _ours(ours: PacketEvent, freed: Drop | None) -> Drop:
+def _merge(ours: PacketEvent, freed: Drop | None) -> Drop:
     fields = {name: getattr(ours, name) for name in _FIELDS}
     found: dict[str, Any] = {
         **fields,

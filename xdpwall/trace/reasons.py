@@ -1,4 +1,4 @@
-"""Why the kernel dropped: names from its own BTF, so that they are those of this kernel."""
+"""The names of drop reasons, from BTF, so that they are those of this kernel."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from xdpwall.values.inputs import did_you_mean, invalid
 
 PREFIX = "SKB_DROP_REASON_"
 NO_DROP = frozenset({"SKB_NOT_DROPPED_YET", "SKB_CONSUMED"})
-"""Values of enum skb_drop_reason that mean that the packet did its work."""
+"""Values of enum skb_drop_reason for packets that were not dropped."""
 _LIMITS = frozenset({"SKB_DROP_REASON_MAX", "SKB_DROP_REASON_SUBSYS_MASK"})
 _SUBSYSTEM_SHIFT = 16
 _SUBSYSTEM = "SKB_DROP_REASON_SUBSYS_"
 
 
 class Reasons:
-    """Over enum skb_drop_reason, and enum skb_drop_reason_subsys where there is one."""
+    """Names of enum skb_drop_reason, and of enum skb_drop_reason_subsys where there is one."""
 
     def __init__(self, values: Mapping[str, int], subsystems: Mapping[str, int]) -> None:
         self._names = {
@@ -55,6 +55,6 @@ class Reasons:
             found.append(by_name[name])
         return found
 
-    def listed(self) -> list[str]:
+    def all_names(self) -> list[str]:
         """All names, by number."""
         return [self._names[number] for number in sorted(self._names)]

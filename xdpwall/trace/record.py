@@ -1,4 +1,4 @@
-"""The bytes of a record from drops.c -> its fields; the first bytes of a packet -> its headers."""
+"""Decode a record of drops.c, and the headers in the first bytes of its packet."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class DropRecord:
 
 
 def read_record(raw: bytes) -> DropRecord:
-    """One record."""
+    """Decode one record."""
     (
         at, where, kind, reason, cpu, netns, ifindex, pid, program, length,
         protocol, captured, _, iface, process, packet,

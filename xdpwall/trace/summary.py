@@ -1,4 +1,4 @@
-"""Drops counted by who, why and where. Pure."""
+"""Count drops by who dropped them, why and where. Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from xdpwall.views.drops import Drop, DropCount, DropSummary
 
 
 class DropCounter:
-    """Takes drops one by one."""
+    """Counts drops by rule, reason and function."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, str | None, str | None, str | None], tuple[int, str]] = {}
 
     def add(self, drop: Drop) -> None:
-        """One more; a super-packet counts for those it stands for."""
+        """Count one drop; a super-packet counts as the packets in it."""
         # The offset says where in a function: with it one cause could make several lines.
         function = drop.function.partition("+")[0] if drop.function else None
         key = (drop.by, drop.rule, drop.reason, function)

@@ -1,4 +1,4 @@
-"""Addresses in the kernel -> names of functions, from /proc/kallsyms."""
+"""Names for addresses in kernel code, from /proc/kallsyms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CODE = frozenset("tTwW")
 
 
 class Symbols:
-    """Read once; modules and BPF programs that come later are not in it."""
+    """The symbols when it was made; modules and BPF programs loaded later are missing."""
 
     def __init__(self, path: Path = KALLSYMS) -> None:
         found: dict[int, str] = {}
@@ -28,7 +28,7 @@ class Symbols:
         self._names = found
 
     def hidden(self) -> bool:
-        """Does the kernel show addresses as 0 (kptr_restrict)?"""
+        """Whether the kernel shows addresses as 0 (kptr_restrict)."""
         return not any(self._starts)
 
     def name(self, address: int) -> str:

@@ -1,4 +1,4 @@
-"""Every drop in the kernel from now on, as views."""
+"""Trace every drop in the kernel: BCC's records and our own programs', joined."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from xdpwall.values.times import epoch_ns_text
 from xdpwall.views.drops import Drop
 
 from .bcc_process import BccProcess
-from .bcc_source import reasons_of, source
+from .bcc_source import bcc_source, kernel_reasons
 from .filters import DropFilter
 from .own_drops import OwnDrops
 from .pairing import Pairing
@@ -26,8 +26,8 @@ from .symbols import Symbols
 
 _POLL = 0.05
 _SLACK_NS = 100_000_000
-"""A record bears the time when it was begun: it comes into its ring after that, and the kernel's
-end of a packet after our verdict. Microseconds, but where a CPU stands still in between."""
+"""A record's time is taken before it is in its ring, and the kernel frees a packet after our
+verdict: microseconds, unless the CPU is stopped (a virtual machine) in between."""
 _ACTIONS = ("ABORTED", "DROP", "PASS", "TX", "REDIRECT")
 
 
@@ -37,14 +37,16 @@ def _btf() -> KernelBtf:
 
 
 def known_reasons(given: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    """All reasons of this kernel; with `given` those names as the kernel spells them.
+    """The drop reasons of this kernel, or those in `given` as the kernel spells them.
 
     InvalidInput names an unknown one.
     """
     if given == ():
         return ()
-    reasons = reasons_of(_btf())
-    return tuple(reasons.listed() if given is None else map(reasons.name, reasons.numbers(given)))
+    reasons = kernel_reasons(_btf())
+    return tuple(
+        reasons.all_names() if given is None else map(reasons.name, reasons.numbers(given))
+    )
 
 
 class Tracer(Closing):
@@ -53,26 +55,26 @@ class Tracer(Closing):
     def __init__(
         self, wanted: DropFilter, settings: Settings | None = None, *, stack: bool = False
     ) -> None:
-        """`settings`: of the instance whose rules are ours; None for the kernel's drops alone."""
+        """`settings`: the instance whose rules are named; None for the kernel's drops alone."""
         if os.geteuid() != 0:
             raise NeedsPrivileges(
                 "tracing reads every packet that is dropped", hint="run it as root"
             )
         btf = _btf()
-        self._reasons = reasons_of(btf)
+        self._reasons = kernel_reasons(btf)
         self._wanted = wanted
         self._stack = stack
         with ThreadPoolExecutor(1) as meanwhile:
             symbols = meanwhile.submit(Symbols)
-            self._child = BccProcess.start(source(btf, self._reasons, wanted, stack=stack))
-        self._ours: OwnDrops | None = None
+            self._bcc = BccProcess.start(bcc_source(btf, self._reasons, wanted, stack=stack))
+        self._own_drops: OwnDrops | None = None
         self.warnings: list[str] = []
-        """What is not seen, and why."""
+        """What cannot be traced, and why."""
         try:
             self._symbols = symbols.result()
-            self._look_at_ours(settings)
+            self._open_own_drops(settings)
         except BaseException:
-            self._child.close()
+            self._bcc.close()
             raise
         if self._symbols.hidden():
             self.warnings.append(
@@ -80,23 +82,23 @@ class Tracer(Closing):
                 "sysctl kernel.kptr_restrict=1"
             )
         self._netns = netns_inode()
-        # Once: two clocks read one after the other are never quite at the same moment.
+        # Read once: two clocks read one after the other never agree quite.
         self._boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._pairing = Pairing()
         self._complete = 0
 
-    def _look_at_ours(self, settings: Settings | None) -> None:
+    def _open_own_drops(self, settings: Settings | None) -> None:
         if settings is None:
             return
         try:
-            self._ours = OwnDrops(settings, self._wanted)
+            self._own_drops = OwnDrops(settings, self._wanted)
         except XdpwallError as error:
             self.warnings.append(f"rules are not told apart from the kernel: {error.message}")
 
     @property
     def lost(self) -> int:
         """Drops so far that did not fit into a ring."""
-        return self._child.lost + (self._ours.lost if self._ours else 0)
+        return self._bcc.lost + (self._own_drops.lost if self._own_drops else 0)
 
     def read(self, timeout: float) -> list[Drop]:
         """Drops, oldest first; [] when none came within `timeout` seconds.
@@ -109,8 +111,8 @@ class Tracer(Closing):
             if found or time.monotonic() >= deadline:
                 return found
 
-    def rest(self) -> list[Drop]:
-        """What happened before this call and is still held back."""
+    def read_remaining(self) -> list[Drop]:
+        """Wait for the drops from before this call."""
         asked = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         found = []
         while self._complete < asked:
@@ -118,22 +120,22 @@ class Tracer(Closing):
         return found
 
     def _read(self, timeout: float) -> list[Drop]:
-        records = [read_record(raw) for raw in self._child.read(timeout)]
+        records = [read_record(raw) for raw in self._bcc.read(timeout)]
         self._pairing.add((record.time, self._drop(record)) for record in records)
-        complete = self._child.complete
-        if self._ours is not None:
-            self._pairing.add(self._ours.read(self._boot))
-            complete = min(complete, self._ours.complete)
+        complete = self._bcc.complete
+        if self._own_drops is not None:
+            self._pairing.add(self._own_drops.read(self._boot))
+            complete = min(complete, self._own_drops.complete)
         self._complete = complete - _SLACK_NS
         return [drop for drop in self._pairing.ready(self._complete) if self._wanted.wants(drop)]
 
     def close(self) -> None:
-        """End the process that listens, and let our programs forget us."""
+        """End the BCC process and remove the tap."""
         try:
-            if self._ours is not None:
-                self._ours.close()
+            if self._own_drops is not None:
+                self._own_drops.close()
         finally:
-            self._child.close()
+            self._bcc.close()
 
     def _drop(self, r: DropRecord) -> Drop:
         found: dict[str, Any] = {
@@ -155,7 +157,7 @@ class Tracer(Closing):
                 **headers(r.ethertype, r.packet),
             }
         if self._stack:
-            # Above it stand the tracing itself and the functions that free.
+            # The frames above are those of tracing and of freeing.
             begin = r.stack.index(r.where) if r.where in r.stack else 0
             found["stack"] = [self._symbols.name(address) for address in r.stack[begin:]]
         return Drop.model_construct(**found)

@@ -1,1 +1,1 @@
-"""What is read back: one JSON shape for command line, REST and page. Pure."""
+"""Answers as models: one JSON shape for command line, REST and page. Pure."""

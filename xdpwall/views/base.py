@@ -1,4 +1,8 @@
-"""The base of everything that is read back, and packet counts."""
+"""The base of the models, and packet counts.
+
+A model is defined once for command line, REST and page, so that `-o json` and the REST answers
+cannot drift apart. It is frozen; absent means unknown or not applicable and is left out of JSON.
+"""
 
 from __future__ import annotations
 

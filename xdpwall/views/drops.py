@@ -1,4 +1,4 @@
-"""What `xdpwall trace` prints: one dropped packet, and the counts of a run."""
+"""The drops that `xdpwall trace` prints, and the counts of a run."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Drop(PacketFields, _Cause):
     bytes: builtins.int | None = None
     """Of what was left of it: headers that were taken off already do not count."""
     packets: int | None = None
-    """Of a super-packet (GSO, GRO) at tc: how many it stands for."""
+    """Of a super-packet (GSO, GRO) at tc: the number of packets in it."""
     pid: int | None = None
     process: str | None = None
-    """What ran on the CPU: the sender on the way out, and on the way in whoever was interrupted."""
+    """The process on the CPU: the sender of outgoing packets, an interrupted one for incoming."""
     stack: list[str] | None = None
     """Innermost first."""
 

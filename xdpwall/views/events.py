@@ -20,11 +20,11 @@ class EventSettings(View):
     log_drops: bool = False
     """Report each dropped packet, not only those of rules with `log`."""
     sample: int = Field(default=1, ge=1, le=10_000)
-    """Report one in so many, by chance."""
+    """Report one packet in `sample`, chosen at random."""
     rate: int = Field(default=100, ge=1, le=1_000_000)
-    """At most so many a second of one rule on one CPU."""
+    """Reports per second at most, of one rule on one CPU."""
     bytes: int = Field(default=128, ge=0, le=256)
-    """So many of the frame's first bytes go into the record."""
+    """Bytes of the frame's beginning in the record."""
 
 
 class EventCounts(View):
@@ -71,7 +71,7 @@ class _Report(View):
     """The rule whose `log` made the event; absent when `log_drops` did."""
     revision: int
     packets: int = 1
-    """Of a super-packet (GSO, GRO) at tc: how many it stands for."""
+    """Of a super-packet (GSO, GRO) at tc: the number of packets in it."""
     bytes: int
     """Of the frame."""
     length: int | None = None

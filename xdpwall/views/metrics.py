@@ -1,4 +1,4 @@
-"""What /metrics is made of: figures that only rise, at one moment."""
+"""The figures of /metrics, which only rise, at one moment."""
 
 from __future__ import annotations
 
@@ -43,4 +43,4 @@ class Metrics(View):
     """Commits by how long they took: a number for each of `commit_bounds`, and of longer ones."""
     commit_bounds: list[float]
     commit_seconds: float
-    """All of them together."""
+    """The sum of all commit times."""

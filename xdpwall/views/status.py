@@ -1,8 +1,4 @@
-"""What is read back: the shapes that the CLI prints, the API answers and the page draws.
-
-One definition for all three, so that `-o json` and the REST answers cannot drift apart. Every
-model is frozen; absent means unknown or not applicable and is left out of JSON.
-"""
+"""Answers about the whole instance: status, counters, policy, switch, apply, restore, health."""
 
 from __future__ import annotations
 
@@ -32,7 +28,7 @@ class Status(View):
     policy: Policy
     attachments: list[AttachmentView]
     others: list[InterfaceView] = []
-    """Interfaces on which somebody else's program may matter to us."""
+    """Interfaces with programs of other owners."""
     warnings: list[str] = []
     state_dir: str
     bpffs: str

@@ -1,4 +1,4 @@
-"""What GET /events sends: one shape for each event's data."""
+"""The data of the events of GET /events, one model for each event."""
 
 from __future__ import annotations
 

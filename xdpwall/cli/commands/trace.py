@@ -92,7 +92,7 @@ def trace(
         try:
             _follow(tracer, take, count, seconds)
         except KeyboardInterrupt:
-            for drop in tracer.rest():
+            for drop in tracer.read_remaining():
                 take(drop)
             raise
         finally:
@@ -114,7 +114,7 @@ def _follow(
             if shown == count:
                 return
         sys.stdout.flush()
-    for drop in tracer.rest():
+    for drop in tracer.read_remaining():
         take(drop)
 
 
