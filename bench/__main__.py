@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.changes import loading, page, rules, scale
-from bench.changes.instance import BenchFailed, Instance
+from bench.changes.instance import BenchFailed, ServedInstance
 from bench.packets import kernel_cost, sets, test_run, wire
 from bench.packets.data_planes import DataPlanes
 from bench.packets.objects import baselines, compile_object
@@ -103,7 +103,7 @@ def measure(lab: Lab, folder: Path, rounds: int, parts: frozenset[str]) -> Resul
         lab.clean()
     if parts - PACKETS:
         host, _ = lab.pair()
-        measure_changes(Instance(host, folder, lab.bpffs), parts, result)
+        measure_changes(ServedInstance(host, folder, lab.bpffs), parts, result)
     result.seconds = time.monotonic() - start
     return result
 
@@ -133,7 +133,7 @@ def measure_packets(
         result.memory, result.programs = kernel_cost.measure(planes)
 
 
-def measure_changes(instance: Instance, parts: frozenset[str], result: Result) -> None:
+def measure_changes(instance: ServedInstance, parts: frozenset[str], result: Result) -> None:
     """Time changes, commands, loading and the page, one after the other, into `result`.
 
     A part that fails is noted there, and the next one follows.

@@ -31,7 +31,7 @@ class BenchFailed(Exception):
     """Something that was to be timed did not work."""
 
 
-class Instance:
+class ServedInstance:
     """The bench's own state folder, bpffs folder and socket, in the namespace `space`."""
 
     def __init__(self, space: Namespace, folder: Path, pins: Path) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench.changes.instance import BenchFailed, Instance, program
+from bench.changes.instance import BenchFailed, ServedInstance, program
 from bench.packets.nft_syntax import nft_line, nft_set, nft_table
 from bench.packets.set_entries import entries
 from bench.packets.sets import NAME, RULE
@@ -41,7 +41,7 @@ class Loading:
     """Medians of the parts of the C program's time: reading the file, writing the maps."""
 
 
-def measure(instance: Instance) -> Loading:
+def measure(instance: ServedInstance) -> Loading:
     """Time ROUNDS interleaved rounds; xdpwall's set and nft's table are deleted between two."""
     found, folder = Loading(), instance.folder
     texts = entries("addresses", SIZE, "ipv4").texts()
@@ -83,7 +83,7 @@ def _next(texts: Sequence[str]) -> list[str]:
     ]
 
 
-def _in_force(instance: Instance, *, with_set: bool) -> None:
+def _in_force(instance: ServedInstance, *, with_set: bool) -> None:
     rules: Sequence[object] = [{"text": RULE}] if with_set else []
     with instance.opened() as firewall:
         firewall.apply(Ruleset.parse({"version": 1, "rules": rules}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from bench.changes.instance import Instance
+from bench.changes.instance import ServedInstance
 from bench.packets.rulesets import rules
 from tests.support.net.netns import wait_for
 from tests.web.conftest import CHROMIUM, FLAGS
@@ -41,7 +41,7 @@ class PageTimes:
     frames: list[float] = field(default_factory=list)
 
 
-def measure(instance: Instance) -> PageTimes:
+def measure(instance: ServedInstance) -> PageTimes:
     """Scroll through as many rules as fit, the counters of the service streaming meanwhile."""
     from playwright.sync_api import expect, sync_playwright
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench.changes.instance import BenchFailed, Instance, Service
+from bench.changes.instance import BenchFailed, ServedInstance, Service
 from bench.packets.nft_syntax import nft_line, nft_table
 from bench.packets.rulesets import rules
 from xdpwall.abi import Control
@@ -74,7 +74,7 @@ class Commands:
     """Resident memory after the changes of this bench, 10,000 rules in force."""
 
 
-def measure(instance: Instance) -> tuple[Changes, Commands]:
+def measure(instance: ServedInstance) -> tuple[Changes, Commands]:
     """Attach to IFACE, then time changes and commands."""
     changes, commands = Changes(), Commands()
     with instance.opened() as firewall:
@@ -107,7 +107,7 @@ def measure(instance: Instance) -> tuple[Changes, Commands]:
     return changes, commands
 
 
-def check_live(instance: Instance, service: Service) -> None:
+def check_live(instance: ServedInstance, service: Service) -> None:
     """Check that a change is in force when it is answered: the control word has its revision."""
     _, answer = service.call("POST", "/rules", _EXTRA)
     with Map.open_pinned(instance.settings.bpffs / "maps" / "control") as control:
@@ -181,7 +181,7 @@ def _seconds(firewall: Facade, wanted: Ruleset) -> float:
     return time.perf_counter() - start
 
 
-def _apply_by_command(instance: Instance, count: int, changes: Changes) -> None:
+def _apply_by_command(instance: ServedInstance, count: int, changes: Changes) -> None:
     path = instance.folder / f"{count}.yaml"
     path.write_text(ruleset_file.dump_ruleset(ruleset(count)), encoding="utf-8")
     times = []
@@ -204,7 +204,7 @@ def _one_more(firewall: Facade) -> float:
     return repeated(once)
 
 
-def _one_more_by_rest(instance: Instance, service: Service) -> tuple[float, float]:
+def _one_more_by_rest(instance: ServedInstance, service: Service) -> tuple[float, float]:
     """Medians (in force in the kernel, answered), of different requests in turn: polling the kernel
     would delay the answer."""
     found: list[float] = []
@@ -228,7 +228,7 @@ def _one_more_by_rest(instance: Instance, service: Service) -> tuple[float, floa
     return median(found), answered
 
 
-def _nft(instance: Instance, changes: Changes) -> None:
+def _nft(instance: ServedInstance, changes: Changes) -> None:
     extra = nft_line(_EXTRA, "ipv4").split()
     for count in sorted({*ONE_MORE, *APPLIED}):
         path = instance.folder / f"{count}.nft"
@@ -245,7 +245,7 @@ def _nft(instance: Instance, changes: Changes) -> None:
         instance.space.run("nft", "delete", "table", "netdev", "bench")
 
 
-def _timed(instance: Instance, argv: Sequence[str]) -> float:
+def _timed(instance: ServedInstance, argv: Sequence[str]) -> float:
     start = time.perf_counter()
     instance.space.run(*argv)
     return time.perf_counter() - start

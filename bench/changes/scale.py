@@ -10,7 +10,7 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from statistics import median
 
-from bench.changes.instance import Instance, Service
+from bench.changes.instance import ServedInstance, Service
 from bench.changes.rules import IFACE, PAUSE, TIMES, burst, repeated, ruleset
 from bench.packets.nft_syntax import nft_set, nft_table
 from bench.packets.set_entries import entries
@@ -48,7 +48,7 @@ class Scale:
     """`nft add element`, the whole command in its namespace."""
 
 
-def measure(instance: Instance) -> Scale:
+def measure(instance: ServedInstance) -> Scale:
     """Time both on an instance attached to IFACE."""
     found = Scale()
     with instance.opened() as firewall:
@@ -69,7 +69,7 @@ def measure(instance: Instance) -> Scale:
     return found
 
 
-def _set(instance: Instance, size: int, found: Scale) -> None:
+def _set(instance: ServedInstance, size: int, found: Scale) -> None:
     held = entries("addresses", size, "ipv4")
     with instance.opened() as firewall:
         firewall.replace_set(NAME, held)

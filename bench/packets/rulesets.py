@@ -71,7 +71,7 @@ def cases(count: int) -> tuple[Case, ...]:
 
 
 @dataclass(frozen=True)
-class Packets:
+class PacketStreams:
     """Frames for one ruleset, all of one length. `random` and `none` have SEVERAL of them."""
 
     first: bytes
@@ -87,17 +87,17 @@ class Packets:
 
 
 @functools.lru_cache(maxsize=64)
-def packets(kind: Kind, count: int, family: Family) -> Packets:
+def packets(kind: Kind, count: int, family: Family) -> PacketStreams:
     """Packets of each case, as the reference classifies them. Deterministic."""
     if kind == "hosts":
         some, none = (stream(kind, count, family, case)[:SEVERAL] for case in _SPREAD)
-        return Packets(host(0, family), host(count - 1, family), some, none)
+        return PacketStreams(host(0, family), host(count - 1, family), some, none)
     random = Random(f"{kind} {count} {family}")
     known = parsed(kind, count, family)
     ends = sorted({*range(min(count, SEVERAL)), *range(max(0, count - SEVERAL), count)})
     drawn = [frame for _, frame in hits(random, known, ends, tries=4)]
     met = sorted((d, n) for n, d in enumerate(decided(known, drawn)) if d >= 0)
-    return Packets(
+    return PacketStreams(
         drawn[met[0][1]],
         drawn[met[-1][1]],
         stream(kind, count, family, "random")[:SEVERAL],

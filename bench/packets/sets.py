@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.changes.instance import Instance
+from bench.changes.instance import ServedInstance
 from bench.packets import test_run
 from bench.packets.nft_syntax import nft_set, nft_table
 from bench.packets.rounds import DROP, NFT, OURS, Cell, Hook
@@ -79,7 +79,7 @@ def _ours(bench: Bench, row: tuple[SetKind, int, Family]) -> None:
     name = f"{kind}-{size}-{family}"
     (bench.folder / name).mkdir()
     (bench.pins / name).mkdir()
-    instance = Instance(space, bench.folder / name, bench.pins / name)
+    instance = ServedInstance(space, bench.folder / name, bench.pins / name)
     with instance.opened() as firewall:
         for hook, veth in lines.items():
             firewall.attach(veth.far, hook=hook)

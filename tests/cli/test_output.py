@@ -8,19 +8,19 @@ import json
 import pytest
 
 from xdpwall.cli.options import Invocation
-from xdpwall.cli.terminal.output import Cell, Column, Printer
+from xdpwall.cli.terminal.output import Column, Printer, TableCell
 from xdpwall.cli.terminal.text import ago, clean, human, width
 
 
-def printed(asked: Invocation, columns: list[Column], rows: list[list[str | Cell]]) -> str:
+def printed(asked: Invocation, columns: list[Column], rows: list[list[str | TableCell]]) -> str:
     stream = io.StringIO()
     Printer(asked, stream).table(columns, rows)
     return stream.getvalue()
 
 
 COLUMNS = [Column("ID"), Column("PACKETS", right=True), Column("SINCE", wide=True), Column("RULE")]
-ROWS: list[list[str | Cell]] = [
-    ["r1", "7", "now", Cell("drop icmp", "red")],
+ROWS: list[list[str | TableCell]] = [
+    ["r1", "7", "now", TableCell("drop icmp", "red")],
     ["noping", "1234", "then", "accept"],
 ]
 

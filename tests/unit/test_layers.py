@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 
@@ -134,3 +135,12 @@ def test_a_circle_would_be_found(graph: Mapping[str, set[str]], fine: bool) -> N
         assert not fine
     else:
         assert fine
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    homes: dict[str, list[str]] = {}
+    for module, path in {**SOURCES, **sources(ROOT / "bench")}.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module)
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}

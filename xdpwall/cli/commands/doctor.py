@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from xdpwall.cli.options import common, invocation
-from xdpwall.cli.terminal.output import Cell, Column, Printer
+from xdpwall.cli.terminal.output import Column, Printer, TableCell
 
 _COLORS = {"pass": "green", "warn": "yellow", "fail": "red"}
 
@@ -27,9 +27,9 @@ def doctor() -> int:
     asked = invocation.get()
     printer = Printer(asked)
     report = run(asked.settings())
-    rows: list[list[str | Cell]] = []
+    rows: list[list[str | TableCell]] = []
     for check in report.checks:
-        rows.append([Cell(check.status, _COLORS[check.status]), check.name, check.found])
+        rows.append([TableCell(check.status, _COLORS[check.status]), check.name, check.found])
         if check.todo:
             rows.append(["", "", f"-> {check.todo}"])
     printer.show(

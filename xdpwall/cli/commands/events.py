@@ -14,7 +14,7 @@ from xdpwall.cli.client.connect import firewall
 from xdpwall.cli.lazy import Lazy, LazyGroup
 from xdpwall.cli.options import change, common, invocation
 from xdpwall.cli.terminal.event_line import words_of
-from xdpwall.cli.terminal.output import Cell, Printer, paint
+from xdpwall.cli.terminal.output import Printer, TableCell, paint
 from xdpwall.cli.terminal.problems import note, warn
 from xdpwall.errors import Failed, InvalidInput
 from xdpwall.events.settings import FIELDS
@@ -247,7 +247,7 @@ def set_(**given: str | None) -> None:
 
 def _facts(printer: Printer, found: EventsView) -> None:
     s, c = found.settings, found.counts
-    state = Cell("on", "green") if s.enabled else Cell("off", "yellow")
+    state = TableCell("on", "green") if s.enabled else TableCell("off", "yellow")
     which = (
         "each drop, and packets of rules with log" if s.log_drops else "packets of rules with log"
     )

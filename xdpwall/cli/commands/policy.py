@@ -10,7 +10,7 @@ from xdpwall.cli.client.connect import firewall
 from xdpwall.cli.guards import guard_policy
 from xdpwall.cli.lazy import Lazy, LazyGroup
 from xdpwall.cli.options import change, common, invocation
-from xdpwall.cli.terminal.output import Cell, Printer
+from xdpwall.cli.terminal.output import Printer, TableCell
 from xdpwall.cli.terminal.problems import note, warn
 from xdpwall.errors import InvalidInput
 
@@ -114,5 +114,5 @@ def read_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
 def _facts(printer: Printer, found: Policy) -> None:
     colors = {"drop": "red", "accept": "green"}
     printer.facts(
-        (name, Cell(str(value), colors.get(value))) for name, value in found.to_json().items()
+        (name, TableCell(str(value), colors.get(value))) for name, value in found.to_json().items()
     )

@@ -13,7 +13,7 @@ import click
 from xdpwall.cli.client.connect import firewall, listing
 from xdpwall.cli.complete import rule_ids
 from xdpwall.cli.options import common, exact, invocation
-from xdpwall.cli.terminal.output import Cell, Column, Printer
+from xdpwall.cli.terminal.output import Column, Printer, TableCell
 
 if TYPE_CHECKING:
     from xdpwall.views.rules import RuleView
@@ -122,9 +122,9 @@ def _table(printer: Printer, found: Json, before: Seen | None = None, seconds: f
     if before is not None:
         columns += [Column("PKT/S", right=True), Column("BIT/S", right=True)]
     columns += [Column("LAST HIT", wide=True), Column("CREATED", wide=True), Column("RULE")]
-    rows: list[list[str | Cell]] = []
+    rows: list[list[str | TableCell]] = []
     for rule in found["rules"]:
-        row: list[str | Cell] = [str(rule["position"]), rule["id"]]
+        row: list[str | TableCell] = [str(rule["position"]), rule["id"]]
         row += [printer.packets(rule["packets"]), printer.bytes(rule["bytes"])]
         if before is not None:
             row += _rates(printer, rule, before, seconds)
@@ -145,10 +145,10 @@ def _rates(printer: Printer, rule: Json, before: Seen, seconds: float) -> list[s
     return [printer.packets(round(pps)), printer.packets(round(bps))]
 
 
-def _sentence(rule: Json) -> Cell:
+def _sentence(rule: Json) -> TableCell:
     idle = not rule["enabled"] or rule["expired"]
     text = f"{rule['text']} (expired)" if rule["expired"] else rule["text"]
-    return Cell(text, "dim" if idle else _COLORS[rule["action"]])
+    return TableCell(text, "dim" if idle else _COLORS[rule["action"]])
 
 
 def _facts(printer: Printer, rule: RuleView) -> None:
@@ -156,7 +156,7 @@ def _facts(printer: Printer, rule: RuleView) -> None:
     for name, value in (("packets", printer.packets), ("bytes", printer.bytes)):
         shown[name] = value(shown[name])
     text = shown.pop("text")
-    pairs: list[tuple[str, str | Cell]] = [("text", Cell(text, _COLORS[rule.action]))]
+    pairs: list[tuple[str, str | TableCell]] = [("text", TableCell(text, _COLORS[rule.action]))]
     words = {True: "yes", False: "no"}
     for name, value in shown.items():
         if name == "log" or (name == "expired" and not value):

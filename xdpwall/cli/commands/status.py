@@ -9,7 +9,7 @@ import click
 from xdpwall.cli.client.connect import firewall
 from xdpwall.cli.guards import guard_policy, guarded_client
 from xdpwall.cli.options import change, common, exact, invocation
-from xdpwall.cli.terminal.output import Cell, Column, Printer
+from xdpwall.cli.terminal.output import Column, Printer, TableCell
 from xdpwall.cli.terminal.problems import note, warn
 from xdpwall.cli.terminal.text import ago
 
@@ -82,7 +82,7 @@ def on() -> None:
 
 
 def _people(printer: Printer, found: Status) -> None:
-    state = Cell("on, filtering", "green") if found.on else Cell(OFF, "shout")
+    state = TableCell("on, filtering", "green") if found.on else TableCell(OFF, "shout")
     rules = f"{found.rules}"
     if found.enabled_rules != found.rules:
         rules += f" ({found.enabled_rules} enabled)"
@@ -112,15 +112,15 @@ def _attachments(printer: Printer, attachments: list[AttachmentView]) -> None:
     columns += [Column(title, right=True) for title in titles]
     columns += [Column("SEEN BYTES", right=True, wide=True), Column("PROGRAM", wide=True)]
     columns += [Column("SEES")]
-    rows: list[list[str | Cell]] = []
+    rows: list[list[str | TableCell]] = []
     for one in attachments:
         t = one.totals
         counts = (t.seen, t.passed, t.dropped, t.policy_dropped, t.malformed, t.errors)
         mode = one.mode or "-"
-        sees: str | Cell = ", ".join(one.sees) or "-"
+        sees: str | TableCell = ", ".join(one.sees) or "-"
         if one.state != "attached":
-            sees = Cell(one.state.upper(), "shout")
-        row: list[str | Cell] = [one.iface, one.place, mode, ago(one.since)]
+            sees = TableCell(one.state.upper(), "shout")
+        row: list[str | TableCell] = [one.iface, one.place, mode, ago(one.since)]
         row += [printer.packets(count.packets) for count in counts]
         row += [printer.bytes(t.seen.bytes), str(one.program_id or "-"), sees]
         rows.append(row)

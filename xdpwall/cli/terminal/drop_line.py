@@ -7,7 +7,7 @@ from collections.abc import Callable
 from xdpwall.cli.options import invocation
 from xdpwall.views.drops import Drop, DropCount, DropSummary
 
-from .output import Cell, Column, Printer, paint
+from .output import Column, Printer, TableCell, paint
 from .packet_line import packet_words
 from .problems import note
 from .text import clean
@@ -69,10 +69,10 @@ def show_summary(found: DropSummary) -> None:
     asked = invocation.get()
     out = Printer(asked)
     columns = [Column("PACKETS", right=True), Column("BY"), Column("REASON"), Column("FUNCTION")]
-    rows: list[list[str | Cell]] = [
+    rows: list[list[str | TableCell]] = [
         [
             out.packets(one.packets),
-            Cell(one.rule or one.by, _color(one)),
+            TableCell(one.rule or one.by, _color(one)),
             one.reason or "-",
             one.function or "-",
         ]

@@ -38,7 +38,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TableCell:
     """A text with a colour."""
 
     text: str
@@ -127,12 +127,12 @@ class Printer:
         """Text that is a file or a script: as it is."""
         self._write(text)
 
-    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str | Cell]]) -> None:
+    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str | TableCell]]) -> None:
         """Aligned columns, two blanks apart, headings in capitals; no trailing blanks."""
         wide = self.asked.output == "wide"
         shown = [i for i, column in enumerate(columns) if wide or not column.wide]
         body = [[_cell(row[i]) for i in shown] for row in rows]
-        heads = [Cell(columns[i].title, "bold") for i in shown]
+        heads = [TableCell(columns[i].title, "bold") for i in shown]
         lines = [heads, *body] if self.asked.headers else body
         widths = [
             max((width(line[i].text) for line in lines), default=0) for i in range(len(shown))
@@ -141,7 +141,7 @@ class Printer:
         for line in lines:
             self._write(self._row(line, widths, right) + "\n")
 
-    def facts(self, pairs: Iterable[tuple[str, str | Cell]]) -> None:
+    def facts(self, pairs: Iterable[tuple[str, str | TableCell]]) -> None:
         """Name and value, one pair a line, values under each other."""
         listed = [(name, _cell(value)) for name, value in pairs]
         column = max((width(name) for name, _ in listed), default=0)
@@ -149,7 +149,7 @@ class Printer:
             gap = " " * (column - width(name))
             self._write(f"{name}{gap}  {self._painted(value.text, value.color)}\n")
 
-    def _row(self, line: Sequence[Cell], widths: Sequence[int], right: Sequence[bool]) -> str:
+    def _row(self, line: Sequence[TableCell], widths: Sequence[int], right: Sequence[bool]) -> str:
         parts = []
         for i, cell in enumerate(line):
             padding = " " * (widths[i] - width(cell.text))
@@ -173,6 +173,6 @@ class Printer:
             raise cannot_write(error) from error
 
 
-def _cell(value: str | Cell) -> Cell:
-    cell = Cell(value) if isinstance(value, str) else value
-    return Cell(clean(cell.text), cell.color)
+def _cell(value: str | TableCell) -> TableCell:
+    cell = TableCell(value) if isinstance(value, str) else value
+    return TableCell(clean(cell.text), cell.color)
