@@ -67,7 +67,7 @@ def test_a_growth_that_never_swapped_the_programs(site: Site) -> None:
             sizes = dataplane.map_set.sizes
             sizes = sizes.grown_to(type(sizes)(positions=sizes.positions * 2))
             shared, copy = dataplane._opened.maps.shared, dataplane.control.read().copy
-            bigger = dataplane.map_set.grown(sizes, shared, copy)
+            bigger = dataplane.map_set.copy_grown(sizes, shared, copy)
             bigger.pin(site.settings.bpffs, 99)
             bigger.close()
     with site.open() as firewall:

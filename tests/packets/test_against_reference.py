@@ -18,7 +18,7 @@ from tests.support.oracle.reference.judge import Ruling, judge
 from tests.support.oracle.reference.memory import FragmentMemory
 from tests.support.packets import frames as f
 from xdpwall.compiler import address_table6
-from xdpwall.dataplane.mapset import TRIES
+from xdpwall.dataplane.map_set import TRIES
 from xdpwall.rule.field_names import MATCH_FIELDS
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy

@@ -1,4 +1,4 @@
-"""`apply`: from what is in force to exactly a given ruleset.
+"""`apply`: replace rules, policy, sets and attachments by those of a given ruleset.
 
 New attachments come first, under the old rules, since attaching is what may be refused; then one
 switch to the new rules; then the attachments that are not wanted go.
@@ -37,7 +37,7 @@ from .set_load import (
 def apply_ruleset(
     instance: Instance, wanted: Ruleset, *, dry_run: bool, by: Author
 ) -> ApplyOutcome:
-    """All or nothing, up to the attachments that leave. Called with the lock held.
+    """Apply all or nothing, but for the attachments that leave. Called with the lock held.
 
     Sets are loaded beside the old ones before the switch, and the old ones swept after it.
     """
@@ -111,7 +111,7 @@ def _matched(
 def _places(
     rows: tuple[Attachment, ...], wanted: tuple[AttachmentSpec, ...] | None
 ) -> tuple[list[AttachmentSpec], list[Attachment]]:
-    """(attachments to make, attachments to take away); absent leaves all as they are."""
+    """Return (attachments to make, attachments to remove). None leaves all as they are."""
     if wanted is None:
         return [], []
     specs = attachments_by_place(wanted)
@@ -128,8 +128,8 @@ def _places(
 def _lost(
     instance: Instance, rows: tuple[Attachment, ...], leaving: list[Attachment]
 ) -> list[AttachmentSpec]:
-    """Attachments that stay but whose program somebody took off, or whose interface is new. One
-    whose interface has gone stays recorded, for when it is back."""
+    """Attachments that stay but whose program was removed, or whose interface was made anew. Those
+    whose interface does not exist stay recorded, until it is back."""
     names = interface_names()
     lost = []
     for row in rows:
@@ -142,7 +142,8 @@ def _lost(
 
 
 def _changes_mode(row: Attachment, coming: list[AttachmentSpec]) -> bool:
-    """XDP cannot go from one mode to the other in one step: such a row leaves first."""
+    """Whether the attachment only changes its mode. It is detached first: XDP cannot change its
+    mode in place."""
     return any((spec.iface, spec.place) == (row.iface, row.place) for spec in coming)
 
 
@@ -153,7 +154,7 @@ def _detach_all(instance: Instance, rows: list[Attachment], by: Author) -> None:
 
 
 def _put_back(instance: Instance, rows: list[Attachment], by: Author) -> None:
-    """What made way for another mode returns in the mode that it had: no interface stays open."""
+    """Attach again, in their former mode, attachments that were detached to change their mode."""
     for row in rows:
         with suppress(XdpwallError):
             spec = AttachmentSpec(row.iface, row.hook, row.direction, row.mode or "auto")
@@ -162,7 +163,7 @@ def _put_back(instance: Instance, rows: list[Attachment], by: Author) -> None:
 
 
 def _as_planned(staying: list[Attachment], coming: list[AttachmentSpec]) -> list[Attachment]:
-    """The rows as they are after the change, for its warnings."""
+    """The attachments after the change, for its warnings."""
     there = {(row.iface, row.place) for row in staying}
     planned = [
         Attachment(spec.iface, spec.place, 0, spec.mode, -1, "")

@@ -1,7 +1,7 @@
-"""Attach and detach: the program on an interface, the row on disk, the number in the tables.
+"""Attach and detach: the program on an interface, its row in the store, its number in the maps.
 
-An attachment is recorded as being made before it is, and as leaving before it goes, so that a
-crash between the two is seen and ended by recovery.py. Called with the instance's lock held.
+An attachment is recorded as "attaching" before it is made, and as "leaving" before it is removed,
+so that recovery.py can finish either after a crash. Called with the instance's lock held.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from .programs import loader_for
 def attach_interface(
     instance: Instance, spec: AttachmentSpec, *, replace_other: bool = False, by: Author
 ) -> tuple[Attachment, bool]:
-    """The attachment's row, and whether anything changed. Raises what attach/attacher.py raises."""
+    """Attach a program. Returns the attachment and whether anything changed. Raises what
+    Attacher.attach() raises."""
     index = index_of(spec.iface)
     for row in instance.attachments:
         if (row.iface, row.place) == (spec.iface, spec.place):
@@ -68,7 +69,7 @@ def attach_interface(
 
 
 def _forget_former_names(instance: Instance, row: Attachment, by: Author) -> None:
-    """The rows of a renamed interface: their program is this row's now."""
+    """Delete the attachments of a renamed interface's former names; `row` has their program now."""
     for other in instance.attachments:
         if (other.index, other.place) == (row.index, row.place) and other.iface != row.iface:
             words = f"{other.words} is {row.words} now"
@@ -83,7 +84,8 @@ def _attach_again(
     replace_other: bool,
     by: Author,
 ) -> tuple[Attachment, bool]:
-    """One that is known: nothing to do, or it was lost (reboot, interface made anew, displaced)."""
+    """Attach what is recorded already: do nothing, or replace a program that was lost (by a reboot,
+    with its interface, or displaced)."""
     dataplane = ensure_loaded(instance)
     done = instance.attacher.attach(spec, index, loader_for(dataplane, row), replace=replace_other)
     if index != row.index and not _shared(instance, row):
@@ -99,7 +101,7 @@ def _attach_again(
 
 
 def detach_interface(instance: Instance, row: Attachment, *, by: Author) -> None:
-    """Take the program and the row away; another owner's program stays."""
+    """Detach the program and delete the row. Another owner's program stays."""
     with suppress(Full):
         instance.store.attachments.put(replace(row, intent="leaving"))
     crash_point("detach-recorded")
@@ -110,7 +112,7 @@ def detach_interface(instance: Instance, row: Attachment, *, by: Author) -> None
 
 
 def _shared(instance: Instance, row: Attachment) -> bool:
-    """Whether the index, of an interface that has gone, is another attachment's by now."""
+    """Whether the interface index was reused, and belongs to another attachment now."""
     return any(
         (other.index, other.place) == (row.index, row.place) and other.iface != row.iface
         for other in instance.attachments
@@ -123,7 +125,7 @@ def matching_attachments(
     hook: Hook | None,
     direction: Direction | None,
 ) -> list[Attachment]:
-    """The attachments that a detach is about; None is any."""
+    """Select attachments by interface, hook and direction; None is any."""
     return [
         row
         for row in rows
@@ -136,7 +138,7 @@ def matching_attachments(
 def detach_unrecorded(
     instance: Instance, iface: str | None, hook: Hook | None, direction: Direction | None
 ) -> list[str]:
-    """Programs of ours that no row knows: take them away too."""
+    """Detach programs of ours that the store has no attachment for. Returns "eth0 xdp" and so on."""
     names = {index: name for name, index in interface_names().items()}
     gone = []
     for index, place in unrecorded_pins(instance.attacher, instance.attachments):
@@ -160,7 +162,7 @@ def _free_number(rows: Iterable[Attachment]) -> int:
 
 
 def record_attached(instance: Instance, row: Attachment, by: Author) -> Attachment:
-    """The row of an attachment that is in place."""
+    """Record that an attachment is in place."""
     done = replace(row, intent="attached")
     instance.store.attachments.put(done, by=by, action=f"attach {row.words}", now=now_text())
     return done

@@ -1,4 +1,4 @@
-"""Make the data plane when there is none, and fill it from the store."""
+"""Create the maps when there are none, and load rules and sets from the store."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 
 def ensure_loaded(instance: Instance) -> Dataplane:
-    """The maps, holding the committed ruleset: made when a reboot (or nobody yet) left none."""
+    """Return the data plane with the committed ruleset; create it when there are no maps, as after
+    a reboot."""
     found = instance.dataplane()
     if found is not None:
         return found
     from xdpwall.dataplane.dataplane import Dataplane
 
-    # The baselines belong to counters that are gone. First this, then the maps: a crash between
-    # the two does no harm.
+    # The baselines belong to counters that are gone. Before the maps are made, so that a crash
+    # between the two does no harm.
     instance.store.clear_baselines()
     crash_point("restore-cleared")
     made = Dataplane(instance.settings.bpffs)
@@ -39,8 +40,11 @@ def ensure_loaded(instance: Instance) -> Dataplane:
 
 
 def load_from_store(instance: Instance, dataplane: Dataplane) -> None:
-    """Put the disk's sets and rules into maps that hold others, or none; only then are programs put
-    on them that judge by maps which were unpinned."""
+    """Load sets and rules from the store into empty or stale maps.
+
+    Programs are reloaded last: those that still run on unpinned maps filter by the old ruleset
+    until the new one is complete.
+    """
     from .set_kernel import restore_sets
 
     restore_sets(instance, dataplane)

@@ -40,7 +40,7 @@ def commit(
     if new.same_as(old):
         return old
     began = time.monotonic()
-    # First the maps: to make them gives the sets' classes other numbers.
+    # First of all: creating the maps renumbers the classes of the sets.
     dataplane = ensure_loaded(instance)
     # A few rules nearly always fit, and compiling them takes as long as the disk does.
     early = _few_differ(new, old)
@@ -49,8 +49,8 @@ def commit(
             _record(instance, old, new, by, action, wait=False)
         compiled = next_generation(instance, dataplane, old, new)
         if slots := new_slots(old, new):
-            # Whoever used such a slot left in an earlier change; no packet may count there any
-            # more.
+            # An earlier change freed these slots; a packet may still count there until the grace
+            # period is over.
             dataplane.generations.wait_grace_period()
             dataplane.counters.zero(slots)
         if not early:
@@ -104,7 +104,7 @@ def _undo(
     revision: int,
     error: BaseException,
 ) -> None:
-    """Back to `old` in the kernel and on disk; what cannot be undone is said on the error."""
+    """Restore `old` in the kernel and on disk. Failed when that is not possible."""
     try:
         if dataplane.control.read().revision == revision:
             compiled = compile_committed(instance, old, least=dataplane.map_set.sizes.positions)

@@ -1,4 +1,4 @@
-"""Places where a test may kill this process, so that recovery is tried for real.
+"""Points at which a test may kill this process, to test recovery.
 
 XDPWALL_TEST_CRASH_AT names one of the points below; reaching it is `kill -9` on ourselves. Without
 the variable a point costs one dictionary lookup.

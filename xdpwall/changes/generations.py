@@ -1,4 +1,4 @@
-"""Compile a ruleset into the generation that is to be written."""
+"""Compile rulesets into generations, and put these into the kernel."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def next_generation(
     instance: Instance, dataplane: Dataplane, old: CommittedRuleset, new: CommittedRuleset
 ) -> Generation:
-    """The tables of a ruleset that is to follow the one in force: that one's, changed in place,
-    when little differs; else compiled whole."""
+    """Compile the ruleset that follows `old`: by edits of the active generation, in place, when few
+    rules differ; else as a whole. Raises Full."""
     from xdpwall.compiler.compile import check_memory
     from xdpwall.compiler.delta import apply_edit, plan_edits
 
@@ -48,7 +48,7 @@ def next_generation(
 
 
 def _kernel_step(step: Step, old: CommittedRuleset) -> tuple[int, list[RuleEntry], list[RuleEntry]]:
-    """The step among the enabled rules, which are those that the kernel has."""
+    """Restrict a step to enabled rules, which are those in the kernel: (index, gone, come)."""
     at = step.at
     if at < len(old.entries):
         at -= bisect_left(old.index.disabled, old.entries[at].rank)
@@ -61,8 +61,8 @@ def _kernel_step(step: Step, old: CommittedRuleset) -> tuple[int, list[RuleEntry
 def compile_committed(
     instance: Instance, ruleset: CommittedRuleset, *, least: int = 0
 ) -> Generation:
-    """The tables of a ruleset, for the attachments and the sets' classes as they are now; of at
-    least so many positions."""
+    """Compile a ruleset as a whole, for the present attachments and set classes, to at least so
+    many positions. Raises Full."""
     return _compile(ruleset, _basis(instance, ruleset), least=least)
 
 
@@ -100,7 +100,7 @@ def _entries(enabled: Sequence[RuleEntry]) -> list[CompilerRule]:
 
 
 def reload_ruleset(instance: Instance, dataplane: Dataplane) -> None:
-    """Load the committed ruleset again, for the attachments as they are now."""
+    """Compile the committed ruleset for the present attachments and classes, and activate it."""
     ruleset = instance.ruleset
     compiled = compile_committed(instance, ruleset, least=dataplane.map_set.sizes.positions)
     activate_generation(instance, dataplane, compiled, ruleset.revision)
@@ -109,7 +109,7 @@ def reload_ruleset(instance: Instance, dataplane: Dataplane) -> None:
 def activate_generation(
     instance: Instance, dataplane: Dataplane, compiled: Generation, revision: int
 ) -> None:
-    """Write a generation and switch to it, with larger maps and other programs where it needs them.
+    """Write a generation and switch to it, after growing maps and reloading programs if need be.
     Raises Full."""
     prepare_generation(instance, dataplane, compiled)
     dataplane.generations.fill(compiled)

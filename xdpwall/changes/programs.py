@@ -1,4 +1,4 @@
-"""Load the programs of attachments anew, on the maps and with the features in use."""
+"""Reload the programs of attachments when maps grow or features change."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 
 def tidy_instance(instance: Instance) -> None:
-    """After changes, when there is time: bring the copy left behind up to date, and give the
-    attachments programs that do no more than the ruleset needs."""
+    """Do what a change may leave for later: sync the idle copy, drop unused features."""
     dataplane = instance.dataplane()
     if dataplane is not None:
         dataplane.generations.sync_idle_copy()
@@ -27,19 +26,19 @@ def tidy_instance(instance: Instance) -> None:
 
 
 def drop_unused_features(instance: Instance, dataplane: Dataplane) -> None:
-    """Programs that do no more than the ruleset in force needs."""
+    """Reload programs that have more features than the active generation needs."""
     from xdpwall.compiler.delta import used_features
 
-    force = dataplane.generations.active
-    if force is not None and force.shrunk:
-        force.features, force.shrunk = used_features(force), False
+    active = dataplane.generations.active
+    if active is not None and active.shrunk:
+        active.features, active.shrunk = used_features(active), False
     if dataplane.generations.drop_unused_features():
         reload_programs(instance, dataplane)
 
 
 def prepare_generation(instance: Instance, dataplane: Dataplane, compiled: Generation) -> None:
-    """Make the maps large enough for a generation, and give the attachments programs with its
-    features; fill() and switch() may follow. No verdict changes. Raises Full."""
+    """Grow the maps for a generation, or reload programs that lack its features, so that fill() and
+    switch() may follow. No verdict changes. Raises Full."""
     dataplane.generations.expect(compiled)
     if not dataplane.map_set.sizes.holds(compiled.needed_sizes):
         with dataplane.generations.growing(compiled.needed_sizes):
@@ -51,8 +50,8 @@ def prepare_generation(instance: Instance, dataplane: Dataplane, compiled: Gener
 def reserve_addresses(
     instance: Instance, dataplane: Dataplane, *, set4: int = 0, set6: int = 0
 ) -> None:
-    """Make the maps large enough for so many IPv4 and IPv6 addresses in all sets together, and
-    replace a worn table of IPv4 addresses. No verdict changes. Raises Full."""
+    """Grow the maps for so many IPv4 and IPv6 addresses in all sets together, and rebuild a worn
+    table of IPv4 addresses. No verdict changes. Raises Full."""
     sizes = dataplane.map_set.sizes
     need = replace(sizes, set4=set4, set6=set6)
     if not sizes.holds(need) or dataplane.map_set.addresses.worn:
@@ -61,10 +60,10 @@ def reserve_addresses(
 
 
 def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
-    """Give every attachment a program on the current maps, without a moment unfiltered.
+    """Replace programs that are on other maps or have other features; packets always meet one.
 
-    A program on outgrown maps must be gone before the next switch: the control word is common to
-    all map sets, and the outgrown one's other copy is stale.
+    A program on outgrown maps must be gone before the next switch: all map sets share the control
+    word, and the idle copy of an outgrown one is stale.
     """
     attacher = instance.attacher
     for row in instance.attachments:
@@ -75,20 +74,19 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
             if program is not None and not _outdated(instance, dataplane, program):
                 continue
         attacher.swap(row.spec, row.index, found.mode, loader_for(dataplane, row))
-    _reload_unknown(instance, dataplane)
+    _reload_unrecorded(instance, dataplane)
 
 
 def _outdated(instance: Instance, dataplane: Dataplane, program: Program) -> bool:
     if dataplane.programs.runs_on_these_maps(program):
         return not dataplane.programs.is_current(program)
-    # It judges by maps that were unpinned, which the present ones may not replace before they hold
-    # the ruleset.
+    # Its maps were unpinned, and it filters by them until the present ones hold the ruleset.
     return dataplane.control.read().revision == instance.ruleset.revision
 
 
-def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
-    """Likewise programs of ours that no row tells of (the state folder was lost): they judge by the
-    same tables."""
+def _reload_unrecorded(instance: Instance, dataplane: Dataplane) -> None:
+    """Replace programs of ours that the store has no attachment for (the state folder was lost):
+    they filter by the same maps."""
     attacher = instance.attacher
     for index, place in unrecorded_pins(attacher, instance.attachments):
         found = attacher.find(index, place)
@@ -103,5 +101,5 @@ def _reload_unknown(instance: Instance, dataplane: Dataplane) -> None:
 
 
 def loader_for(dataplane: Dataplane, row: Attachment) -> Callable[[bool], Program]:
-    """What the attacher calls for a program: `load(frags)`."""
+    """Return the function `load(frags)` that the attacher calls for a program."""
     return lambda frags: dataplane.programs.load(row.place, row.number, frags=frags)

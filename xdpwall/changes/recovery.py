@@ -1,4 +1,4 @@
-"""After a crash or a reboot: make disk and kernel agree. Called with the instance's lock held.
+"""Make disk and kernel agree after a crash or a reboot. Called with the instance's lock held.
 
 While the maps are alive the kernel's revision wins: a pending change that reached it is marked
 committed, one that did not is dropped. When they are gone, the last committed ruleset counts.
@@ -31,12 +31,12 @@ RECOVERY = Author("recovery", "recovery")
 
 
 def recover(instance: Instance) -> None:
-    """End what a dead process left; costs two small reads when there is nothing to do."""
+    """Finish or undo what a dead process left; two small reads when there is nothing to do."""
     numbers = bpffs.numbered(instance.settings.bpffs, "maps-")
-    # A growth of the maps that was cut short leaves two sets of them.
+    # An interrupted growth leaves two map sets pinned.
     outgrown = len(numbers) > 1
     if outgrown or not instance.holds_newest(numbers):
-        # What this process has open may not be what is pinned by now.
+        # Other maps may be pinned by now than this process has open.
         instance.drop_dataplane()
     dataplane = instance.dataplane()
     snapshot = instance.store.read()
@@ -50,14 +50,14 @@ def recover(instance: Instance) -> None:
         dataplane.unpin_outgrown()
     control = dataplane.control.read()
     if snapshot.pending:
-        # Whoever died may have switched since this process last waited for a grace period.
+        # The dead process may have switched since this one waited for a grace period.
         dataplane.generations.forget_grace_period()
         if control.revision == snapshot.pending.revision:
             instance.store.revisions.commit(control.revision, dataplane.counters.read)
         else:
             instance.store.revisions.drop_pending()
     if control.revision != instance.ruleset.revision:
-        # Fresh maps of a restore that died, or a state folder from elsewhere: the disk's rules.
+        # Fresh maps of a restore that died, or another state folder: the rules on disk count.
         dataplane.control.set_switch(snapshot.on)
         load_from_store(instance, dataplane)
     elif control.on != snapshot.on:
@@ -69,19 +69,19 @@ def recover(instance: Instance) -> None:
 
 
 def abandon_other_version(instance: Instance) -> None:
-    """Give up maps that another version of xdpwall laid out. The programs of that version keep them,
-    and judge packets by them, until restore has given their places others."""
+    """Give up maps that another version of xdpwall made. Its programs keep them and go on
+    filtering, until restore has replaced them."""
     try:
         instance.dataplane()
     except Failed as error:
         if error.code != OTHER_VERSION:
             raise
-        # Without it they count as a start that did not finish, which create() clears away.
+        # Without `control` they count as an unfinished start, which PinnedMaps.create() removes.
         bpffs.unlink(instance.settings.bpffs / "maps" / "control")
 
 
 def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
-    """Loads that did not end are swept, entries that were recorded get into the kernel."""
+    """Sweep unfinished loads of sets, write recorded entries to the kernel, delete expired ones."""
     store, named = instance.store.sets, {row.number for row in instance.ruleset.sets}
     if not named.issuperset(store.entry_counts()):
         from .set_kernel import sweep_unnamed
@@ -96,7 +96,7 @@ def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
         if ends is not None and ends <= time.time():
             from .set_entries import remove_expired
 
-            # Packets see these entries no more: they can wait, if this fails, a change need not.
+            # Programs ignore expired entries, so a failure here must not stop a change.
             with suppress(XdpwallError):
                 remove_expired(instance, dataplane)
 
@@ -107,7 +107,7 @@ def _follow_switch(instance: Instance, on: bool) -> None:
 
 
 def _end_attachments(instance: Instance) -> None:
-    """Attachments that were being made exist or not; those being taken away go."""
+    """Record or delete attachments that were being made; detach those that were leaving."""
     for row in instance.attachments:
         if row.intent == "attaching":
             found = instance.attacher.find(row.index, row.place)

@@ -1,4 +1,4 @@
-"""`xdpwall restore`: what a reboot, or an interface made anew, took away comes back."""
+"""`xdpwall restore`: load and attach again what a reboot or a re-created interface lost."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from .programs import reload_programs
 
 
 def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
-    """Load the committed ruleset and attach what was attached; goes on past one that fails."""
-    # Programs of a version that is gone may judge by what was unpinned.
+    """Load the committed ruleset and attach what was attached. An attachment that fails is
+    reported, and the others go on."""
+    # Programs of another version may be on maps that were unpinned.
     reload_programs(instance, ensure_loaded(instance))
     outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": []}
     lost = orphans(instance.attacher, instance.attachments)
     for row in instance.attachments:
         if row in lost:
-            # Beside an orphan a second filter would judge each packet twice, by two rulesets.
+            # A second filter beside an orphan would run two rulesets on each packet.
             outcome["failed"].append(describe_orphan(row))
             continue
         try:

@@ -1,4 +1,4 @@
-"""Read or write an instance: inside, disk and kernel agree, and nobody sees half a change."""
+"""Transactions on an instance, in which disk and kernel agree and no change is half done."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def reading(instance: Instance) -> Iterator[Snapshot]:
         snapshot = instance.store.read()
         _check_namespace(instance, snapshot.binding)
         if snapshot.unfinished:
-            # Somebody is in the middle of a change, or died there: the lock tells which.
+            # A process is in the middle of a change, or died there: the lock tells which.
             with instance.lock.attempt() as got, suppress(XdpwallError):
                 if got:
                     _recover(instance)
@@ -30,10 +30,10 @@ def reading(instance: Instance) -> Iterator[Snapshot]:
 def writing(
     instance: Instance, *, in_need: bool = False, renew: bool = False
 ) -> Iterator[Snapshot]:
-    """Hold the instance's lock, as its only writer; recover first.
+    """Hold the instance's lock as its only writer, after recovery.
 
-    `in_need` is for the ways out (off, detach), which go on when recovery fails. `renew` is for
-    restore: maps that another version laid out are given up. Conflict "other-namespace".
+    `in_need`: go on when recovery fails, for the ways out (off, detach). `renew`: give up maps of
+    another version, for restore. Conflict "other-namespace".
     """
     with instance.lock.hold(), instance.store.alone():
         netns, cookie = instance.namespace.netns()
@@ -51,7 +51,7 @@ def writing(
 
 
 def _recover(instance: Instance, renew: bool = False) -> None:
-    # Imported here: whoever reads a store that nobody left half-way pays nothing for numpy.
+    # Imported here, so that reading a store without unfinished changes does not import NumPy.
     from .recovery import abandon_other_version, recover
 
     if renew:
@@ -60,7 +60,7 @@ def _recover(instance: Instance, renew: bool = False) -> None:
 
 
 def _check_namespace(instance: Instance, binding: Binding | None) -> None:
-    """Conflict when the instance is bound to another namespace that still exists, in this boot."""
+    """Raise Conflict when the instance is bound, in this boot, to another existing namespace."""
     if binding is None or binding.boot_id != boot_id():
         return
     here, cookie = instance.namespace.netns()

@@ -11,7 +11,7 @@ from xdpwall.kernel.bpf.maps import Map
 from xdpwall.values.arrays import Array
 from xdpwall.views.attachments import Totals
 
-from .percpu_counters import totals
+from .percpu_counters import read_totals
 
 
 class KernelCounters:
@@ -33,7 +33,7 @@ class KernelCounters:
 
     def read_totals(self, numbers: Sequence[int]) -> list[Totals]:
         """The totals of each attachment number."""
-        return totals(self._totals, numbers) if numbers else []
+        return read_totals(self._totals, numbers) if numbers else []
 
     def zero_totals(self, number: int) -> None:
         """Zero the totals of an attachment number before it is used again."""

@@ -17,7 +17,7 @@ from .control_word import ControlWord
 from .counters import KernelCounters
 from .event_maps import EventMaps
 from .generations import Generations
-from .mapset import MapSet
+from .map_set import MapSet
 from .pinned_maps import PinnedMaps, has_control, maps_alive
 from .program_loader import ProgramLoader
 from .trace_taps import TapMaps
@@ -45,8 +45,7 @@ class Dataplane:
         return max(numbers) == self._parts.maps.number and has_control(self.folder)
 
     def create(self) -> None:
-        """Make and open maps: switched on, revision 0, accepting everything. Conflict when there are
-        some."""
+        """Create and open maps that accept everything, revision 0. Conflict "maps-exist"."""
         self._adopt(PinnedMaps.create(self.folder))
         self.events.write(EventSettings())
 

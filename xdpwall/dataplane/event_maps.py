@@ -1,4 +1,4 @@
-"""The kernel's side of events: their settings and counts, and the ring buffer's map."""
+"""The maps of events: settings, per-CPU counts, and the ring buffer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVENT_MAPS = ("events", "event_settings", "event_counts", "event_scratch", "even
 
 
 class EventMaps:
-    """Over the instance's shared maps, which stay the data plane's."""
+    """Reads and writes the maps of events, which the data plane owns."""
 
     def __init__(self, shared: Mapping[str, Map]) -> None:
         self.ring = shared["events"]
@@ -31,7 +31,7 @@ class EventMaps:
         )
 
     def read(self) -> EventSettings:
-        """The settings in force."""
+        """Read the settings."""
         now = self._settings[0]
         return EventSettings(
             enabled=bool(now["enabled"]),
@@ -42,7 +42,7 @@ class EventMaps:
         )
 
     def write(self, wanted: EventSettings) -> None:
-        """In force with the next packet; packets meanwhile may see some fields old, some new."""
+        """Write the settings. Programs that run meanwhile may see some fields old and some new."""
         self._settings["enabled"] = wanted.enabled
         self._settings["log_drops"] = wanted.log_drops
         self._settings["chance"] = (1 << 32) // wanted.sample - 1
@@ -51,17 +51,17 @@ class EventMaps:
         self._settings["bytes"] = wanted.bytes
 
     def needed(self, *, logging: bool) -> bool:
-        """Must programs look at the settings? `logging`: some rule in force has `log`."""
+        """Whether programs must read the settings. `logging`: some active rule has `log`."""
         now = self._settings[0]
         asked = bool(now["enabled"]) and (logging or bool(now["log_drops"]))
         return asked or bool(now["tapped"])
 
     def set_tapped(self, tapped: bool) -> None:
-        """Somebody traces what we drop (trace_taps.py), whatever the settings are."""
+        """Record whether a tap is in use (trace_taps.py), which is independent of the settings."""
         self._settings["tapped"] = tapped
 
     def counts(self) -> EventCounts:
-        """Summed over CPUs."""
+        """Read the counts, summed over CPUs."""
         raw = np.ascontiguousarray(self._counts.read_percpu([0])).view(abi.EVENT_COUNTS)
         limits = np.ascontiguousarray(self._limits.read_percpu(range(abi.EVENT_LIMITS + 1)))
         return EventCounts(
@@ -71,5 +71,5 @@ class EventMaps:
 
 
 def _jiffies() -> int:
-    """Of a second: the kernel's HZ, which it tells programs nowhere else."""
+    """Jiffies per second: the kernel's HZ, which BPF programs cannot read."""
     return round(1 / time.clock_getres(_MONOTONIC_COARSE))

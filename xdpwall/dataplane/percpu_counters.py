@@ -1,4 +1,4 @@
-"""What the programs counted, each CPU for itself, added up."""
+"""Sum the elements of per-CPU array maps over all CPUs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from xdpwall.views.attachments import Totals
 from xdpwall.views.base import Count
 
 _COUNTS = ("passed", "dropped", "policy_dropped", "malformed", "errors")
-"""struct xw_totals, in order; each is packets, bytes."""
+"""Fields of struct xw_totals in order; each is a struct xw_count."""
 
 
 _FEW = 8
-"""Elements that are looked up one by one: each takes 5 us, to prepare one call for all 200."""
+"""Most elements to look up one by one: each takes 5 us, a batch 200 us to prepare."""
 
 
-def sums(counters: Map, indices: Sequence[int]) -> np.ndarray[Any, np.dtype[np.uint64]]:
-    """u64 (len(indices), u64s of an element) of a per-CPU array."""
+def sum_percpu(counters: Map, indices: Sequence[int]) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Sum elements of a per-CPU array: u64 (len(indices), u64s of an element)."""
     if len(indices) <= _FEW:
         step, words = counters.stride // 8, counters.info.value_size // 8
         rows = [_row(counters, index) for index in indices]
@@ -34,7 +34,7 @@ def sums(counters: Map, indices: Sequence[int]) -> np.ndarray[Any, np.dtype[np.u
 
 
 def _row(counters: Map, index: int) -> memoryview:
-    """Its u64s on each CPU after the other."""
+    """Look up one element: its u64s of CPU 0, of CPU 1 and so on."""
     value = counters.lookup(int(index))
     if value is None:
         last = counters.info.max_entries - 1
@@ -42,10 +42,10 @@ def _row(counters: Map, index: int) -> memoryview:
     return memoryview(value).cast("Q")
 
 
-def totals(counters: Map, numbers: Sequence[int]) -> list[Totals]:
-    """The totals of each attachment number."""
+def read_totals(counters: Map, numbers: Sequence[int]) -> list[Totals]:
+    """Read the totals of each attachment number."""
     answer = []
-    for row in sums(counters, numbers).tolist():
+    for row in sum_percpu(counters, numbers).tolist():
         pairs = zip(row[::2], row[1::2], strict=True)
         counts = [Count(packets=packets, bytes=size) for packets, size in pairs]
         passed, dropped = counts[:2]

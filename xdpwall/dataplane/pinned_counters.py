@@ -1,4 +1,4 @@
-"""The rules' counters straight from their pinned map, for a command that needs nothing else."""
+"""Read the rules' counters from their pinned map alone, without NumPy, for a fast `rule list`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 OTHER_VERSION = "other-version"
-"""The code of the error for maps that are not laid out as ours."""
+"""Error code for maps of another layout."""
 _COUNT = struct.Struct("=QQ")
 
 
 def read_pinned(bpffs: Path, slots: Sequence[int]) -> list[Counts]:
-    """The counters of some slots from their pinned map alone; zeros when there is none.
+    """Read (packets, bytes) of some slots, summed over CPUs; zeros when no map is pinned.
 
-    Without the data plane and numpy, which take longer to import than all the rest of `rule list`.
-    Failed when the map is of another version.
+    Imports neither the data plane nor NumPy, which takes longer than all the rest of `rule list`.
+    Failed "other-version".
     """
     try:
         table = Map.open_pinned(bpffs / "maps" / "counters")
@@ -33,13 +33,13 @@ def read_pinned(bpffs: Path, slots: Sequence[int]) -> list[Counts]:
         return [(0, 0)] * len(slots)
     with table:
         if table.info.type != MapType.ARRAY:
-            raise other_version(bpffs)
+            raise other_version_error(bpffs)
         memory = table.mmap(writable=False)
         return [_sum(memory, slot) for slot in slots]
 
 
-def other_version(folder: Path) -> Failed:
-    """The error of maps that are not laid out as ours."""
+def other_version_error(folder: Path) -> Failed:
+    """Make the error for maps of another layout."""
     return Failed(
         f"the maps in {folder} are of another version of xdpwall",
         code=OTHER_VERSION,
@@ -49,7 +49,7 @@ def other_version(folder: Path) -> Failed:
 
 
 def _sum(memory: memoryview, slot: int) -> Counts:
-    """Its struct xw_count of every CPU, added up."""
+    """Sum a slot's struct xw_count over all CPUs."""
     packets = size = 0
     for at in range(slot * _COUNT.size, len(memory), SLOTS * _COUNT.size):
         mine = _COUNT.unpack_from(memory, at)

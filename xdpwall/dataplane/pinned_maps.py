@@ -14,8 +14,8 @@ from xdpwall.kernel.bpf.cpus import cpu_ids
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map
 
-from .mapset import SHARED, MapSet
-from .pinned_counters import other_version
+from .map_set import SHARED_MAPS, MapSet
+from .pinned_counters import other_version_error
 
 
 class PinnedMaps:
@@ -30,7 +30,7 @@ class PinnedMaps:
 
     @classmethod
     def create(cls, folder: Path) -> PinnedMaps:
-        """Make and pin maps that accept everything: switched on, revision 0. Conflict "maps-exist"."""
+        """Create maps that accept everything, revision 0, and pin them. Conflict "maps-exist"."""
         if maps_alive(folder):
             raise Conflict(f"{folder} holds maps already", code="maps-exist")
         bpffs.ensure_mounted(folder)
@@ -42,7 +42,7 @@ class PinnedMaps:
         map_set.write(1, _accept_everything())
         map_set.pin(folder, 1)
         bpffs.ensure_mounted(folder / "maps")
-        for name in reversed(SHARED):  # control last: with it, the instance is alive
+        for name in reversed(SHARED_MAPS):  # control last: with it, the instance is alive
             shared[name].pin(folder / "maps" / name)
         return cls(folder, shared, map_set, 1)
 
@@ -53,9 +53,11 @@ class PinnedMaps:
         if number is None or not maps_alive(folder):
             raise Failed(f"no maps are pinned in {folder}", code="no-maps")
         found = set(bpffs.names(folder / "maps"))
-        shared = {name: Map.open_pinned(folder / "maps" / name) for name in SHARED if name in found}
+        shared = {
+            name: Map.open_pinned(folder / "maps" / name) for name in SHARED_MAPS if name in found
+        }
         control, counters, totals = (shared[n].info for n in ("control", "counters", "totals"))
-        if len(shared) < len(SHARED) or (
+        if len(shared) < len(SHARED_MAPS) or (
             control.max_entries,
             (counters.type, counters.max_entries),
             counters.value_size,
@@ -68,16 +70,16 @@ class PinnedMaps:
             abi.ATTACHMENTS,
             abi.TOTALS.itemsize,
         ):
-            raise other_version(folder)
+            raise other_version_error(folder)
         return cls(folder, shared, MapSet.open(folder, number), number)
 
     def grow(self, need: Sizes, copy: int) -> MapSet:
-        """Copy the map set, with the ruleset in `copy`, into one that is large enough, and pin that.
+        """Copy the map set, with the ruleset in `copy`, into a larger one, and pin that.
 
         Returns the map set that was in use, which stays pinned and open. Raises Full.
         """
         old, number = self.map_set, (_newest(self.folder) or 0) + 1
-        larger = old.grown(old.sizes.grown_to(need), self.shared, copy)
+        larger = old.copy_grown(old.sizes.grown_to(need), self.shared, copy)
         larger.pin(self.folder, number)
         self.map_set, self.number = larger, number
         return old

@@ -1,4 +1,4 @@
-"""The kernel's side of `trace`: up to abi.TAPS processes that want to see what we drop."""
+"""The maps of taps: ring buffers of up to abi.TAPS `trace` processes for packets that we drop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LENGTH = abi.TAP.itemsize
 
 @dataclass(frozen=True, slots=True)
 class TapFilter:
-    """What a process wants to see; None is any. Addresses as (family, number, prefix length)."""
+    """The packets that a tap gets; None is any. Addresses as (family, number, prefix length)."""
 
     src: tuple[int, int, int] | None = None
     dst: tuple[int, int, int] | None = None
@@ -27,7 +27,7 @@ class TapFilter:
     dport: int | None = None
 
     def pack(self) -> bytes:
-        """struct xw_tap, in use."""
+        """Pack as a struct xw_tap that is in use."""
         tap = np.zeros(1, dtype=abi.TAP)
         tap["in_use"] = 1
         tap["proto"] = abi.TAP_ANY if self.proto is None else self.proto
@@ -47,31 +47,31 @@ class TapFilter:
 
 
 def _words(number: int, size: int) -> Any:
-    """As struct packet has addresses: in network order, IPv4 in the first word."""
+    """An address as in struct packet: four u32 in network order, IPv4 in the first."""
     return np.frombuffer(number.to_bytes(size).ljust(16, b"\0"), dtype="<u4")
 
 
 class TapMaps:
-    """Over the instance's shared maps, which stay the data plane's."""
+    """Reads and writes the maps of taps, which the data plane owns."""
 
     def __init__(self, shared: Mapping[str, Map]) -> None:
         self._taps, self._rings = shared["taps"], shared["tap_rings"]
 
     def in_use(self) -> list[int]:
-        """The slots that are taken, also those that a dead process left."""
+        """List the slots in use, including those of processes that died."""
         return [n for n in range(abi.TAPS) if self._read(n)["in_use"]]
 
     def lost(self, slot: int) -> int:
-        """Records for which the slot's ring had no room."""
+        """Number of records that did not fit into the slot's ring buffer."""
         return int(self._read(slot)["lost"])
 
     def set(self, slot: int, ring: Map, wanted: TapFilter) -> None:
-        """What we drop goes into `ring` too, as far as it is wanted."""
+        """Report dropped packets that match `wanted` in the ring buffer `ring`."""
         self._rings.update(slot, ring.fileno().to_bytes(4, "little"))
         self._taps.update(slot, wanted.pack())
 
     def clear(self, slot: int) -> None:
-        """Nobody reads it any more."""
+        """Free a slot."""
         self._taps.update(slot, bytes(_LENGTH))
         self._rings.delete(slot.to_bytes(4, "little"))
 

@@ -1,7 +1,7 @@
 """One instance: a state folder, a bpffs folder and a network namespace, opened in this process.
 
-It holds what every change needs: store, lock, data plane, attacher, sets. Reading and writing it
-consistently is the business of changes/transactions.py.
+It holds what every change needs: store, lock, data plane, attacher, sets. changes/transactions.py
+reads and writes it consistently.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Instance:
-    """Not a firewall yet: what the parts of one share."""
+    """The parts of a firewall, each opened when first needed."""
 
     def __init__(self, settings: Settings, *, lock_seconds: float = 30.0) -> None:
         self.settings = settings
@@ -38,7 +38,7 @@ class Instance:
         self.namespace = CurrentNamespace()
 
     def close(self) -> None:
-        """Give files and maps back; filtering goes on."""
+        """Close files and maps; filtering goes on."""
         with self.lock.threads:
             self.drop_dataplane()
             self.store.close()
@@ -58,7 +58,7 @@ class Instance:
 
     # -- the kernel's side -----------------------------------------------------------------------
     def dataplane(self) -> Dataplane | None:
-        """The maps when they are there; opened anew after another process wrote."""
+        """The data plane, None when no maps are pinned; reopened after other processes commit."""
         version = self.store.version()
         if self._dataplane is not None and version != self._version:
             self.drop_dataplane()
@@ -70,8 +70,8 @@ class Instance:
                 found.close()
                 return None
             found.open()
-            # The version from before: maps that were outgrown while they were opened (readers come
-            # here without the lock) are opened anew the next time.
+            # The version before opening: readers come here without the lock, and maps that were
+            # replaced meanwhile must be opened anew the next time.
             self.use_dataplane(found, version)
         return self._dataplane
 
@@ -86,7 +86,7 @@ class Instance:
         return self._dataplane is None or self._dataplane.is_newest(numbers)
 
     def use_dataplane(self, dataplane: Dataplane, version: int | None = None) -> None:
-        """These maps from now on, as they were when store.version() was `version`; None is now."""
+        """Use a data plane that was opened when store.version() was `version`; None is now."""
         self._dataplane = dataplane
         self._version = self.store.version() if version is None else version
 
@@ -98,7 +98,7 @@ class Instance:
 
     @property
     def attacher(self) -> Attacher:
-        """Who attaches and detaches, made when first needed."""
+        """The attacher, made when first needed."""
         if self._attacher is None:
             from xdpwall.attach.attacher import Attacher
 

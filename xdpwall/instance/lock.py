@@ -1,6 +1,6 @@
 """The instance's lock: one writer among all threads and all processes.
 
-flock parts processes but not threads of one process, hence the thread lock in front of it.
+flock(2) excludes processes but not threads of one process, hence the thread lock in front of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _POLL = 0.005
 
 
 class InstanceLock:
-    """Lock over a file; re-entrant within a thread. The file is made with mode 0600."""
+    """A lock on a file, re-entrant within a thread. The file is created with mode 0600."""
 
     def __init__(self, path: Path, *, timeout: float = 30.0) -> None:
         """`timeout` is in seconds; after it `hold` raises Conflict "busy"."""
@@ -27,7 +27,7 @@ class InstanceLock:
         self._timeout = timeout
         self._depth = 0
         self.threads = threading.RLock()
-        """Parts the threads of this process; readers take it alone."""
+        """Excludes the threads of this process; readers take only this one."""
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except PermissionError as error:
@@ -67,7 +67,7 @@ class InstanceLock:
                     self._leave()
 
     def close(self) -> None:
-        """Give the file back; a held lock falls with it."""
+        """Close the file, which releases the lock."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

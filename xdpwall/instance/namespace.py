@@ -1,4 +1,4 @@
-"""Which network namespace and which boot this is: what an instance is bound to."""
+"""The network namespace and the boot that an instance is bound to."""
 
 from __future__ import annotations
 
@@ -22,21 +22,20 @@ def netns_inode() -> int:
 
 @functools.cache
 def boot_id() -> str:
-    """The kernel's name for this boot."""
+    """The kernel's UUID of this boot."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
 
 
 def instance_digest(state_dir: Path, netns: int) -> str:
-    """16 hexadecimal digits that name an instance: two that differ are two instances.
+    """16 hexadecimal digits that identify an instance.
 
-    The service tells it by GET /healthz, so that a command knows whom it talks to.
+    GET /healthz returns them, so that a command can tell which instance a service is for.
     """
     return hashlib.sha256(f"{os.path.realpath(state_dir)}\0{netns}".encode()).hexdigest()[:16]
 
 
 def netns_cookie() -> int:
-    """The kernel's number of the calling thread's namespace, unique in a boot (inodes are given
-    away again when a namespace has gone)."""
+    """The netns cookie of the calling thread's namespace, unique in a boot (inodes are reused)."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asked:
         return _cookie_of(asked)
 
@@ -46,17 +45,17 @@ def _cookie_of(asked: socket.socket) -> int:
 
 
 class CurrentNamespace:
-    """Where the calling thread is, for who asks again and again: half of the answer is kept.
+    """The namespace of the calling thread, cached.
 
-    A socket that was opened in a namespace keeps it alive. So while one is held, its inode is given
-    to no other namespace, and the same inode means the same cookie.
+    An open socket keeps its namespace alive, so that the inode is not reused: while one is held, an
+    equal inode means an equal cookie.
     """
 
     def __init__(self) -> None:
         self._held: tuple[int, int, socket.socket] | None = None
 
     def netns(self) -> tuple[int, int]:
-        """(inode, cookie)"""
+        """Return (inode, cookie)."""
         inode = netns_inode()
         if self._held is None or self._held[0] != inode:
             self.close()
@@ -65,23 +64,22 @@ class CurrentNamespace:
         return self._held[:2]
 
     def close(self) -> None:
-        """Let the namespace go; the next question holds one again."""
+        """Close the socket; the next netns() opens one again."""
         if self._held is not None:
             self._held[2].close()
             self._held = None
 
 
 def netns_exists(inode: int, cookie: int = 0) -> bool:
-    """Whether a process or a mount that can be seen from here keeps that namespace alive.
+    """Whether a process or a mount visible from here keeps that namespace alive.
 
-    With a cookie, a namespace that was given the same inode later is told apart, where we may
-    enter it to ask.
+    With a cookie, a later namespace with the same inode does not count, where we may enter it.
     """
     return any(cookie in (0, _cookie_at(path) or cookie) for path in _holders(inode))
 
 
 def _holders(inode: int) -> Iterator[Path]:
-    """Paths under which the namespace of that inode can be opened."""
+    """Yield paths at which the namespace of that inode can be opened."""
     wanted = f"net:[{inode}]"
     try:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
@@ -101,7 +99,7 @@ def _holders(inode: int) -> Iterator[Path]:
 
 
 def _cookie_at(path: Path) -> int | None:
-    """The cookie of another namespace, asked by a thread that enters it; None when it may not."""
+    """Read the cookie of another namespace in a thread that enters it; None when it may not."""
     from xdpwall.kernel.net.enter_netns import enter_netns
 
     found: list[int] = []

@@ -18,7 +18,7 @@ from xdpwall.sets.prefix_index import PrefixIndex, prefix_keys
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
-    from xdpwall.dataplane.mapset import MapSet
+    from xdpwall.dataplane.map_set import MapSet
     from xdpwall.dataplane.set_bulk import BulkWriter, OtherSet
     from xdpwall.ruleset.committed import CommittedRuleset
     from xdpwall.store.store import Store

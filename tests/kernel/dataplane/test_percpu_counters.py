@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xdpwall.dataplane.percpu_counters import sums
+from xdpwall.dataplane.percpu_counters import sum_percpu
 from xdpwall.kernel.bpf.libbpf import cpus
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import create_map
@@ -17,7 +17,7 @@ def test_sums_of_few_and_of_many(wanted: list[int]) -> None:
     with create_map(MapType.PERCPU_ARRAY, "p", 4, 24, 64) as table:
         for index, values in enumerate(mine):
             table.update(index, values.tobytes())
-        found = sums(table, wanted)
+        found = sum_percpu(table, wanted)
         assert (found.dtype, found.shape) == (np.dtype("<u8"), (len(wanted), 3))
         assert found.tolist() == mine.sum(axis=1)[wanted].tolist()
 
@@ -25,5 +25,5 @@ def test_sums_of_few_and_of_many(wanted: list[int]) -> None:
 @pytest.mark.parametrize("wanted", [[64], list(range(50, 70))])
 def test_what_is_not_there_is_refused(wanted: list[int]) -> None:
     with create_map(MapType.PERCPU_ARRAY, "p", 4, 16, 64) as table:
-        found = pytest.raises(IndexError, sums, table, wanted)
+        found = pytest.raises(IndexError, sum_percpu, table, wanted)
     assert "indices 0 to 63" in str(found.value)

@@ -10,7 +10,7 @@ import pytest
 
 from xdpwall.abi import LEAVES, LEAVES4, ROW
 from xdpwall.compiler.arrays import IndexSet
-from xdpwall.dataplane.mapset import numbers_of, put
+from xdpwall.dataplane.map_set import as_integers, write_elements
 
 
 def test_index_set_equals_a_set() -> None:
@@ -29,8 +29,8 @@ def test_index_set_equals_a_set() -> None:
 @pytest.mark.parametrize("dtype", [ROW, LEAVES4])
 def test_put_nothing(dtype: Any) -> None:
     there = np.zeros(3, dtype=dtype)
-    put(there, there[:0], IndexSet())
-    assert numbers_of(there[:0]).shape == (0, dtype.itemsize // 8)
+    write_elements(there, there[:0], IndexSet())
+    assert as_integers(there[:0]).shape == (0, dtype.itemsize // 8)
 
 
 def test_union() -> None:
@@ -49,7 +49,7 @@ def test_put(dtype: Any, numbers: list[int]) -> None:
     there = np.zeros_like(new)
     marks = IndexSet()
     marks.update(numbers)
-    put(there, new, marks)
+    write_elements(there, new, marks)
     for at, (was, now) in enumerate(zip(there, new, strict=True)):
         if at in marks:
             assert was.tobytes() == now.tobytes()

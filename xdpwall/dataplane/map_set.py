@@ -1,4 +1,4 @@
-"""One map set: the maps that hold two generations of the classifier, written in place."""
+"""A map set: the maps that hold two generations of the classifier, and the entries of the sets."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ from xdpwall.kernel.bpf.objects import MapSize, load_object, object_path
 from xdpwall.values.arrays import Array
 
 from .event_maps import EVENT_MAPS
-from .pinned_counters import other_version
+from .pinned_counters import other_version_error
 from .set_hash4 import SET4_MAPS, SetHash4, bucket_count
 from .trace_taps import TAP_MAPS
 
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
-SHARED = ("control", "counters", "totals", "fragments", *EVENT_MAPS, *TAP_MAPS)
-SETS = (*SET4_MAPS, "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
-MAP_SET = (
+SHARED_MAPS = ("control", "counters", "totals", "fragments", *EVENT_MAPS, *TAP_MAPS)
+SET_MAPS = (*SET4_MAPS, "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
+MAP_SET_MAPS = (
     "tables", "blocks", "leaves", "leaves4", "rows", "whole_rows", "rules", "expiries",
     "class_rows",
-    *TRIES, *SETS,
+    *TRIES, *SET_MAPS,
 )  # fmt: skip
 
 
 _MANY = 8
-"""Where one element in so many is to be written, all are."""
+"""Write all elements of a range when at least one of so many changes."""
 
 
 class MapSet:
-    """Maps of one size. Arrays are mapped into this process; `write` fills one copy."""
+    """The maps of one map set. Array maps are memory-mapped, and have an element for each copy."""
 
     def __init__(self, maps: Mapping[str, Map], sizes: Sizes) -> None:
         self.maps = dict(maps)
@@ -52,27 +52,27 @@ class MapSet:
     def create(
         cls, sizes: Sizes, shared: Mapping[str, Map], kept: Mapping[str, Map] | None = None
     ) -> tuple[MapSet, dict[str, Map]]:
-        """New maps, and the shared ones (made too when `shared` is empty). Raises Full.
+        """Create maps; the shared ones too when `shared` is empty. Returns both. Raises Full.
 
-        `kept` are maps of a former set that go on in this one.
+        `kept` are maps of another map set that this one goes on using.
         """
         reuse = {**shared, **(kept or {})}
         loaded = load_object(object_path("tc"), sizes=map_sizes(sizes), reuse=reuse, programs=())
-        own = {name: loaded.maps.pop(name) for name in MAP_SET}
+        own = {name: loaded.maps.pop(name) for name in MAP_SET_MAPS}
         rest = dict(shared)
         if not shared:
-            for name in SHARED:
+            for name in SHARED_MAPS:
                 rest[name] = loaded.maps.pop(name)
         loaded.close()
         return cls(own, sizes), rest
 
     @classmethod
     def open(cls, folder: Path, number: int) -> MapSet:
-        """The set pinned as maps-<number>. Failed when another version pinned it."""
+        """Open the map set pinned as maps-<number>. Failed "other-version"."""
         pins = folder / f"maps-{number}"
-        if not set(MAP_SET) <= set(bpffs.names(pins)):
-            raise other_version(folder)
-        maps = {name: Map.open_pinned(pins / name) for name in MAP_SET}
+        if not set(MAP_SET_MAPS) <= set(bpffs.names(pins)):
+            raise other_version_error(folder)
+        maps = {name: Map.open_pinned(pins / name) for name in MAP_SET_MAPS}
         positions = maps["rules"].info.value_size // 4
         one = Sizes(positions=positions)
         sizes = Sizes(
@@ -90,7 +90,7 @@ class MapSet:
         return cls(maps, sizes)
 
     def pin(self, folder: Path, number: int) -> None:
-        """Pin as maps-<number>, whole or not at all: under another name first, then renamed."""
+        """Pin as maps-<number>, all maps or none: in a folder that is then renamed."""
         target = folder / f"maps-{number}"
         making = folder / "maps-new"
         bpffs.remove_tree(making)
@@ -107,7 +107,7 @@ class MapSet:
 
     @property
     def constants(self) -> dict[str, int]:
-        """What a program on these maps is loaded with (bpf/maps.h)."""
+        """The constants in .rodata that follow from the sizes (bpf/maps.h)."""
         s = self.sizes
         return {
             "positions": s.positions,
@@ -125,19 +125,19 @@ class MapSet:
 
     @property
     def addresses(self) -> SetHash4:
-        """The IPv4 addresses of the sets."""
+        """The hash table of the IPv4 addresses in sets."""
         return SetHash4.of(self.maps)
 
     @property
     def map_sizes(self) -> dict[str, MapSize]:
-        """The sizes of these maps, for an object that reuses them."""
+        """The size of each map, for loading an object on these maps."""
         return map_sizes(self.sizes)
 
     def write(self, copy: int, compiled: Generation) -> None:
-        """Fill one copy with what has as many positions. The caller knows that no packet is judged
-        by it."""
+        """Write a whole generation, of as many positions, into one copy. The caller has waited
+        until no program reads that copy."""
         for of, pool, _ in self._pools(compiled, compiled.touched):
-            numbers_of(of(copy))[: pool.count] = numbers_of(pool.data)
+            as_integers(of(copy))[: pool.count] = as_integers(pool.data)
         self._class_rows(copy)[: len(compiled.class_rows)] = compiled.class_rows
         self._array("tables", copy, abi.TABLES)[0] = compiled.tables
         self._write_rules(copy, slice(len(compiled.rules)), compiled.rules)
@@ -145,11 +145,11 @@ class MapSet:
             self._write_trie(self.maps[f"{name}_{copy}"], trie)
 
     def write_touched(self, copy: int, compiled: Generation, touched: Touched) -> None:
-        """Bring one copy, which differs from `compiled` in what was touched, up to date. Both have
-        as many positions; the caller knows that no packet is judged by the copy."""
+        """Write the touched parts of a generation into one copy, which equals it in all others. The
+        caller has waited until no program reads that copy."""
         for of, pool, numbers in self._pools(compiled, touched):
             if numbers:
-                put(of(copy), pool.data, numbers)
+                write_elements(of(copy), pool.data, numbers)
         for name in touched.tables:
             self._array("tables", copy, abi.TABLES)[name][0] = compiled.tables[name]
         at = list(touched.positions)
@@ -158,7 +158,7 @@ class MapSet:
     def _pools(
         self, compiled: Generation, touched: Touched
     ) -> list[tuple[Callable[[int], Array], Pool, Collection[int]]]:
-        """What a generation has in pools: where they go, by copy, and what was touched of each."""
+        """(array of a copy, pool, touched indices) for each pool of a generation."""
         kernel = compiled.kernel_rows
         return [
             (self._rows, kernel.rows, touched.rows),
@@ -169,8 +169,8 @@ class MapSet:
         ]
 
     def copy_from(self, other: MapSet, copy: int, rows: Array, whole: Array) -> None:
-        """Take over one copy of a smaller set, into the copy of the same number. `rows` and `whole`
-        are its rows, grown."""
+        """Copy one copy of a smaller map set into the copy of the same number. `rows` and `whole`
+        are its rows, converted to this size."""
         old = other.sizes
         self._rows(copy)[: len(rows)] = rows
         self._whole(copy)[: len(whole)] = whole
@@ -186,15 +186,15 @@ class MapSet:
             if len(keys):
                 self.maps[name].update_batch(keys, values, len(keys))
 
-    def grown(self, sizes: Sizes, shared: Mapping[str, Map], copy: int) -> MapSet:
-        """Bigger maps that hold the same ruleset, in the copy of the same number, and the same
+    def copy_grown(self, sizes: Sizes, shared: Mapping[str, Map], copy: int) -> MapSet:
+        """Create larger maps with the same ruleset, in the copy of the same number, and the same
         sets. Those maps of the sets that are large enough, and not worn, go on in the new set.
         Raises Full."""
         tables = self._array("tables", copy, abi.TABLES)[0]
         rows, whole = grow_rows(self._rows(copy), self._whole(copy), tables, self.sizes, sizes)
         sizes = sizes.grown_to(replace(sizes, whole=len(whole)))
         before, after = map_sizes(self.sizes), map_sizes(sizes)
-        stay = {name for name in SETS if before[name] == after[name]}
+        stay = {name for name in SET_MAPS if before[name] == after[name]}
         if self.addresses.worn or not stay.issuperset(SET4_MAPS):
             stay.difference_update(SET4_MAPS)
         bigger, _ = MapSet.create(sizes, shared, {name: self.maps[name] for name in stay})
@@ -202,7 +202,7 @@ class MapSet:
             bigger.copy_from(self, copy, rows, whole)
             if "set4" not in stay:
                 self.addresses.copy_to(bigger.addresses)
-            for name in {*SETS} - {*SET4_MAPS} - stay:
+            for name in {*SET_MAPS} - {*SET4_MAPS} - stay:
                 _copy_all(self.maps[name], bigger.maps[name])
         except BaseException:
             bigger.close()
@@ -210,7 +210,7 @@ class MapSet:
         return bigger
 
     def _array(self, name: str, copy: int, dtype: Any) -> Array:
-        """One copy of an array map, as numpy sees it: whole elements of `dtype`."""
+        """One copy of an array map as a NumPy array of `dtype`."""
         stride = self.maps[name].stride
         part = self._mapped(name)[copy * stride : (copy + 1) * stride]
         size = np.dtype(dtype).itemsize
@@ -271,11 +271,11 @@ class MapSet:
             m.update_batch(b"".join(k for k, _ in fresh), b"".join(v for _, v in fresh), len(fresh))
 
 
-def put(there: Array, data: Array, numbers: Collection[int]) -> None:
-    """Write these elements. Of very many, also what is between them: copied in one piece, rows take
-    a tenth of the time that they take picked out, and all of them say what they should."""
+def write_elements(there: Array, data: Array, numbers: Collection[int]) -> None:
+    """Copy the elements at `numbers` from `data`. When they are many, the whole range: a slice
+    takes a tenth of the time of single elements, and those between are equal anyway."""
     at = numbers.numbers() if isinstance(numbers, IndexSet) else np.array(list(numbers))
-    there, data = numbers_of(there), numbers_of(data)
+    there, data = as_integers(there), as_integers(data)
     if _MANY * len(at) > len(data):
         first, end = int(at.min()), int(at.max()) + 1
         there[first:end] = data[first:end]
@@ -283,8 +283,8 @@ def put(there: Array, data: Array, numbers: Collection[int]) -> None:
         there[at] = data[at]
 
 
-def numbers_of(elements: Array) -> Array:
-    """Elements as numbers: numpy copies a structure field by field, thirty times as slowly."""
+def as_integers(elements: Array) -> Array:
+    """View elements as unsigned integers: NumPy copies structures 30 times slower."""
     if elements.dtype.names is None:
         return elements
     size = 8 if elements.itemsize % 8 == 0 else 4
@@ -292,7 +292,7 @@ def numbers_of(elements: Array) -> Array:
 
 
 def _copy_all(old: Map, new: Map) -> None:
-    """Every entry of a map of the sets; of an array, what the old one had room for."""
+    """Copy all entries of a map of the sets; of an array, all that the old one has."""
     if old.info.type == MapType.ARRAY:
         memory = old.mmap()
         new.mmap()[: len(memory)] = memory
@@ -303,7 +303,7 @@ def _copy_all(old: Map, new: Map) -> None:
 
 
 def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
-    """Each map's size in libbpf's terms."""
+    """The value_size or max_entries of each map whose size varies."""
     return {
         "rows": MapSize(value_size=sizes.rows * sizes.row_bytes),
         "blocks": MapSize(value_size=sizes.blocks * 1024),
