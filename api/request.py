@@ -11,12 +11,12 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from xdpwall.api.cut_off import browser_connection, cut_off, ssh_sessions
 from xdpwall.api.errors import HttpError
 from xdpwall.api.rule_json import RuleJsonCache
 from xdpwall.api.serving.security import PEER, Peer
 from xdpwall.api.serving.workers import Workers
 from xdpwall.errors import InvalidInput
+from xdpwall.firewall.cut_off import browser_connection, cut_off, ssh_sessions
 from xdpwall.firewall.facade import Facade, ServiceFacade
 from xdpwall.rule.field_names import READ_ONLY_FIELDS
 from xdpwall.rule.rule import Rule

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.service.service import Service
-from xdpwall.api.cut_off import (
+from xdpwall.firewall.cut_off import (
     EVERY_PACKET,
     TcpSession,
     browser_connection,

@@ -9,26 +9,22 @@ from __future__ import annotations
 import fcntl
 import socket
 import struct
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 
+from xdpwall.kernel.net.sockets import ESTABLISHED, PROC_NET, sockets
+from xdpwall.rule.known_packet import Address, KnownPacket, matches
 from xdpwall.rule.match import Match, match_of
 from xdpwall.rule.rule import Rule
-from xdpwall.values.addresses import Prefix
-from xdpwall.values.ranges import Ranges
-
-Address = IPv4Address | IPv6Address
 
 SSH = 22
-PROC_NET = Path("/proc/net")
 LOOPBACK = "lo"
 EVERY_PACKET = "every packet that it covers, an SSH session among them"
 
 _TCP = 6
-_ESTABLISHED = "01"
 _SIOCGIFADDR = 0x8915
 
 
@@ -70,16 +66,18 @@ def cut_off(
 
 def ssh_sessions(net: Path = PROC_NET) -> list[TcpSession]:
     """The SSH connections that are established now; empty where /proc/net cannot be read."""
-    found = []
-    for name in ("tcp", "tcp6"):
-        with suppress(OSError):
-            found += list(_read((net / name).read_text("ascii")))
+    found = [row for row in sockets(("tcp",), net) if row.state == ESTABLISHED and row.port == SSH]
     names = _interfaces() if found else {}
     return [
         TcpSession(
-            f"the SSH session from {peer}", peer, port, local, SSH, interface_of(local, names)
+            f"the SSH session from {row.peer}",
+            row.peer,
+            row.peer_port,
+            row.local,
+            SSH,
+            interface_of(row.local, names),
         )
-        for peer, port, local in found
+        for row in found
     ]
 
 
@@ -99,21 +97,6 @@ def interface_of(local: Address, names: dict[Address, str]) -> str | None:
     return LOOPBACK if local.is_loopback else names.get(local)
 
 
-def _read(table: str) -> Iterator[tuple[Address, int, Address]]:
-    for line in table.splitlines()[1:]:
-        _, local, peer, state, *_ = line.split()
-        if state == _ESTABLISHED and int(local.partition(":")[2], 16) == SSH:
-            yield _address(peer), int(peer.partition(":")[2], 16), _address(local)
-
-
-def _address(text: str) -> Address:
-    """From 32-bit words in the host's order, as /proc/net prints them."""
-    digits = text.partition(":")[0]
-    words = [int(digits[i : i + 8], 16) for i in range(0, len(digits), 8)]
-    address = ip_address(struct.pack(f"={len(words)}I", *words))
-    return getattr(address, "ipv4_mapped", None) or address
-
-
 def _interfaces() -> dict[Address, str]:
     """First IPv4 and every IPv6 address of each interface."""
     found: dict[Address, str] = {}
@@ -131,43 +114,18 @@ def _interfaces() -> dict[Address, str]:
 
 def _covers(match: Match, one: TcpSession) -> bool:
     """Whether the rule drops the session's packets, in or out."""
-    partly = (match.ethertype, match.src_set, match.dst_set, match.tcp_flags, match.vlan)
-    rarely = (match.length, match.ttl, match.fragment, match.icmp_type, match.icmp_code)
-    if any(field is not None for field in (*partly, *rarely)):
-        return False
-    if match.proto not in (None, _TCP) or match.family not in (None, one.family):
-        return False
-    if match.iface is not None and not _passes(match.iface, one.iface):
-        return False
-    ends = ((one.peer, one.port), (one.local, one.local_port))
-    for egress, (source, target) in ((False, ends), (True, ends[::-1])):
-        if match.egress in (None, egress) and (
-            _inside(match.src, source[0])
-            and _inside(match.dst, target[0])
-            and _listed(match.sport, source[1])
-            and _listed(match.dport, target[1])
-        ):
-            return True
-    return False
-
-
-def _passes(wanted: tuple[bool, str], iface: str | None) -> bool:
-    negated, name = wanted
-    return name != LOOPBACK if iface is None else (name == iface) != negated
-
-
-def _inside(wanted: tuple[bool, Prefix] | None, address: Address) -> bool:
-    if wanted is None:
-        return True
-    negated, prefix = wanted
-    if prefix.family != address.version:
-        return False
-    shift = address.max_prefixlen - prefix.length
-    return (int(address) >> shift == prefix.address >> shift) != negated
-
-
-def _listed(wanted: tuple[bool, Ranges] | None, port: int) -> bool:
-    if wanted is None:
-        return True
-    negated, ranges = wanted
-    return any(first <= port <= last for first, last in ranges) != negated
+    if match.iface is not None and one.iface is None:
+        if match.iface[1] == LOOPBACK:
+            return False
+        match = match._replace(iface=None)
+    arriving = KnownPacket(
+        egress=False,
+        iface=one.iface,
+        family=one.family,
+        proto=_TCP,
+        src=one.peer,
+        dst=one.local,
+        sport=one.port,
+        dport=one.local_port,
+    )
+    return any(matches(match, packet) for packet in (arriving, arriving.answer()))
