@@ -36,7 +36,7 @@ with absent fields left out.
     POST   /sets/{name}/entries                    {"add", "remove", "expires"} -> SetChange
     GET    /sets/{name}/test                       ?address= -> SetTest
     GET    /policy                                 Policy
-    PUT    /policy                                 the named fields -> PolicyOutcome; the rest stays
+    PUT    /policy?dry_run=BOOL                    the named fields -> PolicyOutcome; the rest stays
     PUT    /switch                                 {"on"} -> SwitchOutcome
     GET    /ruleset                                what `apply` takes back
     PUT    /ruleset                                ?dry_run=true -> ApplyOutcome

@@ -38,7 +38,15 @@ POLICY = {
     "non_ip": "accept",
     "neighbor_discovery": "accept",
 }
-POLICY_CHANGED = {"revision": 9, "policy": {**POLICY, "ingress": "drop"}, "warnings": []}
+POLICY_CHANGED = {
+    "revision": 9,
+    "dry_run": False,
+    "policy": {**POLICY, "ingress": "drop"},
+    "missing_rules": ["accept udp/4789 in"],
+    "warnings": [
+        "no rule accepts what comes to UDP port 4789: xdpwall rule add accept udp/4789 in",
+    ],
+}
 SWITCHED = {"on": False, "changed": True}
 SEEN = {"packets": 120, "bytes": 11760}
 NONE = {"packets": 0, "bytes": 0}
@@ -132,6 +140,7 @@ APPLIED = {
     "moved": [],
     "kept": 1,
     "policy_changed": False,
+    "missing_rules": [],
     "attached": ["docker0 xdp"],
     "detached": [],
     "warnings": [],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from xdpwall.api.body_checks import parse_object
@@ -10,11 +12,11 @@ from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import PolicyBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import (
-    MESSAGE_AND_BODY,
     NO_INPUT,
     ChangeCall,
     RawBody,
     ReadCall,
+    allow_query,
     json_answer,
 )
 from xdpwall.errors import InvalidInput
@@ -34,11 +36,15 @@ async def show_policy(call: ReadCall) -> Response:
 @router.put(
     "/policy",
     responses=answer_docs(PolicyOutcome, examples.POLICY_CHANGED),
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=[allow_query("message", "dry_run")],
     openapi_extra=body_docs(PolicyBody, {"ingress": "drop"}),
 )
-async def set_policy(call: ChangeCall, raw: RawBody) -> Response:
-    """Change the named fields; the others stay."""
+async def set_policy(
+    call: ChangeCall,
+    raw: RawBody,
+    dry_run: Annotated[bool, Query(description="say what would change, change nothing")] = False,
+) -> Response:
+    """Change the named fields; the others stay. Tells what a drop would end of what the host does."""
 
     def work(firewall: Facade) -> Response:
         changes = parse_object(raw)
@@ -46,6 +52,6 @@ async def set_policy(call: ChangeCall, raw: RawBody) -> Response:
             raise InvalidInput("body: names no field to change", field="body")
         for name, value in changes.items():
             check_policy(name, value)
-        return json_answer(firewall.set_policy(changes, by=call.by))
+        return json_answer(firewall.set_policy(changes, dry_run=dry_run, by=call.by))
 
     return await call.write(work)

@@ -168,6 +168,20 @@ def test_policy(wall: Instance) -> None:
     assert answer["policy"]["neighbor_discovery"] == "judge", "only what is named changes"
 
 
+def test_a_drop_policy_says_what_it_ends(wall: Instance) -> None:
+    needed = "accept icmp/destination-unreachable in"
+    wall.done("attach", "veth0")
+    dry = wall.json("policy", "set", "ingress", "drop", "--dry-run")
+    assert dry["dry_run"] and needed in dry["missing_rules"]
+    assert wall.json("policy", "show")["ingress"] == "accept"
+    said = wall.done("policy", "set", "ingress", "drop")
+    assert said.count(f"xdpwall rule add {needed}") == 1
+    assert wall.json("policy", "show")["ingress"] == "drop", "no terminal, no question"
+    for sentence in dry["missing_rules"]:
+        wall.done("rule", "add", *sentence.split())
+    assert wall.json("policy", "set", "ingress", "drop")["missing_rules"] == []
+
+
 @pytest.mark.parametrize("flag", ["-oyaml", "-ojson"])
 def test_export_is_taken_back_unchanged(wall: Instance, flag: str) -> None:
     wall.done("attach", "veth0")

@@ -91,6 +91,30 @@ def test_flush_asks_and_does_what_is_answered(direct: Instance) -> None:
     assert direct.json("rule", "list")["rules"] == []
 
 
+def test_a_drop_policy_says_what_it_ends_and_asks(direct: Instance) -> None:
+    sentence = "accept icmp/destination-unreachable in"
+    missing = f"xdpwall rule add {sentence}"
+    direct.done("attach", "veth0")
+    ruleset = direct.state_dir.parent / "drop.yaml"
+    ruleset.write_text("version: 1\npolicy: {ingress: drop}\nrules: []\n")
+    for args in (("policy", "set", "ingress", "drop"), ("apply", str(ruleset))):
+        with terminal(direct, *args) as screen:
+            screen.until("drop these packets from now on? [y/N]")
+            screen.type("n\n")
+            assert screen.end() == 130
+        assert missing in " ".join(screen.seen.split())
+        assert direct.json("policy", "show")["ingress"] == "accept"
+        with terminal(direct, *args, "-y") as screen:
+            assert screen.end() == 0
+        assert screen.seen.count("destination-unreachable") == 1, "before the switch, and once"
+        assert direct.json("policy", "show")["ingress"] == "drop"
+        direct.done("policy", "set", "ingress", "accept")
+    direct.done("rule", "add", "accept", "in")
+    with terminal(direct, "policy", "set", "ingress", "drop") as screen:
+        assert screen.end() == 0
+    assert "[y/N]" not in screen.seen, "nothing is missing"
+
+
 def test_a_guard_does_not_ask(direct: Instance) -> None:
     direct.done("attach", "lo", "--mode", "generic")
     with terminal(direct, "detach", "lo", SSH_CONNECTION="127.0.0.1 1 127.0.0.1 22") as screen:

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from xdpwall.errors import Refused
 
-from .options import invocation
+from .options import Invocation, confirm_on_terminal, invocation
+from .terminal.problems import warn
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
     from xdpwall.ruleset.policy import Policy
     from xdpwall.values.terms import Direction, Hook
+    from xdpwall.views.status import ApplyOutcome, PolicyOutcome
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PROC = Path("/proc")
@@ -117,6 +119,18 @@ def guard_policy(
         raise _refused(
             f"{mine[0]} carries your SSH session from {client}: a default drop may cut it"
         )
+
+
+def tell_losses(dry: PolicyOutcome | ApplyOutcome, asked: Invocation) -> list[str]:
+    """Say what a dry run found before the switch, and ask on a terminal where rules are missing.
+
+    Returns the warnings that were said.
+    """
+    warn(dry.warnings, asked)
+    if count := len(dry.missing_rules):
+        what = "a rule is missing" if count == 1 else f"{count} rules are missing"
+        confirm_on_terminal(f"{what}: drop these packets from now on?")
+    return dry.warnings
 
 
 def _drops(policy: Policy, direction: Direction) -> bool:

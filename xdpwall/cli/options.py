@@ -226,3 +226,11 @@ def confirm(question: str) -> None:
         )
     if not click.confirm(question, err=True):
         raise click.Abort
+
+
+def confirm_on_terminal(question: str) -> None:
+    """Ask where there is a terminal, and go on where there is none; -y answers."""
+    import sys
+
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        confirm(question)

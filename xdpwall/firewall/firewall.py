@@ -6,7 +6,7 @@ Each method takes the lock, plans the next ruleset (ruleset/edits.py), puts it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -22,14 +22,14 @@ from xdpwall.changes.expirer import Expirer
 from xdpwall.changes.programs import drop_unused_features
 from xdpwall.changes.restore import restore
 from xdpwall.changes.tidier import Tidier
-from xdpwall.changes.transactions import writing
+from xdpwall.changes.transactions import reading, writing
 from xdpwall.errors import XdpwallError
 from xdpwall.events.settings import describe_settings, merge_settings
 from xdpwall.gcpause import no_collections
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset import edits
-from xdpwall.ruleset.attachment import AttachmentSpec, check_direction
+from xdpwall.ruleset.attachment import Attachment, AttachmentSpec, check_direction
 from xdpwall.ruleset.committed import CommittedRuleset, find_rule
 from xdpwall.ruleset.policy import check_policy
 from xdpwall.ruleset.ruleset import Ruleset
@@ -44,6 +44,8 @@ from xdpwall.views.events import EventsOutcome
 from xdpwall.views.rules import DeleteOutcome, RuleOutcome
 from xdpwall.views.status import ApplyOutcome, PolicyOutcome, RestoreOutcome, SwitchOutcome
 
+from .default_drop import missing_now
+from .drop_advice import warnings_of
 from .reading import ReadMethods
 from .sets import SetMethods
 
@@ -167,21 +169,31 @@ class Firewall(SetMethods, ReadMethods):
             return RuleOutcome(revision=ruleset.revision, rules=self._views(ruleset, ids))
 
     # -- everything else -------------------------------------------------------------------------
-    def set_policy(self, changes: Mapping[str, str], *, by: Author = _ANYONE) -> PolicyOutcome:
-        """Only the named parts change."""
-        with writing(self._instance) as now:
-            for name, value in changes.items():
-                check_policy(name, value)
+    def set_policy(
+        self, changes: Mapping[str, str], *, dry_run: bool = False, by: Author = _ANYONE
+    ) -> PolicyOutcome:
+        """Only the named parts change. What a drop would cost this host is looked up unlocked."""
+        for name, value in changes.items():
+            check_policy(name, value)
+        with (reading if dry_run else writing)(self._instance) as now:
             policy = now.ruleset.policy.model_copy(update=dict(changes))
-            words = ", ".join(f"{name} {value}" for name, value in changes.items())
-            new = edits.with_policy(now.ruleset, policy)
-            ruleset = commit(self._instance, new, by=by, action=f"policy {words}")
-            self._changed()
-            return PolicyOutcome(
-                revision=ruleset.revision,
-                policy=ruleset.policy,
-                warnings=policy_warnings(ruleset.policy),
-            )
+            ruleset, rows = edits.with_policy(now.ruleset, policy), now.attachments
+            if not dry_run:
+                words = ", ".join(f"{name} {value}" for name, value in changes.items())
+                ruleset = commit(self._instance, ruleset, by=by, action=f"policy {words}")
+                self._changed()
+        rules = [entry.rule for entry in ruleset.entries]
+        stricter = {"drop", "judge"}.intersection(changes.values())
+        missing, unread = missing_now(
+            self._instance, policy, rules, _places(rows) if stricter else ()
+        )
+        return PolicyOutcome(
+            revision=ruleset.revision,
+            dry_run=dry_run,
+            policy=policy,
+            missing_rules=[one.sentence for one in missing],
+            warnings=[*policy_warnings(policy), *warnings_of(missing), *unread],
+        )
 
     def set_switch(self, on: bool, *, by: Author = _ANYONE) -> SwitchOutcome:
         """Off: everything passes. Works also when the disk is full."""
@@ -222,7 +234,19 @@ class Firewall(SetMethods, ReadMethods):
         with writing(self._instance), no_collections():
             outcome = apply_ruleset(self._instance, wanted, dry_run=dry_run, by=by)
             self._changed()
+            rows = _places(self._instance.attachments)
+        if not outcome.policy_changed:
             return outcome
+        if dry_run and wanted.attachments is not None:
+            rows = _places(wanted.attachments)
+        sets = wanted.sets if dry_run else None
+        missing, unread = missing_now(self._instance, wanted.policy, wanted.rules, rows, sets)
+        return outcome.model_copy(
+            update={
+                "missing_rules": [one.sentence for one in missing],
+                "warnings": [*outcome.warnings, *warnings_of(missing), *unread],
+            }
+        )
 
     def attach(
         self,
@@ -247,11 +271,15 @@ class Firewall(SetMethods, ReadMethods):
             beside = [other for other in now.attachments if other.iface == iface]
             rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
             (view,) = attachment_views(self._instance.attacher, self._instance.dataplane(), [row])
-            return AttachOutcome(
-                attachment=view,
-                changed=changed,
-                warnings=hook_warnings(beside) + vlan_warnings(rules, [row]),
-            )
+            warnings = hook_warnings(beside) + vlan_warnings(rules, [row])
+        missing, unread = missing_now(
+            self._instance, now.ruleset.policy, rules, _places([row]) if changed else ()
+        )
+        return AttachOutcome(
+            attachment=view,
+            changed=changed,
+            warnings=[*warnings, *warnings_of(missing), *unread],
+        )
 
     def detach(
         self,
@@ -307,3 +335,8 @@ class Firewall(SetMethods, ReadMethods):
         specs = [row.spec for row in now.attachments]
         for rule in rules:
             check_direction(rule, specs)
+
+
+def _places(rows: Iterable[Attachment | AttachmentSpec]) -> list[tuple[str, bool]]:
+    """(interface, whether egress) of each."""
+    return [(row.iface, row.direction == "egress") for row in rows]

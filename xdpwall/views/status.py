@@ -47,10 +47,13 @@ class Stats(View):
 
 
 class PolicyOutcome(View):
-    """The answer to a change of policy."""
+    """The answer to a change of policy; with dry_run nothing was changed."""
 
     revision: int
+    dry_run: bool = False
     policy: Policy
+    missing_rules: list[str] = []
+    """Sentences of rules without which a drop policy ends what this host does now; at most 100."""
     warnings: list[str] = []
 
 
@@ -78,6 +81,8 @@ class ApplyOutcome(View):
     sets_removed: list[str] = []
     attached: list[str] = []
     detached: list[str] = []
+    missing_rules: list[str] = []
+    """As in PolicyOutcome, where the policy changes."""
     warnings: list[str] = []
 
 

@@ -194,8 +194,11 @@ class RemoteFirewall:
         return _read(SetShown, answer.body)
 
     # -- everything else -------------------------------------------------------------------------
-    def set_policy(self, changes: Mapping[str, str], *, by: Author = ANYBODY) -> PolicyOutcome:
-        answer = self._change("PUT", "/policy", dict(changes), by)
+    def set_policy(
+        self, changes: Mapping[str, str], *, dry_run: bool = False, by: Author = ANYBODY
+    ) -> PolicyOutcome:
+        query = {"dry_run": "true"} if dry_run else {}
+        answer = self._change("PUT", "/policy", dict(changes), by, query)
         return _read(PolicyOutcome, answer.body)
 
     def set_switch(self, on: bool, *, by: Author = ANYBODY) -> SwitchOutcome:

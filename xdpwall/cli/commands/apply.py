@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import firewall
-from xdpwall.cli.guards import guard_detach, guard_policy, guarded_client
+from xdpwall.cli.guards import guard_detach, guard_policy, guarded_client, tell_losses
 from xdpwall.cli.lazy import not_in_this_version
 from xdpwall.cli.options import change, common, invocation
 from xdpwall.cli.terminal.output import Printer
@@ -20,6 +20,7 @@ from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
+    from xdpwall.ruleset.policy import Policy
     from xdpwall.ruleset.ruleset import Ruleset
     from xdpwall.sets.content import SetContent
     from xdpwall.views.status import ApplyOutcome
@@ -29,14 +30,15 @@ if TYPE_CHECKING:
 @click.argument("file", metavar="FILE|-")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--confirm", "seconds", metavar="SECONDS", hidden=True)
-@change(guarded=True)
+@change(guarded=True, asks=True)
 @common()
 def apply(file: str, dry_run: bool, seconds: str | None) -> None:
     """Make the kernel hold exactly this ruleset, in one switch.
 
     The file is YAML or JSON, as export writes it; - is standard input. Rules that stay the same
     keep id and counters. Without `attachments` in the file those in place stay; with it they
-    become exactly these.
+    become exactly these. Where the policy turns to drop, what no rule accepts of what this host
+    does now is said first, and asked about on a terminal.
 
     \b
     Examples:
@@ -54,8 +56,11 @@ def apply(file: str, dry_run: bool, seconds: str | None) -> None:
     with firewall() as fw:
         if not dry_run and guarded_client() is not None:
             _guard(fw, ruleset)
+        said: list[str] = []
+        if not dry_run and _drops_more(ruleset.policy, fw.policy()):
+            said = tell_losses(fw.apply(ruleset, dry_run=True), asked)
         outcome = fw.apply(ruleset, dry_run=dry_run, by=asked.author())
-    warn(outcome.warnings, asked)
+    warn([one for one in outcome.warnings if one not in said], asked)
     names = [*outcome.added, *outcome.changed, *outcome.moved, *outcome.removed]
     Printer(asked).show(
         outcome.to_json, lambda: dict.fromkeys(names), lambda: note(_words(outcome), asked)
@@ -158,6 +163,13 @@ def _guard(fw: Facade, ruleset: Ruleset) -> None:
     for spec in ruleset.attachments:
         if (spec.iface, spec.place) not in had:
             guard_policy(fw, ruleset.policy, attaching=(spec.iface, spec.direction))
+
+
+def _drops_more(wanted: Policy, there: Policy) -> bool:
+    return any(
+        new != old and new in ("drop", "judge")
+        for new, old in zip(wanted.to_json().values(), there.to_json().values(), strict=True)
+    )
 
 
 def _words(outcome: ApplyOutcome) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import firewall
-from xdpwall.cli.guards import guard_policy
+from xdpwall.cli.guards import guard_policy, tell_losses
 from xdpwall.cli.lazy import Lazy, LazyGroup
 from xdpwall.cli.options import change, common, invocation
 from xdpwall.cli.terminal.output import Printer, TableCell
@@ -62,29 +62,37 @@ def show() -> None:
 
 @click.command(name="set")
 @click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE...")
-@change(guarded=True)
+@click.option("--dry-run", is_flag=True, help="Say what would be lost, and change nothing.")
+@change(guarded=True, asks=True)
 @common()
-def set_(pairs: tuple[str, ...]) -> None:
+def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
     """Change the policy; several pairs are one change.
 
     ingress, egress and non_ip take accept or drop; neighbor_discovery takes accept or judge.
     It is about IPv6 neighbour discovery and multicast listener discovery that no rule decides.
     A default drop on the interface that carries your SSH session is refused without --force.
+    What else of what this host does now no rule accepts is said first, each with the rule to add,
+    and asked about on a terminal.
 
     \b
     Examples:
+      xdpwall policy set ingress drop --dry-run
       xdpwall policy set ingress drop
       xdpwall policy set ingress drop egress drop neighbor_discovery judge
     """
     changes = read_pairs(pairs)
     asked = invocation.get()
     with firewall() as fw:
-        if "drop" in (changes.get("ingress"), changes.get("egress")):
+        if not dry_run and "drop" in (changes.get("ingress"), changes.get("egress")):
             guard_policy(fw, fw.policy().model_copy(update=changes))
-        outcome = fw.set_policy(changes, by=asked.author())
-    warn(outcome.warnings, asked)
+        said: list[str] = []
+        if not dry_run and {"drop", "judge"}.intersection(changes.values()):
+            said = tell_losses(fw.set_policy(changes, dry_run=True), asked)
+        outcome = fw.set_policy(changes, dry_run=dry_run, by=asked.author())
+    warn([one for one in outcome.warnings if one not in said], asked)
     words = ", ".join(f"{name} {value}" for name, value in changes.items())
-    Printer(asked).show(outcome.to_json, lambda: changes, lambda: note(f"policy: {words}", asked))
+    head = "policy would be" if dry_run else "policy"
+    Printer(asked).show(outcome.to_json, lambda: changes, lambda: note(f"{head}: {words}", asked))
 
 
 def read_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
