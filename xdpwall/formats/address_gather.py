@@ -27,7 +27,8 @@ class EntryCollector:
         self._lines: tuple[list[Array], ...] = ([], [], [], [])
         self._buffer: tuple[list[Any], ...] = ([], [], [], [])
         self._buffer_lines: tuple[list[int], ...] = ([], [], [], [])
-        self._timeouts: tuple[dict[Any, int], ...] = ({}, {}, {}, {})
+        self._timeouts: tuple[dict[Any, tuple[int, int]], ...] = ({}, {}, {}, {})
+        """Per kind: key -> (the last line with a timeout for it, seconds)."""
 
     def add_lines(self, found: Ipv4Lines, first: int) -> None:
         """Add the entries of a chunk whose first line has the number `first`."""
@@ -42,9 +43,7 @@ class EntryCollector:
         self._buffer[kind].append(key)
         self._buffer_lines[kind].append(line)
         if seconds:
-            self._timeouts[kind][key] = seconds
-        elif self._timeouts[kind]:
-            self._timeouts[kind].pop(key, None)
+            self._timeouts[kind][key] = line, seconds
 
     def _flush(self) -> None:
         for kind, some in enumerate(self._buffer):
@@ -68,11 +67,27 @@ class EntryCollector:
         return self._merged(entries, timed, report), timeouts
 
     def _timed(self) -> tuple[Entries, dict[str, int]]:
-        kinds = [sorted(timeouts) for timeouts in self._timeouts]
-        timed = _entries([_array(kind, keys) for kind, keys in enumerate(kinds)])
+        kinds = [self._last_timeouts(kind) for kind in range(4)]
+        timed = _entries([_array(kind, list(found)) for kind, found in enumerate(kinds)])
         # texts() has the order v4, p4, v6, p6.
-        seconds = [self._timeouts[kind][key] for kind in (0, 2, 1, 3) for key in kinds[kind]]
+        seconds = [each for kind in (0, 2, 1, 3) for each in kinds[kind].values()]
         return timed, dict(zip(timed.texts(), seconds, strict=True))
+
+    def _last_timeouts(self, kind: int) -> dict[Any, int]:
+        """Seconds by key in ascending order, without those that a later line has for good."""
+        given = self._timeouts[kind]
+        if not given:
+            return {}
+        wanted = sorted(given)
+        last = np.array([given[key][0] for key in wanted], "u4")
+        every, lines = np.concatenate(self._keys[kind]), np.concatenate(self._lines[kind])
+        keys = _array(kind, wanted)
+        place = np.searchsorted(keys, every)
+        place[place == len(keys)] = 0
+        again = keys[place] == every
+        later = last.copy()
+        np.maximum.at(later, place[again], lines[again])
+        return {key: given[key][1] for key, on in zip(wanted, later == last, strict=True) if on}
 
     def _unique(self, kind: int, report: ReadReport) -> Array:
         empty = np.empty(0, _KEY_TYPES[kind])

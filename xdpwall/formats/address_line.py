@@ -20,6 +20,7 @@ from xdpwall.values.inputs import invalid, printable
 
 _COMMENT = re.compile(r"[#;].*", re.DOTALL)
 _WITH_VALUE = ("packets", "bytes", "skbmark", "skbprio", "skbqueue", "comment")
+_IPSET = ("create", "add", "-N", "-A")
 MAX_TIMEOUT = 100 * 365 * 86400
 """Seconds: as long as any duration here may be."""
 
@@ -33,24 +34,26 @@ class LineParser:
     """Names of further ipset sets; a list must not have any."""
 
     @property
-    def prefix(self) -> bytes:
-        """The start of every line of `ipset save` that adds an entry; b"" for other lists."""
-        return f"add {self.ipset} ".encode() if self.ipset else b""
+    def prefix(self) -> str:
+        """The start of every line of `ipset save` that adds an entry; "" for other lists."""
+        return f"add {self.ipset} " if self.ipset else ""
 
     def parse(self, line: str) -> tuple[list[AddressEntry], int]:
         """(entries, seconds until they expire or 0 for never). A range gives several entries, a comment
         none. Raises InvalidInput."""
-        text = line.strip(" \t\r\ufeff")
+        text = line.strip().strip("\ufeff").strip()
         if text.startswith("{"):
             return _from_json(text), 0
-        if text.startswith(("add ", "create ", "-A ", "-N ")) or self.ipset and " " in text:
-            return self._ipset(text)
         if "#" in text or ";" in text:
             text = _COMMENT.sub("", text).strip()
+        if "\0" in text or "\r" in text:
+            raise _odd_line(text)
+        words = text.split()
+        if len(words) > 1 and (self.ipset or words[0] in _IPSET):
+            return self._ipset(text, words)
         return _entries(text), 0
 
-    def _ipset(self, text: str) -> tuple[list[AddressEntry], int]:
-        words = text.split()
+    def _ipset(self, text: str, words: list[str]) -> tuple[list[AddressEntry], int]:
         if words[0] in ("create", "-N"):
             return [], 0
         if words[0] in ("add", "-A"):
@@ -62,6 +65,14 @@ class LineParser:
                 self.others.add(words[1])
             words = words[2:]
         return _entries(words[0]), _timeout(text, words[1:])
+
+
+def _odd_line(text: str) -> InvalidInput:
+    if "\0" in text:
+        return invalid("entry", text, "holds a NUL byte", "plain text, in ASCII or UTF-8")
+    return invalid(
+        "entry", text, "holds a carriage return alone", "lines that end in LF or in CR and LF"
+    )
 
 
 def _entries(text: str) -> list[AddressEntry]:
@@ -88,7 +99,16 @@ def _range(text: str) -> list[AddressEntry]:
         nets = summarize_address_range(IPv4Address(first.address), IPv4Address(last.address))
     else:
         nets = summarize_address_range(IPv6Address(first.address), IPv6Address(last.address))
-    return [AddressEntry(first.family, int(net.network_address), net.prefixlen) for net in nets]
+    return [
+        AddressEntry(first.family, int(net.network_address), net.prefixlen)
+        for net in nets
+        if not _mapped(net)
+    ]
+
+
+def _mapped(net: Any) -> bool:
+    """Whether it holds nothing but IPv4 addresses mapped into IPv6, which no packet carries."""
+    return bool(net.version == 6 and net.prefixlen >= 96 and net.network_address.ipv4_mapped)
 
 
 def _from_json(text: str) -> list[AddressEntry]:
@@ -111,9 +131,11 @@ def _timeout(text: str, words: list[str]) -> int:
         word = words[at]
         if word == "timeout":
             given = words[at + 1] if at + 1 < len(words) else ""
-            if not (given.isascii() and given.isdigit() and int(given) <= MAX_TIMEOUT):
+            # The length first: int() refuses thousands of digits by an error of its own.
+            digits = given.isascii() and given.isdigit() and len(given.lstrip("0")) <= 10
+            if not digits or int(given.lstrip("0") or "0") > MAX_TIMEOUT:
                 wanted = f"whole seconds up to {MAX_TIMEOUT}"
-                raise invalid("timeout", printable(given), "is not a timeout", wanted)
+                raise invalid("timeout", given, "is not a timeout", wanted)
             seconds = int(given)
             at += 2
         elif word == "comment":

@@ -77,11 +77,17 @@ def parse_ipv4_lines(text: bytes) -> Ipv4Lines:
 def _numbers(data: Array, marks: Array) -> tuple[Array, Array]:
     """The number before each mark, and whether it is not one from 0 to 255 without leading zeros."""
     digits = np.diff(marks, prepend=-1) - 1
-    found = (data[marks - 1] - _ZERO).astype("u2")
-    found += (data[marks - 2] - _ZERO) * ((digits > 1) * np.uint16(10))
-    found += (data[marks - 3] - _ZERO) * ((digits > 2) * np.uint16(100))
+    found = (_before(data, marks, 1) - _ZERO).astype("u2")
+    found += (_before(data, marks, 2) - _ZERO) * ((digits > 1) * np.uint16(10))
+    found += (_before(data, marks, 3) - _ZERO) * ((digits > 2) * np.uint16(100))
     wrong: Array = (found > 255) | (found < _SMALLEST[np.minimum(digits, 3)]) | (digits > 3)
     return found, wrong
+
+
+def _before(data: Array, marks: Array, count: int) -> Array:
+    """The byte so many places before each mark; where the text has not begun there, any byte."""
+    found: Array = data.take(marks - count, mode="clip")
+    return found
 
 
 def _any_of_three(wrong: Array, at: Array) -> Array:

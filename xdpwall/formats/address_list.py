@@ -13,16 +13,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
+import numpy as np
+
 from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound, XdpwallError
 from xdpwall.sets.entries import Entries, check_size, entry_key, parse_entry_fast
 from xdpwall.values.inputs import printable
 
+from .address_encoding import HEAD, refuse_other_encoding
 from .address_gather import MAX_LISTED, EntryCollector, ReadReport, ReportedLine
 from .address_line import LineParser
 from .address_lines_fast import parse_ipv4_lines
 
 CHUNK = 512 * 1024
 """Bytes read at once, so that the arrays made from them stay in the CPU's cache."""
+MAX_LINE = 512 * 1024
+"""Bytes of the longest line that is looked at."""
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the file's size, 0 where that is unknown."""
@@ -99,56 +104,76 @@ class _ListReader:
 
     def _read_chunks(self, stream: IO[bytes], total: int) -> Iterator[bytes]:
         """The text in pieces of whole lines, of about CHUNK bytes."""
-        head = stream.read(2)
+        head = _read_fully(stream, 2)
         packed = head == b"\x1f\x8b"
-        rest = cast(IO[bytes], _PushedBack(head, stream))
-        source = gzip.GzipFile(fileobj=rest, mode="rb") if packed else None
-        done, kept = len(head), b"" if packed else head
+        source = stream
+        if packed:
+            rest = cast(IO[bytes], _PushedBack(head, stream))
+            source, head = cast(IO[bytes], gzip.GzipFile(fileobj=rest, mode="rb")), b""
+        kept = head + _read_fully(source, HEAD - len(head))
+        refuse_other_encoding(kept, self.name)
+        done = len(kept)
         while True:
-            block = source.read(CHUNK) if source else stream.read(CHUNK)
-            done = stream.tell() if source and total else done + len(block)
+            block = _read_some(source, CHUNK)
+            done = stream.tell() if packed and total else done + len(block)
             text = kept + block
             if not block:
                 if text:
-                    yield text + b"\n"
+                    yield text if text.endswith(b"\n") else text + b"\n"
                 self.progress(done, total)
                 return
             end = text.rfind(b"\n") + 1
-            if not end and len(text) > 2 * CHUNK:
-                line = self.report.lines + 1
-                raise InvalidInput(
-                    f"{self.name}: line {line}: longer than {CHUNK >> 10} KiB, so it is no list"
-                    " of addresses",
-                    field="file",
-                    value=self.name,
-                )
             kept = text[end:]
+            if len(kept) > MAX_LINE:
+                raise self._too_long(self.report.lines + text.count(b"\n") + 1)
             if end:
                 yield text[:end]
             self.progress(done, total)
 
+    def _too_long(self, line: int) -> InvalidInput:
+        return InvalidInput(
+            f"{self.name}: line {line}: longer than {MAX_LINE >> 10} KiB, so it is no list of addresses",
+            field="file",
+            value=self.name,
+        )
+
     def _read_lines(self, text: bytes, collector: EntryCollector) -> None:
+        self._check_lengths(text)
         if b"\r" in text:
             text = text.replace(b"\r\n", b"\n")
-        if prefix := self.parser.prefix:
-            text = (b"\n" + text).replace(b"\n" + prefix, b"\n")[1:]
-        found = parse_ipv4_lines(text)
+        bare = text
+        if self.parser.ipset is not None:
+            start = b"\n" + self.parser.prefix.encode()
+            bare = (b"\n" + text).replace(start, b"\n")[1:]
+        found = parse_ipv4_lines(bare)
         first = self.report.lines + 1
         collector.add_lines(found, first)
-        lines = (
-            text.decode("utf-8", "backslashreplace").split("\n") if len(found.other_lines) else []
-        )
+        lines = _decoded_lines(bare) if len(found.other_lines) else []
+        whole = lines if bare is text else None
         timed = self.parser.ipset is not None
         for index in found.other_lines.tolist():
-            line = lines[index]
-            head, _, seconds = line.partition(" timeout ") if timed else (line, "", "0")
+            head, given, seconds = (
+                lines[index].partition(" timeout ") if timed else (lines[index], "", "")
+            )
+            seconds = seconds if given else "0"
             simple = parse_entry_fast(head)
             if simple and len(seconds) < 9 and seconds.isdecimal() and seconds.isascii():
                 collector.add(*simple, first + index, int(seconds))
-            elif line and not line.startswith(("#", ";")):
+                continue
+            # The whole line: what it means must not hang on whether its chunk was stripped.
+            whole = _decoded_lines(text) if whole is None else whole
+            if (line := whole[index]) and not line.startswith(("#", ";")):
                 self._read_slowly(line, first + index, collector)
-            timed = self.parser.ipset is not None
+                timed = self.parser.ipset is not None
         self.report.lines += len(found.ends)
+
+    def _check_lengths(self, text: bytes) -> None:
+        if len(text) <= MAX_LINE:
+            return
+        ends = np.flatnonzero(np.frombuffer(text, "u1") == 10)
+        long = np.flatnonzero(np.diff(ends, prepend=-1) - 1 > MAX_LINE)
+        if len(long):
+            raise self._too_long(self.report.lines + 1 + int(long[0]))
 
     def _read_slowly(self, line: str, number: int, collector: EntryCollector) -> None:
         try:
@@ -179,6 +204,26 @@ class _ListReader:
             code="bad-line",
             hint="nothing was changed; --skip-bad loads the other lines",
         )
+
+
+def _decoded_lines(text: bytes) -> list[str]:
+    return text.decode("utf-8", "backslashreplace").split("\n")
+
+
+def _read_some(stream: IO[bytes], size: int) -> bytes:
+    """Up to `size` bytes, none at the end. A stream that does not block may answer None."""
+    block: bytes | None = stream.read(size)
+    if block is None:
+        raise BlockingIOError("it has nothing to read yet and does not wait")
+    return block
+
+
+def _read_fully(stream: IO[bytes], size: int) -> bytes:
+    """Exactly `size` bytes, fewer at the end."""
+    found = b""
+    while len(found) < size and (block := _read_some(stream, size - len(found))):
+        found += block
+    return found
 
 
 class _PushedBack:

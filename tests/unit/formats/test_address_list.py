@@ -6,12 +6,14 @@ import gzip
 import io
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xdpwall.errors import InvalidInput, NotFound
+from tests.support.oracle.lists.compare import difference
+from xdpwall.errors import Failed, InvalidInput, NotFound
 from xdpwall.formats import address_list
 from xdpwall.formats.address_list import AddressList, load_address_list
 from xdpwall.sets.entries import Entries, parse_entry
@@ -114,7 +116,9 @@ BAD = [
     ("add x 10.0.0.1 timeout soon", "is not a timeout"),
     ('{"cidr": 7}', "is not text"),
     ("{", "is not JSON"),
-    ("\x00\x01", "is not an address"),
+    ("\x00\x01", "holds a NUL byte"),
+    ("10.0.0.1\r10.0.0.2", "a carriage return alone"),
+    ("add x 10.0.0.1 timeout " + "9" * 5000, "is not a timeout"),
     ("1.2.3.4 5.6.7.8", "is not"),
 ]
 
@@ -141,6 +145,83 @@ def test_one_bad_line_among_many_chunks_is_found(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InvalidInput, match="line 2346: "):
         read("\n".join(lines))
     assert len(read("\n".join(lines), skip_bad=True).entries) == 2999
+
+
+ENDINGS = [
+    b"",
+    b"\n",
+    b" ",
+    b" \n",
+    b"\n \n",
+    b"\t",
+    b"\r",
+    b"\r\n",
+    b"\n\r\n",
+    b"\r\r\n",
+    b"\n\n",
+    b"#",
+    b";\n",
+]
+"""What may stand behind the last entry, or alone."""
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 9, 10, 11, 12, 1 << 19])
+@pytest.mark.parametrize("end", ENDINGS)
+def test_any_end_of_a_chunk(monkeypatch: pytest.MonkeyPatch, end: bytes, chunk: int) -> None:
+    monkeypatch.setattr(address_list, "CHUNK", chunk)
+    assert texts(end) == []
+    for entry in ("10.0.0.1", "9.9.9.9", "10.0.0.0/8", "2001:db8::1"):
+        raw = entry.encode() + end
+        assert texts(raw) == [entry]
+        assert read(b"\xef\xbb\xbf" + raw).report.lines == raw.count(b"\n") + (raw[-1:] != b"\n")
+        assert texts(b"add s " + raw) == [entry]
+        assert texts(gzip.compress(raw)) == [entry]
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 40, 1 << 19])
+def test_of_a_repeated_entry_the_last_timeout_counts(
+    monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(address_list, "CHUNK", chunk)
+    text = "add s 10.0.0.1 timeout 5\nadd s 10.0.0.1\nadd s ::1 timeout 5\nadd s ::1 timeout 6\n"
+    assert read(text + "add s ::2\nadd s ::2 timeout 7\n").timeouts == {"::1": 6, "::2": 7}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("start", "wanted", "command"),
+    [
+        ("10.0.0.1\r\n".encode("utf-16"), "is UTF-16;", "iconv -f UTF-16 -t UTF-8 FILE"),
+        (b"\xfe\xff\0001\0.", "is UTF-16;", "iconv -f UTF-16 -t UTF-8 FILE"),
+        ("10.0.0.1\r\n".encode("utf-16-le"), "is UTF-16LE;", "iconv -f UTF-16LE -t UTF-8 FILE"),
+        ("10.0.0.1\r\n".encode("utf-16-be"), "is UTF-16BE;", "iconv -f UTF-16BE -t UTF-8 FILE"),
+        ("10.0.0.1\n".encode("utf-32"), "is UTF-32;", "iconv -f UTF-32 -t UTF-8 FILE"),
+        (b"\xfd7zXZ\0\0", "is compressed by xz;", "xz -dc FILE"),
+        (b"PK\x03\x04", "is a zip archive;", "unzip -p FILE"),
+    ],
+)
+def test_another_encoding_is_told_with_what_to_do(
+    start: bytes, wanted: str, command: str, packed: bool
+) -> None:
+    for skip_bad in (False, True):
+        with pytest.raises(InvalidInput, match=wanted) as caught:
+            read(gzip.compress(start) if packed else start, skip_bad=skip_bad)
+        assert command in str(caught.value.hint)
+
+
+def test_a_stream_that_does_not_wait_is_told() -> None:
+    class Nothing(io.RawIOBase):
+        def read(self, size: int = -1) -> None:
+            return None
+
+    with pytest.raises(Failed, match="cannot be read: it has nothing to read yet"):
+        load_address_list(cast(IO[bytes], Nothing()), name="standard input")
+
+
+def test_both_readers_say_the_same() -> None:
+    """The short form of `make fuzz-lists`."""
+    found = [each for each in map(difference, range(600)) if each]
+    assert not found, found[0]
 
 
 def test_a_file_that_is_no_list_ends_soon() -> None:
