@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from xdpwall.rule.known_packet import Holds, KnownPacket, matches, no_set_known
 from xdpwall.rule.match import Match, match_of
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
+
+from .rule_index import Deciding, RuleIndex
 
 LOOPBACK = "lo"
 MOST_WORDED = 12
@@ -22,7 +25,7 @@ MOST = 100
 
 _FEW = 2
 """More peers of one service than these get one rule for all of them."""
-_LOOKED_AT = 200
+_LOOKED_AT = 50
 """Peers of one service that are looked at."""
 _ICMPV6 = 58
 _DISCOVERY = frozenset({130, 131, 132, 133, 134, 135, 136, 137, 143})
@@ -128,12 +131,9 @@ class _Judge:
         self._policy = policy
         self._places = list(dict.fromkeys(places))
         self._holds = holds
-        self._rules = [
-            (rule.action == "accept", match_of(rule))
-            for rule in rules
-            if rule.enabled and rule.action != "count"
-        ]
-        self._chosen: dict[tuple[int | None, bool], list[tuple[bool, Match]]] = {}
+        deciding = [rule for rule in rules if rule.enabled and rule.action != "count"]
+        self._index = RuleIndex([(rule.action == "accept", match_of(rule)) for rule in deciding])
+        self._added: list[Deciding] = []
 
     def where(self, need: Need) -> list[str]:
         """The interfaces on which the policy drops any of the packets."""
@@ -149,7 +149,7 @@ class _Judge:
         for iface in ifaces if alone else [None]:
             at = f" on {iface}" if iface else ""
             rule = Rule.parse(need.sentence + at)
-            self._add(match_of(rule))
+            self._added.append((True, match_of(rule)))
             found.append(MissingRule(need.words + at, rule.text))
         return found
 
@@ -170,26 +170,12 @@ class _Judge:
         """Who decides: "accepted", a "rule" that drops, or the "policy" that drops."""
         if not self._default_drops(packet):
             return "accepted"
-        for accepts, match in self._about(packet):
-            answer = matches(match, packet, self._holds)
-            if accepts and (answer or (answer is None and any_peer)):
+        for accepts, match in chain(self._index.about(packet, any_peer), self._added):
+            if matches(match, packet, self._holds):
+                return "accepted" if accepts else "rule"
+            if accepts and any_peer and matches(_for_everybody(match), packet):
                 return "accepted"
-            if not accepts and answer:
-                return "rule"
         return "policy"
-
-    def _add(self, match: Match) -> None:
-        self._rules.append((True, match))
-        for key, chosen in self._chosen.items():
-            if _concerns(match, *key):
-                chosen.append((True, match))
-
-    def _about(self, packet: KnownPacket) -> list[tuple[bool, Match]]:
-        """The rules of the packet's protocol and direction, which are far fewer than all."""
-        key = packet.proto, packet.egress
-        if key not in self._chosen:
-            self._chosen[key] = [rule for rule in self._rules if _concerns(rule[1], *key)]
-        return self._chosen[key]
 
     def _default_drops(self, packet: KnownPacket) -> bool:
         if packet.ethertype is not None:
@@ -200,5 +186,5 @@ class _Judge:
         return (self._policy.egress if packet.egress else self._policy.ingress) == "drop"
 
 
-def _concerns(match: Match, proto: int | None, egress: bool) -> bool:
-    return match.egress in (None, egress) and (proto is None or match.proto in (None, proto))
+def _for_everybody(match: Match) -> Match:
+    return match._replace(src=None, dst=None, src_set=None, dst_set=None)
