@@ -17,44 +17,47 @@ from .attacher import Attacher
 _PROGRAMS = ("xdpwall_xdp", "xdpwall_tc")
 
 
-def orphans(attacher: Attacher, rows: Iterable[Attachment]) -> list[Attachment]:
+def orphans(attacher: Attacher, attachments: Iterable[Attachment]) -> list[Attachment]:
     """The attachments on whose hook is a program that is named like ours and is not pinned."""
     return [
-        row
-        for row in rows
+        attachment
+        for attachment in attachments
         if any(
-            other.place == row.place and other.name in _PROGRAMS
-            for other in attacher.occupants(row.index)
+            other.place == attachment.place and other.name in _PROGRAMS
+            for other in attacher.occupants(attachment.index)
         )
     ]
 
 
-def describe_orphan(row: Attachment) -> str:
+def describe_orphan(attachment: Attachment) -> str:
     """Say what is wrong, and the commands that mend it."""
-    if row.place == "xdp":
-        cure = f"xdpwall attach {row.iface} --replace, or ip link set dev {row.iface} xdp off"
+    iface = attachment.iface
+    if attachment.place == "xdp":
+        cure = f"xdpwall attach {iface} --replace, or ip link set dev {iface} xdp off"
     else:
-        side = row.direction
-        cure = f"tc filter show dev {row.iface} {side}, then tc filter del with its pref"
+        side = attachment.direction
+        cure = f"tc filter show dev {iface} {side}, then tc filter del with its pref"
     return (
-        f"{row.words}: a program whose pin was removed still judges packets there by the ruleset of "
-        f"that time: {cure}"
+        f"{attachment.words}: a program whose pin was removed still judges packets there by the "
+        f"ruleset of that time: {cure}"
     )
 
 
-def raise_if_orphaned(attacher: Attacher, rows: Iterable[Attachment]) -> None:
+def raise_if_orphaned(attacher: Attacher, attachments: Iterable[Attachment]) -> None:
     """Failed "orphaned-programs" if there are any: a change cannot reach them."""
-    found = orphans(attacher, rows)
+    found = orphans(attacher, attachments)
     if found:
         raise Failed(
             f"this does not reach every program: {describe_orphan(found[0])}",
             code="orphaned-programs",
-            value=[row.words for row in found],
+            value=[attachment.words for attachment in found],
         )
 
 
-def unrecorded_pins(attacher: Attacher, rows: Iterable[Attachment]) -> list[tuple[int, Place]]:
+def unrecorded_pins(
+    attacher: Attacher, attachments: Iterable[Attachment]
+) -> list[tuple[int, Place]]:
     """(ifindex, place) of every pinned program that the store has no attachment for: the state
     folder was lost."""
-    known = {(row.index, row.place) for row in rows}
+    known = {(attachment.index, attachment.place) for attachment in attachments}
     return [entry for entry in attacher.pins.entries() if entry not in known]

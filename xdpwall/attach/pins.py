@@ -81,7 +81,7 @@ class Pins:
         bpffs.unlink(self.path(index, place))
 
     def finish_move(self, index: int, place: Place, attached_id: int | None) -> None:
-        """Confirm or discard a pin that a crash left, by the id that the kernel says is attached."""
+        """Confirm or discard a pin that a crash left, by the id of the attached program."""
         try:
             with Program.open_pinned(self.path(index, place, pending=True)) as program:
                 there = program.id == attached_id

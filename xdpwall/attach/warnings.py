@@ -20,7 +20,7 @@ MOST = 20
 
 
 def rule_warnings(
-    rules: Iterable[Rule], rows: Sequence[Attachment], interfaces: Collection[str]
+    rules: Iterable[Rule], attachments: Sequence[Attachment], interfaces: Collection[str]
 ) -> list[str]:
     """The warnings about these rules with these attachments, each once, at most MOST and a count of
     the others."""
@@ -36,7 +36,7 @@ def rule_warnings(
         if count is not None and len(found) > MOST and rule.id is not None:
             more += count  # each names its rule, so they are others than those before
             continue
-        warnings = _about_rule(rule, rows, interfaces)
+        warnings = _about_rule(rule, attachments, interfaces)
         counts[kind] = len(warnings)
         found.update(dict.fromkeys(warnings))
     return _some(list(found), more)
@@ -55,11 +55,11 @@ def policy_warnings(policy: Policy) -> list[str]:
     return [STATELESS] if "drop" in (policy.ingress, policy.egress) else []
 
 
-def hook_warnings(rows: Iterable[Attachment]) -> list[str]:
+def hook_warnings(attachments: Iterable[Attachment]) -> list[str]:
     """Interfaces with XDP and tc ingress attached at once."""
     places: dict[str, set[Place]] = {}
-    for row in rows:
-        places.setdefault(row.iface, set()).add(row.place)
+    for attachment in attachments:
+        places.setdefault(attachment.iface, set()).add(attachment.place)
     return [
         f"{iface} has xdp and tc ingress attached: both judge and both count each packet"
         for iface, there in places.items()
@@ -78,17 +78,17 @@ def bypass_warnings(interfaces: Iterable[InterfaceView]) -> list[str]:
     ]
 
 
-def vlan_warnings(rules: Iterable[Rule], rows: Sequence[Attachment]) -> list[str]:
+def vlan_warnings(rules: Iterable[Rule], attachments: Sequence[Attachment]) -> list[str]:
     """Rules with `vlan` that meet packets at XDP, at most MOST and a count of the others."""
     found = []
     for rule in rules:
         if rule.vlan is None or rule.direction == "egress":
             continue
-        for row in rows:
-            if row.place == "xdp" and _concerns(rule, row.iface):
+        for attachment in attachments:
+            if attachment.place == "xdp" and _concerns(rule, attachment.iface):
                 found.append(
-                    f"{_name(rule)} names vlan: XDP on {row.iface} cannot see a tag that the "
-                    f"driver stripped; tc can: xdpwall attach {row.iface} --hook tc"
+                    f"{_name(rule)} names vlan: XDP on {attachment.iface} cannot see a tag that "
+                    f"the driver stripped; tc can: xdpwall attach {attachment.iface} --hook tc"
                 )
     return _some(found)
 
@@ -102,10 +102,12 @@ def attach_command(iface: str, place: Place) -> str:
     )
 
 
-def _about_rule(rule: Rule, rows: Sequence[Attachment], interfaces: Collection[str]) -> list[str]:
+def _about_rule(
+    rule: Rule, attachments: Sequence[Attachment], interfaces: Collection[str]
+) -> list[str]:
     name = _name(rule)
     iface = rule.iface if rule.iface and not rule.iface.startswith("!") else None
-    where = [row for row in rows if _concerns(rule, row.iface)]
+    where = [attachment for attachment in attachments if _concerns(rule, attachment.iface)]
     wanted: Place = "tc-egress" if rule.direction == "egress" else "xdp"
     warnings = []
     if iface and iface not in interfaces:
@@ -114,24 +116,24 @@ def _about_rule(rule: Rule, rows: Sequence[Attachment], interfaces: Collection[s
         place = f"to {iface}" if iface else "to any interface that it is about"
         call = attach_command(iface or "IFACE", wanted)
         warnings.append(f"{name}: nothing is attached {place}, it sees no packet until: {call}")
-    elif rule.direction and not any(row.direction == rule.direction for row in where):
-        names = ", ".join(dict.fromkeys(row.words for row in where))
+    elif rule.direction and not any(attachment.direction == rule.direction for attachment in where):
+        names = ", ".join(dict.fromkeys(attachment.words for attachment in where))
         call = attach_command(iface or where[0].iface, wanted)
         warnings.append(
             f"{name} is about {rule.direction}, which {names} cannot see; this does: {call}"
         )
     elif iface and where[0].kind == "bridge":
         warnings += _about_bridge(name, rule, where)
-    return warnings + vlan_warnings([rule], rows)
+    return warnings + vlan_warnings([rule], attachments)
 
 
-def _about_bridge(name: str, rule: Rule, rows: Sequence[Attachment]) -> list[str]:
+def _about_bridge(name: str, rule: Rule, attachments: Sequence[Attachment]) -> list[str]:
     from .coverage import coverage
 
-    _, blind, _ = coverage("bridge", rows)
+    _, blind, _ = coverage("bridge", attachments)
     if rule.direction or not blind:
         return []
-    return [f"{name} on the bridge {rows[0].iface} does not see: {'; '.join(blind)}"]
+    return [f"{name} on the bridge {attachments[0].iface} does not see: {'; '.join(blind)}"]
 
 
 def _name(rule: Rule) -> str:

@@ -17,7 +17,7 @@ class AttachmentTable:
         self._session = session
 
     def put(
-        self, row: Attachment, *, by: Author | None = None, action: str = "", now: str = ""
+        self, attachment: Attachment, *, by: Author | None = None, action: str = "", now: str = ""
     ) -> None:
         """Insert or replace; with `by` the audit trail says so."""
         with self._session.write() as connection:
@@ -25,20 +25,28 @@ class AttachmentTable:
                 f"INSERT OR REPLACE INTO attachments ({ATTACHMENT_COLUMNS})"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
-                    *(row.iface, row.place, row.index, row.wanted, row.number, row.since),
-                    *(row.mode, row.kind, row.intent),
+                    *(
+                        attachment.iface,
+                        attachment.place,
+                        attachment.index,
+                        attachment.wanted,
+                        attachment.number,
+                        attachment.since,
+                    ),
+                    *(attachment.mode, attachment.kind, attachment.intent),
                 ),
             )
             if by is not None:
                 write_audit(connection, AuditEntry.of(by, action, now))
 
     def delete(
-        self, row: Attachment, *, by: Author | None = None, action: str = "", now: str = ""
+        self, attachment: Attachment, *, by: Author | None = None, action: str = "", now: str = ""
     ) -> None:
         """Delete by interface and hook; with `by` the audit trail says so."""
         with self._session.write() as connection:
             connection.execute(
-                "DELETE FROM attachments WHERE iface = ? AND place = ?", (row.iface, row.place)
+                "DELETE FROM attachments WHERE iface = ? AND place = ?",
+                (attachment.iface, attachment.place),
             )
             if by is not None:
                 write_audit(connection, AuditEntry.of(by, action, now))

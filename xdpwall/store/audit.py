@@ -15,7 +15,7 @@ KEEP = 10_000
 
 
 class AuditEntry(NamedTuple):
-    """One entry, in the order of its columns; the revision, if it made one, is a column of its own."""
+    """One entry, in the order of its columns; the revision that it made is a column of its own."""
 
     time: str
     author: str

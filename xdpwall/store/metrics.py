@@ -1,5 +1,5 @@
-"""The figures of /metrics that outlive slots and processes: counts of slots that rules left, and how
-long commits took."""
+"""The figures of /metrics that outlive slots and processes: counts of slots that rules left, and
+how long commits took."""
 
 from __future__ import annotations
 

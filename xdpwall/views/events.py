@@ -55,7 +55,7 @@ class EventsOutcome(EventsView):
 
 
 class _Report(View):
-    """The part of an event in front of the packet's headers: what became of the packet, and where."""
+    """The part of an event in front of the packet's headers: who reported it, and the verdict."""
 
     n: int
     """Counts up in one run of the reader."""
