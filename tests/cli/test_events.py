@@ -15,7 +15,7 @@ from tests.cli.support import PATIENCE, Instance, clean_environment
 from tests.support.packets import frames as f
 from tests.support.packets.packets import Wire
 from tests.support.paths import ROOT
-from xdpwall.cli.terminal.event_line import words_of
+from xdpwall.cli.terminal.event_line import event_words
 from xdpwall.views.events import PacketEvent
 
 
@@ -182,7 +182,7 @@ EVENT: dict[str, Any] = {
     ],
 )  # fmt: skip
 def test_words(fields: dict[str, Any], words: str) -> None:
-    assert words_of(PacketEvent(**{**EVENT, **fields})) == words
+    assert event_words(PacketEvent(**{**EVENT, **fields})) == words
 
 
 def test_log_is_taken_away_like_any_field(dropping: Instance) -> None:

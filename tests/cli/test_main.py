@@ -17,9 +17,9 @@ from tests.support.net.netns import wait_for
 from tests.support.paths import ROOT
 from xdpwall import errors
 from xdpwall.cli.lazy import LazyGroup
-from xdpwall.cli.main import LATER, cli
+from xdpwall.cli.main import FUTURE_COMMANDS, cli
 from xdpwall.cli.options import Invocation
-from xdpwall.cli.terminal.problems import point_at, show_error
+from xdpwall.cli.terminal.problems import caret_lines, print_error
 from xdpwall.version import __version__
 
 
@@ -63,7 +63,7 @@ def test_help_lists_this_versions_commands_and_no_later_one() -> None:
     listed = invoke("--help").stdout.partition("Commands:")[2].partition("Examples:")[0]
     names = [line.split()[0] for line in listed.splitlines() if line.strip()]
     assert names == [path for path, _, _ in COMMANDS if " " not in path]
-    assert not set(names) & set(LATER)
+    assert not set(names) & set(FUTURE_COMMANDS)
 
 
 def test_no_arguments_is_help() -> None:
@@ -72,7 +72,7 @@ def test_no_arguments_is_help() -> None:
     assert done.exit_code == 2
 
 
-@pytest.mark.parametrize("name", LATER)
+@pytest.mark.parametrize("name", FUTURE_COMMANDS)
 @pytest.mark.parametrize("rest", [[], ["x", "--for", "10m", "-j"], ["--help"]])
 def test_later_commands_are_refused_and_not_guessed_at(name: str, rest: list[str]) -> None:
     done = invoke(name, *rest)
@@ -176,7 +176,7 @@ def test_completion_offers_commands_and_interfaces(away: Instance) -> None:
 
 def test_an_error_is_error_sentence_caret_hint(capsys: pytest.CaptureFixture[str]) -> None:
     error = errors.InvalidInput("got form", hint="did you mean from?", span=(10, 14))
-    show_error(error, Invocation(sentence="drop icmp form 10.0.0.1"))
+    print_error(error, Invocation(sentence="drop icmp form 10.0.0.1"))
     assert capsys.readouterr().err == (
         "error: got form\n  drop icmp form 10.0.0.1\n            ^^^^\nhint: did you mean from?\n"
     )
@@ -184,9 +184,9 @@ def test_an_error_is_error_sentence_caret_hint(capsys: pytest.CaptureFixture[str
 
 def test_verbose_adds_detail_and_code(capsys: pytest.CaptureFixture[str]) -> None:
     error = errors.Unsupported("no", code="no-native", detail="errno 95\nsecond line")
-    show_error(error, Invocation())
+    print_error(error, Invocation())
     assert capsys.readouterr().err == "error: no\n"
-    show_error(error, Invocation(verbose=True))
+    print_error(error, Invocation(verbose=True))
     assert capsys.readouterr().err == "error: no\nerrno 95\nsecond line\ncode: no-native\n"
 
 
@@ -201,7 +201,7 @@ def test_verbose_adds_detail_and_code(capsys: pytest.CaptureFixture[str]) -> Non
     ],
 )
 def test_carets_stand_under_their_word(sentence: str, span: tuple[int, int], carets: str) -> None:
-    assert point_at(sentence, span)[1] == carets
+    assert caret_lines(sentence, span)[1] == carets
 
 
 def test_every_error_class_has_its_exit_code() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from xdpwall.cli.options import Invocation
 from xdpwall.cli.terminal.output import Column, Printer, TableCell
-from xdpwall.cli.terminal.text import ago, clean, human, width
+from xdpwall.cli.terminal.text import display_width, escape_controls, time_ago, with_prefix
 
 
 def printed(asked: Invocation, columns: list[Column], rows: list[list[str | TableCell]]) -> str:
@@ -58,7 +58,7 @@ def test_wide_characters_keep_the_columns_straight() -> None:
         Invocation(headers=False), [Column("A"), Column("B")], [["網路", "x"], ["abcd", "y"]]
     ).splitlines()
     assert lines == ["網路  x", "abcd  y"]
-    assert width("網路") == width("abcd") == 4
+    assert display_width("網路") == display_width("abcd") == 4
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_wide_characters_keep_the_columns_straight() -> None:
     ["\x1b[2J", "a\rb", "a\nb", "\x00", "\x9b31m", "\u202e", "\x7f"],
 )
 def test_control_characters_come_out_as_escapes(text: str) -> None:
-    assert clean(text).isprintable()
+    assert escape_controls(text).isprintable()
     assert printed(Invocation(), [Column("A")], [[text]]).count("\n") == 2
 
 
@@ -96,8 +96,8 @@ def test_a_terminal_that_cannot_show_it_gets_an_escape() -> None:
     ],
 )
 def test_units_have_three_digits(number: int, text: str) -> None:
-    assert human(number) == text
-    assert human(number, "B") == f"{text}B"
+    assert with_prefix(number) == text
+    assert with_prefix(number, "B") == f"{text}B"
 
 
 def test_exact_and_wide_show_counters_in_full() -> None:
@@ -138,4 +138,4 @@ def test_json_and_yaml_carry_text_and_order_unchanged() -> None:
 def test_ages(then: str, text: str) -> None:
     from datetime import UTC, datetime
 
-    assert ago(then, datetime(2026, 11, 21, 10, tzinfo=UTC)) == text
+    assert time_ago(then, datetime(2026, 11, 21, 10, tzinfo=UTC)) == text

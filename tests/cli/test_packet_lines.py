@@ -8,7 +8,7 @@ import pytest
 
 from xdpwall.cli.options import invocation
 from xdpwall.cli.terminal import drop_line
-from xdpwall.cli.terminal.event_line import words_of
+from xdpwall.cli.terminal.event_line import event_words
 from xdpwall.views.drops import Drop
 from xdpwall.views.events import PacketEvent
 
@@ -23,11 +23,11 @@ def test_a_traced_drop_is_one_line(name: str, capsys: pytest.CaptureFixture[str]
         by="kernel", time="2026-11-21T10:00:00.000001Z", reason="R", **fields | {name: EVIL}
     )
     invocation.set_new()
-    drop_line.printer()(drop)
+    drop_line.drop_printer()(drop)
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and SHOWN in said and "\x1b" not in said
 
 
 def test_an_event_is_one_line() -> None:
     event = PacketEvent(n=1, time="t", iface=EVIL, verdict="drop", revision=1, bytes=60)
-    assert SHOWN in words_of(event) and "\n" not in words_of(event)
+    assert SHOWN in event_words(event) and "\n" not in event_words(event)

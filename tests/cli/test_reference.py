@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from xdpwall.cli.reference import TARGET, page
+from xdpwall.cli.reference import TARGET, reference_page
 
 
 def test_the_page_is_up_to_date() -> None:
     written = TARGET.read_text(encoding="utf-8")
-    assert written == page(), "run: python -m xdpwall.cli.reference"
+    assert written == reference_page(), "run: python -m xdpwall.cli.reference"
 
 
 def test_the_page_has_every_command_and_no_hidden_one() -> None:
-    heads = [line[3:] for line in page().splitlines() if line.startswith("## ")]
+    heads = [line[3:] for line in reference_page().splitlines() if line.startswith("## ")]
     assert {"xdpwall", "xdpwall rule add", "xdpwall policy set", "xdpwall doctor"} <= set(heads)
     assert "xdpwall block" not in heads
     assert len(heads) == len(set(heads))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from xdpwall.cli.commands.rule_fields import FLAG_FIELDS, read_changes, read_rules, sentences
+from xdpwall.cli.commands.rule_fields import FLAG_FIELDS, read_changes, read_rules, split_sentences
 from xdpwall.cli.options import invocation
 from xdpwall.errors import InvalidInput
 from xdpwall.rule.rule import Rule
@@ -25,7 +25,7 @@ from xdpwall.rule.rule import Rule
     ],
 )
 def test_words_become_sentences(words: list[str], texts: list[str]) -> None:
-    assert sentences(words) == texts
+    assert split_sentences(words) == texts
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.cli.support import Instance
 from tests.support.service.nobody import as_nobody
 from xdpwall import errors
 from xdpwall.cli.client import http as subject
-from xdpwall.cli.client.http import Transport, problem
+from xdpwall.cli.client.http import ServiceTransport, error_of_problem
 from xdpwall.instance.namespace import instance_digest, netns_inode
 
 
@@ -97,16 +97,16 @@ def health(instance: Instance, **changes: Any) -> dict[str, Any]:
 
 
 def test_nobody_listens(instance: Instance) -> None:
-    assert Transport(instance.socket).probe() is None
+    assert ServiceTransport(instance.socket).probe() is None
     dead = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     dead.bind(str(instance.socket))
     dead.close()
-    assert Transport(instance.socket).probe() is None, "a socket file that nobody serves"
+    assert ServiceTransport(instance.socket).probe() is None, "a socket file that nobody serves"
 
 
 def test_a_call_sends_json_and_reads_json_and_the_revision(instance: Instance) -> None:
     with speaker(instance.socket, http(200, {"a": 1}, ETag='"7"')) as came:
-        answer = Transport(instance.socket).call(
+        answer = ServiceTransport(instance.socket).call(
             "POST", "/rules", {"action": "drop"}, query={"message": "für & wider", "x": None}
         )
     assert (answer.body, answer.revision) == ({"a": 1}, 7)
@@ -143,7 +143,7 @@ def test_an_error_goes_over_the_socket_whole(kind: type[errors.XdpwallError]) ->
         span=(3, 5),
     )
     response = problem_of(error)
-    back = problem(response.status_code, json.loads(bytes(response.body)))
+    back = error_of_problem(response.status_code, json.loads(bytes(response.body)))
     assert type(back) is kind
     assert vars(back) == vars(error)
 
@@ -165,10 +165,12 @@ def test_an_error_goes_over_the_socket_whole(kind: type[errors.XdpwallError]) ->
 def test_what_http_alone_refuses_has_a_class_too(
     status: int, kind: type[errors.XdpwallError]
 ) -> None:
-    back = problem(status, {"type": "about:blank", "title": "T", "detail": "D", "code": "c"})
+    back = error_of_problem(
+        status, {"type": "about:blank", "title": "T", "detail": "D", "code": "c"}
+    )
     assert type(back) is kind
     assert (back.message, back.code) == ("D", "c")
-    assert type(problem(status, "no object")) is errors.Failed
+    assert type(error_of_problem(status, "no object")) is errors.Failed
 
 
 @pytest.mark.parametrize(
@@ -203,8 +205,8 @@ def test_an_answer_in_pieces_and_one_without_a_length(instance: Instance) -> Non
     long = {"a": "x" * 600_000}
     endless = b'HTTP/1.1 200 OK\r\nETag: "3"\r\n\r\n{"b": 1}'
     with speaker(instance.socket, http(200, long), endless):
-        assert Transport(instance.socket).call("GET", "/x").body == long
-        answer = Transport(instance.socket).call("GET", "/x")
+        assert ServiceTransport(instance.socket).call("GET", "/x").body == long
+        answer = ServiceTransport(instance.socket).call("GET", "/x")
     assert (answer.body, answer.revision) == ({"b": 1}, 3)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from xdpwall.errors import Refused
 
 from .options import Invocation, confirm_on_terminal, invocation
-from .terminal.problems import warn
+from .terminal.problems import print_warnings
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
@@ -126,7 +126,7 @@ def tell_losses(dry: PolicyOutcome | ApplyOutcome, asked: Invocation) -> list[st
 
     Returns the warnings that were said.
     """
-    warn(dry.warnings, asked)
+    print_warnings(dry.warnings, asked)
     if count := len(dry.missing_rules):
         what = "a rule is missing" if count == 1 else f"{count} rules are missing"
         confirm_on_terminal(f"{what}: drop these packets from now on?")

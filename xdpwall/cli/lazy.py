@@ -17,28 +17,28 @@ from xdpwall.errors import InvalidInput
 
 
 @dataclass(frozen=True, slots=True)
-class Lazy:
+class LazyCommand:
     """Where a command lives ("module:attribute" below xdpwall.cli.commands) and its one-line help."""
 
-    where: str
+    target: str
     summary: str
 
 
 class LazyGroup(click.Group):
-    """A group over a table of Lazy commands, synonyms, and commands of a later version."""
+    """A group over a table of lazy commands, with synonyms; commands in `future` are refused."""
 
     def __init__(
         self,
         *args: Any,
-        table: Mapping[str, Lazy] | None = None,
+        table: Mapping[str, LazyCommand] | None = None,
         synonyms: Mapping[str, str] | None = None,
-        later: tuple[str, ...] = (),
+        future: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.table = dict(table or {})
         self.synonyms = dict(synonyms or {})
-        self.later = later
+        self.future = future
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands of this version in the order of the table, not of the alphabet."""
@@ -50,23 +50,23 @@ class LazyGroup(click.Group):
         if name in self.commands:
             return self.commands[name]
         if name in self.table:
-            module, _, attribute = self.table[name].where.partition(":")
+            module, _, attribute = self.table[name].target.partition(":")
             command = getattr(import_module(f"xdpwall.cli.commands.{module}"), attribute)
             assert isinstance(command, click.Command)
             command.short_help = self.table[name].summary
             self.commands[name] = command
             return command
-        return _later(name) if name in self.later else None
+        return _refused_command(name) if name in self.future else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Errors and usage lines show the command's own name, not the synonym."""
+        """Resolve synonyms to the command's own name, which errors and usage lines then show."""
         name, command, rest = super().resolve_command(ctx, args)
         return (command.name if command and name in self.synonyms else name), command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click does it, but from the table: nothing is imported for help."""
+        """List the commands with their help from the table, so that nothing is imported."""
         rows = [(name, self.table[name].summary) for name in self.table]
         short = {v: k for k, v in self.synonyms.items()}
         rows = [(f"{n}, {short[n]}" if n in short else n, text) for n, text in rows]
@@ -75,13 +75,13 @@ class LazyGroup(click.Group):
 
 
 def not_in_this_version(what: str, field: str | None = None) -> InvalidInput:
-    """The refusal of a part that a later version brings."""
+    """Make the error for a part of the command line that this version does not have yet."""
     return InvalidInput(
         f"{what} is not in this version", code="not-in-this-version", field=field or what
     )
 
 
-def _later(name: str) -> click.Command:
+def _refused_command(name: str) -> click.Command:
     def refuse(words: tuple[str, ...]) -> None:
         raise not_in_this_version(name)
 

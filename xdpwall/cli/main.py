@@ -1,4 +1,4 @@
-"""The root command, and the one place where errors become words and exit codes."""
+"""The root command, and the one place where errors become messages and exit codes."""
 
 from __future__ import annotations
 
@@ -10,33 +10,37 @@ from typing import Any, NoReturn
 
 import click
 
-from xdpwall.cli.terminal.output import cannot_write
-from xdpwall.cli.terminal.problems import show_error, show_usage_error
+from xdpwall.cli.terminal.output import write_error
+from xdpwall.cli.terminal.problems import print_error, print_usage_error
 from xdpwall.errors import Failed, XdpwallError
 
-from .lazy import Lazy, LazyGroup
-from .options import common, invocation
+from .lazy import LazyCommand, LazyGroup
+from .options import common_options, invocation
 
-TABLE = {
-    "attach": Lazy("attach:attach", "Attach the filter to an interface"),
-    "detach": Lazy("attach:detach", "Take the filter off an interface"),
-    "status": Lazy("status:status", "What is attached, in force and counted"),
-    "off": Lazy("status:off", "Let everything pass, at once, on every interface"),
-    "on": Lazy("status:on", "Filter again"),
-    "rule": Lazy("rule:rule", "Add, list, change, move and delete rules"),
-    "set": Lazy("set:set_", "Addresses and prefixes that rules name as @NAME"),
-    "policy": Lazy("policy:policy", "What happens to packets that no rule decides"),
-    "apply": Lazy("apply:apply", "Make the kernel hold exactly this ruleset"),
-    "export": Lazy("apply:export", "Write the ruleset as apply reads it"),
-    "events": Lazy("events:events", "Single packets as they come: who was dropped, by which rule"),
-    "trace": Lazy("trace:trace", "Who drops packets: our rules, or anything else in the kernel"),
-    "doctor": Lazy("doctor:doctor", "Check kernel, privileges and interfaces"),
-    "restore": Lazy("serve:restore", "Put everything back in force, after a reboot"),
-    "serve": Lazy("serve:serve", "Run the REST service and the page"),
-    "completion": Lazy("completion:completion", "Print a completion script for a shell"),
-    "version": Lazy("version:version", "Print the version"),
+COMMANDS = {
+    "attach": LazyCommand("attach:attach", "Attach the filter to an interface"),
+    "detach": LazyCommand("attach:detach", "Take the filter off an interface"),
+    "status": LazyCommand("status:status", "What is attached, in force and counted"),
+    "off": LazyCommand("status:off", "Let everything pass, at once, on every interface"),
+    "on": LazyCommand("status:on", "Filter again"),
+    "rule": LazyCommand("rule:rule", "Add, list, change, move and delete rules"),
+    "set": LazyCommand("set:set_", "Addresses and prefixes that rules name as @NAME"),
+    "policy": LazyCommand("policy:policy", "What happens to packets that no rule decides"),
+    "apply": LazyCommand("apply:apply", "Make the kernel hold exactly this ruleset"),
+    "export": LazyCommand("apply:export", "Write the ruleset as apply reads it"),
+    "events": LazyCommand(
+        "events:events", "Single packets as they come: who was dropped, by which rule"
+    ),
+    "trace": LazyCommand(
+        "trace:trace", "Who drops packets: our rules, or anything else in the kernel"
+    ),
+    "doctor": LazyCommand("doctor:doctor", "Check kernel, privileges and interfaces"),
+    "restore": LazyCommand("serve:restore", "Put everything back in force, after a reboot"),
+    "serve": LazyCommand("serve:serve", "Run the REST service and the page"),
+    "completion": LazyCommand("completion:completion", "Print a completion script for a shell"),
+    "version": LazyCommand("version:version", "Print the version"),
 }
-LATER = (
+FUTURE_COMMANDS = (
     "confirm",
     "rollback",
     "history",
@@ -59,18 +63,18 @@ Exit status:
   5 conflict   6 kernel, driver or interface cannot
   7 service unreachable   8 refused by a guard   130 interrupted
 """
-INTERRUPTED = 130
-COMPLETE = "_XDPWALL_COMPLETE"
+EXIT_INTERRUPTED = 130
+COMPLETE_VARIABLE = "_XDPWALL_COMPLETE"
 """The environment variable by which the shell asks for completions."""
 
 
-class Root(LazyGroup):
-    """The root group: `main` prints errors our way and always ends in SystemExit."""
+class RootGroup(LazyGroup):
+    """The root group: its `main` prints errors and always raises SystemExit."""
 
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
-        """Run one command line; SystemExit carries the code of contracts section 4."""
+        """Run one command line; SystemExit carries one of the codes in EPILOG."""
         extra.pop("standalone_mode", None)
         arguments = sys.argv[1:] if args is None else list(args)
         code = self._run(arguments, prog_name or "xdpwall", extra)
@@ -79,7 +83,7 @@ class Root(LazyGroup):
         except BrokenPipeError:
             _silence_stdout()
         except OSError as error:  # /dev/full
-            show_error(cannot_write(error), invocation.get())
+            print_error(write_error(error), invocation.get())
             _silence_stdout()
             code = Failed.exit_code
         sys.exit(code)
@@ -88,22 +92,24 @@ class Root(LazyGroup):
         # Not click's own main: that one ends a closed pipe with 1, and Ctrl-C with a blank line.
         asked = invocation.set_new()
         try:
-            if COMPLETE in os.environ:
+            if COMPLETE_VARIABLE in os.environ:
                 from click.shell_completion import shell_complete
 
-                return shell_complete(self, extra, prog_name, COMPLETE, os.environ[COMPLETE])
+                return shell_complete(
+                    self, extra, prog_name, COMPLETE_VARIABLE, os.environ[COMPLETE_VARIABLE]
+                )
             with self.make_context(prog_name, args, **extra) as context:
                 result = self.invoke(context)
         except click.exceptions.Exit as end:
             return end.exit_code
         except XdpwallError as error:
-            show_error(error, asked)
+            print_error(error, asked)
             return error.exit_code
         except click.ClickException as error:
-            show_usage_error(error, asked)
+            print_usage_error(error, asked)
             return error.exit_code
         except (click.Abort, KeyboardInterrupt):
-            return INTERRUPTED
+            return EXIT_INTERRUPTED
         except BrokenPipeError:
             _silence_stdout()
             return 0
@@ -117,14 +123,14 @@ def _silence_stdout() -> None:
 
 @click.group(
     name="xdpwall",
-    cls=Root,
-    table=TABLE,
-    later=LATER,
+    cls=RootGroup,
+    table=COMMANDS,
+    future=FUTURE_COMMANDS,
     epilog=EPILOG,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@common(locate="shown")
+@common_options(locate="shown")
 def cli() -> None:
     """A packet-filter firewall whose data plane is XDP and tc.
 

@@ -1,4 +1,4 @@
-"""Options that every command takes, and what the user asked for with them.
+"""Options that every command takes, and the invocation that they describe.
 
 Each works before and after the sub-command (`xdpwall -j rule list`, `xdpwall rule list -j`).
 """
@@ -23,7 +23,7 @@ OUTPUTS = ("table", "wide", "json", "yaml", "name")
 
 @dataclass(slots=True)
 class Invocation:
-    """One run of the command line: what its common options said."""
+    """One run of the command line: the values of its common options."""
 
     output: Output = "table"
     color: Literal["auto", "always", "never"] = "auto"
@@ -34,19 +34,19 @@ class Invocation:
     yes: bool = False
     force: bool = False
     message: str | None = None
-    places: dict[str, str | None] = field(default_factory=dict)
+    paths: dict[str, str | None] = field(default_factory=dict)
     """state_dir, bpffs and socket, where given as flags."""
     sentence: str | None = None
     """The sentence being read, so that an error can point at its word."""
 
     def settings(self) -> Settings:
-        """Flag over environment over file."""
+        """The paths of the instance: flag over environment over file."""
         from xdpwall.settings import Settings
 
-        return Settings.load(self.places)
+        return Settings.load(self.paths)
 
     def author(self) -> Author:
-        """Who makes the change; sudo's caller, when there is one."""
+        """The author of a change: the user, or sudo's caller."""
         from xdpwall.values.author import Author
 
         uid = os.environ.get("SUDO_UID", "")
@@ -54,8 +54,8 @@ class Invocation:
         return Author(name=f"uid {number}", via="cli", message=self.message)
 
 
-class _Current:
-    """The running invocation. One at a time: a command line is one thread's business."""
+class _InvocationHolder:
+    """Holder of the running invocation; a process runs one at a time."""
 
     def __init__(self) -> None:
         self._invocation = Invocation()
@@ -68,10 +68,10 @@ class _Current:
         return self._invocation
 
 
-invocation = _Current()
+invocation = _InvocationHolder()
 
 
-def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
+def _store(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     def callback(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
         if value is not None and value is not False:
             setattr(invocation.get(), name, value)
@@ -80,59 +80,61 @@ def _keep(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
     return callback
 
 
-def _keep_json(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+def _store_json(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
         invocation.get().output = "json"
 
 
-def _keep_place(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+def _store_path(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
-        invocation.get().places[str(parameter.name)] = value
+        invocation.get().paths[str(parameter.name)] = value
 
 
-def _no_headers(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+def _store_no_headers(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
         invocation.get().headers = False
 
 
-def _option(*names: str, **attrs: Any) -> Callable[[F], F]:
+def _stored_option(*names: str, **attrs: Any) -> Callable[[F], F]:
     return click.option(*names, expose_value=False, **attrs)
 
 
-def common(*, locate: Literal["shown", "hidden"] = "hidden") -> Callable[[F], F]:
-    """Output options, -q, -v; the instance's three paths (shown in the root's help only)."""
+def common_options(*, locate: Literal["shown", "hidden"] = "hidden") -> Callable[[F], F]:
+    """Add output options, -q, -v and the instance's three paths (shown in the root's help only)."""
     hidden = locate == "hidden"
     flag = {"is_flag": True, "default": False}
     options = [
-        _option(
+        _stored_option(
             "-o",
             "--output",
             type=click.Choice(OUTPUTS),
-            callback=_keep("output"),
+            callback=_store("output"),
             help="How to print: for people, or for programs.",
         ),
-        _option("-j", "--json", **flag, callback=_keep_json, help="Short for -o json."),
-        _option(
+        _stored_option("-j", "--json", **flag, callback=_store_json, help="Short for -o json."),
+        _stored_option(
             "-q",
             "--quiet",
             **flag,
-            callback=_keep("quiet"),
+            callback=_store("quiet"),
             help="Names only, and no words on stderr but errors.",
         ),
-        _option(
+        _stored_option(
             "-v",
             "--verbose",
             **flag,
-            callback=_keep("verbose"),
+            callback=_store("verbose"),
             help="Add errno and the verifier's last lines to errors.",
         ),
-        _option(
+        _stored_option(
             "--color",
             type=click.Choice(("auto", "always", "never")),
-            callback=_keep("color"),
+            callback=_store("color"),
             help="Colour; auto is on a terminal where NO_COLOR is not set.",
         ),
-        _option("--no-headers", **flag, callback=_no_headers, help="Tables without headings."),
+        _stored_option(
+            "--no-headers", **flag, callback=_store_no_headers, help="Tables without headings."
+        ),
     ]
     places = (
         ("state_dir", "/var/lib/xdpwall", "Where the ruleset is kept."),
@@ -140,58 +142,58 @@ def common(*, locate: Literal["shown", "hidden"] = "hidden") -> Callable[[F], F]
         ("socket", "/run/xdpwall/xdpwall.sock", "Where the service listens."),
     )
     options += [
-        _option(
+        _stored_option(
             f"--{name.replace('_', '-')}",
             name,
             metavar="PATH",
-            callback=_keep_place,
+            callback=_store_path,
             hidden=hidden,
             help=f"{text} XDPWALL_{name.upper()}; {default}.",
         )
         for name, default, text in places
     ]
-    return _all(options)
+    return _apply_options(options)
 
 
-def exact() -> Callable[[F], F]:
-    """-x: counters without units."""
-    return _option(
+def exact_option() -> Callable[[F], F]:
+    """Add -x: counters without units."""
+    return _stored_option(
         "-x",
         "--exact",
         is_flag=True,
         default=False,
-        callback=_keep("exact"),
+        callback=_store("exact"),
         help="Counters in full instead of 1.2M.",
     )
 
 
-def change(*, guarded: bool = False, asks: bool = False) -> Callable[[F], F]:
-    """--message; --force where a guard may refuse; -y where a question may come.
+def change_options(*, guarded: bool = False, asks: bool = False) -> Callable[[F], F]:
+    """Add --message, --force (shown where a guard may refuse) and -y (where a question may come).
 
-    Both are taken everywhere, so that scripts need not know which command asks.
+    All are taken everywhere, so that scripts need not know which command asks.
     """
-    return _all(
+    return _apply_options(
         [
-            _option(
+            _stored_option(
                 "--message",
                 metavar="TEXT",
-                callback=_keep("message"),
+                callback=_store("message"),
                 help="Goes into the history of the change.",
             ),
-            _option(
+            _stored_option(
                 "--force",
                 is_flag=True,
                 default=False,
-                callback=_keep("force"),
+                callback=_store("force"),
                 hidden=not guarded,
                 help="Pass the guards (SSH session).",
             ),
-            _option(
+            _stored_option(
                 "-y",
                 "--yes",
                 is_flag=True,
                 default=False,
-                callback=_keep("yes"),
+                callback=_store("yes"),
                 hidden=not asks,
                 help="Answer questions with yes.",
             ),
@@ -199,7 +201,7 @@ def change(*, guarded: bool = False, asks: bool = False) -> Callable[[F], F]:
     )
 
 
-def _all(options: list[Callable[[Any], Any]]) -> Callable[[F], F]:
+def _apply_options(options: list[Callable[[Any], Any]]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         # click lists options in the order of decorators from the top, which apply last.
         for option in reversed(options):

@@ -24,7 +24,7 @@ passes guards, and neither implies the other.
 """
 
 
-def page() -> str:
+def reference_page() -> str:
     """The whole page as Markdown."""
     root = click.Context(cli, info_name="xdpwall")
     parts = [_HEAD, _section("xdpwall", cli, root, level=2)]
@@ -95,4 +95,4 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(page(), encoding="utf-8")
+    TARGET.write_text(reference_page(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""With the service or without: whom a command talks to.
+"""The choice between the service and acting in this process.
 
 The socket answers for this state folder and this network namespace: through the service. It
 answers for another: refused. Nobody answers: the instance is opened in this process.
@@ -14,7 +14,7 @@ from xdpwall.cli.options import invocation
 from xdpwall.errors import Conflict
 from xdpwall.instance.namespace import instance_digest, netns_inode
 
-from .http import Transport
+from .http import ServiceTransport
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def firewall() -> Iterator[Facade]:
+def open_firewall() -> Iterator[Facade]:
     """The firewall that this invocation is about, closed at the end."""
     settings = invocation.get().settings()
-    transport = service(settings)
+    transport = find_service(settings)
     if transport is not None:
         from .remote import RemoteFirewall
 
@@ -38,13 +38,15 @@ def firewall() -> Iterator[Facade]:
 
 
 @contextmanager
-def listing(*, again: bool) -> Iterator[Callable[[], dict[str, Any]]]:
-    """What gives `RuleList` as JSON, without models where they are not needed: to import them
-    takes longer than to list a few rules. `again`: it will be called more than once."""
+def open_rule_list(*, again: bool) -> Iterator[Callable[[], dict[str, Any]]]:
+    """A function that gives the `RuleList` as JSON. `again`: it will be called more than once.
+
+    Models are imported only where they are needed: that takes longer than to list a few rules.
+    """
     settings = invocation.get().settings()
-    transport = service(settings)
+    transport = find_service(settings)
     if transport is not None:
-        yield lambda: _listed(transport)
+        yield lambda: _checked_list(transport)
         return
     if not again:
         from xdpwall.firewall.rule_list_fast import list_rules
@@ -58,7 +60,7 @@ def listing(*, again: bool) -> Iterator[Callable[[], dict[str, Any]]]:
         yield lambda: local.rules().to_json()
 
 
-def _listed(transport: Transport) -> dict[str, Any]:
+def _checked_list(transport: ServiceTransport) -> dict[str, Any]:
     from xdpwall.firewall.rule_list_shape import is_rule_list
 
     body = transport.call("GET", "/rules").body
@@ -69,9 +71,9 @@ def _listed(transport: Transport) -> dict[str, Any]:
     return rules_of(body).to_json()
 
 
-def service(settings: Settings) -> Transport | None:
+def find_service(settings: Settings) -> ServiceTransport | None:
     """The service of this instance; None when nobody listens; Conflict when it is another's."""
-    transport = Transport(settings.socket)
+    transport = ServiceTransport(settings.socket)
     health = transport.probe()
     if health is None:
         return None

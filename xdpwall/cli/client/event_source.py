@@ -1,4 +1,4 @@
-"""Where a command gets events from: the service that runs, else the ring buffer itself."""
+"""The source of a command's packet events: the running service, or else the ring buffer."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from xdpwall.cli.options import invocation
 from xdpwall.errors import Failed, ServiceUnreachable
 from xdpwall.views.events import PacketEvent
 
-from .connect import service
-from .http import Transport
+from .connect import find_service
+from .http import ServiceTransport
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import EventSource
     from xdpwall.views.events import EventsView
 
 
-class Source(Protocol):
-    """Events from now on. `missed` counts those that came too fast to be handed on."""
+class PacketSource(Protocol):
+    """A source of events from now on. `missed` counts those that the service left out."""
 
     missed: int
 
@@ -30,18 +30,18 @@ class Source(Protocol):
         """Events, oldest first; [] when none came within `timeout` seconds."""
         ...
 
-    def about(self) -> EventsView:
-        """Settings and counts now."""
+    def events_view(self) -> EventsView:
+        """The settings and counters."""
         ...
 
 
 @contextmanager
-def event_source() -> Iterator[Source]:
-    """This invocation's instance. Conflict "events-taken" when somebody else reads the ring."""
+def event_source() -> Iterator[PacketSource]:
+    """Open this instance's source. Conflict "events-taken" when another process reads the ring."""
     settings = invocation.get().settings()
-    transport = service(settings)
+    transport = find_service(settings)
     if transport is not None:
-        with contextlib.closing(_Streamed(transport)) as streamed:
+        with contextlib.closing(_ServiceSource(transport)) as streamed:
             yield streamed
         return
     from xdpwall.firewall.firewall import Firewall
@@ -50,34 +50,34 @@ def event_source() -> Iterator[Source]:
         Firewall.open(settings) as local,
         contextlib.closing(local.event_reader("xdpwall events")) as reader,
     ):
-        yield _Direct(reader, local.events)
+        yield _RingSource(reader, local.events)
 
 
-class _Direct:
-    def __init__(self, reader: EventSource, about: AskAbout) -> None:
+class _RingSource:
+    def __init__(self, reader: EventSource, events_view: ReadEventsView) -> None:
         self._reader = reader
-        self.about = about
+        self.events_view = events_view
         self.missed = 0
 
     def read(self, timeout: float) -> list[PacketEvent]:
         return self._reader.decode(self._reader.read(timeout))
 
 
-class AskAbout(Protocol):
-    """Facade.events."""
+class ReadEventsView(Protocol):
+    """The type of Facade.events."""
 
     def __call__(self) -> EventsView: ...
 
 
-class _Streamed:
-    """`packets` out of GET /events?only=packets."""
+class _ServiceSource:
+    """The `packets` events of GET /events?only=packets."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: ServiceTransport) -> None:
         self._transport = transport
         self.missed = 0
         self._connection, self._rest = transport.open("/events?only=packets")
 
-    def about(self) -> EventsView:
+    def events_view(self) -> EventsView:
         from .remote import RemoteFirewall
 
         return RemoteFirewall(self._transport).events()

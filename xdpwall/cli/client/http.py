@@ -1,4 +1,4 @@
-"""HTTP over the service's unix socket, and problem details back into our errors."""
+"""HTTP requests over the service's unix socket; problem details become errors again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xdpwall import errors
 
 PREFIX = "/api/v1"
 PROBE_TIMEOUT = 5.0
-"""Seconds for the service to say who it is."""
+"""Seconds that GET /healthz may take."""
 CALL_TIMEOUT = 120.0
 """Seconds for one change: attaching loads a program, and the lock may be waited for."""
 
@@ -31,7 +31,7 @@ _KINDS: dict[str, type[errors.XdpwallError]] = {
         errors.Refused,
     )
 }
-"""A problem's type, after urn:xdpwall:, and what it was before it went over the socket."""
+"""The class of an error by its problem type, after urn:xdpwall:."""
 
 _BY_STATUS: dict[int, type[errors.XdpwallError]] = {
     401: errors.NeedsPrivileges,
@@ -41,11 +41,11 @@ _BY_STATUS: dict[int, type[errors.XdpwallError]] = {
     412: errors.Conflict,
     503: errors.ServiceUnreachable,
 }
-"""For what HTTP alone refused."""
+"""The class of an error without such a type, by HTTP status."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceAnswer:
     """One response: its JSON and the revision out of the ETag, where it has one."""
 
     status: int
@@ -53,8 +53,8 @@ class Answer:
     revision: int | None = None
 
 
-class Transport:
-    """Requests to one service. Each raises only XdpwallError."""
+class ServiceTransport:
+    """Makes requests to one service. Each raises only XdpwallError."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,7 +79,7 @@ class Transport:
         body: Any = None,
         *,
         query: Mapping[str, str | None] | None = None,
-    ) -> Answer:
+    ) -> ServiceAnswer:
         """One request below /api/v1; an answer of 400 and above becomes its XdpwallError.
 
         Of `query` only what is not None is sent.
@@ -120,7 +120,7 @@ class Transport:
 
     def _request(
         self, method: str, path: str, body: Any = None, *, timeout: float = CALL_TIMEOUT
-    ) -> Answer:
+    ) -> ServiceAnswer:
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connected.settimeout(timeout)
@@ -128,29 +128,29 @@ class Transport:
         except BaseException:
             connected.close()
             raise
-        from .unix_http import MalformedResponse, exchange
+        from .unix_http import MalformedResponse, exchange_http
 
         payload = None if body is None else json.dumps(body).encode()
         headers = {"Accept": "application/json", "Connection": "close"}
         if payload is not None:
             headers["Content-Type"] = "application/json"
         try:
-            status, tag, text = exchange(connected, method, PREFIX + path, payload, headers)
+            status, tag, text = exchange_http(connected, method, PREFIX + path, payload, headers)
         except TimeoutError as error:
             raise self._unreachable(f"did not answer within {timeout:g} s", error) from error
         except (OSError, MalformedResponse) as error:
             raise self._unreachable("broke the connection", error) from error
         return self._answer(status, tag, text)
 
-    def _answer(self, status: int, tag: str, text: bytes) -> Answer:
+    def _answer(self, status: int, tag: str, text: bytes) -> ServiceAnswer:
         try:
             body = json.loads(text) if text else None
         except ValueError as error:
             raise self._unreachable("answered something other than JSON", error) from error
         if status >= 400:
-            raise problem(status, body)
+            raise error_of_problem(status, body)
         tag = tag.removeprefix("W/").strip('"')
-        return Answer(status, body, int(tag) if tag.isdecimal() else None)
+        return ServiceAnswer(status, body, int(tag) if tag.isdecimal() else None)
 
     def _unreachable(self, what: str, error: Exception) -> errors.ServiceUnreachable:
         return errors.ServiceUnreachable(
@@ -167,8 +167,8 @@ def _split_head(data: bytes) -> tuple[bytes, bytes]:
     return (head, rest) if end and rest else (data, b"")
 
 
-def problem(status: int, body: Any) -> errors.XdpwallError:
-    """The error that the service raised, out of its problem details (RFC 9457)."""
+def error_of_problem(status: int, body: Any) -> errors.XdpwallError:
+    """Make the error that the service raised, from its problem details (RFC 9457)."""
     if not isinstance(body, dict):
         return errors.Failed(f"the service answered HTTP {status}")
     span = body.get("span")

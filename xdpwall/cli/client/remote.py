@@ -1,4 +1,4 @@
-"""The firewall behind the service's socket: what Firewall does in this process, done there."""
+"""The firewall over the service's socket."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from xdpwall.views.status import (
     SwitchOutcome,
 )
 
-from .http import Answer, Transport
+from .http import ServiceAnswer, ServiceTransport
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
@@ -48,7 +48,7 @@ ANYBODY = Author()
 class RemoteFirewall:
     """Keeps facade.Facade. The service notes the peer's uid; of `by` only the message goes over."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: ServiceTransport) -> None:
         self._transport = transport
 
     # -- reading ---------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ class RemoteFirewall:
         body: Any,
         by: Author,
         query: Mapping[str, str | None] | None = None,
-    ) -> Answer:
+    ) -> ServiceAnswer:
         return self._transport.call(
             method, path, body, query={**(query or {}), "message": by.message}
         )
@@ -286,7 +286,7 @@ def _read(kind: type[V], body: Any) -> V:
         raise _unreadable(f"{kind.__name__}: {error}") from error
 
 
-def _one(answer: Answer) -> RuleOutcome:
+def _one(answer: ServiceAnswer) -> RuleOutcome:
     """The answer about a single rule: the rule's fields with revision and warnings among them."""
     body = answer.body
     if not isinstance(body, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 
-LONGEST_HEAD = 64 << 10
+MAX_HEAD = 64 << 10
 """Bytes; the service's own are a thousand."""
 
 
@@ -13,7 +13,7 @@ class MalformedResponse(Exception):
     """The other end does not speak HTTP, or stopped in the middle."""
 
 
-def exchange(
+def exchange_http(
     connected: socket.socket,
     method: str,
     target: str,
@@ -52,7 +52,7 @@ def _read_head(connected: socket.socket) -> tuple[bytes, bytes]:
         head, end, rest = got.partition(b"\r\n\r\n")
         if end:
             return head, rest
-        if len(got) > LONGEST_HEAD or not (data := connected.recv(1 << 16)):
+        if len(got) > MAX_HEAD or not (data := connected.recv(1 << 16)):
             raise MalformedResponse("no answer" if not got else "half an answer")
         got += data
 

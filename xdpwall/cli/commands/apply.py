@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xdpwall.cli.client.connect import firewall
+from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.guards import guard_detach, guard_policy, guarded_client, tell_losses
 from xdpwall.cli.lazy import not_in_this_version
-from xdpwall.cli.options import change, common, invocation
+from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import note, warn
+from xdpwall.cli.terminal.problems import print_note, print_warnings
 from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 @click.argument("file", metavar="FILE|-")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--confirm", "seconds", metavar="SECONDS", hidden=True)
-@change(guarded=True, asks=True)
-@common()
+@change_options(guarded=True, asks=True)
+@common_options()
 def apply(file: str, dry_run: bool, seconds: str | None) -> None:
     """Make the kernel hold exactly this ruleset, in one switch.
 
@@ -53,23 +53,23 @@ def apply(file: str, dry_run: bool, seconds: str | None) -> None:
     asked = invocation.get()
     name = "standard input" if file == "-" else file
     ruleset = load_ruleset(_read(file), name=name, files=_set_files(file))
-    with firewall() as fw:
+    with open_firewall() as fw:
         if not dry_run and guarded_client() is not None:
             _guard(fw, ruleset)
         said: list[str] = []
         if not dry_run and _drops_more(ruleset.policy, fw.policy()):
             said = tell_losses(fw.apply(ruleset, dry_run=True), asked)
         outcome = fw.apply(ruleset, dry_run=dry_run, by=asked.author())
-    warn([one for one in outcome.warnings if one not in said], asked)
+    print_warnings([one for one in outcome.warnings if one not in said], asked)
     names = [*outcome.added, *outcome.changed, *outcome.moved, *outcome.removed]
     Printer(asked).show(
-        outcome.to_json, lambda: dict.fromkeys(names), lambda: note(_words(outcome), asked)
+        outcome.to_json, lambda: dict.fromkeys(names), lambda: print_note(_words(outcome), asked)
     )
 
 
 @click.command()
 @click.option("--no-sets", is_flag=True, help="Leave out what sets hold; apply keeps it then.")
-@common()
+@common_options()
 def export(no_sets: bool) -> None:
     """Write the ruleset as apply reads it: policy, sets, rules and attachments.
 
@@ -83,13 +83,13 @@ def export(no_sets: bool) -> None:
       xdpwall export -j | jq '.rules | length'
     """
     asked = invocation.get()
-    with firewall() as fw:
+    with open_firewall() as fw:
         _, ruleset = fw.ruleset(sets=not no_sets)
     if not no_sets and not ruleset.sets:
         ruleset = replace(ruleset, sets=None)
     for name, content in (ruleset.sets or {}).items():
         if len(content) > 1000:
-            note(f"set {name}: {len(content):,} entries, written packed", asked)
+            print_note(f"set {name}: {len(content):,} entries, written packed", asked)
     if asked.output == "json":
         Printer(asked).json(ruleset.to_json())
         return
@@ -100,7 +100,9 @@ def export(no_sets: bool) -> None:
     text = dump_ruleset(ruleset, format="yaml")
     if len(text) > MAX_BYTES:
         size = f"{len(text) >> 20} MiB are more than the {MAX_BYTES >> 20} MiB that apply takes"
-        warn([f"{size}: export --no-sets, and each set by: set list NAME --all -q"], asked)
+        print_warnings(
+            [f"{size}: export --no-sets, and each set by: set list NAME --all -q"], asked
+        )
     Printer(asked).text(text)
 
 

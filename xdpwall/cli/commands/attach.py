@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xdpwall.cli.client.connect import firewall
-from xdpwall.cli.complete import interfaces
+from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.guards import guard_detach, guard_policy
-from xdpwall.cli.options import change, common, invocation
+from xdpwall.cli.options import change_options, common_options, invocation
+from xdpwall.cli.shell_complete import complete_interfaces
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import need, note, warn
+from xdpwall.cli.terminal.problems import print_note, print_warnings, require
 
 if TYPE_CHECKING:
     from xdpwall.values.terms import Direction, Hook, WantedMode
@@ -22,7 +22,7 @@ DIRECTION = click.Choice(("ingress", "egress"))
 
 
 @click.command()
-@click.argument("iface", shell_complete=interfaces)
+@click.argument("iface", shell_complete=complete_interfaces)
 @click.option("--hook", type=HOOK, default="xdp", show_default=True, help="Where packets are met.")
 @click.option(
     "--direction",
@@ -39,8 +39,8 @@ DIRECTION = click.Choice(("ingress", "egress"))
     help="XDP only: auto tries native, then generic, and says which it got.",
 )
 @click.option("--replace", is_flag=True, help="Take the place of somebody else's program.")
-@change(guarded=True)
-@common()
+@change_options(guarded=True)
+@common_options()
 def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, replace: bool) -> None:
     """Attach the filter to an interface.
 
@@ -57,23 +57,23 @@ def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, repla
 
     AttachmentSpec(iface, hook, direction, mode)  # refuses what no kernel needs to be asked for
     asked = invocation.get()
-    with firewall() as fw:
+    with open_firewall() as fw:
         guard_policy(fw, fw.policy(), attaching=(iface, direction))
         outcome = fw.attach(
             iface, hook=hook, direction=direction, mode=mode, replace=replace, by=asked.author()
         )
-    warn(outcome.warnings, asked)
+    print_warnings(outcome.warnings, asked)
     name = f"{outcome.attachment.iface}/{outcome.attachment.place}"
-    Printer(asked).show(outcome.to_json, lambda: [name], lambda: note(_words(outcome), asked))
+    Printer(asked).show(outcome.to_json, lambda: [name], lambda: print_note(_words(outcome), asked))
 
 
 @click.command()
-@click.argument("iface", required=False, shell_complete=interfaces)
+@click.argument("iface", required=False, shell_complete=complete_interfaces)
 @click.option("--all", "every", is_flag=True, help="From every interface.")
 @click.option("--hook", type=HOOK, help="This hook only; both when absent.")
 @click.option("--direction", type=DIRECTION, help="This direction only; both when absent.")
-@change(guarded=True)
-@common()
+@change_options(guarded=True)
+@common_options()
 def detach(iface: str | None, every: bool, hook: Hook | None, direction: Direction | None) -> None:
     """Take the filter off an interface. Its packets pass from then on.
 
@@ -86,10 +86,10 @@ def detach(iface: str | None, every: bool, hook: Hook | None, direction: Directi
       xdpwall detach docker0 --hook tc
       xdpwall detach --all
     """
-    need(iface or every, "which interface?", field="iface", hint="give IFACE, or --all")
-    need(not (iface and every), "either IFACE or --all", field="iface")
+    require(iface or every, "which interface?", field="iface", hint="give IFACE, or --all")
+    require(not (iface and every), "either IFACE or --all", field="iface")
     asked = invocation.get()
-    with firewall() as fw:
+    with open_firewall() as fw:
         guard_detach(fw, iface, hook, direction)
         outcome = fw.detach(iface, hook=hook, direction=direction, by=asked.author())
     gone = outcome.detached
@@ -97,7 +97,7 @@ def detach(iface: str | None, every: bool, hook: Hook | None, direction: Directi
     Printer(asked).show(
         outcome.to_json,
         lambda: [name.replace(" ", "/") for name in gone],
-        lambda: note(words, asked),
+        lambda: print_note(words, asked),
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from xdpwall.cli.options import common, invocation
+from xdpwall.cli.options import common_options, invocation
 from xdpwall.cli.terminal.output import Printer
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
-@common()
+@common_options()
 def completion(shell: str) -> None:
     """Print a completion script: commands, options, interfaces and rule ids.
 

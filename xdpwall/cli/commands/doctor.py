@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from xdpwall.cli.options import common, invocation
+from xdpwall.cli.options import common_options, invocation
 from xdpwall.cli.terminal.output import Column, Printer, TableCell
 
 _COLORS = {"pass": "green", "warn": "yellow", "fail": "red"}
 
 
 @click.command()
-@common()
+@common_options()
 def doctor() -> int:
     """Check kernel, privileges and interfaces; say what to do about each.
 

@@ -10,32 +10,32 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from xdpwall.cli.client.connect import firewall
-from xdpwall.cli.lazy import Lazy, LazyGroup
-from xdpwall.cli.options import change, common, invocation
-from xdpwall.cli.terminal.event_line import words_of
+from xdpwall.cli.client.connect import open_firewall
+from xdpwall.cli.lazy import LazyCommand, LazyGroup
+from xdpwall.cli.options import change_options, common_options, invocation
+from xdpwall.cli.terminal.event_line import event_words
 from xdpwall.cli.terminal.output import Printer, TableCell, paint
-from xdpwall.cli.terminal.problems import note, warn
+from xdpwall.cli.terminal.problems import print_note, print_warnings
 from xdpwall.errors import Failed, InvalidInput
 from xdpwall.events.settings import FIELDS
 
 if TYPE_CHECKING:
-    from xdpwall.cli.client.event_source import Source
+    from xdpwall.cli.client.event_source import PacketSource
     from xdpwall.events.filter import EventFilter
     from xdpwall.views.events import EventCounts, EventsView, PacketEvent
 
 _WAIT = 0.5
 TABLE = {
-    "show": Lazy("events:show", "Which packets become events, and how many did"),
-    "set": Lazy("events:set_", "Change which packets become events"),
+    "show": LazyCommand("events:show", "Which packets become events, and how many did"),
+    "set": LazyCommand("events:set_", "Change which packets become events"),
 }
 
 
-class _Watching(LazyGroup):
-    """A group that does something by itself when no sub-command is named."""
+class _DefaultGroup(LazyGroup):
+    """A group that is also a command, when no sub-command is named."""
 
 
-@click.group(cls=_Watching, table=TABLE, invoke_without_command=True)
+@click.group(cls=_DefaultGroup, table=TABLE, invoke_without_command=True)
 @click.option("--rule", metavar="ID", help="Only what this rule decided or logged.")
 @click.option("--src", metavar="PREFIX", help="Only from there; ! in front for all others.")
 @click.option("--dst", metavar="PREFIX", help="Only to there; ! in front for all others.")
@@ -44,7 +44,7 @@ class _Watching(LazyGroup):
 @click.option("--proto", metavar="PROTO", help="Only this protocol: a name or a number.")
 @click.option("--pcap", metavar="FILE", help="Write a pcapng capture too; - is stdout.")
 @click.option("-c", "--count", type=click.IntRange(1), help="End after so many.")
-@common()
+@common_options()
 @click.pass_context
 def events(
     ctx: click.Context, /, pcap: str | None, count: int | None, **wanted: str | None
@@ -73,12 +73,12 @@ def events(
     gc.enable()
     with ExitStack() as stack:
         source = stack.enter_context(event_source())
-        before = source.about()
-        warn(_silence(before), asked)
+        before = source.events_view()
+        print_warnings(_off_warning(before), asked)
         takers = [] if pcap == "-" else [_printer()]
         if pcap is not None:
             takers.append(_capture(pcap, before, stack))
-        note("watching; Ctrl-C ends", asked)
+        print_note("watching; Ctrl-C ends", asked)
         try:
             _follow(source, chosen, takers, count)
         finally:
@@ -86,7 +86,7 @@ def events(
 
 
 def _follow(
-    source: Source,
+    source: PacketSource,
     chosen: EventFilter,
     takers: list[Callable[[PacketEvent], None]],
     count: int | None,
@@ -104,15 +104,15 @@ def _follow(
         sys.stdout.flush()
 
 
-def _silence(found: EventsView) -> list[str]:
+def _off_warning(found: EventsView) -> list[str]:
     if not found.settings.enabled:
         return ["events are off: xdpwall events set --enabled on"]
     return []
 
 
-def _summary(source: Source, before: EventCounts) -> None:
-    """What was not seen, and why; said also when the command is interrupted."""
-    counts = source.about().counts
+def _summary(source: PacketSource, before: EventCounts) -> None:
+    """Print how many packets were not seen, and why; also when the command is interrupted."""
+    counts = source.events_view().counts
     words = {
         "lost": "lost, the buffer was full",
         "limited": "over the rate",
@@ -125,7 +125,7 @@ def _summary(source: Source, before: EventCounts) -> None:
     ]
     if source.missed:
         unseen.append(f"{source.missed} too fast for the service")
-    note(
+    print_note(
         "; ".join(["", *unseen]).removeprefix("; ") or "every packet was reported", invocation.get()
     )
 
@@ -146,7 +146,7 @@ def _printer() -> Callable[[PacketEvent], None]:
             color = "red" if event.verdict == "drop" else "green"
             verdict = paint(f"{event.verdict:4}", color if printer.color else None)
             time = event.time.partition("T")[2].rstrip("Z")
-            printer.text(f"{time} {verdict} {words_of(event)}\n")
+            printer.text(f"{time} {verdict} {event_words(event)}\n")
 
     return show
 
@@ -191,7 +191,7 @@ def _write(file: BinaryIO, data: bytes, where: str) -> None:
 
 
 @click.command()
-@common()
+@common_options()
 def show() -> None:
     """Which packets become events, how many did, and how many were left out.
 
@@ -200,7 +200,7 @@ def show() -> None:
       xdpwall events show
     """
     printer = Printer(invocation.get())
-    with firewall() as fw:
+    with open_firewall() as fw:
         found = fw.events()
     printer.show(found.to_json, lambda: FIELDS, lambda: _facts(printer, found))
 
@@ -211,8 +211,8 @@ def show() -> None:
 @click.option("--sample", metavar="N", help="Report one in N, by chance.")
 @click.option("--rate", metavar="N", help="At most N a second of one rule on one CPU.")
 @click.option("--bytes", metavar="N", help="First bytes of the frame in an event: 0 to 256.")
-@change()
-@common()
+@change_options()
+@common_options()
 def set_(**given: str | None) -> None:
     """Change which packets become events; in force with the next packet.
 
@@ -239,7 +239,7 @@ def set_(**given: str | None) -> None:
             "events: nothing to change", field="events", hint="--log-drops on, --rate 1000, ..."
         )
     asked = invocation.get()
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.set_events(changes, by=asked.author())
     printer = Printer(asked)
     printer.show(outcome.to_json, lambda: changes, lambda: _facts(printer, outcome))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xdpwall.cli.client.connect import firewall
+from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.guards import guard_policy, tell_losses
-from xdpwall.cli.lazy import Lazy, LazyGroup
-from xdpwall.cli.options import change, common, invocation
+from xdpwall.cli.lazy import LazyCommand, LazyGroup
+from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.terminal.output import Printer, TableCell
-from xdpwall.cli.terminal.problems import note, warn
+from xdpwall.cli.terminal.problems import print_note, print_warnings
 from xdpwall.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ CHOICES = {
     "neighbor_discovery": ("accept", "judge"),
 }
 TABLE = {
-    "show": Lazy("policy:show", "Show the policy"),
-    "set": Lazy("policy:set_", "Change the policy"),
+    "show": LazyCommand("policy:show", "Show the policy"),
+    "set": LazyCommand("policy:set_", "Change the policy"),
 }
 
 
 @click.group(cls=LazyGroup, table=TABLE, no_args_is_help=True)
-@common()
+@common_options()
 def policy() -> None:
     """What happens to packets that no rule decides, per direction.
 
@@ -45,7 +45,7 @@ def policy() -> None:
 
 
 @click.command()
-@common()
+@common_options()
 def show() -> None:
     """Show the policy.
 
@@ -55,7 +55,7 @@ def show() -> None:
       xdpwall policy show -j
     """
     printer = Printer(invocation.get())
-    with firewall() as fw:
+    with open_firewall() as fw:
         found = fw.policy()
     printer.show(found.to_json, lambda: CHOICES, lambda: _facts(printer, found))
 
@@ -63,8 +63,8 @@ def show() -> None:
 @click.command(name="set")
 @click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE...")
 @click.option("--dry-run", is_flag=True, help="Say what would be lost, and change nothing.")
-@change(guarded=True, asks=True)
-@common()
+@change_options(guarded=True, asks=True)
+@common_options()
 def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
     """Change the policy; several pairs are one change.
 
@@ -82,17 +82,19 @@ def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
     """
     changes = read_pairs(pairs)
     asked = invocation.get()
-    with firewall() as fw:
+    with open_firewall() as fw:
         if not dry_run and "drop" in (changes.get("ingress"), changes.get("egress")):
             guard_policy(fw, fw.policy().model_copy(update=changes))
         said: list[str] = []
         if not dry_run and {"drop", "judge"}.intersection(changes.values()):
             said = tell_losses(fw.set_policy(changes, dry_run=True), asked)
         outcome = fw.set_policy(changes, dry_run=dry_run, by=asked.author())
-    warn([one for one in outcome.warnings if one not in said], asked)
+    print_warnings([one for one in outcome.warnings if one not in said], asked)
     words = ", ".join(f"{name} {value}" for name, value in changes.items())
     head = "policy would be" if dry_run else "policy"
-    Printer(asked).show(outcome.to_json, lambda: changes, lambda: note(f"{head}: {words}", asked))
+    Printer(asked).show(
+        outcome.to_json, lambda: changes, lambda: print_note(f"{head}: {words}", asked)
+    )
 
 
 def read_pairs(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import click
 
-from xdpwall.cli.lazy import Lazy, LazyGroup
-from xdpwall.cli.options import common
+from xdpwall.cli.lazy import LazyCommand, LazyGroup
+from xdpwall.cli.options import common_options
 
 TABLE = {
-    "add": Lazy("rule_change:add", "Add a rule, as a sentence or by flags"),
-    "set": Lazy("rule_change:set_", "Change a rule: only what is named changes"),
-    "list": Lazy("rule_list:list_", "List rules in order, with counters"),
-    "show": Lazy("rule_list:show", "Show one rule in full"),
-    "delete": Lazy("rule_change:delete", "Delete rules"),
-    "move": Lazy("rule_change:move", "Move a rule to another place"),
-    "enable": Lazy("rule_change:enable", "Put rules in force"),
-    "disable": Lazy("rule_change:disable", "Keep rules, but not in force"),
-    "reset-counters": Lazy("rule_change:reset_counters", "Count from 0 again"),
-    "flush": Lazy("rule_change:flush", "Delete every rule"),
+    "add": LazyCommand("rule_change:add", "Add a rule, as a sentence or by flags"),
+    "set": LazyCommand("rule_change:set_", "Change a rule: only what is named changes"),
+    "list": LazyCommand("rule_list:list_", "List rules in order, with counters"),
+    "show": LazyCommand("rule_list:show", "Show one rule in full"),
+    "delete": LazyCommand("rule_change:delete", "Delete rules"),
+    "move": LazyCommand("rule_change:move", "Move a rule to another place"),
+    "enable": LazyCommand("rule_change:enable", "Put rules in force"),
+    "disable": LazyCommand("rule_change:disable", "Keep rules, but not in force"),
+    "reset-counters": LazyCommand("rule_change:reset_counters", "Count from 0 again"),
+    "flush": LazyCommand("rule_change:flush", "Delete every rule"),
 }
 
 
@@ -27,7 +27,7 @@ TABLE = {
     synonyms={"ls": "list", "rm": "delete"},
     no_args_is_help=True,
 )
-@common()
+@common_options()
 def rule() -> None:
     """Rules, in order: the first enabled one that matches and decides, decides.
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xdpwall.cli.client.connect import firewall
-from xdpwall.cli.complete import rule_ids, sentence
-from xdpwall.cli.options import change, common, confirm, invocation
+from xdpwall.cli.client.connect import open_firewall
+from xdpwall.cli.options import change_options, common_options, confirm, invocation
+from xdpwall.cli.shell_complete import complete_rule_ids, complete_sentence
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import note, warn
+from xdpwall.cli.terminal.problems import print_note, print_warnings
 
 from .rule_fields import chosen_fields, read_changes, read_rules, rule_flags
 
@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument(
-    "words", nargs=-1, required=True, metavar="SENTENCE... | ACTION", shell_complete=sentence
+    "words",
+    nargs=-1,
+    required=True,
+    metavar="SENTENCE... | ACTION",
+    shell_complete=complete_sentence,
 )
 @rule_flags
 @click.option("--disabled", is_flag=True, help="Keep it, but not in force yet.")
 @click.option("--at", type=int, metavar="N", help="Its place from 1; appended when absent.")
 @click.option("--id", "rule_id", metavar="ID", help="Its name; made when absent: r1, r2, ...")
-@change()
-@common()
+@change_options()
+@common_options()
 def add(words: tuple[str, ...], disabled: bool, at: int | None, rule_id: str | None) -> None:
     """Add a rule, as a sentence or as an action with flags.
 
@@ -47,19 +51,19 @@ def add(words: tuple[str, ...], disabled: bool, at: int | None, rule_id: str | N
     if disabled:
         fields["enabled"] = False
     rules = read_rules(words, fields, rule_id)
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.add_rules(rules, at=at, by=invocation.get().author())
     _report(outcome, "added", single=len(rules) == 1)
 
 
 @click.command(name="set")
-@click.argument("rule_id", metavar="ID", shell_complete=rule_ids)
-@click.argument("words", nargs=-1, metavar="[SENTENCE...]", shell_complete=sentence)
+@click.argument("rule_id", metavar="ID", shell_complete=complete_rule_ids)
+@click.argument("words", nargs=-1, metavar="[SENTENCE...]", shell_complete=complete_sentence)
 @rule_flags
 @click.option("--action", type=click.Choice(("drop", "accept", "count")), help="What it does.")
 @click.option("--unset", multiple=True, metavar="FIELD", help="Take a field away; repeatable.")
-@change()
-@common()
+@change_options()
+@common_options()
 def set_(rule_id: str, words: tuple[str, ...], action: str | None, unset: tuple[str, ...]) -> None:
     """Change a rule: only what is named changes.
 
@@ -76,16 +80,16 @@ def set_(rule_id: str, words: tuple[str, ...], action: str | None, unset: tuple[
     if action is not None:
         fields["action"] = action
     changes = read_changes(words, fields, unset)
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.set_rule(rule_id, changes, by=invocation.get().author())
     _report(outcome, "changed", single=True)
 
 
 @click.command()
-@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=rule_ids)
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=complete_rule_ids)
 @click.option("--ignore-missing", is_flag=True, help="An id that is not there is no error.")
-@change()
-@common()
+@change_options()
+@common_options()
 def delete(ids: tuple[str, ...], ignore_missing: bool) -> None:
     """Delete rules, all of them or, when one is not there, none.
 
@@ -95,7 +99,7 @@ def delete(ids: tuple[str, ...], ignore_missing: bool) -> None:
       xdpwall rule rm r1 r2 --ignore-missing
     """
     author = invocation.get().author()
-    with firewall() as fw:
+    with open_firewall() as fw:
         wanted = list(dict.fromkeys(ids))
         if ignore_missing:
             listed = fw.rules()
@@ -111,8 +115,8 @@ def delete(ids: tuple[str, ...], ignore_missing: bool) -> None:
 
 
 @click.command()
-@change(asks=True)
-@common()
+@change_options(asks=True)
+@common_options()
 def flush() -> None:
     """Delete every rule. The policy stays and decides from then on.
 
@@ -123,16 +127,16 @@ def flush() -> None:
       xdpwall rule flush -y
     """
     confirm("Delete every rule?")
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.flush(by=invocation.get().author())
     _deleted(outcome)
 
 
 @click.command()
-@click.argument("rule_id", metavar="ID", shell_complete=rule_ids)
+@click.argument("rule_id", metavar="ID", shell_complete=complete_rule_ids)
 @click.option("--at", type=int, required=True, metavar="N", help="Its place after the move.")
-@change()
-@common()
+@change_options()
+@common_options()
 def move(rule_id: str, at: int) -> None:
     """Move a rule to another place; the others close up. Counters are kept.
 
@@ -140,15 +144,15 @@ def move(rule_id: str, at: int) -> None:
     Examples:
       xdpwall rule move office --at 1
     """
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.move_rule(rule_id, at, by=invocation.get().author())
     _report(outcome, "moved", single=True)
 
 
 @click.command()
-@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=rule_ids)
-@change()
-@common()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=complete_rule_ids)
+@change_options()
+@common_options()
 def enable(ids: tuple[str, ...]) -> None:
     """Put rules in force. Counters are kept.
 
@@ -160,9 +164,9 @@ def enable(ids: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=rule_ids)
-@change()
-@common()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=complete_rule_ids)
+@change_options()
+@common_options()
 def disable(ids: tuple[str, ...]) -> None:
     """Keep rules, but not in force. Counters are kept.
 
@@ -175,15 +179,15 @@ def disable(ids: tuple[str, ...]) -> None:
 
 def _switch(ids: tuple[str, ...], enabled: bool) -> None:
     names = list(dict.fromkeys(ids))
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.enable_rules(names, enabled, by=invocation.get().author())
     _report(outcome, "enabled" if enabled else "disabled", single=len(names) == 1)
 
 
 @click.command(name="reset-counters")
-@click.argument("ids", nargs=-1, metavar="[ID...]", shell_complete=rule_ids)
-@change()
-@common()
+@click.argument("ids", nargs=-1, metavar="[ID...]", shell_complete=complete_rule_ids)
+@change_options()
+@common_options()
 def reset_counters(ids: tuple[str, ...]) -> None:
     """Count from 0 again: the rules that are named, or all.
 
@@ -193,14 +197,14 @@ def reset_counters(ids: tuple[str, ...]) -> None:
       xdpwall rule reset-counters noping
     """
     names = list(dict.fromkeys(ids))
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.reset_counters(names or None, by=invocation.get().author())
     _report(outcome, "counts from 0", single=len(names) == 1)
 
 
 def _report(outcome: RuleOutcome, what: str, *, single: bool) -> None:
     asked = invocation.get()
-    warn(outcome.warnings, asked)
+    print_warnings(outcome.warnings, asked)
 
     def data() -> dict[str, Any]:
         answer = outcome.to_json()
@@ -211,7 +215,7 @@ def _report(outcome: RuleOutcome, what: str, *, single: bool) -> None:
 
     def people() -> None:
         for rule in outcome.rules:
-            note(f"{what}: {rule.position} {rule.id}: {rule.text}", asked)
+            print_note(f"{what}: {rule.position} {rule.id}: {rule.text}", asked)
 
     Printer(asked).show(data, lambda: [rule.id for rule in outcome.rules], people)
 
@@ -219,4 +223,4 @@ def _report(outcome: RuleOutcome, what: str, *, single: bool) -> None:
 def _deleted(outcome: DeleteOutcome) -> None:
     asked = invocation.get()
     words = f"deleted: {', '.join(outcome.deleted)}" if outcome.deleted else "nothing to delete"
-    Printer(asked).show(outcome.to_json, lambda: outcome.deleted, lambda: note(words, asked))
+    Printer(asked).show(outcome.to_json, lambda: outcome.deleted, lambda: print_note(words, asked))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from xdpwall.cli.options import invocation
-from xdpwall.cli.terminal.problems import need
+from xdpwall.cli.terminal.problems import require
 from xdpwall.errors import InvalidInput
 from xdpwall.rule.field_names import RULE_FIELDS
 from xdpwall.rule.sentence_words import ACTIONS
@@ -73,11 +73,11 @@ def _log(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
 
 
 def chosen_fields() -> dict[str, Any]:
-    """What the flags said, as text; the model reads numbers and true and false out of it."""
+    """The fields given as flags, as text, which Rule parses."""
     return dict(click.get_current_context().meta.get("xdpwall.fields", {}))
 
 
-def sentences(words: Sequence[str]) -> list[str]:
+def split_sentences(words: Sequence[str]) -> list[str]:
     """The sentences on a command line: all words are one, unless each word is a whole one.
 
     The shell has eaten the quotes around a comment of several words; they are put back.
@@ -98,14 +98,14 @@ def read_rules(words: Sequence[str], fields: dict[str, Any], rule_id: str | None
     """The rules that `rule add` names; InvalidInput points at the wrong word or field."""
     from xdpwall.rule.rule import Rule
 
-    texts = sentences(words)
-    need(
+    texts = split_sentences(words)
+    require(
         len(texts) == 1 or not (fields or rule_id),
         "flags belong to one rule, and several sentences were given",
         field=next(iter(fields), "id"),
         hint="put the clauses into the sentences",
     )
-    said = [_said(text) for text in texts]
+    said = [_read_fields(text) for text in texts]
     if not fields and rule_id is None:
         return [Rule.parse(one) for one in said]
     _refuse_twice(said[0], fields)
@@ -121,20 +121,20 @@ def read_changes(
 
     The action may be left out of the sentence: `rule set r1 on eth1`.
     """
-    changes = _said_without_action(words) if words else {}
+    changes = _read_fields_without_action(words) if words else {}
     _refuse_twice(changes, fields)
     changes.update(fields)
     for name in unset:
         key = name.replace("-", "_")
-        need(
+        require(
             key in (*FLAG_FIELDS, "log"),
             f"unset: {name!r} is not a field that can be taken away",
             field="unset",
             hint=f"one of {', '.join(FLAG_FIELDS)}",
         )
-        need(key not in changes, f"{key} is both given and taken away", field=key)
+        require(key not in changes, f"{key} is both given and taken away", field=key)
         changes[key] = None
-    need(
+    require(
         changes,
         "rule: nothing to change",
         field="rule",
@@ -143,8 +143,8 @@ def read_changes(
     return changes
 
 
-def _said(text: str) -> dict[str, Any]:
-    """The fields that one sentence says; while it is read, errors can point into it."""
+def _read_fields(text: str) -> dict[str, Any]:
+    """Read the fields of one sentence; an error while it is read can point into it."""
     from xdpwall.rule.sentence_read import read_sentence
 
     asked = invocation.get()
@@ -154,13 +154,13 @@ def _said(text: str) -> dict[str, Any]:
     return said
 
 
-def _said_without_action(words: Sequence[str]) -> dict[str, Any]:
-    texts = sentences(words)
-    need(len(texts) == 1, "rule: takes one sentence", field="rule", hint="give one")
+def _read_fields_without_action(words: Sequence[str]) -> dict[str, Any]:
+    texts = split_sentences(words)
+    require(len(texts) == 1, "rule: takes one sentence", field="rule", hint="give one")
     if texts[0].split()[:1] and texts[0].split()[0] in ACTIONS:
-        return _said(texts[0])
+        return _read_fields(texts[0])
     try:
-        said = _said(f"{ACTIONS[0]} {texts[0]}")
+        said = _read_fields(f"{ACTIONS[0]} {texts[0]}")
     except InvalidInput as error:
         # Its words count from the borrowed action; said again without, they count right.
         raise _without_action(error, texts[0], len(ACTIONS[0]) + 1) from None
@@ -182,7 +182,7 @@ def _without_action(error: InvalidInput, text: str, borrowed: int) -> InvalidInp
 def _refuse_twice(said: dict[str, Any], fields: dict[str, Any]) -> None:
     """InvalidInput for a field that both the sentence and a flag name."""
     for name in fields:
-        need(
+        require(
             name not in said,
             f"{name} is given twice: in the sentence and by --{name.replace('_', '-')}",
             field=name,

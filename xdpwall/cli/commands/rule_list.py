@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xdpwall.cli.client.connect import firewall, listing
-from xdpwall.cli.complete import rule_ids
-from xdpwall.cli.options import common, exact, invocation
+from xdpwall.cli.client.connect import open_firewall, open_rule_list
+from xdpwall.cli.options import common_options, exact_option, invocation
+from xdpwall.cli.shell_complete import complete_rule_ids
 from xdpwall.cli.terminal.output import Column, Printer, TableCell
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ Seen = dict[str, tuple[int, int]]
     help="Between two looks of --watch.",
 )
 @click.option("--times", type=click.IntRange(min=1), metavar="N", help="End --watch after N looks.")
-@exact()
-@common()
+@exact_option()
+@common_options()
 def list_(watch: bool, interval: float, times: int | None) -> None:
     """List rules in order, with packets and bytes.
 
@@ -50,7 +50,7 @@ def list_(watch: bool, interval: float, times: int | None) -> None:
       xdpwall rule list -j | jq '.rules[].packets'
     """
     printer = Printer(invocation.get())
-    with listing(again=watch) as look:
+    with open_rule_list(again=watch) as look:
         if watch:
             gc.enable()
             _watch(look, printer, interval, times)
@@ -64,9 +64,9 @@ def list_(watch: bool, interval: float, times: int | None) -> None:
 
 
 @click.command()
-@click.argument("rule_id", metavar="ID", shell_complete=rule_ids)
-@exact()
-@common()
+@click.argument("rule_id", metavar="ID", shell_complete=complete_rule_ids)
+@exact_option()
+@common_options()
 def show(rule_id: str) -> None:
     """Show one rule in full: its fields, its sentence and its counters.
 
@@ -76,7 +76,7 @@ def show(rule_id: str) -> None:
       xdpwall rule show noping -j
     """
     printer = Printer(invocation.get())
-    with firewall() as fw:
+    with open_firewall() as fw:
         rule = fw.rule(rule_id)
     printer.show(rule.to_json, lambda: [rule.id], lambda: _facts(printer, rule))
 

@@ -6,10 +6,10 @@ import gc
 
 import click
 
-from xdpwall.cli.client.connect import firewall
-from xdpwall.cli.options import change, common, invocation
+from xdpwall.cli.client.connect import open_firewall
+from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import note, warn
+from xdpwall.cli.terminal.problems import print_note, print_warnings
 
 
 @click.command()
@@ -24,7 +24,7 @@ from xdpwall.cli.terminal.problems import note, warn
     metavar="N",
     help="TCP port; 0 takes a free one.",
 )
-@common()
+@common_options()
 def serve(host: str, port: int) -> None:
     """Run the REST service and the page, until Ctrl-C.
 
@@ -43,8 +43,8 @@ def serve(host: str, port: int) -> None:
 
 
 @click.command()
-@change()
-@common()
+@change_options()
+@common_options()
 def restore() -> int:
     """Put everything back in force after a reboot: attachments, rules and policy.
 
@@ -56,19 +56,19 @@ def restore() -> int:
       sudo xdpwall restore
     """
     asked = invocation.get()
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.restore(by=asked.author())
-    warn(outcome.warnings, asked)
+    print_warnings(outcome.warnings, asked)
 
     def people() -> None:
-        note(f"restored revision {outcome.revision}: {outcome.rules} rules", asked)
+        print_note(f"restored revision {outcome.revision}: {outcome.rules} rules", asked)
         for what, names in (
             ("attached", outcome.attached),
             ("already attached", outcome.already),
             ("not restored", outcome.failed),
         ):
             for name in names:
-                note(f"{what}: {name}", asked)
+                print_note(f"{what}: {name}", asked)
 
     Printer(asked).show(outcome.to_json, lambda: [*outcome.attached, *outcome.already], people)
     return 1 if outcome.failed else 0

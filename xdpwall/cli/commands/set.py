@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import click
 
-from xdpwall.cli.lazy import Lazy, LazyGroup
-from xdpwall.cli.options import common
+from xdpwall.cli.lazy import LazyCommand, LazyGroup
+from xdpwall.cli.options import common_options
 
 TABLE = {
-    "create": Lazy("set_change:create", "Make an empty set"),
-    "add": Lazy("set_change:add", "Add addresses and prefixes to a set"),
-    "remove": Lazy("set_change:remove", "Take entries out of a set"),
-    "test": Lazy("set_list:test", "Whether an address is in a set"),
-    "load": Lazy("set_load:load", "Replace a set by the addresses of a file"),
-    "list": Lazy("set_list:list_", "List sets, or the entries of one"),
-    "delete": Lazy("set_change:delete", "Delete a set that no rule names"),
+    "create": LazyCommand("set_change:create", "Make an empty set"),
+    "add": LazyCommand("set_change:add", "Add addresses and prefixes to a set"),
+    "remove": LazyCommand("set_change:remove", "Take entries out of a set"),
+    "test": LazyCommand("set_list:test", "Whether an address is in a set"),
+    "load": LazyCommand("set_load:load", "Replace a set by the addresses of a file"),
+    "list": LazyCommand("set_list:list_", "List sets, or the entries of one"),
+    "delete": LazyCommand("set_change:delete", "Delete a set that no rule names"),
 }
 
 
@@ -25,7 +25,7 @@ TABLE = {
     synonyms={"ls": "list", "rm": "delete"},
     no_args_is_help=True,
 )
-@common()
+@common_options()
 def set_() -> None:
     """Sets: named addresses and prefixes of both families, changed without touching the rules.
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import click
 
-from xdpwall.cli.client.connect import firewall
-from xdpwall.cli.complete import set_names
-from xdpwall.cli.options import change, common, invocation
+from xdpwall.cli.client.connect import open_firewall
+from xdpwall.cli.options import change_options, common_options, invocation
+from xdpwall.cli.shell_complete import complete_set_names
 from xdpwall.cli.terminal import text
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import note
+from xdpwall.cli.terminal.problems import print_note
 
 
 @click.command()
 @click.argument("name", metavar="NAME")
-@change()
-@common()
+@change_options()
+@common_options()
 def create(name: str) -> None:
     """Make an empty set. One that is there already stays as it is.
 
@@ -27,18 +27,18 @@ def create(name: str) -> None:
 
     asked = invocation.get()
     parse_set_name("name", name)
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.create_set(name, by=asked.author())
     words = f"created: {name}" if outcome.changed else f"already there: {name}"
-    Printer(asked).show(outcome.to_json, lambda: [name], lambda: note(words, asked))
+    Printer(asked).show(outcome.to_json, lambda: [name], lambda: print_note(words, asked))
 
 
 @click.command()
-@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.argument("name", metavar="NAME", shell_complete=complete_set_names)
 @click.argument("entries", nargs=-1, required=True, metavar="ENTRY...")
 @click.option("--for", "duration", metavar="D", help="They leave by themselves after 10m, 2h, 7d.")
-@change()
-@common()
+@change_options()
+@common_options()
 def add(name: str, entries: tuple[str, ...], duration: str | None) -> None:
     """Add addresses and prefixes: all of them or, when one is wrong, none.
 
@@ -57,10 +57,10 @@ def add(name: str, entries: tuple[str, ...], duration: str | None) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.argument("name", metavar="NAME", shell_complete=complete_set_names)
 @click.argument("entries", nargs=-1, required=True, metavar="ENTRY...")
-@change()
-@common()
+@change_options()
+@common_options()
 def remove(name: str, entries: tuple[str, ...]) -> None:
     """Take entries out of a set. One that is not there is no error.
 
@@ -74,10 +74,10 @@ def remove(name: str, entries: tuple[str, ...]) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.argument("name", metavar="NAME", shell_complete=complete_set_names)
 @click.option("--ignore-missing", is_flag=True, help="A name that is not there is no error.")
-@change()
-@common()
+@change_options()
+@common_options()
 def delete(name: str, ignore_missing: bool) -> None:
     """Delete a set. One that a rule names is refused.
 
@@ -89,7 +89,7 @@ def delete(name: str, ignore_missing: bool) -> None:
     from xdpwall.views.rules import DeleteOutcome
 
     asked = invocation.get()
-    with firewall() as fw:
+    with open_firewall() as fw:
         try:
             outcome = fw.delete_set(name, by=asked.author())
         except NotFound:
@@ -97,7 +97,7 @@ def delete(name: str, ignore_missing: bool) -> None:
                 raise
             outcome = DeleteOutcome(revision=fw.status().revision, deleted=[])
     words = f"deleted: {name}" if outcome.deleted else "nothing to delete"
-    Printer(asked).show(outcome.to_json, lambda: outcome.deleted, lambda: note(words, asked))
+    Printer(asked).show(outcome.to_json, lambda: outcome.deleted, lambda: print_note(words, asked))
 
 
 def _change(
@@ -108,12 +108,12 @@ def _change(
     expires: str | None = None,
 ) -> None:
     asked = invocation.get()
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.change_set(
             name, add=list(add), remove=list(remove), expires=expires, by=asked.author()
         )
     counts = (("added", outcome.added), ("removed", outcome.removed))
     parts = [f"{count:,} {what}" for what, count in counts if count]
     parts += [f"{outcome.unchanged:,} unchanged"] if outcome.unchanged else []
-    words = f"{name}: {', '.join(parts)}; {text.entries(outcome.entries)} now"
-    Printer(asked).show(outcome.to_json, lambda: [name], lambda: note(words, asked))
+    words = f"{name}: {', '.join(parts)}; {text.entry_count(outcome.entries)} now"
+    Printer(asked).show(outcome.to_json, lambda: [name], lambda: print_note(words, asked))

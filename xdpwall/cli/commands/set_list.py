@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xdpwall.cli.client.connect import firewall
-from xdpwall.cli.complete import set_names
-from xdpwall.cli.options import common, invocation
+from xdpwall.cli.client.connect import open_firewall
+from xdpwall.cli.options import common_options, invocation
+from xdpwall.cli.shell_complete import complete_set_names
 from xdpwall.cli.terminal.output import Column, Printer
-from xdpwall.cli.terminal.problems import note
+from xdpwall.cli.terminal.problems import print_note
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
@@ -21,7 +21,7 @@ PAGE = 50_000
 
 
 @click.command(name="list")
-@click.argument("name", metavar="[NAME]", required=False, shell_complete=set_names)
+@click.argument("name", metavar="[NAME]", required=False, shell_complete=complete_set_names)
 @click.option(
     "--start", type=click.IntRange(min=0), default=0, metavar="N", help="Pass over N entries."
 )
@@ -34,7 +34,7 @@ PAGE = 50_000
     help="At most so many entries.",
 )
 @click.option("--all", "all_", is_flag=True, help="Every entry, however many.")
-@common()
+@common_options()
 def list_(name: str | None, start: int, limit: int, all_: bool) -> None:
     """List the sets, or the entries of one, an entry a line.
 
@@ -46,7 +46,7 @@ def list_(name: str | None, start: int, limit: int, all_: bool) -> None:
     """
     asked = invocation.get()
     printer = Printer(asked)
-    with firewall() as fw:
+    with open_firewall() as fw:
         if name is None:
             found = fw.sets()
         else:
@@ -65,13 +65,13 @@ def list_(name: str | None, start: int, limit: int, all_: bool) -> None:
     )
     left = shown.set.entries - start - len(shown.entries)
     if left > 0:
-        note(f"{left:,} more; --all lists them", asked)
+        print_note(f"{left:,} more; --all lists them", asked)
 
 
 @click.command()
-@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.argument("name", metavar="NAME", shell_complete=complete_set_names)
 @click.argument("address", metavar="ADDRESS")
-@common()
+@common_options()
 def test(name: str, address: str) -> int:
     """Say whether an address is in a set, and by which entries. Ends with 1 when it is not.
 
@@ -81,7 +81,7 @@ def test(name: str, address: str) -> int:
       xdpwall set test -q friends 10.0.0.1 || echo stranger
     """
     printer = Printer(invocation.get())
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.test_set(name, address)
 
     def people() -> None:

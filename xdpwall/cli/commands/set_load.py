@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xdpwall.cli.client.connect import firewall
-from xdpwall.cli.complete import set_names
-from xdpwall.cli.options import Invocation, change, common, invocation
+from xdpwall.cli.client.connect import open_firewall
+from xdpwall.cli.options import Invocation, change_options, common_options, invocation
+from xdpwall.cli.shell_complete import complete_set_names
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import note, warn
-from xdpwall.cli.terminal.progress import Bar
-from xdpwall.cli.terminal.text import entries
+from xdpwall.cli.terminal.problems import print_note, print_warnings
+from xdpwall.cli.terminal.progress import ProgressBar
+from xdpwall.cli.terminal.text import entry_count
 
 if TYPE_CHECKING:
     from xdpwall.formats.address_gather import ReadReport, ReportedLine
     from xdpwall.formats.address_list import AddressList
 
-FEW = 10
+MAX_LINES = 10
 """Lines of a kind that are listed; -j lists up to 1,000."""
 
 
 @click.command()
-@click.argument("name", metavar="NAME", shell_complete=set_names)
+@click.argument("name", metavar="NAME", shell_complete=complete_set_names)
 @click.argument("file", metavar="FILE|-", type=click.Path())
 @click.option("--skip-bad", is_flag=True, help="Load the other lines when some are wrong.")
-@change()
-@common()
+@change_options()
+@common_options()
 def load(name: str, file: str, skip_bad: bool) -> None:
     """Make a set hold exactly the addresses of a file, in one switch. Makes the set if need be.
 
@@ -49,12 +49,12 @@ def load(name: str, file: str, skip_bad: bool) -> None:
 
     asked = invocation.get()
     parse_set_name("name", name)
-    with Bar(f"reading {name}", asked) as bar:
+    with ProgressBar(f"reading {name}", asked) as bar:
         found = _read(file, skip_bad, bar)
         moments = {seconds: expiry_after(seconds) for seconds in set(found.timeouts.values())}
         timeouts = {entry: moments[seconds] for entry, seconds in found.timeouts.items()}
-        with firewall() as fw:
-            bar.say(f"writing {name}: {entries(len(found.entries))}")
+        with open_firewall() as fw:
+            bar.message(f"writing {name}: {entry_count(len(found.entries))}")
             outcome = fw.replace_set(
                 name, found.entries, timeouts=timeouts or None, by=asked.author()
             )
@@ -63,19 +63,19 @@ def load(name: str, file: str, skip_bad: bool) -> None:
         return {**outcome.to_json(), "report": _report(found.report)}
 
     def people() -> None:
-        note(f"loaded: {name}: {_words(len(found.entries), found.report)}", asked)
+        print_note(f"loaded: {name}: {_words(len(found.entries), found.report)}", asked)
         _tell(found.report, asked)
 
     Printer(asked).show(data, lambda: [name], people)
 
 
-def _read(file: str, skip_bad: bool, bar: Bar) -> AddressList:
+def _read(file: str, skip_bad: bool, bar: ProgressBar) -> AddressList:
     from xdpwall.formats.address_list import load_address_list as read
 
     if file == "-":
         stream = sys.stdin.buffer
-        return read(stream, name="standard input", skip_bad=skip_bad, progress=bar.at)
-    return read(Path(file), name=file, skip_bad=skip_bad, progress=bar.at)
+        return read(stream, name="standard input", skip_bad=skip_bad, progress=bar.update)
+    return read(Path(file), name=file, skip_bad=skip_bad, progress=bar.update)
 
 
 def _words(kept: int, report: ReadReport) -> str:
@@ -87,7 +87,7 @@ def _words(kept: int, report: ReadReport) -> str:
     ):
         if count:
             parts.append(f"{count:,} {what}")
-    return f"{entries(kept)} ({', '.join(parts)})"
+    return f"{entry_count(kept)} ({', '.join(parts)})"
 
 
 def _tell(report: ReadReport, asked: Invocation) -> None:
@@ -95,17 +95,19 @@ def _tell(report: ReadReport, asked: Invocation) -> None:
         (report.duplicate_lines, report.duplicates),
         (report.merged_lines, report.merged),
     ):
-        for odd in odd_lines[:FEW]:
-            note(f"  line {odd.line}: {odd.text} {odd.reason}", asked)
+        for odd in odd_lines[:MAX_LINES]:
+            print_note(f"  line {odd.line}: {odd.text} {odd.reason}", asked)
         _rest(odd_lines, count, asked)
-    warn([f"line {odd.line}: {odd.reason}" for odd in report.rejected_lines[:FEW]], asked)
+    print_warnings(
+        [f"line {odd.line}: {odd.reason}" for odd in report.rejected_lines[:MAX_LINES]], asked
+    )
     _rest(report.rejected_lines, report.rejected, asked)
 
 
 def _rest(told: list[ReportedLine], count: int, asked: Invocation) -> None:
-    left = count - min(len(told), FEW)
+    left = count - min(len(told), MAX_LINES)
     if left:
-        note(f"  and {left:,} more such lines", asked)
+        print_note(f"  and {left:,} more such lines", asked)
 
 
 def _report(report: ReadReport) -> dict[str, Any]:

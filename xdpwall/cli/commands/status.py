@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xdpwall.cli.client.connect import firewall
+from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.guards import guard_policy, guarded_client
-from xdpwall.cli.options import change, common, exact, invocation
+from xdpwall.cli.options import change_options, common_options, exact_option, invocation
 from xdpwall.cli.terminal.output import Column, Printer, TableCell
-from xdpwall.cli.terminal.problems import note, warn
-from xdpwall.cli.terminal.text import ago
+from xdpwall.cli.terminal.problems import print_note, print_warnings
+from xdpwall.cli.terminal.text import time_ago
 
 if TYPE_CHECKING:
     from xdpwall.views.attachments import AttachmentView, InterfaceView
@@ -21,8 +21,8 @@ OFF = "OFF: every packet passes, no rule is in force"
 
 
 @click.command()
-@exact()
-@common()
+@exact_option()
+@common_options()
 def status() -> None:
     """What is attached, in force and counted, and what the attachments cannot see.
 
@@ -33,9 +33,9 @@ def status() -> None:
     """
     asked = invocation.get()
     printer = Printer(asked)
-    with firewall() as fw:
+    with open_firewall() as fw:
         found = fw.status()
-    warn(found.warnings, asked)
+    print_warnings(found.warnings, asked)
     printer.show(
         found.to_json,
         lambda: [f"{a.iface}/{a.place}" for a in found.attachments],
@@ -44,8 +44,8 @@ def status() -> None:
 
 
 @click.command()
-@change()
-@common()
+@change_options()
+@common_options()
 def off() -> None:
     """Let everything pass, at once, on every interface: one word in the kernel.
 
@@ -56,15 +56,15 @@ def off() -> None:
       xdpwall off --message 'ticket 4711'
     """
     asked = invocation.get()
-    with firewall() as fw:
+    with open_firewall() as fw:
         outcome = fw.set_switch(False, by=asked.author())
-    note(OFF if outcome.changed else f"already {OFF}", asked)
+    print_note(OFF if outcome.changed else f"already {OFF}", asked)
     Printer(asked).show(outcome.to_json, lambda: ["off"], lambda: None)
 
 
 @click.command()
-@change(guarded=True)
-@common()
+@change_options(guarded=True)
+@common_options()
 def on() -> None:
     """Filter again, after `xdpwall off`.
 
@@ -73,11 +73,11 @@ def on() -> None:
       xdpwall on
     """
     asked = invocation.get()
-    with firewall() as fw:
+    with open_firewall() as fw:
         if guarded_client() is not None and not fw.status().on:
             guard_policy(fw, fw.policy())
         outcome = fw.set_switch(True, by=asked.author())
-    note("on: filtering" if outcome.changed else "already on", asked)
+    print_note("on: filtering" if outcome.changed else "already on", asked)
     Printer(asked).show(outcome.to_json, lambda: ["on"], lambda: None)
 
 
@@ -120,7 +120,7 @@ def _attachments(printer: Printer, attachments: list[AttachmentView]) -> None:
         sees: str | TableCell = ", ".join(one.sees) or "-"
         if one.state != "attached":
             sees = TableCell(one.state.upper(), "shout")
-        row: list[str | TableCell] = [one.iface, one.place, mode, ago(one.since)]
+        row: list[str | TableCell] = [one.iface, one.place, mode, time_ago(one.since)]
         row += [printer.packets(count.packets) for count in counts]
         row += [printer.bytes(t.seen.bytes), str(one.program_id or "-"), sees]
         rows.append(row)

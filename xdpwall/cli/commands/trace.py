@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from xdpwall.cli import complete
-from xdpwall.cli.options import common, invocation
+from xdpwall.cli import shell_complete
+from xdpwall.cli.options import common_options, invocation
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import note, warn
+from xdpwall.cli.terminal.problems import print_note, print_warnings
 
 if TYPE_CHECKING:
     from xdpwall.trace.tracer import Tracer
@@ -31,7 +31,7 @@ _WAIT = 0.5
 @click.option(
     "--iface",
     metavar="IFACE",
-    shell_complete=complete.interfaces,
+    shell_complete=shell_complete.complete_interfaces,
     help="Only on this interface; ! in front likewise.",
 )
 @click.option(
@@ -39,7 +39,7 @@ _WAIT = 0.5
     "reasons",
     metavar="REASON",
     multiple=True,
-    shell_complete=complete.drop_reasons,
+    shell_complete=shell_complete.complete_drop_reasons,
     help="Only for this reason, as the kernel names it; may stand several times.",
 )
 @click.option("--stack", is_flag=True, help="Print the functions on the stack with each drop.")
@@ -47,7 +47,7 @@ _WAIT = 0.5
 @click.option("--reasons", "listing", is_flag=True, help="Print the reasons this kernel knows.")
 @click.option("-c", "--count", type=click.IntRange(1), help="End after so many drops.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="End after so long.")
-@common()
+@common_options()
 def trace(
     *,
     reasons: tuple[str, ...],
@@ -71,7 +71,7 @@ def trace(
       sudo xdpwall trace -o json | jq .function
       sudo xdpwall trace --summary --seconds 10
     """
-    from xdpwall.cli.terminal.drop_line import printer, show_summary
+    from xdpwall.cli.terminal.drop_line import drop_printer, print_summary
     from xdpwall.trace.filters import DropFilter
     from xdpwall.trace.summary import DropCounter
     from xdpwall.trace.tracer import Tracer, known_reasons
@@ -84,11 +84,11 @@ def trace(
     gc.enable()
     _end_tidily()
     with Tracer(chosen, asked.settings(), stack=stack) as tracer:
-        warn(tracer.warnings, asked)
-        note("tracing; Ctrl-C ends it", asked)
+        print_warnings(tracer.warnings, asked)
+        print_note("tracing; Ctrl-C ends it", asked)
         counting = DropCounter()
         begun = time.monotonic()
-        take = counting.add if summary else printer()
+        take = counting.add if summary else drop_printer()
         try:
             _follow(tracer, take, count, seconds)
         except KeyboardInterrupt:
@@ -97,9 +97,11 @@ def trace(
             raise
         finally:
             if summary:
-                show_summary(counting.summary(time.monotonic() - begun, tracer.lost))
+                print_summary(counting.summary(time.monotonic() - begun, tracer.lost))
             elif tracer.lost:
-                note(f"{tracer.lost} drops were not seen: more came than could be read", asked)
+                print_note(
+                    f"{tracer.lost} drops were not seen: more came than could be read", asked
+                )
 
 
 def _follow(

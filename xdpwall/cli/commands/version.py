@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from xdpwall.cli.options import common, invocation
+from xdpwall.cli.options import common_options, invocation
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.version import __version__
 
 
 @click.command()
-@common()
+@common_options()
 def version() -> None:
     """Print the version.
 

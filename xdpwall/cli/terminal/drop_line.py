@@ -1,4 +1,4 @@
-"""One drop as people read it, and the counts of a run."""
+"""A drop as one line, and the summary of a run as a table."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from xdpwall.views.drops import Drop, DropCount, DropSummary
 
 from .output import Column, Printer, TableCell, paint
 from .packet_line import packet_words
-from .problems import note
-from .text import clean
+from .problems import print_note
+from .text import escape_controls
 
 
-def printer() -> Callable[[Drop], None]:
-    """Prints drops in the form that was asked for."""
+def drop_printer() -> Callable[[Drop], None]:
+    """Make a function that prints drops in the form that was asked for."""
     asked = invocation.get()
     out = Printer(asked)
 
@@ -25,12 +25,12 @@ def printer() -> Callable[[Drop], None]:
             out.text("---\n")
             out.yaml(drop.to_json())
         elif asked.output == "name" or asked.quiet:
-            out.line(_who(drop))
+            out.line(_dropper(drop))
         else:
             # Whoever runs a process names it: the name must not move the cursor.
-            process = f" [{clean(drop.process or '')} {drop.pid}]" if drop.pid else ""
-            who = paint(clean(_who(drop)), _color(drop) if out.color else None)
-            out.text(f"{clean(_packet(drop))}: {who}{process}\n")
+            process = f" [{escape_controls(drop.process or '')} {drop.pid}]" if drop.pid else ""
+            who = paint(escape_controls(_dropper(drop)), _color(drop) if out.color else None)
+            out.text(f"{escape_controls(_packet(drop))}: {who}{process}\n")
             for frame in drop.stack or ():
                 out.line(f"    {frame}")
 
@@ -51,7 +51,7 @@ def _packet(drop: Drop) -> str:
     return " ".join(words)
 
 
-def _who(drop: Drop) -> str:
+def _dropper(drop: Drop) -> str:
     """`rule r2 (xdp)`, `NETFILTER_DROP in nf_hook_slow+0x91`, `XDP ABORTED by program 12`"""
     if drop.by == "xdp-exception":
         return f"XDP {drop.reason} by program {drop.program}"
@@ -64,8 +64,8 @@ def _color(drop: Drop | DropCount) -> str | None:
     return {"rule": "yellow", "policy": "yellow", "xdp-exception": "red"}.get(drop.by)
 
 
-def show_summary(found: DropSummary) -> None:
-    """Most first; what was not seen, on stderr."""
+def print_summary(found: DropSummary) -> None:
+    """Print the counts, most first, and on stderr how many drops were not seen."""
     asked = invocation.get()
     out = Printer(asked)
     columns = [Column("PACKETS", right=True), Column("BY"), Column("REASON"), Column("FUNCTION")]
@@ -79,6 +79,6 @@ def show_summary(found: DropSummary) -> None:
         for one in found.drops
     ]
     out.show(found.to_json, list, lambda: out.table(columns, rows))
-    note(f"{found.packets} packets dropped in {found.seconds:.1f} s", asked)
+    print_note(f"{found.packets} packets dropped in {found.seconds:.1f} s", asked)
     if found.lost:
-        note(f"{found.lost} more were not seen: more came than could be read", asked)
+        print_note(f"{found.lost} more were not seen: more came than could be read", asked)

@@ -1,14 +1,14 @@
-"""One packet as people read it."""
+"""A packet event as one line."""
 
 from __future__ import annotations
 
 from xdpwall.views.events import PacketEvent
 
 from .packet_line import packet_words
-from .text import clean
+from .text import escape_controls
 
 
-def words_of(event: PacketEvent) -> str:
+def event_words(event: PacketEvent) -> str:
     """`eth0 xdp r2  tcp 192.0.2.1:5555 > 198.51.100.2:22 syn length 60 ttl 64`"""
     by = event.rule or "policy"
     if event.log and event.log != event.rule:
@@ -19,4 +19,4 @@ def words_of(event: PacketEvent) -> str:
         words.append(f"({event.packets} packets in one)")
     if event.malformed:
         words.append("malformed")
-    return clean(" ".join(words))
+    return escape_controls(" ".join(words))

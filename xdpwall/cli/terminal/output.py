@@ -1,4 +1,4 @@
-"""Printing: plain aligned tables for people, JSON, YAML and names for programs.
+"""Output: plain aligned tables for people, JSON, YAML and names for programs.
 
 No boxes, so that grep and awk work. Colour never carries meaning that the words do not.
 """
@@ -15,9 +15,9 @@ from typing import Any, TextIO
 from xdpwall.cli.options import Invocation
 from xdpwall.errors import Failed
 
-from .text import clean, human, width
+from .text import display_width, escape_controls, with_prefix
 
-_CODES = {
+_SGR_CODES = {
     "bold": "1",
     "dim": "2",
     "red": "31",
@@ -39,14 +39,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class TableCell:
-    """A text with a colour."""
+    """The text of a table's cell, with a colour."""
 
     text: str
     color: str | None = None
 
 
 def wants_color(asked: Invocation, stream: TextIO) -> bool:
-    """--color over NO_COLOR over whether it is a terminal that can."""
+    """Whether to colour: --color over NO_COLOR over whether the stream is a capable terminal."""
     if asked.color != "auto":
         return asked.color == "always"
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
@@ -54,18 +54,18 @@ def wants_color(asked: Invocation, stream: TextIO) -> bool:
     return stream.isatty()
 
 
-def cannot_write(error: OSError) -> Failed:
-    """stdout takes no more: a full disk behind `>`."""
+def write_error(error: OSError) -> Failed:
+    """Make the error for a failed write to stdout: a full disk, for example."""
     return Failed(f"cannot write the output: {error.strerror}", detail=str(error))
 
 
 def paint(text: str, color: str | None) -> str:
-    """The text in a colour; `color` None leaves it."""
-    return f"\x1b[{_CODES[color]}m{text}\x1b[0m" if color else text
+    """Put SGR codes around the text; `color` None leaves it."""
+    return f"\x1b[{_SGR_CODES[color]}m{text}\x1b[0m" if color else text
 
 
 class Printer:
-    """Prints what commands found out, in the form that the user asked for."""
+    """Prints the results of commands in the form that the user asked for."""
 
     def __init__(self, asked: Invocation, stream: TextIO | None = None) -> None:
         self.asked = asked
@@ -73,12 +73,12 @@ class Printer:
         self.color = wants_color(asked, self.stream)
 
     def packets(self, number: int) -> str:
-        """A count as a person reads it, or in full with -x and -o wide."""
-        return str(number) if self._exact else human(number)
+        """Write a count with a decimal prefix, or in full with -x and -o wide."""
+        return str(number) if self._exact else with_prefix(number)
 
     def bytes(self, number: int) -> str:
-        """Bytes: decimal units, or in full with -x and -o wide."""
-        return str(number) if self._exact else human(number, "B")
+        """Write bytes with a decimal prefix, or in full with -x and -o wide."""
+        return str(number) if self._exact else with_prefix(number, "B")
 
     @property
     def _exact(self) -> bool:
@@ -90,9 +90,9 @@ class Printer:
         names: Callable[[], Iterable[str]],
         people: Callable[[], None],
     ) -> None:
-        """Print one of the three: JSON or YAML of `data()`, `names()`, or what `people()` prints.
+        """Print JSON or YAML of `data()`, or the lines of `names()`, or call `people()`, as asked.
 
-        For a change `people` usually says its words on stderr and prints nothing here.
+        For a change `people` usually writes to stderr and prints nothing here.
         """
         if self.asked.output == "json":
             self.json(data())
@@ -105,11 +105,11 @@ class Printer:
             people()
 
     def json(self, data: Any, *, one_line: bool = False) -> None:
-        """One JSON document; watching prints one a line."""
+        """Print one JSON document; on one line where documents follow each other."""
         self._write(json.dumps(data, ensure_ascii=False, indent=None if one_line else 2) + "\n")
 
     def yaml(self, data: Any) -> None:
-        """One YAML 1.2 document."""
+        """Print one YAML 1.2 document."""
         from ruamel.yaml import YAML
 
         writer = YAML(typ="safe", pure=True)
@@ -120,39 +120,40 @@ class Printer:
         writer.dump(data, self.stream)
 
     def line(self, text: str = "", color: str | None = None) -> None:
-        """One line of words."""
-        self._write(self._painted(clean(text), color) + "\n")
+        """Print one line, control characters escaped."""
+        self._write(self._painted(escape_controls(text), color) + "\n")
 
     def text(self, text: str) -> None:
-        """Text that is a file or a script: as it is."""
+        """Print text as it is: a file or a script."""
         self._write(text)
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str | TableCell]]) -> None:
-        """Aligned columns, two blanks apart, headings in capitals; no trailing blanks."""
+        """Print aligned columns, two blanks apart, without trailing blanks."""
         wide = self.asked.output == "wide"
         shown = [i for i, column in enumerate(columns) if wide or not column.wide]
         body = [[_cell(row[i]) for i in shown] for row in rows]
         heads = [TableCell(columns[i].title, "bold") for i in shown]
         lines = [heads, *body] if self.asked.headers else body
         widths = [
-            max((width(line[i].text) for line in lines), default=0) for i in range(len(shown))
+            max((display_width(line[i].text) for line in lines), default=0)
+            for i in range(len(shown))
         ]
         right = [columns[i].right for i in shown]
         for line in lines:
             self._write(self._row(line, widths, right) + "\n")
 
     def facts(self, pairs: Iterable[tuple[str, str | TableCell]]) -> None:
-        """Name and value, one pair a line, values under each other."""
+        """Print names and values, a pair a line, values aligned."""
         listed = [(name, _cell(value)) for name, value in pairs]
-        column = max((width(name) for name, _ in listed), default=0)
+        column = max((display_width(name) for name, _ in listed), default=0)
         for name, value in listed:
-            gap = " " * (column - width(name))
+            gap = " " * (column - display_width(name))
             self._write(f"{name}{gap}  {self._painted(value.text, value.color)}\n")
 
     def _row(self, line: Sequence[TableCell], widths: Sequence[int], right: Sequence[bool]) -> str:
         parts = []
         for i, cell in enumerate(line):
-            padding = " " * (widths[i] - width(cell.text))
+            padding = " " * (widths[i] - display_width(cell.text))
             painted = self._painted(cell.text, cell.color)
             last = i == len(line) - 1
             parts.append(padding + painted if right[i] else painted + ("" if last else padding))
@@ -170,9 +171,9 @@ class Printer:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise cannot_write(error) from error
+            raise write_error(error) from error
 
 
 def _cell(value: str | TableCell) -> TableCell:
     cell = TableCell(value) if isinstance(value, str) else value
-    return TableCell(clean(cell.text), cell.color)
+    return TableCell(escape_controls(cell.text), cell.color)

@@ -1,4 +1,4 @@
-"""A packet in one line, as tcpdump's readers know it: events and trace print the same words."""
+"""A packet's headers as one line like tcpdump's, for events and trace."""
 
 from __future__ import annotations
 

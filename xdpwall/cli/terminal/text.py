@@ -1,4 +1,4 @@
-"""Text that a terminal can take: no control characters, known width, numbers with units."""
+"""Text for terminals: control characters escaped, display width, numbers with prefixes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import unicodedata
 from datetime import UTC, datetime
 
 
-def clean(text: str, *, keep: str = "") -> str:
-    """Control and format characters as escapes: a name must not be able to move the cursor."""
+def escape_controls(text: str, *, keep: str = "") -> str:
+    """Escape control and format characters: a name must not be able to move the cursor."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(
@@ -15,16 +15,16 @@ def clean(text: str, *, keep: str = "") -> str:
     )
 
 
-def width(text: str) -> int:
-    """Columns that the text takes."""
+def display_width(text: str) -> int:
+    """Columns of a terminal that the text takes."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
 
 
-def human(number: int, unit: str = "") -> str:
-    """9999 and less in full, then three digits and k, M, G, T, P, E (powers of 1000)."""
+def with_prefix(number: int, unit: str = "") -> str:
+    """Write 9999 and less in full, more with three digits and k, M, G, T, P, E (powers of 1000)."""
     if abs(number) < 10_000:
         return f"{number}{unit}"
     value = float(number)
@@ -36,13 +36,13 @@ def human(number: int, unit: str = "") -> str:
     raise AssertionError("unreachable")
 
 
-def entries(count: int) -> str:
-    """As `1 entry` or `2,500 entries`."""
+def entry_count(count: int) -> str:
+    """Write a count: `1 entry`, `2,500 entries`."""
     return "1 entry" if count == 1 else f"{count:,} entries"
 
 
-def ago(then: str, now: datetime | None = None) -> str:
-    """How long an RFC 3339 moment lies back: "3s", "12m", "5h", "9d"; unreadable text as it is."""
+def time_ago(then: str, now: datetime | None = None) -> str:
+    """The age of an RFC 3339 time: "3s", "12m", "5h", "9d"; text that is no time unchanged."""
     try:
         moment = datetime.fromisoformat(then)
     except ValueError:

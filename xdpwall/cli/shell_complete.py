@@ -1,0 +1,73 @@
+"""Callbacks of click's shell completion: interfaces, rule ids, set names, drop reasons, sentences.
+
+They offer nothing when the firewall cannot be read.
+"""
+
+from __future__ import annotations
+
+import socket
+
+import click
+
+from xdpwall.errors import XdpwallError
+
+
+def complete_interfaces(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete an interface of this network namespace."""
+    names = [name for _, name in socket.if_nameindex()]
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_rule_ids(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the id of a rule."""
+    from xdpwall.cli.client.connect import open_firewall
+
+    try:
+        with open_firewall() as fw:
+            return [rule.id for rule in fw.rules().rules if rule.id.startswith(incomplete)]
+    except XdpwallError:
+        return []
+
+
+def complete_set_names(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete the name of a set."""
+    return [name for name in _set_names() if name.startswith(incomplete)]
+
+
+def _set_names() -> list[str]:
+    from xdpwall.cli.client.connect import open_firewall
+
+    try:
+        with open_firewall() as fw:
+            return [one.name for one in fw.sets().sets]
+    except XdpwallError:
+        return []
+
+
+def complete_drop_reasons(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete a drop reason of this kernel."""
+    from xdpwall.trace.tracer import known_reasons
+
+    try:
+        return [name for name in known_reasons() if name.startswith(incomplete.upper())]
+    except XdpwallError:
+        return []
+
+
+def complete_sentence(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the word at the end of a sentence that is given as several arguments or as one."""
+    from xdpwall.rule.sentence_complete import complete
+    from xdpwall.rule.sentence_read import join_words
+
+    before = join_words([str(word) for word in ctx.params.get(str(parameter.name)) or ()])
+    text = f"{before} {incomplete}".lstrip()
+    names = [name for _, name in socket.if_nameindex()]
+    found = complete(text, names, _set_names() if incomplete.lstrip("!").startswith("@") else ())
+    kept = incomplete[: len(incomplete) - (len(text) - found.word[0])]
+    return [kept + one.text for one in found.completions]
