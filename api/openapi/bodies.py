@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from xdpwall.api.body_checks import Body
 from xdpwall.api.errors import Problem
 from xdpwall.rule.rule import Rule
-from xdpwall.rule.sentence_complete import Kind
+from xdpwall.rule.sentence_complete import CompletionKind
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.terms import Direction, Hook, Verdict, WantedMode
 from xdpwall.views.base import View
@@ -59,7 +59,7 @@ class CompletionView(View):
     """What the word at the end may become."""
 
     text: str
-    kind: Kind
+    kind: CompletionKind
     insert: str
     """Goes where `word` is."""
     hint: str | None = None

@@ -32,7 +32,7 @@ from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade, ServiceFacade
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
-from xdpwall.rule.sentence_complete import complete
+from xdpwall.rule.sentence_complete import completions_of
 from xdpwall.ruleset.ruleset import parse_rules
 from xdpwall.ruleset.set_references import check_sets_known, sets_named_by
 from xdpwall.sets.names import SetRow
@@ -122,7 +122,7 @@ async def parse_rule(call: ReadCall, raw: RawBody) -> Response:
         if asked.partial:
             names = [name for _, name in socket.if_nameindex()]
             sets = [one.name for one in firewall.sets().sets] if _may_name_set(asked.text) else []
-            found |= asdict(complete(asked.text, names, sets))
+            found |= asdict(completions_of(asked.text, names, sets))
         return json_answer(Parsed(**found))
 
     return await call.read(work)

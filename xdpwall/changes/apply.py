@@ -105,7 +105,7 @@ def apply_ruleset(
 def _matched(
     old: CommittedRuleset, wanted: Ruleset, sets: tuple[SetRow, ...] | None
 ) -> CommittedRuleset:
-    return edits.matched(old, wanted.rules, wanted.policy, now=now_text(), sets=sets)
+    return edits.with_rules(old, wanted.rules, wanted.policy, now=now_text(), sets=sets)
 
 
 def _places(

@@ -147,10 +147,10 @@ def _in_several_sets(addresses: Any) -> list[OtherSet]:
     import numpy as np
 
     from xdpwall.dataplane.set_bulk import OtherSet
-    from xdpwall.values.arrays import from_keys16, keys16, once
+    from xdpwall.values.arrays import from_keys16, keys16, sorted_unique
 
     keys = np.sort(keys16(addresses) if addresses.ndim == 2 else addresses)
-    twice = once(keys[1:][keys[1:] == keys[:-1]])
+    twice = sorted_unique(keys[1:][keys[1:] == keys[:-1]])
     asked = from_keys16(twice) if addresses.ndim == 2 else twice
     return [OtherSet(0, asked[:0], asked)]
 

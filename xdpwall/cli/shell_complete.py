@@ -62,12 +62,14 @@ def complete_drop_reasons(
 
 def complete_sentence(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Complete the word at the end of a sentence that is given as several arguments or as one."""
-    from xdpwall.rule.sentence_complete import complete
+    from xdpwall.rule.sentence_complete import completions_of
     from xdpwall.rule.sentence_read import join_words
 
     before = join_words([str(word) for word in ctx.params.get(str(parameter.name)) or ()])
     text = f"{before} {incomplete}".lstrip()
     names = [name for _, name in socket.if_nameindex()]
-    found = complete(text, names, _set_names() if incomplete.lstrip("!").startswith("@") else ())
+    found = completions_of(
+        text, names, _set_names() if incomplete.lstrip("!").startswith("@") else ()
+    )
     kept = incomplete[: len(incomplete) - (len(text) - found.word[0])]
     return [kept + one.text for one in found.completions]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from xdpwall.abi import BLOCK, CHAIN, LEAF
-from xdpwall.values.arrays import Array, once
+from xdpwall.values.arrays import Array, sorted_unique
 
 from .generation import Generation
 
@@ -39,7 +39,7 @@ def fill_table4(
         _add_leaves(generation, first, address[deep] >> 16, address[deep], length[deep], rows[deep])
     ]
     address, length, rows = address[deep], length[deep], rows[deep]
-    top = once(address >> 16)
+    top = sorted_unique(address >> 16)
     first[top] = _to_blocks(generation, first[top])
     above = _entry_index(first[address >> 16], address >> 8)
     for n in range(17, 25):
@@ -49,7 +49,7 @@ def fill_table4(
     flat = generation.blocks.data.reshape(-1)
     deep = deep[_add_leaves(generation, flat, above[deep], address[deep], length[deep], rows[deep])]
     address, length, rows, above = address[deep], length[deep], rows[deep], above[deep]
-    slots = once(above)
+    slots = sorted_unique(above)
     opened = _to_blocks(generation, flat[slots])
     flat = generation.blocks.data.reshape(-1)
     flat[slots] = opened

@@ -17,7 +17,7 @@ from xdpwall import abi
 from xdpwall.abi import Feature
 from xdpwall.values.addresses import Prefix
 from xdpwall.values.arrays import Array
-from xdpwall.values.nesting import levels, stops
+from xdpwall.values.nesting import nested_ends, nesting_levels
 
 from .address_insert import insert_prefix
 from .address_table4 import fill_table4
@@ -129,7 +129,7 @@ class PrefixGroup(Group):
         """Fill the rows of all prefixes, parents before children. `keys` are sorted; `node` and `negated`
         are by rule."""
         words = generation.capacity // 64
-        parent, by_depth = levels(stops(keys))
+        parent, by_depth = nesting_levels(nested_ends(keys))
         first = generation.rows.take(len(keys))
         add = generation.rows.data[first:]
         above = generation.rows.data[self.outside]

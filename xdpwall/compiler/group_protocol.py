@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xdpwall.abi import BYTE_HIDDEN, ICMP_HIDDEN
-from xdpwall.values.arrays import Array, once
+from xdpwall.values.arrays import Array, sorted_unique
 
 from .columns import ABSENT, FRAGMENTS, Columns
 from .generation import Generation, Group
@@ -135,7 +135,9 @@ class ProtocolGroup(Group):
         """Add the rows of frames without IP, which satisfy only rules that name an ethertype."""
         generation.tables["ether_row"] = base + len(self._kind)
         self._row(ETHER)
-        for n, ethertype in enumerate(once(c.ethertype[c.ethertype != ABSENT]).tolist(), 1):
+        for n, ethertype in enumerate(
+            sorted_unique(c.ethertype[c.ethertype != ABSENT]).tolist(), 1
+        ):
             generation.tables["ether"][ethertype] = n
             self._row(ETHER, ethertype=ethertype)
         generation.tables["llc_row"] = base + len(self._kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xdpwall.values.arrays import Array, once
+from xdpwall.values.arrays import Array, sorted_unique
 
 from .columns import ABSENT
 
@@ -17,7 +17,7 @@ def value_classes(low: Array, high: Array, size: int) -> tuple[Array, Array]:
     classes of their own: few rules have two ranges in common.
     """
     used = low != ABSENT
-    edges = once(np.concatenate([[0], low[used], high[used] + 1]))
+    edges = sorted_unique(np.concatenate([[0], low[used], high[used] + 1]))
     edges = edges[edges < size]
     table = np.zeros(size, dtype="<u2")
     table[edges[1:]] = 1

@@ -18,8 +18,8 @@ from xdpwall.sets.classes import Classes, Members, merge_members, with_membershi
 from xdpwall.sets.entries import Entries
 from xdpwall.sets.keys import KINDS, Kind
 from xdpwall.sets.prefix_index import PrefixIndex, prefix_keys
-from xdpwall.values.arrays import Array, all_keys, from_keys17, keys16, once
-from xdpwall.values.nesting import levels, stops
+from xdpwall.values.arrays import Array, all_keys, from_keys17, keys16, sorted_unique
+from xdpwall.values.nesting import nested_ends, nesting_levels
 
 from .set_maps import CLASS_MASK, LENGTH_SHIFT, SetMaps
 
@@ -153,7 +153,7 @@ class BulkWriter:
                 table[old] = classes.class_of(then)
             return table[now]
         codes = now.astype("<u8") << np.uint64(40) | expires.astype("<u8")
-        kinds = once(codes)
+        kinds = sorted_unique(codes)
         made = np.array(
             [
                 classes.class_of(
@@ -182,9 +182,9 @@ class BulkWriter:
         here = self.prefixes(family).keys()
         every = changed
         if len(here):
-            every = once(np.concatenate([here, changed]))
-        reach = stops(every)
-        parent, depths = levels(reach)
+            every = sorted_unique(np.concatenate([here, changed]))
+        reach = nested_ends(every)
+        parent, depths = nesting_levels(reach)
         at = np.searchsorted(every, changed)
         edge = np.bincount(at, minlength=len(every) + 1) - np.bincount(
             reach[at], minlength=len(every) + 1
@@ -214,7 +214,7 @@ class BulkWriter:
         answer = np.where(own > 0, own, outer)
         both = (own > 0) & (outer > 0) & (own != outer)
         codes = outer[both].astype("<u8") << np.uint64(16) | own[both]
-        kinds = once(codes)
+        kinds = sorted_unique(codes)
         members = self.classes.members
         made = np.array(
             [

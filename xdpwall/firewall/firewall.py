@@ -94,7 +94,7 @@ class Firewall(SetMethods, ReadMethods):
         """One commit."""
         with writing(self._instance) as now:
             self._check_directions(rules, now)
-            new = edits.insert(now.ruleset, rules, at=at, now=now_text())
+            new = edits.insert_rules(now.ruleset, rules, at=at, now=now_text())
             first = len(now.ruleset.entries) if at is None else at - 1
             ids = [entry.id for entry in new.entries[first : first + len(rules)]]
             return self._commit(new, ids, by, f"add {first_few(ids)}")
@@ -119,7 +119,7 @@ class Firewall(SetMethods, ReadMethods):
         """All of them or none."""
         ids = list(dict.fromkeys(rule_ids))
         with writing(self._instance) as now:
-            new = edits.delete(now.ruleset, ids)
+            new = edits.delete_rules(now.ruleset, ids)
             ruleset = commit(self._instance, new, by=by, action=f"delete {first_few(ids)}")
             self._changed()
             return DeleteOutcome(revision=ruleset.revision, deleted=ids)
@@ -128,14 +128,16 @@ class Firewall(SetMethods, ReadMethods):
         """No rule is left; the policy stays."""
         with writing(self._instance) as now:
             ids = [entry.id for entry in now.ruleset.entries]
-            ruleset = commit(self._instance, edits.delete(now.ruleset, ids), by=by, action="flush")
+            ruleset = commit(
+                self._instance, edits.delete_rules(now.ruleset, ids), by=by, action="flush"
+            )
             self._changed()
             return DeleteOutcome(revision=ruleset.revision, deleted=ids)
 
     def move_rule(self, rule_id: str, position: int, *, by: Author = _ANYONE) -> RuleOutcome:
         """The place after the move, from 1."""
         with writing(self._instance) as now:
-            new = edits.move(now.ruleset, rule_id, position)
+            new = edits.move_rule(now.ruleset, rule_id, position)
             return self._commit(new, [rule_id], by, f"move {rule_id} to {position}")
 
     def enable_rules(
@@ -144,7 +146,7 @@ class Firewall(SetMethods, ReadMethods):
         """Counters stay."""
         ids = list(dict.fromkeys(rule_ids))
         with writing(self._instance) as now:
-            new = edits.enable(now.ruleset, ids, enabled)
+            new = edits.enable_rules(now.ruleset, ids, enabled)
             verb = "enable" if enabled else "disable"
             return self._commit(new, ids, by, f"{verb} {first_few(ids)}")
 

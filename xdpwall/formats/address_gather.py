@@ -92,7 +92,7 @@ class EntryCollector:
     def _unique(self, kind: int, report: ReadReport) -> Array:
         empty = np.empty(0, _KEY_TYPES[kind])
         keys = np.concatenate([empty, *self._keys[kind]])
-        found = arrays.once(keys)
+        found = arrays.sorted_unique(keys)
         twice = len(keys) - len(found)
         if twice:
             report.duplicates += twice

@@ -106,9 +106,9 @@ class SetCache:
 
     def different_addresses(self, kind: Kind) -> int:
         """How many different `v4` or `v6` addresses the sets have."""
-        from xdpwall.values.arrays import all_keys, once
+        from xdpwall.values.arrays import all_keys, sorted_unique
 
-        return len(once(*all_keys(self.all_addresses(kind))))
+        return len(sorted_unique(*all_keys(self.all_addresses(kind))))
 
     def reset_to_empty(self) -> None:
         """Forget all classes and prefixes: the kernel's maps are empty now."""
@@ -138,13 +138,13 @@ class SetCache:
         import numpy as np
 
         from xdpwall.dataplane.set_maps import CLASS_MASK
-        from xdpwall.values.arrays import once
+        from xdpwall.values.arrays import sorted_unique
 
         classes, used = self.classes, set[int]()
         for table in self.maps(dataplane).tables.values():
             _, values = table.lookup_batch()
             values = np.ascontiguousarray(values).view("<u4").ravel() & np.uint32(CLASS_MASK)
-            used.update(once(values).tolist())
+            used.update(sorted_unique(values).tolist())
         classes.retire_unused(used)
 
     def mark_published(self, dataplane: Dataplane) -> None:
@@ -167,7 +167,7 @@ class SetCache:
     def _read_prefixes(self, family: Literal[4, 6]) -> Array:
         import numpy as np
 
-        from xdpwall.values.arrays import once
+        from xdpwall.values.arrays import sorted_unique
 
         kind = "p4" if family == 4 else "p6"
         parts = [prefix_keys(family, Entries.empty())]
@@ -176,4 +176,4 @@ class SetCache:
                 parts += [
                     prefix_keys(family, part) for part in self._store.read_set(number).parts()
                 ]
-        return once(np.concatenate(parts))
+        return sorted_unique(np.concatenate(parts))

@@ -1,4 +1,4 @@
-"""A rule's fields together: read them all, refuse what contradicts. Pure."""
+"""A rule's fields together: all are parsed, contradictions refused. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _ICMP_FAMILIES: Mapping[Any, str] = {"icmp": "ipv4", "icmpv6": "ipv6"}
 _PARSERS = dict(PARSERS)
 
 
-def canonical(values: Mapping[Any, Any]) -> dict[str, Any]:
-    """The canonical fields of a rule; InvalidInput names the first field that is wrong."""
+def canonical_fields(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Parse the fields of a rule; InvalidInput names the first field that is wrong."""
     rule: dict[str, Any] = {}
     for name, value in values.items():
         parser = _PARSERS.get(name) if isinstance(name, str) else None

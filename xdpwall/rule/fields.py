@@ -1,4 +1,4 @@
-"""Each field of a rule by itself: what is taken, and the one form it is kept in. Pure.
+"""Parsers of a rule's single fields, each into its canonical form. Pure.
 
 `PARSERS[name](value)` gives the canonical value or raises InvalidInput naming the field. What
 fields demand of each other is in consistency.py.
@@ -278,7 +278,7 @@ def parse_comment(value: Any) -> str | None:
 
 
 def _remembered(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The same, without reading again the texts that rules repeat: ports, protocols, names."""
+    """Cache a parser's results for the short texts that rules repeat: ports, protocols, names."""
     known = lru_cache(maxsize=4096)(parse)
 
     def look_up(value: Any) -> Any:

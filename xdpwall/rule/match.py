@@ -1,6 +1,6 @@
-"""A rule's match fields in numbers: what the compiler and the reference classifier consume.
+"""A rule's match fields in numbers, for the compiler and the reference classifier.
 
-The model keeps fields as a person reads them; this is the same thing parsed once. Pure.
+Rule keeps fields as people read them; these are the same fields, parsed. Pure.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VLAN_NONE = -1
 
 
 class Match(NamedTuple):
-    """Absent (None) means any. Each (negated, value) pair is what `!` stands for in the field.
+    """A rule's match. None means any; in each (negated, value) pair, negated is the field's `!`.
 
     A negated prefix is about its own family only. `iface` is matched by the compiler against the
     attachments' names.
@@ -53,7 +53,7 @@ class Match(NamedTuple):
 
 
 def match_of(rule: Rule) -> Match:
-    """What a canonical rule matches, in numbers. Remembered, since a ruleset is compiled often."""
+    """The match of a canonical rule; remembered in the rule, since a ruleset is compiled often."""
     return rule.numbers(_numbers_of)
 
 

@@ -1,4 +1,4 @@
-"""One rule: frozen, validated, canonical; no I/O. Import it from xdpwall.model.
+"""One rule: frozen, validated, canonical. Pure.
 
 Whatever spelling comes in, one comes out: `Rule.parse` takes an object or a sentence, `to_json`
 and `text` give the canonical forms, and each reads back to the same rule.
@@ -15,10 +15,10 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from xdpwall.values.inputs import field_label, invalid
 from xdpwall.values.terms import Direction
 
-from .consistency import canonical
+from .consistency import canonical_fields
 from .field_names import MATCH_FIELDS, RULE_FIELDS
 from .fields import parse_id
-from .sentence_read_fast import quick_fields
+from .sentence_read_fast import read_sentence_fast
 
 _N = TypeVar("_N")
 
@@ -60,7 +60,7 @@ class Rule(BaseModel):
     def _canonical(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             raise invalid("rule", data, "is not a rule", "an object or a sentence")
-        return canonical({name: value for name, value in data.items() if value is not None})
+        return canonical_fields({name: value for name, value in data.items() if value is not None})
 
     @classmethod
     def parse(cls, obj: object) -> Self:
@@ -71,7 +71,7 @@ class Rule(BaseModel):
             raise invalid("rule", obj, "is not a rule", "an object or a sentence")
         if "text" in obj:
             return cls._build(_from_text(obj))
-        return cls._build(canonical(obj))
+        return cls._build(canonical_fields(obj))
 
     @classmethod
     def _build(cls, fields: dict[str, Any]) -> Self:
@@ -112,17 +112,17 @@ class Rule(BaseModel):
         return found
 
     def match_key(self) -> Hashable:
-        """Equal for rules that match the same fields and do the same: counters may go on."""
+        """A key that is equal for rules with the same match and action: counters may go on."""
         key: Hashable = _matching(self.__dict__)
         return key
 
     def text_key(self) -> Hashable:
-        """Equal for rules whose sentences are equal: all but the id."""
+        """A key that is equal for rules that differ in the id alone."""
         key: Hashable = _said(self.__dict__)
         return key
 
     def numbers(self, read: Callable[[Self], _N]) -> _N:
-        """What `read` makes of this rule, remembered from its first call on. For match_of."""
+        """Call `read` with this rule once, and remember its result. For match_of."""
         found: _N | None = getattr(self, "_numbers", None)
         if found is None:
             found = read(self)
@@ -130,11 +130,11 @@ class Rule(BaseModel):
         return found
 
     def with_id(self, rule_id: str) -> Self:
-        """The same rule under an id."""
+        """The same rule with another id."""
         return self._under(parse_id(rule_id))
 
     def with_made_id(self, number: int) -> Self:
-        """The same rule under the id that the firewall makes of this number."""
+        """The same rule with the id that the firewall makes of this number."""
         return self._under(f"r{number}")
 
     def _under(self, rule_id: str) -> Self:
@@ -161,8 +161,8 @@ class Rule(BaseModel):
             elif name in RULE_FIELDS:
                 fields.pop(name, None)
             else:
-                canonical({"action": self.action, name: None})
-        return self._build(canonical(fields))
+                canonical_fields({"action": self.action, name: None})
+        return self._build(canonical_fields(fields))
 
 
 _ABSENT = dict.fromkeys(RULE_FIELDS) | {"enabled": True, "log": False}
@@ -175,7 +175,7 @@ _said = itemgetter(*(name for name in RULE_FIELDS if name != "id"))
 
 
 def _from_sentence(sentence: str) -> dict[str, Any]:
-    fields = quick_fields(sentence)
+    fields = read_sentence_fast(sentence)
     if fields is not None:
         return fields
     from .sentence_read import read_sentence
@@ -202,4 +202,4 @@ def _from_text(obj: Mapping[str, Any]) -> dict[str, Any]:
         if name in fields:
             raise invalid(name, value, "is said by text too", f"{name} in one of the two places")
         fields[name] = value
-    return canonical(fields)
+    return canonical_fields(fields)

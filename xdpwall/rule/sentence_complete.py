@@ -1,6 +1,6 @@
-"""What the word at the end of an unfinished sentence may become. Pure.
+"""Completion of the word at the end of an unfinished sentence. Pure.
 
-It only saves typing: it may be silent, and never offers what the sentence refuses.
+It may offer nothing, and never offers what the sentence refuses.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from xdpwall.values.protocols import (
     PROTOCOLS,
 )
 
-from .sentence_read import words_of
+from .sentence_read import split_words
 from .sentence_words import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED
-from .sentence_write import quote
+from .sentence_write import quote_word
 
-Kind = Literal["action", "protocol", "port", "type", "code", "clause", "interface", "set", "value"]
+CompletionKind = Literal[
+    "action", "protocol", "port", "type", "code", "clause", "interface", "set", "value"
+]
 
-MOST = 50
+MAX_COMPLETIONS = 50
 SERVICES = {
     20: "ftp-data", 21: "ftp", 22: "ssh", 23: "telnet", 25: "smtp", 53: "dns", 67: "dhcp",
     68: "dhcp-client", 69: "tftp", 80: "http", 110: "pop3", 111: "rpcbind", 123: "ntp",
@@ -83,10 +85,10 @@ _HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One word that may stand there; `insert` goes in place of what was begun."""
+    """One word that may stand there; `insert` replaces the begun word."""
 
     text: str
-    kind: Kind
+    kind: CompletionKind
     insert: str
     hint: str | None = None
 
@@ -100,8 +102,8 @@ class Completions:
 
 
 @dataclass(slots=True)
-class _Said:
-    """What the whole words before the last one have said."""
+class _SentenceState:
+    """The state of a sentence before its last word: protocol, clauses, the open clause."""
 
     proto: str | None = None
     ports: bool = False
@@ -110,13 +112,13 @@ class _Said:
     negated: bool = False
 
 
-def complete(text: str, interfaces: Sequence[str], sets: Sequence[str] = ()) -> Completions:
+def completions_of(text: str, interfaces: Sequence[str], sets: Sequence[str] = ()) -> Completions:
     """For the word at the end of `text`, which is empty after a blank."""
     last = "" if text[-1:].isspace() or not text else text.rsplit(maxsplit=1)[-1]
     start = len(text) - len(last)
     nothing = Completions((len(text), len(text)), [])
     try:
-        before = words_of(text[:start])
+        before = split_words(text[:start])
     except InvalidInput:
         return nothing
     if last.startswith('"') or (before and before[0].quoted):
@@ -135,16 +137,16 @@ def complete(text: str, interfaces: Sequence[str], sets: Sequence[str] = ()) -> 
         named = one.kind == "port" and part and (one.hint or "").startswith(part)
         if one.text != part and (named or one.text.startswith(part)):
             found.append(one)
-    return Completions((start + since, len(text)), found[:MOST])
+    return Completions((start + since, len(text)), found[:MAX_COMPLETIONS])
 
 
-Offered = Iterator[tuple[int, Completion]]
-"""With where, in the last word, the part begins that is completed; the same for all of them."""
+Candidates = Iterator[tuple[int, Completion]]
+"""(index in the last word where the completed part begins, completion); one index for all."""
 
 
 def _whole(
     words: Sequence[str], last: str, interfaces: Sequence[str], sets: Sequence[str]
-) -> Offered:
+) -> Candidates:
     if not words:
         for action in ACTIONS:
             yield 0, _word(action, "action")
@@ -166,8 +168,8 @@ def _whole(
             yield 0, _word(clause, "clause")
 
 
-def _read(words: Sequence[str]) -> _Said:
-    said = _Said()
+def _read(words: Sequence[str]) -> _SentenceState:
+    said = _SentenceState()
     rest = list(words[1:])
     if rest and rest[0] == "proto":
         if len(rest) == 1:
@@ -190,7 +192,7 @@ def _read(words: Sequence[str]) -> _Said:
     return said
 
 
-def _may_follow(clause: str, said: _Said) -> bool:
+def _may_follow(clause: str, said: _SentenceState) -> bool:
     used = said.clauses
     if clause in used or any(clause in pair and used & set(pair) for pair in _ONE_OF):
         return False
@@ -207,7 +209,7 @@ def _may_follow(clause: str, said: _Said) -> bool:
 
 def _values(
     clause: str, negated: bool, last: str, interfaces: Sequence[str], sets: Sequence[str]
-) -> Offered:
+) -> Candidates:
     if clause in ("sport", "dport"):
         since = max(last.rfind(","), last.rfind("!")) + 1
         yield from ((since, port) for port in _ports())
@@ -216,7 +218,7 @@ def _values(
         return
     if clause == "on":
         for name in interfaces:
-            written = quote(name) if name == "not" or name.startswith('"') else name
+            written = quote_word(name) if name == "not" or name.startswith('"') else name
             yield 0, Completion(name, "interface", f"{written} ")
     if clause in ("from", "to"):
         bare = last.startswith("!") and not negated
@@ -228,7 +230,7 @@ def _values(
         yield 0, _word("not", "value")
 
 
-def _after_slash(last: str) -> Offered:
+def _after_slash(last: str) -> Candidates:
     proto, _, rest = last.partition("/")
     at = len(proto) + 1
     if proto in PORT_PROTOCOLS:
@@ -252,7 +254,7 @@ def _ports() -> Iterator[Completion]:
         yield Completion(str(port), "port", str(port), name)
 
 
-def _word(text: str, kind: Kind) -> Completion:
+def _word(text: str, kind: CompletionKind) -> Completion:
     alone = text in BARE or text == "fragment"
     hint = _HINTS.get(text) or (None if alone or text not in VALUED else VALUED[text][1])
     return Completion(text, kind, f'{text} "' if text == "comment" else f"{text} ", hint)

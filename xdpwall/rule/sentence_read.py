@@ -1,4 +1,4 @@
-"""The sentence: `drop tcp/22 from not 10.0.0.0/8 on eth0 in`, read; sentence_write.py writes it. Pure.
+"""Reader of sentences like `drop tcp/22 from not 10.0.0.0/8 on eth0 in`. Pure.
 
     ACTION [icmp[/TYPE[/CODE]] | icmpv6[...] | tcp[/DPORTS] | udp[...] | sctp[...] | NAME | proto N]
     clauses, in any order, each once
@@ -20,9 +20,9 @@ from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, PROTOCOLS
 from xdpwall.values.time_read import parse_duration, parse_moment
 from xdpwall.values.times import expiry_after
 
-from .consistency import canonical
+from .consistency import canonical_fields
 from .sentence_words import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED
-from .sentence_write import quote
+from .sentence_write import quote_word
 
 _WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+))', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -42,7 +42,7 @@ def read_sentence(text: str) -> dict[str, Any]:
     return _SentenceReader(text).read()
 
 
-def words_of(text: str) -> list[Word]:
+def split_words(text: str) -> list[Word]:
     """The words of a sentence, quoted text as one word."""
     found = []
     end = len(text.rstrip())
@@ -69,7 +69,7 @@ def join_words(words: Sequence[str]) -> str:
     joined: list[str] = []
     clause = ""
     for word in words:
-        joined.append(quote(word) if clause == "comment" else word)
+        joined.append(quote_word(word) if clause == "comment" else word)
         # What a clause word takes is not a clause word itself: `on comment` is an interface.
         takes = clause not in VALUED and word in VALUED
         clause = word if takes else clause if word == "not" and clause in NEGATABLE else ""
@@ -93,7 +93,7 @@ class _SentenceReader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.words = words_of(text)
+        self.words = split_words(text)
         self.next = 0
         self.fields: dict[str, Any] = {}
         self.spans: dict[str, tuple[int, int]] = {}
@@ -104,7 +104,7 @@ class _SentenceReader:
         while self.next < len(self.words):
             self._clause(self._take())
         try:
-            return canonical(self.fields)
+            return canonical_fields(self.fields)
         except InvalidInput as error:
             raise self._placed(error) from None
 

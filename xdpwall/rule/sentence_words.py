@@ -1,4 +1,4 @@
-"""The words of the sentence: actions, and what each clause says. Tables only."""
+"""The words of the sentence: actions, and the field of each clause. Tables only."""
 
 from __future__ import annotations
 

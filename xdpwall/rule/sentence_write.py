@@ -1,4 +1,4 @@
-"""A rule as its sentence. Pure, and imports next to nothing: lists are written by it."""
+"""The sentence of a rule, written. Pure; it imports next to nothing, for the fast rule list."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class RuleFields(Protocol):
 
 
 def write_sentence(rule: RuleFields) -> str:
-    """The canonical sentence of a rule; its id is not part of it."""
+    """Write the canonical sentence of a rule; its id is not part of it."""
     words: list[str] = [rule.action]
     if rule.proto is not None:
         words.append(_protocol_text(rule))
@@ -75,7 +75,7 @@ def write_sentence(rule: RuleFields) -> str:
     if rule.expires is not None:
         words += ["until", rule.expires]
     if rule.comment is not None:
-        words += ["comment", quote(rule.comment)]
+        words += ["comment", quote_word(rule.comment)]
     return " ".join(words)
 
 
@@ -103,11 +103,11 @@ def _maybe_not(value: str) -> list[str]:
     name = value[1:] if negated else value
     # A quoted word is never a word of the language, so an interface may be called "not".
     if name == "not" or name.startswith('"'):
-        name = quote(name)
+        name = quote_word(name)
     return ["not", name] if negated else [name]
 
 
-def quote(text: str) -> str:
-    """The text in quotes, as a sentence takes it."""
+def quote_word(text: str) -> str:
+    """Quote a word for a sentence."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

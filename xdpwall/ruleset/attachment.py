@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from xdpwall.errors import InvalidInput
 from xdpwall.rule.fields import parse_iface_name
 from xdpwall.rule.rule import Rule
-from xdpwall.values.inputs import in_list, invalid, parse_choice, refuse_unknown_fields
+from xdpwall.values.inputs import invalid, parse_choice, parse_in_list, refuse_unknown_fields
 from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode
 
 
@@ -23,7 +23,7 @@ class AttachmentSpec:
     mode: WantedMode = "auto"
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be attached; see parse for objects from outside."""
+        """InvalidInput for what no kernel could attach."""
         parse_iface_name("iface", self.iface)
         parse_choice("hook", self.hook, ("xdp", "tc"))
         parse_choice("direction", self.direction, ("ingress", "egress"))
@@ -71,11 +71,12 @@ class AttachmentSpec:
 
 
 def parse_attachments(obj: object) -> tuple[AttachmentSpec, ...]:
-    """The attachments of a ruleset, each place of an interface once."""
+    """Parse the attachments of a ruleset."""
     if isinstance(obj, (str, bytes)) or not isinstance(obj, Sequence):
         raise invalid("attachments", obj, "is not a list of attachments", "a list of objects")
     specs = (
-        in_list("attachments", index, AttachmentSpec.parse, one) for index, one in enumerate(obj)
+        parse_in_list("attachments", index, AttachmentSpec.parse, one)
+        for index, one in enumerate(obj)
     )
     return tuple(attachments_by_place(specs).values())
 

@@ -10,7 +10,7 @@ from xdpwall.errors import NotFound
 from xdpwall.rule.rule import Rule
 from xdpwall.sets.names import SetRow
 
-from .index import Index, RuleEntry, with_ids
+from .index import EntryIndex, RuleEntry, with_ids
 from .index import rank_of as _rank
 from .order import longest_increasing
 from .policy import Policy
@@ -40,13 +40,13 @@ class CommittedRuleset:
     """By name."""
     step: Step | None = field(default=None, compare=False, repr=False)
     """None when it was read from the disk."""
-    _index: list[Index] = field(default_factory=list, compare=False, repr=False)
+    _index: list[EntryIndex] = field(default_factory=list, compare=False, repr=False)
 
     @property
-    def index(self) -> Index:
+    def index(self) -> EntryIndex:
         """The entries by what they are looked up by; made once."""
         if not self._index:
-            self._index.append(Index.of(self.entries))
+            self._index.append(EntryIndex.of(self.entries))
         return self._index[0]
 
     def by_id(self) -> Mapping[str, RuleEntry]:

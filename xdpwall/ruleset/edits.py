@@ -14,21 +14,21 @@ from xdpwall.errors import Conflict, Full, InvalidInput
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
 from xdpwall.sets.names import SetRow
-from xdpwall.values.inputs import in_list
+from xdpwall.values.inputs import parse_in_list
 
 from .committed import CommittedRuleset, Step, check_rules_known, find_rule
 from .index import RuleEntry, with_ids
-from .order import NO_SLOT, assign_ranks, placed_between, window, with_slots
+from .order import NO_SLOT, assign_ranks, changed_window, placed_between, with_slots
 from .policy import Policy
 from .set_references import check_sets_known
 
 _MADE_ID = re.compile(r"r([1-9][0-9]{0,14})\Z")
 
 
-def insert(
+def insert_rules(
     ruleset: CommittedRuleset, rules: Sequence[Rule], *, at: int | None, now: str
 ) -> CommittedRuleset:
-    """New rules together at place `at` (from 1), at the end when None."""
+    """Insert rules together at place `at` (from 1), at the end when None."""
     if not rules:
         raise InvalidInput("no rule was given", field="rules")
     count = len(ruleset.entries)
@@ -57,7 +57,7 @@ def insert(
 
 
 def replace_rule(ruleset: CommittedRuleset, rule_id: str, rule: Rule) -> CommittedRuleset:
-    """Another rule under the same id at the same place."""
+    """Replace a rule; its id and place stay."""
     if rule.id not in (None, rule_id):
         raise InvalidInput(
             f"a rule keeps its id: {rule_id!r} cannot become {rule.id!r}",
@@ -74,12 +74,12 @@ def replace_rule(ruleset: CommittedRuleset, rule_id: str, rule: Rule) -> Committ
 def change_rule(
     ruleset: CommittedRuleset, rule_id: str, changes: Mapping[str, Any]
 ) -> CommittedRuleset:
-    """Only the named fields; None takes a field away; `text` replaces the whole rule."""
+    """Change the named fields of a rule; None takes one away; `text` replaces the whole rule."""
     return replace_rule(ruleset, rule_id, find_rule(ruleset, rule_id).rule.changed(changes))
 
 
-def delete(ruleset: CommittedRuleset, rule_ids: Collection[str]) -> CommittedRuleset:
-    """Without these rules; NotFound when one of them is not there, and then all stay."""
+def delete_rules(ruleset: CommittedRuleset, rule_ids: Collection[str]) -> CommittedRuleset:
+    """Delete these rules, or none: NotFound when one of them is not there."""
     check_rules_known(ruleset, rule_ids)
     places = sorted(
         {ruleset.place(find_rule(ruleset, rule_id)) for rule_id in rule_ids}, reverse=True
@@ -92,8 +92,8 @@ def delete(ruleset: CommittedRuleset, rule_ids: Collection[str]) -> CommittedRul
     return _finish(ruleset, entries)
 
 
-def move(ruleset: CommittedRuleset, rule_id: str, position: int) -> CommittedRuleset:
-    """The rule at `position` (from 1) after the move."""
+def move_rule(ruleset: CommittedRuleset, rule_id: str, position: int) -> CommittedRuleset:
+    """Move a rule to `position` (from 1), counted after the move."""
     entry = find_rule(ruleset, rule_id)
     count = len(ruleset.entries)
     if not 1 <= position <= count:
@@ -105,8 +105,10 @@ def move(ruleset: CommittedRuleset, rule_id: str, position: int) -> CommittedRul
     return _finish(ruleset, entries)
 
 
-def enable(ruleset: CommittedRuleset, rule_ids: Collection[str], enabled: bool) -> CommittedRuleset:
-    """These rules switched on or off; counters stay."""
+def enable_rules(
+    ruleset: CommittedRuleset, rule_ids: Collection[str], enabled: bool
+) -> CommittedRuleset:
+    """Enable or disable these rules; their counters stay."""
     check_rules_known(ruleset, rule_ids)
     entries = list(ruleset.entries)
     for rule_id in rule_ids:
@@ -128,7 +130,7 @@ def with_sets(ruleset: CommittedRuleset, sets: tuple[SetRow, ...]) -> CommittedR
     return _finish(ruleset, list(ruleset.entries), sets=sets)
 
 
-def matched(
+def with_rules(
     ruleset: CommittedRuleset,
     rules: Sequence[Rule],
     policy: Policy,
@@ -136,8 +138,8 @@ def matched(
     now: str,
     sets: tuple[SetRow, ...] | None = None,
 ) -> CommittedRuleset:
-    """Exactly `rules` in this order; those that stay the same keep id and counters. The sets are
-    these, or stay.
+    """Replace all rules and the policy; rules that stay the same keep id and counters. `sets` None
+    keeps the sets.
 
     The same is: the same id; or, for a rule without id, the same sentence, else the same match and
     action (so that a new comment costs no counters), each in order.
@@ -182,12 +184,12 @@ def matched(
 
 
 def _check_sets(rules: Sequence[Rule], sets: tuple[SetRow, ...], *, listed: bool) -> None:
-    """As set_references.check_known; `listed`: the error says which rule of the list it is about."""
+    """check_sets_known for many; `listed`: the error names the rule's index in the list."""
     try:
         check_sets_known(rules, sets)
     except InvalidInput:
         for index, rule in enumerate(rules if listed else ()):
-            in_list("rules", index, check_sets_known, [rule], sets)
+            parse_in_list("rules", index, check_sets_known, [rule], sets)
         raise
 
 
@@ -230,7 +232,7 @@ def _finish(
     sets: tuple[SetRow, ...] | None = None,
 ) -> CommittedRuleset:
     """The ruleset with exactly these entries."""
-    at, end = window(old.entries, entries)
+    at, end = changed_window(old.entries, entries)
     return _spliced(
         old,
         at,

@@ -1,4 +1,4 @@
-"""One rule in force, and the rules in force by what they are looked up by. Pure."""
+"""One rule in force, and an index of the rules in force by id and slot. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RuleEntry(NamedTuple):
     created: str
     rank: int = 0
     base_packets: int = 0
-    """What the kernel's counter said when it was last reset: views subtract it."""
+    """The kernel's counter when it was last reset: views subtract it."""
     base_bytes: int = 0
 
     @property
@@ -32,7 +32,7 @@ class RuleEntry(NamedTuple):
 
 rank_of = attrgetter("rank")
 id_of = attrgetter("rule.id")
-"""As Entry.id, for many."""
+"""RuleEntry.id as a function, for map()."""
 
 
 def with_ids(entries: Iterable[RuleEntry]) -> dict[str, RuleEntry]:
@@ -42,26 +42,28 @@ def with_ids(entries: Iterable[RuleEntry]) -> dict[str, RuleEntry]:
 
 
 _MOST_OVER = 256
-"""Ids that differ from the base before there is a new one."""
+"""Ids that differ from the base before a new base is made."""
 
 
-class ById(Mapping[str, RuleEntry]):
-    """The entries by id: a dictionary that many states share, and what is another in this one. To
-    copy one for 10,000 rules takes longer than all else that a rule more does to a ruleset."""
+class EntriesById(Mapping[str, RuleEntry]):
+    """The entries by id: a dictionary that many rulesets share, and the differences of this one.
+
+    To copy a dictionary of 10,000 rules takes longer than all else that adding a rule does.
+    """
 
     __slots__ = ("_base", "_over")
 
     def __init__(self, base: dict[str, RuleEntry], over: dict[str, RuleEntry | None]) -> None:
-        """Not to be changed any more; None in `over` is an id that is not there."""
+        """Both are shared and must not be changed; None in `over` is an id that is not there."""
         self._base, self._over = base, over
 
-    def changed(self, gone: Iterable[RuleEntry], come: Iterable[RuleEntry]) -> ById:
+    def changed(self, gone: Iterable[RuleEntry], come: Iterable[RuleEntry]) -> EntriesById:
         """Without `gone` and with `come`."""
         over = {**self._over, **dict.fromkeys(map(id_of, gone)), **with_ids(come)}
         if len(over) <= _MOST_OVER:
-            return ById(self._base, over)
+            return EntriesById(self._base, over)
         whole = {**self._base, **over}
-        return ById({rule_id: e for rule_id, e in whole.items() if e is not None}, {})
+        return EntriesById({rule_id: e for rule_id, e in whole.items() if e is not None}, {})
 
     def find(self, rule_id: str) -> RuleEntry | None:
         """The entry, None when there is none. (`get` raises and catches an error for each.)"""
@@ -87,28 +89,28 @@ class ById(Mapping[str, RuleEntry]):
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
-    """Not to be changed from outside: states share it."""
+class EntryIndex:
+    """Entries by id, slots in use, disabled rules. Rulesets share it: it must not be changed."""
 
-    by_id: ById
+    by_id: EntriesById
     used: bytearray
     """By slot: is it in use?"""
     disabled: list[int]
     """The ranks of the disabled rules, ascending."""
 
     @classmethod
-    def of(cls, entries: Sequence[RuleEntry]) -> Index:
-        """From nothing: some ms for 10,000 rules."""
+    def of(cls, entries: Sequence[RuleEntry]) -> EntryIndex:
+        """Build the index: some ms for 10,000 rules."""
         used = bytearray(SLOTS)
         for entry in entries:
             used[entry.slot] = 1
         return cls(
-            ById(with_ids(entries), {}),
+            EntriesById(with_ids(entries), {}),
             used,
             [entry.rank for entry in entries if not entry.rule.enabled],
         )
 
-    def changed(self, gone: Sequence[RuleEntry], come: Sequence[RuleEntry]) -> Index:
+    def changed(self, gone: Sequence[RuleEntry], come: Sequence[RuleEntry]) -> EntryIndex:
         """The index of the entries without `gone` and with `come`."""
         used, disabled = self.used[:], self.disabled[:]
         for entry in gone:
@@ -119,4 +121,4 @@ class Index:
             used[entry.slot] = 1
             if not entry.rule.enabled:
                 insort(disabled, entry.rank)
-        return Index(self.by_id.changed(gone, come), used, disabled)
+        return EntryIndex(self.by_id.changed(gone, come), used, disabled)

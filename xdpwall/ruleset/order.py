@@ -1,4 +1,4 @@
-"""What differs between two lists of entries, and the ranks and slots of those that come. Pure."""
+"""The changed part of a list of entries, and ranks and slots for new entries. Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from operator import is_
 from xdpwall.errors import Full
 from xdpwall.limits import MAX_RULES, SLOTS
 
-from .index import Index, RuleEntry, id_of
+from .index import EntryIndex, RuleEntry, id_of
 
 NO_SLOT = -1
 
 
-def window(old: Sequence[RuleEntry], new: Sequence[RuleEntry]) -> tuple[int, int]:
-    """How many entries at the beginning, and how many at the end, are the same ones."""
+def changed_window(old: Sequence[RuleEntry], new: Sequence[RuleEntry]) -> tuple[int, int]:
+    """(entries that are identical at the beginning, entries that are identical at the end)."""
     shorter = min(len(old), len(new))
     first = [*map(is_, old[:shorter], new[:shorter]), False].index(False)
     left = shorter - first
@@ -27,10 +27,13 @@ def window(old: Sequence[RuleEntry], new: Sequence[RuleEntry]) -> tuple[int, int
 
 
 def placed_between(
-    old: Index, before: Sequence[RuleEntry], come: Sequence[RuleEntry], after: Sequence[RuleEntry]
+    old: EntryIndex,
+    before: Sequence[RuleEntry],
+    come: Sequence[RuleEntry],
+    after: Sequence[RuleEntry],
 ) -> list[int] | None:
-    """Ranks for `come`, between those of the neighbours, of which each end may have one; None when
-    some neighbour would need another one."""
+    """Ranks for `come` between those of its neighbours, at most one on each side; None when a
+    neighbour would need another rank."""
     find = old.by_id.find
     known = [find(rule_id) for rule_id in map(id_of, come)]
     former = [None if entry is None else entry.rank for entry in known]
@@ -41,7 +44,7 @@ def placed_between(
 
 
 def with_slots(
-    old: Index, come: Sequence[RuleEntry], places: Sequence[int]
+    old: EntryIndex, come: Sequence[RuleEntry], places: Sequence[int]
 ) -> tuple[RuleEntry, ...]:
     """The entries with these ranks; those without a slot get a free one."""
     used = old.used[:]
@@ -63,7 +66,7 @@ def with_slots(
     return tuple(finished)
 
 
-GAP = 1 << 20
+RANK_GAP = 1 << 20
 
 
 def longest_increasing(values: Sequence[int]) -> list[int]:
@@ -110,7 +113,7 @@ def assign_ranks(old: Sequence[int | None]) -> list[int]:
             end += 1
         filled = _fill(result[-1] if result else None, end - index, _at(ranks, end))
         if filled is None:
-            return [GAP * (place + 1) for place in range(len(old))]
+            return [RANK_GAP * (place + 1) for place in range(len(old))]
         result += filled
         index = end
     return result
@@ -124,9 +127,9 @@ def _fill(low: int | None, count: int, high: int | None) -> list[int] | None:
     """`count` ranks between two neighbours (None: no neighbour); None when they do not fit."""
     if high is None:
         start = 0 if low is None else low
-        return [start + GAP * (i + 1) for i in range(count)]
+        return [start + RANK_GAP * (i + 1) for i in range(count)]
     if low is None:
-        return [high - GAP * (count - i) for i in range(count)]
+        return [high - RANK_GAP * (count - i) for i in range(count)]
     if high - low <= count:
         return None
     return [low + (high - low) * (i + 1) // (count + 1) for i in range(count)]

@@ -1,4 +1,4 @@
-"""What happens to a packet that no rule decides."""
+"""The policy: the verdict for packets that no rule decides. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xdpwall.values.terms import Verdict
 
 
 def parse_policy(obj: object) -> Policy:
-    """The policy of a ruleset; what it leaves out is `accept`."""
+    """Parse a policy; what it leaves out is `accept`."""
     if not isinstance(obj, Mapping):
         raise invalid("policy", obj, "is not a policy", "an object like {ingress: drop}")
     refuse_unknown_fields(obj, tuple(Policy.model_fields), "a policy", "policy.")
@@ -22,14 +22,14 @@ def parse_policy(obj: object) -> Policy:
 
 
 def check_policy(name: str, value: object, shown_as: str | None = None) -> None:
-    """One field of the policy and its value, as `policy set` and PUT /policy give them."""
+    """InvalidInput unless `name` is a field of the policy and `value` one of its values."""
     refuse_unknown_fields({name: value}, tuple(Policy.model_fields), "a policy")
     second = "judge" if name == "neighbor_discovery" else "drop"
     parse_choice(shown_as or name, value, ("accept", second))
 
 
 class Policy(BaseModel):
-    """What happens to a packet that no rule decides, by direction and kind."""
+    """The verdict for packets that no rule decides, by direction and kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 

@@ -1,4 +1,4 @@
-"""A ruleset as a user states it: policy, sets, rules, attachments. Frozen, validated, canonical. Pure."""
+"""A ruleset as a user states it: policy, sets, rules, attachments. Frozen and canonical. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
 from xdpwall.sets.content import SetContent, SetFileReader, parse_sets
 from xdpwall.sets.names import SetRow
-from xdpwall.values.inputs import in_list, invalid, refuse_unknown_fields
+from xdpwall.values.inputs import invalid, parse_in_list, refuse_unknown_fields
 
 from .attachment import AttachmentSpec, parse_attachments
 from .policy import Policy, parse_policy
@@ -55,7 +55,7 @@ class Ruleset:
             sets = parse_sets(obj["sets"], files=files)
             rows = [SetRow(name, 0, "") for name in sets]
             for index, rule in enumerate(rules):
-                in_list("rules", index, check_sets_known, [rule], rows)
+                parse_in_list("rules", index, check_sets_known, [rule], rows)
         return cls(rules, parse_policy(obj.get("policy", {})), attachments, sets)
 
     def to_json(self) -> dict[str, Any]:
@@ -80,7 +80,9 @@ def parse_rules(obj: object) -> tuple[Rule, ...]:
             code="too-many",
         )
     with no_collections():
-        rules = tuple(in_list("rules", index, Rule.parse, one) for index, one in enumerate(obj))
+        rules = tuple(
+            parse_in_list("rules", index, Rule.parse, one) for index, one in enumerate(obj)
+        )
     seen: dict[str, int] = {}
     for index, rule in enumerate(rules):
         if rule.id is not None and seen.setdefault(rule.id, index) != index:

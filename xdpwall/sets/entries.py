@@ -149,12 +149,12 @@ class Entries:
 
     @classmethod
     def _from_keys(cls, found: Iterable[tuple[int, int | bytes]]) -> Entries:
-        from xdpwall.values.arrays import make
+        from xdpwall.values.arrays import arrays_of_keys
 
         kinds: tuple[list[Any], ...] = ([], [], [], [])
         for kind, key in found:
             kinds[kind].append(key)
-        return cls(*make(*kinds))
+        return cls(*arrays_of_keys(*kinds))
 
     def part(self, start: int = 0, count: int | None = None) -> list[AddressEntry]:
         """Up to `count` entries from `start` on, in the order v4, p4, v6, p6."""
@@ -173,17 +173,17 @@ class Entries:
 
     def pack(self) -> bytes:
         """Pack into bytes, for the store and for ruleset files."""
-        from xdpwall.values.arrays import pack
+        from xdpwall.values.arrays import pack_arrays
 
-        return pack(self.v4, self.v6, self.p4, self.p6)
+        return pack_arrays(self.v4, self.v6, self.p4, self.p6)
 
     @classmethod
     def unpack(cls, data: bytes) -> Entries:
         """Unpack what `pack` packed. Raises InvalidInput under the field `packed` for other bytes."""
-        from xdpwall.values.arrays import unpack
+        from xdpwall.values.arrays import unpack_arrays
 
         try:
-            return cls(*unpack(data))
+            return cls(*unpack_arrays(data))
         except ValueError as error:
             raise InvalidInput(f"packed: {error}", field="packed") from None
 

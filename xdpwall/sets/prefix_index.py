@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from xdpwall.values.arrays import Array, keys17
-from xdpwall.values.nesting import runs
+from xdpwall.values.nesting import nested_ranges
 
 from .entries import AddressEntry, Entries
 
@@ -77,7 +77,7 @@ class PrefixIndex:
         return end - first
 
     def _range(self, entry: AddressEntry) -> tuple[int, int]:
-        first, end = runs(self._keys, self._keys_of([entry]))
+        first, end = nested_ranges(self._keys, self._keys_of([entry]))
         return int(first[0]), int(end[0])
 
     def _in_keys(self, entry: AddressEntry) -> bool:

@@ -40,7 +40,7 @@ def parse_set_name(field: str, value: Any) -> str:
 
 
 def set_use(field: str, value: Any) -> SetUse | None:
-    """What `@name` or `!@name` says; None for anything that is no set."""
+    """Parse `@name` or `!@name`; None for anything that is no set."""
     if not isinstance(value, str):
         return None
     negated, body = split_negation(value)
@@ -100,7 +100,7 @@ def canonical_address(field: str, value: Any) -> str:
 
 
 def _is_canonical(value: str) -> bool:
-    """Whether it surely is: most addresses are given as they are kept. False is no refusal."""
+    """Whether the text is canonical for sure, as most are. False means that it must be parsed."""
     address, slash, length = (value[1:] if value[:1] == "!" else value).partition("/")
     try:
         if ":" not in address:

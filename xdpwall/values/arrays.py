@@ -21,19 +21,19 @@ _LOW64 = (1 << 64) - 1
 _MAPPED = 0xFFFF << 32
 
 
-def make(
+def arrays_of_keys(
     v4: Sequence[int], v6: Sequence[bytes], p4: Sequence[int], p6: Sequence[bytes]
 ) -> tuple[Array, Array, Array, Array]:
     """Sorted, unique arrays of keys as parse_entry_fast (sets/entries.py) returns them."""
     return (
-        once(np.array(v4, dtype="<u4")),
-        from_keys16(once(np.frombuffer(b"".join(v6), "S16"))),
-        once(np.array(p4, dtype="<u8")),
-        from_keys17(once(np.frombuffer(b"".join(p6), "S17"))),
+        sorted_unique(np.array(v4, dtype="<u4")),
+        from_keys16(sorted_unique(np.frombuffer(b"".join(v6), "S16"))),
+        sorted_unique(np.array(p4, dtype="<u8")),
+        from_keys17(sorted_unique(np.frombuffer(b"".join(p6), "S17"))),
     )
 
 
-def once(keys: Array) -> Array:
+def sorted_unique(keys: Array) -> Array:
     """Sorted, each once. (numpy's own `unique` takes ten times as long.)"""
     keys = np.sort(keys)
     if len(keys) < 2:
@@ -101,7 +101,7 @@ def union(a: Array, b: Array) -> Array:
     """Rows of either, of two arrays of one kind."""
     if not len(b):
         return a
-    return b if not len(a) else _back(once(np.concatenate([_keys(a), _keys(b)])), a)
+    return b if not len(a) else _back(sorted_unique(np.concatenate([_keys(a), _keys(b)])), a)
 
 
 def difference(a: Array, b: Array) -> Array:
@@ -127,7 +127,7 @@ def uncovered(v4: Array, v6: Array, p4: Array, p6: Array) -> tuple[Array, Array,
     v4 = v4[~_inside(v4, first[kept], last[kept])]
     first6 = keys16(halves(p6))
     last6 = keys16(_last6(p6))
-    kept6 = _outermost(np.searchsorted(once(last6), last6))
+    kept6 = _outermost(np.searchsorted(sorted_unique(last6), last6))
     v6 = v6[~_inside(keys16(v6), first6[kept6], last6[kept6])]
     return v4, v6, p4[kept], p6[kept6]
 
@@ -166,14 +166,14 @@ def _ones(count: Array) -> Array:
     return np.where(count == 64, np.uint64(_LOW64), some)
 
 
-def pack(v4: Array, v6: Array, p4: Array, p6: Array) -> bytes:
+def pack_arrays(v4: Array, v6: Array, p4: Array, p6: Array) -> bytes:
     """A header with the four counts, then the arrays as they are, little-endian."""
     header = _HEADER.pack(_MAGIC, len(v4), len(v6), len(p4), len(p6))
     kinds = (v4, "<u4"), (v6, "<u8"), (p4, "<u8"), (p6, P6)
     return header + b"".join(array.astype(kind, copy=False).tobytes() for array, kind in kinds)
 
 
-def unpack(data: bytes) -> tuple[Array, Array, Array, Array]:
+def unpack_arrays(data: bytes) -> tuple[Array, Array, Array, Array]:
     """The arrays again. ValueError for bytes that `pack` never gives."""
     if len(data) < _HEADER.size:
         raise ValueError(f"{len(data)} bytes are not a packed set")

@@ -1,4 +1,4 @@
-"""Who makes a change, for the audit trail."""
+"""The author of a change, for the audit trail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who makes a change, for the history."""
+    """The author of a change: name, way in, and message."""
 
     name: str = "cli"
     """"uid 0", "token", ..."""

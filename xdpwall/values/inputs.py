@@ -1,4 +1,4 @@
-"""Parsers of plain values, and the error for a wrong one: field, value and what was wanted. Pure."""
+"""Parsers of plain values, and errors that name the field, the value and what was wanted. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def error_value(value: object) -> object:
 
 
 def field_label(name: object) -> str:
-    """Write a field's name that came from outside for an error: printable, at most 40 characters."""
+    """Write a field's name that came from outside: printable, at most 40 characters."""
     return printable(name[:40]) if isinstance(name, str) and name else quoted(name)
 
 
@@ -155,8 +155,8 @@ def split_negation(value: str) -> tuple[bool, str]:
 _T = TypeVar("_T")
 
 
-def in_list(name: str, index: int, parse: Callable[..., _T], *args: object) -> _T:
-    """Call `parse(*args)` for entry `index` (from 0) of the list `name`; its error names the entry."""
+def parse_in_list(name: str, index: int, parse: Callable[..., _T], *args: object) -> _T:
+    """Call `parse(*args)` for entry `index` (from 0) of the list `name`, which its error names."""
     try:
         return parse(*args)
     except InvalidInput as error:

@@ -1,7 +1,7 @@
-"""Which prefix is inside which, for a million at once. Pure numpy.
+"""Nesting of prefixes, for a million at once. Pure numpy.
 
 Prefixes either nest or are apart. Sorted by (address, length), those inside one follow it in a run;
-`stops` says where each run ends, and all else follows from that.
+`nested_ends` says where each run ends, and all else follows from that.
 
     keys of IPv4    (n,) u8, address << 8 | length
     keys of IPv6    (n,) S17, the address in network order and the length
@@ -14,12 +14,12 @@ import numpy as np
 from .arrays import Array, from_keys17, halves, host_bits, keys16
 
 
-def stops(keys: Array) -> Array:
+def nested_ends(keys: Array) -> Array:
     """For each of these sorted keys the index behind the last one inside it: (n,) i8."""
     return np.searchsorted(keys, _last(keys), "right")
 
 
-def runs(keys: Array, wide: Array) -> tuple[Array, Array]:
+def nested_ranges(keys: Array, wide: Array) -> tuple[Array, Array]:
     """For each prefix of `wide` the range of `keys`, both sorted, that it is or contains."""
     return np.searchsorted(keys, wide), np.searchsorted(keys, _last(wide), "right")
 
@@ -38,8 +38,8 @@ def _last(keys: Array) -> Array:
     return raw.view("S17").reshape(-1)
 
 
-def levels(ends: Array) -> tuple[Array, list[Array]]:
-    """From `stops`: each prefix's narrowest wider one (-1: none), and the prefixes by depth.
+def nesting_levels(ends: Array) -> tuple[Array, list[Array]]:
+    """From `nested_ends`: each prefix's narrowest wider one (-1: none), and the prefixes by depth.
 
     The outermost of what is left are those that no earlier run reaches; what remains is one level
     deeper.

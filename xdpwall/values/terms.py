@@ -1,4 +1,4 @@
-"""The terms of the trade as types: hook, direction, mode, verdict."""
+"""Types of a few words: hook, direction, mode, verdict, place."""
 
 from __future__ import annotations
 

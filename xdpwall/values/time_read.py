@@ -1,4 +1,4 @@
-"""Times and durations as people write them, read into canonical times and seconds. Pure, but for the clock that `for 10m` needs."""
+"""Parsers of times and durations. Pure, but for the clock that `for 10m` needs."""
 
 from __future__ import annotations
 

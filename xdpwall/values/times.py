@@ -1,4 +1,7 @@
-"""The canonical time of rules and sets, 2026-11-21T10:00:00Z: UTC, whole seconds. Imports datetime alone."""
+"""The canonical time of rules and sets: UTC, whole seconds, 2026-11-21T10:00:00Z.
+
+`rule list` writes it too, so nothing but datetime is imported.
+"""
 
 from __future__ import annotations
 

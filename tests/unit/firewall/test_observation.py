@@ -57,13 +57,15 @@ def edited(ruleset: CommittedRuleset, chance: random.Random) -> CommittedRuleset
         if kind == "add" or not ids:
             at = chance.randint(1, len(ids) + 1)
             rules = [Rule.parse("drop icmp")] * chance.randint(1, 3)
-            ruleset = edits.insert(ruleset, rules, at=at, now=NOW)
+            ruleset = edits.insert_rules(ruleset, rules, at=at, now=NOW)
         elif kind == "delete":
-            ruleset = edits.delete(ruleset, chance.sample(ids, chance.randint(1, min(3, len(ids)))))
+            ruleset = edits.delete_rules(
+                ruleset, chance.sample(ids, chance.randint(1, min(3, len(ids))))
+            )
         elif kind == "move":
-            ruleset = edits.move(ruleset, chance.choice(ids), chance.randint(1, len(ids)))
+            ruleset = edits.move_rule(ruleset, chance.choice(ids), chance.randint(1, len(ids)))
         elif kind == "disable":
-            ruleset = edits.enable(ruleset, [chance.choice(ids)], chance.random() < 0.5)
+            ruleset = edits.enable_rules(ruleset, [chance.choice(ids)], chance.random() < 0.5)
         else:
             ruleset = edits.change_rule(
                 ruleset, chance.choice(ids), {"comment": str(chance.random())}
@@ -82,21 +84,25 @@ def test_whoever_follows_the_events_has_the_rules_in_order() -> None:
 
 
 def test_nothing_new_is_no_event() -> None:
-    ruleset = edits.insert(CommittedRuleset(), [Rule.parse("drop icmp")], at=None, now=NOW)
+    ruleset = edits.insert_rules(CommittedRuleset(), [Rule.parse("drop icmp")], at=None, now=NOW)
     same = CommittedRuleset(ruleset.revision, ruleset.policy, ruleset.entries, ruleset.next_number)
     assert rules_changed(observation(ruleset), observation(same)) is None
     assert policy_changed(observation(ruleset), observation(same)) is None
 
 
 def test_a_rule_that_expires_changes() -> None:
-    ruleset = edits.insert(CommittedRuleset(), [Rule.parse("drop icmp")] * 2, at=None, now=NOW)
+    ruleset = edits.insert_rules(
+        CommittedRuleset(), [Rule.parse("drop icmp")] * 2, at=None, now=NOW
+    )
     change = rules_changed(observation(ruleset), observation(ruleset, expired=frozenset({"r2"})))
     assert change is not None
     assert (change.changed, [rule.id for rule in change.rules]) == (["r2"], ["r2"])
 
 
 def test_only_counters_that_changed_are_sent() -> None:
-    ruleset = edits.insert(CommittedRuleset(), [Rule.parse("drop icmp")] * 3, at=None, now=NOW)
+    ruleset = edits.insert_rules(
+        CommittedRuleset(), [Rule.parse("drop icmp")] * 3, at=None, now=NOW
+    )
     old = observation(ruleset)
     new = observation(ruleset)
     object.__setattr__(new, "counts", {"r1": (0, 0), "r2": (5, 500), "r3": (0, 0), "r9": (1, 1)})

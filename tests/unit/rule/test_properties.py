@@ -16,7 +16,7 @@ from xdpwall.formats.yaml_file import compose_yaml
 from xdpwall.rule.field_names import RULE_FIELDS
 from xdpwall.rule.match import Match, match_of
 from xdpwall.rule.rule import Rule
-from xdpwall.rule.sentence_read import join_words, words_of
+from xdpwall.rule.sentence_read import join_words, split_words
 from xdpwall.rule.sentence_words import CLAUSES
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.ruleset.index import RuleEntry
@@ -49,7 +49,7 @@ def test_the_text_reads_back_to_the_same_rule(rule: Rule) -> None:
     assert again == rule
     assert again.text == rule.text
     if rule.iface not in ("not", "!not") and '"' not in (rule.iface or ""):
-        assert Rule.parse(join_words([word.text for word in words_of(rule.text)])) == rule
+        assert Rule.parse(join_words([word.text for word in split_words(rule.text)])) == rule
 
 
 @SETTINGS

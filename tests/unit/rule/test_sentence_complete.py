@@ -6,13 +6,13 @@ import pytest
 
 from xdpwall.errors import InvalidInput
 from xdpwall.rule.rule import Rule
-from xdpwall.rule.sentence_complete import complete
+from xdpwall.rule.sentence_complete import completions_of
 
 INTERFACES = ("docker0", "eth0", "eth10", "not")
 
 
 def offered(text: str) -> list[str]:
-    return [one.text for one in complete(text, INTERFACES).completions]
+    return [one.text for one in completions_of(text, INTERFACES).completions]
 
 
 @pytest.mark.parametrize(
@@ -82,14 +82,14 @@ def test_what_is_inserted_replaces_the_word() -> None:
         ("drop icmp on n", 0, 'drop icmp on "not" '),
         ("drop icmp com", 0, 'drop icmp comment "'),
     ]:
-        found = complete(text, INTERFACES)
+        found = completions_of(text, INTERFACES)
         start, end = found.word
         assert end == len(text)
         assert text[:start] + found.completions[index].insert == whole
 
 
 def test_an_interface_called_not_is_not_the_word() -> None:
-    found = complete("drop on n", INTERFACES).completions
+    found = completions_of("drop on n", INTERFACES).completions
     assert [(one.kind, one.insert) for one in found] == [
         ("interface", '"not" '),
         ("value", "not "),
@@ -110,12 +110,12 @@ FILLED = {
 def test_no_offered_clause_is_refused_afterwards(first: str) -> None:
     """Every clause that is offered, taken and filled in, gives a sentence that is taken."""
     begun = f"drop {first}"
-    clauses = [one for one in complete(begun, INTERFACES).completions if one.kind == "clause"]
+    clauses = [one for one in completions_of(begun, INTERFACES).completions if one.kind == "clause"]
     assert len(clauses) > 10
     for one in clauses:
         sentence = begun + _filled(one.text)
         _must_be_taken(sentence)
-        for two in complete(f"{sentence} ", INTERFACES).completions:
+        for two in completions_of(f"{sentence} ", INTERFACES).completions:
             if two.kind == "clause":
                 _must_be_taken(f"{sentence} {_filled(two.text)}")
 
@@ -145,7 +145,7 @@ def _must_be_taken(sentence: str) -> None:
     ],
 )
 def test_sets_stand_where_addresses_do(text: str, wanted: list[str]) -> None:
-    found = complete(text, INTERFACES, ["bad", "best"])
+    found = completions_of(text, INTERFACES, ["bad", "best"])
     assert [one.text for one in found.completions] == wanted
     for one in found.completions:
         if one.kind == "set":

@@ -14,7 +14,7 @@ from xdpwall.errors import InvalidInput
 from xdpwall.rule.match import match_of
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.sentence_read import read_sentence
-from xdpwall.rule.sentence_read_fast import quick_fields
+from xdpwall.rule.sentence_read_fast import read_sentence_fast
 from xdpwall.rule.sentence_words import CLAUSES
 from xdpwall.values.addresses import canonical_address, parse_prefix, prefix_text
 
@@ -61,14 +61,14 @@ def outcome(call: Any, *args: Any) -> Any:
 @example("drop on ipv4 in")
 @example("drop comment drop")
 def test_a_sentence_is_read_alike(text: str) -> None:
-    found = quick_fields(text)
+    found = read_sentence_fast(text)
     assert found is None or found == read_sentence(text)
 
 
 @SETTINGS
 @given(rules())
 def test_what_rules_print_is_read_alike(rule: Rule) -> None:
-    found = quick_fields(rule.text)
+    found = read_sentence_fast(rule.text)
     assert found is None or found == read_sentence(rule.text)
 
 
@@ -83,7 +83,7 @@ def test_what_rules_print_is_read_alike(rule: Rule) -> None:
     ],
 )
 def test_what_is_often_written_is_read_quickly(text: str) -> None:
-    assert quick_fields(text) == read_sentence(text)
+    assert read_sentence_fast(text) == read_sentence(text)
 
 
 @SETTINGS

@@ -12,14 +12,16 @@ from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset import edits
 from xdpwall.ruleset.committed import CommittedRuleset, diff, find_rule, new_slots
-from xdpwall.ruleset.index import Index
+from xdpwall.ruleset.index import EntryIndex
 from xdpwall.ruleset.policy import Policy
 
 NOW = "2026-11-21T10:00:00Z"
 
 
 def ruleset_of(*texts: str) -> CommittedRuleset:
-    return edits.insert(CommittedRuleset(), [Rule.parse(text) for text in texts], at=None, now=NOW)
+    return edits.insert_rules(
+        CommittedRuleset(), [Rule.parse(text) for text in texts], at=None, now=NOW
+    )
 
 
 def ids(ruleset: CommittedRuleset) -> list[str]:
@@ -39,21 +41,21 @@ def test_the_slots_are_those_of_the_abi() -> None:
 def test_made_ids_pass_every_number_ever_seen() -> None:
     ruleset = ruleset_of("drop icmp", "drop tcp")
     assert ids(ruleset) == ["r1", "r2"]
-    ruleset = edits.insert(
+    ruleset = edits.insert_rules(
         ruleset, [Rule.parse({"text": "drop udp", "id": "r7"})], at=None, now=NOW
     )
-    ruleset = edits.delete(ruleset, ["r7"])
-    ruleset = edits.insert(ruleset, [Rule.parse("drop udp")], at=None, now=NOW)
+    ruleset = edits.delete_rules(ruleset, ["r7"])
+    ruleset = edits.insert_rules(ruleset, [Rule.parse("drop udp")], at=None, now=NOW)
     assert ids(ruleset) == ["r1", "r2", "r8"]
 
 
 def test_a_made_id_skips_one_given_in_the_same_call() -> None:
     rules = [Rule.parse("drop icmp"), Rule.parse({"text": "drop tcp", "id": "r1"})]
-    assert ids(edits.insert(CommittedRuleset(), rules, at=None, now=NOW)) == ["r2", "r1"]
+    assert ids(edits.insert_rules(CommittedRuleset(), rules, at=None, now=NOW)) == ["r2", "r1"]
 
 
 def test_insert_at_a_place() -> None:
-    ruleset = edits.insert(
+    ruleset = edits.insert_rules(
         ruleset_of("drop icmp", "drop tcp"), [Rule.parse("drop udp")], at=1, now=NOW
     )
     assert ids(ruleset) == ["r3", "r1", "r2"]
@@ -62,13 +64,15 @@ def test_insert_at_a_place() -> None:
 @pytest.mark.parametrize("at", [0, -1, 4])
 def test_insert_outside_is_refused(at: int) -> None:
     with pytest.raises(InvalidInput, match="1 to 3") as caught:
-        edits.insert(ruleset_of("drop icmp", "drop tcp"), [Rule.parse("drop")], at=at, now=NOW)
+        edits.insert_rules(
+            ruleset_of("drop icmp", "drop tcp"), [Rule.parse("drop")], at=at, now=NOW
+        )
     assert (caught.value.field, caught.value.value) == ("position", at)
 
 
 def test_a_taken_id_is_a_conflict() -> None:
     with pytest.raises(Conflict) as caught:
-        edits.insert(
+        edits.insert_rules(
             ruleset_of("drop icmp"), [Rule.parse({"action": "drop", "id": "r1"})], at=None, now=NOW
         )
     assert caught.value.code == "id-taken"
@@ -76,23 +80,23 @@ def test_a_taken_id_is_a_conflict() -> None:
 
 def test_no_rule_is_refused() -> None:
     with pytest.raises(InvalidInput):
-        edits.insert(CommittedRuleset(), [], at=None, now=NOW)
+        edits.insert_rules(CommittedRuleset(), [], at=None, now=NOW)
 
 
 def test_move_is_the_place_after_the_move() -> None:
     ruleset = ruleset_of("drop icmp", "drop tcp", "drop udp")
-    assert ids(edits.move(ruleset, "r1", 3)) == ["r2", "r3", "r1"]
-    assert ids(edits.move(ruleset, "r3", 1)) == ["r3", "r1", "r2"]
-    assert edits.move(ruleset, "r2", 2).same_as(ruleset)
+    assert ids(edits.move_rule(ruleset, "r1", 3)) == ["r2", "r3", "r1"]
+    assert ids(edits.move_rule(ruleset, "r3", 1)) == ["r3", "r1", "r2"]
+    assert edits.move_rule(ruleset, "r2", 2).same_as(ruleset)
     with pytest.raises(InvalidInput, match="1 to 3"):
-        edits.move(ruleset, "r1", 4)
+        edits.move_rule(ruleset, "r1", 4)
 
 
 def test_slots_stay_over_move_enable_and_comment_and_change_with_the_match() -> None:
     ruleset = ruleset_of("drop icmp", "drop tcp/22")
     before = slots(ruleset)
-    ruleset = edits.move(ruleset, "r1", 2)
-    ruleset = edits.enable(ruleset, ["r1"], False)
+    ruleset = edits.move_rule(ruleset, "r1", 2)
+    ruleset = edits.enable_rules(ruleset, ["r1"], False)
     ruleset = edits.change_rule(ruleset, "r1", {"comment": "no pings"})
     assert slots(ruleset) == before
     changed = edits.change_rule(ruleset, "r2", {"dport": "23"})
@@ -126,9 +130,9 @@ def test_text_replaces_the_whole_rule() -> None:
 def test_unknown_ids_are_named_and_nothing_goes() -> None:
     ruleset = ruleset_of("drop icmp")
     with pytest.raises(NotFound, match="'a', 'b'"):
-        edits.delete(ruleset, ["r1", "a", "b"])
+        edits.delete_rules(ruleset, ["r1", "a", "b"])
     with pytest.raises(NotFound, match="'zz'"):
-        edits.move(ruleset, "zz", 1)
+        edits.move_rule(ruleset, "zz", 1)
 
 
 def test_apply_keeps_what_stays_the_same() -> None:
@@ -140,7 +144,7 @@ def test_apply_keeps_what_stays_the_same() -> None:
         Rule.parse({"text": "drop tcp/23", "id": "r2"}),
         Rule.parse("drop sctp"),
     ]
-    after = edits.matched(ruleset, wanted, Policy(ingress="drop"), now=NOW)
+    after = edits.with_rules(ruleset, wanted, Policy(ingress="drop"), now=NOW)
     assert ids(after) == ["r3", "r1", "r2", "r5"]
     assert slots(after)["r3"] == before["r3"] and slots(after)["r1"] == before["r1"]
     change = diff(ruleset, after)
@@ -152,7 +156,7 @@ def test_apply_keeps_what_stays_the_same() -> None:
 def test_apply_keeps_counters_over_a_new_comment() -> None:
     ruleset = ruleset_of("drop icmp")
     rule = Rule.parse({"text": "drop icmp", "comment": "now with a comment"})
-    after = edits.matched(ruleset, [rule], Policy(), now=NOW)
+    after = edits.with_rules(ruleset, [rule], Policy(), now=NOW)
     assert slots(after) == slots(ruleset)
     assert diff(ruleset, after).changed == ["r1"]
 
@@ -160,7 +164,7 @@ def test_apply_keeps_counters_over_a_new_comment() -> None:
 def test_applying_the_same_again_is_no_change() -> None:
     ruleset = ruleset_of("drop icmp", "drop icmp", 'accept tcp/80,443 comment "web"')
     rules = [entry.rule for entry in ruleset.entries]
-    assert edits.matched(ruleset, rules, Policy(), now="later").same_as(ruleset)
+    assert edits.with_rules(ruleset, rules, Policy(), now="later").same_as(ruleset)
 
 
 def test_what_stays_is_the_same_object_and_what_comes_is_named_around_it() -> None:
@@ -172,7 +176,7 @@ def test_what_stays_is_the_same_object_and_what_comes_is_named_around_it() -> No
         {"text": "drop icmp", "id": "r9"},
         "accept",
     ]
-    new = edits.matched(ruleset, [Rule.parse(t) for t in texts], Policy(), now="later")
+    new = edits.with_rules(ruleset, [Rule.parse(t) for t in texts], Policy(), now="later")
     assert ids(new) == ["r2", "r10", "r3", "r9", "r11"]
     assert new.entries[0].rule is ruleset.entries[1].rule
     assert new.entries[2].slot == ruleset.entries[2].slot
@@ -183,21 +187,21 @@ def test_what_stays_is_the_same_object_and_what_comes_is_named_around_it() -> No
 def test_apply_refuses_an_id_that_stands_twice() -> None:
     rules = [Rule.parse({"action": "drop", "id": "a"}), Rule.parse({"action": "accept", "id": "a"})]
     with pytest.raises(InvalidInput) as caught:
-        edits.matched(CommittedRuleset(), rules, Policy(), now=NOW)
+        edits.with_rules(CommittedRuleset(), rules, Policy(), now=NOW)
     assert caught.value.field == "rules[1].id"
 
 
 def test_too_many_rules_are_refused() -> None:
     rule = Rule.parse("drop icmp")
-    full = edits.insert(CommittedRuleset(), [rule] * MAX_RULES, at=None, now=NOW)
+    full = edits.insert_rules(CommittedRuleset(), [rule] * MAX_RULES, at=None, now=NOW)
     assert len(set(slots(full).values())) == MAX_RULES
     with pytest.raises(Full) as caught:
-        edits.insert(full, [rule], at=None, now=NOW)
+        edits.insert_rules(full, [rule], at=None, now=NOW)
     assert caught.value.code == "too-many-rules"
 
 
 def test_kernel_rules_are_the_enabled_ones() -> None:
-    ruleset = edits.enable(ruleset_of("drop icmp", "drop tcp"), ["r1"], False)
+    ruleset = edits.enable_rules(ruleset_of("drop icmp", "drop tcp"), ["r1"], False)
     assert [rule.id for rule, _ in ruleset.kernel_rules()] == ["r2"]
 
 
@@ -208,19 +212,19 @@ def test_what_is_looked_up_follows_hundreds_of_changes() -> None:
         now = states[-1]
         some = random.choice(ids(now))
         if (kind := random.randrange(5)) == 0 and len(now.entries) > 20:
-            new = edits.delete(now, [some])
+            new = edits.delete_rules(now, [some])
         elif kind == 1:
-            new = edits.enable(now, [some], not find_rule(now, some).rule.enabled)
+            new = edits.enable_rules(now, [some], not find_rule(now, some).rule.enabled)
         elif kind == 2:
-            new = edits.move(now, some, random.randrange(len(now.entries)) + 1)
+            new = edits.move_rule(now, some, random.randrange(len(now.entries)) + 1)
         elif kind == 3:
             new = edits.change_rule(now, some, {"dport": str(turn + 1)})
         else:
             at = random.randrange(len(now.entries)) + 1
-            new = edits.insert(now, [Rule.parse(f"drop udp/{turn + 1}")], at=at, now=NOW)
+            new = edits.insert_rules(now, [Rule.parse(f"drop udp/{turn + 1}")], at=at, now=NOW)
         states.append(new)
     for ruleset in states:
-        index = Index.of(ruleset.entries)
+        index = EntryIndex.of(ruleset.entries)
         assert dict(ruleset.by_id()) == dict(index.by_id)
         assert len(ruleset.by_id()) == len(ruleset.entries) == len(set(slots(ruleset).values()))
         assert (ruleset.index.used, ruleset.index.disabled) == (index.used, index.disabled)

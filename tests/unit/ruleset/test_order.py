@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xdpwall.ruleset.order import GAP, assign_ranks, longest_increasing
+from xdpwall.ruleset.order import RANK_GAP, assign_ranks, longest_increasing
 
 
 def test_longest_increasing_finds_one_of_the_longest() -> None:
@@ -19,7 +19,7 @@ def test_appending_and_prepending_keep_all_former_ranks() -> None:
 
 
 def test_an_insert_into_a_used_up_gap_gives_all_ranks_anew() -> None:
-    assert assign_ranks([1, None, 2]) == [GAP, 2 * GAP, 3 * GAP]
+    assert assign_ranks([1, None, 2]) == [RANK_GAP, 2 * RANK_GAP, 3 * RANK_GAP]
 
 
 def test_a_move_changes_one_rank() -> None:

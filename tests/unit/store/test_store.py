@@ -50,7 +50,7 @@ def nothing(slots: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def added(ruleset: CommittedRuleset, *texts: str) -> CommittedRuleset:
-    return edits.insert(ruleset, [Rule.parse(text) for text in texts], at=None, now=NOW)
+    return edits.insert_rules(ruleset, [Rule.parse(text) for text in texts], at=None, now=NOW)
 
 
 def test_a_new_store_is_empty_and_private(store: Store, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_many_rules_are_read_back(store: Store, tmp_path: Path, count: int) -> N
     """They are written a hundred by one statement."""
     new = added(CommittedRuleset(), *(f'drop udp/{n + 1} comment "{n}"' for n in range(count)))
     change(store, new)
-    fewer = edits.delete(new, [entry.id for entry in new.entries[::3]])
+    fewer = edits.delete_rules(new, [entry.id for entry in new.entries[::3]])
     change(store, fewer)
     with closing(Store(tmp_path / "state")) as other:
         assert other.read().ruleset == fewer
@@ -109,8 +109,8 @@ def test_commit_without_pending_is_refused(store: Store) -> None:
 
 def test_deletion_and_order(store: Store) -> None:
     change(store, added(CommittedRuleset(), "drop icmp", "drop tcp", "drop udp"))
-    change(store, edits.move(store.read().ruleset, "r3", 1))
-    change(store, edits.delete(store.read().ruleset, ["r1"]))
+    change(store, edits.move_rule(store.read().ruleset, "r3", 1))
+    change(store, edits.delete_rules(store.read().ruleset, ["r1"]))
     assert [entry.id for entry in store.read().ruleset.entries] == ["r3", "r2"]
 
 
@@ -168,7 +168,7 @@ def test_the_audit_trail_says_who_did_what(store: Store) -> None:
 def test_old_revisions_go(store: Store, tmp_path: Path) -> None:
     change(store, added(CommittedRuleset(), "drop icmp"))
     for turn in range(KEEP_REVISIONS + 5):
-        change(store, edits.enable(store.read().ruleset, ["r1"], bool(turn % 2)))
+        change(store, edits.enable_rules(store.read().ruleset, ["r1"], bool(turn % 2)))
     with sqlite3.connect(tmp_path / "state" / "xdpwall.db") as raw:
         assert raw.execute("SELECT count(*) FROM revisions").fetchone()[0] == KEEP_REVISIONS
 
@@ -357,7 +357,7 @@ def test_entries_of_sets(store: Store, tmp_path: Path) -> None:
 def test_slots_of_a_revision_that_is_no_longer_kept_are_unknown(store: Store) -> None:
     """Its slots are other rules' by now: no name is better than a wrong one."""
     change(store, added(CommittedRuleset(), "drop icmp"))
-    change(store, edits.delete(store.read().ruleset, ["r1"]))
+    change(store, edits.delete_rules(store.read().ruleset, ["r1"]))
     change(store, added(store.read().ruleset, "drop udp"))
     assert store.revisions.slots_at(3) == {0: "r2"} and store.revisions.slots_at(1) == {0: "r1"}
     for n in range(KEEP_REVISIONS):

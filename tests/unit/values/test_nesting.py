@@ -14,7 +14,7 @@ from xdpwall.sets.entries import AddressEntry, Entries
 from xdpwall.sets.keys import KINDS, entry_bytes, entry_from_bytes
 from xdpwall.sets.occupancy import BITMAP_KINDS, Occupied
 from xdpwall.sets.prefix_index import PrefixIndex, prefix_entries, prefix_keys
-from xdpwall.values.nesting import levels, stops
+from xdpwall.values.nesting import nested_ends, nesting_levels
 
 Family = Literal[4, 6]
 
@@ -53,7 +53,7 @@ def test_each_prefix_has_its_narrowest_wider_one(found: list[AddressEntry]) -> N
     keys = prefix_keys(family, Entries.from_entries(found))
     prefixes = prefix_entries(family, keys)
     assert set(prefixes) == set(found)
-    parent, depths = levels(stops(keys))
+    parent, depths = nesting_levels(nested_ends(keys))
     for entry, above in zip(prefixes, parent.tolist(), strict=True):
         wider = [other for other in prefixes if inside(entry, other)]
         narrowest = max(wider, key=lambda other: other.length, default=None)
