@@ -154,6 +154,12 @@ class SetBody(Body):
 
     entries: list[str | TimedEntry] | None = Field(None, description="addresses and prefixes")
     packed: str | None = Field(None, description="base64, as GET /ruleset answers large sets")
+    allow_empty: bool = Field(
+        True, description="false: 409 set-emptied where no entry would replace some"
+    )
+    most_shrink: int | None = Field(
+        None, description="percent, 0 to 100: 409 set-shrunk where more of the entries would go"
+    )
 
 
 class SetEntriesBody(Body):

@@ -23,7 +23,7 @@ SET_ROWS: list[Any] = [
     {"entry": "2001:db8:bad::/48"},
 ]
 SET_SHOWN = {"set": SET, "start": 0, "entries": SET_ROWS}
-SET_CHANGED = {"revision": 11, "set": {**SET, "rules": []}, "changed": True}
+SET_CHANGED = {"revision": 11, "set": {**SET, "rules": []}, "changed": True, "warnings": []}
 SET_BODIES: list[Any] = [
     {"entries": ["192.0.2.7", "198.51.100.0/24", "2001:db8:bad::/48"]},
     {"entries": [{"entry": "192.0.2.7", "expires": "1h"}]},
@@ -32,7 +32,14 @@ SET_ENTRIES: list[Any] = [
     {"add": ["192.0.2.8", "198.51.100.0/24"], "expires": "10m"},
     {"remove": ["192.0.2.8"]},
 ]
-SET_ENTRIES_CHANGED = {"name": "bad", "added": 2, "removed": 0, "unchanged": 0, "entries": 5}
+SET_ENTRIES_CHANGED = {
+    "name": "bad",
+    "added": 2,
+    "removed": 0,
+    "unchanged": 0,
+    "entries": 5,
+    "warnings": [],
+}
 SET_TESTED = {
     "name": "bad",
     "address": "198.51.100.9",

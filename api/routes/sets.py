@@ -91,7 +91,12 @@ async def replace_set(call: ChangeCall, name: str, raw: RawBody) -> Response:
         parse_set_name("name", name)
         content = SetContent.parse(parse_object(raw))
         outcome = firewall.replace_set(
-            name, content.entries, timeouts=content.timeouts or None, by=call.by
+            name,
+            content.entries,
+            timeouts=content.timeouts or None,
+            allow_empty=content.allow_empty,
+            most_shrink=content.most_shrink,
+            by=call.by,
         )
         return json_answer(outcome)
 

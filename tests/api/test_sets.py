@@ -50,10 +50,24 @@ def test_post_makes_an_empty_one_once(service: Service) -> None:
 def test_entries_come_and_go_all_or_none(service: Service) -> None:
     service.call("POST", "/sets", {"name": "bad"})
     changed = service.call("POST", "/sets/bad/entries", {"add": ["10.0.0.1", "10.0.0.2"]})
-    assert changed.json == {"name": "bad", "added": 2, "removed": 0, "unchanged": 0, "entries": 2}
+    assert changed.json == {
+        "name": "bad",
+        "added": 2,
+        "removed": 0,
+        "unchanged": 0,
+        "entries": 2,
+        "warnings": [],
+    }
     body = {"add": ["10.0.0.3"], "remove": ["10.0.0.1", "10.0.0.9"], "expires": "1h"}
     changed = service.call("POST", "/sets/bad/entries", body)
-    assert changed.json == {"name": "bad", "added": 1, "removed": 1, "unchanged": 1, "entries": 2}
+    assert changed.json == {
+        "name": "bad",
+        "added": 1,
+        "removed": 1,
+        "unchanged": 1,
+        "entries": 2,
+        "warnings": [],
+    }
     assert ["expires" in row for row in rows(service, "bad")] == [False, True]
     before = rows(service, "bad")
     for wrong, field in (
@@ -146,3 +160,29 @@ def test_a_ruleset_with_sets_goes_round(service: Service) -> None:
     assert (refused.status, refused.json["field"]) == (422, "sets.bad.file")
     again = service.call("PUT", "/ruleset", whole).json
     assert (again["sets_replaced"], again["kept"]) == ([], 1)
+
+
+def test_an_explicit_list_of_nothing_is_obeyed_and_one_with_limits_is_not(service: Service) -> None:
+    full, ruleset = {"entries": ["10.0.0.1", "10.0.0.2"]}, {"version": 1, "rules": []}
+    for limits, code in (
+        ({}, None),
+        ({"allow_empty": False}, "set-emptied"),
+        ({"most_shrink": 99}, "set-shrunk"),
+        ({"allow_empty": True, "most_shrink": 100}, None),
+    ):
+        body = {"entries": [], **limits}
+        for path, content in (
+            ("/sets/bad", body),
+            ("/ruleset", {**ruleset, "sets": {"bad": body}}),
+        ):
+            assert service.call("PUT", "/sets/bad", full).status == 200
+            answer = service.call("PUT", path, content)
+            assert (answer.status, answer.json.get("code")) == (
+                (409, code) if code else (200, None)
+            )
+            assert len(rows(service, "bad")) == (2 if code else 0)
+    for name, wrong in (("allow_empty", 1), ("most_shrink", 101), ("most_shrink", "x")):
+        refused = service.call("PUT", "/sets/bad", {"entries": [], name: wrong})
+        assert (refused.status, refused.json["field"]) == (422, name)
+    bare = service.call("PUT", "/sets/bad", {"allow_empty": True})
+    assert (bare.status, bare.json["field"]) == (422, "entries")

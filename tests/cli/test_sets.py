@@ -218,3 +218,44 @@ def test_json_is_what_the_api_answers(served: Instance, command: tuple[str, ...]
     assert served.service is not None
     path = "/sets" if len(command) == 2 else "/sets/bad"
     assert json.loads(served.ok(*command, "-j")) == served.service.call("GET", path).json
+
+
+HTML = b"<html>\n<body>404 Not Found</body>\n</html>\n"
+
+
+def test_a_list_of_nothing_empties_no_set(wall: Instance, tmp_path: Path) -> None:
+    run = wall.here
+    wall.done("set", "create", "bad")
+    wall.done("set", "add", "bad", "10.0.0.1", "10.0.0.2")
+    empty, page, short = (tmp_path / name for name in ("empty", "page", "short"))
+    empty.write_bytes(b"# so\n\n")
+    page.write_bytes(HTML)
+    short.write_text("10.0.0.1\n")
+    ruleset = tmp_path / "ruleset.yaml"
+    ruleset.write_text("version: 1\nrules: []\nsets:\n  bad: {file: empty}\n")
+    for words in (
+        ("set", "load", "bad", str(empty)),
+        ("set", "load", "bad", "-"),
+        ("set", "load", "bad", str(page), "--skip-bad"),
+        ("set", "load", "bad", str(short), "--most-shrink", "49"),
+        ("apply", str(ruleset)),
+        ("apply", str(ruleset), "--dry-run"),
+        ("apply", str(ruleset), "--allow-empty", "--most-shrink", "50"),
+    ):
+        refused = run(*words, stdin="")
+        assert refused.exit_code == 8, (words, refused.stderr)
+        assert "hint: nothing was changed" in refused.stderr
+        assert entries(wall, "bad") == ["10.0.0.1", "10.0.0.2"]
+    assert run("set", "load", "bad", str(short), "--most-shrink", "50").exit_code == 0
+    assert entries(wall, "bad") == ["10.0.0.1"]
+    assert run("apply", str(ruleset), "--allow-empty").exit_code == 0
+    assert entries(wall, "bad") == []
+    told = run("set", "load", "bad", str(empty))
+    assert told.exit_code == 0 and "the list holds no entry" in told.stderr
+    short.write_text("0.0.0.0/0\n")
+    assert (
+        "warning: set bad: 0.0.0.0/0 is every IPv4" in run("set", "load", "bad", str(short)).stderr
+    )
+    ruleset.write_text("version: 1\nrules: []\nsets:\n  bad: {file: empty, allow_empty: true}\n")
+    assert run("apply", str(ruleset)).exit_code == 0
+    assert entries(wall, "bad") == []

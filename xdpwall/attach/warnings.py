@@ -55,6 +55,17 @@ def policy_warnings(policy: Policy) -> list[str]:
     return [STATELESS] if "drop" in (policy.ingress, policy.egress) else []
 
 
+def expired_warnings(rules: Iterable[Rule], now: str) -> list[str]:
+    """Rules whose time is over at `now`, a canonical time."""
+    return _some(
+        [
+            f"{_name(rule)}: its time, {rule.expires}, is over: it matches no packet"
+            for rule in rules
+            if rule.expires is not None and rule.expires <= now
+        ]
+    )
+
+
 def hook_warnings(attachments: Iterable[Attachment]) -> list[str]:
     """Interfaces with XDP and tc ingress attached at once."""
     places: dict[str, set[Place]] = {}

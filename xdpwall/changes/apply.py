@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from xdpwall.attach.interfaces import index_of, interface_names
-from xdpwall.attach.warnings import hook_warnings, policy_warnings, rule_warnings
+from xdpwall.attach.warnings import expired_warnings, hook_warnings, policy_warnings, rule_warnings
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset import edits
@@ -18,6 +18,7 @@ from xdpwall.ruleset.attachment import Attachment, AttachmentSpec, attachments_b
 from xdpwall.ruleset.committed import CommittedRuleset, diff
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.sets.names import SetRow
+from xdpwall.sets.warnings import set_warnings
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 from xdpwall.views.status import ApplyOutcome
@@ -32,6 +33,7 @@ from .set_load import (
     planned_sets,
     sweeping,
 )
+from .set_loss import check_losses
 
 
 def apply_ruleset(
@@ -46,6 +48,7 @@ def apply_ruleset(
     contents = contents_of(wanted)
     fresh = changed_contents(instance, contents)
     new = _matched(old, wanted, planned_sets(old.sets, contents))
+    check_losses(instance, wanted.sets, contents, new)
     had, has = ({row.name for row in ruleset.sets} for ruleset in (old, new))
     change = diff(old, new)
     coming, leaving = _places(rows, wanted.attachments)
@@ -96,6 +99,8 @@ def apply_ruleset(
         detached=[row.words for row in leaving if not _changes_mode(row, coming)],
         warnings=[
             *rule_warnings(rules, _as_planned(staying, coming), interface_names()),
+            *expired_warnings(rules, now_text()),
+            *set_warnings(wanted.sets, contents),
             *hook_warnings(_as_planned(staying, coming)),
             *(policy_warnings(new.policy) if change.policy_changed else []),
         ],

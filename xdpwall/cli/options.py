@@ -236,3 +236,18 @@ def confirm_on_terminal(question: str) -> None:
 
     if sys.stdin.isatty() and sys.stderr.isatty():
         confirm(question)
+
+
+allow_empty = click.option(
+    "--allow-empty",
+    "may_empty",
+    is_flag=True,
+    help="Let a list of nothing empty a set that holds something.",
+)
+most_shrink = click.option(
+    "--most-shrink",
+    "shrink",
+    metavar="PCT",
+    type=click.IntRange(0, 100),
+    help="Refuse a list without more than PCT percent of the entries that the set has.",
+)

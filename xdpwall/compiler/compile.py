@@ -18,7 +18,7 @@ from xdpwall.abi import Action, Feature, PolicyBit
 from xdpwall.errors import Full
 from xdpwall.rule.match import match_of
 from xdpwall.ruleset.policy import Policy
-from xdpwall.values.times import epoch_seconds
+from xdpwall.values.times import boottime_ns, epoch_seconds
 
 from .columns import Columns, CompilerRule
 from .generation import Generation, KernelSets, NumberedAttachment, Touched
@@ -53,7 +53,7 @@ _ACTIONS = {action.name.lower(): action for action in Action}
 
 def _expires(text: str | None, boot: int) -> int:
     """CLOCK_BOOTTIME in ns, 0 for never; `boot` is CLOCK_REALTIME at boot, in ns."""
-    return 0 if text is None else max(1, epoch_seconds(text) * 10**9 - boot)
+    return 0 if text is None else boottime_ns(epoch_seconds(text), boot)
 
 
 def compile_ruleset(

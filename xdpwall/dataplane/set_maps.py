@@ -15,6 +15,7 @@ from xdpwall.sets.entries import AddressEntry
 from xdpwall.sets.keys import Kind, address_bytes, prefix_key
 from xdpwall.sets.occupancy import Occupied
 from xdpwall.values.arrays import Array
+from xdpwall.values.times import boottime_ns
 
 from .set_hash4 import SetHash4
 
@@ -83,12 +84,12 @@ class SetMaps:
     def write_expiry_steps(self, classes: Classes, wanted: Iterable[int] = ()) -> None:
         """Write the expiry steps of new classes, and of those that entries are about to get: the
         process that made these may have died before it wrote them."""
-        clock = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.time_ns()
+        boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         for number in classes.unwritten.union(wanted):
             expires, after = classes.expiry_step(number)
             row = self.classes[number]
             row["after"] = after
-            row["expires"] = max(1, expires * 10**9 + clock) if expires else 0
+            row["expires"] = boottime_ns(expires, boot) if expires else 0
         classes.unwritten.clear()
         for number in classes.stale_fingerprints:
             self.classes[number]["pad"] = 0

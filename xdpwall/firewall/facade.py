@@ -97,9 +97,13 @@ class Facade(Protocol):
         entries: Entries,
         *,
         timeouts: Mapping[str, str] | None = None,
+        allow_empty: bool = True,
+        most_shrink: int | None = None,
         by: Author = Author(),
     ) -> SetOutcome:
-        """Exactly these entries, in one switch; made when absent. `timeouts`: entry -> time."""
+        """Exactly these entries, in one switch; made when absent. `timeouts`: entry -> time.
+        Refused "set-emptied", "set-shrunk" where more would go than `allow_empty` and `most_shrink`,
+        in percent, say."""
         ...
 
     def change_set(

@@ -13,7 +13,13 @@ from typing import Any, Self
 
 from xdpwall.attach.interfaces import index_of, interface_names
 from xdpwall.attach.orphans import raise_if_orphaned
-from xdpwall.attach.warnings import hook_warnings, policy_warnings, rule_warnings, vlan_warnings
+from xdpwall.attach.warnings import (
+    expired_warnings,
+    hook_warnings,
+    policy_warnings,
+    rule_warnings,
+    vlan_warnings,
+)
 from xdpwall.changes import attachments
 from xdpwall.changes.apply import apply_ruleset
 from xdpwall.changes.commit import commit
@@ -320,7 +326,10 @@ class Firewall(SetMethods, ReadMethods):
         return RuleOutcome(
             revision=ruleset.revision,
             rules=self._views(ruleset, ids),
-            warnings=rule_warnings(rules, self._instance.attachments, there),
+            warnings=[
+                *rule_warnings(rules, self._instance.attachments, there),
+                *expired_warnings(rules, now_text()),
+            ],
         )
 
     def _changed(self) -> None:

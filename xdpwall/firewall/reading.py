@@ -7,7 +7,13 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from xdpwall.attach.warnings import bypass_warnings, hook_warnings, policy_warnings, rule_warnings
+from xdpwall.attach.warnings import (
+    bypass_warnings,
+    expired_warnings,
+    hook_warnings,
+    policy_warnings,
+    rule_warnings,
+)
 from xdpwall.changes.transactions import reading
 from xdpwall.dataplane.pinned_counters import read_pinned
 from xdpwall.errors import XdpwallError
@@ -128,7 +134,10 @@ class ReadMethods:
         from xdpwall.attach.interfaces import interface_names
 
         with reading(self._instance) as now:
-            return rule_warnings([rule], now.attachments, interface_names())
+            return [
+                *rule_warnings([rule], now.attachments, interface_names()),
+                *expired_warnings([rule], now_text()),
+            ]
 
     def observe(self, before: Observation | None = None) -> Observation:
         """The state now, for the service's events; `before` is the observation before."""

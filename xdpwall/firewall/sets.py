@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from xdpwall.changes.transactions import reading, writing
 from xdpwall.errors import InvalidInput
 from xdpwall.instance.instance import Instance
-from xdpwall.sets.entries import parse_entry
+from xdpwall.sets.entries import Entries, parse_entry
 from xdpwall.sets.names import find_set
 from xdpwall.sets.timed import TimedEntries
+from xdpwall.sets.warnings import content_warnings, everything_warnings
 from xdpwall.values.addresses import parse_set_name
 from xdpwall.values.author import Author
 from xdpwall.values.time_read import parse_expiry
@@ -22,7 +23,7 @@ from xdpwall.views.sets import SetChange, SetEntries, SetList, SetOutcome, SetTe
 from .set_views import entries_view, membership_view, set_views
 
 if TYPE_CHECKING:
-    from xdpwall.sets.entries import AddressEntry, Entries
+    from xdpwall.sets.entries import AddressEntry
 
 _ANYONE = Author()
 
@@ -85,15 +86,26 @@ class SetMethods:
         entries: Entries,
         *,
         timeouts: Mapping[str, str] | None = None,
+        allow_empty: bool = True,
+        most_shrink: int | None = None,
         by: Author = _ANYONE,
     ) -> SetOutcome:
-        """Replace all entries of a set at once, or create it. `timeouts`: expiries by the entry's text."""
+        """Replace all entries of a set at once, or create it. `timeouts`: expiries by the entry's text.
+
+        Raises Refused "set-emptied" without `allow_empty` where no entry would replace some,
+        "set-shrunk" where more than `most_shrink` percent of them would go.
+        """
         from xdpwall.changes.set_load import replace_set
+        from xdpwall.changes.set_loss import check_loss
+        from xdpwall.sets.content import SetContent
 
         name = parse_set_name("name", name)
         content = TimedEntries.from_timeouts(entries, timeouts)
+        wanted = SetContent(entries, timeouts or {}, allow_empty, most_shrink)
         with writing(self._instance):
-            return self._outcome(name, replace_set(self._instance, name, content, by=by))
+            check_loss(self._instance, name, wanted, len(content))
+            changed = replace_set(self._instance, name, content, by=by)
+            return self._outcome(name, changed, content_warnings(name, wanted, len(content)))
 
     def change_set(
         self,
@@ -113,15 +125,17 @@ class SetMethods:
             raise InvalidInput(
                 f"{text} is to be added and removed at once", field="remove", value=text
             )
-        ends = 0 if expires is None else epoch_seconds(parse_expiry("expires", expires))
-        if ends and ends <= time.time():
-            raise InvalidInput(f"expires: {expires} is over", field="expires", value=expires)
+        # 0 is for good: the beginning of 1970 and what was before it are over as well a second later.
+        ends = 0 if expires is None else max(1, epoch_seconds(parse_expiry("expires", expires)))
+        over = 0 < ends <= time.time()
         with writing(self._instance) as now:
             added, removed, unchanged = change_entries(
                 self._instance, name, list(coming), list(leaving), expires=ends, by=by
             )
             number = find_set(now.ruleset.sets, name).number
             count = self._instance.store.sets.entry_count(number)
+            if over:
+                count = self._outcome(name, changed=True).set.entries
         if ends:
             self._changed()
         return SetChange(
@@ -130,6 +144,14 @@ class SetMethods:
             removed=removed,
             unchanged=unchanged,
             entries=count,
+            warnings=[
+                *everything_warnings(name, Entries.from_entries(coming)),
+                *(
+                    [f"expires: {expires} is over: what was added matches no packet"]
+                    if over
+                    else []
+                ),
+            ],
         )
 
     def delete_set(self, name: str, *, by: Author = _ANYONE) -> DeleteOutcome:
@@ -141,12 +163,14 @@ class SetMethods:
             self._changed()
             return DeleteOutcome(revision=self._instance.ruleset.revision, deleted=[name])
 
-    def _outcome(self, name: str, changed: bool) -> SetOutcome:
+    def _outcome(self, name: str, changed: bool, warnings: Sequence[str] = ()) -> SetOutcome:
         self._changed()
         ruleset = self._instance.ruleset
         row = find_set(ruleset.sets, name)
         view = set_views(self._instance.store.sets, ruleset, [row])[0]
-        return SetOutcome(revision=ruleset.revision, set=view, changed=changed)
+        return SetOutcome(
+            revision=ruleset.revision, set=view, changed=changed, warnings=[*warnings]
+        )
 
 
 def _parsed(field: str, texts: Sequence[str]) -> dict[AddressEntry, str]:

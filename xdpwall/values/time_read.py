@@ -19,6 +19,7 @@ _MOMENT = re.compile(
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
+_FAR = re.compile(r"\+?[0-9]{5,9}-[0-9]{2}-", re.ASCII)
 _UNITS = (604800, 86400, 3600, 60, 1)
 """Seconds of w, d, h, m, s."""
 _LONGEST = 100 * 365 * 86400
@@ -46,6 +47,10 @@ def parse_moment(field: str, value: Any) -> str:
     found = _MOMENT.fullmatch(spelled)
     if not found:
         problem = "is not a time"
+        if _FAR.match(spelled):
+            raise invalid(
+                field, value, "is past the year 9999", "a time until 9999-12-31T23:59:59Z"
+            )
         if spelled[:10].count("-") == 2 and spelled[:4].isdecimal():
             problem = "is not a whole RFC 3339 time with its zone"
         raise invalid(field, value, problem, _WANTED)

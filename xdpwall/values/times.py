@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+_LAST_NS = (1 << 64) - 1
+
 
 def now() -> datetime:
     """The wall clock, in UTC."""
@@ -37,6 +39,12 @@ def epoch_ns_text(ns: int) -> str:
     """Write nanoseconds since 1970 with microseconds: 2026-11-21T10:00:00.123456Z."""
     seconds, rest = divmod(ns, 10**9)
     return f"{epoch_text(seconds)[:-1]}.{rest // 1000:06d}Z"
+
+
+def boottime_ns(seconds: int, boot: int) -> int:
+    """An expiry on CLOCK_BOOTTIME in ns, from 1 up: 0 is no expiry in the kernel. One past what 64
+    bits hold, in the year 2554 or later, never comes. `boot` is CLOCK_REALTIME at boot, in ns."""
+    return min(max(1, seconds * 10**9 - boot), _LAST_NS)
 
 
 def epoch_seconds(text: str) -> int:

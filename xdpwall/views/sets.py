@@ -60,6 +60,7 @@ class SetOutcome(View):
     revision: int
     set: SetView
     changed: bool
+    warnings: list[str] = []
 
 
 class SetChange(View):
@@ -72,6 +73,7 @@ class SetChange(View):
     """Entries that already were as asked: there with the same timeout, or not there to remove."""
     entries: int
     """How many the set has now."""
+    warnings: list[str] = []
 
 
 class SetTest(View):

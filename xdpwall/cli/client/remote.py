@@ -158,11 +158,13 @@ class RemoteFirewall:
         entries: Entries,
         *,
         timeouts: Mapping[str, str] | None = None,
+        allow_empty: bool = True,
+        most_shrink: int | None = None,
         by: Author = ANYBODY,
     ) -> SetOutcome:
         from xdpwall.sets.content import SetContent
 
-        body = SetContent(entries, timeouts or {}).to_json()
+        body = SetContent(entries, timeouts or {}, allow_empty, most_shrink).to_json()
         answer = self._change("PUT", _set(name), body, by)
         return _read(SetOutcome, answer.body)
 

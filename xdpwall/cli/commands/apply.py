@@ -13,7 +13,7 @@ import click
 from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.guards import guard_detach, guard_policy, guarded_client, tell_losses
 from xdpwall.cli.lazy import not_in_this_version
-from xdpwall.cli.options import change_options, common_options, invocation
+from xdpwall.cli.options import allow_empty, change_options, common_options, invocation, most_shrink
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_warnings
 from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound
@@ -30,14 +30,19 @@ if TYPE_CHECKING:
 @click.argument("file", metavar="FILE|-")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--confirm", "seconds", metavar="SECONDS", hidden=True)
+@allow_empty
+@most_shrink
 @change_options(guarded=True, asks=True)
 @common_options()
-def apply(file: str, dry_run: bool, seconds: str | None) -> None:
+def apply(
+    file: str, dry_run: bool, seconds: str | None, may_empty: bool, shrink: int | None
+) -> None:
     """Make the kernel hold exactly this ruleset, in one switch.
 
     The file is YAML or JSON, as export writes it; - is standard input. Rules that stay the same
     keep id and counters. Without `attachments` in the file those in place stay; with it they
-    become exactly these. Where the policy turns to drop, what no rule accepts of what this host
+    become exactly these. A set whose `file` lists nothing keeps what it holds: that is refused
+    unless --allow-empty is given; `entries: []` empties it. Where the policy turns to drop, what no rule accepts of what this host
     does now is said first, and asked about on a terminal.
 
     \b
@@ -53,6 +58,7 @@ def apply(file: str, dry_run: bool, seconds: str | None) -> None:
     asked = invocation.get()
     name = "standard input" if file == "-" else file
     ruleset = load_ruleset(_read(file), name=name, files=_set_files(file))
+    ruleset = _with_limits(ruleset, may_empty, shrink)
     with open_firewall() as fw:
         if not dry_run and guarded_client() is not None:
             _guard(fw, ruleset)
@@ -149,6 +155,16 @@ def _set_files(file: str) -> Callable[[str], SetContent]:
         return SetContent(found.entries, timeouts)
 
     return read
+
+
+def _with_limits(ruleset: Ruleset, may_empty: bool, shrink: int | None) -> Ruleset:
+    """The ruleset with what the options say of all its sets."""
+    sets = dict(ruleset.sets or {})
+    if may_empty:
+        sets = {name: replace(content, allow_empty=True) for name, content in sets.items()}
+    if shrink is not None:
+        sets = {name: replace(content, most_shrink=shrink) for name, content in sets.items()}
+    return replace(ruleset, sets=sets) if sets else ruleset
 
 
 def _guard(fw: Facade, ruleset: Ruleset) -> None:

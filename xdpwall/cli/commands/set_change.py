@@ -9,7 +9,7 @@ from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.shell_complete import complete_set_names
 from xdpwall.cli.terminal import text
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import print_note
+from xdpwall.cli.terminal.problems import print_note, print_warnings
 
 
 @click.command()
@@ -112,6 +112,7 @@ def _change(
         outcome = fw.change_set(
             name, add=list(add), remove=list(remove), expires=expires, by=asked.author()
         )
+    print_warnings(outcome.warnings, asked)
     counts = (("added", outcome.added), ("removed", outcome.removed))
     parts = [f"{count:,} {what}" for what, count in counts if count]
     parts += [f"{outcome.unchanged:,} unchanged"] if outcome.unchanged else []

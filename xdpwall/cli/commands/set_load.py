@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.options import Invocation, change_options, common_options, invocation
+from xdpwall.cli.options import (
+    Invocation,
+    allow_empty,
+    change_options,
+    common_options,
+    invocation,
+    most_shrink,
+)
 from xdpwall.cli.shell_complete import complete_set_names
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_warnings
@@ -28,20 +35,23 @@ MAX_LINES = 10
 @click.argument("name", metavar="NAME", shell_complete=complete_set_names)
 @click.argument("file", metavar="FILE|-", type=click.Path())
 @click.option("--skip-bad", is_flag=True, help="Load the other lines when some are wrong.")
+@allow_empty
+@most_shrink
 @change_options()
 @common_options()
-def load(name: str, file: str, skip_bad: bool) -> None:
+def load(name: str, file: str, skip_bad: bool, may_empty: bool, shrink: int | None) -> None:
     """Make a set hold exactly the addresses of a file, in one switch. Makes the set if need be.
 
     It takes an address, a prefix or a range a line with # and ; comments, what ipset save writes
     (with its timeouts), Spamhaus' and FireHOL's lists, any of them gzipped; - is standard input.
     An entry that a wider one of the file covers is not kept. Ctrl-C leaves the old set in force,
-    and so does a line that is wrong, unless --skip-bad is given.
+    and so does a line that is wrong, unless --skip-bad is given. A list that holds nothing, as after
+    a download that failed, does not empty a set unless --allow-empty is given.
 
     \b
     Examples:
       xdpwall set load bad blocklist.txt
-      curl -s https://www.spamhaus.org/drop/drop.txt | xdpwall set load spamhaus -
+      curl -sf https://www.spamhaus.org/drop/drop.txt | xdpwall set load spamhaus - --most-shrink 50
       ipset save old | xdpwall set load bad - --skip-bad
     """
     from xdpwall.values.addresses import parse_set_name
@@ -56,8 +66,14 @@ def load(name: str, file: str, skip_bad: bool) -> None:
         with open_firewall() as fw:
             bar.message(f"writing {name}: {entry_count(len(found.entries))}")
             outcome = fw.replace_set(
-                name, found.entries, timeouts=timeouts or None, by=asked.author()
+                name,
+                found.entries,
+                timeouts=timeouts or None,
+                allow_empty=may_empty,
+                most_shrink=shrink,
+                by=asked.author(),
             )
+    print_warnings(outcome.warnings, asked)
 
     def data() -> dict[str, Any]:
         return {**outcome.to_json(), "report": _report(found.report)}
