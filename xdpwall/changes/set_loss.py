@@ -44,17 +44,21 @@ def check_losses(
     being empty either: `drop from not @name` would drop everything."""
     if not wanted or contents is None:
         return
-    negated = {
-        use[1]
-        for entry in new.entries
-        for value in (entry.rule.src, entry.rule.dst)
-        if entry.rule.enabled and value and (use := set_use("src", value)) and use[0]
-    }
     for name, content in wanted.items():
         has = len(contents[name])
         check_loss(instance, name, content, has)
-        if not has and not content.allow_empty and name in negated:
+        if not has and not content.allow_empty and name in _negated_sets(new):
             raise _emptied(name, f"and a rule is about everything that is not in @{name}")
+
+
+def _negated_sets(ruleset: CommittedRuleset) -> set[str]:
+    """The sets that enabled rules name behind `not`."""
+    return {
+        use[1]
+        for entry in ruleset.entries
+        for value in (entry.rule.src, entry.rule.dst)
+        if entry.rule.enabled and value and (use := set_use("src", value)) and use[0]
+    }
 
 
 def _emptied(name: str, why: str) -> Refused:
