@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bench.changes import loading, page, rules, scale
-from bench.changes.instance import BenchFailed, ServedInstance
+from bench.instance import BenchFailed, ServedInstance
 from bench.packets import kernel_cost, sets, test_run, wire
 from bench.packets.data_planes import DataPlanes
 from bench.packets.objects import baselines, compile_object

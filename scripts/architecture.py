@@ -51,7 +51,7 @@ GROUND = {
     "version": "",
     "__init__": "errors firewall rule ruleset settings version",
 }
-"""Likewise for each module beside the packages."""
+"""The same for each module beside the packages."""
 
 PURE = frozenset({"values", "rule", "sets", "ruleset", "formats", "views", "compiler"})
 """Packages of functions from values to values."""

@@ -68,7 +68,7 @@ class Action(IntEnum):
 
 
 class Feature(IntFlag):
-    """enum xw_feature: what a generation uses, and a program can judge by."""
+    """enum xw_feature: the parts of the classifier that a generation uses and a program contains."""
 
     ATTACHMENT = 1 << 0
     SIZE = 1 << 1

@@ -1,4 +1,4 @@
-"""What is closed once, at the end of a `with` or by hand."""
+"""Base of objects that are closed once: at the end of a `with`, or by close()."""
 
 from __future__ import annotations
 

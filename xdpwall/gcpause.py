@@ -1,4 +1,4 @@
-"""Python's search for cyclic garbage, put off. Touches no files and no kernel."""
+"""Pause or put off Python's search for cyclic garbage. Touches no files and no kernel."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ def no_collections() -> Iterator[None]:
 
 
 def put_off_collections() -> None:
-    """For a service that has begun: what it holds now stays, and is searched no more. A search of
-    what came since, by default after 700 objects, holds a change up for milliseconds."""
+    """Exempt all present objects from the search, and let newer ones be searched less often.
+
+    For a service that has started: a search, by default after 700 new objects, would hold a
+    change up for milliseconds."""
     gc.freeze()
     gc.set_threshold(_OBJECTS)

@@ -1,4 +1,4 @@
-"""The limits of bpf/abi.h that also bind what knows nothing of tables. Pure, without numpy."""
+"""The limits of bpf/abi.h for modules that must not import NumPy. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What OpenAPI says beyond the signatures: bodies, answers and their examples."""
+"""Descriptions for OpenAPI beyond the signatures: bodies, answers and their examples."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ async def show_set(
     start: Annotated[int, Query(ge=0, description="the first entry's place, from 0")] = 0,
     limit: Annotated[int, Query(ge=0, le=MAX_LISTED, description="at most so many")] = 1000,
 ) -> Response:
-    """One set and a part of its entries: IPv4 addresses, then prefixes, then IPv6 likewise."""
+    """One set and a part of its entries: IPv4 addresses, IPv4 prefixes, IPv6 addresses, IPv6 prefixes."""
 
     def work(firewall: Facade) -> Response:
         found = firewall.set(name)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from bench.changes.instance import BenchFailed, ServedInstance, program
+from bench.instance import BenchFailed, ServedInstance, program
 from bench.packets.nft_syntax import nft_line, nft_set, nft_table
 from bench.packets.set_entries import entries
 from bench.packets.sets import NAME, RULE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from bench.changes.instance import ServedInstance
+from bench.instance import ServedInstance
 from bench.packets.rulesets import rules
 from tests.support.net.netns import wait_for
 from tests.web.conftest import CHROMIUM, FLAGS

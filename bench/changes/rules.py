@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from statistics import median
 
-from bench.changes.instance import BenchFailed, ServedInstance, Service
+from bench.instance import BenchFailed, ServedInstance, Service
 from bench.packets.nft_syntax import nft_line, nft_table
 from bench.packets.rulesets import rules
 from xdpwall.abi import Control

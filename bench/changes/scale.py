@@ -10,8 +10,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from statistics import median
 
-from bench.changes.instance import ServedInstance, Service
 from bench.changes.rules import IFACE, PAUSE, TIMES, burst, repeated, ruleset
+from bench.instance import ServedInstance, Service
 from bench.packets.nft_syntax import nft_set, nft_table
 from bench.packets.set_entries import entries
 from bench.packets.sets import NAME, RULE
@@ -19,7 +19,7 @@ from bench.packets.wire import run_with_input
 from xdpwall.dataplane.dataplane import Dataplane
 from xdpwall.dataplane.set_hash4 import SET4_MAPS, SetHash4
 from xdpwall.errors import XdpwallError
-from xdpwall.kernel.bpf.bpffs import numbered
+from xdpwall.kernel.bpf.bpffs import pin_numbers
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.limits import MAX_RULES
 from xdpwall.ruleset.ruleset import Ruleset
@@ -104,7 +104,7 @@ class _TableWatch:
 
     def holds(self, key: bytes) -> bool:
         """Whether the address is in it."""
-        newest = max(numbered(self._pins, "maps-"))
+        newest = max(pin_numbers(self._pins, "maps-"))
         if newest != self._number:
             with suppress(XdpwallError):  # it is just being made
                 folder = self._pins / f"maps-{newest}"

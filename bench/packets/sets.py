@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.changes.instance import ServedInstance
+from bench.instance import ServedInstance
 from bench.packets import test_run
 from bench.packets.nft_syntax import nft_set, nft_table
 from bench.packets.rounds import DROP, NFT, OURS, Cell, Hook

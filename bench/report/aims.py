@@ -1,4 +1,4 @@
-"""What the figures should be. No test fails by them: times on a shared machine vary too much."""
+"""Aims: what the figures should be at most. No test fails by them: times on a shared machine vary too much."""
 
 from __future__ import annotations
 

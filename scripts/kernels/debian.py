@@ -25,7 +25,7 @@ class Kernel:
 
     @property
     def image(self) -> Path:
-        """What is booted."""
+        """The kernel image that is booted."""
         return self.folder / "boot" / f"vmlinuz-{self.release}"
 
 

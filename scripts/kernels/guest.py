@@ -39,7 +39,7 @@ YOUNGER = {
 
 
 class Recorder:
-    """What each test came to, for the table."""
+    """The result of each test, for the table."""
 
     def __init__(self) -> None:
         self.tests: dict[str, dict[str, Any]] = {}

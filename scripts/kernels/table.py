@@ -1,4 +1,4 @@
-"""What the tests came to on one kernel, as lines to print."""
+"""The results of the tests on one kernel, as lines to print."""
 
 from __future__ import annotations
 

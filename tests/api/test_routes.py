@@ -1,4 +1,4 @@
-"""The routes of contracts: those of this version exist, the others say that they are not here."""
+"""The routes of the API: those of this version exist, later ones answer that they are not here yet."""
 
 from __future__ import annotations
 

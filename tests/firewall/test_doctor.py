@@ -12,7 +12,7 @@ from tests.support.kernel.tinybpf import loader, tiny
 from tests.support.net.netns import Lab
 from tests.support.net.tcx import attached_tcx
 from xdpwall.attach.attacher import Attacher
-from xdpwall.firewall.doctor import bcc_check, clang_check, run
+from xdpwall.firewall.doctor import bcc_check, clang_check, run_doctor
 from xdpwall.firewall.doctor_interfaces import interface_check
 from xdpwall.kernel.bpf import probes
 from xdpwall.kernel.net.ethtool import Offloads
@@ -35,7 +35,7 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 def test_a_sound_machine(lab: Lab) -> None:
     space = lab.namespace()
     with space.inside():
-        found = by_name(run(settings(lab)).checks)
+        found = by_name(run_doctor(settings(lab)).checks)
     assert set(found) >= {
         "kernel",
         "kernel features",
@@ -69,7 +69,7 @@ def test_interfaces_and_others_programs(lab: Lab) -> None:
         Attacher(lab.bpffs).attach(AttachmentSpec("v0"), index, loader("xdp_pass"))
         xdp_attach(host.index("br0"), theirs.fileno(), "generic")
         with attached_tcx(index, "ingress", walker):
-            report = run(settings(lab))
+            report = run_doctor(settings(lab))
         walking, standing = walker.id, theirs.id
     found = by_name(report.checks)
     assert "veth, ether, MTU 1400, rxvlan on" in found["interface v0"].found
@@ -93,7 +93,7 @@ def test_interfaces_and_others_programs(lab: Lab) -> None:
 def test_bpffs_elsewhere_fails(lab: Lab, tmp_path: Path) -> None:
     space = lab.namespace()
     with space.inside():
-        report = run(Settings(bpffs=tmp_path / "pins"))
+        report = run_doctor(Settings(bpffs=tmp_path / "pins"))
     check = by_name(report.checks)["bpffs"]
     assert (check.status, report.worst) == ("fail", "fail")
     assert "not on a BPF file system" in check.found
@@ -102,7 +102,7 @@ def test_bpffs_elsewhere_fails(lab: Lab, tmp_path: Path) -> None:
 
 def _unprivileged(bpffs: Path) -> list[Check]:
     os.setresuid(65534, 65534, 65534)
-    return run(Settings(bpffs=bpffs)).checks
+    return run_doctor(Settings(bpffs=bpffs)).checks
 
 
 def test_without_privileges_it_says_so_and_goes_on(lab: Lab) -> None:

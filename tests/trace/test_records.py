@@ -12,7 +12,7 @@ from xdpwall.errors import InvalidInput
 from xdpwall.trace.filters import DropFilter
 from xdpwall.trace.pairing import Pairing
 from xdpwall.trace.reasons import Reasons
-from xdpwall.trace.record import headers
+from xdpwall.trace.record import decode_headers
 from xdpwall.trace.summary import DropCounter
 from xdpwall.trace.symbols import Symbols
 from xdpwall.views.drops import Drop
@@ -75,15 +75,15 @@ _6: dict[str, Any] = {"src": "2001:db8::1", "dst": "2001:db8::2"}
     ],
 )
 def test_headers(layer: f.Layer, expected: dict[str, Any]) -> None:
-    assert headers(layer.number, layer.data) == expected
+    assert decode_headers(layer.number, layer.data) == expected
 
 
 @pytest.mark.parametrize("version", [f.ipv4, f.ipv6])
 def test_cut_off_anywhere(version: Any) -> None:
     layer = version(f.tcp())
-    whole = headers(layer.number, layer.data)
+    whole = decode_headers(layer.number, layer.data)
     for n in range(len(layer.data)):
-        found = headers(layer.number, layer.data[:n])
+        found = decode_headers(layer.number, layer.data[:n])
         found.pop("ethertype", None)
         assert found.items() <= whole.items()
 
@@ -91,7 +91,7 @@ def test_cut_off_anywhere(version: Any) -> None:
 @pytest.mark.parametrize("version", [f.ipv4, f.ipv6])
 def test_the_padding_of_a_short_frame_is_no_header(version: Any) -> None:
     frame = f.ether(version(f.Layer(6, b"\x00\x50")), pad=80)
-    found = headers(int.from_bytes(frame[12:14]), frame[14:])
+    found = decode_headers(int.from_bytes(frame[12:14]), frame[14:])
     assert found["proto"] == "tcp" and not {"sport", "dport", "tcp_flags"} & set(found)
 
 

@@ -103,6 +103,22 @@ def test_no_circle_of_folders_within_a_package() -> None:
         TopologicalSorter(folders).prepare()
 
 
+def test_no_circle_of_folders_in_the_bench() -> None:
+    modules = sources(ROOT / "bench")
+    folders: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        if module in {"bench", "bench.__main__"}:
+            continue
+        below = {".".join(name.split(".")[:2]) for name in imports(module, path, modules)}
+        here = ".".join(module.split(".")[:2])
+        folders.setdefault(here, set()).update(below & _BENCH - {here})
+    assert folders["bench.packets"]
+    TopologicalSorter(folders).prepare()
+
+
+_BENCH = {"bench.changes", "bench.instance", "bench.packets", "bench.report"}
+
+
 def _folder(module: str) -> str:
     """api.routes for xdpwall.api.routes.rule; the module itself for one beside the folders."""
     parts = module.split(".")[1:]

@@ -31,7 +31,7 @@ ETHERNET = ("ether", "loopback")
 
 @dataclass(frozen=True, slots=True)
 class AttachResult:
-    """What the kernel says of our program after attach() or swap()."""
+    """Our program as the kernel reports it after attach() or swap()."""
 
     mode: Mode | None
     """None at tc."""

@@ -17,7 +17,7 @@ from .attacher import Attacher
 _PROGRAMS = ("xdpwall_xdp", "xdpwall_tc")
 
 
-def orphans(attacher: Attacher, attachments: Iterable[Attachment]) -> list[Attachment]:
+def find_orphans(attacher: Attacher, attachments: Iterable[Attachment]) -> list[Attachment]:
     """The attachments on whose hook is a program that is named like ours and is not pinned."""
     return [
         attachment
@@ -45,7 +45,7 @@ def describe_orphan(attachment: Attachment) -> str:
 
 def raise_if_orphaned(attacher: Attacher, attachments: Iterable[Attachment]) -> None:
     """Failed "orphaned-programs" if there are any: a change cannot reach them."""
-    found = orphans(attacher, attachments)
+    found = find_orphans(attacher, attachments)
     if found:
         raise Failed(
             f"this does not reach every program: {describe_orphan(found[0])}",

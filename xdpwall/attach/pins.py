@@ -32,7 +32,7 @@ class Pins:
     def ids(self) -> frozenset[int]:
         """The ids of all our programs, those being attached included."""
         found = set()
-        for name in bpffs.names(self.folder):
+        for name in bpffs.pin_names(self.folder):
             try:
                 with Program.open_pinned(self.folder / name) as program:
                     found.add(program.id)
@@ -42,7 +42,7 @@ class Pins:
 
     def open(self, program_id: int) -> Program | None:
         """Our program of that id, or None when it is not ours."""
-        for name in bpffs.names(self.folder):
+        for name in bpffs.pin_names(self.folder):
             try:
                 program = Program.open_pinned(self.folder / name)
             except NotFound:
@@ -55,7 +55,7 @@ class Pins:
     def entries(self) -> list[tuple[int, Place]]:
         """(ifindex, place) of every pinned program, sorted."""
         found = set()
-        for name in bpffs.names(self.folder):
+        for name in bpffs.pin_names(self.folder):
             if match := _NAME.fullmatch(name):
                 found.add((int(match[1]), cast(Place, match[2])))
         return sorted(found)

@@ -32,7 +32,7 @@ RECOVERY = Author("recovery", "recovery")
 
 def recover(instance: Instance) -> None:
     """Finish or undo what a dead process left; two small reads when there is nothing to do."""
-    numbers = bpffs.numbered(instance.settings.bpffs, "maps-")
+    numbers = bpffs.pin_numbers(instance.settings.bpffs, "maps-")
     # An interrupted growth leaves two map sets pinned.
     outgrown = len(numbers) > 1
     if outgrown or not instance.holds_newest(numbers):

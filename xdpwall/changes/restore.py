@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdpwall.attach.orphans import describe_orphan, orphans
+from xdpwall.attach.orphans import describe_orphan, find_orphans
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.values.author import Author
@@ -19,7 +19,7 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     # Programs of another version may be on maps that were unpinned.
     reload_programs(instance, ensure_loaded(instance))
     outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": []}
-    lost = orphans(instance.attacher, instance.attachments)
+    lost = find_orphans(instance.attacher, instance.attachments)
     for row in instance.attachments:
         if row in lost:
             # A second filter beside an orphan would run two rulesets on each packet.

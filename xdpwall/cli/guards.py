@@ -47,7 +47,7 @@ def guarded_client() -> str | None:
     return None if invocation.get().force else session_client()
 
 
-def carriers(client: str, firewall: Facade) -> set[str]:
+def session_interfaces(client: str, firewall: Facade) -> set[str]:
     """The interface by which packets go to `client`, and the ports of it when it is a bridge."""
     name = route_interface(client)
     if name is None:
@@ -91,7 +91,7 @@ def guard_detach(
     ]
     if not going:
         return
-    mine = sorted(carriers(client, firewall) & set(going))
+    mine = sorted(session_interfaces(client, firewall) & set(going))
     if mine:
         raise _refused(f"{mine[0]} carries your SSH session from {client}: detach leaves it bare")
 
@@ -110,11 +110,11 @@ def guard_policy(
     if client is None:
         return
     if attaching is not None:
-        judged = {attaching[0]} if _drops(policy, attaching[1]) else set()
+        dropping = {attaching[0]} if _drops(policy, attaching[1]) else set()
     else:
         there = firewall.status().attachments
-        judged = {a.iface for a in there if _drops(policy, a.direction)}
-    mine = sorted(carriers(client, firewall) & judged)
+        dropping = {a.iface for a in there if _drops(policy, a.direction)}
+    mine = sorted(session_interfaces(client, firewall) & dropping)
     if mine:
         raise _refused(
             f"{mine[0]} carries your SSH session from {client}: a default drop may cut it"

@@ -1,4 +1,4 @@
-"""How many elements each map of a generation has. Pure."""
+"""The sizes of a generation: how many elements each of its maps has. Pure."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class MapSet:
     def open(cls, folder: Path, number: int) -> MapSet:
         """Open the map set pinned as maps-<number>. Failed "other-version"."""
         pins = folder / f"maps-{number}"
-        if not set(MAP_SET_MAPS) <= set(bpffs.names(pins)):
+        if not set(MAP_SET_MAPS) <= set(bpffs.pin_names(pins)):
             raise other_version_error(folder)
         maps = {name: Map.open_pinned(pins / name) for name in MAP_SET_MAPS}
         positions = maps["rules"].info.value_size // 4

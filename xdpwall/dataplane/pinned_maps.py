@@ -34,7 +34,7 @@ class PinnedMaps:
         if maps_alive(folder):
             raise Conflict(f"{folder} holds maps already", code="maps-exist")
         bpffs.ensure_mounted(folder)
-        for name in bpffs.names(folder):
+        for name in bpffs.pin_names(folder):
             if name == "maps" or name.startswith("maps-"):
                 bpffs.remove_tree(folder / name)  # left by a start that did not finish
         map_set, shared = MapSet.create(Sizes(), {})
@@ -52,7 +52,7 @@ class PinnedMaps:
         number = _newest(folder)
         if number is None or not maps_alive(folder):
             raise Failed(f"no maps are pinned in {folder}", code="no-maps")
-        found = set(bpffs.names(folder / "maps"))
+        found = set(bpffs.pin_names(folder / "maps"))
         shared = {
             name: Map.open_pinned(folder / "maps" / name) for name in SHARED_MAPS if name in found
         }
@@ -87,7 +87,7 @@ class PinnedMaps:
     def unpin_outgrown(self) -> None:
         """Unpin all map sets but the newest; only when no program of ours is on the others."""
         newest = _newest(self.folder)
-        for name in bpffs.names(self.folder):
+        for name in bpffs.pin_names(self.folder):
             if name.startswith("maps-") and name != f"maps-{newest}":
                 bpffs.remove_tree(self.folder / name)
 
@@ -100,7 +100,7 @@ class PinnedMaps:
 
 def maps_alive(folder: Path) -> bool:
     """Whether the maps of the instance are pinned."""
-    return bool(bpffs.numbered(folder, "maps-")) and has_control(folder)
+    return bool(bpffs.pin_numbers(folder, "maps-")) and has_control(folder)
 
 
 def has_control(folder: Path) -> bool:
@@ -109,7 +109,7 @@ def has_control(folder: Path) -> bool:
 
 
 def _newest(folder: Path) -> int | None:
-    return max(bpffs.numbered(folder, "maps-"), default=None)
+    return max(bpffs.pin_numbers(folder, "maps-"), default=None)
 
 
 def _accept_everything() -> Generation:

@@ -1,4 +1,4 @@
-"""Which packets a reader of events wants to see, and what that has in common with drops. Pure."""
+"""Filter events by the conditions of a reader; the conditions on a packet serve drops too. Pure."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class PcapWriter:
             *(self._interfaces[event.iface], stamp >> 32, stamp & 0xFFFFFFFF, len(data), size),
         )
         hook = _XDP if event.place == "xdp" else _TC
-        options = _option(_COMMENT, comment(event).encode())
+        options = _option(_COMMENT, packet_comment(event).encode())
         if event.direction is not None:
             options += _option(_FLAGS, struct.pack("<I", 1 if event.direction == "ingress" else 2))
             verdict = struct.pack("<Bq", hook, _VERDICTS[event.verdict, hook])
@@ -58,7 +58,7 @@ class PcapWriter:
         return before + _block(_PACKET, body + _padded(data) + options + _option(_END, b""))
 
 
-def comment(event: PacketEvent) -> str:
+def packet_comment(event: PacketEvent) -> str:
     """`drop by rule noping at docker0 xdp, logged by rule watch, revision 7`"""
     by = f"rule {event.rule}" if event.rule else "the policy"
     where = f"{event.iface} {event.place}" if event.place else event.iface

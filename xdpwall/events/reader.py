@@ -118,6 +118,6 @@ def _take(path: Path, who: str) -> int:
     return fd
 
 
-def holder(state_dir: Path) -> str | None:
+def event_reader_name(state_dir: Path) -> str | None:
     """The reader of an instance's events, as it named itself; None when there is none."""
     return read_owner(state_dir / LOCK_FILE)

@@ -50,8 +50,8 @@ def cut_off(
 ) -> list[str]:
     """Name, in words, the sessions that the rule would drop.
 
-    `attached` tells the interfaces that packets are judged on; what comes over loopback is not
-    dropped before that is one of them.
+    `attached` gives the interfaces with an attachment; a session over loopback is named only when
+    `lo` is one of them.
     """
     if rule.action != "drop" or not rule.enabled:
         return []

@@ -29,7 +29,7 @@ _ASK_BCC = (
 _AS_ROOT = "run doctor as root to know"
 
 
-def run(settings: Settings) -> DoctorReport:
+def run_doctor(settings: Settings) -> DoctorReport:
     """Every check, in the order in which a newcomer meets them."""
     parts: tuple[tuple[str, Callable[[], Iterable[Check]]], ...] = (
         ("kernel", _kernel),

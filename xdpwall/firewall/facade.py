@@ -157,7 +157,7 @@ class Facade(Protocol):
 
     # -- events ----------------------------------------------------------------------------------
     def events(self) -> EventsView:
-        """Which packets become events, and how many did."""
+        """The settings of events, and how many packets became some."""
         ...
 
     def set_events(self, changes: Mapping[str, Any], *, by: Author = Author()) -> EventsOutcome:

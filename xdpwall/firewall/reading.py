@@ -56,7 +56,7 @@ class ReadMethods:
     def status(self) -> Status:
         """Switch, policy, attachments as the kernel has them, and warnings."""
         from xdpwall.attach.interfaces import interface_names
-        from xdpwall.attach.orphans import describe_orphan, orphans
+        from xdpwall.attach.orphans import describe_orphan, find_orphans
 
         from .attachment_views import (
             attachment_warnings,
@@ -71,7 +71,7 @@ class ReadMethods:
             on, warnings = self._switch_state(now)
             warnings += attachment_warnings(mine)
             warnings += unrecorded_warnings(attacher, now.attachments)
-            warnings += [describe_orphan(row) for row in orphans(attacher, now.attachments)]
+            warnings += [describe_orphan(row) for row in find_orphans(attacher, now.attachments)]
             warnings += hook_warnings(now.attachments)
             warnings += bypass_warnings(others)
             rules = [entry.rule for entry in ruleset.entries if entry.rule.enabled]
@@ -212,12 +212,12 @@ class ReadMethods:
             return read_metrics(store, dataplane, now, attachments, on=on, raw=raw)
 
     def events(self) -> EventsView:
-        """Which packets become events, and how many did."""
-        from xdpwall.events.reader import holder
+        """The settings of events, and how many packets became some."""
+        from xdpwall.events.reader import event_reader_name
 
         with reading(self._instance) as now:
             dataplane = self._instance.dataplane()
-            reader = holder(self._settings.state_dir)
+            reader = event_reader_name(self._settings.state_dir)
             if dataplane is None:
                 return EventsView(settings=now.events, counts=EventCounts(), reader=reader)
             found = dataplane.events

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class SetCache:
-    """What changes of one instance's sets need. Callers hold the instance's lock."""
+    """The classes, prefix indexes and open maps of one instance. Callers hold its lock."""
 
     def __init__(self, store: Store) -> None:
         self._rulesets = store

@@ -54,7 +54,7 @@ class BackgroundFdatasync:
             raise last_error()
 
     def wait(self) -> None:
-        """Return when what begin() started is on disk; OSError when it could not be written."""
+        """Wait until the write that begin() started is on disk; OSError when it failed."""
         lib, block = libc(), ctypes.byref(self._block)
         while (number := lib.aio_error(block)) == errno.EINPROGRESS:
             lib.aio_suspend(self._blocks, 1, None)

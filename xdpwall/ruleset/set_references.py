@@ -1,4 +1,4 @@
-"""Which rules refer to which sets. Pure."""
+"""References of rules to sets, looked up and checked. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a set holds, and the classes of its addresses. Pure.
+"""The entries of sets, and the classes of their addresses. Pure.
 
 entry        an address or a prefix in a set, for good or until its expiry
 class        a combination of set memberships as a small number; classes.py has a drawn example

@@ -46,7 +46,7 @@ class Figures(NamedTuple):
     """How much of each table the committed ruleset needs (compiler.sizes.Sizes)."""
 
 
-def carry(connection: sqlite3.Connection, delta: RevisionDelta, read: ReadCounters) -> None:
+def carry_counts(connection: sqlite3.Connection, delta: RevisionDelta, read: ReadCounters) -> None:
     """Add to `carried` what the slots counted that rules leave by this change."""
     left = [
         (before.id, before.slot)

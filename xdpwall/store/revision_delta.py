@@ -84,7 +84,7 @@ def _json(rule: Rule) -> str:
     return f"{{{','.join(parts)}}}"
 
 
-def between(old: CommittedRuleset, new: CommittedRuleset) -> RevisionDelta:
+def delta_between(old: CommittedRuleset, new: CommittedRuleset) -> RevisionDelta:
     """Compute the difference between two committed rulesets, `old` and then `new`."""
     step = new.step
     if step is not None and step.since is old.entries:

@@ -20,7 +20,7 @@ from . import metrics
 from .audit import AuditEntry, write_audit
 from .metrics import CommitTimes, ReadCounters
 from .records import Pending
-from .revision_delta import RevisionDelta, between
+from .revision_delta import RevisionDelta, delta_between
 from .session import Session
 from .statements import write_meta, write_rules
 
@@ -58,7 +58,7 @@ class Revisions:
     ) -> None:
         """Put the revision on disk as pending; without `wait` it is there when Store.synced() has
         returned."""
-        delta = between(old, new)
+        delta = delta_between(old, new)
         blob = delta.pack()
         known = self._session.read()
         entry = AuditEntry.of(by, action, now)
@@ -101,7 +101,7 @@ class Revisions:
                 delta, entry = recorded.delta, recorded.entry
             else:
                 delta, entry = _read_revision(connection, revision)
-            metrics.carry(connection, delta, read)
+            metrics.carry_counts(connection, delta, read)
             if took is not None:
                 times = self._times(connection).with_commit(took)
                 meta |= metrics.to_meta(times, fill or {})

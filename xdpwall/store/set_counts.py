@@ -1,4 +1,4 @@
-"""How many entries a set has (table set_held)."""
+"""The number of entries of each set (table set_held)."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Drops anywhere in the kernel, as BCC compiles it. bcc_source.py writes in front of it, as
- * macros: where members lie (SKB_..., from the kernel's BTF), what is no drop, and what is asked
- * for.
- * record.py reads struct record.
+ * macros: where members lie (SKB_..., from the kernel's BTF), which reasons are no drop, and
+ * the filter. record.py reads struct record.
  *
  * The filters here only leave out what surely does not match: a flood of other packets must not
- * fill the ring. What is left, filters.py judges.
+ * fill the ring. filters.py decides on the others.
  */
 
 #define PACKET	   128 /* bytes, from the network header */

@@ -1,4 +1,4 @@
-"""Which drops a tracer wants to see. Pure."""
+"""Filter drops by the conditions of a tracer. Pure."""
 
 from __future__ import annotations
 

@@ -73,10 +73,10 @@ def _text(raw: bytes) -> str:
     return raw.partition(b"\0")[0].decode(errors="replace")
 
 
-def headers(ethertype: int, packet: bytes) -> dict[str, Any]:
+def decode_headers(ethertype: int, packet: bytes) -> dict[str, Any]:
     """The fields of views/drops.py:Drop that the packet's first bytes tell."""
     if ethertype in _TAGS and len(packet) >= 4:
-        inner = headers(int.from_bytes(packet[2:4]), packet[4:])
+        inner = decode_headers(int.from_bytes(packet[2:4]), packet[4:])
         return {**inner, "vlan": int.from_bytes(packet[:2]) & 0xFFF}
     if ethertype in (_IP4, 0) and len(packet) >= 20 and packet[0] >> 4 == 4:
         return dict(_ip4(packet))

@@ -21,7 +21,7 @@ from .bcc_source import bcc_source, kernel_reasons
 from .filters import DropFilter
 from .own_drops import OwnDrops
 from .pairing import Pairing
-from .record import EXCEPTION, DropRecord, headers, read_record
+from .record import EXCEPTION, DropRecord, decode_headers, read_record
 from .symbols import Symbols
 
 _POLL = 0.05
@@ -69,7 +69,7 @@ class Tracer(Closing):
             self._bcc = BccProcess.start(bcc_source(btf, self._reasons, wanted, stack=stack))
         self._own_drops: OwnDrops | None = None
         self.warnings: list[str] = []
-        """What cannot be traced, and why."""
+        """Reasons why some drops cannot be traced, in words."""
         try:
             self._symbols = symbols.result()
             self._open_own_drops(settings)
@@ -154,7 +154,7 @@ class Tracer(Closing):
                 "reason": self._reasons.name(r.reason),
                 "function": self._symbols.name(r.where),
                 "bytes": r.length,
-                **headers(r.ethertype, r.packet),
+                **decode_headers(r.ethertype, r.packet),
             }
         if self._stack:
             # The frames above are those of tracing and of freeing.

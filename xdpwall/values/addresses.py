@@ -134,7 +134,7 @@ def _address(field: str, value: str, address: str, rest: str) -> tuple[Literal[4
 
 
 def _why_no_address(field: str, value: str, address: str, rest: str) -> Exception:
-    """What is wrong with text that is not an address, and what to write instead."""
+    """Say why the text is no address, and what to write instead."""
     if "%" in address:
         bare = address.partition("%")[0]
         return invalid(

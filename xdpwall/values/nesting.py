@@ -25,7 +25,7 @@ def nested_ranges(keys: Array, wide: Array) -> tuple[Array, Array]:
 
 
 def _last(keys: Array) -> Array:
-    """What stands behind every key inside."""
+    """For each prefix the key that sorts behind every key inside it."""
     if keys.dtype.kind == "u":
         size = np.uint64(32) - (keys & np.uint64(255))
         last: Array = keys >> np.uint64(8) | ((np.uint64(1) << size) - np.uint64(1))

@@ -31,9 +31,9 @@ class AttachmentView(View):
     direction: Direction
     place: Place
     wanted_mode: WantedMode | None = None
-    """XDP only: what was asked for."""
+    """XDP only: the mode asked for."""
     mode: Mode | None = None
-    """XDP only: what the kernel says it is."""
+    """XDP only: the mode that the kernel reports."""
     program_id: int | None = None
     number: int
     """The attachment's number in the kernel's totals."""

@@ -1,4 +1,4 @@
-"""What is read back of sets: the shapes that the CLI prints and the API answers."""
+"""Sets as they are read back: the models that the command line prints and the API answers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SetEntry(View):
 
 
 class SetEntries(View):
-    """A part of a set's entries: IPv4 addresses, IPv4 prefixes, then IPv6 likewise."""
+    """A part of a set's entries: IPv4 addresses, IPv4 prefixes, IPv6 addresses, IPv6 prefixes."""
 
     name: str
     total: int

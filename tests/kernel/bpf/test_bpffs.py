@@ -119,15 +119,15 @@ def test_names_renames_and_removals(lab: Lab) -> None:
     ):
         old.pin(folder / "map")
         new.pin(folder / "map-next")
-    assert bpffs.names(folder) == ["map", "map-next"]
+    assert bpffs.pin_names(folder) == ["map", "map-next"]
     bpffs.rename(folder / "map-next", folder / "map")  # in one step over the old one
-    assert bpffs.names(folder) == ["map"]
+    assert bpffs.pin_names(folder) == ["map"]
     with Map.open_pinned(folder / "map") as found:
         assert found.info.name == "new"
     assert bpffs.unlink(folder / "map") is True
     assert bpffs.unlink(folder / "map") is False
-    assert bpffs.names(folder) == []
-    assert bpffs.names(folder / "absent") == []
+    assert bpffs.pin_names(folder) == []
+    assert bpffs.pin_names(folder / "absent") == []
     with pytest.raises(NotFound):
         bpffs.rename(folder / "absent", folder / "map")
 
@@ -138,7 +138,7 @@ def test_a_whole_tree_is_removed(lab: Lab) -> None:
         table.pin(lab.bpffs / "tree" / "one")
         table.pin(lab.bpffs / "tree" / "inner" / "two")
     bpffs.remove_tree(lab.bpffs / "tree")
-    assert bpffs.names(lab.bpffs) == []
+    assert bpffs.pin_names(lab.bpffs) == []
     bpffs.remove_tree(lab.bpffs / "tree")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from xdpwall.events.pcapng import PcapWriter, comment
+from xdpwall.events.pcapng import PcapWriter, packet_comment
 from xdpwall.views.events import PacketEvent
 
 FRAME = "02000000000b02000000000a0800" + "45" * 20
@@ -65,9 +65,10 @@ def test_a_packet_without_bytes_is_still_a_packet() -> None:
 
 
 def test_comments() -> None:
-    assert comment(event()) == "drop by rule r1 at eth0 tc-egress, revision 7"
-    assert comment(event(rule=None, place=None)) == "drop by the policy at eth0, revision 7"
+    assert packet_comment(event()) == "drop by rule r1 at eth0 tc-egress, revision 7"
+    assert packet_comment(event(rule=None, place=None)) == "drop by the policy at eth0, revision 7"
     logged = event(verdict="pass", rule=None, log="watch")
     assert (
-        comment(logged) == "pass by the policy at eth0 tc-egress, logged by rule watch, revision 7"
+        packet_comment(logged)
+        == "pass by the policy at eth0 tc-egress, logged by rule watch, revision 7"
     )

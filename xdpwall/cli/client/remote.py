@@ -260,7 +260,7 @@ class RemoteFirewall:
 
 
 def rules_of(body: Any) -> RuleList:
-    """What GET /rules answered; Failed "version-skew" when it is something else."""
+    """Read the answer to GET /rules; Failed "version-skew" when it is something else."""
     return _read(RuleList, body)
 
 

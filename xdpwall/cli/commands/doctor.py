@@ -22,11 +22,11 @@ def doctor() -> int:
       sudo xdpwall doctor
       xdpwall doctor -j
     """
-    from xdpwall.firewall.doctor import run
+    from xdpwall.firewall.doctor import run_doctor
 
     asked = invocation.get()
     printer = Printer(asked)
-    report = run(asked.settings())
+    report = run_doctor(asked.settings())
     rows: list[list[str | TableCell]] = []
     for check in report.checks:
         rows.append([TableCell(check.status, _COLORS[check.status]), check.name, check.found])

@@ -39,7 +39,7 @@ class _DefaultGroup(LazyGroup):
 @click.option("--rule", metavar="ID", help="Only what this rule decided or logged.")
 @click.option("--src", metavar="PREFIX", help="Only from there; ! in front for all others.")
 @click.option("--dst", metavar="PREFIX", help="Only to there; ! in front for all others.")
-@click.option("--iface", metavar="IFACE", help="Only on this interface; ! in front likewise.")
+@click.option("--iface", metavar="IFACE", help="Only on this interface; ! in front for all others.")
 @click.option("--verdict", metavar="VERDICT", help="Only drop, or only pass.")
 @click.option("--proto", metavar="PROTO", help="Only this protocol: a name or a number.")
 @click.option("--pcap", metavar="FILE", help="Write a pcapng capture too; - is stdout.")

@@ -26,7 +26,7 @@ _HELP = {
     "src": "Source address, prefix or @set; ! in front for all others.",
     "dst": "Destination address, prefix or @set; ! in front for all others.",
     "sport": "Source ports: 53, 1024-65535, 80,443; ! in front for all others.",
-    "dport": "Destination ports, likewise.",
+    "dport": "Destination ports: 53, 1024-65535, 80,443; ! in front for all others.",
     "icmp_type": "Name or number; needs proto icmp or icmpv6.",
     "icmp_code": "Name or number; needs an ICMP type.",
     "tcp_flags": "WANT/MASK, as in syn/syn,ack; syn alone is syn/syn.",

@@ -32,7 +32,7 @@ _WAIT = 0.5
     "--iface",
     metavar="IFACE",
     shell_complete=shell_complete.complete_interfaces,
-    help="Only on this interface; ! in front likewise.",
+    help="Only on this interface; ! in front for all others.",
 )
 @click.option(
     "--reason",

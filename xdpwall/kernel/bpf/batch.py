@@ -63,7 +63,7 @@ def _options(flags: int = 0) -> BatchOpts:
     return BatchOpts(sz=ctypes.sizeof(BatchOpts), elem_flags=flags)
 
 
-def update(table: Table, keys: Buffer, values: Buffer, count: int, flags: int) -> None:
+def update_elements(table: Table, keys: Buffer, values: Buffer, count: int, flags: int) -> None:
     """As Map.update_batch()."""
     if count == 0:
         return
@@ -86,7 +86,7 @@ def update(table: Table, keys: Buffer, values: Buffer, count: int, flags: int) -
     _in_pieces(table, piece, count)
 
 
-def delete(table: Table, keys: Buffer, count: int) -> int:
+def delete_elements(table: Table, keys: Buffer, count: int) -> int:
     """As Map.delete_batch()."""
     memory = _Memory(keys, count * table.info.key_size, "keys")
     deleted: list[int] = []

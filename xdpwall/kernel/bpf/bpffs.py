@@ -69,7 +69,7 @@ def _make(folder: Path) -> None:
         raise _failed(error, f"{folder}: cannot be made") from error
 
 
-def names(folder: str | os.PathLike[str]) -> list[str]:
+def pin_names(folder: str | os.PathLike[str]) -> list[str]:
     """The names in the folder, sorted; empty when it does not exist."""
     try:
         return sorted(os.listdir(folder))
@@ -79,9 +79,9 @@ def names(folder: str | os.PathLike[str]) -> list[str]:
         raise _failed(error, f"{os.fspath(folder)}: cannot be listed") from error
 
 
-def numbered(folder: str | os.PathLike[str], prefix: str) -> list[int]:
+def pin_numbers(folder: str | os.PathLike[str], prefix: str) -> list[int]:
     """Every number n with a name `prefix`n in the folder, in any order."""
-    found = (name.removeprefix(prefix) for name in names(folder) if name.startswith(prefix))
+    found = (name.removeprefix(prefix) for name in pin_names(folder) if name.startswith(prefix))
     return [int(number) for number in found if number.isdigit()]
 
 
@@ -108,7 +108,7 @@ def unlink(path: str | os.PathLike[str]) -> bool:
 def remove_tree(folder: str | os.PathLike[str]) -> None:
     """Remove `folder` with every pin below it; no error when it does not exist."""
     path = Path(folder)
-    for name in names(path):
+    for name in pin_names(path):
         entry = path / name
         if entry.is_dir() and not entry.is_symlink():
             remove_tree(entry)

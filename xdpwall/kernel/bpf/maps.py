@@ -112,11 +112,11 @@ class Map(Handle):
         """Write `count` elements: keys of count x key_size bytes, all different; values of count x
         value_bytes. Not atomic: after Full, `detail` says how many elements the failed system call
         had written."""
-        batch.update(self, keys, values, count, flags)
+        batch.update_elements(self, keys, values, count, flags)
 
     def delete_batch(self, keys: Buffer, count: int) -> int:
         """Remove `count` keys; returns how many existed."""
-        return batch.delete(self, keys, count)
+        return batch.delete_elements(self, keys, count)
 
     def lookup_batch(self) -> tuple[Bytes2, Bytes2]:
         """Every element: keys (n, key_size) and values (n, value_bytes), u8. Elements of a hash that

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from .rtnl import conversation
+from .rtnl import rtnl_socket
 
 Address = IPv4Address | IPv6Address
 
@@ -29,7 +29,7 @@ class InterfaceAddress:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How packets to an address leave."""
+    """A route: how packets to an address leave."""
 
     iface: str
     source: Address | None
@@ -37,7 +37,7 @@ class Route:
 
 def interface_addresses() -> list[InterfaceAddress]:
     """Every address that is up, by interface."""
-    with conversation("list the addresses") as ip:
+    with rtnl_socket("list the addresses") as ip:
         names = {int(m["index"]): str(m.get_attr("IFLA_IFNAME")) for m in ip.get_links()}
         found = []
         for message in ip.get_addr():
@@ -62,7 +62,7 @@ def routes_to(peers: Iterable[Address]) -> dict[Address, Route]:
     from pyroute2.netlink.exceptions import NetlinkError
 
     found = {}
-    with conversation("look up routes") as ip:
+    with rtnl_socket("look up routes") as ip:
         names = {int(m["index"]): str(m.get_attr("IFLA_IFNAME")) for m in ip.get_links()}
         for peer in peers:
             with suppress(NetlinkError):  # unreachable
@@ -76,7 +76,7 @@ def routes_to(peers: Iterable[Address]) -> dict[Address, Route]:
 
 def lower_interfaces() -> dict[str, set[str]]:
     """For each interface those that its packets pass below it: ports, parents, and itself."""
-    with conversation("list the interfaces") as ip:
+    with rtnl_socket("list the interfaces") as ip:
         messages = list(ip.get_links())
     names = {int(m["index"]): str(m.get_attr("IFLA_IFNAME")) for m in messages}
     below: dict[str, set[str]] = {name: set() for name in names.values()}

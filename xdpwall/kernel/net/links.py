@@ -9,7 +9,7 @@ from typing import Any
 from xdpwall.errors import NotFound
 
 from .ethtool import Ethtool
-from .rtnl import conversation
+from .rtnl import rtnl_socket
 
 # ARPHRD_* of linux/if_arp.h, with the names of `ip link`; others are shown as their number.
 _LINK_TYPES = {
@@ -68,7 +68,7 @@ class LinkInfo:
 
 def links() -> list[LinkInfo]:
     """Every interface, by index."""
-    with conversation("list the interfaces") as ip:
+    with rtnl_socket("list the interfaces") as ip:
         messages = list(ip.get_links())
     names = {int(m["index"]): str(m.get_attr("IFLA_IFNAME")) for m in messages}
     with Ethtool() as ethtool:

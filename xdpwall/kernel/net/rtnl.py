@@ -28,7 +28,7 @@ _CANNOT = {
 
 
 @contextlib.contextmanager
-def conversation(doing: str) -> Iterator[Any]:
+def rtnl_socket(doing: str) -> Iterator[Any]:
     """An open pyroute2 IPRoute in this thread's network namespace.
 
     `doing` begins the message of an error: "attach to eth0: " and the kernel's words.

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from xdpwall.errors import Conflict
 from xdpwall.kernel.bpf.libbpf import lib
 
-from .rtnl import conversation, interface_name
+from .rtnl import interface_name, rtnl_socket
 
 Direction = Literal["ingress", "egress"]
 
@@ -38,7 +38,7 @@ class TcFilter:
 
 def tc_qdisc(index: int) -> str | None:
     """The qdisc that holds filters: "clsact", "ingress" (an older one), or None."""
-    with conversation(f"list the qdiscs of {interface_name(index)}") as ip:
+    with rtnl_socket(f"list the qdiscs of {interface_name(index)}") as ip:
         for message in ip.get_qdiscs(index=index):
             if message["index"] == index and message["parent"] == _CLSACT_PARENT:
                 return str(message.get_attr("TCA_KIND"))
@@ -62,7 +62,7 @@ def tc_ensure_clsact(index: int, direction: Direction) -> None:
                 hint="its owner would have to use clsact: `tc qdisc replace dev IFACE clsact`",
             )
         try:
-            with conversation(f"add clsact to {interface_name(index)}") as ip:
+            with rtnl_socket(f"add clsact to {interface_name(index)}") as ip:
                 ip.tc("add", "clsact", index)
             return
         except Conflict as error:
@@ -75,7 +75,7 @@ def tc_filters(index: int, direction: Direction) -> list[TcFilter]:
     # Filters of a plain ingress qdisc are listed for either parent.
     if direction == "egress" and tc_qdisc(index) != "clsact":
         return []
-    with conversation(f"list the {direction} filters of {interface_name(index)}") as ip:
+    with rtnl_socket(f"list the {direction} filters of {interface_name(index)}") as ip:
         messages = list(ip.get_filters(index=index, parent=_PARENTS[direction]))
     found = [_filter(m) for m in messages if m.get_attr("TCA_OPTIONS") is not None]
     return sorted(found, key=lambda f: f.prio)  # stable: the kernel's order within a priority
@@ -97,7 +97,7 @@ def tc_replace(
 
 def tc_delete(index: int, direction: Direction, *, prio: int, handle: int) -> None:
     """Delete one filter; NotFound when it is not there."""
-    with conversation(f"delete the {direction} filter of {interface_name(index)}") as ip:
+    with rtnl_socket(f"delete the {direction} filter of {interface_name(index)}") as ip:
         ip.tc("del-filter", "bpf", index, handle, parent=_PARENTS[direction], prio=prio)
 
 
@@ -115,7 +115,7 @@ def tcx_query(index: int, direction: Direction) -> list[int]:
 def _change(
     verb: str, index: int, direction: Direction, *, fd: int, name: str, prio: int, handle: int
 ) -> None:
-    with conversation(f"attach tc ({direction}) to {interface_name(index)}") as ip:
+    with rtnl_socket(f"attach tc ({direction}) to {interface_name(index)}") as ip:
         ip.tc(
             verb,
             "bpf",

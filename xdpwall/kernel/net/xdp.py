@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .links import XdpState, xdp_state
-from .rtnl import conversation, interface_name
+from .rtnl import interface_name, rtnl_socket
 
 Mode = Literal["native", "generic"]
 
@@ -20,7 +20,7 @@ _REPLACE = 16
 
 def xdp_query(index: int) -> XdpState:
     """The attached programs; NotFound when no interface has that index."""
-    with conversation(f"ask {interface_name(index)} for its XDP program") as ip:
+    with rtnl_socket(f"ask {interface_name(index)} for its XDP program") as ip:
         return xdp_state(ip.link("get", index=index)[0])
 
 
@@ -55,5 +55,5 @@ def _set(doing: str, index: int, fd: int, flags: int, expected_fd: int | None) -
     attributes = [("IFLA_XDP_FD", fd), ("IFLA_XDP_FLAGS", flags)]
     if expected_fd is not None:
         attributes.append(("IFLA_XDP_EXPECTED_FD", expected_fd))
-    with conversation(doing) as ip:
+    with rtnl_socket(doing) as ip:
         ip.link("set", index=index, xdp={"attrs": attributes})
