@@ -39,8 +39,8 @@ with absent fields left out.
     PUT    /policy?dry_run=BOOL                    the named fields -> PolicyOutcome; the rest stays
     PUT    /switch                                 {"on"} -> SwitchOutcome
     GET    /ruleset                                what `apply` takes back
-    PUT    /ruleset                                ?dry_run=true -> ApplyOutcome
-    POST   /restore                                RestoreOutcome
+    PUT    /ruleset                                ?dry_run=true, ?adopt=true -> ApplyOutcome
+    POST   /restore                                ?adopt=true -> RestoreOutcome
 
 A change of one rule by POST /rules, PUT, PATCH, move or reset-counters answers the RuleView's
 fields with `warnings` and `revision` beside them; a change of many answers a RuleOutcome.

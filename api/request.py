@@ -30,6 +30,10 @@ _NOT_IN_ETAG = frozenset(READ_ONLY_FIELDS) - {"text", "created"}
 """Fields of a rule's view that change without a change of the rule."""
 
 
+ADOPT = "also in the place of what the state folder does not know"
+"""The description of the query parameter."""
+
+
 class Call:
     """One request: its author, its conditions, and access to the firewall in worker threads."""
 

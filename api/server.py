@@ -25,13 +25,15 @@ from xdpwall.api.serving.listen import host_names, page_url, system_error, tcp_s
 from xdpwall.api.serving.security import PEER, Peer
 from xdpwall.api.serving.token import load_token
 from xdpwall.api.stream.client import ABORT
-from xdpwall.errors import Conflict
+from xdpwall.errors import ANOTHER_STATE, Conflict
 from xdpwall.gcpause import put_off_collections
 from xdpwall.settings import Settings
 from xdpwall.values.author import Author
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from xdpwall.firewall.firewall import Firewall
 
 log = logging.getLogger("xdpwall.api")
 h11_patterns.install_h11_patterns()
@@ -68,9 +70,7 @@ def serve(
         tcp_socket(host, port) as tcp,
     ):
         token = load_token(settings.state_dir)
-        restored = firewall.restore(by=Author(name="service", via="serve"))
-        for line in (*restored.failed, *restored.warnings):
-            log.warning("restore: %s", line)
+        _restore(firewall)
         app = create_app(firewall, token=token, hosts=names)
         address = page_url(tcp) + f"#token={token}"
         if _is_journal(sys.stdout):
@@ -85,6 +85,19 @@ def serve(
         server.on_started = started
         server.on_stopping = app.state.events.close
         stop.run(server, [local, tcp])
+
+
+def _restore(firewall: Firewall) -> None:
+    try:
+        restored = firewall.restore(by=Author(name="service", via="serve"))
+    except Conflict as error:
+        if error.code != ANOTHER_STATE:
+            raise
+        # What the kernel holds goes on; whoever asks the service is told.
+        log.error("restore: %s (%s)", error.message, error.hint)
+        return
+    for line in (*restored.failed, *restored.warnings):
+        log.warning("restore: %s", line)
 
 
 def _config(app: ASGIApp) -> Config:

@@ -20,6 +20,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+ANOTHER_STATE = "another-state"
+"""The code of the Conflict between the state folder and what the kernel holds."""
+
 
 class XdpwallError(Exception):
     """Base of every error that xdpwall raises on purpose."""

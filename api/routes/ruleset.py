@@ -12,6 +12,7 @@ from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import RulesetBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import (
+    ADOPT,
     ChangeCall,
     RawBody,
     ReadCall,
@@ -48,13 +49,14 @@ async def show_ruleset(
 @router.put(
     "/ruleset",
     responses=answer_docs(ApplyOutcome, examples.APPLIED),
-    dependencies=[allow_query("message", "dry_run", "confirm")],
+    dependencies=[allow_query("message", "dry_run", "adopt", "confirm")],
     openapi_extra=body_docs(RulesetBody, examples.RULESET),
 )
 async def apply(
     call: ChangeCall,
     raw: RawBody,
     dry_run: Annotated[bool, Query(description="say what would change, change nothing")] = False,
+    adopt: Annotated[bool, Query(description=ADOPT)] = False,
     confirm: Annotated[str | None, Query(include_in_schema=False)] = None,
 ) -> Response:
     """Make the kernel hold exactly this in one switch; rules that stay keep id and counters."""
@@ -64,7 +66,7 @@ async def apply(
     def work(firewall: Facade) -> Response:
         ruleset = Ruleset.parse(parse_json(raw))
         call.check_revision(firewall)
-        outcome = firewall.apply(ruleset, dry_run=dry_run, by=call.by)
+        outcome = firewall.apply(ruleset, dry_run=dry_run, adopt=adopt, by=call.by)
         return json_answer(outcome, etag=None if dry_run else revision_etag(outcome.revision))
 
     return await call.write(work)

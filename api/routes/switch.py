@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from xdpwall.api.body_checks import parse_body
 from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import SwitchBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
-from xdpwall.api.request import MESSAGE_ALONE, MESSAGE_AND_BODY, ChangeCall, RawBody, json_answer
+from xdpwall.api.request import (
+    ADOPT,
+    MESSAGE_AND_BODY,
+    ChangeCall,
+    RawBody,
+    allow_query,
+    json_answer,
+    no_body,
+)
 from xdpwall.firewall.facade import Facade
 from xdpwall.views.status import RestoreOutcome, SwitchOutcome
 
@@ -34,8 +44,10 @@ async def set_switch(call: ChangeCall, raw: RawBody) -> Response:
 @router.post(
     "/restore",
     responses=answer_docs(RestoreOutcome, examples.RESTORED),
-    dependencies=MESSAGE_ALONE,
+    dependencies=[allow_query("message", "adopt"), Depends(no_body)],
 )
-async def restore(call: ChangeCall) -> Response:
+async def restore(
+    call: ChangeCall, adopt: Annotated[bool, Query(description=ADOPT)] = False
+) -> Response:
     """Put back what the disk says and the kernel lacks: after a boot, or an interface's return."""
-    return await call.write(lambda firewall: json_answer(firewall.restore(by=call.by)))
+    return await call.write(lambda firewall: json_answer(firewall.restore(adopt=adopt, by=call.by)))

@@ -129,9 +129,10 @@ def test_programs_of_ours_are_found_without_the_state_folder(site: Site) -> None
     for path in site.settings.state_dir.iterdir():
         path.unlink()
     with site.open() as firewall:
-        assert any("veth0 xdp: a program of ours" in words for words in firewall.status().warnings)
+        (found,) = firewall.status().attachments
+        assert (found.iface, found.mode, found.state) == ("veth0", "native", "attached")
         assert firewall.detach(None).detached == ["veth0 xdp"]
-        assert not any("a program of ours" in words for words in firewall.status().warnings)
+        assert firewall.status().attachments == []
         assert site.ping() == 3
 
 

@@ -12,13 +12,15 @@ CHANGE = [point for point in POINTS if point.startswith("after-")]
 ATTACH = [point for point in POINTS if point.startswith("attach-")]
 DETACH = [point for point in POINTS if point.startswith("detach-")]
 RESTORE = [point for point in POINTS if point.startswith("restore-")]
+ADOPT = [point for point in POINTS if point.startswith("adopt-")]
+"""In test_adopt.py."""
 SETS = [point for point in POINTS if point.startswith("set-")]
 """In test_set_failures.py."""
 KILLED = -9
 
 
 def test_every_point_has_a_test_here() -> None:
-    assert {*CHANGE, *ATTACH, *DETACH, *RESTORE, *SETS, "switch-set"} == set(POINTS)
+    assert {*CHANGE, *ATTACH, *DETACH, *RESTORE, *ADOPT, *SETS, "switch-set"} == set(POINTS)
 
 
 @pytest.mark.parametrize("service", [False, True])

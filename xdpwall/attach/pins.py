@@ -52,6 +52,13 @@ class Pins:
             program.close()
         return None
 
+    def open_attached(self, index: int, place: Place) -> Program | None:
+        """The program pinned for an attachment, or None."""
+        try:
+            return Program.open_pinned(self.path(index, place))
+        except NotFound:
+            return None
+
     def entries(self) -> list[tuple[int, Place]]:
         """(ifindex, place) of every pinned program, sorted."""
         found = set()

@@ -23,7 +23,9 @@ from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 from xdpwall.views.status import ApplyOutcome
 
+from .adopt import adopt_ruleset
 from .attachments import attach_interface, detach_interface
+from .bringup import ensure_loaded
 from .generations import compile_committed
 from .set_load import (
     changed_contents,
@@ -104,6 +106,30 @@ def apply_ruleset(
             *hook_warnings(_as_planned(staying, coming)),
             *(policy_warnings(new.policy) if change.policy_changed else []),
         ],
+    )
+
+
+def adopt_and_apply(instance: Instance, wanted: Ruleset, *, by: Author) -> ApplyOutcome:
+    """Take over what the kernel holds, if the state folder does not know it; then apply_ruleset."""
+    before = instance.ruleset
+    change = adopt_ruleset(instance, wanted, by=by)
+    ensure_loaded(instance)
+    outcome = apply_ruleset(instance, wanted, dry_run=False, by=by)
+    if change is None:
+        return outcome
+    had, has = ({row.name for row in ruleset.sets} for ruleset in (before, instance.ruleset))
+    return outcome.model_copy(
+        update={
+            "added": change.added,
+            "removed": change.removed,
+            "changed": change.changed,
+            "moved": change.moved,
+            "kept": change.kept,
+            "policy_changed": change.policy_changed,
+            "sets_added": sorted(has - had),
+            "sets_replaced": sorted(had.intersection(wanted.sets or {})),
+            "sets_removed": sorted(had - has),
+        }
     )
 
 

@@ -41,7 +41,7 @@ def attach_interface(
         place=spec.place,
         index=index,
         wanted=spec.mode if spec.hook == "xdp" else None,
-        number=_free_number(instance.attachments),
+        number=free_number(instance.attachments),
         since=now_text(),
         kind=link_kind(index),
         intent="attaching",
@@ -149,7 +149,8 @@ def detach_unrecorded(
     return gone
 
 
-def _free_number(rows: Iterable[Attachment]) -> int:
+def free_number(rows: Iterable[Attachment]) -> int:
+    """The lowest number that no attachment has. Raises Full."""
     used = {row.number for row in rows}
     for number in range(ATTACHMENTS):
         if number not in used:

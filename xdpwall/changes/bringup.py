@@ -8,6 +8,7 @@ from xdpwall.instance.instance import Instance
 
 from .crashpoints import crash_point
 from .generations import reload_ruleset
+from .ownership import agree_on_identity, new_identity
 from .programs import reload_programs
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def ensure_loaded(instance: Instance) -> Dataplane:
 
     # The baselines belong to counters that are gone. Before the maps are made, so that a crash
     # between the two does no harm.
-    instance.store.clear_baselines()
+    instance.store.clear_baselines(new_identity())
     crash_point("restore-cleared")
     made = Dataplane(instance.settings.bpffs)
     made.create()
@@ -36,6 +37,8 @@ def ensure_loaded(instance: Instance) -> Dataplane:
     if instance.ruleset.revision:
         load_from_store(instance, made)
     crash_point("restore-loaded")
+    # Last: maps without it count as not loaded yet.
+    agree_on_identity(instance, made)
     return made
 
 
@@ -45,10 +48,15 @@ def load_from_store(instance: Instance, dataplane: Dataplane) -> None:
     Programs are reloaded last: those that still run on unpinned maps filter by the old ruleset
     until the new one is complete.
     """
+    fill_from_store(instance, dataplane)
+    reload_programs(instance, dataplane)
+
+
+def fill_from_store(instance: Instance, dataplane: Dataplane) -> None:
+    """Write the disk's sets and rules into maps; programs that are on others stay there."""
     from .set_kernel import restore_sets
 
     restore_sets(instance, dataplane)
     reload_ruleset(instance, dataplane)
     if dataplane.map_set.sizes.sets:
         instance.sets.mark_published(dataplane)
-    reload_programs(instance, dataplane)

@@ -20,6 +20,7 @@ from .bringup import ensure_loaded
 from .crashpoints import crash_point
 from .generations import activate_generation, compile_committed, next_generation
 from .programs import prepare_generation
+from .recovery import step_back
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
@@ -115,6 +116,10 @@ def _undo(
             hint="the next command records it; make room on the disk if it is full",
             detail=str(second),
         ) from error
-    # On a full disk even this may fail; the next writer drops it, since the kernel says so.
+    # On a full disk even this may fail; the next writer does it, since the kernel says so.
     with suppress(XdpwallError):
-        instance.store.revisions.drop_pending()
+        if instance.ruleset.revision == revision:
+            # SQLite took it, and the disk did not.
+            step_back(instance, dataplane)
+        else:
+            instance.store.revisions.drop_pending()

@@ -23,6 +23,11 @@ POINTS = (
     "restore-created",
     "restore-loaded",
     "restore-sets",
+    "adopt-named",
+    "adopt-recorded",
+    "adopt-filled",
+    "adopt-exchanged",
+    "adopt-swapped",
     "switch-set",
     "set-recorded",
     "set-written",
@@ -31,7 +36,7 @@ POINTS = (
     "set-loaded",
     "set-swept",
 )
-"""In the order in which a change, an attachment, a detachment or a restore passes them."""
+"""In the order in which a change, an attachment, a detachment, a restore or `--adopt` passes them."""
 
 
 def crash_point(name: str) -> None:

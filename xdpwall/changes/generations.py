@@ -99,11 +99,16 @@ def _entries(enabled: Sequence[RuleEntry]) -> list[CompilerRule]:
     return entries_of(rules, now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
 
 
-def reload_ruleset(instance: Instance, dataplane: Dataplane) -> None:
-    """Compile the committed ruleset for the present attachments and classes, and activate it."""
+def reload_ruleset(
+    instance: Instance, dataplane: Dataplane, *, revision: int | None = None
+) -> None:
+    """Compile the committed ruleset for the present attachments and classes, and activate it; under
+    another revision than its own while more is to follow."""
     ruleset = instance.ruleset
     compiled = compile_committed(instance, ruleset, least=dataplane.map_set.sizes.positions)
-    activate_generation(instance, dataplane, compiled, ruleset.revision)
+    activate_generation(
+        instance, dataplane, compiled, ruleset.revision if revision is None else revision
+    )
 
 
 def activate_generation(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from xdpwall.attach.interfaces import interface_names, link_kind
 from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.values.times import epoch_text
 
 if TYPE_CHECKING:
     from xdpwall.compiler.generation import Generation
@@ -87,17 +90,46 @@ def _outdated(instance: Instance, dataplane: Dataplane, program: Program) -> boo
 def _reload_unrecorded(instance: Instance, dataplane: Dataplane) -> None:
     """Replace programs of ours that the store has no attachment for (the state folder was lost):
     they filter by the same maps."""
-    attacher = instance.attacher
-    for index, place in unrecorded_pins(attacher, instance.attachments):
-        found = attacher.find(index, place)
-        if found is None or not found.ours:
-            continue
-        with attacher.pins.open(found.program_id) or nullcontext() as program:
+    for row in unrecorded_attachments(instance):
+        program = instance.attacher.pins.open_attached(row.index, row.place)
+        with program or nullcontext():
             if program is None or not _outdated(instance, dataplane, program):
                 continue
-            number = dataplane.programs.constant(program, "number")
-        row = Attachment(f"index{index}", place, index, None, number or 0, "")
-        attacher.swap(row.spec, index, found.mode, loader_for(dataplane, row))
+        instance.attacher.swap(row.spec, row.index, row.mode, loader_for(dataplane, row))
+
+
+def unrecorded_attachments(instance: Instance) -> list[Attachment]:
+    """The attachments of which only the kernel tells, since the state folder was lost, as rows:
+    with the number that their program was loaded with, and since when it was."""
+    attacher, found = instance.attacher, []
+    pins = unrecorded_pins(attacher, instance.attachments)
+    names = {index: name for name, index in interface_names().items()} if pins else {}
+    for index, place in pins:
+        there = attacher.find(index, place)
+        if there is None or not there.ours:
+            continue
+        program = attacher.pins.open_attached(index, place)
+        if program is None:
+            continue
+        from xdpwall.dataplane.program_loader import ProgramLoader
+
+        with program:
+            number = ProgramLoader.constant(program, "number") or 0
+            age = time.clock_gettime(time.CLOCK_BOOTTIME) - program.info.load_time / 1e9
+        iface = names.get(index, f"index{index}")
+        found.append(
+            Attachment(
+                iface,
+                place,
+                index,
+                None,
+                number,
+                epoch_text(int(time.time() - age)),
+                there.mode,
+                link_kind(index),
+            )
+        )
+    return found
 
 
 def loader_for(dataplane: Dataplane, row: Attachment) -> Callable[[bool], Program]:

@@ -1,7 +1,8 @@
 """Make disk and kernel agree after a crash or a reboot. Called with the instance's lock held.
 
 While the maps are alive the kernel's revision wins: a pending change that reached it is marked
-committed, one that did not is dropped. When they are gone, the last committed ruleset counts.
+committed, one that did not is dropped, and one whose final write failed is undone. When they are
+gone, the last committed ruleset counts. Maps that hold what the disk does not know are left alone.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from xdpwall.values.times import now_text
 from .attachments import record_attached
 from .bringup import load_from_store
 from .generations import reload_ruleset
+from .ownership import agree_on_identity, another_state, check_other_version, kernel_standing
 from .programs import reload_programs
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ def recover(instance: Instance) -> None:
             instance.store.revisions.drop_pending()
         _end_attachments(instance)
         return
+    stands = kernel_standing(dataplane, snapshot)
+    if stands == "another":
+        raise another_state(instance, dataplane, snapshot)
     if outgrown:
         reload_programs(instance, dataplane)
         dataplane.unpin_outgrown()
@@ -56,8 +61,9 @@ def recover(instance: Instance) -> None:
             instance.store.revisions.commit(control.revision, dataplane.counters.read)
         else:
             instance.store.revisions.drop_pending()
-    if control.revision != instance.ruleset.revision:
-        # Fresh maps of a restore that died, or another state folder: the rules on disk count.
+    if stands == "behind":
+        step_back(instance, dataplane)
+    if stands == "fresh":
         dataplane.control.set_switch(snapshot.on)
         load_from_store(instance, dataplane)
     elif control.on != snapshot.on:
@@ -66,6 +72,14 @@ def recover(instance: Instance) -> None:
         _end_attachments(instance)
         reload_ruleset(instance, dataplane)
     _end_sets(instance, dataplane)
+    agree_on_identity(instance, dataplane)
+
+
+def step_back(instance: Instance, dataplane: Dataplane) -> None:
+    """The disk follows the kernel, which was switched back from the last revision."""
+    dataplane.generations.forget_active()
+    instance.sets.invalidate()
+    instance.store.revisions.step_back(dataplane.counters.read, by=RECOVERY, now=now_text())
 
 
 def abandon_other_version(instance: Instance) -> None:
@@ -76,6 +90,7 @@ def abandon_other_version(instance: Instance) -> None:
     except Failed as error:
         if error.code != OTHER_VERSION:
             raise
+        check_other_version(instance, instance.store.read())
         # Without `control` they count as an unfinished start, which PinnedMaps.create() removes.
         bpffs.unlink(instance.settings.bpffs / "maps" / "control")
 

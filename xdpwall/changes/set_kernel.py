@@ -216,7 +216,8 @@ def publish_classes(instance: Instance, dataplane: Dataplane, wanted: Iterable[i
         timeless and any(classes.expiry_step(number)[0] for number in wanted)
     ):
         return
-    reload_ruleset(instance, dataplane)
+    # A restore has revision 0 until all sets are loaded.
+    reload_ruleset(instance, dataplane, revision=dataplane.control.read().revision)
     # No packet may find such a class while the previous copy of the generation still filters it.
     dataplane.generations.wait_grace_period()
     cache.mark_published(dataplane)

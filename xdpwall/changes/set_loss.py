@@ -39,9 +39,12 @@ def check_losses(
     wanted: Mapping[str, SetContent] | None,
     contents: Mapping[str, TimedEntries] | None,
     new: CommittedRuleset,
+    *,
+    unknown: bool = False,
 ) -> None:
     """check_loss for each set of a ruleset. A set that a rule of `new` negates must not come into
-    being empty either: `drop from not @name` would drop everything."""
+    being empty either: `drop from not @name` would drop everything. `unknown`: the kernel may hold
+    entries of sets that are not known here."""
     if not wanted or contents is None:
         return
     for name, content in wanted.items():
@@ -49,6 +52,8 @@ def check_losses(
         check_loss(instance, name, content, has)
         if not has and not content.allow_empty and name in _negated_sets(new):
             raise _emptied(name, f"and a rule is about everything that is not in @{name}")
+        if not has and not content.allow_empty and unknown:
+            raise _emptied(name, "and nobody knows what the kernel has of it")
 
 
 def _negated_sets(ruleset: CommittedRuleset) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from xdpwall.errors import Conflict, XdpwallError
+from xdpwall.errors import ANOTHER_STATE, Conflict, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.instance.namespace import boot_id, netns_exists
 from xdpwall.store.records import Binding, Snapshot
@@ -15,6 +15,7 @@ from xdpwall.store.records import Binding, Snapshot
 def reading(instance: Instance) -> Iterator[Snapshot]:
     """Read what is committed, after finishing a change that a dead process left."""
     with instance.lock.threads:
+        instance.drop_replaced()
         snapshot = instance.store.read()
         _check_namespace(instance, snapshot.binding)
         if snapshot.unfinished:
@@ -28,12 +29,13 @@ def reading(instance: Instance) -> Iterator[Snapshot]:
 
 @contextmanager
 def writing(
-    instance: Instance, *, in_need: bool = False, renew: bool = False
+    instance: Instance, *, in_need: bool = False, renew: bool = False, adopt: bool = False
 ) -> Iterator[Snapshot]:
     """Hold the instance's lock as its only writer, after recovery.
 
-    `in_need`: go on when recovery fails, for the ways out (off, detach). `renew`: give up maps of
-    another version, for restore. Conflict "other-namespace".
+    `in_need`: go on when recovery fails, for the ways out (off, on, detach). `renew`: give up maps of
+    another version, for restore. `adopt`: go on where the kernel holds what this state folder does
+    not know. Conflict "other-namespace", or "another-state" when it does.
     """
     with instance.lock.hold(), instance.store.alone():
         netns, cookie = instance.namespace.netns()
@@ -41,11 +43,11 @@ def writing(
         if binding != here:
             _check_namespace(instance, binding)
         try:
+            _recover(instance, renew)
             if binding != here:
                 instance.store.bind(here)
-            _recover(instance, renew)
-        except XdpwallError:
-            if not in_need:
+        except XdpwallError as error:
+            if not (in_need or adopt and error.code == ANOTHER_STATE):
                 raise
         yield instance.store.read()
 

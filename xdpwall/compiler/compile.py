@@ -118,6 +118,16 @@ def action_features(entries: Sequence[CompilerRule]) -> Feature:
     return found
 
 
+def policy_of(bits: int) -> Policy:
+    """The policy of compiled tables, from their bits."""
+    return Policy(
+        ingress="drop" if bits & PolicyBit.DROP_INGRESS else "accept",
+        egress="drop" if bits & PolicyBit.DROP_EGRESS else "accept",
+        non_ip="drop" if bits & PolicyBit.DROP_NON_IP else "accept",
+        neighbor_discovery="judge" if bits & PolicyBit.DROP_ND else "accept",
+    )
+
+
 def _policy_bits(policy: Policy) -> PolicyBit:
     bits = PolicyBit(0)
     if policy.ingress == "drop":

@@ -1,6 +1,7 @@
 """The instance in the kernel: its pinned maps, and the programs that are loaded on them.
 
-BPFFS/maps/      the shared maps, such as control and counters: they live as long as the instance
+BPFFS/maps/      the shared maps, such as control and counters: they live as long as the instance;
+                 and identity, which says whose they are
 BPFFS/maps-N/    one map set: two generations of the classifier; replaced when outgrown
 BPFFS/progs/     programs, pinned by attach/pins.py
 """
@@ -18,7 +19,8 @@ from .counters import KernelCounters
 from .event_maps import EventMaps
 from .generations import Generations
 from .map_set import MapSet
-from .pinned_maps import PinnedMaps, has_control, maps_alive
+from .pinned_identity import PinnedIdentity
+from .pinned_maps import PinnedMaps, control_pin, maps_alive
 from .program_loader import ProgramLoader
 from .trace_taps import TapMaps
 
@@ -39,10 +41,17 @@ class Dataplane:
 
     def is_newest(self, numbers: Sequence[int]) -> bool:
         """Whether the map set that is open is the newest of those pinned, `numbers`, and the
-        instance alive. Another process may have grown the maps since, and not committed yet."""
+        instance alive. Another process may have grown the maps since, and not committed yet, or
+        another state folder taken over."""
         if self._parts is None or not numbers:
             return False
-        return max(numbers) == self._parts.maps.number and has_control(self.folder)
+        pin = control_pin(self.folder)
+        return max(numbers) == self._parts.maps.number and pin == self._parts.control_pin
+
+    def was_replaced(self) -> bool:
+        """Whether other maps are pinned in the place of those that are open."""
+        pin = control_pin(self.folder)
+        return self._parts is not None and pin is not None and pin != self._parts.control_pin
 
     def create(self) -> None:
         """Create and open maps that accept everything, revision 0. Conflict "maps-exist"."""
@@ -84,6 +93,11 @@ class Dataplane:
         return self._opened.control
 
     @property
+    def identity(self) -> PinnedIdentity:
+        """The id of the instance that these maps belong to."""
+        return self._opened.identity
+
+    @property
     def events(self) -> EventMaps:
         """Settings and counts of events, and their ring buffer."""
         return self._opened.events
@@ -114,6 +128,8 @@ class _Parts:
 
     def __init__(self, maps: PinnedMaps) -> None:
         self.maps = maps
+        self.control_pin = control_pin(maps.folder)
+        self.identity = PinnedIdentity(maps.folder)
         control = maps.shared["control"].mmap()
         self.events = EventMaps(maps.shared)
         self.taps = TapMaps(maps.shared)

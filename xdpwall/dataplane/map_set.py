@@ -209,6 +209,10 @@ class MapSet:
             raise
         return bigger
 
+    def policy_bits(self, copy: int) -> int:
+        """The policy that one copy was compiled with (abi.PolicyBit)."""
+        return int(self._array("tables", copy, abi.TABLES)["policy"][0])
+
     def _array(self, name: str, copy: int, dtype: Any) -> Array:
         """One copy of an array map as a NumPy array of `dtype`."""
         stride = self.maps[name].stride

@@ -100,12 +100,16 @@ class PinnedMaps:
 
 def maps_alive(folder: Path) -> bool:
     """Whether the maps of the instance are pinned."""
-    return bool(bpffs.pin_numbers(folder, "maps-")) and has_control(folder)
+    return bool(bpffs.pin_numbers(folder, "maps-")) and control_pin(folder) is not None
 
 
-def has_control(folder: Path) -> bool:
-    """Whether the map `control`, the last to be pinned, is there."""
-    return os.path.exists(f"{folder}/maps/control")
+def control_pin(folder: Path) -> int | None:
+    """The inode of the pin of `control`, the last to be made, by which maps that were made anew are
+    told apart; None when there is none."""
+    try:
+        return os.stat(f"{folder}/maps/control").st_ino
+    except (OSError, ValueError):
+        return None
 
 
 def _newest(folder: Path) -> int | None:

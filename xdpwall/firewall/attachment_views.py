@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from xdpwall.attach.interfaces import interface_names
-from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.views.attachments import AttachmentView, InterfaceView, Totals
 
@@ -94,19 +93,13 @@ def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
     return found
 
 
-def unrecorded_warnings(attacher: Attacher, rows: Sequence[Attachment]) -> list[str]:
-    """Warn of programs of ours that no row records: they filter all the same."""
-    names = {index: name for name, index in interface_names().items()}
-    found = []
-    for index, place in unrecorded_pins(attacher, rows):
-        there = attacher.find(index, place)
-        if there is not None and there.ours:
-            iface = names.get(index, f"index {index}")
-            found.append(
-                f"{iface} {place}: a program of ours judges packets there, but the state folder "
-                f"does not know it: attach {iface} again, or xdpwall detach --all"
-            )
-    return found
+def unrecorded_warnings(rows: Iterable[Attachment]) -> list[str]:
+    """Warn of programs of ours that the state folder does not know: they filter all the same."""
+    return [
+        f"{row.words}: a program of ours judges packets there, but the state folder does not know "
+        f"it: attach {row.iface} again, or xdpwall detach --all"
+        for row in rows
+    ]
 
 
 def _state(row: Attachment, ours: bool, names: dict[str, int]) -> AttachmentState:

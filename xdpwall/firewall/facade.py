@@ -130,8 +130,16 @@ class Facade(Protocol):
     ) -> PolicyOutcome: ...
     def set_switch(self, on: bool, *, by: Author = Author()) -> SwitchOutcome: ...
     def apply(
-        self, ruleset: Ruleset, *, dry_run: bool = False, by: Author = Author()
-    ) -> ApplyOutcome: ...
+        self,
+        ruleset: Ruleset,
+        *,
+        dry_run: bool = False,
+        adopt: bool = False,
+        by: Author = Author(),
+    ) -> ApplyOutcome:
+        """`adopt`: also in the place of what the state folder does not know."""
+        ...
+
     def attach(
         self,
         iface: str,
@@ -153,7 +161,9 @@ class Facade(Protocol):
         """`iface` None is every interface; `hook` and `direction` None are every hook on it."""
         ...
 
-    def restore(self, *, by: Author = Author()) -> RestoreOutcome: ...
+    def restore(self, *, adopt: bool = False, by: Author = Author()) -> RestoreOutcome:
+        """`adopt` as in apply()."""
+        ...
 
     # -- events ----------------------------------------------------------------------------------
     def events(self) -> EventsView:

@@ -21,7 +21,8 @@ from xdpwall.attach.warnings import (
     vlan_warnings,
 )
 from xdpwall.changes import attachments
-from xdpwall.changes.apply import apply_ruleset
+from xdpwall.changes.adopt import adopt_stored
+from xdpwall.changes.apply import adopt_and_apply, apply_ruleset
 from xdpwall.changes.commit import commit
 from xdpwall.changes.crashpoints import crash_point
 from xdpwall.changes.expirer import Expirer
@@ -205,7 +206,7 @@ class Firewall(SetMethods, ReadMethods):
 
     def set_switch(self, on: bool, *, by: Author = _ANYONE) -> SwitchOutcome:
         """Off: everything passes. Works also when the disk is full."""
-        with writing(self._instance, in_need=not on) as now:
+        with writing(self._instance, in_need=True) as now:
             dataplane = self._instance.dataplane()
             was = now.on if dataplane is None else dataplane.control.read().on
             if dataplane is not None and was != on:
@@ -236,11 +237,20 @@ class Firewall(SetMethods, ReadMethods):
             )
 
     def apply(
-        self, wanted: Ruleset, *, dry_run: bool = False, by: Author = _ANYONE
+        self,
+        wanted: Ruleset,
+        *,
+        dry_run: bool = False,
+        adopt: bool = False,
+        by: Author = _ANYONE,
     ) -> ApplyOutcome:
-        """Make the kernel hold exactly this ruleset, in one switch."""
-        with writing(self._instance), no_collections():
-            outcome = apply_ruleset(self._instance, wanted, dry_run=dry_run, by=by)
+        """Make the kernel hold exactly this ruleset, in one switch. `adopt`: also in the place of what
+        the state folder does not know."""
+        with writing(self._instance, renew=adopt and not dry_run, adopt=adopt), no_collections():
+            if adopt and not dry_run:
+                outcome = adopt_and_apply(self._instance, wanted, by=by)
+            else:
+                outcome = apply_ruleset(self._instance, wanted, dry_run=dry_run, by=by)
             self._changed()
             rows = _places(self._instance.attachments)
         if not outcome.policy_changed:
@@ -307,10 +317,12 @@ class Firewall(SetMethods, ReadMethods):
             unknown = attachments.detach_unrecorded(self._instance, iface, hook, direction)
             return DetachOutcome(detached=[row.words for row in rows] + unknown)
 
-    def restore(self, *, by: Author = _ANYONE) -> RestoreOutcome:
+    def restore(self, *, adopt: bool = False, by: Author = _ANYONE) -> RestoreOutcome:
         """After a reboot, or an upgrade to maps that are laid out otherwise: rules, policy and
-        attachments as they were."""
-        with writing(self._instance, renew=True):
+        attachments as they were. `adopt`: also in the place of what the state folder does not know."""
+        with writing(self._instance, renew=True, adopt=adopt):
+            if adopt:
+                adopt_stored(self._instance, by=by)
             return restore(self._instance, by=by)
 
     # -- inside ----------------------------------------------------------------------------------

@@ -14,12 +14,15 @@ from xdpwall.attach.warnings import (
     policy_warnings,
     rule_warnings,
 )
+from xdpwall.changes.ownership import foreign_kernel
+from xdpwall.changes.programs import unrecorded_attachments
 from xdpwall.changes.transactions import reading
 from xdpwall.dataplane.pinned_counters import read_pinned
 from xdpwall.errors import XdpwallError
 from xdpwall.instance import namespace
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.committed import CommittedRuleset, find_rule
 from xdpwall.ruleset.policy import Policy
 from xdpwall.ruleset.ruleset import Ruleset
@@ -66,11 +69,14 @@ class ReadMethods:
 
         with reading(self._instance) as now:
             ruleset = now.ruleset
-            attacher, mine = self._instance.attacher, self._attachment_views(now)
+            unrecorded = unrecorded_attachments(self._instance)
+            attacher, mine = self._instance.attacher, self._attachment_views(now, unrecorded)
+            foreign = foreign_kernel(self._instance, now)
             others = [view for view in interface_views(attacher, mine) if view.others]
             on, warnings = self._switch_state(now)
             warnings += attachment_warnings(mine)
-            warnings += unrecorded_warnings(attacher, now.attachments)
+            if foreign is None:
+                warnings += unrecorded_warnings(unrecorded)
             warnings += [describe_orphan(row) for row in find_orphans(attacher, now.attachments)]
             warnings += hook_warnings(now.attachments)
             warnings += bypass_warnings(others)
@@ -92,6 +98,7 @@ class ReadMethods:
                 bpffs=str(self._settings.bpffs),
                 netns=namespace.netns_inode(),
                 service=self._service,
+                kernel=foreign[1] if foreign else None,
             )
 
     def interfaces(self) -> InterfaceList:
@@ -99,7 +106,8 @@ class ReadMethods:
         from .attachment_views import interface_views
 
         with reading(self._instance) as now:
-            mine = self._attachment_views(now)
+            unrecorded = unrecorded_attachments(self._instance)
+            mine = self._attachment_views(now, unrecorded)
             return InterfaceList(interfaces=interface_views(self._instance.attacher, mine))
 
     def rules(self) -> RuleList:
@@ -207,7 +215,8 @@ class ReadMethods:
 
         with reading(self._instance) as now:
             on, raw = self._switch_state(now)[0], self._raw(now.ruleset)
-            attachments, dataplane = self._attachment_views(now), self._instance.dataplane()
+            attachments = self._attachment_views(now, unrecorded_attachments(self._instance))
+            dataplane = self._instance.dataplane()
             store = self._instance.store
             return read_metrics(store, dataplane, now, attachments, on=on, raw=raw)
 
@@ -256,13 +265,16 @@ class ReadMethods:
             for row, one in zip(now.attachments, totals, strict=True)
         ]
 
-    def _attachment_views(self, now: Snapshot) -> list[AttachmentView]:
-        if not now.attachments:
+    def _attachment_views(
+        self, now: Snapshot, unrecorded: Sequence[Attachment]
+    ) -> list[AttachmentView]:
+        rows = [*now.attachments, *unrecorded]
+        if not rows:
             return []
         from .attachment_views import attachment_views
 
         dataplane = self._instance.dataplane()
-        return attachment_views(self._instance.attacher, dataplane, now.attachments)
+        return attachment_views(self._instance.attacher, dataplane, rows)
 
     def _raw(self, ruleset: CommittedRuleset) -> list[Counts]:
         """(packets, bytes) of every entry, as the kernel counts."""
@@ -284,6 +296,8 @@ class ReadMethods:
         problems = [] if on else [SWITCHED_OFF]
         if dataplane is None and (now.ruleset.revision or now.attachments):
             problems.append("nothing is loaded in the kernel: xdpwall restore")
+        elif foreign := foreign_kernel(self._instance, now):
+            problems.append(f"{foreign[0].message}; {foreign[0].hint}")
         elif dataplane is not None and dataplane.control.read().revision != now.ruleset.revision:
             problems.append(
                 f"the kernel holds revision {dataplane.control.read().revision}, the disk "

@@ -85,6 +85,11 @@ class Instance:
         `numbers`; True when it has none."""
         return self._dataplane is None or self._dataplane.is_newest(numbers)
 
+    def drop_replaced(self) -> None:
+        """Close maps in whose place another state folder has pinned its own."""
+        if self._dataplane is not None and self._dataplane.was_replaced():
+            self.drop_dataplane()
+
     def use_dataplane(self, dataplane: Dataplane, version: int | None = None) -> None:
         """Use a data plane that was opened when store.version() was `version`; None is now."""
         self._dataplane = dataplane

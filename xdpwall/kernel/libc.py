@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-from ctypes import POINTER, c_char_p, c_int, c_size_t, c_ulong, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint, c_ulong, c_void_p
 from typing import Any
 
 _ARGUMENTS: dict[str, list[Any]] = {
@@ -16,11 +16,12 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "free": [c_void_p],
     "malloc_trim": [c_size_t],
     "mount": [c_char_p, c_char_p, c_char_p, c_ulong, c_char_p],
+    "renameat2": [c_int, c_char_p, c_int, c_char_p, c_uint],
     "setns": [c_int, c_int],
     "statfs": [c_char_p, c_void_p],
     "vasprintf": [POINTER(c_void_p), c_char_p, c_void_p],
 }
-_GNU_ONLY = {"malloc_trim"}
+_GNU_ONLY = {"malloc_trim", "renameat2"}
 
 
 @functools.cache

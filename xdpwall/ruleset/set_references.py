@@ -24,6 +24,16 @@ def sets_named_by(rule: Rule) -> list[tuple[str, str]]:
     return found
 
 
+def negated_sets(rules: Iterable[Rule]) -> list[tuple[str, str | None]]:
+    """(set's name, rule's id) wherever an enabled rule is about `not @name`."""
+    return [
+        (name, rule.id)
+        for rule in rules
+        for field, name in sets_named_by(rule)
+        if rule.enabled and getattr(rule, field).startswith("!")
+    ]
+
+
 def check_sets_known(rules: Iterable[Rule], sets: Collection[SetRow]) -> None:
     """InvalidInput "unknown-set" for the first rule that refers to a set that is not there."""
     names = {row.name for row in sets}

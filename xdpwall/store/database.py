@@ -183,8 +183,9 @@ class Database:
             return Failed(
                 f"{self.path} is damaged; what the kernel filters now goes on",
                 code="corrupt",
-                hint=f"put back a copy of the file, or move it away and apply an exported ruleset: "
-                f"mv {self.path} {self.path}.damaged",
+                hint=f"put back a copy of the file; or move it away (mv {self.path} "
+                f"{self.path}.damaged) and put an exported ruleset in force: "
+                "xdpwall apply FILE --adopt",
                 detail=detail,
             )
         readonly = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN)

@@ -37,6 +37,8 @@ class Snapshot:
     binding: Binding | None
     pending: Pending | None
     events: EventSettings = field(default_factory=EventSettings)
+    identity: str | None = None
+    """The instance's id, 32 hexadecimal digits; None before the first change."""
 
     @property
     def unfinished(self) -> bool:

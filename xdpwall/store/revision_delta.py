@@ -51,6 +51,12 @@ class RevisionDelta(NamedTuple):
         text = _ENCODE(data).encode()
         return text if len(text) < _SHORT else zlib.compress(text, 1)
 
+    def reversed(self) -> RevisionDelta:
+        """The way back; ids that were made are not made again."""
+        rules = [(after, before) for before, after in self.rules]
+        (had, has), (was, becomes) = self.sets, self.policy
+        return RevisionDelta(rules, (becomes, was), self.next_number, (has, had))
+
     @classmethod
     def unpack(cls, blob: bytes) -> RevisionDelta:
         """The inverse of pack; Failed "corrupt" when the bytes are not ours."""

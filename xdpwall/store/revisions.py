@@ -106,11 +106,7 @@ class Revisions:
                 times = self._times(connection).with_commit(took)
                 meta |= metrics.to_meta(times, fill or {})
             write_rules(connection, delta)
-            if delta.sets[0] != delta.sets[1]:
-                connection.execute("DELETE FROM sets")
-                connection.executemany(
-                    "INSERT INTO sets VALUES (?, ?, ?)", [astuple(row) for row in delta.sets[1]]
-                )
+            _write_sets(connection, delta)
             if delta.policy[0] != delta.policy[1] or revision == 1:
                 meta["policy"] = json.dumps(delta.policy[1].to_json())
             meta |= {"next_number": str(delta.next_number), "revision": str(revision)}
@@ -130,6 +126,27 @@ class Revisions:
         self._recorded = None
         with self._session.write() as connection:
             connection.execute("DELETE FROM revisions WHERE state = 'pending'")
+
+    def step_back(self, read: ReadCounters, *, by: Author, now: str) -> None:
+        """Undo the last committed revision, which is not in force: its write failed after SQLite had
+        taken it. `read` as in commit(). Failed when what it changed is not recorded."""
+        self._recorded = None
+        last = self._session.read().ruleset.revision
+        with self._session.write() as connection:
+            if not connection.execute(
+                "SELECT 1 FROM revisions WHERE number = ? AND state = 'committed'", (last,)
+            ).fetchone():
+                raise Failed(f"what revision {last} changed is not recorded", code="corrupt")
+            done, _ = _read_revision(connection, last)
+            back = done.reversed()
+            write_rules(connection, back)
+            _write_sets(connection, back)
+            metrics.take_back(connection, done, read)
+            policy = json.dumps(back.policy[1].to_json())
+            write_meta(connection, {"policy": policy, "revision": str(last - 1)})
+            connection.execute("DELETE FROM revisions WHERE number = ?", (last,))
+            action = f"revision {last} was not recorded safely: back to {last - 1}"
+            write_audit(connection, AuditEntry.of(by, action, now), last - 1)
 
     def slots_at(self, revision: int) -> dict[int, str]:
         """Slot -> rule id in a revision; {} when it is older than those kept, or not there yet.
@@ -170,6 +187,14 @@ class Revisions:
         if self._commit_times is None or self._commit_times[0] != version:
             self._commit_times = (version, metrics.read_commit_times(connection))
         return self._commit_times[1]
+
+
+def _write_sets(connection: sqlite3.Connection, delta: RevisionDelta) -> None:
+    if delta.sets[0] != delta.sets[1]:
+        connection.execute("DELETE FROM sets")
+        connection.executemany(
+            "INSERT INTO sets VALUES (?, ?, ?)", [astuple(row) for row in delta.sets[1]]
+        )
 
 
 def _read_revision(

@@ -44,11 +44,14 @@ class Session:
     @contextmanager
     def write(self, *, wait: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction, which also writes the classes of sets that wait for one."""
-        with self.database.transaction(wait=wait) as connection:
-            self.sets.write_class_rows(connection)
-            yield connection
+        try:
+            with self.database.transaction(wait=wait) as connection:
+                self.sets.write_class_rows(connection)
+                yield connection
+        finally:
+            # Also after an error: when the disk fails at the end, SQLite has the change already.
+            self._own_changes += 1
         self.sets.class_rows.clear()
-        self._own_changes += 1
 
     def remember(self, snapshot: Snapshot) -> None:
         """Take this for the snapshot on disk after our own write, if nobody else wrote."""
@@ -92,6 +95,7 @@ class Session:
             binding=binding,
             pending=Pending(*pending) if pending else None,
             events=EventSettings.model_validate_json(meta.get("events", "{}")),
+            identity=meta.get("identity"),
         )
 
     def _entries_of(self, rows: Iterable[RuleRow]) -> tuple[RuleEntry, ...]:

@@ -79,6 +79,10 @@ class Store:
             }
         )
 
+    def set_identity(self, identity: str) -> None:
+        """Record the instance's id, 32 hexadecimal digits."""
+        self._write_meta({"identity": identity})
+
     # -- counters --------------------------------------------------------------------------------
     def set_baselines(
         self, baselines: Mapping[str, Counts], *, by: Author, action: str, now: str
@@ -91,11 +95,12 @@ class Store:
             )
             write_audit(connection, AuditEntry.of(by, action, now))
 
-    def clear_baselines(self) -> None:
+    def clear_baselines(self, identity: str) -> None:
         """The kernel's maps are gone, so what belongs to them goes: baselines, carried counts and
-        the classes of sets."""
+        the classes of sets. An instance without an id gets this one."""
         self.sets.class_rows.clear()
         with self._session.write() as connection:
+            connection.execute("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", (identity,))
             connection.execute("DELETE FROM classes")
             connection.execute("DELETE FROM carried")
             connection.execute(

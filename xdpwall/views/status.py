@@ -16,6 +16,13 @@ SWITCHED_OFF = "the firewall is switched off: everything passes (xdpwall on)"
 """A warning of `status` and `restore`."""
 
 
+class KernelView(View):
+    """What the kernel judges by, where that is not what the state folder holds."""
+
+    revision: int
+    policy: Policy
+
+
 class Status(View):
     """`xdpwall status`, and the head of the page."""
 
@@ -34,6 +41,9 @@ class Status(View):
     bpffs: str
     netns: int
     service: bool = False
+    kernel: KernelView | None = None
+    """Absent where the kernel holds the state folder's ruleset, or nothing; `revision`, `rules` and
+    `policy` are the state folder's."""
 
 
 class Stats(View):

@@ -134,7 +134,7 @@ def test_baselines_are_kept_and_cleared(store: Store) -> None:
     store.set_baselines({"r1": (2**62, 99)}, by=BY, action="reset-counters", now=NOW)
     entry = store.read().ruleset.entries[0]
     assert (entry.base_packets, entry.base_bytes) == (2**62, 99)
-    store.clear_baselines()
+    store.clear_baselines("0" * 32)
     assert store.read().ruleset.entries[0].base_packets == 0
 
 

@@ -207,9 +207,15 @@ class RemoteFirewall:
         return _read(SwitchOutcome, self._change("PUT", "/switch", {"on": on}, by).body)
 
     def apply(
-        self, ruleset: Ruleset, *, dry_run: bool = False, by: Author = ANYBODY
+        self,
+        ruleset: Ruleset,
+        *,
+        dry_run: bool = False,
+        adopt: bool = False,
+        by: Author = ANYBODY,
     ) -> ApplyOutcome:
         query = {"dry_run": "true"} if dry_run else {}
+        query |= {"adopt": "true"} if adopt else {}
         answer = self._change("PUT", "/ruleset", ruleset.to_json(), by, query)
         return _read(ApplyOutcome, answer.body)
 
@@ -239,8 +245,9 @@ class RemoteFirewall:
         query = {"hook": hook, "direction": direction}
         return _read(DetachOutcome, self._change("DELETE", path, None, by, query).body)
 
-    def restore(self, *, by: Author = ANYBODY) -> RestoreOutcome:
-        return _read(RestoreOutcome, self._change("POST", "/restore", None, by).body)
+    def restore(self, *, adopt: bool = False, by: Author = ANYBODY) -> RestoreOutcome:
+        query = {"adopt": "true"} if adopt else {}
+        return _read(RestoreOutcome, self._change("POST", "/restore", None, by, query).body)
 
     # -- requests --------------------------------------------------------------------------------
     def _get(self, kind: type[V], path: str) -> V:

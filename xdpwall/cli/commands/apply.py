@@ -29,13 +29,21 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", metavar="FILE|-")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option(
+    "--adopt", is_flag=True, help="Also in the place of what the state folder does not know."
+)
 @click.option("--confirm", "seconds", metavar="SECONDS", hidden=True)
 @allow_empty
 @most_shrink
 @change_options(guarded=True, asks=True)
 @common_options()
 def apply(
-    file: str, dry_run: bool, seconds: str | None, may_empty: bool, shrink: int | None
+    file: str,
+    dry_run: bool,
+    adopt: bool,
+    seconds: str | None,
+    may_empty: bool,
+    shrink: int | None,
 ) -> None:
     """Make the kernel hold exactly this ruleset, in one switch.
 
@@ -44,6 +52,9 @@ def apply(
     become exactly these. A set whose `file` lists nothing keeps what it holds: that is refused
     unless --allow-empty is given; `entries: []` empties it. Where the policy turns to drop, what no rule accepts of what this host
     does now is said first, and asked about on a terminal.
+
+    Where the state folder was lost or is another's, --adopt puts the file's ruleset in the place of the
+    one in force: each interface goes from the old to the new in one step, without a moment unfiltered.
 
     \b
     Examples:
@@ -64,8 +75,8 @@ def apply(
             _guard(fw, ruleset)
         said: list[str] = []
         if not dry_run and _drops_more(ruleset.policy, fw.policy()):
-            said = tell_losses(fw.apply(ruleset, dry_run=True), asked)
-        outcome = fw.apply(ruleset, dry_run=dry_run, by=asked.author())
+            said = tell_losses(fw.apply(ruleset, dry_run=True, adopt=adopt), asked)
+        outcome = fw.apply(ruleset, dry_run=dry_run, adopt=adopt, by=asked.author())
     print_warnings([one for one in outcome.warnings if one not in said], asked)
     names = [*outcome.added, *outcome.changed, *outcome.moved, *outcome.removed]
     Printer(asked).show(

@@ -7,6 +7,7 @@ import gc
 import click
 
 from xdpwall.cli.client.connect import open_firewall
+from xdpwall.cli.guards import guard_policy
 from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_warnings
@@ -43,21 +44,30 @@ def serve(host: str, port: int) -> None:
 
 
 @click.command()
-@change_options()
+@click.option(
+    "--adopt", is_flag=True, help="Also in the place of what the state folder does not know."
+)
+@change_options(guarded=True)
 @common_options()
-def restore() -> int:
+def restore(adopt: bool) -> int:
     """Put everything back in force after a reboot: attachments, rules and policy.
 
     What is in force already stays as it is; after an upgrade, what attached programs judge by is made
     anew without a moment unfiltered. Ends with 1 when something could not be put back.
 
+    Where the kernel holds what the state folder does not know (it was lost, exchanged or is an old copy),
+    nothing is done, unless --adopt says that the folder's last ruleset shall take its place.
+
     \b
     Examples:
       sudo xdpwall restore
+      sudo xdpwall restore --adopt
     """
     asked = invocation.get()
     with open_firewall() as fw:
-        outcome = fw.restore(by=asked.author())
+        if adopt:
+            guard_policy(fw, fw.policy())
+        outcome = fw.restore(adopt=adopt, by=asked.author())
     print_warnings(outcome.warnings, asked)
 
     def people() -> None:

@@ -14,6 +14,7 @@ from xdpwall.cli.terminal.problems import print_note, print_warnings
 from xdpwall.cli.terminal.text import time_ago
 
 if TYPE_CHECKING:
+    from xdpwall.ruleset.policy import Policy
     from xdpwall.views.attachments import AttachmentView, InterfaceView
     from xdpwall.views.status import Status
 
@@ -86,17 +87,20 @@ def _people(printer: Printer, found: Status) -> None:
     rules = f"{found.rules}"
     if found.enabled_rules != found.rules:
         rules += f" ({found.enabled_rules} enabled)"
-    policy = ", ".join(f"{k} {v}" for k, v in found.policy.to_json().items())
-    printer.facts(
-        [
-            ("xdpwall", f"{found.version} on {found.host}"),
-            ("firewall", state),
-            ("rules", f"{rules}, revision {found.revision}"),
-            ("policy", policy),
-            ("service", "running" if found.service else "not running (filtering goes on)"),
-            ("state", f"{found.state_dir}, {found.bpffs}, network namespace {found.netns}"),
-        ]
-    )
+    policy = _policy(found.policy)
+    facts: list[tuple[str, str | TableCell]] = [
+        ("xdpwall", f"{found.version} on {found.host}"),
+        ("firewall", state),
+        ("rules", f"{rules}, revision {found.revision}"),
+        ("policy", policy),
+        ("service", "running" if found.service else "not running (filtering goes on)"),
+        ("state", f"{found.state_dir}, {found.bpffs}, network namespace {found.netns}"),
+    ]
+    if held := found.kernel:
+        said = f"revision {held.revision} of another state, policy {_policy(held.policy)}"
+        facts.insert(2, ("in force", TableCell(said, "shout")))
+        facts[3:5] = [(f"{name} on disk", words) for name, words in facts[3:5]]
+    printer.facts(facts)
     if not found.attachments:
         printer.line()
         printer.line("nothing is attached: no packet is judged (xdpwall attach IFACE)", "yellow")
@@ -104,6 +108,10 @@ def _people(printer: Printer, found: Status) -> None:
         printer.line()
         _attachments(printer, found.attachments)
     _others(printer, found.others)
+
+
+def _policy(policy: Policy) -> str:
+    return ", ".join(f"{k} {v}" for k, v in policy.to_json().items())
 
 
 def _attachments(printer: Printer, attachments: list[AttachmentView]) -> None:

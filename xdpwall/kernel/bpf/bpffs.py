@@ -16,6 +16,7 @@ from .map_info import MapType
 from .maps import Map, create_map
 from .pin_path import MOUNT_POINT, check_name, is_bpffs, not_a_bpffs
 
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 _MOUNT_FLAGS = 2 | 4 | 8  # MS_NOSUID, MS_NODEV, MS_NOEXEC of sys/mount.h
 
 
@@ -92,6 +93,13 @@ def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> No
         os.rename(source, target)
     except OSError as error:
         raise _failed(error, f"{os.fspath(source)}: cannot be renamed") from error
+
+
+def exchange(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> None:
+    """Give two folders of one bpffs each other's name, at once (Linux 5.16)."""
+    first, second = os.fsencode(one), os.fsencode(other)
+    if libc().renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE):
+        raise os_error(ctypes.get_errno(), f"{one} and {other}: cannot be exchanged")
 
 
 def unlink(path: str | os.PathLike[str]) -> bool:

@@ -30,6 +30,8 @@ class ProgramDescription:
     xlated_len: int
     jited_len: int
     verified_insns: int
+    load_time: int
+    """Nanoseconds of CLOCK_BOOTTIME."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Program(Handle):
             xlated_len=raw.xlated_prog_len,
             jited_len=raw.jited_prog_len,
             verified_insns=raw.verified_insns,
+            load_time=raw.load_time,
         )
 
     def _describe(self, raw: ProgramInfo) -> ProgramInfo:
