@@ -123,16 +123,22 @@ def picture() -> str:
     return "\n".join([*lines, "```"])
 
 
+def _purpose(path: Path) -> str:
+    """The first line of the docstring of a module or a folder."""
+    file = path / "__init__.py" if path.is_dir() else path
+    return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()[0]
+
+
 def tree() -> str:
     """The folders of xdpwall/ from the ground up, each with the first line of its docstring."""
     width = 12
     lines = []
     for name in [*GROUND, *TopologicalSorter(_reduced()).static_order()]:
         path = ROOT / "xdpwall" / (name if name in FLOORS else f"{name}.py")
-        file = path / "__init__.py" if path.is_dir() else path
-        doc = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
         shown = f"{name}/" if path.is_dir() else f"{name}.py"
-        lines.append(f"    {shown:<{width}} {doc.splitlines()[0]}")
+        lines.append(f"    {shown:<{width}} {_purpose(path)}")
+        for init in sorted(path.glob("*/__init__.py")):
+            lines.append(f"      {init.parent.name + '/':<{width}} {_purpose(init.parent)}")
     return "\n".join(lines)
 
 
