@@ -149,8 +149,8 @@ def test_json_is_compressed_for_who_asks(service: Service) -> None:
         "gzip;q=z",
         "gzip; q=0, *",
         "*;q=0",
-        "gzip" + " " * 60_000 + "x",
-        "gzip;q=1" + ";" * 60_000,
+        "gzip" + " " * 12_000 + "x",  # h11 takes 16 KiB of a header that comes in parts
+        "gzip;q=1" + ";" * 12_000,
         "gzip ;\tQ=0.000 ,*;q=1",
     ],
 )
