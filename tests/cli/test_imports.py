@@ -79,6 +79,11 @@ def test_listing_rules_imports_neither_models_nor_service_nor_netlink(direct: In
     assert not {"xdpwall.firewall.firewall", "xdpwall.views.base", "xdpwall.store.store"} & loaded
 
 
+def test_reading_what_no_kernel_has_imports_no_numpy(direct: Instance) -> None:
+    assert "xdpwall.firewall.firewall" in modules(direct, "export")
+    assert "numpy" not in modules(direct, "export") | modules(direct, "rule", "list")
+
+
 def test_through_the_service_the_kernel_is_not_imported(served: Instance) -> None:
     served.done("rule", "add", "drop", "icmp")
     loaded = modules(served, "rule", "list")

@@ -240,3 +240,9 @@ def test_many_peers_of_one_port_get_one_rule(busy: Site) -> None:
             datagrams(stack, 0).connect((f"10.9.0.{last}", 123))
         found = firewall.set_policy({"ingress": "drop"}, dry_run=True).missing_rules
     assert [one for one in found if "123" in one] == ["accept udp sport 123 in"]
+
+
+def test_a_dry_run_names_the_revision_in_force(firewall: Firewall) -> None:
+    before = firewall.add_rules(rules("accept icmp")).revision
+    assert firewall.set_policy({"ingress": "drop"}, dry_run=True).revision == before
+    assert firewall.set_policy({"ingress": "drop"}).revision == before + 1

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from xdpwall.rule.known_packet import Holds, KnownPacket, matches, no_set_known
 from xdpwall.rule.match import Match, match_of
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
-from .rule_index import Deciding, RuleIndex
+if TYPE_CHECKING:
+    from .rule_index import Deciding
 
 LOOPBACK = "lo"
 MOST_WORDED = 12
@@ -128,6 +130,9 @@ class _Judge:
         places: Iterable[tuple[str, bool]],
         holds: Holds,
     ) -> None:
+        # Imported here, so that a command without a question does not import NumPy.
+        from .rule_index import RuleIndex
+
         self._policy = policy
         self._places = list(dict.fromkeys(places))
         self._holds = holds

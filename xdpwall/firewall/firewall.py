@@ -197,7 +197,7 @@ class Firewall(SetMethods, ReadMethods):
             self._instance, policy, rules, _places(rows) if stricter else ()
         )
         return PolicyOutcome(
-            revision=ruleset.revision,
+            revision=now.ruleset.revision if dry_run else ruleset.revision,
             dry_run=dry_run,
             policy=policy,
             missing_rules=[one.sentence for one in missing],
