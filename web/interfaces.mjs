@@ -128,8 +128,10 @@ function BlindSpot({ words, iface, offline }) {
 function OtherProgram({ other }) {
   const what = [placeWords(other.place), other.mode].filter(Boolean).join(" ");
   const name = other.name ? `“${other.name}”` : "without a name";
+  const program = other.program_id ? `program ${name}, id ${other.program_id}` : "filter";
+  const filter = other.pref ? `${other.kind} at pref ${other.pref}: ` : "";
   return html`<b class="place">${what}</b>
-    <span class="sees">another owner’s program ${name}, id ${other.program_id}</span>
+    <span class="sees">${filter}another owner’s ${program}</span>
     ${other.bypasses_us && html`<span class="mark">runs first, may bypass these rules</span>`}`;
 }
 

@@ -67,6 +67,8 @@ def test_interfaces_and_others_programs(lab: Lab) -> None:
     index = host.index("v0")
     with host.inside(), tiny("tc_ok") as walker, tiny("xdp_other") as theirs:
         Attacher(lab.bpffs).attach(AttachmentSpec("v0"), index, loader("xdp_pass"))
+        at_tc = AttachmentSpec.at("v0", "tc-ingress")
+        Attacher(lab.bpffs).attach(at_tc, index, loader("tc_pass"))
         xdp_attach(host.index("br0"), theirs.fileno(), "generic")
         with attached_tcx(index, "ingress", walker):
             report = run_doctor(settings(lab))
@@ -83,10 +85,11 @@ def test_interfaces_and_others_programs(lab: Lab) -> None:
         "programs on v0",
     ]
     assert found["programs on v0"].status == "warn"
-    assert f"tcx-ingress: tc_ok (id {walking}) of another owner runs before ours" in (
-        found["programs on v0"].found
+    assert (
+        f"tcx-ingress: ours may be bypassed by tcx program {walking}, tc_ok of another owner"
+        in (found["programs on v0"].found)
     )
-    assert f"xdp: xdp_other (id {standing})" in found["programs on br0"].found
+    assert f"xdp: xdp program {standing}, xdp_other" in found["programs on br0"].found
     assert "--replace" in str(found["programs on br0"].todo)
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from xdpwall.errors import Conflict, NotFound, Unsupported
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.kernel.net.links import LinkInfo, links
-from xdpwall.kernel.net.tc import Direction, tc_filters, tcx_query
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.values.terms import Mode, Place
 from xdpwall.views.attachments import Occupant
 
 from .hooks import HookProgram, TcHook, XdpHook, program_name
+from .occupants import tc_occupants
 from .pins import Pins
 
 Load = Callable[[bool], Program]
@@ -130,18 +130,34 @@ class Attacher:
         return current
 
     def occupants(self, index: int) -> list[Occupant]:
-        """Every program of another owner on the interface, at XDP, tc and tcx."""
+        """Every program and filter of another owner on the interface, at XDP, tc and tcx."""
         ours = self.pins.ids()
         found: list[Occupant] = []
         try:
             xdp = XdpHook(self.pins, index).program()
             if xdp and not xdp.ours:
-                found.append(_occupant("xdp", xdp.program_id, mode=xdp.mode))
-            for direction in ("ingress", "egress"):
-                found += _tc_occupants(index, direction, ours)
+                name = program_name(xdp.program_id)
+                found.append(
+                    Occupant(place="xdp", mode=xdp.mode, program_id=xdp.program_id, name=name)
+                )
+            found += tc_occupants(index, "ingress", ours)
+            found += tc_occupants(index, "egress", ours)
         except NotFound:
             return []
         return found
+
+    def bypasses(self, index: int, place: Place) -> list[Occupant]:
+        """What may let packets pass before our program on this hook sees them; none at XDP, which
+        comes before tc."""
+        if place == "xdp":
+            return []
+        try:
+            found = tc_occupants(
+                index, "ingress" if place == "tc-ingress" else "egress", self.pins.ids()
+            )
+        except NotFound:
+            return []
+        return [one for one in found if one.bypasses_us]
 
     def pinned(self) -> list[tuple[int, Place, Program]]:
         """(ifindex, place, program) of every attachment; the caller closes the programs."""
@@ -219,37 +235,3 @@ def _occupied(iface: str, current: HookProgram) -> Conflict:
         hint="--replace puts ours in its place;"
         f" `bpftool prog show id {current.program_id}` tells more",
     )
-
-
-def _occupant(
-    place: str,
-    program_id: int,
-    *,
-    mode: Mode | None = None,
-    name: str | None = None,
-    bypasses: bool = False,
-) -> Occupant:
-    return Occupant.model_validate(
-        {
-            "place": place,
-            "mode": mode,
-            "program_id": program_id,
-            "name": program_name(program_id) or name,
-            "bypasses_us": bypasses,
-        }
-    )
-
-
-def _tc_occupants(index: int, direction: Direction, ours: frozenset[int]) -> list[Occupant]:
-    found = [
-        _occupant(f"tcx-{direction}", number, bypasses=True)
-        for number in tcx_query(index, direction)
-        if number not in ours
-    ]
-    filters = [f for f in tc_filters(index, direction) if f.prog_id is not None]
-    mine = [n for n, f in enumerate(filters) if f.prog_id in ours]
-    for n, one in enumerate(filters):
-        if one.prog_id is not None and one.prog_id not in ours:
-            first = bool(mine) and n < mine[0]
-            found.append(_occupant(f"tc-{direction}", one.prog_id, name=one.name, bypasses=first))
-    return found

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from xdpwall.errors import Unsupported
 from xdpwall.kernel.net.links import LinkInfo, links
 from xdpwall.values.terms import Place
-from xdpwall.views.attachments import InterfaceView
+from xdpwall.views.attachments import InterfaceView, Occupant
 
 from .attacher import check_ethernet
 
@@ -34,10 +34,14 @@ class _TrafficPath(NamedTuple):
     """A direction of traffic through an interface."""
 
     words: str
+    packets: str
     seen_at: tuple[Place, ...]
     by: str
     suggestion: str
 
+
+_NAMED = 3
+"""Others that are named in one sentence."""
 
 _EGRESS_OPTIONS = "--hook tc --direction egress"
 # A program on a bridge device sees the frames between bridge and host; those from port to port do
@@ -45,18 +49,21 @@ _EGRESS_OPTIONS = "--hook tc --direction egress"
 _BRIDGE = (
     _TrafficPath(
         "from containers",
+        "packets from containers",
         ("xdp", "tc-ingress"),
         "xdp or tc ingress sees it",
         "xdp, or tc ingress (--hook tc), sees what comes from the containers",
     ),
     _TrafficPath(
         "to containers",
+        "packets to containers",
         ("tc-egress",),
         "tc egress sees it",
         f"tc egress ({_EGRESS_OPTIONS}) sees what goes to the containers",
     ),
     _TrafficPath(
         "between containers",
+        "packets between containers",
         (),
         "only the bridge's ports see it",
         "attachments on the bridge's ports see what goes between the containers",
@@ -65,12 +72,14 @@ _BRIDGE = (
 _ORDINARY = (
     _TrafficPath(
         "everything in",
+        "incoming packets",
         ("xdp", "tc-ingress"),
         "xdp or tc ingress sees it",
         "xdp, or tc ingress (--hook tc), sees everything that comes in",
     ),
     _TrafficPath(
         "everything out",
+        "outgoing packets",
         ("tc-egress",),
         "tc egress sees it",
         f"tc egress ({_EGRESS_OPTIONS}) sees everything that goes out",
@@ -78,21 +87,30 @@ _ORDINARY = (
 )
 
 
-def coverage(kind: str | None, attachments: Iterable[HasPlace]) -> Coverage:
+def coverage(
+    kind: str | None, attachments: Iterable[HasPlace], before: Sequence[Occupant] = ()
+) -> Coverage:
     """Describe the traffic that these attachments on one interface see together.
 
     `kind` is the link's ("bridge", "veth", None for a physical one). On a bridge, "containers" are
-    whatever is behind its ports.
+    whatever is behind its ports. `before` may let packets by all of them.
     """
     places = {one.place for one in attachments}
     found = Coverage([], [], [])
     for way in _BRIDGE if kind == "bridge" else _ORDINARY:
         if places.intersection(way.seen_at):
-            found.sees.append(way.words)
+            by = f"{way.packets} that {some_words(before)} does not let by"
+            found.sees.append(by if before else way.words)
         else:
             found.blind.append(f"{way.words}: {way.by}")
             found.suggestions.append(way.suggestion)
     return found
+
+
+def some_words(others: Sequence[Occupant]) -> str:
+    """Name the first three of them: "u32 at pref 1, flower at pref 2 and 3 more"."""
+    named = ", ".join(other.words for other in others[:_NAMED])
+    return named + f" and {len(others) - _NAMED} more" * (len(others) > _NAMED)
 
 
 def list_interfaces() -> list[InterfaceView]:

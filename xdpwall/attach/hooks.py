@@ -176,7 +176,7 @@ class TcHook(_Hook):
     ) -> None:
         """Add a filter at the first free priority, so that it runs as early as may be."""
         tc_ensure_clsact(self._index, self._direction)
-        taken = {f.prio for f in tc_filters(self._index, self._direction)}
+        taken = {f.prio for f in tc_filters(self._index, self._direction) if f.chain == 0}
         prio = next(n for n in range(1, 0xFFFF) if n not in taken)
 
         def attach(fd: int) -> None:

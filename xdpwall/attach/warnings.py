@@ -8,7 +8,9 @@ from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.terms import Place
-from xdpwall.views.attachments import InterfaceView
+from xdpwall.views.attachments import Occupant
+
+from .coverage import coverage, some_words
 
 STATELESS = (
     "the firewall is stateless: under a drop policy answers to connections made from here need "
@@ -78,14 +80,16 @@ def hook_warnings(attachments: Iterable[Attachment]) -> list[str]:
     ]
 
 
-def bypass_warnings(interfaces: Iterable[InterfaceView]) -> list[str]:
-    """Others' programs that may end the walk before ours sees a packet."""
+def bypass_warnings(iface: str, others: Iterable[Occupant]) -> list[str]:
+    """Others' programs and filters on an interface that may let packets pass before ours."""
+    places: dict[str, list[Occupant]] = {}
+    for other in others:
+        if other.bypasses_us:
+            places.setdefault(f"tc-{other.place.partition('-')[2]}", []).append(other)
     return [
-        f"{view.name}: program {other.program_id} ({other.name or 'no name'}) at {other.place} "
-        "runs before ours and may pass packets by it"
-        for view in interfaces
-        for other in view.others
-        if other.bypasses_us and view.attachments
+        f"{iface} {place}: may be bypassed by {some_words(found)}, which runs before ours: "
+        f"`tc filter show dev {iface} {place.removeprefix('tc-')}`, `bpftool net`"
+        for place, found in places.items()
     ]
 
 
@@ -139,8 +143,6 @@ def _about_rule(
 
 
 def _about_bridge(name: str, rule: Rule, attachments: Sequence[Attachment]) -> list[str]:
-    from .coverage import coverage
-
     _, blind, _ = coverage("bridge", attachments)
     if rule.direction or not blind:
         return []

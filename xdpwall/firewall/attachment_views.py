@@ -35,7 +35,8 @@ def attachment_views(
         there = attacher.find(row.index, row.place)
         here = names.get(row.iface, row.index) == row.index
         ours = there is not None and there.ours and here
-        sees, blind, _ = coverage(row.kind, [row])
+        before = attacher.bypasses(row.index, row.place) if ours else []
+        sees, blind, _ = coverage(row.kind, [row], before)
         found.append(
             AttachmentView(
                 iface=row.iface,

@@ -16,6 +16,12 @@ ONE_BUFFER = 3400
 """The MTU that every driver can keep in one page with XDP's headroom, somewhat rounded down."""
 
 
+_BYPASS_CURE = {
+    "ingress": "ask its owner whether it lets packets pass, or attach at xdp, which comes first",
+    "egress": "ask its owner whether it lets packets pass",
+}
+
+
 def check_interfaces(bpffs: Path) -> Iterator[Check]:
     """One line for each interface of this namespace, and one for each program of others."""
     features = xdp_features()
@@ -79,13 +85,13 @@ def _problems(link: LinkInfo, offloads: Offloads, features: XdpFeatures | None) 
 
 
 def _program(iface: str, other: Occupant) -> Check:
-    called = f"{other.name or 'a program'} (id {other.program_id}) of another owner"
+    called = f"{other.words} of another owner"
     if other.bypasses_us:
         return Check(
             name=f"programs on {iface}",
             status="warn",
-            found=f"{other.place}: {called} runs before ours and may pass packets by it",
-            todo="ask its owner whether it ends the walk, or attach at xdp, which comes first",
+            found=f"{other.place}: ours may be bypassed by {called}, which runs before it",
+            todo=_BYPASS_CURE[other.place.partition("-")[2]],
         )
     if other.place == "xdp":
         return Check(

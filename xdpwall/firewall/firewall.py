@@ -14,6 +14,7 @@ from typing import Any, Self
 from xdpwall.attach.interfaces import index_of, interface_names
 from xdpwall.attach.orphans import raise_if_orphaned
 from xdpwall.attach.warnings import (
+    bypass_warnings,
     expired_warnings,
     hook_warnings,
     policy_warnings,
@@ -289,7 +290,11 @@ class Firewall(SetMethods, ReadMethods):
             beside = [other for other in now.attachments if other.iface == iface]
             rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
             (view,) = attachment_views(self._instance.attacher, self._instance.dataplane(), [row])
-            warnings = hook_warnings(beside) + vlan_warnings(rules, [row])
+            warnings = [
+                *bypass_warnings(iface, self._instance.attacher.bypasses(row.index, row.place)),
+                *hook_warnings(beside),
+                *vlan_warnings(rules, [row]),
+            ]
         missing, unread = missing_now(
             self._instance, now.ruleset.policy, rules, _places([row]) if changed else ()
         )

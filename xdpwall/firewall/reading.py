@@ -79,7 +79,8 @@ class ReadMethods:
                 warnings += unrecorded_warnings(unrecorded)
             warnings += [describe_orphan(row) for row in find_orphans(attacher, now.attachments)]
             warnings += hook_warnings(now.attachments)
-            warnings += bypass_warnings(others)
+            for view in others:
+                warnings += bypass_warnings(view.name, view.others)
             rules = [entry.rule for entry in ruleset.entries if entry.rule.enabled]
             warnings += rule_warnings(rules, now.attachments, interface_names())
             warnings += policy_warnings(ruleset.policy)

@@ -40,21 +40,40 @@ class AttachmentView(View):
     since: str
     state: Literal["attached", "no interface", "displaced"] = "attached"
     sees: list[str] = []
-    """In words, what passes this attachment: "from containers", "everything in", ..."""
+    """In words, what passes this attachment: "from containers", "everything in", ..., or "incoming
+    packets that u32 at pref 1 does not let by"."""
     blind: list[str] = []
     """In words, what it cannot see, and which attachment would."""
     totals: Totals = Field(default_factory=Totals)
 
 
 class Occupant(View):
-    """Somebody else's program on an interface."""
+    """Somebody else's program on an interface, or the filters of one pref of a tc hook."""
 
     place: Place | Literal["tcx-ingress", "tcx-egress"]
     mode: Mode | None = None
-    program_id: int
+    kind: str | None = None
+    """Of a tc filter: bpf, u32, matchall, flower, ..."""
+    pref: int | None = None
+    """Of a tc filter: the lowest runs first."""
+    chain: int | None = None
+    """Of a tc filter: packets begin in chain 0."""
+    program_id: int | None = None
+    """None for a tc filter that is no eBPF program."""
     name: str | None = None
     bypasses_us: bool = False
-    """True for a tcx program: it runs before ours and may end the walk."""
+    """True for what runs before ours at its hook and may let packets pass, which ours never sees."""
+
+    @property
+    def words(self) -> str:
+        """Name it for a message: "u32 at pref 1", "bpf at pref 2 (program 7, name)"."""
+        called = ", ".join(
+            [*([f"program {self.program_id}"] if self.program_id else []), self.name or "no name"]
+        )
+        if self.pref is None:
+            return f"{self.place.split('-')[0]} {called}"
+        where = f"{self.kind} at pref {self.pref}" + (f" of chain {self.chain}" * bool(self.chain))
+        return where if self.program_id is None else f"{where} ({called})"
 
 
 class InterfaceView(View):

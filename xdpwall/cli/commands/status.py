@@ -141,10 +141,8 @@ def _attachments(printer: Printer, attachments: list[AttachmentView]) -> None:
 def _others(printer: Printer, others: list[InterfaceView]) -> None:
     for interface in others:
         for other in interface.others:
-            name = f" {other.name}" if other.name else ""
-            bypass = "; packets may bypass ours" if other.bypasses_us else ""
+            bypass = "; ours may be bypassed by it" if other.bypasses_us else ""
             printer.line(
-                f"{interface.name} {other.place}: somebody else's program "
-                f"{other.program_id}{name}{bypass}",
+                f"{interface.name} {other.place}: somebody else's {other.words}{bypass}",
                 "yellow",
             )

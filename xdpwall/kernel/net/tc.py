@@ -7,15 +7,17 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from xdpwall.errors import Conflict
+from xdpwall.errors import Conflict, Unsupported
 from xdpwall.kernel.bpf.libbpf import lib
 
 from .rtnl import interface_name, rtnl_socket
+from .tc_actions import lets_pass
 
 Direction = Literal["ingress", "egress"]
 
 _PARENTS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 _CLSACT_PARENT = 0xFFFFFFF1
+_TCA_CHAIN = 11
 _TCA_BPF_ID = 11
 _TCX_ATTACH_TYPES = {"ingress": 46, "egress": 47}
 _MAX_TCX = 64  # BPF_MPROG_MAX, the kernel's limit of programs on one hook
@@ -34,6 +36,10 @@ class TcFilter:
     """None for a filter that is no BPF program."""
     protocol: int
     """The ethertype that it matches; 3 (ETH_P_ALL) is every one."""
+    chain: int = 0
+    """Packets begin in chain 0; those of others are reached by a filter's `goto chain`."""
+    lets_pass: bool = True
+    """False when it can only drop, or leave packets to the next filter."""
 
 
 def tc_qdisc(index: int) -> str | None:
@@ -71,21 +77,38 @@ def tc_ensure_clsact(index: int, direction: Direction) -> None:
 
 
 def tc_filters(index: int, direction: Direction) -> list[TcFilter]:
-    """The filters of one hook, first to run first; empty without a qdisc or an interface."""
+    """The filters of one hook, of every chain and of a shared block, first to run first within a
+    chain; empty without a qdisc or an interface."""
     # Filters of a plain ingress qdisc are listed for either parent.
     if direction == "egress" and tc_qdisc(index) != "clsact":
         return []
     with rtnl_socket(f"list the {direction} filters of {interface_name(index)}") as ip:
         messages = list(ip.get_filters(index=index, parent=_PARENTS[direction]))
     found = [_filter(m) for m in messages if m.get_attr("TCA_OPTIONS") is not None]
-    return sorted(found, key=lambda f: f.prio)  # stable: the kernel's order within a priority
+    # Stable: the kernel's order within a priority.
+    return sorted(found, key=lambda f: (f.chain, f.prio))
 
 
 def tc_add(
     index: int, direction: Direction, fd: int, *, name: str, prio: int, handle: int = 1
 ) -> None:
-    """Add a direct-action filter for every protocol; Conflict when the place is taken."""
-    _change("add-filter", index, direction, fd=fd, name=name, prio=prio, handle=handle)
+    """Add a direct-action filter for every protocol; Conflict when the place is taken, Unsupported
+    when the hook's filters are a block shared with other interfaces."""
+    try:
+        _change("add-filter", index, direction, fd=fd, name=name, prio=prio, handle=handle)
+    except Unsupported as error:
+        if "block is shared" not in error.message:  # tcf_block_find() of the kernel
+            raise
+        iface = interface_name(index)
+        cure = f"`xdpwall attach {iface}` (XDP) comes before it; " * (direction == "ingress")
+        raise Unsupported(
+            error.message,
+            code="shared-block",
+            field="iface",
+            value=iface,
+            hint=f"{cure}`tc qdisc show dev {iface}` names the block",
+            detail=error.detail,
+        ) from error
 
 
 def tc_replace(
@@ -141,14 +164,20 @@ def _filter(message: Any) -> TcFilter:
         name=options.get_attr("TCA_BPF_NAME") if bpf else None,
         prog_id=_program_id(options) if bpf else None,
         protocol=((info & 0xFF) << 8) | ((info >> 8) & 0xFF),  # network byte order inside
+        chain=_unknown(message, _TCA_CHAIN) or 0,
+        lets_pass=lets_pass(options),
     )
 
 
 def _program_id(options: Any) -> int | None:
     if (known := options.get_attr("TCA_BPF_ID")) is not None:
         return int(known)
-    for name, value in options["attrs"]:
-        # pyroute2 0.9 does not know TCA_BPF_ID: read it out of the raw attribute.
-        if name == "UNKNOWN" and value["header"]["type"] == _TCA_BPF_ID:
+    return _unknown(options, _TCA_BPF_ID)
+
+
+def _unknown(message: Any, number: int) -> int | None:
+    """A 32-bit attribute whose name pyroute2 0.9 does not know, out of the raw attribute."""
+    for name, value in message["attrs"]:
+        if name == "UNKNOWN" and value["header"]["type"] == number:
             return int(struct.unpack_from("=I", value.data, value.offset + 4)[0])
     return None
