@@ -7,12 +7,14 @@ takes one program. At tc programs run one after the other, and `replace` changes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from xdpwall.errors import Conflict, NotFound, Unsupported
 from xdpwall.kernel.bpf.programs import Program
+from xdpwall.kernel.net.attached import attached_ids
 from xdpwall.kernel.net.links import LinkInfo, links
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.values.terms import Mode, Place
@@ -56,7 +58,7 @@ class Attacher:
         mode that was not asked for. NotFound "no-interface". After any of them what was attached
         before still is.
         """
-        check_ethernet(_link(index, spec.iface))
+        _check_link(index, spec.iface)
         hook = self._hook(spec.place, index)
         current = hook.program()
         if current and current.ours:
@@ -80,7 +82,7 @@ class Attacher:
     def check(self, spec: AttachmentSpec, index: int) -> None:
         """Raise what attach() would raise before it tries; whether a driver takes a mode only the
         attempt can tell."""
-        check_ethernet(_link(index, spec.iface))
+        _check_link(index, spec.iface)
         current = self._hook(spec.place, index).program()
         if current and not current.ours:
             raise _occupied(spec.iface, current)
@@ -145,6 +147,16 @@ class Attacher:
         except NotFound:
             return []
         return found
+
+    def in_place(self, index: int, place: Place) -> bool:
+        """Whether a program of ours is on that hook; OSError when the kernel does not tell."""
+        try:
+            found = attached_ids(index, place)
+        except OSError as error:
+            if error.errno in (errno.ENODEV, errno.EINVAL):  # EINVAL: tc without a qdisc
+                return False
+            raise
+        return not found.isdisjoint(self.pins.ids()) if found else False
 
     def bypasses(self, index: int, place: Place) -> list[Occupant]:
         """What may let packets pass before our program on this hook sees them; none at XDP, which
@@ -212,10 +224,30 @@ def check_ethernet(link: LinkInfo) -> None:
         )
 
 
-def _link(index: int, iface: str) -> LinkInfo:
-    for link in links():
+def check_no_vrf(link: LinkInfo, there: Iterable[LinkInfo]) -> None:
+    """Unsupported (code "vrf") for a VRF device; `there` are all interfaces."""
+    if link.kind != "vrf":
+        return
+    members = [one.name for one in there if one.master == link.name]
+    attach = " and ".join(f"`xdpwall attach {name}`" for name in members)
+    raise Unsupported(
+        f"{link.name} is a VRF device: its packets come in and go out by its members"
+        f" ({', '.join(members) or 'it has none'}), and a program on it would not see them",
+        code="vrf",
+        field="iface",
+        value=link.name,
+        hint=attach
+        or f"attach to an interface once it is a member: `ip link set IFACE vrf {link.name}`",
+    )
+
+
+def _check_link(index: int, iface: str) -> None:
+    there = links()
+    for link in there:
         if link.index == index:
-            return link
+            check_ethernet(link)
+            check_no_vrf(link, there)
+            return
     raise NotFound(
         f"interface {iface} (index {index}) has gone",
         code="no-interface",

@@ -10,7 +10,7 @@ from xdpwall.kernel.net.links import LinkInfo, links
 from xdpwall.values.terms import Place
 from xdpwall.views.attachments import InterfaceView, Occupant
 
-from .attacher import check_ethernet
+from .attacher import check_ethernet, check_no_vrf
 
 
 class HasPlace(Protocol):
@@ -115,12 +115,14 @@ def some_words(others: Sequence[Occupant]) -> str:
 
 def list_interfaces() -> list[InterfaceView]:
     """Every interface, by index, without the programs attached."""
-    return [_view(link) for link in links()]
+    there = links()
+    return [_view(link, there) for link in there]
 
 
-def _view(link: LinkInfo) -> InterfaceView:
+def _view(link: LinkInfo, there: Sequence[LinkInfo]) -> InterfaceView:
     try:
         check_ethernet(link)
+        check_no_vrf(link, there)
         why_not = None
     except Unsupported as error:
         why_not = error.message

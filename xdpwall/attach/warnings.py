@@ -93,6 +93,19 @@ def bypass_warnings(iface: str, others: Iterable[Occupant]) -> list[str]:
     ]
 
 
+def concerned(rules: Iterable[Rule], attachments: Sequence[Attachment]) -> list[Attachment]:
+    """The attachments whose packets any of these rules is about."""
+    kinds = {(rule.iface, rule.direction): rule for rule in rules}.values()
+    return [
+        attachment
+        for attachment in attachments
+        if any(
+            _concerns(rule, attachment.iface) and rule.direction in (None, attachment.direction)
+            for rule in kinds
+        )
+    ]
+
+
 def vlan_warnings(rules: Iterable[Rule], attachments: Sequence[Attachment]) -> list[str]:
     """Rules with `vlan` that meet packets at XDP, at most MOST and a count of the others."""
     found = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
+from xdpwall.attach.in_place import place_warnings
 from xdpwall.attach.interfaces import index_of, interface_names
 from xdpwall.attach.warnings import expired_warnings, hook_warnings, policy_warnings, rule_warnings
 from xdpwall.errors import XdpwallError
@@ -104,6 +105,9 @@ def apply_ruleset(
             *expired_warnings(rules, now_text()),
             *set_warnings(wanted.sets, contents),
             *hook_warnings(_as_planned(staying, coming)),
+            *place_warnings(
+                instance.attacher, [row for row in staying if not dry_run or row.spec not in lost]
+            ),
             *(policy_warnings(new.policy) if change.policy_changed else []),
         ],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from xdpwall.attach.in_place import out_of_place
 from xdpwall.attach.interfaces import interface_names
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.views.attachments import AttachmentView, InterfaceView, Totals
@@ -79,19 +80,11 @@ def interface_views(attacher: Attacher, ours: Sequence[AttachmentView]) -> list[
 
 def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
     """Warn of attachments that do not filter at this moment."""
-    found = []
-    for view in views:
-        if view.state == "no interface":
-            found.append(
-                f"{view.iface} {view.place}: the interface does not exist; when it comes back: "
-                "xdpwall restore"
-            )
-        elif view.state == "displaced":
-            found.append(
-                f"{view.iface} {view.place}: our program is not attached (any more); put it back "
-                "with: xdpwall restore"
-            )
-    return found
+    return [
+        out_of_place(view.iface, view.place, view.state)
+        for view in views
+        if view.state != "attached"
+    ]
 
 
 def unrecorded_warnings(rows: Iterable[Attachment]) -> list[str]:

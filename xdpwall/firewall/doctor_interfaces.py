@@ -41,6 +41,9 @@ def interface_check(link: LinkInfo, offloads: Offloads, features: XdpFeatures | 
     if link.link_type not in ETHERNET:
         about.append("cannot be attached: no Ethernet header")
         return Check(name=name, status="pass", found=", ".join(about))
+    if link.kind == "vrf":
+        about.append("cannot be attached: a VRF device, packets pass its members")
+        return Check(name=name, status="pass", found=", ".join(about))
     about += _offload_words(offloads)
     about.append(_mode_words(features))
     problems = list(_problems(link, offloads, features))

@@ -11,14 +11,12 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from xdpwall.attach.interfaces import index_of, interface_names
+from xdpwall.attach.interfaces import index_of
 from xdpwall.attach.orphans import raise_if_orphaned
 from xdpwall.attach.warnings import (
     bypass_warnings,
-    expired_warnings,
     hook_warnings,
     policy_warnings,
-    rule_warnings,
     vlan_warnings,
 )
 from xdpwall.changes import attachments
@@ -52,6 +50,7 @@ from xdpwall.views.events import EventsOutcome
 from xdpwall.views.rules import DeleteOutcome, RuleOutcome
 from xdpwall.views.status import ApplyOutcome, PolicyOutcome, RestoreOutcome, SwitchOutcome
 
+from .change_warnings import policy_change_warnings, rule_change_warnings
 from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .reading import ReadMethods
@@ -202,7 +201,12 @@ class Firewall(SetMethods, ReadMethods):
             dry_run=dry_run,
             policy=policy,
             missing_rules=[one.sentence for one in missing],
-            warnings=[*policy_warnings(policy), *warnings_of(missing), *unread],
+            warnings=[
+                *policy_warnings(policy),
+                *policy_change_warnings(self._instance, changes),
+                *warnings_of(missing),
+                *unread,
+            ],
         )
 
     def set_switch(self, on: bool, *, by: Author = _ANYONE) -> SwitchOutcome:
@@ -338,15 +342,10 @@ class Firewall(SetMethods, ReadMethods):
         self._changed()
         known = ruleset.by_id()
         rules = [known[rule_id].rule for rule_id in ids if known[rule_id].rule.enabled]
-        # Only a rule that names an interface wants to know which there are.
-        there = interface_names() if any(rule.iface for rule in rules) else {}
         return RuleOutcome(
             revision=ruleset.revision,
             rules=self._views(ruleset, ids),
-            warnings=[
-                *rule_warnings(rules, self._instance.attachments, there),
-                *expired_warnings(rules, now_text()),
-            ],
+            warnings=rule_change_warnings(self._instance, rules),
         )
 
     def _changed(self) -> None:

@@ -1,0 +1,33 @@
+"""The warnings in the answer to a change: about its rules, and of attachments not in place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from xdpwall.attach.in_place import place_warnings
+from xdpwall.attach.interfaces import interface_names
+from xdpwall.attach.warnings import concerned, expired_warnings, rule_warnings
+from xdpwall.instance.instance import Instance
+from xdpwall.rule.rule import Rule
+from xdpwall.values.times import now_text
+
+
+def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]:
+    """Warn about changed rules that are enabled, and of attachments that should judge by them."""
+    # Only a rule that names an interface wants to know which there are.
+    there = interface_names() if any(rule.iface for rule in rules) else {}
+    attachments = instance.attachments
+    return [
+        *rule_warnings(rules, attachments, there),
+        *expired_warnings(rules, now_text()),
+        *place_warnings(instance.attacher, concerned(rules, attachments)),
+    ]
+
+
+def policy_change_warnings(instance: Instance, changed: Collection[str]) -> list[str]:
+    """Warn of attachments that should judge by the changed parts of the policy."""
+    directions = {"ingress", "egress"}
+    wanted = directions.intersection(changed) if directions.issuperset(changed) else directions
+    return place_warnings(
+        instance.attacher, [one for one in instance.attachments if one.direction in wanted]
+    )
