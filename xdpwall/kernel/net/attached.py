@@ -10,8 +10,9 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from typing import Literal
 
-from xdpwall.values.terms import Place
+Place = Literal["xdp", "tc-ingress", "tc-egress"]
 
 # linux/rtnetlink.h, linux/netlink.h, linux/if_link.h, linux/pkt_cls.h
 _RTM_GETLINK, _RTM_GETTFILTER = 18, 46
