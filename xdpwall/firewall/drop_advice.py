@@ -76,8 +76,7 @@ def warnings_of(missing: Sequence[MissingRule]) -> list[str]:
     found = [one.warning for one in missing[:MOST_WORDED]]
     if len(missing) > MOST_WORDED:
         found.append(
-            f"... and {len(missing) - MOST_WORDED} more rules are missing: "
-            "xdpwall policy set ingress drop --dry-run -j has all in missing_rules"
+            f"missing rules not shown: {len(missing) - MOST_WORDED}; `missing_rules` of -o json has all"
         )
     return found
 

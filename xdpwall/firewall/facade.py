@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
