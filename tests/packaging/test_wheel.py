@@ -103,9 +103,8 @@ def test_the_wheel_runs_without_a_compiler(bare: Path) -> None:
 
 def test_the_page_is_in_the_wheel_and_can_be_bundled(bare: Path) -> None:
     code = "import importlib.resources as r; from xdpwall.api.serving import bundle;"
-    code += (
-        "web = r.files('xdpwall') / 'web'; print(len(bundle.script(web)), len(bundle.sheet(web)))"
-    )
+    code += "web = r.files('xdpwall') / 'web';"
+    code += "print(len(bundle.bundle_scripts(web)), len(bundle.bundle_sheets(web)))"
     script, sheet = run(bare / "bin/python", "-I", "-c", code, cwd=bare).split()
     assert int(script) == len(bundle.bundle_scripts(ROOT / "web"))
     assert int(sheet) == len(bundle.bundle_sheets(ROOT / "web"))
