@@ -148,15 +148,16 @@ class Attacher:
             return []
         return found
 
-    def in_place(self, index: int, place: Place) -> bool:
-        """Whether a program of ours is on that hook; OSError when the kernel does not tell."""
+    def in_place(self, index: int, place: Place, ours: Callable[[], frozenset[int]]) -> bool:
+        """Whether a program of ours is on that hook; OSError when the kernel does not tell. `ours`
+        gives pins.ids(): who asks for many hooks reads them once."""
         try:
             found = attached_ids(index, place)
         except OSError as error:
             if error.errno in (errno.ENODEV, errno.EINVAL):  # EINVAL: tc without a qdisc
                 return False
             raise
-        return not found.isdisjoint(self.pins.ids()) if found else False
+        return not found.isdisjoint(ours()) if found else False
 
     def bypasses(self, index: int, place: Place) -> list[Occupant]:
         """What may let packets pass before our program on this hook sees them; none at XDP, which

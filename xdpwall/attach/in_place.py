@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Literal
 
 from xdpwall.ruleset.attachment import Attachment
@@ -13,14 +14,17 @@ from .interfaces import interface_names
 
 def place_warnings(attacher: Attacher, attachments: Iterable[Attachment]) -> list[str]:
     """Ask the kernel for each: a sentence for one that judges no packet, or that it does not tell."""
-    names = interface_names()
+    wanted = list(attachments)
+    if not wanted:
+        return []
+    names, ours = interface_names(), cache(attacher.pins.ids)
     found = []
-    for one in attachments:
+    for one in wanted:
         if one.iface not in names:
             found.append(out_of_place(one.iface, one.place, "no interface"))
             continue
         try:
-            there = names[one.iface] == one.index and attacher.in_place(one.index, one.place)
+            there = names[one.iface] == one.index and attacher.in_place(one.index, one.place, ours)
         except OSError as error:
             found.append(f"{one.words}: the kernel does not tell what is attached: {error}")
             continue
