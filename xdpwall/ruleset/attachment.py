@@ -152,3 +152,8 @@ class Attachment:
     def words(self) -> str:
         """As answers name it: "docker0 xdp"."""
         return f"{self.iface} {self.place}"
+
+
+def attachment_places(rows: Iterable[Attachment | AttachmentSpec]) -> list[tuple[str, bool]]:
+    """(interface, whether egress) of each."""
+    return [(row.iface, row.direction == "egress") for row in rows]

@@ -1,0 +1,82 @@
+"""The facade's methods that attach and detach, which Firewall inherits (firewall.py)."""
+
+from __future__ import annotations
+
+from xdpwall.attach.interfaces import index_of
+from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
+from xdpwall.changes import attachments
+from xdpwall.changes.transactions import writing
+from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.attachment import AttachmentSpec, attachment_places
+from xdpwall.values.author import Author
+from xdpwall.values.terms import Direction, Hook, WantedMode
+from xdpwall.views.attachments import AttachOutcome, DetachOutcome
+
+from .default_drop import missing_now
+from .drop_advice import warnings_of
+
+_ANYONE = Author()
+
+
+class AttachmentMethods:
+    """Attaches and detaches the programs of `_instance`."""
+
+    _instance: Instance
+
+    def _changed(self) -> None:
+        """Called after a change; Firewall overrides it to wake its background threads."""
+
+    def attach(
+        self,
+        iface: str,
+        *,
+        hook: Hook = "xdp",
+        direction: Direction = "ingress",
+        mode: WantedMode = "auto",
+        replace: bool = False,
+        by: Author = _ANYONE,
+    ) -> AttachOutcome:
+        """Attach, read back, and say which mode it got."""
+        from .attachment_views import attachment_views
+
+        spec = AttachmentSpec(iface, hook, direction, mode)
+        with writing(self._instance):
+            row, changed = attachments.attach_interface(
+                self._instance, spec, replace_other=replace, by=by
+            )
+            self._changed()
+            now = self._instance.store.read()
+            beside = [other for other in now.attachments if other.iface == iface]
+            rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
+            (view,) = attachment_views(self._instance.attacher, self._instance.dataplane(), [row])
+            warnings = [
+                *bypass_warnings(iface, self._instance.attacher.bypasses(row.index, row.place)),
+                *hook_warnings(beside),
+                *vlan_warnings(rules, [row]),
+            ]
+        missing, unread = missing_now(
+            self._instance, now.ruleset.policy, rules, attachment_places([row]) if changed else ()
+        )
+        return AttachOutcome(
+            attachment=view,
+            changed=changed,
+            warnings=[*warnings, *warnings_of(missing), *unread],
+        )
+
+    def detach(
+        self,
+        iface: str | None,
+        *,
+        hook: Hook | None = None,
+        direction: Direction | None = None,
+        by: Author = _ANYONE,
+    ) -> DetachOutcome:
+        """Only ours; an attachment that is not there is no error, an unknown interface is."""
+        with writing(self._instance, in_need=True) as now:
+            rows = attachments.matching_attachments(now.attachments, iface, hook, direction)
+            if iface is not None and not rows:
+                index_of(iface)
+            for row in rows:
+                attachments.detach_interface(self._instance, row, by=by)
+            unknown = attachments.detach_unrecorded(self._instance, iface, hook, direction)
+            return DetachOutcome(detached=[row.words for row in rows] + unknown)

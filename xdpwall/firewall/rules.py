@@ -1,0 +1,130 @@
+"""The facade's methods that change rules, which Firewall inherits (firewall.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xdpwall.changes.commit import commit
+from xdpwall.changes.transactions import writing
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset import edits
+from xdpwall.ruleset.attachment import check_direction
+from xdpwall.ruleset.committed import CommittedRuleset, find_rule
+from xdpwall.store.records import Snapshot
+from xdpwall.values.author import Author
+from xdpwall.values.inputs import first_few
+from xdpwall.values.times import now_text
+from xdpwall.views.rules import DeleteOutcome, RuleOutcome
+
+from .change_warnings import rule_change_warnings
+from .reading import ReadMethods
+
+_ANYONE = Author()
+
+
+class RuleMethods(ReadMethods):
+    """Changes the rules of `_instance`."""
+
+    def _changed(self) -> None:
+        """Called after a change; Firewall overrides it to wake its background threads."""
+
+    def add_rules(
+        self, rules: Sequence[Rule], *, at: int | None = None, by: Author = _ANYONE
+    ) -> RuleOutcome:
+        """One commit."""
+        with writing(self._instance) as now:
+            self._check_directions(rules, now)
+            new = edits.insert_rules(now.ruleset, rules, at=at, now=now_text())
+            first = len(now.ruleset.entries) if at is None else at - 1
+            ids = [entry.id for entry in new.entries[first : first + len(rules)]]
+            return self._commit(new, ids, by, f"add {first_few(ids)}")
+
+    def set_rule(
+        self, rule_id: str, changes: Mapping[str, Any], *, by: Author = _ANYONE
+    ) -> RuleOutcome:
+        """Only the named fields change."""
+        with writing(self._instance) as now:
+            new = edits.change_rule(now.ruleset, rule_id, changes)
+            self._check_directions([find_rule(new, rule_id).rule], now)
+            return self._commit(new, [rule_id], by, f"set {rule_id}")
+
+    def replace_rule(self, rule_id: str, rule: Rule, *, by: Author = _ANYONE) -> RuleOutcome:
+        """Another rule under the same id at the same place."""
+        with writing(self._instance) as now:
+            self._check_directions([rule], now)
+            new = edits.replace_rule(now.ruleset, rule_id, rule)
+            return self._commit(new, [rule_id], by, f"replace {rule_id}")
+
+    def delete_rules(self, rule_ids: Sequence[str], *, by: Author = _ANYONE) -> DeleteOutcome:
+        """All of them or none."""
+        ids = list(dict.fromkeys(rule_ids))
+        with writing(self._instance) as now:
+            new = edits.delete_rules(now.ruleset, ids)
+            ruleset = commit(self._instance, new, by=by, action=f"delete {first_few(ids)}")
+            self._changed()
+            return DeleteOutcome(revision=ruleset.revision, deleted=ids)
+
+    def flush(self, *, by: Author = _ANYONE) -> DeleteOutcome:
+        """No rule is left; the policy stays."""
+        with writing(self._instance) as now:
+            ids = [entry.id for entry in now.ruleset.entries]
+            ruleset = commit(
+                self._instance, edits.delete_rules(now.ruleset, ids), by=by, action="flush"
+            )
+            self._changed()
+            return DeleteOutcome(revision=ruleset.revision, deleted=ids)
+
+    def move_rule(self, rule_id: str, position: int, *, by: Author = _ANYONE) -> RuleOutcome:
+        """The place after the move, from 1."""
+        with writing(self._instance) as now:
+            new = edits.move_rule(now.ruleset, rule_id, position)
+            return self._commit(new, [rule_id], by, f"move {rule_id} to {position}")
+
+    def enable_rules(
+        self, rule_ids: Sequence[str], enabled: bool, *, by: Author = _ANYONE
+    ) -> RuleOutcome:
+        """Counters stay."""
+        ids = list(dict.fromkeys(rule_ids))
+        with writing(self._instance) as now:
+            new = edits.enable_rules(now.ruleset, ids, enabled)
+            verb = "enable" if enabled else "disable"
+            return self._commit(new, ids, by, f"{verb} {first_few(ids)}")
+
+    def reset_counters(
+        self, rule_ids: Sequence[str] | None = None, *, by: Author = _ANYONE
+    ) -> RuleOutcome:
+        """These rules count from 0 again, all of them for None. No revision."""
+        with writing(self._instance) as now:
+            known = now.ruleset.by_id()
+            ids = list(known) if rule_ids is None else list(dict.fromkeys(rule_ids))
+            entries = [known.get(i) or find_rule(now.ruleset, i) for i in ids]
+            dataplane = self._instance.dataplane()
+            if dataplane is not None and entries:
+                raw = dataplane.counters.read([entry.slot for entry in entries])
+                self._instance.store.set_baselines(
+                    dict(zip(ids, raw, strict=True)),
+                    by=by,
+                    action=f"reset-counters {first_few(ids)}",
+                    now=now_text(),
+                )
+            ruleset = self._instance.ruleset
+            return RuleOutcome(revision=ruleset.revision, rules=self._views(ruleset, ids))
+
+    def _commit(
+        self, new: CommittedRuleset, ids: Sequence[str], by: Author, action: str
+    ) -> RuleOutcome:
+        ruleset = commit(self._instance, new, by=by, action=action)
+        self._changed()
+        known = ruleset.by_id()
+        rules = [known[rule_id].rule for rule_id in ids if known[rule_id].rule.enabled]
+        return RuleOutcome(
+            revision=ruleset.revision,
+            rules=self._views(ruleset, ids),
+            warnings=rule_change_warnings(self._instance, rules),
+        )
+
+    def _check_directions(self, rules: Sequence[Rule], now: Snapshot) -> None:
+        specs = [row.spec for row in now.attachments]
+        for rule in rules:
+            check_direction(rule, specs)
