@@ -27,10 +27,14 @@
 #define XW_CONTROL_COPY		  1ULL /* index of the generation in force, in maps of two */
 #define XW_CONTROL_OFF		  2ULL /* every packet passes */
 #define XW_CONTROL_EVENTS	  4ULL /* some packets are reported (event_settings) */
+#define XW_CONTROL_MUTED	  8ULL /* some attachments are muted (XW_CONTROL_MUTES) */
 #define XW_CONTROL_REVISION_SHIFT 8
 
-/* The second word of the map is for user space: the features that every attached program has. */
-#define XW_CONTROL_WORDS 2
+/* The second word of the map is for user space: the features that every attached program has. Then
+ * one word an attachment, 0 unless it is muted: its program could not be detached and lets every
+ * packet pass. User space keeps the program's id there. */
+#define XW_CONTROL_MUTES 2
+#define XW_CONTROL_WORDS (XW_CONTROL_MUTES + XW_ATTACHMENTS)
 
 enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
 

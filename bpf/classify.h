@@ -18,6 +18,15 @@
 #include "account.h"
 #include "events.h"
 
+/* Does every packet of this attachment pass? A function of its own, for the stack of its key. */
+static __noinline bool is_muted(void)
+{
+	__u32 key = XW_CONTROL_MUTES + number;
+	__u64 *program_id = bpf_map_lookup_elem(&control, &key);
+
+	return program_id && *(volatile __u64 *)program_id;
+}
+
 /* Classify, count and report a frame of `bytes`, which stands for `packets` (GSO segments).
  * Fails open: without the control map every frame passes. */
 static __always_inline bool should_drop(struct xw_ctx *ctx, __u32 packets, __u32 bytes)
@@ -31,7 +40,8 @@ static __always_inline bool should_drop(struct xw_ctx *ctx, __u32 packets, __u32
 	if (!word)
 		return false;
 	control_word = *(volatile __u64 *)word;
-	if (control_word & XW_CONTROL_OFF)
+	if (control_word & (XW_CONTROL_OFF | XW_CONTROL_MUTED) &&
+	    (control_word & XW_CONTROL_OFF || is_muted()))
 		return false;
 	if (parse_frame(ctx, &p))
 		decision = DECISION_ERROR;

@@ -43,7 +43,9 @@ PACKED_POSITIONS = 2048
 """Rows are packed from so many positions on; below, they are hardly longer than packed ones."""
 MAX_WHOLE = 65536
 """Whole rows: a packed one has 16 bits for the number of its own."""
-CONTROL_WORDS = 2
+CONTROL_MUTES = 2
+"""The first of the words that say, by attachment number, which are muted."""
+CONTROL_WORDS = CONTROL_MUTES + ATTACHMENTS
 CLASSES = 65536
 PATTERNS = 4
 AGGREGATES = 4
@@ -291,15 +293,23 @@ class Control:
     revision: int
     events: bool = False
     """Some packets are reported."""
+    muted: bool = False
+    """Some attachments are muted."""
 
     @classmethod
     def unpack(cls, word: int) -> Control:
         """From the u64."""
-        return cls(copy=word & 1, on=not word & 2, revision=word >> 8, events=bool(word & 4))
+        return cls(
+            copy=word & 1,
+            on=not word & 2,
+            revision=word >> 8,
+            events=bool(word & 4),
+            muted=bool(word & 8),
+        )
 
     def pack(self) -> int:
         """The u64."""
-        flags = (0 if self.on else 2) | (4 if self.events else 0)
+        flags = (0 if self.on else 2) | (4 if self.events else 0) | (8 if self.muted else 0)
         return self.copy | flags | self.revision << 8
 
 

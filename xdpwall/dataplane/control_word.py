@@ -1,13 +1,14 @@
-"""The control word, which every packet reads once, and the floor of features beside it.
+"""The control word, which every packet reads once, and beside it the floor of features and the muted
+attachments.
 
-Both are words of the map `control` (bpf/abi.h), changed by a single store each.
+They are words of the map `control` (bpf/abi.h), changed by a single store each.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from xdpwall.abi import Control, Feature
+from xdpwall.abi import ATTACHMENTS, CONTROL_MUTES, Control, Feature
 from xdpwall.kernel.bpf import atomic_words
 from xdpwall.views.events import EventSettings
 
@@ -46,7 +47,7 @@ class ControlWord:
         """Switch every attachment to the idle copy, which holds `revision`. `logging`: some rule of
         it has `log`."""
         now, events = self.read(), self._events.needed(logging=logging)
-        self._store(Control(1 - now.copy, now.on, revision, events))
+        self._store(replace(now, copy=1 - now.copy, revision=revision, events=events))
 
     def set_switch(self, on: bool) -> None:
         """Switch the firewall on or off; off, everything passes."""
@@ -62,3 +63,25 @@ class ControlWord:
         `log`."""
         self._events.set_tapped(bool(self._taps.in_use()))
         self._store(replace(self.read(), events=self._events.needed(logging=logging)))
+
+    def mute(self, number: int, program_id: int) -> None:
+        """Let every packet of that attachment pass, since its program could not be detached."""
+        atomic_words.store_u64(self._memory, _mute_word(number), program_id)
+        self._store(replace(self.read(), muted=True))
+
+    def unmute(self, number: int) -> None:
+        """Let the attachment number be used again: the program that had it is gone."""
+        atomic_words.store_u64(self._memory, _mute_word(number), 0)
+        self._store(replace(self.read(), muted=bool(self.muted())))
+
+    def muted(self) -> dict[int, int]:
+        """The muted attachments: number -> id of the program."""
+        found = {
+            number: atomic_words.load_u64(self._memory, _mute_word(number))
+            for number in range(ATTACHMENTS)
+        }
+        return {number: program_id for number, program_id in found.items() if program_id}
+
+
+def _mute_word(number: int) -> int:
+    return 8 * (CONTROL_MUTES + number)
