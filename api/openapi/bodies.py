@@ -21,7 +21,7 @@ FIELD_NOTES = {
     "proto": "a name (tcp, icmp, ...) or 0 to 255",
     "src": "an address, a prefix or @set, with ! in front every other one",
     "dst": "as src",
-    "sport": "a port, a range or a list: 80,443,8000-8100; ! in front: every other one",
+    "sport": "a port, a range or a list: 80,443,8000-8100, also by name: ssh; ! in front: every other one",
     "dport": "as sport",
     "icmp_type": "a name (echo-request) or 0 to 255",
     "icmp_code": "a name or 0 to 255",

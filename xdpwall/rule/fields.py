@@ -34,7 +34,7 @@ from xdpwall.values.protocols import (
 from xdpwall.values.ranges import NUMBER_RANGE, parse_ranges, range_text
 from xdpwall.values.time_read import parse_expiry
 
-from .sentence_words import ACTIONS
+from .sentence_words import ACTIONS, FOREIGN_ACTIONS
 
 MAX_COMMENT = 256
 MAX_IFACE = 15
@@ -65,7 +65,8 @@ def parse_id(value: Any) -> str:
 
 def parse_action(value: Any) -> str:
     """`drop`, `accept` or `count`."""
-    return parse_choice("action", value, ACTIONS)
+    hint = FOREIGN_ACTIONS.get(value.lower()) if isinstance(value, str) else None
+    return parse_choice("action", value, ACTIONS, hint=hint)
 
 
 def parse_iface_name(field: str, value: Any) -> str:

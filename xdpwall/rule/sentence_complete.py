@@ -17,6 +17,7 @@ from xdpwall.values.protocols import (
     PORT_PROTOCOLS,
     PROTOCOLS,
 )
+from xdpwall.values.services import SERVICES
 
 from .sentence_read import split_words
 from .sentence_words import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED
@@ -27,18 +28,6 @@ CompletionKind = Literal[
 ]
 
 MAX_COMPLETIONS = 50
-SERVICES = {
-    20: "ftp-data", 21: "ftp", 22: "ssh", 23: "telnet", 25: "smtp", 53: "dns", 67: "dhcp",
-    68: "dhcp-client", 69: "tftp", 80: "http", 110: "pop3", 111: "rpcbind", 123: "ntp",
-    137: "netbios", 143: "imap", 161: "snmp", 162: "snmp-trap", 179: "bgp", 389: "ldap",
-    443: "https", 445: "smb", 465: "smtps", 500: "ike", 514: "syslog", 587: "submission",
-    636: "ldaps", 853: "dns-over-tls", 873: "rsync", 993: "imaps", 995: "pop3s", 1194: "openvpn",
-    1433: "mssql", 1883: "mqtt", 1900: "ssdp", 2049: "nfs", 2379: "etcd", 3306: "mysql",
-    3389: "rdp", 4500: "ipsec-nat", 5060: "sip", 5353: "mdns", 5432: "postgresql", 5672: "amqp",
-    5900: "vnc", 6379: "redis", 6443: "kubernetes", 8080: "http-alt", 9090: "prometheus",
-    9200: "elasticsearch", 11211: "memcached", 27017: "mongodb", 51820: "wireguard",
-}  # fmt: skip
-"""Well-known ports; the sentence takes the number, the name helps to find it."""
 
 _VALUES: dict[str, tuple[tuple[str, str | None], ...]] = {
     "vlan": (("none", "untagged"),),

@@ -17,11 +17,20 @@ from typing import Any
 from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import did_you_mean, error_value, printable, quoted
 from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, PROTOCOLS
+from xdpwall.values.services import SERVICE_PORTS
 from xdpwall.values.time_read import parse_duration, parse_moment
 from xdpwall.values.times import expiry_after
 
 from .consistency import canonical_fields
-from .sentence_words import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED
+from .sentence_words import (
+    ACTIONS,
+    BARE,
+    CLAUSES,
+    FOREIGN_ACTIONS,
+    FOREIGN_CLAUSES,
+    NEGATABLE,
+    VALUED,
+)
 from .sentence_write import quote_word
 
 _WORD = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"(?=\s|$)|(\S+))', re.DOTALL)
@@ -146,7 +155,7 @@ class _SentenceReader:
             )
         word = self._take()
         if word.quoted or word.text not in ACTIONS:
-            hint = did_you_mean(word.text, ACTIONS)
+            hint = FOREIGN_ACTIONS.get(word.text.lower()) or did_you_mean(word.text, ACTIONS)
             raise _wrong(word.text, word.span, "drop, accept or count", "action", hint)
         self._put("action", word.text, word.span)
 
@@ -235,13 +244,27 @@ class _SentenceReader:
 
     def _no_clause(self, word: Word) -> InvalidInput:
         name = word.text
-        hint = did_you_mean(name, CLAUSES)
-        if name.partition("/")[0] in (*PROTOCOLS, "proto"):
+        head, slash, rest = name.partition("/")
+        second = self.next == 2 and not word.quoted
+        hint = FOREIGN_CLAUSES.get(name.lower())
+        if hint is None and slash and second:
+            hint = did_you_mean(head, PROTOCOLS)
+            hint = hint and f"{hint[:-2]}/{rest}'?"
+        elif hint is None:
+            hint = did_you_mean(name, (*PROTOCOLS, *CLAUSES) if second else CLAUSES)
+        if head in (*PROTOCOLS, "proto"):
             hint = f"the protocol stands right after the action: {self.fields['action']} {name}"
         elif self.words[self.next - 2].text == "comment" or "comment" in self.fields:
             hint = 'a comment of several words stands in quotes: comment "no pings"'
+        elif second and name in SERVICE_PORTS:
+            hint = f"a service stands behind its protocol: tcp/{name} or udp/{name}"
+        elif name[:1] == "@" or name.count(".") == 3 or name.count(":") > 1:
+            hint = f"an address stands after from or to: from {name}"
         elif name[:1].isdigit() and self.fields.get("proto") in PORT_PROTOCOLS:
             hint = f"a port stands behind a slash: {self.fields['proto']}/{name}"
         elif name in ACTIONS:
             hint = "the action stands first, once"
-        return _wrong(name, word.span, f"a clause: {', '.join(CLAUSES)}", "text", hint)
+        wanted = f"a clause: {', '.join(CLAUSES)}"
+        if second:
+            wanted = f"a protocol: {', '.join(PROTOCOLS)}, proto N; or {wanted}"
+        return _wrong(name, word.span, wanted, "text", hint)

@@ -21,6 +21,10 @@ _HOST_BITS4 = {str(length): (1 << (32 - length)) - 1 for length in range(32)}
 _HOST_BITS6 = {str(length): (1 << (128 - length)) - 1 for length in range(128)}
 
 
+_LIST_HINTS = dict.fromkeys(
+    ("src", "dst"), "several addresses are a set: `xdpwall set add NAME ADDRESS...`, then @NAME"
+)
+
 _SET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
 
 SetUse = tuple[bool, str]
@@ -56,6 +60,10 @@ def parse_prefix(field: str, value: Any) -> tuple[bool, Prefix]:
     """(negated, prefix) of a `src` or `dst`."""
     negated, body = split_negation(parse_text(field, value, _WANTED))
     address, slash, length_text = body.partition("/")
+    if "," in body or " " in body:
+        raise invalid(
+            field, value, "is a list", "one address or prefix", hint=_LIST_HINTS.get(field)
+        )
     family, number = _address(field, value, address, slash + length_text)
     bits = 32 if family == 4 else 128
     length = _length(field, value, address, length_text, bits) if slash else bits
@@ -145,10 +153,6 @@ def _why_no_address(field: str, value: str, address: str, rest: str) -> Exceptio
         )
     if address.startswith("["):
         return invalid(field, value, "has brackets", f"{address.strip('[]')}{rest}")
-    if "," in value:
-        return invalid(
-            field, value, "is a list", "one address or prefix a rule, or a set of them: @name"
-        )
     if "*" in value or "-" in address and address[:1].isdigit():
         return invalid(field, value, "is a range or a wildcard", _WANTED)
     if address in ("any", "all", ""):

@@ -85,11 +85,12 @@ def unsupported_field(field: str, value: object, what: str) -> InvalidInput:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """A hint "did you mean ...?", where `word` resembles one of `known`."""
+    """A hint "did you mean ...?", where `word` resembles one of `known`, in whatever case."""
     from difflib import get_close_matches  # only an error needs it, and every command imports us
 
-    near = get_close_matches(word[:_SHOWN], list(known), n=1, cutoff=0.7)
-    return f"did you mean {near[0]!r}?" if near else None
+    spelled = {name.lower(): name for name in reversed(list(known))}
+    near = get_close_matches(word[:_SHOWN].lower(), list(spelled), n=1, cutoff=0.65)
+    return f"did you mean {spelled[near[0]]!r}?" if near else None
 
 
 def parse_text(field: str, value: Any, wanted: str) -> str:
@@ -114,11 +115,12 @@ def parse_number(field: str, value: Any, low: int, high: int, wanted: str) -> in
     return result
 
 
-def parse_choice(field: str, value: Any, known: tuple[str, ...]) -> str:
-    """One of the words `known`; InvalidInput suggests the nearest."""
+def parse_choice(field: str, value: Any, known: tuple[str, ...], *, hint: str | None = None) -> str:
+    """One of the words `known`; InvalidInput suggests the nearest, or says `hint`."""
     if isinstance(value, str) and value in known:
         return value
-    hint = did_you_mean(value, known) if isinstance(value, str) else None
+    if hint is None and isinstance(value, str):
+        hint = did_you_mean(value, known)
     raise invalid(field, value, "is not known here", " or ".join(known), hint=hint)
 
 

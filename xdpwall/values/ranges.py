@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .inputs import invalid, split_negation
+from .inputs import did_you_mean, invalid, split_negation
+from .services import SERVICE_PORTS
 
 Ranges = tuple[tuple[int, int], ...]
 """Sorted, disjoint, non-adjacent inclusive ranges."""
 
 NUMBER_RANGE = re.compile(r"(0|[1-9][0-9]{0,4})(?:-(0|[1-9][0-9]{0,4}))?", re.ASCII)
-_PORTS = "a port, a range or a list: 80 or 8000-8100 or 80,443,8000-8100 (0 to 65535)"
+_PORTS = "a port, a range or a list: 80 or 8000-8100 or ssh,443,8000-8100 (0 to 65535)"
 
 
 def parse_ranges(field: str, value: Any) -> tuple[bool, Ranges]:
-    """(negated, sorted and merged ranges) of a port field."""
+    """(negated, sorted and merged ranges) of a port field; a service's name is its port."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if 0 <= value <= 65535 else _raise_port(field, value)
     if not isinstance(value, str):
@@ -23,11 +24,14 @@ def parse_ranges(field: str, value: Any) -> tuple[bool, Ranges]:
     negated, body = split_negation(value)
     found = []
     for part in body.split(","):
-        match = NUMBER_RANGE.fullmatch(part.strip())
+        text = part.strip()
+        match = NUMBER_RANGE.fullmatch(text)
         if not match:
-            problem = "is not a port" if "," not in body else f"holds {part.strip()[:20]!r}"
-            hint = "services are given by number, not by name" if part.strip().isalpha() else None
-            raise invalid(field, value, problem, _PORTS, hint=hint)
+            if (port := SERVICE_PORTS.get(text)) is not None:
+                found.append((port, port))
+                continue
+            problem = "is not a port" if "," not in body else f"holds {text[:20]!r}"
+            raise invalid(field, value, problem, _PORTS, hint=_port_hint(text))
         low, high = int(match[1]), int(match[2] or match[1])
         if low > 65535 or high > 65535:
             _raise_port(field, value)
@@ -35,6 +39,12 @@ def parse_ranges(field: str, value: Any) -> tuple[bool, Ranges]:
             raise invalid(field, value, f"holds a range that runs backwards, {low}-{high}", _PORTS)
         found.append((low, high))
     return negated, _merged(found)
+
+
+def _port_hint(text: str) -> str | None:
+    if not text[:1].isalpha():
+        return None
+    return did_you_mean(text, SERVICE_PORTS) or "of services only the usual ones have a name here"
 
 
 def _raise_port(field: str, value: object) -> str:
