@@ -60,7 +60,7 @@ def parse_prefix(field: str, value: Any) -> tuple[bool, Prefix]:
     """(negated, prefix) of a `src` or `dst`."""
     negated, body = split_negation(parse_text(field, value, _WANTED))
     address, slash, length_text = body.partition("/")
-    if "," in body or " " in body:
+    if "," in body:
         raise invalid(
             field, value, "is a list", "one address or prefix", hint=_LIST_HINTS.get(field)
         )
