@@ -23,7 +23,7 @@
 #define XW_VLAN_NONE	 4096 /* untagged */
 #define XW_VLAN_HIDDEN	 4097
 
-/* The control word: one u64, read once by each packet and switched by one store. */
+/* The control word: one u64, read once by each packet, and exchanged by comparison. */
 #define XW_CONTROL_COPY		  1ULL /* index of the generation in force, in maps of two */
 #define XW_CONTROL_OFF		  2ULL /* every packet passes */
 #define XW_CONTROL_EVENTS	  4ULL /* some packets are reported (event_settings) */

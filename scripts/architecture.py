@@ -26,7 +26,7 @@ FLOORS = {
     "views": "ruleset values",
     "attach": "views ruleset rule kernel values errors",
     "store": "views ruleset rule sets kernel values errors",
-    "dataplane": "compiler views ruleset sets kernel values abi limits errors",
+    "dataplane": "compiler views ruleset sets kernel values abi closing limits errors",
     "events": "store views rule kernel values abi closing settings version errors",
     "instance": "dataplane attach store compiler ruleset sets kernel values settings errors",
     "changes": "instance dataplane attach store compiler views ruleset sets kernel values abi limits"

@@ -17,6 +17,7 @@ TESTS = (
     "tests/kernel/attach/test_xdp.py",
     "tests/kernel/attach/test_tc.py",
     "tests/kernel/bpf/test_batch.py",
+    "tests/kernel/bpf/test_map_word.py",
     "tests/firewall/test_doctor.py",
     "tests/kernel/bpf/test_btf_kernel.py",
     "tests/kernel/net/test_netlink.py",

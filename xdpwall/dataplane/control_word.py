@@ -1,38 +1,39 @@
 """The control word, which every packet reads once, and beside it the floor of features and the muted
 attachments.
 
-They are words of the map `control` (bpf/abi.h), changed by a single store each.
+They are words of the map `control` (bpf/abi.h). `off` and `on` change their bit of the control word
+without the instance's lock, so whoever changes another part of it exchanges the word by comparison.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from xdpwall.abi import ATTACHMENTS, CONTROL_MUTES, Control, Feature
+from xdpwall.abi import ATTACHMENTS, CONTROL_MUTES, Feature
 from xdpwall.kernel.bpf import atomic_words
-from xdpwall.views.events import EventSettings
 
-from .event_maps import EventMaps
-from .trace_taps import TapMaps
+from .switch import Switch
 
-_CONTROL, _FEATURES = 0, 8
-"""Byte offsets of the two words."""
+if TYPE_CHECKING:
+    from xdpwall.kernel.bpf.maps import Map
+    from xdpwall.views.events import EventSettings
+
+    from .event_maps import EventMaps
+    from .trace_taps import TapMaps
+
+_FEATURES = 8
+"""The byte offset of the second word."""
 
 
-class ControlWord:
+class ControlWord(Switch):
     """The map `control`, mapped into this process."""
 
-    def __init__(self, memory: memoryview, events: EventMaps, taps: TapMaps) -> None:
-        self._memory = memory
+    def __init__(self, table: Map, events: EventMaps, taps: TapMaps) -> None:
+        super().__init__(table)
+        self._memory = table.mmap()
         self._events = events
         self._taps = taps
-
-    def read(self) -> Control:
-        """The control word as packets see it now."""
-        return Control.unpack(atomic_words.load_u64(self._memory, _CONTROL))
-
-    def _store(self, control: Control) -> None:
-        atomic_words.store_u64(self._memory, _CONTROL, control.pack())
 
     @property
     def features(self) -> Feature:
@@ -46,33 +47,33 @@ class ControlWord:
     def activate_idle_copy(self, revision: int, *, logging: bool) -> None:
         """Switch every attachment to the idle copy, which holds `revision`. `logging`: some rule of
         it has `log`."""
-        now, events = self.read(), self._events.needed(logging=logging)
-        self._store(replace(now, copy=1 - now.copy, revision=revision, events=events))
-
-    def set_switch(self, on: bool) -> None:
-        """Switch the firewall on or off; off, everything passes."""
-        self._store(replace(self.read(), on=on))
+        idle, events = 1 - self.read().copy, self._events.needed(logging=logging)
+        self._update(lambda now: replace(now, copy=idle, revision=revision, events=events))
 
     def set_events(self, wanted: EventSettings, *, logging: bool) -> None:
         """Change which packets are reported. `logging`: some active rule has `log`."""
         self._events.write(wanted)
-        self._store(replace(self.read(), events=self._events.needed(logging=logging)))
+        self._report(logging)
 
     def set_tapped(self, *, logging: bool) -> None:
         """Let programs look at the taps if one is in use, else not. `logging`: some active rule has
         `log`."""
         self._events.set_tapped(bool(self._taps.in_use()))
-        self._store(replace(self.read(), events=self._events.needed(logging=logging)))
+        self._report(logging)
+
+    def _report(self, logging: bool) -> None:
+        events = self._events.needed(logging=logging)
+        self._update(lambda now: replace(now, events=events))
 
     def mute(self, number: int, program_id: int) -> None:
         """Let every packet of that attachment pass, since its program could not be detached."""
         atomic_words.store_u64(self._memory, _mute_word(number), program_id)
-        self._store(replace(self.read(), muted=True))
+        self._update(lambda now: replace(now, muted=True))
 
     def unmute(self, number: int) -> None:
         """Let the attachment number be used again: the program that had it is gone."""
         atomic_words.store_u64(self._memory, _mute_word(number), 0)
-        self._store(replace(self.read(), muted=bool(self.muted())))
+        self._update(lambda now: replace(now, muted=bool(self.muted())))
 
     def muted(self) -> dict[int, int]:
         """The muted attachments: number -> id of the program."""

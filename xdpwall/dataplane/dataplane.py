@@ -130,10 +130,9 @@ class _Parts:
         self.maps = maps
         self.control_pin = control_pin(maps.folder)
         self.identity = PinnedIdentity(maps.folder)
-        control = maps.shared["control"].mmap()
         self.events = EventMaps(maps.shared)
         self.taps = TapMaps(maps.shared)
         self.counters = KernelCounters(maps.shared)
-        self.control = ControlWord(control, self.events, self.taps)
+        self.control = ControlWord(maps.shared["control"], self.events, self.taps)
         self.programs = ProgramLoader(maps, self.control)
         self.generations = Generations(maps, self.control, self.programs)

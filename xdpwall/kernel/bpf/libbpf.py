@@ -112,6 +112,18 @@ class ProgramInfo(Structure):
     ]
 
 
+class ProgramLoadOpts(Structure):
+    """struct bpf_prog_load_opts up to prog_flags."""
+
+    _fields_ = [
+        ("sz", c_size_t),
+        ("attempts", c_int),
+        ("expected_attach_type", c_int),
+        ("prog_btf_fd", c_uint32),
+        ("prog_flags", c_uint32),
+    ]
+
+
 class BatchOpts(Structure):
     _fields_ = [("sz", c_size_t), ("elem_flags", c_uint64), ("flags", c_uint64)]
 
@@ -184,6 +196,11 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bpf_map_lookup_batch": (
         c_int,
         [c_int, c_void_p, c_void_p, c_void_p, c_void_p, _U32P, _BATCH_OPTS],
+    ),
+    # programs without an object
+    "bpf_prog_load": (
+        c_int,
+        [c_int, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(ProgramLoadOpts)],
     ),
     # anything with a descriptor
     "bpf_obj_pin": (c_int, [c_int, c_char_p]),

@@ -1,0 +1,43 @@
+"""The switch of the firewall: a bit of the control word, changed without any other map or a lock."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from xdpwall.abi import Control
+from xdpwall.closing import Closing
+from xdpwall.kernel.bpf.map_word import MapWord
+
+if TYPE_CHECKING:
+    from xdpwall.kernel.bpf.maps import Map
+
+
+class Switch(Closing):
+    """The first word of the map `control`. Closing it leaves the map open."""
+
+    def __init__(self, table: Map) -> None:
+        self._table = table
+        self._word = MapWord(table)
+
+    def read(self) -> Control:
+        """The control word as packets see it now."""
+        return Control.unpack(self._read())
+
+    def set_switch(self, on: bool) -> bool:
+        """Switch the firewall on or off; off, everything passes. Returns whether that changed it."""
+        return self._update(lambda now: replace(now, on=on)).on != on
+
+    def close(self) -> None:
+        """Let go of what changes take."""
+        self._word.close()
+
+    def _update(self, change: Callable[[Control], Control]) -> Control:
+        """Exchange the word; returns what it was just before."""
+        old = self._word.update(self._read(), lambda word: change(Control.unpack(word)).pack())
+        return Control.unpack(old)
+
+    def _read(self) -> int:
+        return int.from_bytes(self._table.lookup(0) or b"", sys.byteorder)
