@@ -23,6 +23,7 @@ FLOORS = {
     "ruleset": "rule sets values limits gcpause errors",
     "formats": "ruleset sets values errors",
     "compiler": "ruleset rule values abi errors",
+    "check": "ruleset rule sets values errors",
     "views": "ruleset values",
     "attach": "views ruleset rule kernel values errors",
     "store": "views ruleset rule sets kernel values errors",
@@ -53,7 +54,7 @@ GROUND = {
 }
 """The same for each module beside the packages."""
 
-PURE = frozenset({"values", "rule", "sets", "ruleset", "formats", "views", "compiler"})
+PURE = frozenset({"values", "rule", "sets", "ruleset", "formats", "views", "compiler", "check"})
 """Packages of functions from values to values."""
 
 NOT_PURE = frozenset({"fcntl", "mmap", "sqlite3", "subprocess", "threading"})
