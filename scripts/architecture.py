@@ -23,7 +23,7 @@ FLOORS = {
     "ruleset": "rule sets values limits gcpause errors",
     "formats": "ruleset sets values errors",
     "compiler": "ruleset rule values abi errors",
-    "check": "ruleset rule sets values errors",
+    "check": "ruleset rule sets values",
     "views": "ruleset values",
     "attach": "views ruleset rule kernel values errors",
     "store": "views ruleset rule sets kernel values errors",

@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from tests.support.oracle.classbench.generate import ruleset
 from tests.support.oracle.reference.judge import Attachment, matches
 from tests.support.oracle.reference.packet import Packet
 from tests.unit.check.support import (
