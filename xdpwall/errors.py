@@ -23,6 +23,9 @@ from typing import ClassVar
 ANOTHER_STATE = "another-state"
 """The code of the Conflict between the state folder and what the kernel holds."""
 
+MISSING_PIN = "missing-pin"
+"""The code of Failed where pins of maps were removed that may be in use."""
+
 
 class XdpwallError(Exception):
     """Base of every error that xdpwall raises on purpose."""

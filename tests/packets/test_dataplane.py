@@ -58,14 +58,14 @@ def test_another_versions_maps_are_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("later", ["maps/event_settings", "maps-1/set4_rest"])
-def test_the_maps_of_a_version_that_had_fewer_are_refused(folder: Path, later: str) -> None:
+def test_maps_without_a_pin_of_which_no_program_tells_are_refused(folder: Path, later: str) -> None:
     plane = Dataplane(folder)
     plane.create()
     plane.close()
     bpffs.unlink(folder / later)
     with pytest.raises(Failed) as caught:
         plane.open()
-    assert caught.value.code == "other-version"
+    assert caught.value.code == "missing-pin"
 
 
 def test_a_start_that_did_not_finish_is_cleared_away(folder: Path) -> None:

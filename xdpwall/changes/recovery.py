@@ -12,8 +12,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from xdpwall.dataplane.lost_pins import missing_pins_error
 from xdpwall.dataplane.pinned_counters import OTHER_VERSION
-from xdpwall.errors import Failed, XdpwallError
+from xdpwall.dataplane.pinned_maps import unpin_maps
+from xdpwall.errors import MISSING_PIN, Failed, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.values.author import Author
@@ -47,6 +49,8 @@ def recover(instance: Instance) -> None:
             instance.store.revisions.drop_pending()
         _end_attachments(instance)
         return
+    if dataplane.lost_pins:
+        raise missing_pins_error(dataplane.lost_pins)
     stands = kernel_standing(dataplane, snapshot)
     if stands == "another":
         raise another_state(instance, dataplane, snapshot)
@@ -82,17 +86,22 @@ def step_back(instance: Instance, dataplane: Dataplane) -> None:
     instance.store.revisions.step_back(dataplane.counters.read, by=RECOVERY, now=now_text())
 
 
-def abandon_other_version(instance: Instance) -> None:
-    """Give up maps that another version of xdpwall made. Its programs keep them and go on
-    filtering, until restore has replaced them."""
+def renew_maps(instance: Instance) -> None:
+    """Pin again the maps that lost their pin. Give up those that another version of xdpwall made, or
+    of which no program tells any more: programs that are on them go on filtering, until restore has
+    replaced them."""
     try:
-        instance.dataplane()
+        dataplane = instance.dataplane()
+        if dataplane is not None and dataplane.lost_pins:
+            dataplane.pin_lost()
+            instance.drop_dataplane()
     except Failed as error:
-        if error.code != OTHER_VERSION:
+        if error.code not in (OTHER_VERSION, MISSING_PIN):
             raise
         check_other_version(instance, instance.store.read())
-        # Without `control` they count as an unfinished start, which PinnedMaps.create() removes.
-        bpffs.unlink(instance.settings.bpffs / "maps" / "control")
+        # Of programs that are on maps without any pin nothing more is asked.
+        instance.drop_dataplane()
+        unpin_maps(instance.settings.bpffs)
 
 
 def _end_sets(instance: Instance, dataplane: Dataplane) -> None:

@@ -54,10 +54,10 @@ def writing(
 
 def _recover(instance: Instance, renew: bool = False) -> None:
     # Imported here, so that reading a store without unfinished changes does not import NumPy.
-    from .recovery import abandon_other_version, recover
+    from .recovery import recover, renew_maps
 
     if renew:
-        abandon_other_version(instance)
+        renew_maps(instance)
     recover(instance)
 
 

@@ -59,7 +59,8 @@ class Dataplane:
         self.events.write(EventSettings())
 
     def open(self) -> None:
-        """Open the pinned maps. Failed when there are none, or they are of another version."""
+        """Open the pinned maps, and those that lost their pin where a program of ours uses them.
+        Failed "no-maps", "other-version" or "missing-pin"."""
         self._adopt(PinnedMaps.open(self.folder))
 
     def _adopt(self, maps: PinnedMaps) -> None:
@@ -71,6 +72,15 @@ class Dataplane:
         if self._parts is not None:
             maps, self._parts = self._parts.maps, None
             maps.close()
+
+    @property
+    def lost_pins(self) -> list[Path]:
+        """The pins that were removed; the maps are open all the same."""
+        return self._opened.maps.lost
+
+    def pin_lost(self) -> None:
+        """Pin again the maps that lost their pin."""
+        self._opened.maps.pin_lost()
 
     def unpin_outgrown(self) -> None:
         """Unpin all map sets but the newest; only when no program of ours is on the others."""

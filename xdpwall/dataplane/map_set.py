@@ -22,7 +22,6 @@ from xdpwall.kernel.bpf.objects import MapSize, load_object, object_path
 from xdpwall.values.arrays import Array
 
 from .event_maps import EVENT_MAPS
-from .pinned_counters import other_version_error
 from .set_hash4 import SET4_MAPS, SetHash4, bucket_count
 from .trace_taps import TAP_MAPS
 
@@ -67,12 +66,8 @@ class MapSet:
         return cls(own, sizes), rest
 
     @classmethod
-    def open(cls, folder: Path, number: int) -> MapSet:
-        """Open the map set pinned as maps-<number>. Failed "other-version"."""
-        pins = folder / f"maps-{number}"
-        if not set(MAP_SET_MAPS) <= set(bpffs.pin_names(pins)):
-            raise other_version_error(folder)
-        maps = {name: Map.open_pinned(pins / name) for name in MAP_SET_MAPS}
+    def of(cls, maps: Mapping[str, Map]) -> MapSet:
+        """Take maps that are open, by name."""
         positions = maps["rules"].info.value_size // 4
         one = Sizes(positions=positions)
         sizes = Sizes(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xdpwall.errors import Failed, NotFound
+from xdpwall.kernel.bpf.bpffs import pin_names
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.limits import SLOTS
@@ -25,12 +26,17 @@ def read_pinned(bpffs: Path, slots: Sequence[int]) -> list[Counts]:
     """Read (packets, bytes) of some slots, summed over CPUs; zeros when no map is pinned.
 
     Imports neither the data plane nor NumPy, which takes longer than all the rest of `rule list`.
-    Failed "other-version".
+    Failed "other-version", or "missing-pin" when it was removed.
     """
+    path = bpffs / "maps" / "counters"
     try:
-        table = Map.open_pinned(bpffs / "maps" / "counters")
+        table = Map.open_pinned(path)
     except NotFound:
-        return [(0, 0)] * len(slots)
+        if not (pin_names(path.parent) or pin_names(bpffs / "progs")):
+            return [(0, 0)] * len(slots)
+        from .lost_pins import missing_pins_error
+
+        raise missing_pins_error([path]) from None
     with table:
         if table.info.type != MapType.ARRAY:
             raise other_version_error(bpffs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xdpwall import abi
@@ -14,19 +15,29 @@ from xdpwall.kernel.bpf.cpus import cpu_ids
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map
 
-from .map_set import SHARED_MAPS, MapSet
+from .lost_pins import find_maps, missing_pins_error, open_found, pins_in
+from .map_set import MAP_SET_MAPS, SHARED_MAPS, MapSet
 from .pinned_counters import other_version_error
 
 
 class PinnedMaps:
     """The maps of one instance, open."""
 
-    def __init__(self, folder: Path, shared: dict[str, Map], map_set: MapSet, number: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        shared: dict[str, Map],
+        map_set: MapSet,
+        number: int,
+        lost: Sequence[Path] = (),
+    ) -> None:
         """`shared` are the maps of SHARED by name, `number` is that of maps-N."""
         self.folder = folder
         self.shared = shared
         self.map_set = map_set
         self.number = number
+        self.lost = list(lost)
+        """Pins that were removed; the maps are open, by the ids that our programs tell."""
 
     @classmethod
     def create(cls, folder: Path) -> PinnedMaps:
@@ -34,9 +45,7 @@ class PinnedMaps:
         if maps_alive(folder):
             raise Conflict(f"{folder} holds maps already", code="maps-exist")
         bpffs.ensure_mounted(folder)
-        for name in bpffs.pin_names(folder):
-            if name == "maps" or name.startswith("maps-"):
-                bpffs.remove_tree(folder / name)  # left by a start that did not finish
+        unpin_maps(folder)  # left by a start that did not finish
         map_set, shared = MapSet.create(Sizes(), {})
         map_set.write(0, _accept_everything())
         map_set.write(1, _accept_everything())
@@ -48,30 +57,44 @@ class PinnedMaps:
 
     @classmethod
     def open(cls, folder: Path) -> PinnedMaps:
-        """Open the pinned maps. Failed "no-maps" or "other-version"."""
-        number = _newest(folder)
-        if number is None or not maps_alive(folder):
+        """Open the pinned maps, and those whose pin was removed where a program of ours uses them.
+        Failed "no-maps", "other-version", or "missing-pin" where no program does."""
+        number = _newest(folder) or 1
+        places = {name: folder / "maps" / name for name in SHARED_MAPS}
+        places |= {name: folder / f"maps-{number}" / name for name in MAP_SET_MAPS}
+        there = {*pins_in(folder / "maps", SHARED_MAPS)}
+        there.update(pins_in(folder / f"maps-{number}", MAP_SET_MAPS))
+        lost = [path for path in places.values() if path not in there]
+        found = find_maps(folder, there) if lost else {}
+        if not (found or maps_alive(folder)):
             raise Failed(f"no maps are pinned in {folder}", code="no-maps")
-        found = set(bpffs.pin_names(folder / "maps"))
-        shared = {
-            name: Map.open_pinned(folder / "maps" / name) for name in SHARED_MAPS if name in found
-        }
-        control, counters, totals = (shared[n].info for n in ("control", "counters", "totals"))
-        if len(shared) < len(SHARED_MAPS) or (
-            control.max_entries,
-            (counters.type, counters.max_entries),
-            counters.value_size,
-            totals.max_entries,
-            totals.value_size,
-        ) != (
-            abi.CONTROL_WORDS,
-            (MapType.ARRAY, cpu_ids()),
-            abi.SLOTS * abi.COUNT.itemsize,
-            abi.ATTACHMENTS,
-            abi.TOTALS.itemsize,
-        ):
-            raise other_version_error(folder)
-        return cls(folder, shared, MapSet.open(folder, number), number)
+        opened: dict[str, Map] = {}
+        try:
+            for name, path in places.items():
+                one = Map.open_pinned(path) if path in there else open_found(found, name)
+                if one is not None:
+                    opened[name] = one
+            missing = [path for name, path in places.items() if name not in opened]
+            # A program of ours has every map of its version, so those it lacks are of another one.
+            if (missing and found) or not _laid_out_as_here(opened):
+                raise other_version_error(folder)
+            if missing:
+                raise missing_pins_error(missing)
+        except BaseException:
+            for one in opened.values():
+                one.close()
+            raise
+        shared = {name: opened[name] for name in SHARED_MAPS}
+        return cls(folder, shared, MapSet.of({n: opened[n] for n in MAP_SET_MAPS}), number, lost)
+
+    def pin_lost(self) -> None:
+        """Pin again what was found without its pin."""
+        for name in ("maps", f"maps-{self.number}"):
+            bpffs.ensure_mounted(self.folder / name)
+        maps = {**self.map_set.maps, **self.shared}
+        for path in reversed(self.lost):  # control last, as in create()
+            maps[path.name].pin(path)
+        self.lost = []
 
     def grow(self, need: Sizes, copy: int) -> MapSet:
         """Copy the map set, with the ruleset in `copy`, into a larger one, and pin that.
@@ -98,9 +121,36 @@ class PinnedMaps:
         self.map_set.close()
 
 
+def unpin_maps(folder: Path) -> None:
+    """Remove the pins of all maps, `control` first: then nothing is alive that is half there."""
+    bpffs.unlink(folder / "maps" / "control")
+    for name in bpffs.pin_names(folder):
+        if name == "maps" or name.startswith("maps-"):
+            bpffs.remove_tree(folder / name)
+
+
 def maps_alive(folder: Path) -> bool:
-    """Whether the maps of the instance are pinned."""
-    return bool(bpffs.pin_numbers(folder, "maps-")) and control_pin(folder) is not None
+    """Whether the maps of the instance are in the kernel: pinned, or used by a program of ours."""
+    numbers = bpffs.pin_numbers(folder, "maps-")
+    if numbers and control_pin(folder) is not None:
+        return True
+    pinned = pins_in(folder / "maps", SHARED_MAPS)
+    pinned += pins_in(folder / f"maps-{max(numbers, default=1)}", MAP_SET_MAPS)
+    return bool(find_maps(folder, pinned))
+
+
+def _laid_out_as_here(maps: Mapping[str, Map]) -> bool:
+    """Whether those of the maps that are there are of this version."""
+    wanted = {
+        "control": (MapType.ARRAY, abi.CONTROL_WORDS, 8),
+        "counters": (MapType.ARRAY, cpu_ids(), abi.SLOTS * abi.COUNT.itemsize),
+        "totals": (MapType.PERCPU_ARRAY, abi.ATTACHMENTS, abi.TOTALS.itemsize),
+    }
+    return all(
+        (one.info.type, one.info.max_entries, one.info.value_size) == wanted[name]
+        for name, one in maps.items()
+        if name in wanted
+    )
 
 
 def control_pin(folder: Path) -> int | None:

@@ -17,8 +17,9 @@ from xdpwall.attach.warnings import (
 from xdpwall.changes.ownership import foreign_kernel
 from xdpwall.changes.programs import unrecorded_attachments
 from xdpwall.changes.transactions import reading
+from xdpwall.dataplane.lost_pins import missing_pins_error
 from xdpwall.dataplane.pinned_counters import read_pinned
-from xdpwall.errors import XdpwallError
+from xdpwall.errors import MISSING_PIN, Failed, XdpwallError
 from xdpwall.instance import namespace
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
@@ -286,7 +287,11 @@ class ReadMethods:
 
     def _read(self, slots: Sequence[int]) -> list[Counts]:
         if len(slots) <= _FEW and not self._instance.has_dataplane:
-            return read_pinned(self._settings.bpffs, slots)
+            try:
+                return read_pinned(self._settings.bpffs, slots)
+            except Failed as error:
+                if error.code != MISSING_PIN:
+                    raise
         dataplane = self._instance.dataplane()
         return [(0, 0)] * len(slots) if dataplane is None else dataplane.counters.read(slots)
 
@@ -295,6 +300,9 @@ class ReadMethods:
         dataplane = self._instance.dataplane()
         on = now.on if dataplane is None else dataplane.control.read().on
         problems = [] if on else [SWITCHED_OFF]
+        if dataplane is not None and dataplane.lost_pins:
+            lost = missing_pins_error(dataplane.lost_pins)
+            problems.append(f"{lost.message}; {lost.hint}")
         if dataplane is None and (now.ruleset.revision or now.attachments):
             problems.append("nothing is loaded in the kernel: xdpwall restore")
         elif foreign := foreign_kernel(self._instance, now):

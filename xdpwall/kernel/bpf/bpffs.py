@@ -109,6 +109,8 @@ def unlink(path: str | os.PathLike[str]) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
+        if error.errno == errno.EROFS and not os.path.lexists(path):
+            return False  # read-only is what the kernel looks at first
         raise _failed(error, f"{os.fspath(path)}: cannot be removed") from error
     return True
 

@@ -3,17 +3,21 @@ garbage collector."""
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import weakref
+from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, Self
 
 from xdpwall.closing import Closing
 from xdpwall.errors import Failed
 
-from .libbpf import check, lib
+from .libbpf import ObjectGetOpts, check, lib
 from .pin_path import check_name, is_bpffs, not_a_bpffs
+
+_READ_ONLY = 1 << 3  # BPF_F_RDONLY of linux/bpf.h
 
 
 class Handle(Closing):
@@ -37,9 +41,25 @@ class Handle(Closing):
     def open_pinned(cls, path: str | os.PathLike[str]) -> Self:
         """Open the pin at `path`: NotFound when there is none, Failed when it is of another kind."""
         result = lib().bpf_obj_get(os.fsencode(path))
+        if result == -errno.EROFS:
+            return cls._open_read_only(path)
         if result < 0 and os.path.exists(path) and not is_bpffs(path):
             raise not_a_bpffs(Path(path))
         return cls(check(result, f"{os.fspath(path)}: cannot be opened"))
+
+    @classmethod
+    def _open_read_only(cls, path: str | os.PathLike[str]) -> Self:
+        """Open a pin on a bpffs that is mounted read-only: by the id of what it names, since the
+        descriptor that the kernel gives there may not write."""
+        options = ObjectGetOpts(sz=ctypes.sizeof(ObjectGetOpts), file_flags=_READ_ONLY)
+        result = lib().bpf_obj_get_opts(os.fsencode(path), ctypes.byref(options))
+        with cls(check(result, f"{os.fspath(path)}: cannot be opened")) as narrow:
+            return cls.open_id(narrow.id)
+
+    @property
+    @abstractmethod
+    def id(self) -> int:
+        """The kernel's number of it, never given twice in a boot."""
 
     @classmethod
     def open_id(cls, number: int) -> Self:

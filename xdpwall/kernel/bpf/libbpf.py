@@ -112,6 +112,12 @@ class ProgramInfo(Structure):
     ]
 
 
+class ObjectGetOpts(Structure):
+    """struct bpf_obj_get_opts up to file_flags; the rest pads it."""
+
+    _fields_ = [("sz", c_size_t), ("file_flags", c_uint32), ("rest", c_uint32)]
+
+
 class ProgramLoadOpts(Structure):
     """struct bpf_prog_load_opts up to prog_flags."""
 
@@ -205,6 +211,7 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     # anything with a descriptor
     "bpf_obj_pin": (c_int, [c_int, c_char_p]),
     "bpf_obj_get": (c_int, [c_char_p]),
+    "bpf_obj_get_opts": (c_int, [c_char_p, POINTER(ObjectGetOpts)]),
     "bpf_obj_get_info_by_fd": (c_int, [c_int, c_void_p, _U32P]),
     "bpf_map_get_fd_by_id": (c_int, [c_uint32]),
     "bpf_prog_get_fd_by_id": (c_int, [c_uint32]),

@@ -56,6 +56,10 @@ class Map(Handle):
         )
 
     @property
+    def id(self) -> int:
+        return self.info.id
+
+    @property
     def stride(self) -> int:
         """Bytes from one element to the next in mmap(), and between CPUs: a multiple of 8."""
         return (self.info.value_size + 7) & ~7
