@@ -6,45 +6,40 @@ import asyncio
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
-import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import uvloop
 from uvicorn import Config, Server
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from xdpwall.api.app import create_app
 from xdpwall.api.serving import h11_patterns
+from xdpwall.api.serving.connection import Doorkeeper
 from xdpwall.api.serving.listen import host_names, page_url, system_error, tcp_socket, unix_socket
-from xdpwall.api.serving.security import PEER, Peer
 from xdpwall.api.serving.token import load_token
-from xdpwall.api.stream.client import ABORT
 from xdpwall.errors import ANOTHER_STATE, Conflict
 from xdpwall.gcpause import put_off_collections
 from xdpwall.settings import Settings
 from xdpwall.values.author import Author
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp
 
     from xdpwall.firewall.firewall import Firewall
 
 log = logging.getLogger("xdpwall.api")
 h11_patterns.install_h11_patterns()
 
-MAX_TCP_CONNECTIONS = 512
-"""Any local user may connect to TCP; this keeps descriptors for the unix socket and the kernel."""
-SEND_BUFFER = 128 << 10
-"""Bytes that the kernel keeps for a client who does not read (it doubles them), not megabytes."""
 SHUTDOWN_TIMEOUT = 10
 """Seconds that running requests have to end when the service stops."""
-_UCRED = struct.Struct("3i")
+MOST_FILES = 65536
+"""Open files that the service asks for; a soft limit of 1,024 would be short of its connections."""
 
 
 def serve(
@@ -62,6 +57,7 @@ def serve(
 
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     names = host_names(host)
+    _allow_files()
     with (
         _StopSignals() as stop,
         Firewall.open(settings, service=True) as firewall,
@@ -75,16 +71,27 @@ def serve(
         address = page_url(tcp) + f"#token={token}"
         if _is_journal(sys.stdout):
             address = f"{page_url(tcp)} (token: {settings.state_dir / 'token'})"
-        server = _Server(_config(app))
+        keeper = Doorkeeper()
+        server = _Server(_config(app, keeper))
 
         def started() -> None:
             put_off_collections()
             app.state.events.start()
             say(f"xdpwall: page at {address}")
 
+        server.keeper = keeper
         server.on_started = started
         server.on_stopping = app.state.events.close
         stop.run(server, [local, tcp])
+
+
+def _allow_files() -> None:
+    """Raise the soft limit of open files; nothing in this process uses select(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _restore(firewall: Firewall) -> None:
@@ -100,10 +107,10 @@ def _restore(firewall: Firewall) -> None:
         log.warning("restore: %s", line)
 
 
-def _config(app: ASGIApp) -> Config:
+def _config(app: ASGIApp, keeper: Doorkeeper) -> Config:
     return Config(
         app,
-        http=_Protocol,
+        http=keeper.connection,  # type: ignore[arg-type]  # called as the class is
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -119,16 +126,20 @@ def _config(app: ASGIApp) -> Config:
 class _Server(Server):
     """uvicorn's server with callbacks at start and stop; signals are left to `_StopSignals`."""
 
+    keeper: Doorkeeper
     on_started: Callable[[], None]
     on_stopping: Callable[[], None]
+    _watch: asyncio.Task[None]
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._watch = asyncio.create_task(self.keeper.watch(self.server_state.connections))
         self.on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.on_stopping()  # Streams never end by themselves, and running requests are waited for.
         await super().shutdown(sockets)
+        self._watch.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -163,51 +174,6 @@ class _StopSignals:
         self.asked = True
         if self._server is not None:
             self._server.should_exit = True
-
-
-class _Protocol(H11Protocol):
-    """One connection. The app learns about its peer from the socket, never from headers."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        connection = transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        peer = peer_of(connection)
-        self.app = _ConnectionApp(self.app, peer, transport.abort)
-        if peer.via == "tcp" and _tcp_count(self.connections) > MAX_TCP_CONNECTIONS:
-            transport.abort()
-
-
-class _ConnectionApp:
-    """The app for one connection: puts the peer and the way to abort into each request's scope."""
-
-    def __init__(self, app: Any, peer: Peer, abort: Callable[[], None]) -> None:
-        self.app = app
-        self.peer = peer
-        self.abort = abort
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[PEER] = self.peer
-        scope[ABORT] = self.abort
-        await self.app(scope, receive, send)
-
-
-def peer_of(connection: socket.socket) -> Peer:
-    """The peer of an accepted socket, which has the family of the listening one."""
-    if connection.family != socket.AF_UNIX:
-        return Peer("tcp")
-    size = _UCRED.size
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    _, uid, _ = _UCRED.unpack(credentials)
-    return Peer("socket", uid)
-
-
-def _tcp_count(connections: Any) -> int:
-    return sum(
-        1
-        for one in connections
-        if isinstance(one.app, _ConnectionApp) and one.app.peer.via == "tcp"
-    )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from xdpwall.api.errors import HttpError, http_problem, unexpected_problem
@@ -56,14 +57,16 @@ _PORT = re.compile(r":[0-9]{1,5}$")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Peer:
     """The other end of a connection."""
 
     via: str = "tcp"
     """socket or tcp"""
     uid: int | None = None
-    """The peer's user id; only the unix socket knows it."""
+    """The peer's user id; None where it is not known, which over TCP may happen."""
+    admitted: bool = False
+    """It has shown a token, or needs none."""
 
 
 class SecurityMiddleware:
@@ -101,6 +104,8 @@ class SecurityMiddleware:
         try:
             self._admit(scope)
             await self.app(scope, _limited(scope, receive), with_headers)
+        except ClientDisconnect:
+            pass  # It has gone before it had sent all of the body.
         except HttpError as error:
             await _send_answer(http_problem(error), scope, receive, with_headers, started)
         except Exception as error:  # noqa: BLE001  # a defect answers as a problem too
@@ -109,7 +114,8 @@ class SecurityMiddleware:
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
         path = scope["path"]
-        over_tcp = scope.get(PEER, Peer()).via != "socket"
+        peer = scope.get(PEER) or Peer()
+        over_tcp = peer.via != "socket"
         if over_tcp:
             self._check_host(headers)
         if _CONTROL.search(path):
@@ -119,6 +125,7 @@ class SecurityMiddleware:
         )
         if over_tcp and not is_open:
             self._check_token(headers)
+            peer.admitted = True
         if path not in self._page:
             _check_body(scope, headers)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import grp
-import http.client
 import os
 import re
 import socket
@@ -21,7 +20,7 @@ import pytest
 from tests.support.net.netns import Lab, wait_for
 from tests.support.paths import ROOT
 from tests.support.service.service import START, Service
-from xdpwall.api.server import MAX_TCP_CONNECTIONS, serve
+from xdpwall.api.server import serve
 from xdpwall.api.serving import listen
 from xdpwall.api.serving.listen import tcp_socket, unix_socket
 from xdpwall.api.serving.token import load_token
@@ -109,28 +108,6 @@ def _plain(error: Conflict) -> Conflict:
     return plain
 
 
-def test_crowding_tcp_leaves_the_socket_free(own: Service) -> None:
-    with own, contextlib.ExitStack() as crowd:
-        with own.space.inside():
-            idle = [
-                crowd.enter_context(socket.create_connection(("127.0.0.1", own.port)))
-                for _ in range(MAX_TCP_CONNECTIONS + 1)
-            ]
-        idle[-1].settimeout(START)
-        with contextlib.suppress(ConnectionResetError):
-            assert idle[-1].recv(1) == b""
-        assert own.call("GET", "/rules").status == 200
-        idle[0].close()
-        wait_for(lambda: _tcp_answers(own), "a place that was given back is taken")
-
-
-def _tcp_answers(service: Service) -> bool:
-    try:
-        return service.tcp("GET", "/healthz").status == 200
-    except (ConnectionResetError, http.client.RemoteDisconnected):
-        return False
-
-
 def test_the_service_is_small(own: Service) -> None:
     with own:
         own.call("POST", "/rules", ["drop icmp", "count udp"])
@@ -163,7 +140,7 @@ def test_under_systemd_the_token_is_not_printed(own: Service, tmp_path: Path) ->
     journal = tmp_path / "journal"
     main = (
         "import os, sys\nfrom pathlib import Path\nfrom xdpwall.settings import Settings\n"
-        "from xdpwall.api.server import MAX_TCP_CONNECTIONS, serve\n"
+        "from xdpwall.api.server import serve\n"
         "state = os.fstat(1)\n"
         "os.environ['JOURNAL_STREAM'] = f'{state.st_dev}:{state.st_ino}'\n"
         "serve(Settings(*map(Path, sys.argv[1:])), port=0)\n"
