@@ -34,7 +34,7 @@
  * one word an attachment, 0 unless it is muted: its program could not be detached and lets every
  * packet pass. User space keeps the program's id there. */
 #define XW_CONTROL_MUTES 2
-#define XW_CONTROL_WORDS (XW_CONTROL_MUTES + XW_ATTACHMENTS)
+#define XW_CONTROL_WORDS 66 /* XW_CONTROL_MUTES + XW_ATTACHMENTS */
 
 enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
 
