@@ -67,6 +67,7 @@ def serve(
     ):
         token = load_token(settings.state_dir)
         _restore(firewall)
+        firewall.watch()
         app = create_app(firewall, token=token, hosts=names)
         address = page_url(tcp) + f"#token={token}"
         if _is_journal(sys.stdout):

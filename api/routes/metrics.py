@@ -91,6 +91,11 @@ class _MetricsCollector(Collector):
         up = GaugeMetricFamily(
             "xdpwall_attachment_up", "1 when the attachment's program is in place.", labels=labels
         )
+        unfiltered = _counter(
+            "attachment_open_seconds",
+            "Seconds in which the interface was there without the program, since the service began.",
+            *labels,
+        )
         packets = _counter("attachment_packets", "Packets judged.", *labels, "verdict")
         size = _counter("attachment_bytes", "Bytes of packets judged.", *labels, "verdict")
         named = {
@@ -102,16 +107,20 @@ class _MetricsCollector(Collector):
             name: _counter(f"attachment_{name}_packets", text, *labels)
             for name, text in named.items()
         }
-        for one, attached in zip(self._found.attachments, self._found.attached, strict=True):
+        found = self._found
+        rows = zip(found.attachments, found.attached, found.open_seconds, strict=True)
+        for one, attached, seconds in rows:
             where = [one.iface, one.place]
             up.add_metric(where, attached)
+            if seconds is not None:
+                unfiltered.add_metric(where, seconds)
             for verdict in ("passed", "dropped"):
                 count = getattr(one.totals, verdict)
                 packets.add_metric([*where, verdict], count.packets)
                 size.add_metric([*where, verdict], count.bytes)
             for name, family in more.items():
                 family.add_metric(where, getattr(one.totals, name).packets)
-        yield from (up, packets, size, *more.values())
+        yield from (up, unfiltered, packets, size, *more.values())
 
     def _events(self) -> Metric:
         text = (

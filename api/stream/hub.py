@@ -273,8 +273,8 @@ def _interfaces(firewall: ServiceFacade) -> list[InterfaceView]:
     return firewall.interfaces().interfaces
 
 
-def _places(seen: Observation) -> list[tuple[str, str]]:
-    return [(one.iface, one.place) for one in seen.attachments]
+def _places(seen: Observation) -> tuple[list[tuple[str, str]], tuple[str, ...]]:
+    return [(one.iface, one.place) for one in seen.attachments], seen.out_of_place
 
 
 def _without_totals(

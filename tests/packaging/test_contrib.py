@@ -31,6 +31,7 @@ SAMPLE = Metrics(
     left_out=1,
     attachments=[AttachmentTotals(iface="eth0", place="xdp", totals=Totals())],
     attached=[True],
+    open_seconds=[0.5],
     events=EventCounts(),
     fill={"slots": Fill(used=1, size=2)},
     commits=[1, 2],

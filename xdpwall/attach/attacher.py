@@ -20,12 +20,11 @@ from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.values.terms import Mode, Place
 from xdpwall.views.attachments import Occupant
 
-from .hooks import HookProgram, TcHook, XdpHook, program_name
+from .hooks import HookProgram, Load, TcHook, XdpHook, program_name
 from .occupants import tc_occupants
 from .pins import Pins
-
-Load = Callable[[bool], Program]
-"""Loads a program; True asks for XDP with frags, for an MTU of more than one buffer."""
+from .removal import hook_of, remove_programs
+from .whereabouts import Whereabouts, find_programs
 
 ETHERNET = ("ether", "loopback")
 """The link types whose frames begin with an Ethernet header."""
@@ -63,6 +62,7 @@ class Attacher:
         current = hook.program()
         if current and current.ours:
             self.pins.finish_move(index, spec.place, current.program_id)
+            self.pins.claim(index, spec.place, current.program_id)
             if current.mode is not None and spec.mode not in ("auto", current.mode):
                 raise Conflict(
                     f"{spec.iface} has our XDP program in {current.mode} mode,"
@@ -107,17 +107,9 @@ class Attacher:
         return self._confirm(spec, index, mode, changed=True)
 
     def detach(self, spec: AttachmentSpec, index: int) -> bool:
-        """Detach our program; False when it was not there. The clsact qdisc stays for others."""
-        hook = self._hook(spec.place, index)
-        try:
-            current = hook.program()
-            removed = bool(current and current.ours)
-            if current and removed:
-                hook.remove(current)
-        except NotFound:  # the interface has gone, and the attachment with it
-            removed = False
-        self.pins.drop(index, spec.place)
-        return removed
+        """Detach our program, wherever its interface is now; False when it was attached nowhere.
+        The clsact qdisc stays for others. StillAttached when it may still judge."""
+        return remove_programs(self.pins, index, spec.place)
 
     def find(self, index: int, place: Place) -> HookProgram | None:
         """The program on a hook; at tc only ours, since others may run beside it."""
@@ -189,14 +181,22 @@ class Attacher:
         for index, place in self.pins.entries():
             found = self.find(index, place)
             if found is None or not found.ours:
-                self.pins.drop(index, place)
-                gone.append((index, place))
+                ids = self.pins.attached_ids(index, place)
+                if not self.whereabouts(index, place) and all(map(self.pins.release, ids)):
+                    self.pins.drop(index, place)
+                    gone.append((index, place))
         return gone
 
+    def whereabouts(self, index: int, place: Place) -> Whereabouts | None:
+        """The interface that carries an attachment's program; None when none does. To be asked when
+        the program is not on its hook."""
+        if place != "xdp":
+            return None
+        found = find_programs(self.pins.attached_ids(index, place))
+        return next(iter(found.values()), None)
+
     def _hook(self, place: Place, index: int) -> XdpHook | TcHook:
-        if place == "xdp":
-            return XdpHook(self.pins, index)
-        return TcHook(self.pins, index, "ingress" if place == "tc-ingress" else "egress")
+        return hook_of(self.pins, index, place)
 
     def _confirm(
         self, spec: AttachmentSpec, index: int, mode: Mode | None, *, changed: bool

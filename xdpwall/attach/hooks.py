@@ -27,6 +27,9 @@ from xdpwall.values.terms import Mode, Place
 
 from .pins import Pins
 
+Load = Callable[[bool], Program]
+"""Loads a program; True asks for XDP with frags, for an MTU of more than one buffer."""
+
 
 @dataclass(frozen=True, slots=True)
 class HookProgram:
@@ -43,28 +46,30 @@ class HookProgram:
 class _Hook:
     """The order of pinning and attaching that both kinds share."""
 
-    def __init__(self, pins: Pins, index: int, place: Place) -> None:
+    def __init__(self, pins: Pins, index: int, place: Place, pinned_as: int | None = None) -> None:
+        """`pinned_as`: the index that the pin has, where it is another: the interface was moved."""
         self._pins = pins
         self._index = index
+        self._pinned_as = index if pinned_as is None else pinned_as
         self._place = place
 
     def _pin_and_attach(self, program: Program, attach: Callable[[int], None]) -> None:
         """Pin the program as the next one, attach it, and make its pin that of the attachment."""
-        self._pins.pin_next(program, self._index, self._place)
+        self._pins.pin_next(program, self._pinned_as, self._place)
         try:
             attach(program.fileno())
         except XdpwallError:
             # The kernel refused. After any other error Pins.finish_move() asks what is attached.
-            self._pins.discard_next(self._index, self._place)
+            self._pins.discard_next(self._pinned_as, self._place)
             raise
-        self._pins.confirm_next(self._index, self._place)
+        self._pins.confirm_next(self._pinned_as, self._place)
 
 
 class XdpHook(_Hook):
     """The XDP hook of an interface, which takes one program."""
 
-    def __init__(self, pins: Pins, index: int) -> None:
-        super().__init__(pins, index, "xdp")
+    def __init__(self, pins: Pins, index: int, pinned_as: int | None = None) -> None:
+        super().__init__(pins, index, "xdp", pinned_as)
 
     def program(self) -> HookProgram | None:
         """The program on the hook. NotFound when the interface has gone."""
@@ -82,7 +87,7 @@ class XdpHook(_Hook):
         self,
         spec: AttachmentSpec,
         program: Program,
-        load: Callable[[bool], Program],
+        load: Load,
         other: HookProgram | None,
     ) -> Mode:
         """Attach in the first mode that the interface takes, in place of `other`."""
@@ -117,7 +122,7 @@ class XdpHook(_Hook):
     def _try(
         self,
         program: Program,
-        load: Callable[[bool], Program],
+        load: Load,
         mode: Mode,
         attach: Callable[[int], None],
     ) -> None:
@@ -134,7 +139,7 @@ class XdpHook(_Hook):
         self,
         spec: AttachmentSpec,
         program: Program,
-        load: Callable[[bool], Program],
+        load: Load,
         current: HookProgram,
     ) -> None:
         """Replace our program by another one of ours, if it is still attached."""
@@ -171,7 +176,7 @@ class TcHook(_Hook):
         self,
         spec: AttachmentSpec,
         program: Program,
-        load: Callable[[bool], Program],
+        load: Load,
         other: HookProgram | None,
     ) -> None:
         """Add a filter at the first free priority, so that it runs as early as may be."""
@@ -188,7 +193,7 @@ class TcHook(_Hook):
         self,
         spec: AttachmentSpec,
         program: Program,
-        load: Callable[[bool], Program],
+        load: Load,
         current: HookProgram,
     ) -> None:
         """Replace the program of our filter."""

@@ -1,42 +1,87 @@
-"""Warn of attachments that are not in place, for the answer to a change that concerns them."""
+"""Whether attachments are in place, as the kernel tells it, and what is said of those that are not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import cache
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
 
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.views.attachments import PlaceState
 
 from .attacher import Attacher
 from .interfaces import interface_names
 
 
-def place_warnings(attacher: Attacher, attachments: Iterable[Attachment]) -> list[str]:
-    """Ask the kernel for each: a sentence for one that judges no packet, or that it does not tell."""
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an attachment's program is."""
+
+    state: PlaceState
+    index: int
+    """Of the interface that carries it, here; as recorded when none does."""
+    where: str | None = None
+    """ "veth0 in network namespace box", when it was moved."""
+
+
+def placement(
+    attacher: Attacher,
+    row: Attachment,
+    names: Mapping[str, int],
+    ours: Callable[[], frozenset[int]],
+    *,
+    search: bool = True,
+) -> Placement:
+    """Ask the kernel; OSError when it does not tell. `names` are all interfaces, `ours` gives
+    attacher.pins.ids(). `search`: look into other network namespaces when the program is not here,
+    which takes milliseconds.
+
+    An interface that was renamed counts as the same while no other one has taken its name.
+    """
+    index = names.get(row.iface, row.index)
+    if index != row.index:  # it may have come back with another index, and our program on it
+        ours = partial(_pinned, attacher, row)
+    if attacher.in_place(index, row.place, ours):
+        return Placement("attached", index)
+    if search and (found := attacher.whereabouts(row.index, row.place)) and not found.here:
+        return Placement("moved", row.index, found.words)
+    return Placement("displaced" if row.iface in names else "no interface", row.index)
+
+
+def _pinned(attacher: Attacher, row: Attachment) -> frozenset[int]:
+    return frozenset(attacher.pins.attached_ids(row.index, row.place))
+
+
+def place_warnings(
+    attacher: Attacher, attachments: Iterable[Attachment], *, search: bool = True
+) -> list[str]:
+    """Ask the kernel for each: a sentence for one that judges no packet here, or that it does not tell.
+    `search` as for placement()."""
     wanted = list(attachments)
     if not wanted:
         return []
     names, ours = interface_names(), cache(attacher.pins.ids)
     found = []
     for one in wanted:
-        if one.iface not in names:
-            found.append(out_of_place(one.iface, one.place, "no interface"))
-            continue
         try:
-            there = names[one.iface] == one.index and attacher.in_place(one.index, one.place, ours)
+            there = placement(attacher, one, names, ours, search=search)
         except OSError as error:
             found.append(f"{one.words}: the kernel does not tell what is attached: {error}")
             continue
-        if not there:
-            found.append(out_of_place(one.iface, one.place, "displaced"))
+        if there.state != "attached":
+            found.append(out_of_place(one.iface, one.place, there.state, there.where))
     return found
 
 
-def out_of_place(iface: str, place: str, state: Literal["no interface", "displaced"]) -> str:
+def out_of_place(iface: str, place: str, state: PlaceState, where: str | None = None) -> str:
     """Say what is wrong with an attachment, and what puts it back."""
     if state == "no interface":
         return f"{iface} {place}: the interface does not exist; when it comes back: xdpwall restore"
+    if state == "moved":
+        return (
+            f"{iface} {place}: the interface was moved, and our program judges packets on {where}; "
+            f"xdpwall detach {iface} takes it off there"
+        )
     return (
         f"{iface} {place}: our program is not attached (any more); put it back with: "
         "xdpwall restore"

@@ -8,6 +8,8 @@ whether it was.
 from __future__ import annotations
 
 import re
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -17,6 +19,8 @@ from xdpwall.kernel.bpf.programs import Program
 from xdpwall.values.terms import Place
 
 _NAME = re.compile(r"(\d+)-(xdp|tc-ingress|tc-egress)(-next)?")
+_SECONDS_TO_GO = 1.0
+"""In which the kernel frees a program that nothing holds: it waits for a grace period or two."""
 
 
 class Pins:
@@ -81,6 +85,51 @@ class Pins:
     def discard_next(self, index: int, place: Place) -> None:
         """The program was not attached: unpin it."""
         bpffs.unlink(self.path(index, place, pending=True))
+
+    def attached_ids(self, index: int, place: Place) -> list[int]:
+        """The ids of the programs that are pinned for an attachment: at most the one in place and the
+        next."""
+        found = []
+        for pending in (False, True):
+            path = self.path(index, place, pending=pending)
+            with suppress(NotFound), Program.open_pinned(path) as program:
+                found.append(program.id)
+        return found
+
+    def claim(self, index: int, place: Place, program_id: int) -> None:
+        """Move the pin of the program that is in place to this attachment, from that of another index:
+        an interface may come back from another network namespace with another one."""
+        wanted = self.path(index, place).name
+        names = self._names_of(program_id)
+        if names and wanted not in names:
+            bpffs.rename(self.folder / names[0], self.folder / wanted)
+
+    def release(self, program_id: int) -> bool:
+        """Unpin a program that is found nowhere. False, and it is pinned again, when the kernel keeps
+        it all the same: something holds it, which may be a hook."""
+        names = self._names_of(program_id)
+        Program.open_id(program_id).close()  # who may not ask for it could not pin it again
+        for name in names:
+            bpffs.unlink(self.folder / name)
+        deadline = time.monotonic() + _SECONDS_TO_GO
+        while time.monotonic() < deadline:
+            try:
+                Program.open_id(program_id).close()
+            except NotFound:
+                return True
+            time.sleep(0.002)
+        with suppress(NotFound), Program.open_id(program_id) as program:
+            program.pin(self.folder / names[0])
+            return False
+        return True
+
+    def _names_of(self, program_id: int) -> list[str]:
+        found = []
+        for name in bpffs.pin_names(self.folder):
+            with suppress(NotFound), Program.open_pinned(self.folder / name) as program:
+                if program.id == program_id:
+                    found.append(name)
+        return found
 
     def drop(self, index: int, place: Place) -> None:
         """Remove both pins of an attachment."""

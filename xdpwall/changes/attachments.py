@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from xdpwall.attach.interfaces import index_of, interface_names, link_kind
 from xdpwall.attach.orphans import unrecorded_pins
+from xdpwall.attach.removal import StillAttached
 from xdpwall.errors import Full, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.limits import ATTACHMENTS
@@ -23,6 +24,7 @@ from xdpwall.values.times import now_text
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
 from .generations import reload_ruleset
+from .mutes import mute_program, muted_numbers
 from .programs import loader_for
 
 
@@ -34,6 +36,8 @@ def attach_interface(
     index = index_of(spec.iface)
     for row in instance.attachments:
         if (row.iface, row.place) == (spec.iface, spec.place):
+            if _lost_to_another(instance, row, index):
+                row = _with_free_number(instance, row)
             return _attach_again(instance, spec, row, index, replace_other, by)
     dataplane = ensure_loaded(instance)
     row = Attachment(
@@ -41,7 +45,7 @@ def attach_interface(
         place=spec.place,
         index=index,
         wanted=spec.mode if spec.hook == "xdp" else None,
-        number=free_number(instance.attachments),
+        number=free_number(instance.attachments, muted_numbers(dataplane)),
         since=now_text(),
         kind=link_kind(index),
         intent="attaching",
@@ -87,10 +91,11 @@ def _attach_again(
     """Attach what is recorded already: do nothing, or replace a program that was lost (by a reboot,
     with its interface, or displaced)."""
     dataplane = ensure_loaded(instance)
-    done = instance.attacher.attach(spec, index, loader_for(dataplane, row), replace=replace_other)
-    if index != row.index and not _shared(instance, row):
-        with suppress(XdpwallError):
-            instance.attacher.detach(spec, row.index)
+    load = loader_for(dataplane, row)
+    done = instance.attacher.attach(spec, index, load, replace=replace_other)
+    if index != row.index and not done.changed:
+        # It came back with another index, or two interfaces changed names.
+        instance.attacher.swap(spec, index, done.mode, load)
     wanted = spec.mode if spec.hook == "xdp" else None
     now = replace(row, index=index, mode=done.mode, wanted=wanted, kind=link_kind(index))
     if done.changed:
@@ -100,15 +105,42 @@ def _attach_again(
     return now, False
 
 
-def detach_interface(instance: Instance, row: Attachment, *, by: Author) -> None:
-    """Detach the program and delete the row. Another owner's program stays."""
+def detach_interface(instance: Instance, row: Attachment, *, by: Author) -> str | None:
+    """Detach the program and delete the row. Another owner's program stays. Returns where ours still
+    is, in words, if it could not be detached."""
     with suppress(Full):
         instance.store.attachments.put(replace(row, intent="leaving"))
     crash_point("detach-recorded")
-    if not _shared(instance, row):
-        instance.attacher.detach(row.spec, row.index)
+    left = None if _shared(instance, row) else take_off(instance, row.spec, row.index)
     crash_point("detach-detached")
-    instance.store.attachments.delete(row, by=by, action=f"detach {row.words}", now=now_text())
+    action = f"detach {row.words}" + (", which did not succeed" if left else "")
+    instance.store.attachments.delete(row, by=by, action=action, now=now_text())
+    return left
+
+
+def take_off(instance: Instance, spec: AttachmentSpec, index: int) -> str | None:
+    """Detach a program wherever its interface is. Where that fails it is muted, and the answer is where
+    it is, in words."""
+    try:
+        instance.attacher.detach(spec, index)
+    except StillAttached as error:
+        muted = mute_program(instance, error.program_id)
+        now = (
+            "it lets every packet pass from now on" if muted else "it goes on judging packets there"
+        )
+        return f"{spec.iface} {spec.place}: {error.message}; {now}"
+    return None
+
+
+def _lost_to_another(instance: Instance, row: Attachment, index: int) -> bool:
+    """Whether the row's number is taken for good: its interface is another one now, and the program on
+    the former one could not be detached."""
+    if index == row.index or _shared(instance, row):
+        return False
+    here = instance.attacher.find(index, row.place)
+    if here is not None and here.ours:  # it came back with another index
+        return False
+    return take_off(instance, row.spec, row.index) is not None
 
 
 def _shared(instance: Instance, row: Attachment) -> bool:
@@ -137,21 +169,28 @@ def matching_attachments(
 
 def detach_unrecorded(
     instance: Instance, iface: str | None, hook: Hook | None, direction: Direction | None
-) -> list[str]:
-    """Detach programs of ours that the store has no attachment for. Returns "eth0 xdp" and so on."""
+) -> tuple[list[str], list[str]]:
+    """Detach programs of ours that the store has no attachment for, as "eth0 xdp"; the second list says
+    which could not be detached, and where they are."""
     names = {index: name for name, index in interface_names().items()}
-    gone = []
+    gone, left = [], []
     for index, place in unrecorded_pins(instance.attacher, instance.attachments):
-        spec = AttachmentSpec.at(names.get(index, f"index{index}"), place)
+        name = names.get(index)
+        if name is None:
+            where = instance.attacher.whereabouts(index, place)
+            name = where.iface if where else f"index{index}"
+        spec = AttachmentSpec.at(name, place)
         wanted = hook in (None, spec.hook) and direction in (None, spec.direction)
-        if iface in (None, spec.iface) and wanted and instance.attacher.detach(spec, index):
-            gone.append(f"{spec.iface} {place}")
-    return gone
+        if iface in (None, spec.iface) and wanted:
+            remains = take_off(instance, spec, index)
+            left += [remains] if remains else []
+            gone += [] if remains else [f"{spec.iface} {place}"]
+    return gone, left
 
 
-def free_number(rows: Iterable[Attachment]) -> int:
-    """The lowest number that no attachment has. Raises Full."""
-    used = {row.number for row in rows}
+def free_number(rows: Iterable[Attachment], muted: Iterable[int] = ()) -> int:
+    """The lowest number that no attachment and no muted program has. Raises Full."""
+    used = {row.number for row in rows}.union(muted)
     for number in range(ATTACHMENTS):
         if number not in used:
             return number
@@ -160,6 +199,17 @@ def free_number(rows: Iterable[Attachment]) -> int:
         code="too-many-attachments",
         hint="detach one that is not needed: xdpwall status",
     )
+
+
+def _with_free_number(instance: Instance, row: Attachment) -> Attachment:
+    dataplane = ensure_loaded(instance)
+    number = free_number(instance.attachments, muted_numbers(dataplane))
+    now = replace(row, number=number)
+    instance.store.attachments.put(now)
+    dataplane.generations.wait_grace_period()
+    dataplane.counters.zero_totals(number)
+    reload_ruleset(instance, dataplane)
+    return now
 
 
 def record_attached(instance: Instance, row: Attachment, by: Author) -> Attachment:

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING
 
 from xdpwall.attach.interfaces import interface_names, link_kind
 from xdpwall.attach.orphans import unrecorded_pins
+from xdpwall.attach.removal import swap_moved
+from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.times import epoch_text
+
+from .mutes import mute_program
 
 if TYPE_CHECKING:
     from xdpwall.compiler.generation import Generation
@@ -72,6 +76,7 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
     for row in instance.attachments:
         found = attacher.find(row.index, row.place)
         if found is None or not found.ours:
+            _reload_moved(instance, dataplane, row)
             continue
         with attacher.pins.open(found.program_id) or nullcontext() as program:
             if program is not None and not _outdated(instance, dataplane, program):
@@ -85,6 +90,23 @@ def _outdated(instance: Instance, dataplane: Dataplane, program: Program) -> boo
         return not dataplane.programs.is_current(program)
     # Its maps were unpinned, and it filters by them until the present ones hold the ruleset.
     return dataplane.control.read().revision == instance.ruleset.revision
+
+
+def _reload_moved(instance: Instance, dataplane: Dataplane, row: Attachment) -> None:
+    """Replace the program of an interface that was moved to another network namespace, and mute it where
+    that cannot be done: it would judge by a copy that is being written."""
+    pins = instance.attacher.pins
+    program = pins.open_attached(row.index, row.place)
+    with program or nullcontext():
+        if program is None or not _outdated(instance, dataplane, program):
+            return
+        where = instance.attacher.whereabouts(row.index, row.place)
+        if where is None:
+            return
+        try:
+            swap_moved(pins, where, row.spec, row.index, loader_for(dataplane, row))
+        except XdpwallError:
+            mute_program(instance, program.id)
 
 
 def _reload_unrecorded(instance: Instance, dataplane: Dataplane) -> None:

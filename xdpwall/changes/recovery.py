@@ -21,7 +21,7 @@ from xdpwall.kernel.bpf import bpffs
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
 
-from .attachments import record_attached
+from .attachments import record_attached, take_off
 from .bringup import load_from_store
 from .generations import reload_ruleset
 from .ownership import agree_on_identity, another_state, check_other_version, kernel_standing
@@ -140,7 +140,7 @@ def _end_attachments(instance: Instance) -> None:
             else:
                 instance.store.attachments.delete(row)
         elif row.intent == "leaving":
-            instance.attacher.detach(row.spec, row.index)
+            take_off(instance, row.spec, row.index)  # what remains is told by status
             instance.store.attachments.delete(
                 row, by=RECOVERY, action=f"detach {row.words}", now=now_text()
             )

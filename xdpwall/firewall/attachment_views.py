@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from functools import cache
+from typing import TYPE_CHECKING
 
-from xdpwall.attach.in_place import out_of_place
+from xdpwall.attach.hooks import program_name
+from xdpwall.attach.in_place import out_of_place, placement
 from xdpwall.attach.interfaces import interface_names
+from xdpwall.attach.orphans import unrecorded_pins
+from xdpwall.attach.whereabouts import find_programs
+from xdpwall.kernel.os_errors import os_error
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.views.attachments import AttachmentView, InterfaceView, Totals
 
 if TYPE_CHECKING:
     from xdpwall.attach.attacher import Attacher
     from xdpwall.dataplane.dataplane import Dataplane
-
-AttachmentState = Literal["attached", "no interface", "displaced"]
 
 
 def attachment_totals(dataplane: Dataplane | None, rows: Sequence[Attachment]) -> list[Totals]:
@@ -30,18 +33,21 @@ def attachment_views(
     """Read each attachment with its state in the kernel, its totals and the packets it sees."""
     from xdpwall.attach.coverage import coverage
 
-    names = interface_names()
+    names, pinned = interface_names(), cache(attacher.pins.ids)
     found = []
     for row, totals in zip(rows, attachment_totals(dataplane, rows), strict=True):
-        there = attacher.find(row.index, row.place)
-        here = names.get(row.iface, row.index) == row.index
-        ours = there is not None and there.ours and here
-        before = attacher.bypasses(row.index, row.place) if ours else []
+        try:
+            now = placement(attacher, row, names, pinned)
+        except OSError as error:
+            raise os_error(error.errno or 0, f"ask what is attached to {row.iface}") from error
+        there = attacher.find(now.index, row.place) if now.state == "attached" else None
+        ours = there is not None and there.ours
+        before = attacher.bypasses(now.index, row.place) if ours else []
         sees, blind, _ = coverage(row.kind, [row], before)
         found.append(
             AttachmentView(
                 iface=row.iface,
-                index=row.index,
+                index=now.index,
                 hook=row.hook,
                 direction=row.direction,
                 place=row.place,
@@ -50,7 +56,8 @@ def attachment_views(
                 program_id=there.program_id if ours and there else None,
                 number=row.number,
                 since=row.since,
-                state=_state(row, ours, names),
+                state=now.state,
+                whereabouts=now.where,
                 sees=sees,
                 blind=blind,
                 totals=totals,
@@ -81,10 +88,35 @@ def interface_views(attacher: Attacher, ours: Sequence[AttachmentView]) -> list[
 def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
     """Warn of attachments that do not filter at this moment."""
     return [
-        out_of_place(view.iface, view.place, view.state)
+        out_of_place(view.iface, view.place, view.state, view.whereabouts)
         for view in views
         if view.state != "attached"
     ]
+
+
+def stray_warnings(
+    attacher: Attacher, dataplane: Dataplane | None, rows: Iterable[Attachment]
+) -> list[str]:
+    """Tell of programs of ours that belong to no attachment and are on no interface of this network
+    namespace as pinned: those that could not be detached, and let every packet pass, and others."""
+    muted = set(dataplane.control.muted().values()) if dataplane else set()
+    strays = set(muted)
+    for index, place in unrecorded_pins(attacher, rows):
+        if attacher.find(index, place) is None:
+            strays.update(attacher.pins.attached_ids(index, place))
+    found = find_programs(strays)
+    warnings = []
+    for program_id in sorted(strays):
+        name = program_name(program_id)
+        if name is None or not (program_id in found or program_id in muted):
+            continue
+        where = found[program_id].words if program_id in found else "an interface that is not found"
+        does = "lets every packet pass" if program_id in muted else "judges packets"
+        warnings.append(
+            f"a program of ours ({name}, id {program_id}) is still on {where} and {does} there: "
+            "xdpwall detach --all takes it off, where it can be reached"
+        )
+    return warnings
 
 
 def unrecorded_warnings(rows: Iterable[Attachment]) -> list[str]:
@@ -94,9 +126,3 @@ def unrecorded_warnings(rows: Iterable[Attachment]) -> list[str]:
         f"it: attach {row.iface} again, or xdpwall detach --all"
         for row in rows
     ]
-
-
-def _state(row: Attachment, ours: bool, names: dict[str, int]) -> AttachmentState:
-    if ours:
-        return "attached"
-    return "displaced" if row.iface in names else "no interface"

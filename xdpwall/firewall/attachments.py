@@ -6,6 +6,7 @@ from xdpwall.attach.interfaces import index_of
 from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
 from xdpwall.changes import attachments
 from xdpwall.changes.transactions import writing
+from xdpwall.errors import Failed
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import AttachmentSpec, attachment_places
 from xdpwall.values.author import Author
@@ -71,12 +72,22 @@ class AttachmentMethods:
         direction: Direction | None = None,
         by: Author = _ANYONE,
     ) -> DetachOutcome:
-        """Only ours; an attachment that is not there is no error, an unknown interface is."""
+        """Only ours; an attachment that is not there is no error, an unknown interface is. Failed
+        "still-attached", when all else is done, where a program could not be detached."""
         with writing(self._instance, in_need=True) as now:
             rows = attachments.matching_attachments(now.attachments, iface, hook, direction)
-            if iface is not None and not rows:
+            left = {row: attachments.detach_interface(self._instance, row, by=by) for row in rows}
+            gone, remaining = attachments.detach_unrecorded(self._instance, iface, hook, direction)
+            if iface is not None and not (rows or gone or remaining):
                 index_of(iface)
-            for row in rows:
-                attachments.detach_interface(self._instance, row, by=by)
-            unknown = attachments.detach_unrecorded(self._instance, iface, hook, direction)
-            return DetachOutcome(detached=[row.words for row in rows] + unknown)
+        remaining = [*filter(None, left.values()), *remaining]
+        detached = [*(row.words for row, one in left.items() if one is None), *gone]
+        if remaining:
+            raise Failed(
+                f"not detached: {'; '.join(remaining)}",
+                code="still-attached",
+                value=remaining,
+                hint="`xdpwall detach --all` tries again"
+                + (f"; detached: {', '.join(detached)}" if detached else ""),
+            )
+        return DetachOutcome(detached=detached)

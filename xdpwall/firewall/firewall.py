@@ -23,6 +23,7 @@ from xdpwall.changes.programs import drop_unused_features
 from xdpwall.changes.restore import restore
 from xdpwall.changes.tidier import Tidier
 from xdpwall.changes.transactions import reading, writing
+from xdpwall.changes.watcher import Watcher
 from xdpwall.errors import XdpwallError
 from xdpwall.events.settings import describe_settings, merge_settings
 from xdpwall.gcpause import no_collections
@@ -34,6 +35,7 @@ from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.settings import Settings
 from xdpwall.values.author import Author
 from xdpwall.values.times import now_text
+from xdpwall.views.attachments import AttachmentView
 from xdpwall.views.events import EventsOutcome
 from xdpwall.views.status import ApplyOutcome, PolicyOutcome, RestoreOutcome, SwitchOutcome
 
@@ -55,6 +57,7 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
         super().__init__(Instance(settings), service=service)
         self._tidier = Tidier(self._instance) if service else None
         self._expirer = Expirer(self._instance) if service else None
+        self._watcher: Watcher | None = None
 
     @classmethod
     def open(cls, settings: Settings, *, service: bool = False) -> Self:
@@ -77,10 +80,19 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
 
     def close(self) -> None:
         """Give files and maps back; filtering goes on."""
-        for thread in (self._tidier, self._expirer):
+        for thread in (self._watcher, self._tidier, self._expirer):
             if thread is not None:
                 thread.close()
         self._instance.close()
+
+    def watch(self) -> None:
+        """Watch over the attachments in this thread's network namespace until close(): attach interfaces
+        that appear, log what is not in place. To be called after restore()."""
+        if self._watcher is None:
+            self._watcher = Watcher(self._instance, self._changed)
+
+    def _open_seconds(self, view: AttachmentView) -> float | None:
+        return None if self._watcher is None else self._watcher.open_seconds(view.iface, view.place)
 
     def set_policy(
         self, changes: Mapping[str, str], *, dry_run: bool = False, by: Author = _ANYONE

@@ -34,9 +34,11 @@ def read_metrics(
     *,
     on: bool,
     raw: Sequence[Counts],
+    open_seconds: Sequence[float | None],
 ) -> Metrics:
-    """Collect the figures. `raw`: (packets, bytes) of each entry of the ruleset in the kernel. To be
-    called within transactions.reading()."""
+    """Collect the figures. `raw`: (packets, bytes) of each entry of the ruleset in the kernel;
+    `open_seconds`: of each attachment, None when nobody watches. To be called within
+    transactions.reading()."""
     ruleset, figures = now.ruleset, store.figures()
     # Rules of one commit are equally old; then by slot, which a rule keeps wherever it moves.
     age = attrgetter("created", "slot")
@@ -71,6 +73,7 @@ def read_metrics(
             for one in attachments
         ],
         attached=[one.state == "attached" for one in attachments],
+        open_seconds=list(open_seconds),
         events=EventCounts() if dataplane is None else dataplane.events.counts(),
         fill=fill,
         sets={row.name: held[row.number].total for row in ruleset.sets if row.number in held},

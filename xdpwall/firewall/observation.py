@@ -42,6 +42,8 @@ class Observation:
     """The audit trail was read up to here (AuditTrail.since)."""
     trail: tuple[Change, ...]
     """The audit trail's entries since the observation before."""
+    out_of_place: tuple[str, ...] = ()
+    """A sentence for each attachment that is wanted and not in place."""
     events: EventCounts = field(default_factory=EventCounts)
 
 

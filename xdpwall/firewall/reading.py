@@ -65,6 +65,7 @@ class ReadMethods:
         from .attachment_views import (
             attachment_warnings,
             interface_views,
+            stray_warnings,
             unrecorded_warnings,
         )
 
@@ -76,6 +77,7 @@ class ReadMethods:
             others = [view for view in interface_views(attacher, mine) if view.others]
             on, warnings = self._switch_state(now)
             warnings += attachment_warnings(mine)
+            warnings += stray_warnings(attacher, self._instance.dataplane(), now.attachments)
             if foreign is None:
                 warnings += unrecorded_warnings(unrecorded)
             warnings += [describe_orphan(row) for row in find_orphans(attacher, now.attachments)]
@@ -180,6 +182,7 @@ class ReadMethods:
                 ),
                 mark=mark,
                 trail=trail,
+                out_of_place=tuple(self._out_of_place(now)),
                 events=self._event_counts(),
             )
 
@@ -189,7 +192,7 @@ class ReadMethods:
         try:
             with reading(self._instance) as now:
                 revision = now.ruleset.revision
-                problems = self._switch_state(now)[1]
+                problems = self._switch_state(now)[1] + self._out_of_place(now)
         except XdpwallError as error:
             problems = [error.message]
         netns = namespace.netns_inode()
@@ -220,7 +223,10 @@ class ReadMethods:
             attachments = self._attachment_views(now, unrecorded_attachments(self._instance))
             dataplane = self._instance.dataplane()
             store = self._instance.store
-            return read_metrics(store, dataplane, now, attachments, on=on, raw=raw)
+            opened = [self._open_seconds(view) for view in attachments]
+            return read_metrics(
+                store, dataplane, now, attachments, on=on, raw=raw, open_seconds=opened
+            )
 
     def events(self) -> EventsView:
         """The settings of events, and how many packets became some."""
@@ -245,6 +251,18 @@ class ReadMethods:
         return EventReader(self._settings, who)
 
     # -- inside ----------------------------------------------------------------------------------
+    def _open_seconds(self, view: AttachmentView) -> float | None:
+        """For how long the interface was there without our program; None when nobody watches.
+        Firewall overrides it."""
+        return None
+
+    def _out_of_place(self, now: Snapshot) -> list[str]:
+        """A sentence for each attachment that is wanted and not in place, asked in microseconds."""
+        from xdpwall.attach.in_place import place_warnings
+
+        settled = [row for row in now.attachments if row.intent == "attached"]
+        return place_warnings(self._instance.attacher, settled, search=False)
+
     def _views(self, ruleset: CommittedRuleset, ids: Sequence[str] | None = None) -> list[RuleView]:
         if ids is None:
             entries, raw = ruleset.entries, self._raw(ruleset)

@@ -7,9 +7,6 @@ import hashlib
 import os
 import socket
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 _SO_NETNS_COOKIE = 71  # asm-generic/socket.h, since Linux 5.14
@@ -75,41 +72,20 @@ def netns_exists(inode: int, cookie: int = 0) -> bool:
 
     With a cookie, a later namespace with the same inode does not count, where we may enter it.
     """
-    return any(cookie in (0, _cookie_at(path) or cookie) for path in _holders(inode))
+    from xdpwall.kernel.net.namespaces import namespaces
 
-
-def _holders(inode: int) -> Iterator[Path]:
-    """Yield paths at which the namespace of that inode can be opened."""
-    wanted = f"net:[{inode}]"
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        mounts = ""
-    for line in mounts.splitlines():
-        fields = line.split()
-        if wanted in fields:
-            yield Path(fields[4])
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                if os.readlink(process / "ns" / "net") == wanted:
-                    yield process / "ns" / "net"
-            except OSError:
-                continue
+    return any(
+        cookie in (0, _cookie_at(found.path) or cookie)
+        for found in namespaces()
+        if found.inode == inode
+    )
 
 
 def _cookie_at(path: Path) -> int | None:
     """Read the cookie of another namespace in a thread that enters it; None when it may not."""
-    from xdpwall.kernel.net.enter_netns import enter_netns
+    from xdpwall.kernel.net.namespaces import run_in
 
-    found: list[int] = []
-
-    def ask() -> None:
-        with suppress(OSError):
-            enter_netns(path)
-            found.append(netns_cookie())
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    thread.join()
-    return found[0] if found else None
+    try:
+        return run_in(path, netns_cookie)
+    except OSError:
+        return None

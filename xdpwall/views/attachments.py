@@ -10,6 +10,10 @@ from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode
 
 from .base import Count, View
 
+PlaceState = Literal["attached", "no interface", "displaced", "moved"]
+"""displaced: the interface is there and our program is not on it. moved: the interface is in another
+network namespace, and our program judges there."""
+
 
 class Totals(View):
     """One attachment's totals; seen = passed + dropped; the others are parts of those two."""
@@ -38,7 +42,9 @@ class AttachmentView(View):
     number: int
     """The attachment's number in the kernel's totals."""
     since: str
-    state: Literal["attached", "no interface", "displaced"] = "attached"
+    state: PlaceState = "attached"
+    whereabouts: str | None = None
+    """Where our program judges instead, when `state` is "moved": "veth0 in network namespace box"."""
     sees: list[str] = []
     """In words, what passes this attachment: "from containers", "everything in", ..., or "incoming
     packets that u32 at pref 1 does not let by"."""

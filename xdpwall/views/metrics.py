@@ -34,6 +34,9 @@ class Metrics(View):
     attachments: list[AttachmentTotals]
     attached: list[bool]
     """Of each of `attachments`: is its program in place?"""
+    open_seconds: list[float | None] = []
+    """Of each of `attachments`: for how long its interface was there without it, since the service
+    began; None when nobody watches."""
     events: EventCounts
     fill: dict[str, Fill]
     """By map."""

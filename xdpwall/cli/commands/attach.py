@@ -77,8 +77,9 @@ def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, repla
 def detach(iface: str | None, every: bool, hook: Hook | None, direction: Direction | None) -> None:
     """Take the filter off an interface. Its packets pass from then on.
 
-    Only programs of this instance go, never somebody else's. The interface that carries your SSH
-    session is refused without --force.
+    Only programs of this instance go, never somebody else's. A program whose interface was moved to
+    another network namespace is taken off there; where that cannot be done it lets everything pass,
+    and the exit code is 1. The interface that carries your SSH session is refused without --force.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Ask the kernel for the ids of the programs on one hook, in microseconds.
+"""Ask the kernel for the ids of the programs on one hook, or of all XDP programs, in microseconds.
 
 After each change this is asked for every attachment that it concerns; pyroute2 alone would take
 0.2 to 0.4 s to import.
@@ -6,26 +6,55 @@ After each change this is asked for every attachment that it concerns; pyroute2 
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
-from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
+
+from .raw_rtnl import DUMP, ask, attributes
 
 Place = Literal["xdp", "tc-ingress", "tc-egress"]
 
-# linux/rtnetlink.h, linux/netlink.h, linux/if_link.h, linux/pkt_cls.h
+# linux/rtnetlink.h, linux/if_link.h, linux/pkt_cls.h
 _RTM_GETLINK, _RTM_GETTFILTER = 18, 46
-_NLM_F_REQUEST, _NLM_F_DUMP = 0x1, 0x300
-_NLMSG_ERROR, _NLMSG_DONE = 2, 3
-_IFLA_XDP = 43
+_IFLA_IFNAME, _IFLA_EXT_MASK, _IFLA_XDP, _IFLA_TARGET_NETNSID = 3, 29, 43, 46
+_NO_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
 _XDP_IDS = (4, 5, 6, 7)  # IFLA_XDP_PROG_ID and those of each mode
 _TCA_OPTIONS, _TCA_BPF_ID = 2, 11
 _PARENTS = {"tc-ingress": 0xFFFFFFF2, "tc-egress": 0xFFFFFFF3}
-_TYPE = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
-_HEADER = struct.Struct("=IHHII")
 _LINK = struct.Struct("=BxHiII")
 _FILTER = struct.Struct("=BxxxiIII")
+
+
+@dataclass(frozen=True, slots=True)
+class XdpLink:
+    """An interface with XDP programs."""
+
+    index: int
+    name: str
+    ids: frozenset[int]
+
+
+def xdp_links(netns_id: int | None = None) -> list[XdpLink]:
+    """The interfaces that have XDP programs, in this thread's network namespace or in that to which
+    it gives the id `netns_id` (RTM_GETNSID); OSError of the kernel."""
+    body = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
+    body += struct.pack("=HHI", 8, _IFLA_EXT_MASK, _NO_STATISTICS)
+    if netns_id is not None:
+        body += struct.pack("=HHi", 8, _IFLA_TARGET_NETNSID, netns_id)
+    found = []
+    for message in ask(_RTM_GETLINK, DUMP, body):
+        _, _, index, _, _ = _LINK.unpack_from(message)
+        named = dict(attributes(message[_LINK.size :]))
+        ids = {
+            struct.unpack_from("=I", value)[0]
+            for inner, value in attributes(named.get(_IFLA_XDP, b""))
+            if inner in _XDP_IDS
+        }
+        if ids:
+            name = named.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode(errors="replace")
+            found.append(XdpLink(index, name, frozenset(ids)))
+    return found
 
 
 def attached_ids(index: int, place: Place) -> frozenset[int]:
@@ -34,48 +63,16 @@ def attached_ids(index: int, place: Place) -> frozenset[int]:
     if place == "xdp":
         body = _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0)
         nest, wanted, skip = _IFLA_XDP, _XDP_IDS, _LINK.size
-        messages = _ask(_RTM_GETLINK, 0, body)
+        messages = ask(_RTM_GETLINK, 0, body)
     else:
         body = _FILTER.pack(socket.AF_UNSPEC, index, 0, _PARENTS[place], 0)
         nest, wanted, skip = _TCA_OPTIONS, (_TCA_BPF_ID,), _FILTER.size
-        messages = _ask(_RTM_GETTFILTER, _NLM_F_DUMP, body)
+        messages = ask(_RTM_GETTFILTER, DUMP, body)
     return frozenset(
         struct.unpack_from("=I", value)[0]
         for message in messages
-        for outer, nested in _attributes(message[skip:])
+        for outer, nested in attributes(message[skip:])
         if outer == nest
-        for inner, value in _attributes(nested)
+        for inner, value in attributes(nested)
         if inner in wanted
     )
-
-
-def _ask(kind: int, flags: int, body: bytes) -> Iterator[bytes]:
-    """The bodies of the messages that answer."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as asking:
-        asking.bind((0, 0))
-        size = _HEADER.size + len(body)
-        asking.send(_HEADER.pack(size, kind, _NLM_F_REQUEST | flags, 1, 0) + body)
-        while True:
-            data = asking.recv(1 << 17)
-            while data:
-                length, answer, *_ = _HEADER.unpack_from(data)
-                content = data[_HEADER.size : length]
-                if answer in (_NLMSG_ERROR, _NLMSG_DONE):
-                    (code,) = struct.unpack_from("=i", content)
-                    if code:
-                        raise OSError(-code, os.strerror(-code))
-                    return
-                yield content
-                if not flags & _NLM_F_DUMP:
-                    return
-                data = data[(length + 3) & ~3 :]
-
-
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(type, value) of each."""
-    while len(data) >= 4:
-        length, kind = struct.unpack_from("=HH", data)
-        if length < 4:
-            return
-        yield kind & _TYPE, data[4:length]
-        data = data[(length + 3) & ~3 :]

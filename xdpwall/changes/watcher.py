@@ -1,0 +1,207 @@
+"""A thread of the service that watches over the attachments: it attaches an interface that appears, and
+tells of a program that someone took off.
+
+What rtnetlink says are hints; what is in place is read from the kernel, at the latest each second.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+
+from xdpwall.attach.in_place import Placement, out_of_place, placement
+from xdpwall.attach.interfaces import interface_names
+from xdpwall.errors import XdpwallError
+from xdpwall.instance.instance import Instance
+from xdpwall.kernel.net.link_watch import LinkNews, LinkWatch
+from xdpwall.ruleset.attachment import Attachment
+from xdpwall.values.author import Author
+from xdpwall.values.terms import Place
+from xdpwall.values.times import now_text
+
+from .attachments import attach_interface
+from .background import Background
+from .mutes import muted_numbers
+from .transactions import writing
+
+log = logging.getLogger("xdpwall.attachments")
+WATCHER = Author("service", "watcher")
+_LOOK = 1.0
+"""Seconds between two looks when nothing is heard: not every removal of a program is told."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 5.0
+"""Seconds until the next attempt after one that failed, doubled each time."""
+Key = tuple[str, Place]
+
+
+@dataclass(slots=True)
+class _Sight:
+    """One attachment, as the watcher saw it last."""
+
+    state: str
+    index: int
+    since: str
+    open_since: float | None = None
+    """When packets began to pass unjudged, by the monotonic clock; None while none do."""
+    appeared: bool = False
+    """The interface has come (back) since our program was on it."""
+    retry_at: float = 0.0
+    wait: float = _FIRST_WAIT
+    refusal: str = ""
+
+
+class Watcher(Background):
+    """Runs in the network namespace of the thread that makes it. `changed` is called after it has
+    attached."""
+
+    name = "xdpwall-watch"
+
+    def __init__(self, instance: Instance, changed: Callable[[], None] = lambda: None) -> None:
+        self._watch = LinkWatch()
+        self._changed = changed
+        self._seen: dict[Key, _Sight] = {}
+        self._open: dict[Key, float] = {}
+        super().__init__(instance)
+
+    def close(self) -> None:
+        """End the thread and the subscription."""
+        self._ending = True
+        self._watch.wake()
+        super().close()
+        self._watch.close()
+
+    def wake(self) -> None:
+        """Let the thread look now."""
+        self._watch.wake()
+
+    def open_seconds(self, iface: str, place: Place) -> float:
+        """For how long in all the interface was there without our program, as this thread saw it."""
+        key, total = (iface, place), self._open.get((iface, place), 0.0)
+        sight = self._seen.get(key)
+        if sight is not None and sight.open_since is not None:
+            total += time.monotonic() - sight.open_since
+        return total
+
+    def _run(self) -> None:
+        first, news = True, LinkNews()
+        while not self._ending:
+            heard = time.monotonic()
+            try:
+                self._look(news, heard, first=first)
+                first = False
+            except (XdpwallError, OSError) as error:
+                log.warning("the attachments cannot be looked at: %s", error)
+            news = self._watch.wait(self._seconds_left())
+
+    def _seconds_left(self) -> float:
+        left = [one.retry_at - time.monotonic() for one in self._seen.values() if one.appeared]
+        return max(0.0, min([_LOOK, *left]))
+
+    def _look(self, news: LinkNews, heard: float, *, first: bool) -> None:
+        rows = self._settled()
+        names, ours = interface_names(), cache(self._instance.attacher.pins.ids)
+        for key in self._seen.keys() - rows.keys():
+            del self._seen[key]
+        for key, row in rows.items():
+            now = placement(self._instance.attacher, row, names, ours, search=False)
+            if now.state == "attached" and now.index != row.index:
+                self._attach(key, row, _Sight("moved", now.index, now_text()))
+            elif now.state == "attached":
+                self._in_place(key, row, now)
+            # A detach or a swap may have come between the two reads.
+            elif self._settled().get(key) == row:
+                self._out_of_place(key, row, now, names.get(row.iface), news, heard, first=first)
+
+    def _settled(self) -> dict[Key, Attachment]:
+        with self._instance.lock.threads:
+            rows = self._instance.attachments
+        return {(row.iface, row.place): row for row in rows if row.intent == "attached"}
+
+    def _in_place(self, key: Key, row: Attachment, now: Placement) -> None:
+        before = self._seen.get(key)
+        if before is not None and before.state == "attached" and before.index == now.index:
+            return
+        if before is not None and before.state != "attached":
+            self._end_open(key, before, row)
+        self._seen[key] = _Sight("attached", now.index, now_text())
+
+    def _end_open(self, key: Key, before: _Sight, row: Attachment) -> None:
+        if before.open_since is None:
+            log.info("%s: attached again", row.words)
+            return
+        seconds = time.monotonic() - before.open_since
+        self._open[key] = self._open.get(key, 0.0) + seconds
+        log.warning("%s: attached again; it was not filtered for %.3f s", row.words, seconds)
+
+    def _out_of_place(
+        self,
+        key: Key,
+        row: Attachment,
+        now: Placement,
+        index: int | None,
+        news: LinkNews,
+        heard: float,
+        *,
+        first: bool,
+    ) -> None:
+        """`index` is that of the interface of this name, None when there is none."""
+        before = self._seen.get(key)
+        if index is None:
+            self._absent(key, row, before, first=first)
+            return
+        sight = before
+        if sight is None or sight.state != "displaced" or sight.index != index:
+            appeared = index != row.index or row.index in news.gone
+            appeared |= before is not None and before.state == "no interface"
+            sight = _Sight("displaced", index, now_text(), heard, appeared)
+            self._seen[key] = sight
+            if not appeared and not first:
+                log.warning("%s is not filtered since %s", _lost(row), sight.since)
+        elif row.index in news.gone:
+            sight.appeared = True
+        if sight.appeared and time.monotonic() >= sight.retry_at:
+            self._attach(key, row, sight)
+
+    def _absent(self, key: Key, row: Attachment, before: _Sight | None, *, first: bool) -> None:
+        if before is not None and before.state == "no interface":
+            return
+        if before is not None and before.open_since is not None:
+            self._open[key] = self._open.get(key, 0.0) + time.monotonic() - before.open_since
+        self._seen[key] = _Sight("no interface", row.index, now_text())
+        where = self._instance.attacher.whereabouts(row.index, row.place)
+        if where is not None:
+            log.warning("%s", out_of_place(row.iface, row.place, "moved", where.words))
+            return
+        if not first:
+            log.warning("%s: the interface has gone; it is attached when it comes back", row.words)
+        with suppress(XdpwallError), writing(self._instance):
+            self._instance.attacher.prune()
+            dataplane = self._instance.dataplane()
+            if dataplane is not None:
+                muted_numbers(dataplane)
+
+    def _attach(self, key: Key, row: Attachment, sight: _Sight) -> None:
+        try:
+            with writing(self._instance):
+                if self._settled().get(key) != row:
+                    return
+                attach_interface(self._instance, row.spec, by=WATCHER)
+        except XdpwallError as error:
+            sight.retry_at = time.monotonic() + sight.wait
+            sight.wait = min(2 * sight.wait, _LONGEST_WAIT)
+            if error.message != sight.refusal:
+                sight.refusal = error.message
+                log.warning(
+                    "%s is not filtered since %s: %s", row.words, sight.since, error.message
+                )
+            return
+        self._end_open(key, sight, row)
+        self._seen[key] = _Sight("attached", sight.index, now_text())
+        self._changed()
+
+
+def _lost(row: Attachment) -> str:
+    return f"{row.words}: someone took our program off (xdpwall restore puts it back); it"
