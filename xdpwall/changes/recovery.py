@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from xdpwall.dataplane.lost_pins import missing_pins_error
 from xdpwall.dataplane.pinned_counters import OTHER_VERSION
-from xdpwall.dataplane.pinned_maps import unpin_maps
 from xdpwall.errors import MISSING_PIN, Failed, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf import bpffs
@@ -99,6 +98,8 @@ def renew_maps(instance: Instance) -> None:
         if error.code not in (OTHER_VERSION, MISSING_PIN):
             raise
         check_other_version(instance, instance.store.read())
+        from xdpwall.dataplane.pinned_maps import unpin_maps
+
         # Of programs that are on maps without any pin nothing more is asked.
         instance.drop_dataplane()
         unpin_maps(instance.settings.bpffs)

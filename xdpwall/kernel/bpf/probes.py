@@ -14,7 +14,7 @@ from pathlib import Path
 
 from xdpwall.errors import NeedsPrivileges, XdpwallError
 
-from .libbpf import check, lib
+from .libbpf import ProgramLoadOpts, check, lib
 from .map_info import BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, MapType
 from .maps import create_map
 from .programs import BPF_F_XDP_HAS_FRAGS, Program
@@ -31,18 +31,6 @@ _HELPERS = {  # name: (program type, enum bpf_func_id)
 }
 _KTIME_GET_COARSE_NS = 160  # came in Linux 5.11, as did accounting by control group
 _RETURN_2 = bytes.fromhex("b7000000020000009500000000000000")  # r0 = 2; exit
-
-
-class _LoadOpts(ctypes.Structure):
-    """The head of struct bpf_prog_load_opts."""
-
-    _fields_ = [
-        ("sz", ctypes.c_size_t),
-        ("attempts", ctypes.c_int),
-        ("expected_attach_type", ctypes.c_int),
-        ("prog_btf_fd", ctypes.c_uint32),
-        ("prog_flags", ctypes.c_uint32),
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +148,9 @@ def _probe(
 
 
 def _load(kind: int, flags: int = 0) -> Program:
-    load = lib().bpf_prog_load
-    load.restype = ctypes.c_int
-    options = _LoadOpts(sz=ctypes.sizeof(_LoadOpts), prog_flags=flags)
+    options = ProgramLoadOpts(sz=ctypes.sizeof(ProgramLoadOpts), prog_flags=flags)
     code = ctypes.create_string_buffer(_RETURN_2, len(_RETURN_2))
-    fd = load(kind, b"xdpwall_probe", b"GPL", code, ctypes.c_size_t(2), ctypes.byref(options))
+    fd = lib().bpf_prog_load(kind, b"xdpwall_probe", b"GPL", code, 2, ctypes.byref(options))
     return Program(check(fd, "a program of two instructions cannot be loaded"))
 
 
