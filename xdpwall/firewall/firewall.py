@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from xdpwall.attach.orphans import raise_if_orphaned
 from xdpwall.attach.warnings import policy_warnings
@@ -23,7 +23,6 @@ from xdpwall.changes.programs import drop_unused_features
 from xdpwall.changes.restore import restore
 from xdpwall.changes.tidier import Tidier
 from xdpwall.changes.transactions import reading, writing
-from xdpwall.changes.watcher import Watcher
 from xdpwall.errors import XdpwallError
 from xdpwall.events.settings import describe_settings, merge_settings
 from xdpwall.gcpause import no_collections
@@ -45,6 +44,9 @@ from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .rules import RuleMethods
 from .sets import SetMethods
+
+if TYPE_CHECKING:
+    from xdpwall.changes.watcher import Watcher
 
 _ANYONE = Author()
 
@@ -88,6 +90,8 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
     def watch(self) -> None:
         """Watch over the attachments in this thread's network namespace until close(): attach interfaces
         that appear, log what is not in place. To be called after restore()."""
+        from xdpwall.changes.watcher import Watcher
+
         if self._watcher is None:
             self._watcher = Watcher(self._instance, self._changed)
 
