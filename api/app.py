@@ -23,10 +23,12 @@ from xdpwall.api.routes import (
 from xdpwall.api.routes.fast import FastRouteMiddleware
 from xdpwall.api.serving.compression import CompressionMiddleware
 from xdpwall.api.serving.page import page_beside, page_paths
+from xdpwall.api.serving.refusals import Refusals
 from xdpwall.api.serving.security import SecurityMiddleware
 from xdpwall.api.serving.workers import Workers
 from xdpwall.api.stream.hub import EventHub
 from xdpwall.firewall.facade import ServiceFacade
+from xdpwall.values.author import Author
 from xdpwall.version import __version__
 
 PREFIX = "/api/v1"
@@ -68,7 +70,12 @@ def create_app(
     )
     hub = EventHub(firewall)
     app.state.events = hub
-    app.state.workers = Workers(firewall, changed=hub.look_now)
+    workers = app.state.workers = Workers(firewall, changed=hub.look_now)
+
+    async def note(action: str, by: Author) -> None:
+        await workers.write(lambda held: held.note(action, by=by))
+
+    refusals = app.state.refusals = Refusals(note)
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX, responses=describe.PROBLEMS)
     app.include_router(not_yet.router, prefix=PREFIX)
@@ -81,5 +88,7 @@ def create_app(
     quick = [route for router in ROUTERS for route in router.routes]
     app.add_middleware(FastRouteMiddleware, prefix=PREFIX, routes=quick)
     app.add_middleware(CompressionMiddleware)
-    app.add_middleware(SecurityMiddleware, token=token, hosts=hosts, page=page_paths())
+    app.add_middleware(
+        SecurityMiddleware, token=token, hosts=hosts, page=page_paths(), refusals=refusals
+    )
     return app

@@ -22,6 +22,7 @@ from xdpwall.api.app import create_app
 from xdpwall.api.serving import h11_patterns
 from xdpwall.api.serving.connection import Doorkeeper
 from xdpwall.api.serving.listen import host_names, page_url, system_error, tcp_socket, unix_socket
+from xdpwall.api.serving.log_repeats import RepeatFilter
 from xdpwall.api.serving.token import load_token
 from xdpwall.errors import ANOTHER_STATE, Conflict
 from xdpwall.gcpause import put_off_collections
@@ -56,6 +57,8 @@ def serve(
     from xdpwall.firewall.firewall import Firewall
 
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(RepeatFilter())
     names = host_names(host)
     _allow_files()
     with (
@@ -72,7 +75,7 @@ def serve(
         address = page_url(tcp) + f"#token={token}"
         if _is_journal(sys.stdout):
             address = f"{page_url(tcp)} (token: {settings.state_dir / 'token'})"
-        keeper = Doorkeeper()
+        keeper = Doorkeeper(app.state.refusals)
         server = _Server(_config(app, keeper))
 
         def started() -> None:

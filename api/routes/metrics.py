@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -39,27 +39,39 @@ ANSWER: dict[int | str, dict[str, Any]] = {
 async def metrics(request: Request, call: ReadCall) -> Response:
     """Counters never go back while the kernel's maps live (docs/guides/metrics.md)."""
     accepted = request.headers.get("accept", "")
+    refused = dict(request.app.state.refusals.counts)
 
     def work(found: Metrics) -> Response:
-        content, kind = exposition(found, accepted)
+        content, kind = exposition(found, accepted, refused)
         return Response(content, headers={"content-type": kind})
 
     return await call.read(lambda firewall: work(firewall.metrics()))
 
 
-def exposition(found: Metrics, accepted: str) -> tuple[bytes, str]:
-    """The text and its type; `accepted` is the scraper's Accept header."""
-    encode, kind = choose_encoder(accepted)
+def exposition(found: Metrics, accepted: str, refused: Mapping[str, int]) -> tuple[bytes, str]:
+    """The text and its type. `accepted` is the scraper's Accept header, `refused` how many requests
+    were by code; they count from the service's start."""
+    encode, kind = _encoder(accepted)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_MetricsCollector(found))
+    registry.register(_MetricsCollector(found, refused))
     return encode(registry), kind
+
+
+def _encoder(accepted: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    """The encoder and its media type; the plain text format for what is not understood."""
+    try:
+        return choose_encoder(accepted)
+    except (AttributeError, IndexError, TypeError, ValueError):
+        # The library compares versions without looking at them: `version=a`, `version=`.
+        return choose_encoder("")
 
 
 class _MetricsCollector(Collector):
     """The metrics of one scrape; nothing is kept between two."""
 
-    def __init__(self, found: Metrics) -> None:
+    def __init__(self, found: Metrics, refused: Mapping[str, int]) -> None:
         self._found = found
+        self._refused = refused
 
     def collect(self) -> Iterator[Metric]:
         """In the order of the documentation."""
@@ -74,6 +86,11 @@ class _MetricsCollector(Collector):
         yield self._events()
         yield from self._maps()
         yield self._commits()
+        text = "Requests and connections refused since the service started."
+        refused = _counter("refused_requests", text, "code")
+        for code, count in self._refused.items():
+            refused.add_metric([code], count)
+        yield refused
 
     def _rules(self) -> Iterator[Metric]:
         packets = _counter("rule_packets", "Packets that a rule matched.", "rule")

@@ -17,6 +17,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from xdpwall.api.errors import MEDIA_TYPE
 from xdpwall.api.serving.crowd import BUSY, IDLE, WAITING, Crowd, Rank
+from xdpwall.api.serving.refusals import Refusals
 from xdpwall.api.serving.security import HEADERS, PEER, Peer
 from xdpwall.api.stream.client import ABORT
 from xdpwall.firewall.peers import PeerOwners
@@ -47,7 +48,8 @@ SEND_BUFFER = 128 << 10
 class Doorkeeper:
     """What the connections of one service share."""
 
-    def __init__(self) -> None:
+    def __init__(self, refusals: Refusals) -> None:
+        self.refusals = refusals
         self.tcp: Crowd[Connection] = Crowd(MAX_TCP, MAX_OF_ONE, MAX_WAITING)
         self.unix: Crowd[Connection] = Crowd(MAX_UNIX, MAX_OF_ONE, MAX_UNIX)
         self.owners = PeerOwners()
@@ -128,8 +130,12 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """The answer to what is not HTTP."""
+        self._keeper.refusals.count("not-http")
         self.transport.write(_last_words(400, "not-http", "the request is not HTTP"))
         self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An upgrade that is not taken is no event (RFC 9110, section 7.8)."""
 
     # -- how long it may take, and when it gives way -----------------------------------------------
 
@@ -169,6 +175,7 @@ class Connection(H11Protocol):
     def _end(self, status: int, code: str, detail: str) -> None:
         """Say why, where that can still be said, and close."""
         self._crowd.leave(self)
+        self._keeper.refusals.count(code)
         if self._answering():
             begun = self.cycle.response_started
             self.cycle.disconnected = True

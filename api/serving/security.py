@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from xdpwall.api.errors import HttpError, http_problem, unexpected_problem
+from xdpwall.api.serving.refusals import Refusals
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -73,7 +74,13 @@ class SecurityMiddleware:
     """Refuses requests that must not reach the app; puts security headers on every answer."""
 
     def __init__(
-        self, app: ASGIApp, *, token: str, hosts: frozenset[str], page: frozenset[str]
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        hosts: frozenset[str],
+        page: frozenset[str],
+        refusals: Refusals,
     ) -> None:
         """`hosts`: the names that TCP clients may call us by; any port, for those who tunnel.
 
@@ -83,6 +90,7 @@ class SecurityMiddleware:
         self._page = page
         self._token = token.encode()
         self._hosts = hosts
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -107,6 +115,9 @@ class SecurityMiddleware:
         except ClientDisconnect:
             pass  # It has gone before it had sent all of the body.
         except HttpError as error:
+            self._refusals.count(error.code)
+            if error.code == "wrong-token":
+                await self._refusals.wrong_token((scope.get(PEER) or Peer()).uid)
             await _send_answer(http_problem(error), scope, receive, with_headers, started)
         except Exception as error:  # noqa: BLE001  # a defect answers as a problem too
             await _send_answer(unexpected_problem(error), scope, receive, with_headers, started)

@@ -42,7 +42,7 @@ SAMPLE = Metrics(
 
 @pytest.fixture(scope="module")
 def names() -> set[str]:
-    text = exposition(SAMPLE, "")[0].decode()
+    text = exposition(SAMPLE, "", {"wrong-token": 1})[0].decode()
     return {line.split("{")[0].split(" ")[0] for line in text.splitlines() if line[0] != "#"}
 
 

@@ -197,6 +197,10 @@ class ServiceFacade(Facade, Protocol):
         """Warnings about a rule that is not added yet."""
         ...
 
+    def note(self, action: str, *, by: Author) -> None:
+        """Write an entry of the audit trail about what changes nothing, such as a refusal."""
+        ...
+
     def metrics(self) -> Metrics:
         """The figures of /metrics."""
         ...

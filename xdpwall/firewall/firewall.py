@@ -199,6 +199,11 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
                 adopt_stored(self._instance, by=by)
             return restore(self._instance, by=by)
 
+    def note(self, action: str, *, by: Author) -> None:
+        """Write an entry of the audit trail about what changes nothing, such as a refusal."""
+        with writing(self._instance, in_need=True):
+            self._instance.store.note(by=by, action=action, now=now_text())
+
     def _changed(self) -> None:
         dataplane = self._instance.dataplane() if self._tidier is None else None
         if dataplane is not None:

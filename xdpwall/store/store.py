@@ -69,6 +69,11 @@ class Store:
         """Record which packets become events."""
         self._write_meta({"events": wanted.model_dump_json()}, AuditEntry.of(by, action, now))
 
+    def note(self, *, by: Author, action: str, now: str) -> None:
+        """Record in the audit trail what changed nothing."""
+        with self._session.write() as connection:
+            write_audit(connection, AuditEntry.of(by, action, now))
+
     def bind(self, binding: Binding) -> None:
         """Record the namespace and the boot that the instance belongs to from now on."""
         self._write_meta(
