@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import did_you_mean, invalid, unsupported_field
 
+MAX_VALUES = 1_000_000
+"""Values in one body, roughly: each takes memory that its few bytes do not show."""
 FUTURE_FIELDS = frozenset({"confirm"})
 """Fields of request bodies that a later version brings: they are refused as such."""
 
@@ -32,6 +34,14 @@ def parse_json(raw: bytes) -> Any:
     """
     if not raw.strip():
         raise InvalidInput("the request has no body", code="no-body", field="body")
+    # As many as these at most; commas in texts count as well, of which no good body has so many.
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MAX_VALUES:
+        raise InvalidInput(
+            f"body: holds more than {MAX_VALUES:,} values",
+            code="too-many",
+            field="body",
+            hint="more entries of a set than that are sent as `packed`, as `xdpwall set load` does",
+        )
     try:
         data = _DECODER.decode(raw.decode(json.detect_encoding(raw), "surrogatepass"))
         if b"\\u" in raw:

@@ -151,7 +151,10 @@ class _Server(Server):
 
 
 class _StopSignals:
-    """Handler of SIGTERM and SIGINT: ends the server; a second signal does not cut that short."""
+    """Handler of SIGTERM and SIGINT: ends the server; a second signal does not cut that short.
+
+    SIGHUP ends it too where its terminal went; a daemon goes on, since it has nothing to reload.
+    """
 
     def __init__(self) -> None:
         self.asked = False
@@ -162,6 +165,8 @@ class _StopSignals:
         if threading.current_thread() is threading.main_thread():
             for one in (signal.SIGINT, signal.SIGTERM):
                 self._before[one] = signal.signal(one, self._ask)
+            hung_up = self._ask if os.isatty(0) else _go_on
+            self._before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hung_up)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -200,6 +205,10 @@ def _single_service(settings: Settings) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def _go_on(*_: object) -> None:
+    log.info("SIGHUP: there is nothing to reload; the service goes on")
 
 
 def _is_journal(stream: Any) -> bool:

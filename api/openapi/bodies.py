@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, FailFast, Field, WithJsonSchema
 
 from xdpwall.api.body_checks import Body
 from xdpwall.api.errors import Problem
@@ -13,6 +13,16 @@ from xdpwall.rule.sentence_complete import CompletionKind
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.terms import Direction, Hook, Verdict, WantedMode
 from xdpwall.views.base import View
+
+
+class _StopAtFirst(FailFast):
+    """An error is made for the first wrong item, not for each of a million."""
+
+    def __hash__(self) -> int:
+        return 0
+
+
+Texts = Annotated[list[str], _StopAtFirst()]
 
 FIELD_NOTES = {
     "id": "[a-z0-9][a-z0-9_-]{0,31}; made when absent",
@@ -100,13 +110,13 @@ class MoveBody(Body):
 class IdsBody(Body):
     """The rules that a change of many is about."""
 
-    ids: list[str]
+    ids: Texts
 
 
 class SomeIdsBody(Body):
     """As IdsBody; absent means all."""
 
-    ids: list[str] | None = None
+    ids: Texts | None = None
 
 
 class SwitchBody(Body):
@@ -165,8 +175,8 @@ class SetBody(Body):
 class SetEntriesBody(Body):
     """POST /sets/{name}/entries."""
 
-    add: list[str] = Field(default_factory=list)
-    remove: list[str] = Field(default_factory=list)
+    add: Texts = Field(default_factory=list)
+    remove: Texts = Field(default_factory=list)
     expires: str | None = Field(
         None, description="of what is added: RFC 3339 time, or a duration from now (10m)"
     )

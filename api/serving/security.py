@@ -31,6 +31,8 @@ LARGE_BODY_PATHS = {"/api/v1/rules", "/api/v1/ruleset"}
 SETS_PATH = "/api/v1/sets/"
 SET_BODY = 128 << 20
 """A packed set of as many IPv4 addresses as one may hold takes 86 MiB."""
+MAX_HELD = 256 << 20
+"""Bytes of all bodies that are being received or worked on; a small one is always taken."""
 
 PATHS_WITHOUT_TOKEN = frozenset({"/healthz", "/api/v1/healthz"})
 """Paths of the API that need no token; besides these only the page's files do not."""
@@ -91,12 +93,15 @@ class SecurityMiddleware:
         self._token = token.encode()
         self._hosts = hosts
         self._refusals = refusals
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started = False
+        received = 0
+        limit = max_body(scope)
         is_page = scope["path"] in self._page
 
         async def with_headers(message: Message) -> None:
@@ -109,9 +114,21 @@ class SecurityMiddleware:
                 message = {**message, "headers": headers}
             await send(message)
 
+        async def limited() -> Message:
+            nonlocal received
+            message = await receive()
+            if size := len(message.get("body", b"")):
+                received += size
+                self._held += size
+                if received > limit:
+                    raise _too_large(scope)
+                if received > SMALL_BODY and self._held > MAX_HELD:
+                    raise _TOO_MUCH
+            return message
+
         try:
             self._admit(scope)
-            await self.app(scope, _limited(scope, receive), with_headers)
+            await self.app(scope, limited, with_headers)
         except ClientDisconnect:
             pass  # It has gone before it had sent all of the body.
         except HttpError as error:
@@ -121,6 +138,8 @@ class SecurityMiddleware:
             await _send_answer(http_problem(error), scope, receive, with_headers, started)
         except Exception as error:  # noqa: BLE001  # a defect answers as a problem too
             await _send_answer(unexpected_problem(error), scope, receive, with_headers, started)
+        finally:
+            self._held -= received
 
     def _admit(self, scope: Scope) -> None:
         headers = Headers(scope=scope)
@@ -190,6 +209,15 @@ def _too_large(scope: Scope) -> HttpError:
     )
 
 
+_TOO_MUCH = HttpError(
+    503,
+    "too-much-at-once",
+    "large bodies of other requests are being worked on",
+    hint="send it again in some seconds",
+    headers={"connection": "close", "retry-after": "10"},
+)
+
+
 def _check_body(scope: Scope, headers: Headers) -> None:
     length = headers.get("content-length", "0")
     chunked = "transfer-encoding" in headers
@@ -209,22 +237,6 @@ def _check_body(scope: Scope, headers: Headers) -> None:
         )
     if "content-encoding" in headers:
         raise HttpError(415, "encoded", "the body must not be compressed", field="content-encoding")
-
-
-def _limited(scope: Scope, receive: Receive) -> Receive:
-    """Wrap `receive`: HttpError 413 once a chunked body is larger than allowed."""
-    seen = 0
-    limit = max_body(scope)
-
-    async def limited() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > limit:
-            raise _too_large(scope)
-        return message
-
-    return limited
 
 
 async def _send_answer(

@@ -7,6 +7,7 @@ import fcntl
 import grp
 import os
 import re
+import signal
 import socket
 import stat
 import subprocess
@@ -46,6 +47,14 @@ def test_stop_and_start_again(own: Service) -> None:
         assert own.token == first
         assert own.call("GET", "/rules/kept").status == 200
         assert "Traceback" not in own.log()
+
+
+def test_a_hangup_does_not_end_a_daemon(own: Service) -> None:
+    with own:
+        os.kill(own.pid, signal.SIGHUP)
+        wait_for(lambda: "SIGHUP" in own.log(), "it has come")
+        assert own.call("GET", "/healthz").status == 200
+        assert own.stop() == 0
 
 
 def test_a_killed_service_leaves_no_obstacle(own: Service) -> None:

@@ -16,7 +16,7 @@ from typing import IO, cast
 import numpy as np
 
 from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound, XdpwallError
-from xdpwall.sets.entries import Entries, check_size, entry_key, parse_entry_fast
+from xdpwall.sets.entries import MAX_ENTRIES, Entries, check_size, entry_key, parse_entry_fast
 from xdpwall.values.inputs import printable
 
 from .address_encoding import HEAD, refuse_other_encoding
@@ -28,6 +28,14 @@ CHUNK = 512 * 1024
 """Bytes read at once, so that the arrays made from them stay in the CPU's cache."""
 MAX_LINE = 512 * 1024
 """Bytes of the longest line that is looked at."""
+MAX_LINES = 2 * MAX_ENTRIES
+"""Lines of the longest list, comments and blank ones too: they take time where they take no room."""
+MAX_INFLATED = 1 << 30
+"""Bytes of the longest list that comes gzipped: as many addresses as a set may hold, as text."""
+MAX_RATIO = 100
+"""Bytes that one gzipped byte may become, once there are INFLATED_FREELY. Lists of addresses become
+3 to 20; what is made to fill a disk or to take hours, 1,000."""
+INFLATED_FREELY = 4 << 20
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the file's size, 0 where that is unknown."""
@@ -107,14 +115,18 @@ class _ListReader:
         head = _read_fully(stream, 2)
         packed = head == b"\x1f\x8b"
         source = stream
+        rest = _PushedBack(head, stream)
         if packed:
-            rest = cast(IO[bytes], _PushedBack(head, stream))
-            source, head = cast(IO[bytes], gzip.GzipFile(fileobj=rest, mode="rb")), b""
+            unpacked = gzip.GzipFile(fileobj=cast(IO[bytes], rest), mode="rb")
+            source, head = cast(IO[bytes], unpacked), b""
         kept = head + _read_fully(source, HEAD - len(head))
         refuse_other_encoding(kept, self.name)
-        done = len(kept)
+        done = inflated = len(kept)
         while True:
             block = _read_some(source, CHUNK)
+            inflated += len(block)
+            if packed:
+                self._check_inflated(inflated, rest.taken)
             done = stream.tell() if packed and total else done + len(block)
             text = kept + block
             if not block:
@@ -129,6 +141,20 @@ class _ListReader:
             if end:
                 yield text[:end]
             self.progress(done, total)
+
+    def _check_inflated(self, inflated: int, taken: int) -> None:
+        if inflated > MAX_INFLATED:
+            problem = f"holds more than {MAX_INFLATED:,} bytes when unpacked"
+        elif inflated > INFLATED_FREELY and inflated > MAX_RATIO * taken:
+            problem = f"is gzipped data that becomes more than {MAX_RATIO} times as long"
+        else:
+            return
+        raise InvalidInput(
+            f"{self.name}: {problem}, so it is no list of addresses",
+            field="file",
+            value=self.name,
+            code="too-large",
+        )
 
     def _too_long(self, line: int) -> InvalidInput:
         return InvalidInput(
@@ -166,6 +192,13 @@ class _ListReader:
                 self._read_slowly(line, first + index, collector)
                 timed = self.parser.ipset is not None
         self.report.lines += len(found.ends)
+        if self.report.lines > MAX_LINES:
+            raise InvalidInput(
+                f"{self.name}: more than {MAX_LINES:,} lines, so it is no list of addresses",
+                field="file",
+                value=self.name,
+                code="too-large",
+            )
 
     def _check_lengths(self, text: bytes) -> None:
         if len(text) <= MAX_LINE:
@@ -232,7 +265,11 @@ class _PushedBack:
     def __init__(self, head: bytes, stream: IO[bytes]) -> None:
         self._head = head
         self._stream = stream
+        self.taken = 0
+        """Bytes that have been read of it."""
 
     def read(self, size: int = -1) -> bytes:
         head, self._head = self._head, b""
-        return head + self._stream.read(size - len(head) if size > 0 else size)
+        block = head + self._stream.read(size - len(head) if size > 0 else size)
+        self.taken += len(block)
+        return block

@@ -15,6 +15,8 @@ from xdpwall.sets.content import SetFileReader
 from xdpwall.values.inputs import parse_choice
 
 MAX_BYTES = 16 * 1024 * 1024
+MAX_VALUES = 1_000_000
+"""Values in one file, roughly: each takes memory that its few bytes do not show."""
 
 
 def load_ruleset(text: str, *, name: str, files: SetFileReader | None = None) -> Ruleset:
@@ -28,6 +30,16 @@ def load_ruleset(text: str, *, name: str, files: SetFileReader | None = None) ->
             field="file",
             value=name,
             code="too-large",
+        )
+    # As many as these at most; those in texts count as well, of which no good file has so many.
+    if sum(map(text.count, ",[{\n")) > MAX_VALUES:
+        raise InvalidInput(
+            f"{name}: holds more than {MAX_VALUES:,} values",
+            field="file",
+            value=name,
+            code="too-many",
+            hint="keep a set with so many entries in a file of its own: `file: LIST` in the ruleset, or "
+            "`xdpwall set load`",
         )
     lines: Lines = {}
     if text.lstrip("\ufeff \t\r\n").startswith("{"):

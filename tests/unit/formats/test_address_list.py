@@ -275,3 +275,25 @@ def test_the_quick_way_says_what_the_slow_one_does(found: list[str]) -> None:
     loaded = read("\n".join(found), skip_bad=True)
     assert [odd.line for odd in loaded.report.rejected_lines] == bad
     assert loaded.entries == Entries.from_entries(wanted).covered()[0]
+
+
+@pytest.mark.parametrize(
+    "text", [b"\n", b"# a comment\n", b" " * 1000 + b"\n", b"10.0.0.1\n", b"0" * 4000 + b"\n"]
+)
+def test_gzipped_data_made_to_grow_is_refused(text: bytes) -> None:
+    """8 MiB here; such a file of one MiB would become one GiB, and take minutes."""
+    with pytest.raises(InvalidInput) as caught:
+        read(gzip.compress(text * (8 * 1024 * 1024 // len(text))), skip_bad=True)
+    assert caught.value.code == "too-large"
+    assert "100 times" in caught.value.message
+
+
+def test_a_list_has_a_most_of_lines_and_of_unpacked_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = b"".join(b"10.%d.%d.%d\n" % (n >> 16, n >> 8 & 255, n & 255) for n in range(100_000))
+    for name, value in (("MAX_LINES", 99_999), ("MAX_INFLATED", len(plain) - 1)):
+        with monkeypatch.context() as patched:
+            assert len(read(gzip.compress(plain)).entries) == 100_000
+            patched.setattr(address_list, name, value)
+            with pytest.raises(InvalidInput) as caught:
+                read(gzip.compress(plain))
+            assert caught.value.code == "too-large"

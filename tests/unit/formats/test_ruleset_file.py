@@ -167,3 +167,23 @@ def test_the_file_of_a_set_is_read_by_who_is_given() -> None:
     assert asked == ["list.txt"] and found is not None and len(found["a"]) == 1
     with pytest.raises(InvalidInput, match=r"^f: line 5: sets.a.file: bad.txt: line 3: 'x'"):
         load_ruleset(text.format("bad"), name="f", files=files)
+
+
+@pytest.mark.parametrize(
+    ("begin", "item", "end"),
+    [
+        ('{"version": 1, "rules": [', "{},", "0]}"),
+        ('{"version": 1, "rules": [', "[[", ""),
+        ("version: 1\nrules: [", "0,", "0]\n"),
+        ("version: 1\nrules:\n", "- 0\n", ""),
+        ("version: 1\nrules:\n", "- {a: 1}\n", ""),
+        ("version: 1\nsets:\n  bad:\n    entries:\n", "    - a\n", ""),
+    ],
+)
+def test_a_file_of_very_many_values_is_refused_before_it_is_read(
+    begin: str, item: str, end: str
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        load_ruleset(begin + item * 1_000_001 + end, name="f")
+    assert caught.value.code == "too-many"
+    assert caught.value.message == "f: holds more than 1,000,000 values"
