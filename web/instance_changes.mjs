@@ -12,11 +12,11 @@ export async function attach(iface, place, options) {
   try {
     const answer = await runChange(() => api.attach(iface, place, options), occupied);
     if (!answer) return;
-    const { attachment, changed, warnings } = answer;
+    const { attachment, changed, warnings, why_generic: why } = answer;
     const where = [placeWords(place), attachment.mode].filter(Boolean).join(" ");
     const sees = attachment.sees.length ? ` It sees ${attachment.sees.join(", ")}.` : "";
     const verb = changed ? "Attached" : "Already attached";
-    showResult(`${verb}: ${iface} ${where}.${sees}`, warnings);
+    showResult(`${verb}: ${iface} ${where}${why ? ` (${why})` : ""}.${sees}`, warnings);
   } catch (error) {
     askFirst({
       title: `Replace another owner’s program on ${iface}?`,

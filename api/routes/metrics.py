@@ -113,6 +113,11 @@ class _MetricsCollector(Collector):
             "Seconds in which the interface was there without the program, since the service began.",
             *labels,
         )
+        unseen = GaugeMetricFamily(
+            "xdpwall_attachment_unseen_packets",
+            "Packets received since the attachment saw its last one, once it is known to see nothing.",
+            labels=labels,
+        )
         packets = _counter("attachment_packets", "Packets judged.", *labels, "verdict")
         size = _counter("attachment_bytes", "Bytes of packets judged.", *labels, "verdict")
         named = {
@@ -125,10 +130,11 @@ class _MetricsCollector(Collector):
             for name, text in named.items()
         }
         found = self._found
-        rows = zip(found.attachments, found.attached, found.open_seconds, strict=True)
-        for one, attached, seconds in rows:
+        rows = zip(found.attachments, found.attached, found.open_seconds, found.unseen, strict=True)
+        for one, attached, seconds, missed in rows:
             where = [one.iface, one.place]
             up.add_metric(where, attached)
+            unseen.add_metric(where, missed)
             if seconds is not None:
                 unfiltered.add_metric(where, seconds)
             for verdict in ("passed", "dropped"):
@@ -137,7 +143,7 @@ class _MetricsCollector(Collector):
                 size.add_metric([*where, verdict], count.bytes)
             for name, family in more.items():
                 family.add_metric(where, getattr(one.totals, name).packets)
-        yield from (up, unfiltered, packets, size, *more.values())
+        yield from (up, unfiltered, unseen, packets, size, *more.values())
 
     def _events(self) -> Metric:
         text = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
 import pytest
@@ -20,6 +21,37 @@ def ping(wall: Instance, count: int = 1) -> int:
 
 def ids(wall: Instance) -> list[str]:
     return wall.here("rule", "list", "-o", "name").stdout.split()
+
+
+def test_attach_says_why_auto_took_generic(wall: Instance) -> None:
+    assert wall.space is not None
+    wall.space.ip("link add br0 type bridge")
+    said = wall.done("attach", "br0")
+    assert said.startswith("br0: xdp generic attached (native was refused: "), said
+    assert "native" in wall.json("attach", "lo")["why_generic"]
+    assert "why_generic" not in wall.json("attach", "veth0")
+    assert "why_generic" not in wall.json("attach", "br0")  # it already was so
+
+
+def test_status_alone_finds_what_sees_nothing_when_asked_to_wait(direct: Instance) -> None:
+    assert direct.space is not None and direct.box is not None
+    direct.space.tc("qdisc add dev veth0 clsact")
+    direct.space.tc("filter add dev veth0 ingress pref 1 protocol all u32 match u32 0 0 flowid 1:1")
+    direct.done("attach", "veth0", "--hook", "tc")
+    pinging = subprocess.Popen(
+        direct.box.argv("ping", "-q", "-i", "0.02", "10.9.0.1"), stdout=subprocess.DEVNULL
+    )
+    try:
+        assert "sees nothing" not in " ".join(direct.json("status")["warnings"])
+        found = direct.json("status", "--wait", "2")
+        assert "veth0 tc-ingress: sees nothing" in " ".join(found["warnings"])
+        assert found["attachments"][0]["unseen"] >= 20
+        assert "SEES NOTHING" in direct.run("status", "--wait", "2").stdout
+        direct.space.tc("filter del dev veth0 ingress pref 1")
+        assert "sees nothing" not in " ".join(direct.json("status", "--wait", "2")["warnings"])
+    finally:
+        pinging.terminate()
+        pinging.wait()
 
 
 def test_attach_says_what_it_got_and_that_it_was_so_already(wall: Instance) -> None:

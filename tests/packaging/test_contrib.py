@@ -32,6 +32,7 @@ SAMPLE = Metrics(
     attachments=[AttachmentTotals(iface="eth0", place="xdp", totals=Totals())],
     attached=[True],
     open_seconds=[0.5],
+    unseen=[0],
     events=EventCounts(),
     fill={"slots": Fill(used=1, size=2)},
     commits=[1, 2],

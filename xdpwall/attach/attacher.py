@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from pathlib import Path
 
 from xdpwall.errors import Conflict, NotFound, Unsupported
@@ -21,6 +22,7 @@ from xdpwall.values.terms import Mode, Place
 from xdpwall.views.attachments import Occupant
 
 from .hooks import HookProgram, Load, TcHook, XdpHook, program_name
+from .native_traps import native_trap, refuse_native
 from .occupants import tc_occupants
 from .pins import Pins
 from .removal import hook_of, remove_programs
@@ -39,6 +41,8 @@ class AttachResult:
     program_id: int
     changed: bool
     """False when ours was there already."""
+    why_generic: str | None = None
+    """Why `auto` took generic mode."""
 
 
 class Attacher:
@@ -57,7 +61,7 @@ class Attacher:
         mode that was not asked for. NotFound "no-interface". After any of them what was attached
         before still is.
         """
-        _check_link(index, spec.iface)
+        link = _check_link(index, spec.iface)
         hook = self._hook(spec.place, index)
         current = hook.program()
         if current and current.ours:
@@ -75,14 +79,19 @@ class Attacher:
             return AttachResult(current.mode, current.program_id, changed=False)
         if current and not replace:
             raise _occupied(spec.iface, current)
+        trap = native_trap(link.name, link.driver) if spec.hook == "xdp" else None
         with load(False) as program:
-            mode = hook.install(spec, program, load, current)
-        return self._confirm(spec, index, mode, changed=True)
+            mode, why_generic = hook.install(spec, program, load, current, trap)
+        done = self._confirm(spec, index, mode, changed=True)
+        return replaced(done, why_generic=why_generic if mode == "generic" else None)
 
     def check(self, spec: AttachmentSpec, index: int) -> None:
         """Raise what attach() would raise before it tries; whether a driver takes a mode only the
         attempt can tell."""
-        _check_link(index, spec.iface)
+        link = _check_link(index, spec.iface)
+        trap = native_trap(link.name, link.driver) if spec.mode == "native" else None
+        if trap and trap.certain:
+            raise refuse_native(spec.iface, trap)
         current = self._hook(spec.place, index).program()
         if current and not current.ours:
             raise _occupied(spec.iface, current)
@@ -242,13 +251,13 @@ def check_no_vrf(link: LinkInfo, there: Iterable[LinkInfo]) -> None:
     )
 
 
-def _check_link(index: int, iface: str) -> None:
+def _check_link(index: int, iface: str) -> LinkInfo:
     there = links()
     for link in there:
         if link.index == index:
             check_ethernet(link)
             check_no_vrf(link, there)
-            return
+            return link
     raise NotFound(
         f"interface {iface} (index {index}) has gone",
         code="no-interface",

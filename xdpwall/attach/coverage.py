@@ -69,6 +69,17 @@ _BRIDGE = (
         "attachments on the bridge's ports see what goes between the containers",
     ),
 )
+# What is redirected to an ifb is counted as received, and meets tc egress alone on its way through.
+_IFB = (
+    _TrafficPath(
+        "everything redirected to it",
+        "packets redirected to it",
+        ("tc-egress",),
+        "tc egress sees it",
+        f"tc egress ({_EGRESS_OPTIONS}) sees everything that is redirected to it",
+    ),
+)
+_PATHS = {"bridge": _BRIDGE, "ifb": _IFB}
 _ORDINARY = (
     _TrafficPath(
         "everything in",
@@ -97,7 +108,7 @@ def coverage(
     """
     places = {one.place for one in attachments}
     found = Coverage([], [], [])
-    for way in _BRIDGE if kind == "bridge" else _ORDINARY:
+    for way in _PATHS.get(kind or "", _ORDINARY):
         if places.intersection(way.seen_at):
             by = f"{way.packets} that {some_words(before)} does not let by"
             found.sees.append(by if before else way.words)

@@ -25,6 +25,8 @@ from xdpwall.kernel.net.xdp import xdp_attach, xdp_detach, xdp_query
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.values.terms import Mode, Place
 
+from .large_packets import mtu_hint
+from .native_traps import NativeTrap, refuse_native
 from .pins import Pins
 
 Load = Callable[[bool], Program]
@@ -89,8 +91,10 @@ class XdpHook(_Hook):
         program: Program,
         load: Load,
         other: HookProgram | None,
-    ) -> Mode:
-        """Attach in the first mode that the interface takes, in place of `other`."""
+        trap: NativeTrap | None = None,
+    ) -> tuple[Mode | None, str | None]:
+        """Attach in the first mode that the interface takes, in place of `other`. Returns it, and why
+        `auto` took generic. `trap`: why native mode is not to be used."""
         if other and other.mode is None:
             raise Conflict(
                 f"{spec.iface} has an XDP program offloaded to the card (id {other.program_id})",
@@ -98,6 +102,11 @@ class XdpHook(_Hook):
                 hint="its owner has to detach it",
             )
         modes: tuple[Mode, ...] = ("native", "generic") if spec.mode == "auto" else (spec.mode,)
+        why_generic = None
+        if trap and spec.mode == "auto":
+            modes, why_generic = ("generic",), trap.reason
+        elif trap and trap.certain and spec.mode == "native":
+            raise refuse_native(spec.iface, trap)
         with _DisplacedProgram(self._index, other) as displaced:
             for mode in modes:
                 displaced.make_way(mode)
@@ -105,9 +114,10 @@ class XdpHook(_Hook):
                     self._try(program, load, mode, partial(displaced.attach, mode=mode))
                 except Unsupported as error:
                     refusal = error
+                    why_generic = f"native was refused: {error.message.partition(': ')[2]}"
                 else:
                     displaced.settled = True
-                    return mode
+                    return mode, why_generic
             if modes[-1] == "native":
                 raise Unsupported(
                     f"{spec.iface} takes no native XDP: {refusal.message}",
@@ -149,11 +159,12 @@ class XdpHook(_Hook):
             def attach(fd: int) -> None:
                 xdp_attach(self._index, fd, mode, expected_fd=old.fileno())
 
-            self._try(program, load, mode, attach)
+            with mtu_hint(self._index):
+                self._try(program, load, mode, attach)
 
     def remove(self, current: HookProgram) -> None:
         """Detach our program, and no other."""
-        with _open_ours(self._pins, current) as old:
+        with _open_ours(self._pins, current) as old, mtu_hint(self._index):
             xdp_detach(self._index, current.mode or "native", expected_fd=old.fileno())
 
 
@@ -178,7 +189,8 @@ class TcHook(_Hook):
         program: Program,
         load: Load,
         other: HookProgram | None,
-    ) -> None:
+        trap: NativeTrap | None = None,
+    ) -> tuple[Mode | None, str | None]:
         """Add a filter at the first free priority, so that it runs as early as may be."""
         tc_ensure_clsact(self._index, self._direction)
         taken = {f.prio for f in tc_filters(self._index, self._direction) if f.chain == 0}
@@ -188,6 +200,7 @@ class TcHook(_Hook):
             tc_add(self._index, self._direction, fd, name=program.name, prio=prio)
 
         self._pin_and_attach(program, attach)
+        return None, None
 
     def swap(
         self,

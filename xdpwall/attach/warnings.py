@@ -80,6 +80,15 @@ def hook_warnings(attachments: Iterable[Attachment]) -> list[str]:
     ]
 
 
+def generic_warnings(attachments: Iterable[Attachment]) -> list[str]:
+    """Network cards that `auto` took in generic mode, and why; that a bridge has no other is no news."""
+    return [
+        f"{one.iface} {one.place}: attached in generic mode, which is slower: {one.why_generic}"
+        for one in attachments
+        if one.why_generic is not None and one.kind is None
+    ]
+
+
 def bypass_warnings(iface: str, others: Iterable[Occupant]) -> list[str]:
     """Others' programs and filters on an interface that may let packets pass before ours."""
     places: dict[str, list[Occupant]] = {}

@@ -11,7 +11,13 @@ from dataclasses import replace
 
 from xdpwall.attach.in_place import place_warnings
 from xdpwall.attach.interfaces import index_of, interface_names
-from xdpwall.attach.warnings import expired_warnings, hook_warnings, policy_warnings, rule_warnings
+from xdpwall.attach.warnings import (
+    expired_warnings,
+    generic_warnings,
+    hook_warnings,
+    policy_warnings,
+    rule_warnings,
+)
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset import edits
@@ -58,6 +64,8 @@ def apply_ruleset(
     lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
     for spec in coming:
         index_of(spec.iface)
+    made: list[Attachment] = []
+    again: list[Attachment] = []
     if dry_run:
         for spec in (*coming, *lost):
             instance.attacher.check(spec, index_of(spec.iface))
@@ -65,14 +73,13 @@ def apply_ruleset(
         revision = old.revision
     else:
         changing = [row for row in leaving if _changes_mode(row, coming)]
-        made: list[Attachment] = []
         try:
             for row in changing:
                 detach_interface(instance, row, by=by)
             for spec in coming:
                 made.append(attach_interface(instance, spec, by=by)[0])
             for spec in lost:
-                attach_interface(instance, spec, by=by)
+                again.append(attach_interface(instance, spec, by=by)[0])
             with sweeping(instance):
                 loaded_rows = load_under_new_numbers(instance, fresh)
                 if loaded_rows:
@@ -108,6 +115,7 @@ def apply_ruleset(
             *place_warnings(
                 instance.attacher, [row for row in staying if not dry_run or row.spec not in lost]
             ),
+            *generic_warnings([*made, *again]),
             *(policy_warnings(new.policy) if change.policy_changed else []),
         ],
     )

@@ -69,7 +69,9 @@ def attach_interface(
             instance.store.attachments.delete(row)
         raise
     crash_point("attach-attached")
-    return record_attached(instance, replace(row, mode=done.mode), by), True
+    return record_attached(
+        instance, replace(row, mode=done.mode, why_generic=done.why_generic), by
+    ), True
 
 
 def _forget_former_names(instance: Instance, row: Attachment, by: Author) -> None:
@@ -97,7 +99,14 @@ def _attach_again(
         # It came back with another index, or two interfaces changed names.
         instance.attacher.swap(spec, index, done.mode, load)
     wanted = spec.mode if spec.hook == "xdp" else None
-    now = replace(row, index=index, mode=done.mode, wanted=wanted, kind=link_kind(index))
+    now = replace(
+        row,
+        index=index,
+        mode=done.mode,
+        wanted=wanted,
+        kind=link_kind(index),
+        why_generic=done.why_generic,
+    )
     if done.changed:
         return record_attached(instance, replace(now, since=now_text()), by), True
     if now != row:

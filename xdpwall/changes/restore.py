@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from xdpwall.attach.orphans import describe_orphan, find_orphans
+from xdpwall.attach.warnings import generic_warnings
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.author import Author
 from xdpwall.views.status import SWITCHED_OFF, RestoreOutcome
 
@@ -19,6 +21,7 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     # Programs of another version may be on maps that were unpinned.
     reload_programs(instance, ensure_loaded(instance))
     outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": []}
+    made: list[Attachment] = []
     lost = find_orphans(instance.attacher, instance.attachments)
     for row in instance.attachments:
         if row in lost:
@@ -26,16 +29,17 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
             outcome["failed"].append(describe_orphan(row))
             continue
         try:
-            _, changed = attach_interface(instance, row.spec, by=by)
+            now, changed = attach_interface(instance, row.spec, by=by)
         except XdpwallError as error:
             outcome["failed"].append(f"{row.words}: {error.message}")
         else:
             outcome["attached" if changed else "already"].append(row.words)
+            made.append(now)
     instance.attacher.prune()
     ruleset, on = instance.ruleset, instance.store.read().on
     return RestoreOutcome(
         revision=ruleset.revision,
         rules=len(ruleset.entries),
-        warnings=[] if on else [SWITCHED_OFF],
+        warnings=[*([] if on else [SWITCHED_OFF]), *generic_warnings(made)],
         **outcome,
     )

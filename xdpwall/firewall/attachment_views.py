@@ -66,6 +66,13 @@ def attachment_views(
     return found
 
 
+def blind_view(view: AttachmentView, unseen: int) -> AttachmentView:
+    """The view of an attachment that is known to see nothing."""
+    seen = " and ".join(view.sees) or "anything"
+    words = f"{seen}: the program is handed no packet"
+    return view.model_copy(update={"unseen": unseen, "sees": [], "blind": [words, *view.blind]})
+
+
 def interface_views(attacher: Attacher, ours: Sequence[AttachmentView]) -> list[InterfaceView]:
     """List every interface with our attachments, others' programs and what would cover the rest."""
     from xdpwall.attach.coverage import coverage, list_interfaces

@@ -15,6 +15,7 @@ from xdpwall.views.attachments import AttachOutcome, DetachOutcome
 
 from .default_drop import missing_now
 from .drop_advice import warnings_of
+from .native_warnings import native_warnings
 
 _ANYONE = Author()
 
@@ -53,6 +54,7 @@ class AttachmentMethods:
             warnings = [
                 *bypass_warnings(iface, self._instance.attacher.bypasses(row.index, row.place)),
                 *hook_warnings(beside),
+                *native_warnings(self._instance, self._instance.dataplane(), [row]),
                 *vlan_warnings(rules, [row]),
             ]
         missing, unread = missing_now(
@@ -61,6 +63,7 @@ class AttachmentMethods:
         return AttachOutcome(
             attachment=view,
             changed=changed,
+            why_generic=row.why_generic,
             warnings=[*warnings, *warnings_of(missing), *unread],
         )
 

@@ -6,15 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xdpwall.attach.attacher import ETHERNET, Attacher
+from xdpwall.attach.large_packets import ONE_BUFFER
 from xdpwall.kernel.net.ethtool import Ethtool, Offloads
 from xdpwall.kernel.net.links import LinkInfo, links
 from xdpwall.kernel.net.netdev import XdpFeatures, xdp_features
 from xdpwall.views.attachments import Occupant
 from xdpwall.views.doctor import Check
-
-ONE_BUFFER = 3400
-"""The MTU that every driver can keep in one page with XDP's headroom, somewhat rounded down."""
-
 
 _BYPASS_CURE = {
     "ingress": "ask its owner whether it lets packets pass, or attach at xdp, which comes first",

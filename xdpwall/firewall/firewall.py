@@ -44,6 +44,7 @@ from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .rules import RuleMethods
 from .sets import SetMethods
+from .sight_reader import SightWatcher
 
 if TYPE_CHECKING:
     from xdpwall.changes.watcher import Watcher
@@ -60,6 +61,7 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
         self._tidier = Tidier(self._instance) if service else None
         self._expirer = Expirer(self._instance) if service else None
         self._watcher: Watcher | None = None
+        self._sight_watcher: SightWatcher | None = None
 
     @classmethod
     def open(cls, settings: Settings, *, service: bool = False) -> Self:
@@ -82,18 +84,19 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
 
     def close(self) -> None:
         """Give files and maps back; filtering goes on."""
-        for thread in (self._watcher, self._tidier, self._expirer):
+        for thread in (self._watcher, self._sight_watcher, self._tidier, self._expirer):
             if thread is not None:
                 thread.close()
         self._instance.close()
 
     def watch(self) -> None:
         """Watch over the attachments in this thread's network namespace until close(): attach interfaces
-        that appear, log what is not in place. To be called after restore()."""
+        that appear, log what is not in place or sees nothing. To be called after restore()."""
         from xdpwall.changes.watcher import Watcher
 
         if self._watcher is None:
             self._watcher = Watcher(self._instance, self._changed)
+            self._sight_watcher = SightWatcher(self._instance, self.look)
 
     def _open_seconds(self, view: AttachmentView) -> float | None:
         return None if self._watcher is None else self._watcher.open_seconds(view.iface, view.place)

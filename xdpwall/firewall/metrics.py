@@ -74,6 +74,7 @@ def read_metrics(
         ],
         attached=[one.state == "attached" for one in attachments],
         open_seconds=list(open_seconds),
+        unseen=[one.unseen for one in attachments],
         events=EventCounts() if dataplane is None else dataplane.events.counts(),
         fill=fill,
         sets={row.name: held[row.number].total for row in ruleset.sets if row.number in held},

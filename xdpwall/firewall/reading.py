@@ -36,9 +36,11 @@ from xdpwall.views.events import EventCounts, EventsView
 from xdpwall.views.rules import RuleList, RuleView
 from xdpwall.views.status import SWITCHED_OFF, Health, Stats, Status
 
+from .native_warnings import native_warnings
 from .observation import Observation
 from .rule_views import LastHits, has_expired, rule_counts, rule_views, since_reset
 from .set_views import content_of
+from .sight_reader import SightReader
 
 if TYPE_CHECKING:
     from xdpwall.events.reader import EventReader
@@ -56,6 +58,7 @@ class ReadMethods:
         self._settings = instance.settings
         self._service = service
         self._hits = LastHits()
+        self._sight = SightReader(instance)
 
     def status(self) -> Status:
         """Switch, policy, attachments as the kernel has them, and warnings."""
@@ -71,6 +74,7 @@ class ReadMethods:
 
         with reading(self._instance) as now:
             ruleset = now.ruleset
+            unjudged = self._unjudged(now)  # and what it finds is in the views
             unrecorded = unrecorded_attachments(self._instance)
             attacher, mine = self._instance.attacher, self._attachment_views(now, unrecorded)
             foreign = foreign_kernel(self._instance, now)
@@ -78,6 +82,7 @@ class ReadMethods:
             on, warnings = self._switch_state(now)
             warnings += attachment_warnings(mine)
             warnings += stray_warnings(attacher, self._instance.dataplane(), now.attachments)
+            warnings += unjudged
             if foreign is None:
                 warnings += unrecorded_warnings(unrecorded)
             warnings += [describe_orphan(row) for row in find_orphans(attacher, now.attachments)]
@@ -193,6 +198,7 @@ class ReadMethods:
             with reading(self._instance) as now:
                 revision = now.ruleset.revision
                 problems = self._switch_state(now)[1] + self._out_of_place(now)
+                problems += self._unjudged(now)
         except XdpwallError as error:
             problems = [error.message]
         netns = namespace.netns_inode()
@@ -291,10 +297,35 @@ class ReadMethods:
         rows = [*now.attachments, *unrecorded]
         if not rows:
             return []
-        from .attachment_views import attachment_views
+        from .attachment_views import attachment_views, blind_view
 
         dataplane = self._instance.dataplane()
-        return attachment_views(self._instance.attacher, dataplane, rows)
+        found = attachment_views(self._instance.attacher, dataplane, rows)
+        return [
+            blind_view(view, unseen) if (unseen := self._sight.unseen(row)) else view
+            for view, row in zip(found, rows, strict=True)
+        ]
+
+    def _unjudged(self, now: Snapshot) -> list[str]:
+        """Warn of attachments that are in place and do not see, or lose, what their interface receives."""
+        if not self._service:  # whose thread looks by itself
+            self._look(now)
+        dataplane = self._instance.dataplane() if now.attachments else None
+        return [
+            *self._sight.warnings(now.attachments),
+            *native_warnings(self._instance, dataplane, now.attachments),
+        ]
+
+    def _look(self, now: Snapshot) -> list[Attachment]:
+        dataplane = self._instance.dataplane() if now.attachments else None
+        on = dataplane is not None and dataplane.control.read().on
+        return self._sight.look(dataplane, now.attachments, on=on)
+
+    def look(self) -> list[Attachment]:
+        """Compare what attachments have seen with what their interfaces received, now and when it was
+        last done. Returns those that are found to see nothing with this one."""
+        with reading(self._instance) as now:
+            return self._look(now)
 
     def _raw(self, ruleset: CommittedRuleset) -> list[Counts]:
         """(packets, bytes) of every entry, as the kernel counts."""

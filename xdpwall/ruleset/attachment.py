@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from xdpwall.errors import InvalidInput
@@ -132,6 +132,8 @@ class Attachment:
     """The interface's kind (bridge, veth, ...) when it was attached."""
     intent: Intent = "attached"
     """Anything but "attached" is a change that did not end."""
+    why_generic: str | None = field(default=None, compare=False)
+    """Why `auto` took generic mode, in the answer to what attached it; not recorded."""
 
     @property
     def hook(self) -> Hook:

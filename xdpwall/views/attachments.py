@@ -50,6 +50,9 @@ class AttachmentView(View):
     packets that u32 at pref 1 does not let by"."""
     blind: list[str] = []
     """In words, what it cannot see, and which attachment would."""
+    unseen: int = 0
+    """Packets that the interface has received since this attachment judged its last one, once it is
+    certain that it is not run; `sees` is empty then."""
     totals: Totals = Field(default_factory=Totals)
 
 
@@ -125,6 +128,8 @@ class AttachOutcome(View):
     attachment: AttachmentView
     changed: bool
     """False when it already was so."""
+    why_generic: str | None = None
+    """Why mode auto took generic: a clause, "native was refused: ..."."""
     warnings: list[str] = []
 
 

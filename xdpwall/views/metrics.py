@@ -37,6 +37,9 @@ class Metrics(View):
     open_seconds: list[float | None] = []
     """Of each of `attachments`: for how long its interface was there without it, since the service
     began; None when nobody watches."""
+    unseen: list[int] = []
+    """Of each of `attachments`: packets received since it saw its last one, once it is known to see
+    nothing; else 0."""
     events: EventCounts
     fill: dict[str, Fill]
     """By map."""

@@ -72,6 +72,13 @@ def test_a_bridge_in_words(places: list[Place], sees: list[str], blind: list[str
     assert len(found.suggestions) == len(blind)
 
 
+def test_an_ifb_in_words() -> None:
+    suggestion = "tc egress (--hook tc --direction egress) sees everything that is redirected to it"
+    blind = "everything redirected to it: tc egress sees it"
+    assert coverage("ifb", [At("xdp"), At("tc-ingress")]) == ([], [blind], [suggestion])
+    assert coverage("ifb", [At("tc-egress")]) == (["everything redirected to it"], [], [])
+
+
 @pytest.mark.parametrize("kind", [None, "veth", "vlan"])
 def test_an_ordinary_interface_in_words(kind: str | None) -> None:
     assert coverage(kind, [At("xdp")]) == (

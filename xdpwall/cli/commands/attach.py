@@ -36,7 +36,7 @@ DIRECTION = click.Choice(("ingress", "egress"))
     type=click.Choice(("auto", "native", "generic")),
     default="auto",
     show_default=True,
-    help="XDP only: auto tries native, then generic, and says which it got.",
+    help="XDP only: auto tries native, then generic, and says which it got and why.",
 )
 @click.option("--replace", is_flag=True, help="Take the place of somebody else's program.")
 @change_options(guarded=True)
@@ -106,4 +106,5 @@ def _words(outcome: AttachOutcome) -> str:
     now = outcome.attachment
     what = f"{now.iface}: {now.place}" + (f" {now.mode}" if now.mode else "")
     sees = f"; sees {', '.join(now.sees)}" if now.sees else ""
-    return f"{what} {'attached' if outcome.changed else 'already attached'}{sees}"
+    why = f" ({outcome.why_generic})" if outcome.why_generic else ""
+    return f"{what} {'attached' if outcome.changed else 'already attached'}{why}{sees}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -22,20 +23,31 @@ OFF = "OFF: every packet passes, no rule is in force"
 
 
 @click.command()
+@click.option(
+    "--wait",
+    type=click.FloatRange(2, 3600),
+    metavar="SECONDS",
+    help="Compare first, for so long, what interfaces receive with what is seen; the service always does.",
+)
 @exact_option()
 @common_options()
-def status() -> None:
+def status(wait: float | None) -> None:
     """What is attached, in force and counted, and what the attachments cannot see.
 
     \b
     Examples:
       xdpwall status
+      xdpwall status --wait 5
       xdpwall status -j
     """
     asked = invocation.get()
     printer = Printer(asked)
     with open_firewall() as fw:
         found = fw.status()
+        if wait is not None and not found.service:
+            for _ in range(2):  # two stretches of time in which nothing was seen are believed
+                time.sleep(wait / 2)
+                found = fw.status()
     print_warnings(found.warnings, asked)
     printer.show(
         found.to_json,
@@ -128,6 +140,8 @@ def _attachments(printer: Printer, attachments: list[AttachmentView]) -> None:
         sees: str | TableCell = ", ".join(one.sees) or "-"
         if one.state != "attached":
             sees = TableCell(one.state.upper(), "shout")
+        elif one.unseen:
+            sees = TableCell("SEES NOTHING", "shout")
         row: list[str | TableCell] = [one.iface, one.place, mode, time_ago(one.since)]
         row += [printer.packets(count.packets) for count in counts]
         row += [printer.bytes(t.seen.bytes), str(one.program_id or "-"), sees]

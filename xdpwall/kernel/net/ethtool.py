@@ -38,10 +38,11 @@ class Ethtool(Closing):
 
     def driver(self, iface: str) -> str | None:
         """The driver's name ("veth", "virtio_net", ...), or None when it is unknown."""
-        answer = self._ask(iface, struct.pack("=I", _GDRVINFO).ljust(196, b"\0"))
-        if answer is None:
-            return None
-        return answer[4:36].split(b"\0")[0].decode("ascii", "replace") or None
+        return self._driver_words(iface, slice(4, 36))
+
+    def bus_address(self, iface: str) -> str | None:
+        """The card's address on its bus ("0000:00:03.0"), or None when the driver does not tell."""
+        return self._driver_words(iface, slice(100, 132))
 
     def offloads(self, iface: str) -> Offloads:
         """The offloads that matter to a packet filter."""
@@ -51,6 +52,15 @@ class Ethtool(Closing):
             rxvlan=None if flags is None else bool(flags & _FLAG_RXVLAN),
             gro=None if gro is None else bool(gro),
             lro=None if flags is None else bool(flags & _FLAG_LRO),
+        )
+
+    def _driver_words(self, iface: str, where: slice) -> str | None:
+        # struct ethtool_drvinfo: command, then driver, version, fw_version, bus_info, 32 bytes each.
+        answer = self._ask(iface, struct.pack("=I", _GDRVINFO).ljust(196, b"\0"))
+        return (
+            None
+            if answer is None
+            else answer[where].split(b"\0")[0].decode("ascii", "replace") or None
         )
 
     def _number(self, iface: str, question: int) -> int | None:
