@@ -28,6 +28,7 @@ from xdpwall.errors import ANOTHER_STATE, Conflict
 from xdpwall.gcpause import put_off_collections
 from xdpwall.settings import Settings
 from xdpwall.values.author import Author
+from xdpwall.values.times import take_time_from
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -68,6 +69,7 @@ def serve(
         unix_socket(settings.socket) as local,
         tcp_socket(host, port) as tcp,
     ):
+        take_time_from(firewall.seconds)
         token = load_token(settings.state_dir)
         _restore(firewall)
         firewall.watch()

@@ -19,6 +19,7 @@ TESTS = (
     "tests/kernel/bpf/test_batch.py",
     "tests/kernel/bpf/test_map_word.py",
     "tests/firewall/test_doctor.py",
+    "tests/firewall/clock_set.py",
     "tests/kernel/bpf/test_btf_kernel.py",
     "tests/kernel/net/test_netlink.py",
     "tests/trace/test_trace.py",

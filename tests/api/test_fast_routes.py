@@ -15,6 +15,7 @@ from xdpwall.api.app import PREFIX, ROUTERS, create_app
 from xdpwall.api.routes.fast import FastRouteMiddleware
 from xdpwall.api.serving.security import PEER, Peer
 from xdpwall.firewall.firewall import Firewall
+from xdpwall.instance.clock import InstanceClock
 from xdpwall.settings import Settings
 
 PING = {"action": "drop", "proto": "icmp"}
@@ -82,8 +83,7 @@ def quick() -> FastRouteMiddleware:
 def test_answers_are_those_of_fastapi(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("firewall.firewall", "changes.apply", "changes.set_load"):
-        monkeypatch.setattr(f"xdpwall.{module}.now_text", lambda: "2026-11-21T10:00:00Z")
+    monkeypatch.setattr(InstanceClock, "now_text", lambda _: "2026-11-21T10:00:00Z")
     short = _answers(lab, tmp_path / "short")
     monkeypatch.setattr(FastRouteMiddleware, "find", lambda *_: None)
     whole = _answers(lab, tmp_path / "whole")

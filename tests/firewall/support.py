@@ -51,7 +51,7 @@ def step(method: str, *args: Any, **named: Any) -> Step:
 
 def in_kernel(dataplane: Dataplane) -> dict[str, int]:
     """How many addresses and prefixes of sets the kernel holds, by kind."""
-    tables = SetMaps(dataplane.map_set.maps).tables
+    tables = SetMaps(dataplane.map_set.maps, lambda: 0).tables
     return {kind: len(table.lookup_batch()[0]) for kind, table in tables.items()}
 
 

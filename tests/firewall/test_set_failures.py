@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,7 +21,6 @@ from xdpwall.changes.bringup import ensure_loaded
 from xdpwall.changes.crashpoints import POINTS
 from xdpwall.changes.transactions import writing
 from xdpwall.dataplane.dataplane import Dataplane
-from xdpwall.dataplane.set_maps import SetMaps
 from xdpwall.errors import Full
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.kernel.bpf.maps import Map
@@ -72,7 +70,7 @@ def is_bad_everywhere(site: Site, firewall: Firewall) -> bool:
 
 def expiry_steps_are_written(firewall: Firewall, dataplane: Dataplane) -> bool:
     """Whether the kernel has the expiry steps of all classes that entries have."""
-    classes, maps = firewall._instance.sets.classes, SetMaps(dataplane.map_set.maps)
+    classes, maps = firewall._instance.sets.classes, firewall._instance.sets.maps(dataplane)
     values = [table.lookup_batch()[1].view("<u4")[:, 0] for table in maps.tables.values()]
     wanted = [
         (n, *classes.expiry_step(n))
@@ -142,8 +140,7 @@ def test_a_second_begins_while_entries_are_taken_out(
             firewall.change_set("bad", add=[entry], expires=moment)
         with writing(firewall._instance):
             dataplane = ensure_loaded(firewall._instance)
-            clock = SimpleNamespace(time=count(end).__next__)
-            monkeypatch.setattr(set_entries, "time", clock)
+            monkeypatch.setattr(firewall._instance.clock, "seconds", count(end).__next__)
             assert set_entries.remove_expired(firewall._instance, dataplane) == 1
             assert set_entries.remove_expired(firewall._instance, dataplane, end + 1) == 1
         monkeypatch.undo()

@@ -4,7 +4,6 @@ right, and so is what it leaves there."""
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from xdpwall.compiler.compile import NO_SETS, compile_ruleset, entries_of
 from xdpwall.compiler.delta import MAX_EDITED_RULES, apply_edit, plan_edits
 from xdpwall.compiler.generation import NumberedAttachment
 from xdpwall.compiler.sizes import Sizes
+from xdpwall.kernel.clock import SystemClock
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
@@ -100,7 +100,7 @@ class Stepping(KernelBench):
 
     @staticmethod
     def entries(sources: Sequence[tuple[Rule, int]]) -> Any:
-        return entries_of(sources, now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        return entries_of(sources, boot=SystemClock().offset_ns())
 
 
 def window(old: Sources, new: Sources) -> tuple[int, Sources, Sources]:

@@ -45,7 +45,7 @@ def test_no_judgement_sees_a_mix(bench: KernelBench, place: Place, frame: bytes)
     number = {"xdp": 1, "tc-ingress": 2}[place]
     bench.load([])
     generations = [
-        compile_rules(order, Policy(), [(number, "eth0", "ingress")], now_boot_ns=0)
+        compile_rules(order, Policy(), [(number, "eth0", "ingress")])
         # Slots: 0 is A's hit, 1 is B's hit, 2 is a rule that cannot match.
         for order in ([(hit, 0), (miss, 2)], [(miss, 2), (hit, 1)])
     ]
@@ -113,7 +113,7 @@ def test_growth_changes_no_verdict(bench: KernelBench) -> None:
 
     rules = [Rule.parse(r) for r in ["drop udp/53 from 10.0.0.1", *many]]
     compiled = compile_rules(
-        [(r, i) for i, r in enumerate(rules)], Policy(), [(1, "eth0", "ingress")], now_boot_ns=0
+        [(r, i) for i, r in enumerate(rules)], Policy(), [(1, "eth0", "ingress")]
     )
     generations, programs = bench.dataplane.generations, bench.dataplane.programs
     generations.expect(compiled)

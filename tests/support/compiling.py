@@ -17,17 +17,17 @@ def compile_rules(
     policy: Policy,
     attachments: Sequence[tuple[int, str, str]],
     *,
-    now_boot_ns: int,
+    boot: int = 0,
 ) -> Generation:
     """Compile (rule, slot)s for attachments (number, interface, direction). Raises Full.
 
-    `now_boot_ns` is CLOCK_BOOTTIME, the clock by which the kernel expires rules.
+    `boot` is the time of day at boot, in ns since 1970.
     """
     numbered = [
         NumberedAttachment(number, iface, direction == "egress")
         for number, iface, direction in attachments
     ]
-    return compile_ruleset(entries_of(rules, now_boot_ns=now_boot_ns), policy, numbered)
+    return compile_ruleset(entries_of(rules, boot=boot), policy, numbered)
 
 
 def rules_in_row(generation: Generation, row: int) -> set[int]:

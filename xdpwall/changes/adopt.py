@@ -28,7 +28,6 @@ from xdpwall.sets.names import SetRow, free_numbers
 from xdpwall.store.records import Snapshot
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Counts
-from xdpwall.values.times import now_text
 
 from .attachments import free_number
 from .bringup import fill_from_store
@@ -67,21 +66,21 @@ def adopt_ruleset(instance: Instance, wanted: Ruleset, *, by: Author) -> Diff | 
         return None
     old = instance.ruleset
     _check_sets_stated(wanted)
-    contents = contents_of(wanted) or {}
+    contents, now = contents_of(wanted, instance.clock.seconds()) or {}, instance.clock.now_text()
     for name, content in contents.items():
         check_size(len(content), name)
     known = {row.name: row for row in old.sets}
     taken = {row.number for row in old.sets}.union(instance.store.sets.entry_counts())
     rows = [
-        SetRow(name, number, known[name].created if name in known else now_text())
+        SetRow(name, number, known[name].created if name in known else now)
         for name, number in zip(contents, free_numbers(taken, len(contents)), strict=True)
     ]
     new = edits.with_rules(
         old,
         wanted.rules,
         wanted.policy,
-        now=now_text(),
-        sets=planned_sets(old.sets, contents if wanted.sets is not None else None, rows),
+        now=now,
+        sets=planned_sets(old.sets, contents if wanted.sets is not None else None, rows, now=now),
     )
     check_losses(instance, wanted.sets, contents, new, unknown=True)
     for spec in wanted.attachments or ():
@@ -92,7 +91,7 @@ def adopt_ruleset(instance: Instance, wanted: Ruleset, *, by: Author) -> Diff | 
     _begin(instance, by)
     for row in rows:
         instance.store.sets.write_whole(row.number, contents[row.name])
-    instance.store.revisions.record(old, new, by=by, action="apply --adopt", now=now_text())
+    instance.store.revisions.record(old, new, by=by, action="apply --adopt", now=now)
     instance.store.revisions.commit(new.revision, _nothing_counted)
     crash_point("adopt-recorded")
     _take_over(instance, by)
@@ -127,7 +126,9 @@ def _begin(instance: Instance, by: Author) -> None:
         same = [one for one in rows if (one.iface, one.place) == (row.iface, row.place)]
         number = same[0].number if same else free_number(rows)
         words = f"found attached: {row.words}"
-        store.attachments.put(replace(row, number=number), by=by, action=words, now=now_text())
+        store.attachments.put(
+            replace(row, number=number), by=by, action=words, now=instance.clock.now_text()
+        )
 
 
 def _take_over(instance: Instance, by: Author) -> None:
@@ -140,7 +141,7 @@ def _take_over(instance: Instance, by: Author) -> None:
         on = on if held is None else held.control.read().on
     if on != store.read().on:
         action = f"found switched {'on' if on else 'off'}"
-        store.set_switch(on, by=by, action=action, now=now_text())
+        store.set_switch(on, by=by, action=action, now=instance.clock.now_text())
     beside = replacement_folder(folder)
     bpffs.remove_tree(beside)
     made = Dataplane(beside)

@@ -27,7 +27,6 @@ from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.sets.names import SetRow
 from xdpwall.sets.warnings import set_warnings
 from xdpwall.values.author import Author
-from xdpwall.values.times import now_text
 from xdpwall.views.status import ApplyOutcome
 
 from .adopt import adopt_ruleset
@@ -54,9 +53,9 @@ def apply_ruleset(
     """
     old = instance.ruleset
     rows = instance.attachments
-    contents = contents_of(wanted)
+    contents, now = contents_of(wanted, instance.clock.seconds()), instance.clock.now_text()
     fresh = changed_contents(instance, contents)
-    new = _matched(old, wanted, planned_sets(old.sets, contents))
+    new = _matched(old, wanted, planned_sets(old.sets, contents, now=now), now)
     check_losses(instance, wanted.sets, contents, new)
     had, has = ({row.name for row in ruleset.sets} for ruleset in (old, new))
     change = diff(old, new)
@@ -83,7 +82,9 @@ def apply_ruleset(
             with sweeping(instance):
                 loaded_rows = load_under_new_numbers(instance, fresh)
                 if loaded_rows:
-                    new = _matched(old, wanted, planned_sets(old.sets, contents, loaded_rows))
+                    new = _matched(
+                        old, wanted, planned_sets(old.sets, contents, loaded_rows, now=now), now
+                    )
                 revision = commit_sets(instance, new, by=by, action="apply").revision
         except BaseException:
             _detach_all(instance, made, by)
@@ -109,7 +110,7 @@ def apply_ruleset(
         detached=[row.words for row in leaving if not _changes_mode(row, coming)],
         warnings=[
             *rule_warnings(rules, _as_planned(staying, coming), interface_names()),
-            *expired_warnings(rules, now_text()),
+            *expired_warnings(rules, now),
             *set_warnings(wanted.sets, contents),
             *hook_warnings(_as_planned(staying, coming)),
             *place_warnings(
@@ -146,9 +147,9 @@ def adopt_and_apply(instance: Instance, wanted: Ruleset, *, by: Author) -> Apply
 
 
 def _matched(
-    old: CommittedRuleset, wanted: Ruleset, sets: tuple[SetRow, ...] | None
+    old: CommittedRuleset, wanted: Ruleset, sets: tuple[SetRow, ...] | None, now: str
 ) -> CommittedRuleset:
-    return edits.with_rules(old, wanted.rules, wanted.policy, now=now_text(), sets=sets)
+    return edits.with_rules(old, wanted.rules, wanted.policy, now=now, sets=sets)
 
 
 def _places(

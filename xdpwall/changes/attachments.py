@@ -19,7 +19,6 @@ from xdpwall.limits import ATTACHMENTS
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook
-from xdpwall.values.times import now_text
 
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
@@ -46,7 +45,7 @@ def attach_interface(
         index=index,
         wanted=spec.mode if spec.hook == "xdp" else None,
         number=free_number(instance.attachments, muted_numbers(dataplane)),
-        since=now_text(),
+        since=instance.clock.now_text(),
         kind=link_kind(index),
         intent="attaching",
     )
@@ -79,7 +78,9 @@ def _forget_former_names(instance: Instance, row: Attachment, by: Author) -> Non
     for other in instance.attachments:
         if (other.index, other.place) == (row.index, row.place) and other.iface != row.iface:
             words = f"{other.words} is {row.words} now"
-            instance.store.attachments.delete(other, by=by, action=words, now=now_text())
+            instance.store.attachments.delete(
+                other, by=by, action=words, now=instance.clock.now_text()
+            )
 
 
 def _attach_again(
@@ -108,7 +109,7 @@ def _attach_again(
         why_generic=done.why_generic,
     )
     if done.changed:
-        return record_attached(instance, replace(now, since=now_text()), by), True
+        return record_attached(instance, replace(now, since=instance.clock.now_text()), by), True
     if now != row:
         instance.store.attachments.put(now)
     return now, False
@@ -123,7 +124,7 @@ def detach_interface(instance: Instance, row: Attachment, *, by: Author) -> str 
     left = None if _shared(instance, row) else take_off(instance, row.spec, row.index)
     crash_point("detach-detached")
     action = f"detach {row.words}" + (", which did not succeed" if left else "")
-    instance.store.attachments.delete(row, by=by, action=action, now=now_text())
+    instance.store.attachments.delete(row, by=by, action=action, now=instance.clock.now_text())
     return left
 
 
@@ -224,5 +225,7 @@ def _with_free_number(instance: Instance, row: Attachment) -> Attachment:
 def record_attached(instance: Instance, row: Attachment, by: Author) -> Attachment:
     """Record that an attachment is in place."""
     done = replace(row, intent="attached")
-    instance.store.attachments.put(done, by=by, action=f"attach {row.words}", now=now_text())
+    instance.store.attachments.put(
+        done, by=by, action=f"attach {row.words}", now=instance.clock.now_text()
+    )
     return done

@@ -31,6 +31,7 @@ def ensure_loaded(instance: Instance) -> Dataplane:
     made.create()
     made.control.set_events(instance.store.read().events, logging=False)
     instance.use_dataplane(made)
+    instance.clock.keep(made.clock)
     crash_point("restore-created")
     if not instance.store.read().on:
         made.control.set_switch(False)
@@ -54,6 +55,7 @@ def load_from_store(instance: Instance, dataplane: Dataplane) -> None:
 
 def fill_from_store(instance: Instance, dataplane: Dataplane) -> None:
     """Write the disk's sets and rules into maps; programs that are on others stay there."""
+    instance.clock.keep(dataplane.clock)
     from .set_kernel import restore_sets
 
     restore_sets(instance, dataplane)

@@ -14,7 +14,6 @@ from xdpwall.errors import Failed, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.committed import CommittedRuleset, new_slots
 from xdpwall.values.author import Author
-from xdpwall.values.times import now_text
 
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
@@ -95,7 +94,9 @@ def _record(
     *,
     wait: bool,
 ) -> None:
-    instance.store.revisions.record(old, new, by=by, action=action, now=now_text(), wait=wait)
+    instance.store.revisions.record(
+        old, new, by=by, action=action, now=instance.clock.now_text(), wait=wait
+    )
 
 
 def _undo(

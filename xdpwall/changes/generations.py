@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from xdpwall.errors import Full
@@ -32,7 +32,8 @@ def next_generation(
     basis, now = _basis(instance, new), dataplane.generations.active
     if now is not None and now.basis == basis and new.step and new.step.since is now.source:
         try:
-            few = plan_edits(*_kernel_step(new.step, old), _entries)
+            compile_rules = partial(_entries, instance.clock.offset)
+            few = plan_edits(*_kernel_step(new.step, old), compile_rules)
             if few is not None and all(apply_edit(now, edit) for edit in few):
                 check_memory(now)
                 now.source = new.entries
@@ -44,7 +45,8 @@ def next_generation(
             raise
         # Of two edits the first may have been made.
         dataplane.generations.forget_active()
-    return _compile(new, basis, least=dataplane.map_set.sizes.positions)
+    least = dataplane.map_set.sizes.positions
+    return _compile(new, basis, least=least, boot=instance.clock.offset)
 
 
 def _kernel_step(step: Step, old: CommittedRuleset) -> tuple[int, list[RuleEntry], list[RuleEntry]]:
@@ -63,7 +65,7 @@ def compile_committed(
 ) -> Generation:
     """Compile a ruleset as a whole, for the present attachments and set classes, to at least so
     many positions. Raises Full."""
-    return _compile(ruleset, _basis(instance, ruleset), least=least)
+    return _compile(ruleset, _basis(instance, ruleset), least=least, boot=instance.clock.offset)
 
 
 def _basis(
@@ -82,21 +84,22 @@ def _compile(
     ruleset: CommittedRuleset,
     basis: tuple[Policy, list[NumberedAttachment], KernelSets],
     *,
-    least: int = 0,
+    least: int,
+    boot: int,
 ) -> Generation:
     from xdpwall.compiler.compile import compile_ruleset
 
     enabled = [entry for entry in ruleset.entries if entry.rule.enabled]
-    compiled = compile_ruleset(_entries(enabled), *basis, least=least)
+    compiled = compile_ruleset(_entries(boot, enabled), *basis, least=least)
     compiled.basis, compiled.source = basis, ruleset.entries
     return compiled
 
 
-def _entries(enabled: Sequence[RuleEntry]) -> list[CompilerRule]:
+def _entries(boot: int, enabled: Sequence[RuleEntry]) -> list[CompilerRule]:
     from xdpwall.compiler.compile import entries_of
 
     rules = [(entry.rule, entry.slot) for entry in enabled]
-    return entries_of(rules, now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+    return entries_of(rules, boot=boot)
 
 
 def reload_ruleset(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -14,7 +13,6 @@ from xdpwall.attach.removal import swap_moved
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
-from xdpwall.values.times import epoch_text
 
 from .mutes import mute_program
 
@@ -137,7 +135,7 @@ def unrecorded_attachments(instance: Instance) -> list[Attachment]:
 
         with program:
             number = ProgramLoader.constant(program, "number") or 0
-            age = time.clock_gettime(time.CLOCK_BOOTTIME) - program.info.load_time / 1e9
+            since = instance.clock.text_at(program.info.load_time)
         iface = names.get(index, f"index{index}")
         found.append(
             Attachment(
@@ -146,7 +144,7 @@ def unrecorded_attachments(instance: Instance) -> list[Attachment]:
                 index,
                 None,
                 number,
-                epoch_text(int(time.time() - age)),
+                since,
                 there.mode,
                 link_kind(index),
             )

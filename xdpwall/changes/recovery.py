@@ -7,7 +7,6 @@ gone, the last committed ruleset counts. Maps that hold what the disk does not k
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,10 +17,10 @@ from xdpwall.errors import MISSING_PIN, Failed, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.values.author import Author
-from xdpwall.values.times import now_text
 
 from .attachments import record_attached, take_off
 from .bringup import load_from_store
+from .clock_change import follow_clock
 from .generations import reload_ruleset
 from .ownership import agree_on_identity, another_state, check_other_version, kernel_standing
 from .programs import reload_programs
@@ -74,6 +73,8 @@ def recover(instance: Instance) -> None:
     if snapshot.unfinished:
         _end_attachments(instance)
         reload_ruleset(instance, dataplane)
+    if instance.clock.outdated:
+        follow_clock(instance, dataplane, by=RECOVERY)
     _end_sets(instance, dataplane)
     agree_on_identity(instance, dataplane)
 
@@ -82,7 +83,9 @@ def step_back(instance: Instance, dataplane: Dataplane) -> None:
     """The disk follows the kernel, which was switched back from the last revision."""
     dataplane.generations.forget_active()
     instance.sets.invalidate()
-    instance.store.revisions.step_back(dataplane.counters.read, by=RECOVERY, now=now_text())
+    instance.store.revisions.step_back(
+        dataplane.counters.read, by=RECOVERY, now=instance.clock.now_text()
+    )
 
 
 def renew_maps(instance: Instance) -> None:
@@ -118,7 +121,7 @@ def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
         write_unapplied(instance, dataplane)
     if any(held.timed for held in store.entry_counts().values()):
         ends = store.next_expiry()
-        if ends is not None and ends <= time.time():
+        if ends is not None and ends <= instance.clock.seconds():
             from .set_entries import remove_expired
 
             # Programs ignore expired entries, so a failure here must not stop a change.
@@ -128,7 +131,7 @@ def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
 
 def _follow_switch(instance: Instance, on: bool) -> None:
     action = f"found switched {'on' if on else 'off'}"
-    instance.store.set_switch(on, by=RECOVERY, action=action, now=now_text())
+    instance.store.set_switch(on, by=RECOVERY, action=action, now=instance.clock.now_text())
 
 
 def _end_attachments(instance: Instance) -> None:
@@ -143,5 +146,5 @@ def _end_attachments(instance: Instance) -> None:
         elif row.intent == "leaving":
             take_off(instance, row.spec, row.index)  # what remains is told by status
             instance.store.attachments.delete(
-                row, by=RECOVERY, action=f"detach {row.words}", now=now_text()
+                row, by=RECOVERY, action=f"detach {row.words}", now=instance.clock.now_text()
             )

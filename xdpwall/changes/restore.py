@@ -40,6 +40,10 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     return RestoreOutcome(
         revision=ruleset.revision,
         rules=len(ruleset.entries),
-        warnings=[*([] if on else [SWITCHED_OFF]), *generic_warnings(made)],
+        warnings=[
+            *([] if on else [SWITCHED_OFF]),
+            *generic_warnings(made),
+            *instance.clock.warnings(),
+        ],
         **outcome,
     )

@@ -6,7 +6,6 @@ what a process recorded before it died, the next writer writes to the kernel.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ from xdpwall.sets.entries import AddressEntry, Entries, check_size
 from xdpwall.sets.keys import KINDS, Kind, kind_of
 from xdpwall.sets.names import find_set
 from xdpwall.values.author import Author
-from xdpwall.values.times import now_text
 
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
@@ -65,7 +63,7 @@ def _record_and_write(
 ) -> None:
     store = instance.store.sets
     try:
-        mark = store.log_changes(plan.changes, by=by, action=action, now=now_text())
+        mark = store.log_changes(plan.changes, by=by, action=action, now=instance.clock.now_text())
         crash_point("set-recorded")
         try:
             # While the disk syncs. If this process dies now, the next writer finds the record; if
@@ -118,7 +116,9 @@ def _take_back(
     store = instance.store.sets
     back = [EntryChange(c.number, c.entry, c.was, c.expires) for c in changes]
     try:
-        mark = store.log_changes(back, by=by, action=f"take back: {action}", now=now_text())
+        mark = store.log_changes(
+            back, by=by, action=f"take back: {action}", now=instance.clock.now_text()
+        )
         plan = _plan_changes(instance, dataplane, back)
         _write_plan(instance, dataplane, plan)
         store.wait_synced()
@@ -152,7 +152,7 @@ def write_unapplied(instance: Instance, dataplane: Dataplane) -> None:
     if not (left := store.unapplied_changes()):
         return
     # An expired entry may be off the disk already: nobody would remove it from the kernel again.
-    now = time.time()
+    now = instance.clock.seconds()
     left = [c._replace(expires=None) if c.expires and c.expires <= now else c for c in left]
     plan = _plan_changes(instance, dataplane, left)
     make_room(instance, dataplane, {})
@@ -165,7 +165,7 @@ def remove_expired(instance: Instance, dataplane: Dataplane, now: float | None =
     already, but they take room."""
     store = instance.store.sets
     # The same moment for entries and classes: a class that an entry still has must not be retired.
-    moment = int(time.time() if now is None else now)
+    moment = int(instance.clock.seconds() if now is None else now)
     over = store.expired_entries(moment, MAX_EXPIRED_AT_ONCE)
     if not over:
         return 0

@@ -20,7 +20,6 @@ from xdpwall.sets.entries import check_size
 from xdpwall.sets.names import SetRow, drop_set, find_set, free_numbers, put_set
 from xdpwall.sets.timed import TimedEntries
 from xdpwall.values.author import Author
-from xdpwall.values.times import now_text
 
 from .bringup import ensure_loaded
 from .commit import commit
@@ -40,7 +39,7 @@ def create_set(instance: Instance, name: str, *, by: Author) -> bool:
     old = instance.ruleset
     if any(row.name == name for row in old.sets):
         return False
-    row = SetRow(name, _free_number(instance), now_text())
+    row = SetRow(name, _free_number(instance), instance.clock.now_text())
     new = edits.with_sets(old, put_set(old.sets, row))
     make_room(instance, ensure_loaded(instance), {})
     commit_sets(instance, new, by=by, action=f"create set {name}")
@@ -70,23 +69,29 @@ def replace_set(instance: Instance, name: str, content: TimedEntries, *, by: Aut
     return True
 
 
-def contents_of(wanted: Ruleset) -> dict[str, TimedEntries] | None:
-    """The sets of a ruleset by name; None if it states none, which leaves the sets as they are."""
+def contents_of(wanted: Ruleset, now: float) -> dict[str, TimedEntries] | None:
+    """The sets of a ruleset by name, without what has expired by `now`, in seconds since 1970; None
+    if it states none, which leaves the sets as they are."""
     if wanted.sets is None:
         return None
     return {
-        name: TimedEntries.from_timeouts(c.entries, c.timeouts) for name, c in wanted.sets.items()
+        name: TimedEntries.from_timeouts(c.entries, c.timeouts, now)
+        for name, c in wanted.sets.items()
     }
 
 
 def planned_sets(
-    old: Sequence[SetRow], contents: Mapping[str, TimedEntries] | None, fresh: Sequence[SetRow] = ()
+    old: Sequence[SetRow],
+    contents: Mapping[str, TimedEntries] | None,
+    fresh: Sequence[SetRow] = (),
+    *,
+    now: str,
 ) -> tuple[SetRow, ...] | None:
     """The sets after an `apply`, by name: those of `contents`, with the rows of `fresh` before `old`.
-    A set that is not loaded yet has number 0."""
+    A set that is not loaded yet has number 0, and was created `now`, a canonical time."""
     if contents is None:
         return None
-    rows = {name: SetRow(name, 0, now_text()) for name in contents}
+    rows = {name: SetRow(name, 0, now) for name in contents}
     rows |= {row.name: row for row in (*old, *fresh) if row.name in contents}
     return tuple(rows[name] for name in sorted(rows))
 
@@ -141,7 +146,7 @@ def load_under_new_numbers(
         crash_point("set-staged")
         load_into_kernel(instance, dataplane, number, content)
         crash_point("set-loaded")
-        rows.append(SetRow(name, number, row.created if row else now_text()))
+        rows.append(SetRow(name, number, row.created if row else instance.clock.now_text()))
     return rows
 
 

@@ -16,10 +16,13 @@ def reading(instance: Instance) -> Iterator[Snapshot]:
     """Read what is committed, after finishing a change that a dead process left."""
     with instance.lock.threads:
         instance.drop_replaced()
+        if not instance.lock.held:
+            instance.clock.look()
         snapshot = instance.store.read()
         _check_namespace(instance, snapshot.binding)
-        if snapshot.unfinished:
-            # A process is in the middle of a change, or died there: the lock tells which.
+        if snapshot.unfinished or (instance.clock.kept and instance.clock.outdated):
+            # A process is in the middle of a change, or died there: the lock tells which. Or
+            # somebody has set the clock, and endings in the kernel are wrong.
             with instance.lock.attempt() as got, suppress(XdpwallError):
                 if got:
                     _recover(instance)
@@ -38,6 +41,7 @@ def writing(
     not know. Conflict "other-namespace", or "another-state" when it does.
     """
     with instance.lock.hold(), instance.store.alone():
+        instance.clock.look()
         netns, cookie = instance.namespace.netns()
         binding, here = instance.store.read().binding, Binding(netns, boot_id(), cookie)
         if binding != here:

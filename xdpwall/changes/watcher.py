@@ -21,7 +21,6 @@ from xdpwall.kernel.net.link_watch import LinkNews, LinkWatch
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Place
-from xdpwall.values.times import now_text
 
 from .attachments import attach_interface
 from .background import Background
@@ -108,7 +107,7 @@ class Watcher(Background):
         for key, row in rows.items():
             now = placement(self._instance.attacher, row, names, ours, search=False)
             if now.state == "attached" and now.index != row.index:
-                self._attach(key, row, _Sight("moved", now.index, now_text()))
+                self._attach(key, row, _Sight("moved", now.index, self._instance.clock.now_text()))
             elif now.state == "attached":
                 self._in_place(key, row, now)
             # A detach or a swap may have come between the two reads.
@@ -126,7 +125,7 @@ class Watcher(Background):
             return
         if before is not None and before.state != "attached":
             self._end_open(key, before, row)
-        self._seen[key] = _Sight("attached", now.index, now_text())
+        self._seen[key] = _Sight("attached", now.index, self._instance.clock.now_text())
 
     def _end_open(self, key: Key, before: _Sight, row: Attachment) -> None:
         if before.open_since is None:
@@ -156,7 +155,7 @@ class Watcher(Background):
         if sight is None or sight.state != "displaced" or sight.index != index:
             appeared = index != row.index or row.index in news.gone
             appeared |= before is not None and before.state == "no interface"
-            sight = _Sight("displaced", index, now_text(), heard, appeared)
+            sight = _Sight("displaced", index, self._instance.clock.now_text(), heard, appeared)
             self._seen[key] = sight
             if not appeared and not first:
                 log.warning("%s is not filtered since %s", _lost(row), sight.since)
@@ -170,7 +169,7 @@ class Watcher(Background):
             return
         if before is not None and before.open_since is not None:
             self._open[key] = self._open.get(key, 0.0) + time.monotonic() - before.open_since
-        self._seen[key] = _Sight("no interface", row.index, now_text())
+        self._seen[key] = _Sight("no interface", row.index, self._instance.clock.now_text())
         where = self._instance.attacher.whereabouts(row.index, row.place)
         if where is not None:
             log.warning("%s", out_of_place(row.iface, row.place, "moved", where.words))
@@ -199,7 +198,7 @@ class Watcher(Background):
                 )
             return
         self._end_open(key, sight, row)
-        self._seen[key] = _Sight("attached", sight.index, now_text())
+        self._seen[key] = _Sight("attached", sight.index, self._instance.clock.now_text())
         self._changed()
 
 

@@ -13,9 +13,11 @@ import click
 from xdpwall.cli.terminal.output import write_error
 from xdpwall.cli.terminal.problems import print_error, print_usage_error
 from xdpwall.errors import Failed, XdpwallError
+from xdpwall.values.times import take_time_from
 
 from .lazy import LazyCommand, LazyGroup
 from .options import common_options, invocation
+from .present import seconds
 
 COMMANDS = {
     "attach": LazyCommand("attach:attach", "Attach the filter to an interface"),
@@ -91,6 +93,7 @@ class RootGroup(LazyGroup):
     def _run(self, args: list[str], prog_name: str, extra: dict[str, Any]) -> int:
         # Not click's own main: that one ends a closed pipe with 1, and Ctrl-C with a blank line.
         asked = invocation.set_new()
+        take_time_from(seconds)
         try:
             if COMPLETE_VARIABLE in os.environ:
                 from click.shell_completion import shell_complete

@@ -7,7 +7,6 @@ defines the terms.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -39,9 +38,8 @@ MAX_ROW_MEMORY = 1 << 29
 """Bytes of one generation's rows, as words: more combinations of fields' classes are refused."""
 
 
-def entries_of(rules: Sequence[tuple[Rule, int]], *, now_boot_ns: int) -> list[CompilerRule]:
-    """The compiler's form of (rule, slot)s; `now_boot_ns` is CLOCK_BOOTTIME at this moment."""
-    boot = time.time_ns() - now_boot_ns
+def entries_of(rules: Sequence[tuple[Rule, int]], *, boot: int) -> list[CompilerRule]:
+    """The compiler's form of (rule, slot)s; `boot` is the time of day at boot, in ns since 1970."""
     return [
         CompilerRule(match_of(r), _ACTIONS[r.action], slot, _expires(r.expires, boot), bool(r.log))
         for r, slot in rules
@@ -52,7 +50,7 @@ _ACTIONS = {action.name.lower(): action for action in Action}
 
 
 def _expires(text: str | None, boot: int) -> int:
-    """CLOCK_BOOTTIME in ns, 0 for never; `boot` is CLOCK_REALTIME at boot, in ns."""
+    """CLOCK_BOOTTIME in ns, 0 for never."""
     return 0 if text is None else boottime_ns(epoch_seconds(text), boot)
 
 

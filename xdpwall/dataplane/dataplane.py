@@ -1,7 +1,7 @@
 """The instance in the kernel: its pinned maps, and the programs that are loaded on them.
 
 BPFFS/maps/      the shared maps, such as control and counters: they live as long as the instance;
-                 and identity, which says whose they are
+                 and identity, which says whose they are, and clock, by which endings were computed
 BPFFS/maps-N/    one map set: two generations of the classifier; replaced when outgrown
 BPFFS/progs/     programs, pinned by attach/pins.py
 """
@@ -19,6 +19,7 @@ from .counters import KernelCounters
 from .event_maps import EventMaps
 from .generations import Generations
 from .map_set import MapSet
+from .pinned_clock import PinnedClock
 from .pinned_identity import PinnedIdentity
 from .pinned_maps import PinnedMaps, control_pin, maps_alive
 from .program_loader import ProgramLoader
@@ -108,6 +109,11 @@ class Dataplane:
         return self._opened.identity
 
     @property
+    def clock(self) -> PinnedClock:
+        """By which time of day the endings in these maps were computed."""
+        return self._opened.clock
+
+    @property
     def events(self) -> EventMaps:
         """Settings and counts of events, and their ring buffer."""
         return self._opened.events
@@ -140,6 +146,7 @@ class _Parts:
         self.maps = maps
         self.control_pin = control_pin(maps.folder)
         self.identity = PinnedIdentity(maps.folder)
+        self.clock = PinnedClock(maps.folder)
         self.events = EventMaps(maps.shared)
         self.taps = TapMaps(maps.shared)
         self.counters = KernelCounters(maps.shared)

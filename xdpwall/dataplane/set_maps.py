@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import struct
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from xdpwall.abi import CLASS, OCCUPIED
+from xdpwall.kernel.bpf.atomic_words import store_u64
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.sets.classes import Classes
 from xdpwall.sets.entries import AddressEntry
@@ -34,12 +34,15 @@ LENGTH_SHIFT = 24
 class SetMaps:
     """The maps of one instance's sets. Whoever opened them closes them."""
 
-    def __init__(self, maps: Mapping[str, Map]) -> None:
+    def __init__(self, maps: Mapping[str, Map], boot: Callable[[], int]) -> None:
+        """`boot` gives the time of day at boot, in ns since 1970, by which entries end."""
+        self._boot = boot
         self.tables: dict[Kind, Map | SetHash4] = {
             "v4": SetHash4.of(maps),
             **{kind: maps[name] for kind, name in _MAPS.items()},
         }
-        self.classes: Array = np.frombuffer(maps["classes"].mmap(), CLASS)
+        self._class_memory = maps["classes"].mmap()
+        self.classes: Array = np.frombuffer(self._class_memory, CLASS)
         self.occupied = Occupied(np.frombuffer(maps["occupied"].mmap(), OCCUPIED, 1))
 
     # -- one entry -------------------------------------------------------------------------------
@@ -84,7 +87,7 @@ class SetMaps:
     def write_expiry_steps(self, classes: Classes, wanted: Iterable[int] = ()) -> None:
         """Write the expiry steps of new classes, and of those that entries are about to get: the
         process that made these may have died before it wrote them."""
-        boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        boot = self._boot()
         for number in classes.unwritten.union(wanted):
             expires, after = classes.expiry_step(number)
             row = self.classes[number]
@@ -94,6 +97,15 @@ class SetMaps:
         for number in classes.stale_fingerprints:
             self.classes[number]["pad"] = 0
         classes.stale_fingerprints.clear()
+
+    def write_endings(self, classes: Classes) -> None:
+        """Write anew when the expiry steps of all classes come: the time of day is another. Packets
+        follow the steps meanwhile, and meet each ending as it was or as it is."""
+        boot = self._boot()
+        expires = CLASS.fields["expires"][1] if CLASS.fields else 0
+        for number in classes.timed():
+            ends = boottime_ns(classes.expiry_step(number)[0], boot)
+            store_u64(self._class_memory, number * CLASS.itemsize + expires, ends)
 
     def not_in_generation(self, classes: Classes, wanted: Iterable[int]) -> list[int]:
         """Those of the wanted classes that the active generation has no right rows for."""

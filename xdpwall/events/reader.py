@@ -13,6 +13,7 @@ from xdpwall.closing import Closing
 from xdpwall.errors import Conflict, NotFound, XdpwallError
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.kernel.bpf.ringbuf import RingBuffer
+from xdpwall.kernel.clock import SystemClock
 from xdpwall.settings import Settings
 from xdpwall.store.store import Store
 from xdpwall.views.events import PacketEvent
@@ -42,6 +43,7 @@ class EventReader(Closing):
         except BaseException:
             os.close(self._lock)
             raise
+        self._clock = SystemClock()
         self._ring: tuple[Map, RingBuffer] | None = None
         self._inode = 0
         self._checked = float("-inf")
@@ -61,7 +63,7 @@ class EventReader(Closing):
         """Decode the records, with the names that rules and interfaces had then."""
         if records:
             self._names.refresh()
-        boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        boot = self._clock.offset_ns()
         return [self._decoder.decode(record, boot) for record in records]
 
     def close(self) -> None:

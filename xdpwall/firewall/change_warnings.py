@@ -9,7 +9,6 @@ from xdpwall.attach.interfaces import interface_names
 from xdpwall.attach.warnings import concerned, expired_warnings, rule_warnings
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
-from xdpwall.values.times import now_text
 
 
 def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]:
@@ -19,7 +18,7 @@ def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]
     attachments = instance.attachments
     return [
         *rule_warnings(rules, attachments, there),
-        *expired_warnings(rules, now_text()),
+        *expired_warnings(rules, instance.clock.now_text()),
         *place_warnings(instance.attacher, concerned(rules, attachments)),
     ]
 

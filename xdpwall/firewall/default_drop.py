@@ -11,7 +11,6 @@ from xdpwall.instance.instance import Instance
 from xdpwall.rule.known_packet import Address, Holds
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
-from xdpwall.values.times import now_text
 
 from .drop_advice import MissingRule, missing_rules
 
@@ -39,7 +38,7 @@ def missing_now(
         return [], []
     from .host_use import host_needs_now
 
-    now = now_text()
+    now = instance.clock.now_text()
     there = [rule for rule in rules if rule.expires is None or rule.expires > now]
     try:
         needs = host_needs_now()
@@ -67,7 +66,13 @@ def _holds(instance: Instance, sets: Mapping[str, SetContent] | None) -> Holds:
             return any(one.contains(entry) for one in content.entries.part())
         with reading(instance) as now:
             row = next((row for row in now.ruleset.sets if row.name == name), None)
-            return None if row is None else membership_view(instance.store.sets, row, entry).found
+            return (
+                None
+                if row is None
+                else membership_view(
+                    instance.store.sets, row, entry, instance.clock.seconds()
+                ).found
+            )
 
     def holds(name: str, address: Address) -> bool | None:
         key = name, address

@@ -27,13 +27,13 @@ from xdpwall.errors import XdpwallError
 from xdpwall.events.settings import describe_settings, merge_settings
 from xdpwall.gcpause import no_collections
 from xdpwall.instance.instance import Instance
+from xdpwall.kernel.clock import Clock
 from xdpwall.ruleset import edits
 from xdpwall.ruleset.attachment import attachment_places
 from xdpwall.ruleset.policy import check_policy
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.settings import Settings
 from xdpwall.values.author import Author
-from xdpwall.values.times import now_text
 from xdpwall.views.attachments import AttachmentView
 from xdpwall.views.events import EventsOutcome
 from xdpwall.views.status import ApplyOutcome, PolicyOutcome, RestoreOutcome, SwitchOutcome
@@ -55,21 +55,24 @@ _ANYONE = Author()
 class Firewall(RuleMethods, SetMethods, AttachmentMethods):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
-    def __init__(self, settings: Settings, *, service: bool = False) -> None:
-        """`service`: tidy up in the background after each change, and report so in status()."""
-        super().__init__(Instance(settings), service=service)
+    def __init__(
+        self, settings: Settings, *, service: bool = False, clock: Clock | None = None
+    ) -> None:
+        """`service`: tidy up in the background after each change, and report so in status().
+        `clock`: the machine's when it is None."""
+        super().__init__(Instance(settings, clock=clock), service=service)
         self._tidier = Tidier(self._instance) if service else None
         self._expirer = Expirer(self._instance) if service else None
         self._watcher: Watcher | None = None
         self._sight_watcher: SightWatcher | None = None
 
     @classmethod
-    def open(cls, settings: Settings, *, service: bool = False) -> Self:
+    def open(cls, settings: Settings, *, service: bool = False, clock: Clock | None = None) -> Self:
         """Open the instance, making its state folder when there is none.
 
         NeedsPrivileges, Conflict "other-namespace" (at the first call), Failed "corrupt".
         """
-        return cls(settings, service=service)
+        return cls(settings, service=service, clock=clock)
 
     def __enter__(self) -> Self:
         return self
@@ -100,6 +103,10 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
 
     def _open_seconds(self, view: AttachmentView) -> float | None:
         return None if self._watcher is None else self._watcher.open_seconds(view.iface, view.place)
+
+    def seconds(self) -> float:
+        """Now, in seconds since 1970, as this instance believes it."""
+        return self._instance.clock.seconds()
 
     def set_policy(
         self, changes: Mapping[str, str], *, dry_run: bool = False, by: Author = _ANYONE
@@ -142,7 +149,9 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
             crash_point("switch-set")
             if was != on or now.on != on:
                 action = "on" if on else "off"
-                self._instance.store.set_switch(on, by=by, action=action, now=now_text())
+                self._instance.store.set_switch(
+                    on, by=by, action=action, now=self._instance.clock.now_text()
+                )
             if not on:
                 raise_if_orphaned(self._instance.attacher, now.attachments)
             return SwitchOutcome(on=on, changed=was != on)
@@ -155,7 +164,9 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
             wanted = merge_settings(old, changes)
             if wanted != old or wanted != now.events:
                 action = f"events {describe_settings(wanted, changes)}"
-                self._instance.store.set_events(wanted, by=by, action=action, now=now_text())
+                self._instance.store.set_events(
+                    wanted, by=by, action=action, now=self._instance.clock.now_text()
+                )
             if dataplane is not None:
                 logging = any(rule.log for rule, _ in now.ruleset.kernel_rules())
                 dataplane.control.set_events(wanted, logging=logging)
@@ -205,7 +216,7 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
     def note(self, action: str, *, by: Author) -> None:
         """Write an entry of the audit trail about what changes nothing, such as a refusal."""
         with writing(self._instance, in_need=True):
-            self._instance.store.note(by=by, action=action, now=now_text())
+            self._instance.store.note(by=by, action=action, now=self._instance.clock.now_text())
 
     def _changed(self) -> None:
         dataplane = self._instance.dataplane() if self._tidier is None else None

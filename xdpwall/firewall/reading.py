@@ -29,7 +29,6 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.store.records import Snapshot
 from xdpwall.values.terms import Counts
-from xdpwall.values.times import now_text
 from xdpwall.version import __version__
 from xdpwall.views.attachments import AttachmentTotals, AttachmentView, InterfaceList
 from xdpwall.views.events import EventCounts, EventsView
@@ -153,7 +152,7 @@ class ReadMethods:
         with reading(self._instance) as now:
             return [
                 *rule_warnings([rule], now.attachments, interface_names()),
-                *expired_warnings([rule], now_text()),
+                *expired_warnings([rule], self._instance.clock.now_text()),
             ]
 
     def observe(self, before: Observation | None = None) -> Observation:
@@ -172,7 +171,7 @@ class ReadMethods:
                     for entry, pair in zip(ruleset.entries, raw, strict=True)
                 }
                 hits = self._hits.known(ruleset.entries)
-            moment = now_text()
+            moment = self._instance.clock.now_text()
             return Observation(
                 ruleset=ruleset,
                 on=self._switch_state(now)[0],
@@ -217,7 +216,8 @@ class ReadMethods:
             specs = tuple(row.spec for row in now.attachments)
             rules = tuple(entry.rule for entry in now.ruleset.entries)
             store = self._instance.store.sets
-            held = {row.name: content_of(store, row) for row in now.ruleset.sets} if sets else None
+            moment, rows = self._instance.clock.seconds(), now.ruleset.sets
+            held = {row.name: content_of(store, row, moment) for row in rows} if sets else None
             return now.ruleset.revision, Ruleset(rules, now.ruleset.policy, specs, held)
 
     def metrics(self) -> Metrics:
@@ -278,7 +278,7 @@ class ReadMethods:
             placed = [(ruleset.place(entry) + 1, entry) for entry in entries]
             raw = self._read([entry.slot for entry in entries])
         hits = self._hits.known(entries)
-        return rule_views(placed, raw, now=now_text(), hits=hits)
+        return rule_views(placed, raw, now=self._instance.clock.now_text(), hits=hits)
 
     def _totals(self, now: Snapshot) -> list[AttachmentTotals]:
         if not now.attachments:
@@ -331,7 +331,7 @@ class ReadMethods:
         """(packets, bytes) of every entry, as the kernel counts."""
         raw = self._read([entry.slot for entry in ruleset.entries])
         if self._service:
-            self._hits.note(ruleset.entries, raw, now_text())
+            self._hits.note(ruleset.entries, raw, self._instance.clock.now_text())
         return raw
 
     def _read(self, slots: Sequence[int]) -> list[Counts]:
@@ -348,7 +348,7 @@ class ReadMethods:
         """Whether the firewall is on, and the problems of what is loaded in the kernel."""
         dataplane = self._instance.dataplane()
         on = now.on if dataplane is None else dataplane.control.read().on
-        problems = [] if on else [SWITCHED_OFF]
+        problems = [*([] if on else [SWITCHED_OFF]), *self._instance.clock.warnings()]
         if dataplane is not None and dataplane.lost_pins:
             lost = missing_pins_error(dataplane.lost_pins)
             problems.append(f"{lost.message}; {lost.hint}")

@@ -15,13 +15,15 @@ from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
+from xdpwall.dataplane.pinned_clock import PinnedClock
 from xdpwall.dataplane.pinned_counters import read_pinned
 from xdpwall.errors import XdpwallError
 from xdpwall.instance import namespace
+from xdpwall.instance.clock import InstanceClock
+from xdpwall.kernel.clock import SystemClock
 from xdpwall.rule.field_names import RULE_FIELDS
 from xdpwall.rule.sentence_write import write_sentence
 from xdpwall.settings import Settings
-from xdpwall.values.times import now_text
 
 SCHEMA = 3
 """Of the store; another is the firewall's business."""
@@ -38,9 +40,13 @@ def list_rules(settings: Settings) -> dict[str, Any] | None:
         found = _read(settings)
         if found is None:
             return None
-        revision, rows = found
+        revision, rows, newest = found
+        clock = InstanceClock(SystemClock(), lambda: newest, PinnedClock(settings.bpffs))
+        clock.look()
+        if clock.kept is not None and clock.outdated:
+            return None
         counts = read_pinned(settings.bpffs, [slot for _, slot, *_ in rows])
-        now = now_text()
+        now = clock.now_text()
         rules = [
             _view(at, row, pair, now)
             for at, (row, pair) in enumerate(zip(rows, counts, strict=True), 1)
@@ -50,8 +56,9 @@ def list_rules(settings: Settings) -> dict[str, Any] | None:
     return {"revision": revision, "rules": rules}
 
 
-def _read(settings: Settings) -> tuple[int, list[_Row]] | None:
-    """Revision, and (rule, slot, created, base packets, base bytes) of each rule in order."""
+def _read(settings: Settings) -> tuple[int, list[_Row], str | None] | None:
+    """Revision, (rule, slot, created, base packets, base bytes) of each rule in order, and the time
+    of the newest change."""
     path = settings.state_dir / "xdpwall.db"
     if os.stat(path).st_mode & 0o077:
         return None
@@ -70,7 +77,10 @@ def _read(settings: Settings) -> tuple[int, list[_Row]] | None:
             "SELECT rule, slot, created, base_packets, base_bytes FROM rules ORDER BY rank LIMIT ?",
             (MOST + 1,),
         ).fetchall()
-    return None if len(rows) > MOST else (int(meta.get("revision", "0")), rows)
+        newest = connection.execute("SELECT time FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+    if len(rows) > MOST:
+        return None
+    return int(meta.get("revision", "0")), rows, newest and newest[0]
 
 
 def _is_here(meta: dict[str, str]) -> bool:

@@ -14,7 +14,6 @@ from xdpwall.ruleset.committed import CommittedRuleset, find_rule
 from xdpwall.store.records import Snapshot
 from xdpwall.values.author import Author
 from xdpwall.values.inputs import first_few
-from xdpwall.values.times import now_text
 from xdpwall.views.rules import DeleteOutcome, RuleOutcome
 
 from .change_warnings import rule_change_warnings
@@ -35,7 +34,7 @@ class RuleMethods(ReadMethods):
         """One commit."""
         with writing(self._instance) as now:
             self._check_directions(rules, now)
-            new = edits.insert_rules(now.ruleset, rules, at=at, now=now_text())
+            new = edits.insert_rules(now.ruleset, rules, at=at, now=self._instance.clock.now_text())
             first = len(now.ruleset.entries) if at is None else at - 1
             ids = [entry.id for entry in new.entries[first : first + len(rules)]]
             return self._commit(new, ids, by, f"add {first_few(ids)}")
@@ -106,7 +105,7 @@ class RuleMethods(ReadMethods):
                     dict(zip(ids, raw, strict=True)),
                     by=by,
                     action=f"reset-counters {first_few(ids)}",
-                    now=now_text(),
+                    now=self._instance.clock.now_text(),
                 )
             ruleset = self._instance.ruleset
             return RuleOutcome(revision=ruleset.revision, rules=self._views(ruleset, ids))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -19,20 +18,22 @@ if TYPE_CHECKING:
     from xdpwall.sets.content import SetContent
 
 
-def set_views(store: SetStore, ruleset: CommittedRuleset, rows: Iterable[SetRow]) -> list[SetView]:
-    """The views of sets, without their entries."""
+def set_views(
+    store: SetStore, ruleset: CommittedRuleset, rows: Iterable[SetRow], now: float
+) -> list[SetView]:
+    """The views of sets, without their entries, at `now`, in seconds since 1970."""
     users = rules_by_set(entry.rule for entry in ruleset.entries)
-    return [_set_view(store, row, users.get(row.name, [])) for row in rows]
+    return [_set_view(store, row, users.get(row.name, []), now) for row in rows]
 
 
-def _set_view(store: SetStore, row: SetRow, users: list[str]) -> SetView:
+def _set_view(store: SetStore, row: SetRow, users: list[str], now: float) -> SetView:
     counts = store.entry_counts().get(row.number, EntryCounts())
     next_expiry = store.next_expiry(row.number) if counts.timed else None
-    if next_expiry is not None and next_expiry <= time.time():
+    if next_expiry is not None and next_expiry <= now:
         timed = sum(one.timed for one in store.entry_counts().values())
-        expired = store.expired_entries(int(time.time()), timed)
+        expired = store.expired_entries(int(now), timed)
         counts = counts.after(change for change in expired if change.number == row.number)
-        left = store.read_set(row.number).unexpired()
+        left = store.read_set(row.number).unexpired(now)
         next_expiry = min(left.expiring.values(), default=None)
     return SetView(
         name=row.name,
@@ -48,9 +49,9 @@ def _set_view(store: SetStore, row: SetRow, users: list[str]) -> SetView:
     )
 
 
-def entries_view(store: SetStore, row: SetRow, start: int, limit: int) -> SetEntries:
+def entries_view(store: SetStore, row: SetRow, start: int, limit: int, now: float) -> SetEntries:
     """Up to `limit` of a set's entries from `start` on, in the order of `Entries.part`."""
-    content = store.read_set(row.number).unexpired()
+    content = store.read_set(row.number).unexpired(now)
     entries, expiring = content.all(), content.expiring
     return SetEntries(
         name=row.name,
@@ -63,18 +64,18 @@ def entries_view(store: SetStore, row: SetRow, start: int, limit: int) -> SetEnt
     )
 
 
-def content_of(store: SetStore, row: SetRow) -> SetContent:
+def content_of(store: SetStore, row: SetRow, now: float) -> SetContent:
     """All entries of a set, as a ruleset file has them."""
     from xdpwall.sets.content import SetContent
 
-    content = store.read_set(row.number).unexpired()
+    content = store.read_set(row.number).unexpired(now)
     timeouts = {entry.text: epoch_text(expires) for entry, expires in content.expiring.items()}
     return SetContent(content.all(), timeouts)
 
 
-def membership_view(store: SetStore, row: SetRow, address: AddressEntry) -> SetTest:
+def membership_view(store: SetStore, row: SetRow, address: AddressEntry, now: float) -> SetTest:
     """Whether an address is in a set, by which entries, and until when."""
-    content = store.read_set(row.number).unexpired()
+    content = store.read_set(row.number).unexpired(now)
     found: dict[AddressEntry, int] = dict.fromkeys(_containing(content.lasting, address), 0)
     found |= {entry: at for entry, at in content.expiring.items() if entry.contains(address)}
     expiries = found.values()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -36,17 +35,20 @@ class SetMethods:
     def _changed(self) -> None:
         """Called after a change; Firewall overrides it to wake its background thread."""
 
+    def _now(self) -> float:
+        return self._instance.clock.seconds()
+
     def sets(self) -> SetList:
         """All sets by name, without their entries."""
         with reading(self._instance) as now:
             store = self._instance.store.sets
-            return SetList(sets=set_views(store, now.ruleset, now.ruleset.sets))
+            return SetList(sets=set_views(store, now.ruleset, now.ruleset.sets, self._now()))
 
     def set(self, name: str) -> SetView:
         """One set without its entries. Raises NotFound."""
         with reading(self._instance) as now:
             row = find_set(now.ruleset.sets, name)
-            return set_views(self._instance.store.sets, now.ruleset, [row])[0]
+            return set_views(self._instance.store.sets, now.ruleset, [row], self._now())[0]
 
     def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> SetEntries:
         """Up to `limit` entries from `start` on. Raises NotFound, InvalidInput."""
@@ -57,7 +59,7 @@ class SetMethods:
                 )
         with reading(self._instance) as now:
             row = find_set(now.ruleset.sets, name)
-            return entries_view(self._instance.store.sets, row, start, limit)
+            return entries_view(self._instance.store.sets, row, start, limit, self._now())
 
     def test_set(self, name: str, address: str) -> SetTest:
         """Whether an address is in a set, and by which entries. Raises NotFound, InvalidInput."""
@@ -70,7 +72,7 @@ class SetMethods:
             )
         with reading(self._instance) as now:
             row = find_set(now.ruleset.sets, name)
-            return membership_view(self._instance.store.sets, row, wanted)
+            return membership_view(self._instance.store.sets, row, wanted, self._now())
 
     def create_set(self, name: str, *, by: Author = _ANYONE) -> SetOutcome:
         """Create an empty set; one that exists stays as it is."""
@@ -100,9 +102,9 @@ class SetMethods:
         from xdpwall.sets.content import SetContent
 
         name = parse_set_name("name", name)
-        content = TimedEntries.from_timeouts(entries, timeouts)
         wanted = SetContent(entries, timeouts or {}, allow_empty, most_shrink)
         with writing(self._instance):
+            content = TimedEntries.from_timeouts(entries, timeouts, self._now())
             check_loss(self._instance, name, wanted, len(content))
             changed = replace_set(self._instance, name, content, by=by)
             return self._outcome(name, changed, content_warnings(name, wanted, len(content)))
@@ -127,8 +129,8 @@ class SetMethods:
             )
         # 0 is for good: the beginning of 1970 and what was before it are over as well a second later.
         ends = 0 if expires is None else max(1, epoch_seconds(parse_expiry("expires", expires)))
-        over = 0 < ends <= time.time()
         with writing(self._instance) as now:
+            over = 0 < ends <= self._now()
             added, removed, unchanged = change_entries(
                 self._instance, name, list(coming), list(leaving), expires=ends, by=by
             )
@@ -167,7 +169,7 @@ class SetMethods:
         self._changed()
         ruleset = self._instance.ruleset
         row = find_set(ruleset.sets, name)
-        view = set_views(self._instance.store.sets, ruleset, [row])[0]
+        view = set_views(self._instance.store.sets, ruleset, [row], self._now())[0]
         return SetOutcome(
             revision=ruleset.revision, set=view, changed=changed, warnings=[*warnings]
         )

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from xdpwall.dataplane.pinned_clock import PinnedClock
+from xdpwall.kernel.clock import Clock, SystemClock
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.settings import Settings
 from xdpwall.store.store import Store
 
+from .clock import InstanceClock
 from .lock import InstanceLock
 from .namespace import CurrentNamespace
 
@@ -27,9 +30,15 @@ if TYPE_CHECKING:
 class Instance:
     """The parts of a firewall, each opened when first needed."""
 
-    def __init__(self, settings: Settings, *, lock_seconds: float = 30.0) -> None:
+    def __init__(
+        self, settings: Settings, *, lock_seconds: float = 30.0, clock: Clock | None = None
+    ) -> None:
+        """`clock`: the machine's when it is None."""
         self.settings = settings
         self.store = Store(settings.state_dir)
+        self.clock = InstanceClock(
+            clock or SystemClock(), self.store.newest_change, PinnedClock(settings.bpffs)
+        )
         self.lock = InstanceLock(settings.state_dir / "lock", timeout=lock_seconds)
         self._dataplane: Dataplane | None = None
         self._attacher: Attacher | None = None
@@ -116,5 +125,5 @@ class Instance:
         if self._sets is None:
             from .set_cache import SetCache
 
-            self._sets = SetCache(self.store)
+            self._sets = SetCache(self.store, lambda: self.clock.offset)
         return self._sets

@@ -66,6 +66,11 @@ class InstanceLock:
                 if got:
                     self._leave()
 
+    @property
+    def held(self) -> bool:
+        """Whether this thread, which holds `threads`, is in the middle of a change."""
+        return self._depth > 0
+
     def close(self) -> None:
         """Close the file, which releases the lock."""
         if self._fd >= 0:

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 class SetCache:
     """The classes, prefix indexes and open maps of one instance. Callers hold its lock."""
 
-    def __init__(self, store: Store) -> None:
-        self._rulesets = store
+    def __init__(self, store: Store, boot: Callable[[], int]) -> None:
+        """`boot` as SetMaps takes it."""
+        self._rulesets, self._boot = store, boot
         self._store = store.sets
         self._version = -1
         self._classes: Classes | None = None
@@ -62,7 +63,7 @@ class SetCache:
     def maps(self, dataplane: Dataplane) -> SetMaps:
         """The maps in use, opened anew after they grew."""
         if self._maps is None or self._maps[0] is not dataplane.map_set:
-            self._maps = dataplane.map_set, SetMaps(dataplane.map_set.maps)
+            self._maps = dataplane.map_set, SetMaps(dataplane.map_set.maps, self._boot)
         return self._maps[1]
 
     def entry_writer(self, dataplane: Dataplane) -> EntryWriter:

@@ -9,6 +9,7 @@ from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint, c_ulong, c_void_p
 from typing import Any
 
 _ARGUMENTS: dict[str, list[Any]] = {
+    "adjtimex": [c_void_p],
     "aio_error": [c_void_p],
     "aio_fsync": [c_int, c_void_p],
     "aio_return": [c_void_p],
@@ -19,6 +20,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "renameat2": [c_int, c_char_p, c_int, c_char_p, c_uint],
     "setns": [c_int, c_int],
     "statfs": [c_char_p, c_void_p],
+    "timerfd_create": [c_int, c_int],
+    "timerfd_settime": [c_int, c_int, c_void_p, c_void_p],
     "vasprintf": [POINTER(c_void_p), c_char_p, c_void_p],
 }
 _GNU_ONLY = {"malloc_trim", "renameat2"}

@@ -159,6 +159,10 @@ class Classes:
         """Whether any class has an expiry."""
         return self._timed > 0
 
+    def timed(self) -> list[int]:
+        """The classes that have an expiry step."""
+        return [c for c, members in self._members.items() if any(expires for _, expires in members)]
+
     def classes_with_set(self, number: int) -> list[int]:
         """The classes that have a membership of set `number`."""
         return [c for c, members in self._members.items() if any(m[0] == number for m in members)]

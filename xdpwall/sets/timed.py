@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,12 +18,13 @@ class TimedEntries:
     expiring: Mapping[AddressEntry, int]
 
     @classmethod
-    def from_timeouts(cls, entries: Entries, timeouts: Mapping[str, str] | None) -> TimedEntries:
+    def from_timeouts(
+        cls, entries: Entries, timeouts: Mapping[str, str] | None, now: float
+    ) -> TimedEntries:
         """From all entries and, for some of them, the expiry by the entry's text. Entries that have
-        expired are left out."""
+        expired by `now`, in seconds since 1970, are left out."""
         if not timeouts:
             return cls(entries, {})
-        now = time.time()
         timed = {parse_entry(text): epoch_seconds(moment) for text, moment in timeouts.items()}
         lasting = entries.difference(Entries.from_entries(timed))
         return cls(lasting, {entry: ends for entry, ends in timed.items() if ends > now})
@@ -40,8 +40,7 @@ class TimedEntries:
         """The lasting and the expiring entries together."""
         return self.lasting.union(Entries.from_entries(self.expiring))
 
-    def unexpired(self) -> TimedEntries:
-        """Without the entries that have expired by now."""
-        now = time.time()
+    def unexpired(self, now: float) -> TimedEntries:
+        """Without the entries that have expired by `now`, in seconds since 1970."""
         left = {entry: ends for entry, ends in self.expiring.items() if ends > now}
         return TimedEntries(self.lasting, left)

@@ -47,6 +47,12 @@ class AuditTrail:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def newest(self) -> str | None:
+        """The canonical time of the newest entry."""
+        with self._database.read() as connection:
+            row = connection.execute("SELECT time FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+        return None if row is None else str(row[0])
+
     def since(self, after: int | None, revision: int) -> tuple[int, tuple[Change, ...]]:
         """The entries past the mark `after`, oldest first, and the next mark.
 

@@ -109,6 +109,14 @@ class SetStore:
             ).fetchone()
         return None if row[0] is None else int(row[0])
 
+    def count_ending(self, after: int, until: int) -> int:
+        """How many entries expire later than `after`, and by `until`, in seconds since 1970."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM set_timed WHERE expires > ? AND expires <= ?", (after, until)
+            ).fetchone()
+        return int(row[0])
+
     def read_classes(self) -> dict[int, str]:
         """Class number -> its members as text, as sets/classes.py takes them."""
         with self._database.read() as connection:

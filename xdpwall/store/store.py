@@ -36,6 +36,10 @@ class Store:
         self.attachments = AttachmentTable(self._session)
         self.audit = AuditTrail(self._database)
 
+    def newest_change(self) -> str | None:
+        """The canonical time of the newest change on disk; None when there was none."""
+        return self.audit.newest()
+
     def version(self) -> int:
         """A number that changes when another process has written."""
         return self._database.data_version()

@@ -18,6 +18,7 @@ from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map, create_map
 from xdpwall.kernel.bpf.ringbuf import RingBuffer
+from xdpwall.kernel.clock import SystemClock
 from xdpwall.settings import Settings
 from xdpwall.values.protocols import PROTOCOLS
 from xdpwall.views.events import PacketEvent
@@ -42,6 +43,7 @@ class OwnDrops(Closing):
         self._ring: tuple[Map, RingBuffer] | None = None
         self._lock = -1
         self._slot = -1
+        self._clock = SystemClock()
         self._inode = 0
         self._checked = 0.0
         self._lost = 0
@@ -65,7 +67,7 @@ class OwnDrops(Closing):
         """
         if time.monotonic() - self._checked >= _CHECK_SECONDS:
             self._reopen()
-        now = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        now = self._clock.boot_ns()
         records = self._ring[1].read(0, _MOST) if self._ring else []
         self.complete = _time(records[-1]) if len(records) >= _MOST else now
         if not records:

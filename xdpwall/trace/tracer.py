@@ -12,6 +12,7 @@ from xdpwall.closing import Closing
 from xdpwall.errors import NeedsPrivileges, XdpwallError
 from xdpwall.instance.namespace import netns_inode
 from xdpwall.kernel.bpf.btf_kernel import KernelBtf
+from xdpwall.kernel.clock import SystemClock
 from xdpwall.settings import Settings
 from xdpwall.values.times import epoch_ns_text
 from xdpwall.views.drops import Drop
@@ -83,7 +84,8 @@ class Tracer(Closing):
             )
         self._netns = netns_inode()
         # Read once: two clocks read one after the other never agree quite.
-        self._boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._clock = SystemClock()
+        self._boot = self._clock.offset_ns()
         self._pairing = Pairing()
         self._complete = 0
 
@@ -113,7 +115,7 @@ class Tracer(Closing):
 
     def read_remaining(self) -> list[Drop]:
         """Wait for the drops from before this call."""
-        asked = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        asked = self._clock.boot_ns()
         found = []
         while self._complete < asked:
             found += self._read(_POLL)
@@ -122,7 +124,7 @@ class Tracer(Closing):
     def _read(self, timeout: float) -> list[Drop]:
         records = [read_record(raw) for raw in self._bcc.read(timeout)]
         self._pairing.add((record.time, self._drop(record)) for record in records)
-        complete = self._bcc.complete
+        complete = self._bcc.complete - self._clock.shift_ns
         if self._own_drops is not None:
             self._pairing.add(self._own_drops.read(self._boot))
             complete = min(complete, self._own_drops.complete)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from tests.support.compiling import compile_rules
 from xdpwall.compiler.generation import Generation
 from xdpwall.dataplane.dataplane import Dataplane
+from xdpwall.kernel.clock import SystemClock
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
@@ -29,7 +29,7 @@ def load(
         [(rule, slot) for slot, rule in enumerate(rules)],
         policy or Policy(),
         attachments,
-        now_boot_ns=time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+        boot=SystemClock().offset_ns(),
     )
     activate(dataplane, compiled, revision, reload)
     dataplane.counters.zero(range(len(rules)))

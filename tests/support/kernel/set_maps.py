@@ -15,6 +15,7 @@ from xdpwall.dataplane.set_maps import SetMaps
 from xdpwall.dataplane.set_single import EntryWriter
 from xdpwall.kernel.bpf.map_info import BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, MapType
 from xdpwall.kernel.bpf.maps import Map, create_map
+from xdpwall.kernel.clock import SystemClock
 from xdpwall.sets.change import EntryChange
 from xdpwall.sets.classes import Classes
 from xdpwall.sets.entries import AddressEntry, Entries
@@ -46,7 +47,7 @@ class Tables(Closing):
     def __init__(self, maps: dict[str, Map]) -> None:
         self._maps = maps
         self.rows: dict[int, str | None] = {}
-        self.maps = SetMaps(maps)
+        self.maps = SetMaps(maps, SystemClock().offset_ns)
         self.classes = Classes({}, self.rows, lambda: None)
         self._indexes: dict[int, PrefixIndex] = {}
         self.single = EntryWriter(self.maps, self.classes, self.index)

@@ -55,7 +55,7 @@ def check(generation: Generation, wanted: Mapping[Prefix, int], source: random.R
 def test_compiled_at_once(seed: int, count: int) -> None:
     source = random.Random(seed)
     prefixes = draw(source, count)
-    entries = entries_of([(rule(p), n) for n, p in enumerate(prefixes)], now_boot_ns=10**9)
+    entries = entries_of([(rule(p), n) for n, p in enumerate(prefixes)], boot=0)
     generation = compile_ruleset(entries, Policy(), [])
     check(generation, {prefix: n for n, prefix in enumerate(prefixes)}, source)
 
@@ -64,7 +64,7 @@ def test_compiled_at_once(seed: int, count: int) -> None:
 def test_inserted_one_by_one(seed: int) -> None:
     source = random.Random(100 + seed)
     prefixes = draw(source, 60)
-    entries = entries_of([(rule(p), n) for n, p in enumerate(prefixes)], now_boot_ns=10**9)
+    entries = entries_of([(rule(p), n) for n, p in enumerate(prefixes)], boot=0)
     generation = compile_ruleset(entries[:2], Policy(), [])
     for n in range(2, len(entries)):
         assert apply_edit(generation, Edit(n, 0, entries[n : n + 1]))
@@ -76,7 +76,7 @@ def test_inserted_one_by_one(seed: int) -> None:
 def test_a_rule_for_any_address_is_inserted_among_rules_for_some() -> None:
     """Until then the tables lead other addresses to NO_ROW."""
     texts = ["drop tcp from 10.0.0.0/8", "drop from 10.1.2.3", "drop udp from 2001:db8::/32"]
-    entries = entries_of([(Rule.parse(t), n) for n, t in enumerate(texts)], now_boot_ns=10**9)
+    entries = entries_of([(Rule.parse(t), n) for n, t in enumerate(texts)], boot=0)
     generation = compile_ruleset(entries, Policy(), [])
     assert (
         row4(generation, "src", 1)
@@ -84,17 +84,15 @@ def test_a_rule_for_any_address_is_inserted_among_rules_for_some() -> None:
         == generation.tables["src_unlisted"]
         == NO_ROW
     )
-    late = entries_of([(Rule.parse("drop tcp from !192.0.2.0/24"), 3)], now_boot_ns=10**9)
+    late = entries_of([(Rule.parse("drop tcp from !192.0.2.0/24"), 3)], boot=0)
     assert apply_edit(generation, Edit(3, 0, late))
     assert rules_in_row(generation, row4(generation, "src", 1)) == {3}
     assert rules_in_row(generation, row4(generation, "src", 0x0A010203)) == {0, 1, 3}
     assert rules_in_row(generation, row4(generation, "src", 0xC0000201)) == set()
     assert rules_in_row(generation, int(generation.tables["src6"][0])) == set()
-    late = entries_of([(Rule.parse("drop udp to 192.0.2.1"), 4)], now_boot_ns=10**9)
+    late = entries_of([(Rule.parse("drop udp to 192.0.2.1"), 4)], boot=0)
     generation = compile_ruleset([*generation.entries, *late], Policy(), [])
-    assert apply_edit(
-        generation, Edit(0, 0, entries_of([(Rule.parse("drop udp"), 5)], now_boot_ns=10**9))
-    )
+    assert apply_edit(generation, Edit(0, 0, entries_of([(Rule.parse("drop udp"), 5)], boot=0)))
     assert rules_in_row(generation, row4(generation, "src", 1)) == {0, 4, 5}
     assert (
         rules_in_row(generation, int(generation.tables["src6"][0]))
@@ -108,7 +106,7 @@ def test_leaves_of_one_entry_share_a_cache_line() -> None:
     prefixes = [(source.getrandbits(16) << 16, 17 + n) for n in range(4) for _ in range(40)]
     prefixes += [(top | 1 << 15, 32) for top, _ in prefixes[::3]]
     rules = [(rule(p), n) for n, p in enumerate(dict.fromkeys(prefixes))]
-    generation = compile_ruleset(entries_of(rules, now_boot_ns=10**9), Policy(), [])
+    generation = compile_ruleset(entries_of(rules, boot=0), Policy(), [])
     for entry in generation.tables["src4"].tolist():
         line = None
         while entry & abi.LEAF:

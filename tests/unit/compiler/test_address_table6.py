@@ -55,7 +55,7 @@ def text(address: int, length: int) -> str:
 @given(st.lists(prefixes(), min_size=1, max_size=12), st.lists(addresses(), max_size=20))
 def test_walk(given_prefixes: list[tuple[int, int]], asked: list[int]) -> None:
     rules = [(Rule.parse(f"drop from {text(*p)}"), i) for i, p in enumerate(given_prefixes)]
-    compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)
+    compiled = compile_rules(rules, Policy(), [])
     for address in (*asked, *BASES, *(p[0] for p in given_prefixes)):
         wanted = {
             i
@@ -67,7 +67,7 @@ def test_walk(given_prefixes: list[tuple[int, int]], asked: list[int]) -> None:
 
 def test_distant_addresses_take_a_leaf_each() -> None:
     rules = [(Rule.parse(f"drop from 2001:db8:{i:x}::1"), i) for i in range(300)]
-    compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)
+    compiled = compile_rules(rules, Policy(), [])
     # A block for each of bytes 2, 3 and 4, and two for byte 5, below which the rest are leaves.
     assert (compiled.leaves.count, compiled.blocks.count) == (300, 5)
     assert not compiled.src6
@@ -75,7 +75,7 @@ def test_distant_addresses_take_a_leaf_each() -> None:
 
 def test_a_few_neighbouring_addresses_take_leaves_and_no_block() -> None:
     rules = [(Rule.parse(f"drop from 2001:db8::{i:x}"), i) for i in range(abi.CHAIN)]
-    compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)
+    compiled = compile_rules(rules, Policy(), [])
     assert (compiled.leaves.count, compiled.blocks.count) == (abi.CHAIN, 0)
     assert [walk(compiled, (0x20010DB8 << 96) + i) for i in range(5)] == [{0}, {1}, {2}, {3}, set()]
 
@@ -83,7 +83,7 @@ def test_a_few_neighbouring_addresses_take_leaves_and_no_block() -> None:
 def test_prefixes_that_need_too_many_blocks_go_to_a_trie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address_table6, "MAX_BLOCKS", 3)
     rules = [(Rule.parse(f"drop from 2001:db8::{i:x}"), i) for i in range(1, 6)]
-    compiled = compile_rules(rules, Policy(), [], now_boot_ns=0)
+    compiled = compile_rules(rules, Policy(), [])
     assert compiled.features & Feature.TRIES
     assert compiled.tables["tries"] == SRC6_TRIE
     assert len(compiled.src6) == 5

@@ -19,9 +19,7 @@ from xdpwall.ruleset.policy import Policy
 
 
 def compiled(rules: list[Rule]) -> Generation:
-    return compile_rules(
-        [(rule, n) for n, rule in enumerate(rules)], Policy(), [], now_boot_ns=10**9
-    )
+    return compile_rules([(rule, n) for n, rule in enumerate(rules)], Policy(), [], boot=0)
 
 
 def drawn(random: Random, width: int) -> str:
@@ -87,7 +85,7 @@ def test_the_row_of_a_port_has_the_rules_whose_ranges_contain_it(seed: int) -> N
 def test_distinct_values_of_a_field() -> None:
     texts = ["drop tcp/80", "drop", "drop udp/80,443", "drop udp/80", "drop tcp/!80"]
     rules = [(Rule.parse(text), n) for n, text in enumerate(texts)]
-    columns = Columns(entries_of(rules, now_boot_ns=10**9))
+    columns = Columns(entries_of(rules, boot=0))
     dport = columns.distinct("dport")
     assert dport.values == [
         (False, ((80, 80),)),

@@ -31,7 +31,7 @@ SEED = 61_407
 
 def entries(texts: Sequence[str | Rule], first: int = 0) -> list[CompilerRule]:
     rules = [t if isinstance(t, Rule) else Rule.parse(t) for t in texts]
-    return entries_of([(r, first + n) for n, r in enumerate(rules)], now_boot_ns=10**9)
+    return entries_of([(r, first + n) for n, r in enumerate(rules)], boot=0)
 
 
 def compile_entries(rules: Sequence[CompilerRule], least: int = 0) -> Generation:

@@ -12,7 +12,7 @@ from xdpwall.rule.rule import Rule
 
 def columns(*texts: str) -> Columns:
     rules = [(Rule.parse(text), n) for n, text in enumerate(texts)]
-    return Columns(entries_of(rules, now_boot_ns=10**9))
+    return Columns(entries_of(rules, boot=0))
 
 
 def test_fields_that_some_rules_name_and_some_do_not() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import UTC, datetime
+from datetime import datetime
+
+from xdpwall.values import times
 
 
 def escape_controls(text: str, *, keep: str = "") -> str:
@@ -47,7 +49,7 @@ def time_ago(then: str, now: datetime | None = None) -> str:
         moment = datetime.fromisoformat(then)
     except ValueError:
         return then
-    seconds = int(((now or datetime.now(UTC)) - moment).total_seconds())
+    seconds = int(((now or times.now()) - moment).total_seconds())
     for size, letter in ((86_400, "d"), (3600, "h"), (60, "m")):
         if seconds >= 2 * size:
             return f"{seconds // size}{letter}"
