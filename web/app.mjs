@@ -34,7 +34,7 @@ function App() {
           <${Header} status=${status} rules=${rules} rates=${rates} offline=${offline} />
           <main>
             <${Warnings} warnings=${status.warnings} />
-            <${Interfaces} interfaces=${interfaces} rates=${rates} offline=${offline} />
+            <${Interfaces} interfaces=${interfaces} attachments=${status.attachments} rates=${rates} offline=${offline} />
             <${QuickAdd} offline=${offline} suggestion=${suggestion} />
             <${Events} offline=${offline} eventCounts=${state.eventCounts} />
             <${RuleTable} state=${state} offline=${offline} iface=${iface} suggest=${(text) => setSuggestion({ text })} />

@@ -16,7 +16,8 @@ const ATTACH_CHOICES = [
   ["tc-egress", null, "tc egress"],
 ];
 
-export function Interfaces({ interfaces, rates, offline }) {
+export function Interfaces({ interfaces: existing, attachments, rates, offline }) {
+  const interfaces = withMissing(existing, attachments);
   const [all, setAll] = useState(false);
   const used = interfaces.filter(hasPrograms).sort((a, b) => hasOurs(b) - hasOurs(a) || a.index - b.index);
   const rest = interfaces.filter((i) => !hasPrograms(i)).sort(byUsefulness);
@@ -48,6 +49,20 @@ export function Interfaces({ interfaces, rates, offline }) {
       ${all ? "Show fewer interfaces" : `Attach to one of ${plural(rest.length - unasked, "more interface")}`}
     </button>`}
   </section>`;
+}
+
+/** The interfaces with the attachments that are wanted and not in place; also those that do not exist. */
+function withMissing(interfaces, attachments) {
+  const missing = attachments.filter((one) => one.state !== "attached");
+  const names = new Set(interfaces.map((one) => one.name));
+  const gone = [...new Set(missing.map((one) => one.iface))].filter((name) => !names.has(name));
+  const places = gone.map((name) => ({
+    name, index: Infinity, state: "not here", link_type: "", attachments: [], others: [], suggestions: [], attachable: false,
+  }));
+  return [...interfaces, ...places].map((one) => {
+    const own = missing.filter((each) => each.iface === one.name);
+    return own.length ? { ...one, attachments: [...one.attachments, ...own] } : one;
+  });
 }
 
 const hasOurs = (i) => i.attachments.length > 0;
@@ -94,6 +109,12 @@ const WordsRow = ({ children }) => html`
   <td class="attached">${children}</td>
   <td class="rate"></td><td class="rate"></td><td class="last-minute"></td><td class="actions"></td>`;
 
+const NOT_IN_PLACE = {
+  "no interface": "the interface does not exist",
+  displaced: "our program is not on it",
+  moved: "it was moved; our program is on",
+};
+
 function Attached({ attachment, rates, offline }) {
   const meter = (part) => rates.attachments.get(attachmentKey(attachment.iface, attachment.place, part));
   const [seen, dropped] = [meter("seen"), meter("dropped")];
@@ -101,9 +122,10 @@ function Attached({ attachment, rates, offline }) {
   return html`
     <td class="attached">
       <b class="place">${placeWords(attachment.place)}${attachment.mode && ` ${attachment.mode}`}</b>
-      ${attachment.state !== "attached" && html`<span class="mark drop">${attachment.state}</span>`}
-      <span class="sees">sees ${attachment.sees.join(", ") || "nothing"}</span>
-      ${attachment.blind.length > 0 && html`<span class="blind">not ${attachment.blind.map((words, i) => html`${i > 0 && ", "}<${BlindSpot}
+      ${attachment.state === "attached"
+        ? html`<span class="sees">sees ${attachment.sees.join(", ") || "nothing"}</span>`
+        : html`<span class="mark drop">not filtered: ${NOT_IN_PLACE[attachment.state]} ${attachment.whereabouts}</span>`}
+      ${attachment.state === "attached" && attachment.blind.length > 0 && html`<span class="blind">not ${attachment.blind.map((words, i) => html`${i > 0 && ", "}<${BlindSpot}
         key=${words} words=${words} iface=${attachment.iface} offline=${offline} />`)}</span>`}
     </td>
     <td class="number rate" title=${title(seen)}>${rateWords(seen?.rate) || 0}</td>

@@ -114,6 +114,28 @@ def test_standing_warnings_are_listed(page: Page, host: Host) -> None:
     expect(page.get_by_role("list", name="Warnings")).to_contain_text("docker0")
 
 
+def test_what_is_not_in_place_is_shown_until_it_is(page: Page, host: Host) -> None:
+    add = "link add late0 type veth peer name late1"
+    host.space.ip(add)
+    host.attach("late0")
+    late0 = page.locator("tbody[data-iface=late0]")
+    expect(late0).to_contain_text("sees everything in")
+    host.space.ip("link set dev late0 xdp off")
+    expect(late0).to_contain_text("not filtered: our program is not on it")
+    health = host.service.call("GET", "/healthz").json
+    assert health["status"] == "degraded" and "late0 xdp: " in health["problems"][0]
+    host.space.ip("link del late0")
+    expect(late0).to_contain_text("not filtered: the interface does not exist")
+    expect(page.get_by_role("list", name="Warnings")).to_contain_text("late0")
+    host.space.ip(add)
+    expect(late0).to_contain_text("sees everything in")
+    assert host.service.call("GET", "/healthz").json["status"] == "ok"
+    host.space.ip("link del late0")
+    late0.get_by_role("button", name="Detach xdp from late0").click()
+    page.get_by_role("dialog").get_by_role("button", name="Detach").click()
+    expect(late0).to_have_count(0)
+
+
 def test_undo_puts_the_rule_back_in_its_place(page: Page, host: Host) -> None:
     for port in (1, 2, 3):
         host.add(f"drop tcp/{port}")

@@ -96,6 +96,7 @@ def _every(thorough: bool) -> Iterator[FoundNamespace]:
                 yield from _mounted(process, process / "root")
         yield from _linked((one / "ns" / "net" for one in _inside(process / "task")), process)
         yield from _linked(_inside(process / "fd"), process)
+        yield from _unmounted(process)
 
 
 def _mounted(process: Path, root: Path) -> Iterator[FoundNamespace]:
@@ -127,6 +128,19 @@ def _linked(paths: Iterable[Path], process: Path) -> Iterator[FoundNamespace]:
                 name = ", " + (process / "comm").read_text(errors="replace").strip()
             of = f"of process {process.name}{name}"
             yield FoundNamespace(int(match[1]), path, f"network namespace {match[1]} ({of})")
+
+
+def _unmounted(process: Path) -> Iterator[FoundNamespace]:
+    """Yield what a descriptor holds whose mount has gone: its link says "/", not which namespace."""
+    device = os.stat("/proc/self/ns/net").st_dev
+    for path in _inside(process / "fd"):
+        with suppress(OSError):
+            if os.readlink(path) != "/":
+                continue
+            there = os.stat(path)
+            if there.st_dev == device and path.is_file():
+                words = f"network namespace {there.st_ino} (of process {process.name})"
+                yield FoundNamespace(there.st_ino, path, words)
 
 
 def _inside(folder: Path) -> list[Path]:
