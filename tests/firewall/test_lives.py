@@ -276,3 +276,53 @@ def test_renamed_then_deleted(life: Life) -> None:
     assert life.firewall.detach(None).detached == [f"veth9 {life.place}"]
     assert gone(ids) and life.program_ids() == []
     assert life.firewall.status().attachments == []
+
+
+def test_two_change_names(site: Site, watched: bool) -> None:
+    site.lab.veth(site.host, "veth1", site.lab.namespace("other"), "eth0")
+    with site.open(service=watched) as firewall:
+        firewall.attach("veth0")
+        firewall.attach("veth1")
+        firewall.add_rules(rules("drop icmp on veth1", "count icmp on veth0"))
+        if watched:
+            firewall.watch()
+        assert site.ping(1) == 1
+        for old, new in (("veth0", "veth2"), ("veth1", "veth0"), ("veth2", "veth1")):
+            site.host.ip(f"link set {old} down")
+            site.host.ip(f"link set {old} name {new}")
+        site.host.ip("link set veth0 up")
+        site.host.ip("link set veth1 up")
+        if not watched:
+            assert firewall.restore().failed == []
+        wait_for(
+            lambda: (
+                [one.state for one in firewall.status().attachments] == ["attached"] * 2
+                and firewall.health().status == "ok"
+            ),
+            "both are in place",
+        )
+        wait_for(lambda: site.ping(1) == 0, "what is called veth1 now is judged as veth1")
+        firewall.detach(None)
+        assert site.ping(1) == 1 and firewall._instance.attacher.pins.entries() == []
+
+
+@pytest.mark.parametrize("mode", ["native", "generic"])
+def test_changes_reach_one_that_was_moved(site: Site, mode: WantedMode) -> None:
+    third = site.lab.namespace("third")
+    with site.open() as firewall:
+        firewall.attach("veth0", mode=mode)
+        before = firewall._instance.attacher.pins.ids()
+        site.host.ip(f"link set veth0 netns {third.name}")
+        third.ip(f"addr add {ADDRESS} dev veth0")
+        third.ip("link set veth0 up")
+        wait_for(lambda: site.ping(1) == 1, "pings pass")
+        # Another program is needed for each: features, then larger maps.
+        firewall.add_rules(rules("drop icmp ttl 1-255"))
+        assert site.ping(1) == 0
+        now = firewall._instance.attacher.pins.ids()
+        assert now.isdisjoint(before)
+        firewall.add_rules(rules(*(f"drop tcp/{port}" for port in range(1, 200))))
+        assert now.isdisjoint(firewall._instance.attacher.pins.ids())
+        firewall.delete_rules(["r1"])
+        assert site.ping(1) == 1
+        assert firewall.detach(None).detached == ["veth0 xdp"]

@@ -14,6 +14,7 @@ from tests.support.net.netns import wait_for
 from tests.support.net.ping import ping
 from xdpwall.errors import Failed
 from xdpwall.firewall.firewall import Firewall
+from xdpwall.ruleset.ruleset import Ruleset
 
 
 @contextmanager
@@ -99,4 +100,21 @@ def test_another_interface_of_the_name_while_it_is_out_of_reach(site: Site) -> N
         assert view.state == "attached" and view.number not in muted(firewall)
         assert len(muted(firewall)) == 1
         assert ping(other, "10.8.0.1", 1, over=("eth0", "10.8.0.1")) == 0
+        assert site.ping(1) == 1
+
+
+def test_a_change_that_cannot_reach_it_mutes_it(site: Site) -> None:
+    site.prepare("drop icmp")
+    with site.open() as firewall, out_of_reach(site):
+        assert site.ping(1) == 0
+        firewall.add_rules(rules("count icmp ttl 1-255"))  # needs another program
+        assert len(muted(firewall)) == 1 and site.ping(1) == 1
+
+
+def test_apply_says_so(site: Site) -> None:
+    site.prepare("drop icmp")
+    with site.open() as firewall, out_of_reach(site):
+        outcome = firewall.apply(Ruleset(attachments=()))
+        assert outcome.detached == []
+        assert any("not detached: veth0 xdp: it is now on" in one for one in outcome.warnings)
         assert site.ping(1) == 1

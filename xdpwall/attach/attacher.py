@@ -183,11 +183,11 @@ class Attacher:
                 continue
         return found
 
-    def prune(self) -> list[tuple[int, Place]]:
+    def prune(self, only: tuple[int, Place] | None = None) -> list[tuple[int, Place]]:
         """Unpin programs that are no longer attached: the interface was deleted, or another owner
         replaced ours. A pin left behind holds the program and its maps in memory."""
         gone = []
-        for index, place in self.pins.entries():
+        for index, place in self.pins.entries() if only is None else [only]:
             found = self.find(index, place)
             if found is None or not found.ours:
                 ids = self.pins.attached_ids(index, place)

@@ -65,6 +65,7 @@ def apply_ruleset(
         index_of(spec.iface)
     made: list[Attachment] = []
     again: list[Attachment] = []
+    remaining: dict[str, str] = {}
     if dry_run:
         for spec in (*coming, *lost):
             instance.attacher.check(spec, index_of(spec.iface))
@@ -91,7 +92,8 @@ def apply_ruleset(
             _put_back(instance, changing, by)
             raise
         for row in [row for row in leaving if not _changes_mode(row, coming)]:
-            detach_interface(instance, row, by=by)
+            if left := detach_interface(instance, row, by=by):
+                remaining[row.words] = left
     staying = [row for row in instance.attachments if not dry_run or row not in leaving]
     rules = [entry.rule for entry in new.entries if entry.rule.enabled]
     return ApplyOutcome(
@@ -107,8 +109,13 @@ def apply_ruleset(
         sets_replaced=sorted(had.intersection(fresh)),
         sets_removed=sorted(had - has),
         attached=[f"{spec.iface} {spec.place}" for spec in (*coming, *lost)],
-        detached=[row.words for row in leaving if not _changes_mode(row, coming)],
+        detached=[
+            row.words
+            for row in leaving
+            if not _changes_mode(row, coming) and row.words not in remaining
+        ],
         warnings=[
+            *(f"not detached: {left}" for left in remaining.values()),
             *rule_warnings(rules, _as_planned(staying, coming), interface_names()),
             *expired_warnings(rules, now),
             *set_warnings(wanted.sets, contents),

@@ -15,7 +15,7 @@ from functools import cache
 
 from xdpwall.attach.in_place import Placement, out_of_place, placement
 from xdpwall.attach.interfaces import interface_names
-from xdpwall.errors import XdpwallError
+from xdpwall.errors import NotFound, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.link_watch import LinkNews, LinkWatch
 from xdpwall.ruleset.attachment import Attachment
@@ -177,7 +177,7 @@ class Watcher(Background):
         if not first:
             log.warning("%s: the interface has gone; it is attached when it comes back", row.words)
         with suppress(XdpwallError), writing(self._instance):
-            self._instance.attacher.prune()
+            self._instance.attacher.prune((row.index, row.place))
             dataplane = self._instance.dataplane()
             if dataplane is not None:
                 muted_numbers(dataplane)
@@ -188,6 +188,8 @@ class Watcher(Background):
                 if self._settled().get(key) != row:
                     return
                 attach_interface(self._instance, row.spec, by=WATCHER)
+        except NotFound:  # it has gone again
+            return
         except XdpwallError as error:
             sight.retry_at = time.monotonic() + sight.wait
             sight.wait = min(2 * sight.wait, _LONGEST_WAIT)

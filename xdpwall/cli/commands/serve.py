@@ -50,7 +50,8 @@ def serve(host: str, port: int) -> None:
 @change_options(guarded=True)
 @common_options()
 def restore(adopt: bool) -> int:
-    """Put everything back in force after a reboot: attachments, rules and policy.
+    """Put everything back in force: attachments, rules and policy, after a reboot, when an interface
+    was made again, or when someone took a program off.
 
     What is in force already stays as it is; after an upgrade, what attached programs judge by is made
     anew without a moment unfiltered. Ends with 1 when something could not be put back.
