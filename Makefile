@@ -6,6 +6,7 @@
 # make fuzz    random rulesets and packets against a reference classifier, FUZZ_SECONDS=60
 # make fuzz-large  10,000 generated rules of each kind x FUZZ_PACKETS=100000 against it
 # make fuzz-lists  random address lists through both readers of them, FUZZ_SECONDS=60
+# make fuzz-api    requests drawn from the service's own OpenAPI, good and bad, FUZZ_SECONDS=60
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 
@@ -18,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels unit fuzz fuzz-large fuzz-lists demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels unit fuzz fuzz-large fuzz-lists fuzz-api demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -62,6 +63,9 @@ fuzz-large: dev
 
 fuzz-lists: dev
 	$(BIN)/python -m tests.fuzz.lists --seconds $(FUZZ_SECONDS)
+
+fuzz-api: dev
+	$(BIN)/python -m tests.fuzz.api --seconds $(FUZZ_SECONDS)
 
 # What depends on the kernel, on others than the running one: make test-kernels KERNELS=6.1
 KERNELS ?= 6.1 6.12

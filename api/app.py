@@ -81,6 +81,10 @@ def create_app(
     app.include_router(not_yet.router, prefix=PREFIX)
     app.include_router(health.router, responses=describe.PROBLEMS)
     app.include_router(metrics.router, include_in_schema=False)
+    app.state.served = [
+        *((PREFIX, route) for router in (*ROUTERS, not_yet.router) for route in router.routes),
+        *(("", route) for router in (health.router, metrics.router) for route in router.routes),
+    ]
     # Not a mount: at the root it would take GET /api/v1/switch, which is a 405, for a page.
     app.router.default = page_beside(app.router.not_found)
     errors.install_error_handlers(app)

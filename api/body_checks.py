@@ -124,8 +124,18 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _whole_or_float(text: str) -> int | float:
+    """419.0 is 419: JSON has one kind of numbers, and JSON Schema calls that an integer."""
+    found = float(text)
+    return int(found) if found.is_integer() and abs(found) < 1 << 64 else found
+
+
 def _not_json(why: str) -> InvalidInput:
     return InvalidInput(f"the body is not JSON: {why}", code="not-json", field="body")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_object_of_pairs, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object_of_pairs,
+    parse_constant=_refuse_constant,
+    parse_float=_whole_or_float,
+)

@@ -180,7 +180,9 @@ def install_error_handlers(app: FastAPI) -> None:
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if error.status_code == 405:
-            error.detail = f"{request.method} is not allowed here"
+            allowed = _methods_at(request)
+            error.detail = f"{request.method} is not allowed here; {allowed} is"
+            error.headers = {"allow": allowed}
         return http_problem(error)
 
     async def on_parameter(_: Request, error: Exception) -> Response:
@@ -191,6 +193,16 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(own.XdpwallError, on_own)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_parameter)
+
+
+def _methods_at(request: Request) -> str:
+    """Every method of the request's path, as Allow lists them (RFC 9110, section 10.2.1)."""
+    found: set[str] = set()
+    path = request.scope["path"]
+    for prefix, route in request.app.state.served:
+        if path.startswith(prefix) and route.path_regex.match(path[len(prefix) :]):
+            found.update(route.methods or ())
+    return ", ".join(sorted(found or {"GET", "HEAD"}))
 
 
 def _showable(value: object) -> object:

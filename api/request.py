@@ -19,13 +19,13 @@ from xdpwall.errors import InvalidInput
 from xdpwall.firewall.cut_off import browser_connection, cut_off, ssh_sessions
 from xdpwall.firewall.facade import Facade, ServiceFacade
 from xdpwall.rule.field_names import READ_ONLY_FIELDS
+from xdpwall.rule.fields import parse_line
 from xdpwall.rule.rule import Rule
 from xdpwall.values.author import Author
 from xdpwall.values.inputs import invalid
 
 T = TypeVar("T")
 
-MAX_MESSAGE = 256
 _NOT_IN_ETAG = frozenset(READ_ONLY_FIELDS) - {"text", "created"}
 """Fields of a rule's view that change without a change of the rule."""
 
@@ -101,9 +101,8 @@ async def _change_call(
     request: Request,
     message: Annotated[str | None, Query(description="goes into the history")] = None,
 ) -> Call:
-    if message is not None and (not message.isprintable() or len(message) > MAX_MESSAGE):
-        wanted = f"one line of at most {MAX_MESSAGE} characters"
-        raise invalid("message", message, "is wrong", wanted)
+    if message is not None:
+        parse_line("message", message)
     return Call(request, message)
 
 

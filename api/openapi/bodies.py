@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, FailFast, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 
 from xdpwall.api.body_checks import Body
 from xdpwall.api.errors import Problem
-from xdpwall.rule.rule import Rule
+from xdpwall.api.openapi.words import (
+    ID,
+    POSITION,
+    SENTENCE,
+    EntryText,
+    ExpiryText,
+    IdText,
+    IfaceText,
+)
+from xdpwall.limits import MAX_RULES
 from xdpwall.rule.sentence_complete import CompletionKind
 from xdpwall.ruleset.policy import Policy
+from xdpwall.sets.names import MAX_SETS
 from xdpwall.values.terms import Direction, Hook, Verdict, WantedMode
 from xdpwall.views.base import View
 
@@ -22,46 +32,13 @@ class _StopAtFirst(FailFast):
         return 0
 
 
-Texts = Annotated[list[str], _StopAtFirst()]
-
-FIELD_NOTES = {
-    "id": "[a-z0-9][a-z0-9_-]{0,31}; made when absent",
-    "iface": "an interface's name, with ! in front every other one",
-    "ethertype": "arp, any, or 0x0600 to 0xffff",
-    "proto": "a name (tcp, icmp, ...) or 0 to 255",
-    "src": "an address, a prefix or @set, with ! in front every other one",
-    "dst": "as src",
-    "sport": "a port, a range or a list: 80,443,8000-8100, also by name: ssh; ! in front: every other one",
-    "dport": "as sport",
-    "icmp_type": "a name (echo-request) or 0 to 255",
-    "icmp_code": "a name or 0 to 255",
-    "tcp_flags": "WANT/MASK: syn/syn,ack",
-    "vlan": "0 to 4095, none, or either with ! in front",
-    "length": "the IP packet's bytes: a number or a range",
-    "ttl": "TTL or hop limit: a number or a range",
-    "fragment": "true, false, first or later",
-    "expires": "RFC 3339 time, or a duration from now (10m)",
-    "log": "each packet that matches makes an event",
-    "comment": "up to 256 characters",
-}
-
-
-class RuleText(Body):
-    """A rule as a sentence."""
-
-    text: str
-    id: str | None = None
-    comment: str | None = None
-    enabled: bool | None = None
-    log: bool | None = None
-    expires: str | None = None
-    position: int | None = Field(None, description="its place from 1; POST only")
+_NOT_EMPTY = ConfigDict(json_schema_extra={"minProperties": 1})
 
 
 class Sentence(Body):
     """POST /rules/parse."""
 
-    text: str
+    text: Annotated[str, WithJsonSchema({"type": "string"})]
     partial: bool = Field(False, description="it is being typed: answer completions too")
 
 
@@ -102,7 +79,7 @@ class AttachBody(Body):
 class MoveBody(Body):
     """POST /rules/{id}/move."""
 
-    position: Annotated[Any, WithJsonSchema({"type": "integer", "minimum": 1})] = Field(
+    position: Annotated[Any, WithJsonSchema(POSITION)] = Field(
         description="the place after the move, from 1"
     )
 
@@ -110,13 +87,18 @@ class MoveBody(Body):
 class IdsBody(Body):
     """The rules that a change of many is about."""
 
-    ids: Texts
+    ids: Annotated[list[IdText], _StopAtFirst()] = Field(json_schema_extra={"minItems": 1})
 
 
 class SomeIdsBody(Body):
     """As IdsBody; absent means all."""
 
-    ids: Texts | None = None
+    ids: Annotated[list[IdText], _StopAtFirst()] | None = Field(
+        None,
+        json_schema_extra={
+            "anyOf": [{"type": "array", "items": ID, "minItems": 1}, {"type": "null"}]
+        },
+    )
 
 
 class SwitchBody(Body):
@@ -128,87 +110,148 @@ class SwitchBody(Body):
 class PolicyBody(Body):
     """PUT /policy: the named fields change."""
 
+    model_config = _NOT_EMPTY
+
     ingress: Verdict | None = None
     egress: Verdict | None = None
     non_ip: Verdict | None = None
-    neighbor_discovery: str | None = Field(
-        None, description="accept or judge; also about multicast listener discovery"
+    neighbor_discovery: Literal["accept", "judge"] | None = Field(
+        None, description="also about multicast listener discovery"
     )
 
 
 class EventSettingsBody(Body):
     """PUT /events/settings: the named ones change."""
 
+    model_config = _NOT_EMPTY
+
     enabled: bool | None = Field(None, description="false: no packet is reported")
     log_drops: bool | None = Field(None, description="report each drop, not only those of rules")
-    sample: int | None = Field(None, description="report one in so many: 1 to 10,000")
-    rate: int | None = Field(None, description="a second, of one rule on one CPU: 1 to 1,000,000")
-    bytes: int | None = Field(None, description="of each frame: 0 to 256")
+    sample: int | None = Field(None, ge=1, le=10_000, description="report one in so many")
+    rate: int | None = Field(
+        None, ge=1, le=1_000_000, description="a second, of one rule on one CPU"
+    )
+    bytes: int | None = Field(None, ge=0, le=256, description="of each frame")
 
 
 class SetNameBody(Body):
     """POST /sets."""
 
-    name: str = Field(description="[a-z0-9][a-z0-9_-]{0,31}")
+    name: IdText
 
 
 class TimedEntry(Body):
     """An entry that leaves by itself."""
 
-    entry: str
-    expires: str = Field(description="RFC 3339 time, or a duration from now (10m)")
+    entry: EntryText
+    expires: ExpiryText = Field(description="RFC 3339 time, or a duration from now (10m)")
 
 
 class SetBody(Body):
     """What a set holds: PUT /sets/{name}, and `sets` of a ruleset. `packed` and `entries` add up."""
 
-    entries: list[str | TimedEntry] | None = Field(None, description="addresses and prefixes")
-    packed: str | None = Field(None, description="base64, as GET /ruleset answers large sets")
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["entries"]}, {"required": ["packed"]}]}
+    )
+
+    entries: list[EntryText | TimedEntry] | None = Field(None, description="addresses and prefixes")
+    packed: str | None = Field(
+        None,
+        description="base64, as GET /ruleset answers large sets",
+        json_schema_extra={"format": "packed-set", "minLength": 1},
+    )
     allow_empty: bool = Field(
         True, description="false: 409 set-emptied where no entry would replace some"
     )
     most_shrink: int | None = Field(
-        None, description="percent, 0 to 100: 409 set-shrunk where more of the entries would go"
+        None, ge=0, le=100, description="percent: 409 set-shrunk where more of the entries would go"
     )
 
 
 class SetEntriesBody(Body):
     """POST /sets/{name}/entries."""
 
-    add: Texts = Field(default_factory=list)
-    remove: Texts = Field(default_factory=list)
-    expires: str | None = Field(
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {name: {"minItems": 1}}, "required": [name]}
+                for name in ("add", "remove")
+            ]
+        }
+    )
+
+    add: Annotated[list[EntryText], _StopAtFirst()] = Field(default_factory=list)
+    remove: Annotated[list[EntryText], _StopAtFirst()] = Field(default_factory=list)
+    expires: ExpiryText | None = Field(
         None, description="of what is added: RFC 3339 time, or a duration from now (10m)"
     )
 
 
 class AttachmentBody(Body):
-    """One attachment of a ruleset."""
+    """One attachment of a ruleset; a mode is xdp's, and so is no direction but ingress."""
 
-    iface: str
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"hook": {"const": "xdp"}, "direction": {"const": "ingress"}}},
+                {
+                    "properties": {"hook": {"const": "tc"}, "mode": {"const": "auto"}},
+                    "required": ["hook"],
+                },
+            ]
+        }
+    )
+
+    iface: IfaceText
     hook: Hook = "xdp"
     direction: Direction = "ingress"
     mode: WantedMode = "auto"
 
 
+class TcAttachBody(Body):
+    """PUT .../attachments/tc-ingress and tc-egress."""
+
+    mode: Literal["auto"] = "auto"
+    replace: bool = Field(False, description="displace another owner's program")
+
+
 class RulesetBody(Body):
     """PUT /ruleset: exactly this, in one switch."""
 
-    version: int = Field(1, description="1")
+    version: Literal[1]
     policy: Policy = Policy()
-    sets: dict[str, SetBody] | None = Field(None, description="absent: they stay as they are")
-    rules: list[dict[str, Any] | str] = Field(description="objects (Rule) and sentences, in order")
+    sets: dict[IdText, SetBody] | None = Field(
+        None,
+        description="absent: they stay as they are",
+        json_schema_extra={"maxProperties": MAX_SETS, "propertyNames": ID},
+    )
+    rules: Annotated[
+        list[Any],
+        WithJsonSchema(
+            {
+                "type": "array",
+                "maxItems": MAX_RULES,
+                "items": {
+                    "anyOf": [
+                        {"$ref": "#/components/schemas/Rule"},
+                        {"$ref": "#/components/schemas/RuleText"},
+                        SENTENCE,
+                    ]
+                },
+            }
+        ),
+    ] = Field(description="objects and sentences, in order")
     attachments: list[AttachmentBody] | None = Field(
         None, description="absent: they stay as they are"
     )
 
 
 BODIES: list[type[BaseModel]] = [
-    RuleText,
     Sentence,
     CompletionView,
     Parsed,
     AttachBody,
+    TcAttachBody,
     MoveBody,
     IdsBody,
     SomeIdsBody,
@@ -222,27 +265,5 @@ BODIES: list[type[BaseModel]] = [
 ]
 """The models that OpenAPI describes besides those of xdpwall/views and the rule."""
 
-
-def change_schema() -> dict[str, Any]:
-    """The schema of PATCH: any fields of a rule, null takes one away; or a sentence."""
-    schema = rule_schema()
-    for name in ("id", "position"):
-        del schema["properties"][name]
-    schema["properties"]["text"] = {"type": "string", "description": "replaces all"}
-    del schema["required"]
-    schema["title"] = "RuleChange"
-    schema["description"] = "The fields to change; null takes one away."
-    return schema
-
-
-def rule_schema() -> dict[str, Any]:
-    """The schema of a rule as POST and PUT take it."""
-    schema = Rule.model_json_schema()
-    for name, note in FIELD_NOTES.items():
-        schema["properties"][name]["description"] = note
-    schema["properties"]["position"] = {
-        "anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}],
-        "description": "its place from 1; POST only, absent appends",
-    }
-    schema["description"] = "A rule. Numbers may be given as numbers or strings."
-    return schema
+NULL_MEANS: dict[str, tuple[str, ...]] = {"SomeIdsBody": ("ids",), "SetEntriesBody": ("expires",)}
+"""Fields of bodies, by model, that may be null; elsewhere null is refused."""

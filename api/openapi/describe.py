@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 from fastapi import FastAPI
@@ -10,8 +11,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from xdpwall.api.errors import MEDIA_TYPE, Problem
-from xdpwall.api.openapi import examples
-from xdpwall.api.openapi.bodies import BODIES, change_schema, rule_schema
+from xdpwall.api.openapi import examples, words
+from xdpwall.api.openapi.bodies import BODIES, NULL_MEANS
 from xdpwall.api.serving.security import PATHS_WITHOUT_TOKEN
 from xdpwall.ruleset import policy
 from xdpwall.version import __version__
@@ -26,7 +27,7 @@ VIEW_MODULES = (attachments, doctor, events, history, policy, rules, sets, statu
 REF = "#/components/schemas/"
 
 ANY_RULE: dict[str, Any] = {
-    "oneOf": [{"$ref": REF + "Rule"}, {"$ref": REF + "RuleText"}, {"type": "string"}]
+    "anyOf": [{"$ref": REF + "Rule"}, {"$ref": REF + "RuleText"}, words.SENTENCE]
 }
 """An object, {"text": ...}, or a bare sentence."""
 
@@ -63,13 +64,15 @@ def stream_docs(example: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"description": "The stream", "content": {"text/event-stream": content}}}
 
 
-def body_docs(schema: dict[str, Any] | type[BaseModel], *given: Any) -> dict[str, Any]:
+def body_docs(
+    schema: dict[str, Any] | type[BaseModel], *given: Any, required: bool = True
+) -> dict[str, Any]:
     """`openapi_extra` of a route: a JSON body with its examples."""
     if not isinstance(schema, dict):
         schema = {"$ref": REF + schema.__name__}
     shown = {f"example {number}": {"value": one} for number, one in enumerate(given, 1)}
     media = {"application/json": {"schema": schema, "examples": shown}}
-    return {"requestBody": {"required": True, "content": media}}
+    return {"requestBody": {"required": required, "content": media}}
 
 
 def install_openapi(app: FastAPI) -> None:
@@ -97,13 +100,74 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     asked.append((Problem, "validation"))
     _, found = models_json_schema(asked, ref_template=REF + "{model}")
     components = schema.setdefault("components", {})
-    components["schemas"] = {**found["$defs"], "Rule": rule_schema(), "RuleChange": change_schema()}
+    bodies = {model.__name__ for model in BODIES} | {"AttachmentBody", "TimedEntry"}
+    components["schemas"] = {
+        **{
+            name: words.without_null(one, NULL_MEANS.get(name, ())) if name in bodies else one
+            for name, one in found["$defs"].items()
+        },
+        "Rule": words.rule_schema(),
+        "RuleText": words.rule_text_schema(),
+        "RuleChange": words.change_schema(),
+    }
+    _write_pairs_as_lists(components["schemas"])
+    _describe_parameters(schema["paths"])
+    _part_attachments(schema["paths"])
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     schema["security"] = [{"token": []}]
     for path in PATHS_WITHOUT_TOKEN:
         if path in schema["paths"]:
             schema["paths"][path]["get"]["security"] = []
     return schema
+
+
+def _describe_parameters(paths: dict[str, Any]) -> None:
+    """Say of each parameter what it may be; FastAPI knows no more than that it is text."""
+    for path, operations in paths.items():
+        name = words.IFACE if "/interfaces/" in path else words.ID
+        known = {
+            "message": words.LINE,
+            "id": words.ID,
+            "name": name,
+            "address": {"type": "string", "format": "address", "minLength": 1},
+            "only": {"enum": ["packets"]},
+        }
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] in known:
+                    parameter["schema"] = known[parameter["name"]]
+
+
+def _write_pairs_as_lists(found: Any) -> None:
+    """Say of an array of equal items what each is, where pydantic says it of one place after the other:
+    few readers of OpenAPI know `prefixItems`."""
+    if isinstance(found, dict):
+        items = found.get("prefixItems")
+        if items and all(one == items[0] for one in items):
+            del found["prefixItems"]
+            found["items"] = items[0]
+    for one in found.values() if isinstance(found, dict) else found:
+        if isinstance(one, (dict, list)):
+            _write_pairs_as_lists(one)
+
+
+def _part_attachments(paths: dict[str, Any]) -> None:
+    """Describe xdp apart from tc, which has no modes; the route is one."""
+    path = next(one for one in paths if one.endswith("/attachments/{place}"))
+    both = paths.pop(path)
+    xdp, tc = json.loads(json.dumps(both)), both
+    for operation in xdp.values():
+        operation["parameters"] = [p for p in operation["parameters"] if p["name"] != "place"]
+        operation["operationId"] += "_xdp"
+    for operation in tc.values():
+        for parameter in operation["parameters"]:
+            if parameter["name"] == "place":
+                parameter["schema"] = {"enum": ["tc-ingress", "tc-egress"]}
+    media = tc["put"]["requestBody"]["content"]["application/json"]
+    media["schema"] = {"$ref": REF + "TcAttachBody"}
+    media["examples"] = {"example 1": {"value": {}}, "example 2": {"value": {"replace": True}}}
+    paths[path.replace("{place}", "xdp")] = xdp
+    paths[path] = tc
 
 
 def _views() -> list[type[BaseModel]]:

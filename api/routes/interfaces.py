@@ -54,7 +54,9 @@ async def list_interfaces(call: ReadCall) -> Response:
     "/interfaces/{name}/attachments/{place}",
     responses=ATTACHED,
     dependencies=MESSAGE_AND_BODY,
-    openapi_extra=body_docs(AttachBody, {"mode": "auto"}, {"mode": "generic", "replace": True}),
+    openapi_extra=body_docs(
+        AttachBody, {"mode": "auto"}, {"mode": "generic", "replace": True}, required=False
+    ),
 )
 async def attach(call: ChangeCall, name: str, place: Place, raw: RawBody) -> Response:
     """Put our program there; a body of {} is enough."""

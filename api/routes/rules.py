@@ -65,7 +65,12 @@ async def list_rules(call: ReadCall) -> Response:
     ),
     dependencies=MESSAGE_AND_BODY,
     openapi_extra=body_docs(
-        {"oneOf": [*ANY_RULE["oneOf"], {"type": "array", "items": ANY_RULE}]},
+        {
+            "anyOf": [
+                *ANY_RULE["anyOf"],
+                {"type": "array", "items": ANY_RULE, "minItems": 1, "maxItems": MAX_RULES},
+            ]
+        },
         examples.BLOCK_PING,
         examples.BLOCK_SSH,
         [examples.PLACED, "count udp/53"],
@@ -180,7 +185,7 @@ async def disable_rules(call: ChangeCall, raw: RawBody) -> Response:
     "/rules/reset-counters",
     responses=MANY,
     dependencies=MESSAGE_AND_BODY,
-    openapi_extra=body_docs(SomeIdsBody, {"ids": ["r1"]}, {}),
+    openapi_extra=body_docs(SomeIdsBody, {"ids": ["r1"]}, {}, required=False),
 )
 async def reset_several(call: ChangeCall, raw: RawBody) -> Response:
     """Show the counters of several rules, or of all, from 0 on."""

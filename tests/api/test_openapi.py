@@ -130,7 +130,9 @@ def test_the_parameters_are_said(document: dict[str, Any]) -> None:
     assert {one["name"] for one in apply} == {"adopt", "dry_run", "message"}
     place = document["paths"]["/api/v1/interfaces/{name}/attachments/{place}"]["put"]["parameters"]
     schema = next(one for one in place if one["name"] == "place")["schema"]
-    assert schema["enum"] == list(get_args(Place))
+    assert ["xdp", *schema["enum"]] == list(get_args(Place))
+    xdp = document["paths"]["/api/v1/interfaces/{name}/attachments/xdp"]["put"]["parameters"]
+    assert {one["name"] for one in xdp} == {"name", "message"}
 
 
 def test_the_rules_schema_has_every_field_with_a_note(document: dict[str, Any]) -> None:

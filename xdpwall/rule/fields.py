@@ -262,20 +262,22 @@ def parse_fragment(value: Any) -> bool | str:
 
 def parse_comment(value: Any) -> str | None:
     """Up to 256 characters on one line; an empty comment is none."""
-    comment = parse_text("comment", value, f"up to {MAX_COMMENT} characters")
-    if len(comment) > MAX_COMMENT:
+    return parse_line("comment", value) or None
+
+
+def parse_line(field: str, value: Any) -> str:
+    """Up to 256 characters on one line that reads as it looks; it may be empty."""
+    line = parse_text(field, value, f"up to {MAX_COMMENT} characters")
+    if len(line) > MAX_COMMENT:
+        raise invalid(field, value, f"has {len(line)} characters", f"at most {MAX_COMMENT} of them")
+    if found := _HIDDEN.search(line):
         raise invalid(
-            "comment", value, f"has {len(comment)} characters", f"at most {MAX_COMMENT} of them"
-        )
-    found = _HIDDEN.search(comment)
-    if found:
-        raise invalid(
-            "comment",
+            field,
             value,
             f"has a control character (U+{ord(found[0]):04X})",
             "one line of visible text",
         )
-    return comment or None
+    return line
 
 
 def _remembered(parse: Callable[[Any], Any]) -> Callable[[Any], Any]:

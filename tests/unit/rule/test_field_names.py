@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdpwall.api.openapi.bodies import FIELD_NOTES
+from xdpwall.api.openapi.words import FIELD_NOTES
 from xdpwall.rule.field_names import READ_ONLY_FIELDS, RULE_FIELDS
 from xdpwall.rule.fields import PARSERS
 from xdpwall.rule.rule import Rule
