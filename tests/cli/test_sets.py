@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -259,3 +260,61 @@ def test_a_list_of_nothing_empties_no_set(wall: Instance, tmp_path: Path) -> Non
     ruleset.write_text("version: 1\nrules: []\nsets:\n  bad: {file: empty, allow_empty: true}\n")
     assert run("apply", str(ruleset)).exit_code == 0
     assert entries(wall, "bad") == []
+
+
+def test_entries_come_from_standard_input_and_what_is_there_stays(wall: Instance) -> None:
+    wall.done("set", "create", "bad")
+    wall.done("set", "add", "bad", "192.0.2.9")
+    listed = "# so\n10.0.0.1 ; one\n10.0.0.4-10.0.0.5\n2001:db8::/32\n"
+    assert "3 added; 4 entries now" in wall.done("set", "add", "bad", "-", stdin=listed)
+    assert entries(wall, "bad") == ["10.0.0.1", "192.0.2.9", "10.0.0.4/31", "2001:db8::/32"]
+    assert "3 removed; 1 entry now" in wall.done("set", "remove", "bad", "-", stdin=listed)
+    for text, words in (
+        ("10.0.0.1\nfoo\n", "standard input: line 2: 'foo' is not an address"),
+        ("", "standard input: no entry"),
+        ("add x 10.0.0.1 timeout 60\n", "times of their own"),
+    ):
+        done = wall.here("set", "add", "bad", "-", stdin=text)
+        assert done.exit_code == 2 and words in done.stderr, done.stderr
+    assert entries(wall, "bad") == ["192.0.2.9"]
+
+
+def test_errors_name_entries_as_people_count_them(wall: Instance) -> None:
+    wall.done("set", "create", "bad")
+    alone = wall.here("set", "add", "bad", "10.0.0.300")
+    assert alone.stderr.startswith("error: entry: '10.0.0.300' has a number over 255")
+    second = wall.here("set", "add", "bad", "10.0.0.1", "foo")
+    assert second.stderr.startswith("error: entry 2: 'foo' is not an address")
+    removed = wall.here("set", "remove", "bad", "10.0.0.1", "10.0.0.1,10.0.0.2")
+    assert "error: entry 2: '10.0.0.1,10.0.0.2' is a list" in removed.stderr
+
+
+@pytest.mark.parametrize(
+    ("held", "removed", "said"),
+    [
+        (["10.0.0.0/24"], ["10.0.0.3"], {"10.0.0.3": "10.0.0.0/24"}),
+        (["10.0.0.0/24", "10.0.0.3"], ["10.0.0.3"], {"10.0.0.3": "10.0.0.0/24"}),
+        (["10.0.0.0/8", "10.0.0.0/24"], ["10.0.0.0/24"], {"10.0.0.0/24": "10.0.0.0/8"}),
+        (["10.0.0.0/8", "10.1.0.0/16"], ["10.1.2.3"], {"10.1.2.3": "10.0.0.0/8, 10.1.0.0/16"}),
+        (["2001:db8::/32"], ["2001:db8::1", "10.0.0.1"], {"2001:db8::1": "2001:db8::/32"}),
+        (["10.0.0.0/24", "10.1.0.3"], ["10.1.0.3", "10.0.0.0/24"], {}),
+    ],
+)
+def test_a_removed_address_that_is_still_covered_is_told(
+    direct: Instance, held: list[str], removed: list[str], said: dict[str, str]
+) -> None:
+    direct.done("set", "create", "bad")
+    direct.done("set", "add", "bad", *held)
+    warnings = direct.json("set", "remove", "bad", *removed)["warnings"]
+    assert [text.partition(": ")[0] for text in warnings] == [
+        f"{entry} is still in bad, by {wider}" for entry, wider in said.items()
+    ]
+    for entry in said:
+        if "/" not in entry:
+            assert direct.here("set", "test", "bad", entry).exit_code == 0
+
+
+def test_a_program_is_no_list(wall: Instance) -> None:
+    done = wall.here("set", "load", "bad", sys.executable)
+    assert done.exit_code == 2 and len(done.stderr) < 400
+    assert "is a binary file" in done.stderr

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from xdpwall.ruleset.committed import CommittedRuleset
@@ -88,8 +88,24 @@ def membership_view(store: SetStore, row: SetRow, address: AddressEntry, now: fl
     )
 
 
+def covering_entries(
+    store: SetStore, row: SetRow, looked_up: Iterable[AddressEntry], now: float
+) -> Iterator[tuple[AddressEntry, list[AddressEntry]]]:
+    """Each of these that lies inside entries of a set, with those, the widest first."""
+    counts = store.entry_counts().get(row.number)
+    if counts is None or not (counts.p4 or counts.p6):
+        return
+    content = store.read_set(row.number).unexpired(now)
+    for entry in looked_up:
+        found = set(_containing(content.lasting, entry))
+        found |= {one for one in content.expiring if one.contains(entry)}
+        if found:
+            yield entry, sorted(found, key=lambda one: one.length)
+
+
 def _containing(entries: Entries, address: AddressEntry) -> list[AddressEntry]:
-    """The entries that contain an address, found by one search for each prefix length."""
+    """The entries that contain an address, or a prefix and are wider, found by one search for each
+    prefix length."""
     import numpy as np
 
     from xdpwall.sets.prefix_index import prefix_entries, prefix_keys
@@ -101,10 +117,10 @@ def _containing(entries: Entries, address: AddressEntry) -> list[AddressEntry]:
     keys = prefix_keys(address.family, entries)
     found = (
         [address]
-        if len(every) and every[np.searchsorted(every, one[0]) % len(every)] == one[0]
+        if len(one) and len(every) and every[np.searchsorted(every, one[0]) % len(every)] == one[0]
         else []
     )
-    for length in range(bits if len(keys) else 0):
+    for length in range(address.length if len(keys) else 0):
         network = address.address >> (bits - length) << (bits - length)
         wide = Entries.from_entries([AddressEntry(address.family, network, length)])
         key = prefix_keys(address.family, wide)[0]

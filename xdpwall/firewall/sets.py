@@ -14,17 +14,24 @@ from xdpwall.sets.timed import TimedEntries
 from xdpwall.sets.warnings import content_warnings, everything_warnings
 from xdpwall.values.addresses import parse_set_name
 from xdpwall.values.author import Author
+from xdpwall.values.inputs import first_few
 from xdpwall.values.time_read import parse_expiry
 from xdpwall.values.times import epoch_seconds
 from xdpwall.views.rules import DeleteOutcome
 from xdpwall.views.sets import SetChange, SetEntries, SetList, SetOutcome, SetTest, SetView
 
-from .set_views import entries_view, membership_view, set_views
+from .set_views import covering_entries, entries_view, membership_view, set_views
 
 if TYPE_CHECKING:
     from xdpwall.sets.entries import AddressEntry
+    from xdpwall.sets.names import SetRow
+    from xdpwall.store.sets import SetStore
 
 _ANYONE = Author()
+_LOOKED_AT = 200
+"""Removed entries that are looked up in what is left of the set."""
+_TOLD = 20
+"""Of those, how many get a sentence."""
 
 
 class SetMethods:
@@ -134,8 +141,10 @@ class SetMethods:
             added, removed, unchanged = change_entries(
                 self._instance, name, list(coming), list(leaving), expires=ends, by=by
             )
-            number = find_set(now.ruleset.sets, name).number
-            count = self._instance.store.sets.entry_count(number)
+            row = find_set(now.ruleset.sets, name)
+            store = self._instance.store.sets
+            count = store.entry_count(row.number)
+            covered = _still_covered(store, row, list(leaving), self._now())
             if over:
                 count = self._outcome(name, changed=True).set.entries
         if ends:
@@ -148,6 +157,7 @@ class SetMethods:
             entries=count,
             warnings=[
                 *everything_warnings(name, Entries.from_entries(coming)),
+                *covered,
                 *(
                     [f"expires: {expires} is over: what was added matches no packet"]
                     if over
@@ -176,4 +186,32 @@ class SetMethods:
 
 
 def _parsed(field: str, texts: Sequence[str]) -> dict[AddressEntry, str]:
-    return {parse_entry(text, f"{field}[{i}]"): text for i, text in enumerate(texts)}
+    return {_entry(field, i, text, len(texts)): text for i, text in enumerate(texts)}
+
+
+def _entry(field: str, index: int, text: str, count: int) -> AddressEntry:
+    """One of `count` entries; the error's field has its index, its message is for people."""
+    try:
+        return parse_entry(text)
+    except InvalidInput as error:
+        if count > 1:
+            error.message = f"entry {index + 1}{error.message.removeprefix('entry')}"
+            error.args = (error.message,)
+        error.field = f"{field}[{index}]"
+        raise
+
+
+def _still_covered(
+    store: SetStore, row: SetRow, removed: Sequence[AddressEntry], now: float
+) -> list[str]:
+    """Warn of what was to be removed and is in the set all the same, by a wider entry."""
+    found = []
+    for entry, wider in covering_entries(store, row, removed[:_LOOKED_AT], now):
+        names = [one.text for one in wider]
+        found.append(
+            f"{entry.text} is still in {row.name}, by {first_few(names, 3)}: "
+            f"xdpwall set remove {row.name} {' '.join(names[:3])}"
+        )
+    if len(found) > _TOLD:
+        found[_TOLD:] = [f"... and {len(found) - _TOLD} more that wider entries cover"]
+    return found

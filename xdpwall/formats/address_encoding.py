@@ -24,6 +24,14 @@ def refuse_other_encoding(head: bytes, name: str) -> None:
     """Raise InvalidInput "encoding" when the first HEAD bytes of a file are not those of plain text."""
     found = next((row[1:] for row in _FORMATS if head.startswith(row[0])), None) or _utf16(head)
     if found is None:
+        if _is_binary(head):
+            raise InvalidInput(
+                f"{name}: is a binary file; wanted plain text, in ASCII or UTF-8, or that gzipped",
+                field="file",
+                value=name,
+                code="encoding",
+                hint="nothing was changed; a list has an address, a prefix or a range a line",
+            )
         return
     what, command = found
     raise InvalidInput(
@@ -33,6 +41,11 @@ def refuse_other_encoding(head: bytes, name: str) -> None:
         code="encoding",
         hint=f"nothing was changed; {command} FILE | xdpwall set load NAME -",
     )
+
+
+def _is_binary(head: bytes) -> bool:
+    """Whether more than a quarter of the bytes are control characters that no text has."""
+    return sum(byte < 32 and byte not in b"\t\n\v\f\r\x1b" for byte in head) * 4 > len(head)
 
 
 def _utf16(head: bytes) -> tuple[str, str] | None:

@@ -41,6 +41,25 @@ def load_ruleset(text: str, *, name: str, files: SetFileReader | None = None) ->
             hint="keep a set with so many entries in a file of its own: `file: LIST` in the ruleset, or "
             "`xdpwall set load`",
         )
+    try:
+        return _parse(text, name, files)
+    except InvalidInput as error:
+        from .foreign_text import foreign_kind
+
+        kind = foreign_kind(text)
+        if kind is None:
+            raise
+        raise InvalidInput(
+            f"{name}: this is {kind[0]}, not a ruleset of xdpwall",
+            field="file",
+            value=name,
+            code="not-a-ruleset",
+            hint=kind[1],
+            detail=error.message,
+        ) from None
+
+
+def _parse(text: str, name: str, files: SetFileReader | None) -> Ruleset:
     lines: Lines = {}
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
         data = _from_json(text, name)

@@ -20,7 +20,9 @@ def quoted(value: object) -> str:
     Bounded for every input, also for what a file's anchors make endless or exponentially long.
     """
     if isinstance(value, str):
-        return repr(value if len(value) <= _SHOWN else value[: _SHOWN - 3] + "...")
+        shown = repr(value if len(value) <= _SHOWN else value[: _SHOWN - 3] + "...")
+        # Escapes make bytes that are no text five times as long.
+        return shown if len(shown) <= 2 * _SHOWN else f"{shown[:_SHOWN]}...{shown[0]}"
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 64:
         return "a number of more than 64 bits"
     if value is None or isinstance(value, bool):

@@ -106,7 +106,7 @@ def test_json_may_begin_with_a_mark() -> None:
         ("version: 1\nrules: !!set {a}", "rules", ["f: line 2: ", "tag"]),
         ("a: 1\n---\na: 1", "file", ["f: line 2: not YAML"]),
         ("[" * 900, "file", ["f: ", "nested too deeply"]),
-        ("\x00", "file", ["f: not YAML"]),
+        ("\x00", "file", ["f: this is a binary file"]),
         ('{"version": 1,\n}', "file", ["f: line 2: not JSON"]),
         ('{"version": 1, "version": 1}', "file", ["f: 'version' stands twice"]),
         ('{"version": NaN}', "file", ["f: NaN is not JSON"]),

@@ -90,6 +90,9 @@ def _foreign(head: bytes) -> bool:
         return True
     if head.startswith((b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")):
         return True
+    odd_ones = bytes(range(9)) + bytes((*range(14, 27), *range(28, 32)))
+    if 4 * len(head) - 4 * len(head.translate(None, odd_ones)) > len(head):
+        return True
     even, odd = head[::2], head[1::2]
     little = len(odd) > 1 and set(odd) == {0} and 0 not in even
     return little or (len(even) > 1 and set(even) == {0} and 0 not in odd)
