@@ -2,6 +2,9 @@
 
 import { serviceTime } from "./api.mjs";
 
+/** A warning of the service without the calls that it names for programs. */
+export const wordsForPeople = (words) => words.replace(/ \(REST: [^)]*\)/g, "");
+
 /** 48112009 -> "48,112,009" */
 export const exact = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 

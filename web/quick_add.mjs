@@ -2,6 +2,7 @@
 // while typing.
 
 import { editNewRule } from "./drawer_state.mjs";
+import { wordsForPeople } from "./format.mjs";
 import { html, useEffect, useState } from "./html.mjs";
 import { addRule } from "./rule_changes.mjs";
 import { useSentenceCheck } from "./sentence_check.mjs";
@@ -63,5 +64,5 @@ const GrammarHint = () => html`<p>ACTION PROTOCOL/PORTS from ADDRESS to ADDRESS 
 function AddedRule({ rule }) {
   const warnings = rule.warnings ?? [];
   return html`<p>Added at ${rule.position}: ${rule.text}
-    ${warnings.map((words) => html` <span class="warning" key=${words}>Warning: ${words}</span>`)}</p>`;
+    ${warnings.map((words) => html` <span class="warning" key=${words}>Warning: ${wordsForPeople(words)}</span>`)}</p>`;
 }

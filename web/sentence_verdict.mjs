@@ -1,6 +1,6 @@
 // The line under a sentence: the rule that it becomes, or what is wrong with it and what would be right.
 
-import { splitSentence } from "./format.mjs";
+import { splitSentence, wordsForPeople } from "./format.mjs";
 import { html } from "./html.mjs";
 import { isUnfinished } from "./sentence_check.mjs";
 
@@ -12,7 +12,7 @@ export function SentenceVerdict({ check, children }) {
   }
   return text && html`<div>
       <p><${Sentence} text=${text} /></p>
-      ${[...cuts.map((who) => `drops ${who}`), ...warnings].map((words) => html`<p class="warning" key=${words}>Warning: ${words}</p>`)}
+      ${[...cuts.map((who) => `drops ${who}`), ...warnings].map((words) => html`<p class="warning" key=${words}>Warning: ${wordsForPeople(words)}</p>`)}
     </div>${children}`;
 }
 

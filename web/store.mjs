@@ -1,5 +1,6 @@
 // The page's state, and who is called when it changes.
 
+import { wordsForPeople } from "./format.mjs";
 import { NO_RATES } from "./rates.mjs";
 
 export const state = {
@@ -47,7 +48,7 @@ export const dismissNotice = () => setState({ notice: null });
 
 /** Say how a change ended: a line at the foot of the page, and to screen readers. */
 export function showResult(text, warnings = []) {
-  const hint = warnings.join(" ");
+  const hint = warnings.map(wordsForPeople).join(" ");
   setState({ notice: { kind: hint ? "warning" : "done", text, hint }, announcement: `${text} ${hint}` });
 }
 

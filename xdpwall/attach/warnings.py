@@ -1,16 +1,19 @@
-"""Warnings about rules and attachments that are valid and may not do what is expected. Pure."""
+"""Warnings about rules and attachments that are valid and may not do what is expected."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.policy import Policy
+from xdpwall.values.inputs import first_few
 from xdpwall.values.terms import Place
 from xdpwall.views.attachments import Occupant
 
 from .coverage import coverage, some_words
+from .stripped_tags import may_strip_tags
 
 STATELESS = (
     "the firewall is stateless: under a drop policy answers to connections made from here need "
@@ -19,37 +22,54 @@ STATELESS = (
 
 MOST = 20
 """Warnings about rules in one answer; one more sentence says how many there were."""
+NAMED = 5
+"""Rules, and interfaces, that one warning names; it counts the others."""
+
+StripsTags = Callable[[Attachment], bool]
+"""Whether the driver may take tags out of the frames before XDP sees them."""
+
+
+class _Cause(NamedTuple):
+    """What is to be said of one rule, and of several, after "rule r1" and "rules r1, r2"."""
+
+    one: str
+    several: str
 
 
 def rule_warnings(
-    rules: Iterable[Rule], attachments: Sequence[Attachment], interfaces: Collection[str]
+    rules: Iterable[Rule],
+    attachments: Sequence[Attachment],
+    interfaces: Collection[str],
+    strips: StripsTags = may_strip_tags,
 ) -> list[str]:
-    """The warnings about these rules with these attachments, each once, at most MOST and a count of
-    the others."""
-    found: dict[str, None] = {}
-    counts: dict[tuple[str | None, str | None, bool], int] = {}
-    more = 0
+    """The warnings about these rules with these attachments: one for each cause, with the rules
+    that it is about, and at most MOST."""
+    found: dict[_Cause, list[str | None]] = {}
+    known: dict[tuple[str | None, str | None, bool], list[_Cause]] = {}
     for rule in rules:
         # The warnings depend on these alone, which most rules have in common.
         kind = rule.iface, rule.direction, rule.vlan is None
-        count = counts.get(kind)
-        if count == 0:
-            continue
-        if count is not None and len(found) > MOST and rule.id is not None:
-            more += count  # each names its rule, so they are others than those before
-            continue
-        warnings = _about_rule(rule, attachments, interfaces)
-        counts[kind] = len(warnings)
-        found.update(dict.fromkeys(warnings))
-    return _some(list(found), more)
+        causes = known.get(kind)
+        if causes is None:
+            causes = known[kind] = _about_rule(rule, attachments, interfaces, strips)
+        for cause in causes:
+            found.setdefault(cause, []).append(rule.id)
+    return _some(found)
 
 
-def _some(warnings: list[str], more: int = 0) -> list[str]:
-    """The first MOST, and a sentence that counts the others and `more`."""
-    if len(warnings) <= MOST:
-        return warnings
-    more += len(warnings) - MOST
-    return [*warnings[:MOST], f"... and {more} more warnings about rules"]
+def _some(found: Mapping[_Cause, Sequence[str | None]]) -> list[str]:
+    """A sentence for each of the first MOST causes, and one that counts the others."""
+    warnings = [_sentence(ids, cause) for cause, ids in list(found.items())[:MOST]]
+    more = len(found) - MOST
+    return [*warnings, f"... and {more} more warnings about rules"] if more > 0 else warnings
+
+
+def _sentence(ids: Sequence[str | None], cause: _Cause) -> str:
+    if len(ids) == 1:
+        return ("the rule" if ids[0] is None else f"rule {ids[0]}") + cause.one
+    named = [one for one in ids if one is not None]
+    who = f"rules {first_few(named, NAMED)}" if len(named) == len(ids) else f"{len(ids):,} rules"
+    return who + cause.several
 
 
 def policy_warnings(policy: Policy) -> list[str]:
@@ -59,13 +79,15 @@ def policy_warnings(policy: Policy) -> list[str]:
 
 def expired_warnings(rules: Iterable[Rule], now: str) -> list[str]:
     """Rules whose time is over at `now`, a canonical time."""
-    return _some(
-        [
-            f"{_name(rule)}: its time, {rule.expires}, is over: it matches no packet"
-            for rule in rules
-            if rule.expires is not None and rule.expires <= now
-        ]
-    )
+    found: dict[_Cause, list[str | None]] = {}
+    for rule in rules:
+        if rule.expires is not None and rule.expires <= now:
+            cause = _Cause(
+                f": its time, {rule.expires}, is over: it matches no packet",
+                f": their time, {rule.expires}, is over: they match no packet",
+            )
+            found.setdefault(cause, []).append(rule.id)
+    return _some(found)
 
 
 def hook_warnings(attachments: Iterable[Attachment]) -> list[str]:
@@ -115,19 +137,36 @@ def concerned(rules: Iterable[Rule], attachments: Sequence[Attachment]) -> list[
     ]
 
 
-def vlan_warnings(rules: Iterable[Rule], attachments: Sequence[Attachment]) -> list[str]:
-    """Rules with `vlan` that meet packets at XDP, at most MOST and a count of the others."""
-    found = []
+def vlan_warnings(
+    rules: Iterable[Rule],
+    attachments: Sequence[Attachment],
+    strips: StripsTags = may_strip_tags,
+) -> list[str]:
+    """Rules with `vlan` that meet packets at XDP where a tag may have been taken off them."""
+    found: dict[_Cause, list[str | None]] = {}
     for rule in rules:
-        if rule.vlan is None or rule.direction == "egress":
-            continue
-        for attachment in attachments:
-            if attachment.place == "xdp" and _concerns(rule, attachment.iface):
-                found.append(
-                    f"{_name(rule)} names vlan: XDP on {attachment.iface} cannot see a tag that "
-                    f"the driver stripped; tc can: xdpwall attach {attachment.iface} --hook tc"
-                )
+        for cause in _about_vlan(rule, attachments, strips):
+            found.setdefault(cause, []).append(rule.id)
     return _some(found)
+
+
+def _about_vlan(
+    rule: Rule, attachments: Sequence[Attachment], strips: StripsTags
+) -> Iterator[_Cause]:
+    if rule.vlan is None or rule.direction == "egress":
+        return
+    names = [
+        one.iface
+        for one in attachments
+        if one.place == "xdp" and _concerns(rule, one.iface) and strips(one)
+    ]
+    if names:
+        where = names[0] if len(names) == 1 else "IFACE"
+        rest = (
+            f" vlan: XDP on {first_few(names, NAMED)} cannot see a tag that the driver stripped; "
+            f"tc can: xdpwall attach {where} --hook tc"
+        )
+        yield _Cause(f" names{rest}", f" name{rest}")
 
 
 def attach_command(iface: str, place: Place) -> str:
@@ -140,39 +179,47 @@ def attach_command(iface: str, place: Place) -> str:
 
 
 def _about_rule(
-    rule: Rule, attachments: Sequence[Attachment], interfaces: Collection[str]
-) -> list[str]:
-    name = _name(rule)
+    rule: Rule,
+    attachments: Sequence[Attachment],
+    interfaces: Collection[str],
+    strips: StripsTags,
+) -> list[_Cause]:
     iface = rule.iface if rule.iface and not rule.iface.startswith("!") else None
     where = [attachment for attachment in attachments if _concerns(rule, attachment.iface)]
     wanted: Place = "tc-egress" if rule.direction == "egress" else "xdp"
-    warnings = []
+    found = []
     if iface and iface not in interfaces:
-        warnings.append(f"{name}: the interface {iface} does not exist (yet)")
+        found.append(_alike(f": the interface {iface} does not exist (yet)"))
     elif not where:
-        place = f"to {iface}" if iface else "to any interface that it is about"
+        place = "to " + (iface or "any interface that {} about")
         call = attach_command(iface or "IFACE", wanted)
-        warnings.append(f"{name}: nothing is attached {place}, it sees no packet until: {call}")
-    elif rule.direction and not any(attachment.direction == rule.direction for attachment in where):
-        names = ", ".join(dict.fromkeys(attachment.words for attachment in where))
-        call = attach_command(iface or where[0].iface, wanted)
-        warnings.append(
-            f"{name} is about {rule.direction}, which {names} cannot see; this does: {call}"
+        found.append(
+            _Cause(
+                f": nothing is attached {place.format('it is')}, it sees no packet until: {call}",
+                f": nothing is attached {place.format('they are')}, they see no packet until: "
+                f"{call}",
+            )
         )
+    elif rule.direction and not any(attachment.direction == rule.direction for attachment in where):
+        names = first_few(list(dict.fromkeys(attachment.words for attachment in where)), NAMED)
+        call = attach_command(iface or where[0].iface, wanted)
+        rest = f" about {rule.direction}, which {names} cannot see; this does: {call}"
+        found.append(_Cause(f" is{rest}", f" are{rest}"))
     elif iface and where[0].kind == "bridge":
-        warnings += _about_bridge(name, rule, where)
-    return warnings + vlan_warnings([rule], attachments)
+        found += _about_bridge(rule, where)
+    return [*found, *_about_vlan(rule, attachments, strips)]
 
 
-def _about_bridge(name: str, rule: Rule, attachments: Sequence[Attachment]) -> list[str]:
+def _alike(words: str) -> _Cause:
+    return _Cause(words, words)
+
+
+def _about_bridge(rule: Rule, attachments: Sequence[Attachment]) -> list[_Cause]:
     _, blind, _ = coverage("bridge", attachments)
     if rule.direction or not blind:
         return []
-    return [f"{name} on the bridge {attachments[0].iface} does not see: {'; '.join(blind)}"]
-
-
-def _name(rule: Rule) -> str:
-    return "the rule" if rule.id is None else f"rule {rule.id}"
+    where, rest = f" on the bridge {attachments[0].iface}", f" not see: {'; '.join(blind)}"
+    return [_Cause(f"{where} does{rest}", f"{where} do{rest}")]
 
 
 def _concerns(rule: Rule, iface: str) -> bool:

@@ -1,44 +1,78 @@
-"""Warnings about many rules: as many as a person reads, and how many there are."""
+"""Warnings about many rules: once for each cause, with the rules that it is about."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from random import Random
-
 import pytest
 
-from xdpwall.attach.warnings import MOST, rule_warnings
+from xdpwall.attach.warnings import MOST, expired_warnings, rule_warnings, vlan_warnings
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
 
-XDP = Attachment("v0", "xdp", 3, "auto", 0, "")
-TC = Attachment("v1", "tc-ingress", 4, None, 1, "")
-TEXTS = (
-    *("drop udp", "drop tcp in", "drop tcp out", "drop on v1", "drop on !v1", "drop on nosuch"),
-    *("drop vlan 5", "drop on v0 vlan 5", "drop on v0 out", "drop out vlan 3"),
-)
+XDP = Attachment("v0", "xdp", 3, "auto", 0, "", kind="veth")
+TC = Attachment("v1", "tc-ingress", 4, None, 1, "", kind="veth")
+BRIDGE = Attachment("br0", "xdp", 5, "auto", 2, "", kind="bridge")
+CARDS = tuple(Attachment(f"eth{n}", "xdp", n, "auto", n, "") for n in range(12))
+THERE = {"v0", "v1", "br0"}
 
 
-def each_alone(rules: Sequence[Rule], rows: Sequence[Attachment]) -> dict[str, None]:
-    """The same sentences, asked for rule by rule."""
-    return {words: None for rule in rules for words in rule_warnings([rule], rows, {"v0"})}
+def named(*texts: str) -> list[Rule]:
+    return [Rule.parse(text).with_id(f"r{index}") for index, text in enumerate(texts, 1)]
 
 
-@pytest.mark.parametrize("rows", [[], [XDP], [TC], [XDP, TC]])
-@pytest.mark.parametrize("count", [3, 25, 400])
-@pytest.mark.parametrize("named", [True, False])
-def test_rules_that_are_alike_are_warned_of_alike(
-    rows: list[Attachment], count: int, named: bool
-) -> None:
-    random = Random(count)
-    rules = [Rule.parse(random.choice(TEXTS)) for _ in range(count)]
-    if named:
-        rules = [rule.with_id(f"r{index}") for index, rule in enumerate(rules)]
-    alone = list(each_alone(rules, rows))
-    found = rule_warnings(rules, rows, {"v0"})
-    assert found[:MOST] == alone[:MOST]
-    if len(alone) > MOST:
-        left = len(alone) - MOST
-        assert found[MOST:] == [f"... and {left} more warnings about rules"]
-    else:
-        assert len(found) == len(alone)
+@pytest.mark.parametrize(
+    ("text", "rows", "one", "several"),
+    [
+        ("drop on nosuch", [XDP], "rule r1: the interface nosuch does not exist (yet)",
+         "rules r1, r2: the interface nosuch does not exist (yet)"),
+        ("drop on v1", [XDP], "rule r1: nothing is attached to v1, it sees no packet until: ",
+         "rules r1, r2: nothing is attached to v1, they see no packet until: "),
+        ("drop udp", [], "rule r1: nothing is attached to any interface that it is about, it sees",
+         "rules r1, r2: nothing is attached to any interface that they are about, they see"),
+        ("drop out", [TC], "rule r1 is about egress, which v1 tc-ingress cannot see; this does",
+         "rules r1, r2 are about egress, which v1 tc-ingress cannot see; this does"),
+        ("drop on br0", [BRIDGE], "rule r1 on the bridge br0 does not see: to containers",
+         "rules r1, r2 on the bridge br0 do not see: to containers"),
+        ("drop vlan 5", [XDP], "rule r1 names vlan: XDP on v0 cannot see a tag",
+         "rules r1, r2 name vlan: XDP on v0 cannot see a tag"),
+    ],
+)  # fmt: skip
+def test_a_cause_is_said_once(text: str, rows: list[Attachment], one: str, several: str) -> None:
+    (alone,) = rule_warnings(named(text), rows, THERE)
+    assert alone.startswith(one)
+    (both,) = rule_warnings(named(text, text), rows, THERE)
+    assert both.startswith(several)
+    (many,) = rule_warnings(named(*[text] * 60), rows, THERE)
+    assert many.startswith(several.replace("r1, r2", "r1, r2, r3, r4, r5 and 55 more"))
+
+
+def test_rules_without_an_id_are_counted() -> None:
+    rule = Rule.parse("drop on nosuch")
+    (alone,) = rule_warnings([rule], [XDP], THERE)
+    assert alone.startswith("the rule: the interface")
+    (many,) = rule_warnings([rule] * 1000, [XDP], THERE)
+    assert many.startswith("1,000 rules: the interface")
+
+
+def test_many_causes_are_cut_off_with_a_count() -> None:
+    found = rule_warnings(named(*[f"drop on gone{n}" for n in range(60)]), [XDP], THERE)
+    assert len(found) == MOST + 1
+    assert found[-1] == "... and 40 more warnings about rules"
+
+
+def test_twelve_cards_are_one_warning_and_none_where_tags_stay_in_the_frame() -> None:
+    rules = named("drop vlan 5", "drop vlan 7")
+    (words,) = vlan_warnings(rules, CARDS, lambda card: True)
+    assert words == (
+        "rules r1, r2 name vlan: XDP on eth0, eth1, eth2, eth3, eth4 and 7 more cannot see a tag "
+        "that the driver stripped; tc can: xdpwall attach IFACE --hook tc"
+    )
+    assert vlan_warnings(rules, CARDS, lambda card: False) == []
+    (words,) = vlan_warnings(rules, CARDS, lambda card: card.iface == "eth3")
+    assert "XDP on eth3 cannot" in words and "attach eth3 --hook tc" in words
+
+
+def test_times_that_are_over_are_said_once_for_each_time() -> None:
+    rules = named(*["drop until 2020-01-01T00:00:00Z"] * 3, "drop until 2021-01-01T00:00:00Z")
+    first, second = expired_warnings(rules, "2026-01-01T00:00:00Z")
+    assert first.startswith("rules r1, r2, r3: their time, 2020-01-01T00:00:00Z, is over: they")
+    assert second.startswith("rule r4: its time, 2021-01-01T00:00:00Z, is over: it matches")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import click
@@ -10,6 +11,9 @@ from xdpwall.cli.options import Invocation
 from xdpwall.errors import InvalidInput, XdpwallError
 
 from .text import display_width, escape_controls
+
+_FOR_PROGRAMS = re.compile(r" \(REST: [^)]*\)")
+"""The calls that a warning names for the API; a person gets the command alone."""
 
 
 def print_error(error: XdpwallError, asked: Invocation) -> None:
@@ -70,7 +74,7 @@ def print_warnings(warnings: list[str], asked: Invocation) -> None:
     """Print the warnings of a change that was made, unless -q was given."""
     for warning in warnings:
         if not asked.quiet:
-            _print_line("warning", warning, asked)
+            _print_line("warning", _FOR_PROGRAMS.sub("", warning), asked)
 
 
 def _print_line(kind: str, text: str, asked: Invocation) -> None:
