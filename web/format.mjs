@@ -3,7 +3,7 @@
 import { serviceTime } from "./api.mjs";
 
 /** A warning of the service without the calls that it names for programs. */
-export const wordsForPeople = (words) => words.replace(/ \(REST: [^)]*\)/g, "");
+export const wordsForPeople = (words) => words.replace(/ \(REST: [^)]{0,200}\)/g, "");
 
 /** 48112009 -> "48,112,009" */
 export const exact = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");

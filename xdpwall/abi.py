@@ -301,7 +301,7 @@ class Control:
         """From the u64."""
         return cls(
             copy=word & 1,
-            on=not word & 2,
+            on=not word & limits.CONTROL_OFF,
             revision=word >> 8,
             events=bool(word & 4),
             muted=bool(word & 8),
@@ -309,7 +309,11 @@ class Control:
 
     def pack(self) -> int:
         """The u64."""
-        flags = (0 if self.on else 2) | (4 if self.events else 0) | (8 if self.muted else 0)
+        flags = (
+            (0 if self.on else limits.CONTROL_OFF)
+            | (4 if self.events else 0)
+            | (8 if self.muted else 0)
+        )
         return self.copy | flags | self.revision << 8
 
 

@@ -10,3 +10,7 @@ ATTACHMENTS = 64
 """How many attachments the kernel's totals have room for."""
 
 MAX_RULES = 16384
+
+
+CONTROL_OFF = 2
+"""The bit of the control word by which everything passes."""

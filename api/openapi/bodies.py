@@ -77,10 +77,18 @@ class AttachBody(Body):
 
 
 class MoveBody(Body):
-    """POST /rules/{id}/move."""
+    """POST /rules/{id}/move: one of these."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     position: Annotated[Any, WithJsonSchema(POSITION)] = Field(
-        description="the place after the move, from 1"
+        None, description="the place after the move, from 1"
+    )
+    before: Annotated[Any, WithJsonSchema(ID)] = Field(
+        None, description="the id of the rule in front of which it goes"
+    )
+    after: Annotated[Any, WithJsonSchema(ID)] = Field(
+        None, description="the id of the rule behind which it goes"
     )
 
 

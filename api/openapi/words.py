@@ -55,7 +55,7 @@ FIELD_NOTES = {
     "proto": "a name (tcp, icmp, ...) or 0 to 255",
     "src": "an address, a prefix or @set, with ! in front every other one",
     "dst": "as src",
-    "sport": "a port, a range or a list: 80,443,8000-8100; ! in front: every other one",
+    "sport": "a port, a range or a list: 80,443,8000-8100, also by name: ssh; ! in front: every other",
     "dport": "as sport",
     "icmp_type": "a name (echo-request) or 0 to 255",
     "icmp_code": "a name or 0 to 255",
@@ -78,6 +78,19 @@ _TEXTS = {
     "comment": LINE,
 }
 
+_BESIDE = {
+    name: {**ID, "description": f"the id of the rule {side} which it goes; POST only"}
+    for name, side in (("before", "in front of"), ("after", "behind"))
+}
+_TWO_PLACES: Schema = {
+    "anyOf": [
+        {"required": ["position", "before"], "properties": {"position": {"type": "integer"}}},
+        {"required": ["position", "after"], "properties": {"position": {"type": "integer"}}},
+        {"required": ["before", "after"]},
+    ]
+}
+"""Two answers to where a rule goes."""
+
 
 def rule_schema() -> Schema:
     """The schema of a rule as POST and PUT take it."""
@@ -95,6 +108,8 @@ def rule_schema() -> Schema:
         "anyOf": [POSITION, {"type": "null"}],
         "description": "its place from 1; POST only, absent appends",
     }
+    fields |= _BESIDE
+    schema["not"] = _TWO_PLACES
     schema["description"] = (
         "A rule. Ports need a protocol that has them, and so on: what fields demand of each other is "
         "answered by 422 with the field. Numbers may be given as numbers or strings."
@@ -111,8 +126,9 @@ def rule_text_schema() -> Schema:
         "title": "RuleText",
         "description": "A rule as a sentence.",
         "type": "object",
-        "properties": {"text": SENTENCE, **fields, "position": position},
+        "properties": {"text": SENTENCE, **fields, "position": position, **_BESIDE},
         "required": ["text"],
+        "not": _TWO_PLACES,
         "additionalProperties": False,
     }
 
@@ -121,7 +137,8 @@ def change_schema() -> Schema:
     """The schema of PATCH: any fields of a rule, null takes one away; or a sentence."""
     schema = rule_schema()
     fields = schema["properties"]
-    for name in ("id", "position", "action"):
+    del schema["not"]
+    for name in ("id", "position", "before", "after", "action"):
         del fields[name]
     for name, field in fields.items():
         note = {"description": field.pop("description")} if "description" in field else {}

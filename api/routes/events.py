@@ -26,7 +26,7 @@ from xdpwall.api.stream.client import EventStream
 from xdpwall.api.stream.hub import EventHub
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
-from xdpwall.values.inputs import invalid
+from xdpwall.values.inputs import invalid, parse_boolean
 from xdpwall.views.events import EventsOutcome, EventsView
 
 router = APIRouter(tags=["firewall"])
@@ -38,7 +38,7 @@ MAX_STREAMS = 256
 @router.get(
     "/events",
     responses=stream_docs(examples.EVENTS),
-    dependencies=[allow_query("only"), Depends(no_body)],
+    dependencies=[allow_query("only", "kept"), Depends(no_body)],
     response_class=EventStream,
 )
 async def events(
@@ -48,6 +48,10 @@ async def events(
     ] = None,
     just: Annotated[
         str | None, Query(alias="only", description="packets: nothing but single packets")
+    ] = None,
+    kept: Annotated[
+        str | None,
+        Query(description="true, with only=packets: begin with the latest 500 as one event"),
     ] = None,
 ) -> Response:
     """Everything at once, then what changes: counters every second, the rest when it happens.
@@ -59,6 +63,9 @@ async def events(
     """
     if just not in (None, "packets"):
         raise invalid("only", just, "is not known here", "packets")
+    wants_kept = kept is not None and parse_boolean("kept", kept)
+    if wants_kept and just is None:
+        raise invalid("kept", kept, "is for single packets", "only=packets beside it")
     hub: EventHub = request.app.state.events
     if hub.listeners >= MAX_STREAMS:
         raise HttpError(
@@ -68,7 +75,7 @@ async def events(
             hint="close a page, or ask GET /stats now and then",
             headers={"retry-after": "10"},
         )
-    return EventStream(hub, last_event_id, packets_only=just == "packets")
+    return EventStream(hub, last_event_id, packets_only=just == "packets", kept=wants_kept)
 
 
 @router.get(

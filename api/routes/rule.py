@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
@@ -26,11 +27,14 @@ from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
-from xdpwall.values.inputs import invalid, parse_number
+from xdpwall.ruleset.edits import Beside, Where
+from xdpwall.values.inputs import error_value, invalid, parse_number
 from xdpwall.views.rules import DeleteOutcome, RuleOutcome, RuleView
 
 router = APIRouter(tags=["rules"])
 
+PLACES = ("position", "before", "after")
+"""The fields of a body that say where a rule goes."""
 GONE = answer_docs(DeleteOutcome, examples.DELETED)
 ONE = answer_docs(None, examples.RULE_CHANGED, what="The rule as read back, warnings and revision")
 
@@ -107,13 +111,18 @@ async def delete_rule(call: ChangeCall, id: str) -> Response:
     openapi_extra=body_docs(MoveBody, {"position": 1}),
 )
 async def move_rule(call: ChangeCall, id: str, raw: RawBody) -> Response:
-    """Move a rule; `position` is its place after the move."""
+    """Move a rule: to the place `position`, counted after the move, or beside another rule."""
 
     def work(firewall: Facade) -> Response:
-        given = parse_body(MoveBody, raw).position
-        position = parse_number("position", given, 1, MAX_RULES, "its place after the move, from 1")
+        where = parse_place(parse_body(MoveBody, raw).model_dump())
+        if where is None:
+            raise InvalidInput(
+                "position: is missing; wanted position, before or after",
+                field="position",
+                hint='{"position": 1} or {"before": "r1"}',
+            )
         _expect_rule(call, firewall, id)
-        return rule_answer(firewall.move_rule(id, position, by=call.by))
+        return rule_answer(firewall.move_rule(id, where, by=call.by))
 
     return await call.write(work)
 
@@ -134,6 +143,25 @@ def rule_answer(outcome: RuleOutcome, status: int = 200, location: str | None = 
     rule = outcome.rules[0].to_json()
     what = {**rule, "warnings": outcome.warnings, "revision": outcome.revision}
     return json_answer(what, status, etag=rule_etag(rule), location=location)
+
+
+def parse_place(given: Mapping[str, Any]) -> Where | None:
+    """Where a rule goes: `position`, `before` or `after`; None when none of them says it."""
+    said = [name for name in PLACES if given.get(name) is not None]
+    if len(said) > 1:
+        raise InvalidInput(
+            f"{said[1]}: {said[0]} says it already; wanted one of {', '.join(PLACES)}",
+            field=said[1],
+            value=error_value(given[said[1]]),
+        )
+    if not said:
+        return None
+    value = given[said[0]]
+    if said[0] == "position":
+        return parse_number("position", value, 1, MAX_RULES, f"a place from 1 to {MAX_RULES:,}")
+    if not isinstance(value, str):
+        raise invalid(said[0], value, "is not a rule's id", "the id of a rule, in quotes")
+    return Beside("before" if said[0] == "before" else "after", value)
 
 
 def _expect_rule(call: Call, firewall: Facade, rule_id: str) -> None:

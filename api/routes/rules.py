@@ -27,16 +27,17 @@ from xdpwall.api.request import (
     json_answer,
     revision_etag,
 )
-from xdpwall.api.routes.rule import rule_answer
+from xdpwall.api.routes.rule import PLACES, parse_place, rule_answer
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade, ServiceFacade
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.sentence_complete import completions_of
+from xdpwall.ruleset.edits import Where
 from xdpwall.ruleset.ruleset import parse_rules
 from xdpwall.ruleset.set_references import check_sets_known, sets_named_by
 from xdpwall.sets.names import SetRow
-from xdpwall.values.inputs import invalid, parse_number
+from xdpwall.values.inputs import invalid
 from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome
 
 router = APIRouter(tags=["rules"])
@@ -77,7 +78,8 @@ async def list_rules(call: ReadCall) -> Response:
     ),
 )
 async def add_rules(call: ChangeCall, raw: RawBody) -> Response:
-    """Add a rule, or a list of them in one commit; appended unless `position` says where."""
+    """Add a rule, or a list of them in one commit; appended unless `position`, `before`
+    or `after` says where."""
 
     def work(firewall: Facade) -> Response:
         data = parse_json(raw)
@@ -232,22 +234,23 @@ def _ids(ids: list[str]) -> list[str]:
     return ids
 
 
-def _take_position(data: Any) -> tuple[Any, int | None]:
-    """The body without `position`, and that; in a list only the first rule may have one."""
+def _take_position(data: Any) -> tuple[Any, Where | None]:
+    """The body without what says where the rule goes, and that; in a list only the first has it."""
     if isinstance(data, list):
         if not data:
             return data, None
         first, at = _take_position(data[0]) if isinstance(data[0], dict) else (data[0], None)
         for index, one in enumerate(data[1:], 1):
-            if isinstance(one, dict) and "position" in one:
-                raise InvalidInput(
-                    f"rule {index + 1}: position: only the first of a list has one, "
-                    "the others follow it",
-                    field=f"rules[{index}].position",
-                    value=one["position"],
-                )
+            for name in PLACES if isinstance(one, dict) else ():
+                if name in one:
+                    raise InvalidInput(
+                        f"rule {index + 1}: {name}: only the first of a list has one, "
+                        "the others follow it",
+                        field=f"rules[{index}].{name}",
+                        value=one[name],
+                    )
         return [first, *data[1:]], at
-    if not isinstance(data, dict) or data.get("position") is None:
+    if not isinstance(data, dict):
         return data, None
-    rest = {name: value for name, value in data.items() if name != "position"}
-    return rest, parse_number("position", data["position"], 1, MAX_RULES, f"1 to {MAX_RULES:,}")
+    rest = {name: value for name, value in data.items() if name not in PLACES}
+    return rest, parse_place({name: data.get(name) for name in PLACES})

@@ -56,6 +56,7 @@ class EventStream(Response):
         last_id: str | None,
         *,
         packets_only: bool = False,
+        kept: bool = False,
         status_code: int = 200,
     ) -> None:
         super().__init__(None, status_code, {"x-accel-buffering": "no"})
@@ -63,6 +64,7 @@ class EventStream(Response):
         self._hub = hub
         self._last_id = last_id
         self._packets_only = packets_only
+        self._kept = kept
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until the client goes, is too slow, or the service stops."""
@@ -113,6 +115,8 @@ class EventStream(Response):
         batch = packets.ring.newest
         if self._packets_only:
             number = ring.newest
+            if self._kept:
+                await _send_event(send, packets.recent(always=True))
         elif (known := ring.number_of(self._last_id)) is not None:
             number = known
             await _send_event(send, packets.recent())

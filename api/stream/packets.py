@@ -58,9 +58,12 @@ class PacketFeed:
         """End the reader thread, which then releases the ring buffer."""
         self._ending.set()
 
-    def recent(self) -> bytes:
-        """The latest packets as one event, for a new client; b"" when there are none."""
-        return sse_frame("packets", _batch(list(self._recent), 0)) if self._recent else b""
+    def recent(self, *, always: bool = False) -> bytes:
+        """The latest packets as one event, for a new client; b"" when there are none, unless the
+        client waits for it: `always`."""
+        if not self._recent and not always:
+            return b""
+        return sse_frame("packets", _batch(list(self._recent), 0))
 
     # -- the thread ------------------------------------------------------------------------------
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:

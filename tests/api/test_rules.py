@@ -195,3 +195,41 @@ def test_reset_counters_answers_the_rule(service: Service) -> None:
     assert [rule["id"] for rule in both.json["rules"]] == ["a", "b"]
     some = service.call("POST", "/rules/reset-counters", {"ids": ["b"]})
     assert [rule["id"] for rule in some.json["rules"]] == ["b"]
+
+
+def test_a_place_beside_a_rule(service: Service) -> None:
+    service.call(
+        "POST", "/rules", [{"text": "drop icmp", "id": "a"}, {"text": "drop udp", "id": "b"}]
+    )
+    made = service.call("POST", "/rules", {"text": "drop gre", "id": "c", "before": "b"})
+    assert (made.status, made.json["position"]) == (201, 2)
+    made = service.call(
+        "POST", "/rules", [{"text": "drop esp", "id": "d", "after": "b"}, "drop ah"]
+    )
+    assert [rule["position"] for rule in made.json["rules"]] == [4, 5]
+    moved = service.call("POST", "/rules/a/move", {"after": "c"})
+    assert (moved.status, moved.json["position"]) == (200, 2)
+    assert ids(service)[:4] == ["c", "a", "b", "d"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "field"),
+    [
+        ("/rules", {"text": "drop gre", "before": "nope"}, 404, "id"),
+        ("/rules", {"text": "drop gre", "before": 5}, 422, "before"),
+        ("/rules", {"text": "drop gre", "before": "a", "position": 1}, 422, "before"),
+        ("/rules", ["drop gre", {"text": "drop esp", "after": "a"}], 422, "rules[1].after"),
+        ("/rules/a/move", {}, 422, "position"),
+        ("/rules/a/move", {"before": "a"}, 422, "before"),
+        ("/rules/a/move", {"before": "nope"}, 404, "id"),
+        ("/rules/a/move", {"after": None}, 422, "position"),
+        ("/rules/a/move", {"after": "a", "before": "a"}, 422, "after"),
+    ],
+)
+def test_a_place_that_is_none(
+    service: Service, path: str, body: Any, status: int, field: str
+) -> None:
+    service.call("POST", "/rules", {"text": "drop icmp", "id": "a"})
+    answer = service.call("POST", path, body)
+    assert (answer.status, answer.json["field"]) == (status, field), answer.content
+    assert ids(service) == ["a"]

@@ -199,3 +199,56 @@ def test_each_object_stands_on_a_line_of_its_own(dropping: Instance) -> None:
     ping(dropping)
     out, _ = process.communicate(timeout=PATIENCE)
     assert [json.loads(line)["rule"] for line in out.splitlines()] == ["noping", "noping"]
+
+
+def test_a_rule_that_is_not_there_is_not_waited_for(dropping: Instance) -> None:
+    done = dropping.run("events", "--rule", "noping2", "-c", "1")
+    assert done.returncode == 3
+    assert "no rule with the id 'noping2'" in done.stderr
+    assert "did you mean 'noping'?" in done.stderr
+
+
+def test_the_rules_word_for_pass_is_taken(dropping: Instance) -> None:
+    dropping.done("rule", "add", "accept icmp log", "--id", "yes", "--at", "1")
+    process = watch(dropping, "-c", "1", "--verdict", "accept", "-o", "name")
+    ping(dropping)
+    assert process.communicate(timeout=PATIENCE)[0] == "yes\n"
+    assert dropping.here("events", "--verdict", "reject").exit_code == 2
+
+
+def test_what_was_before_is_kept_by_the_service(served: Instance) -> None:
+    served.done("attach", "veth0")
+    served.done("rule", "add", "drop icmp log", "--id", "noping")
+    process = watch(served, "-c", "3", "-j")
+    assert served.box is not None
+    with Wire(served.box, "eth0") as wire:
+        for ttl in (1, 2, 3):
+            wire.send(f.ether(f.ipv4(f.icmp(), ttl=ttl), pad=60))
+    seen = [json.loads(line) for line in process.communicate(timeout=PATIENCE)[0].splitlines()]
+    assert [one["ttl"] for one in seen] == [1, 2, 3]
+
+    def kept(*args: str) -> list[int]:
+        done = served.run("events", "-j", *args)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line)["ttl"] for line in done.stdout.splitlines()]
+
+    assert kept("--last", "2", "-c", "2") == [2, 3]
+    assert kept("--last", "500", "-c", "3") == [1, 2, 3]
+    assert kept("--since", "10m", "-c", "2") == [1, 2]
+    assert kept("--since", seen[1]["time"][:19] + "Z", "--last", "1", "-c", "1") == [3]
+    process = watch(served, "-c", "1", "--last", "5", "--since", "2090-01-01T00:00:00Z", "-j")
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("args", [["--last", "5"], ["--since", "10m"]])
+def test_without_the_service_nothing_is_kept(dropping: Instance, args: list[str]) -> None:
+    done = dropping.run("events", *args)
+    assert done.returncode == 2
+    assert "nobody keeps events without the service" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["soon", "10", "2026-13-01T00:00:00Z", "Tuesday", ""])
+def test_since_is_a_time_or_a_duration(direct: Instance, text: str) -> None:
+    done = direct.here("events", "--since", text)
+    assert done.exit_code == 2 and "since" in done.stderr

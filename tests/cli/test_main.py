@@ -89,10 +89,10 @@ def test_later_commands_are_refused_and_not_guessed_at(name: str, rest: list[str
         (["rule", "ls", "--frobnicate"], "no such option"),
         (["rule", "ls", "-o", "xml"], "'xml' is not one of"),
         (["rule", "ls", "--color", "blue"], "'blue' is not one of"),
-        (["rule", "ls", "extra"], "unexpected extra argument"),
+        (["status", "extra"], "unexpected extra argument"),
         (["rule", "ls", "--times", "0"], "0 is not in the range"),
         (["rule", "ls", "--interval", "often"], "'often' is not a valid float"),
-        (["rule", "move", "r1"], "missing option '--at'"),
+        (["rule", "move", "r1"], "where to is missing"),
         (["rule", "move", "r1", "--at", "first"], "'first' is not a valid integer"),
         (["rule", "add"], "missing argument"),
         (["rule", "show"], "missing argument"),
@@ -138,6 +138,27 @@ def test_version(args: list[str], text: str) -> None:
     assert invoke(*args).stdout == text
 
 
+def test_version_and_help_by_the_names_that_people_try() -> None:
+    assert invoke("--version").stdout == f"xdpwall {__version__}\n"
+    assert invoke("help").stdout == invoke("--help").stdout
+    assert invoke("help", "rule", "add").stdout == invoke("rule", "add", "--help").stdout
+    assert invoke("help", "set", "rm").stdout == invoke("set", "delete", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nope"], "no such command 'nope'"),
+        (["rule", "nope"], "no such command 'nope'"),
+        (["attach", "x"], "xdpwall attach has no commands below it"),
+        (["explain"], "explain is not in this version"),
+    ],
+)
+def test_help_of_what_is_not_there(words: list[str], said: str) -> None:
+    done = invoke("help", *words)
+    assert done.exit_code == 2 and said in done.stderr
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_name_the_program(shell: str) -> None:
     done = invoke("completion", shell)
@@ -145,19 +166,44 @@ def test_completion_scripts_name_the_program(shell: str) -> None:
     assert "_XDPWALL_COMPLETE" in done.stdout
 
 
+def completed(instance: Instance, words: str, at: int) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", "from xdpwall.cli.main import main; main()"],
+        env=clean_environment(
+            **instance.env, _XDPWALL_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(at)
+        ),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+
+
+def test_completion_offers_what_may_stand_there(direct: Instance) -> None:
+    direct.done("attach", "veth0")
+    direct.done("rule", "add", "drop icmp", "--id", "noping")
+
+    def offered(words: str) -> list[str]:
+        return completed(direct, words, len(words.split(" ")) - 1)
+
+    assert offered("xdpwall detach ") == ["veth0"], "lo is not attached"
+    assert {"lo", "veth0"} <= set(offered("xdpwall attach "))
+    assert offered("xdpwall policy set ") == ["egress", "ingress", "neighbor_discovery", "non_ip"]
+    assert offered("xdpwall policy set ingress ") == ["accept", "drop"]
+    assert offered("xdpwall policy set neighbor_discovery ") == ["accept", "judge"]
+    assert offered("xdpwall policy set ingress drop i") == []
+    assert offered("xdpwall events --rule ") == ["noping"]
+    assert offered("xdpwall events --verdict d") == ["drop"]
+    assert offered("xdpwall events --proto ic") == ["icmp", "icmpv6"]
+    assert offered("xdpwall events --iface v") == ["veth0"]
+    assert offered("xdpwall rule add drop icmp --before ") == ["noping"]
+    assert offered("xdpwall rule list --iface v") == ["veth0"]
+
+
 def test_completion_offers_commands_and_interfaces(away: Instance) -> None:
     def offered(words: str, at: int) -> list[str]:
-        done = subprocess.run(
-            [sys.executable, "-c", "from xdpwall.cli.main import main; main()"],
-            env=clean_environment(
-                **away.env, _XDPWALL_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(at)
-            ),
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=ROOT,
-        )
-        return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+        return completed(away, words, at)
 
     assert "rule" in offered("xdpwall ", 1)
     assert "block" not in offered("xdpwall ", 1)

@@ -181,3 +181,15 @@ def test_serve_says_where_the_page_is_and_ends_on_ctrl_c(direct: Instance) -> No
         assert screen.end() in (0, 130)
     assert "Traceback" not in screen.seen
     assert direct.json("status")["service"] is False
+
+
+def test_large_sets_are_not_exported_to_a_terminal(direct: Instance, tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("".join(f"10.{n >> 8}.{n & 255}.1\n" for n in range(2000)))
+    direct.done("set", "load", "bad", str(path))
+    direct.done("rule", "add", "drop from @bad")
+    with terminal(direct, "export") as screen:
+        assert screen.end() == 0
+    assert "bad has 2,000 entries" in screen.seen and "xdpwall export > FILE" in screen.seen
+    assert len(screen.seen) < 2000 and "sets:" not in screen.seen
+    assert "packed:" in direct.ok("export")

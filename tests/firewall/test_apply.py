@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from tests.firewall.support import Site, rules
@@ -12,7 +15,7 @@ from xdpwall.ruleset.ruleset import Ruleset
 VETH = {"iface": "veth0", "hook": "xdp"}
 
 
-def ruleset(*texts: str, **others: object) -> Ruleset:
+def ruleset(*texts: object, **others: object) -> Ruleset:
     return Ruleset.parse({"version": 1, "rules": list(texts), **others})
 
 
@@ -134,3 +137,32 @@ def test_a_mode_that_is_refused_leaves_the_old_one_filtering(site: Site) -> None
         (view,) = firewall.status().attachments
         assert (view.mode, view.wanted_mode, view.state) == ("generic", "auto", "attached")
         assert firewall.ruleset() == before
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ruleset("drop icmp", "accept tcp/22"),
+        ruleset(
+            {"id": "a", "action": "drop", "proto": "icmp"}, {"id": "b", "text": "accept tcp/22"}
+        ),
+        ruleset("drop from @bad", sets={"bad": {"entries": ["10.0.0.1", "10.1.0.0/16"]}}),
+        ruleset("drop tcp/ssh", policy={"egress": "drop"}, attachments=[VETH]),
+        ruleset(),
+    ],
+    ids=["sentences", "ids", "sets", "policy and attachments", "nothing"],
+)
+def test_applying_what_is_in_force_writes_nothing(site: Site, wanted: Ruleset) -> None:
+    with site.open() as firewall:
+        firewall.apply(wanted)
+        before = firewall.ruleset(sets=True)
+        database = site.settings.state_dir / "xdpwall.db"
+        with closing(sqlite3.connect(database)) as reader:
+            version = reader.execute("PRAGMA data_version").fetchone()
+            dump = list(reader.iterdump())
+            again = firewall.apply(wanted)
+            assert reader.execute("PRAGMA data_version").fetchone() == version, "nobody wrote"
+            assert list(reader.iterdump()) == dump
+        assert firewall.ruleset(sets=True) == before and again.revision == before[0]
+        assert not (again.added or again.removed or again.changed or again.moved)
+        assert not (again.sets_added or again.sets_replaced or again.attached or again.detached)

@@ -117,7 +117,7 @@ def test_the_walk_sees_them() -> None:
     assert {"h11._readers", "h11._headers"} <= where
     modules = {one.rpartition(".")[2] for one in where}
     assert {"sentence_read", "yaml_fast", "bundle", "load_errors"} <= modules
-    assert {"web/api.mjs", "web/format.mjs", "web/warnings.mjs"} <= where
+    assert {"web/api.mjs", "web/format.mjs"} <= where
     assert sum(one[0].startswith("route ") for one in ALL) > 25
     assert set(BOUNDED) <= {one[1] for one in ALL}
 

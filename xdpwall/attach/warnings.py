@@ -29,7 +29,7 @@ StripsTags = Callable[[Attachment], bool]
 """Whether the driver may take tags out of the frames before XDP sees them."""
 
 
-class _Cause(NamedTuple):
+class _CauseWords(NamedTuple):
     """What is to be said of one rule, and of several, after "rule r1" and "rules r1, r2"."""
 
     one: str
@@ -44,8 +44,8 @@ def rule_warnings(
 ) -> list[str]:
     """The warnings about these rules with these attachments: one for each cause, with the rules
     that it is about, and at most MOST."""
-    found: dict[_Cause, list[str | None]] = {}
-    known: dict[tuple[str | None, str | None, bool], list[_Cause]] = {}
+    found: dict[_CauseWords, list[str | None]] = {}
+    known: dict[tuple[str | None, str | None, bool], list[_CauseWords]] = {}
     for rule in rules:
         # The warnings depend on these alone, which most rules have in common.
         kind = rule.iface, rule.direction, rule.vlan is None
@@ -57,14 +57,14 @@ def rule_warnings(
     return _some(found)
 
 
-def _some(found: Mapping[_Cause, Sequence[str | None]]) -> list[str]:
+def _some(found: Mapping[_CauseWords, Sequence[str | None]]) -> list[str]:
     """A sentence for each of the first MOST causes, and one that counts the others."""
     warnings = [_sentence(ids, cause) for cause, ids in list(found.items())[:MOST]]
     more = len(found) - MOST
     return [*warnings, f"... and {more} more warnings about rules"] if more > 0 else warnings
 
 
-def _sentence(ids: Sequence[str | None], cause: _Cause) -> str:
+def _sentence(ids: Sequence[str | None], cause: _CauseWords) -> str:
     if len(ids) == 1:
         return ("the rule" if ids[0] is None else f"rule {ids[0]}") + cause.one
     named = [one for one in ids if one is not None]
@@ -79,10 +79,10 @@ def policy_warnings(policy: Policy) -> list[str]:
 
 def expired_warnings(rules: Iterable[Rule], now: str) -> list[str]:
     """Rules whose time is over at `now`, a canonical time."""
-    found: dict[_Cause, list[str | None]] = {}
+    found: dict[_CauseWords, list[str | None]] = {}
     for rule in rules:
         if rule.expires is not None and rule.expires <= now:
-            cause = _Cause(
+            cause = _CauseWords(
                 f": its time, {rule.expires}, is over: it matches no packet",
                 f": their time, {rule.expires}, is over: they match no packet",
             )
@@ -143,7 +143,7 @@ def vlan_warnings(
     strips: StripsTags = may_strip_tags,
 ) -> list[str]:
     """Rules with `vlan` that meet packets at XDP where a tag may have been taken off them."""
-    found: dict[_Cause, list[str | None]] = {}
+    found: dict[_CauseWords, list[str | None]] = {}
     for rule in rules:
         for cause in _about_vlan(rule, attachments, strips):
             found.setdefault(cause, []).append(rule.id)
@@ -152,7 +152,7 @@ def vlan_warnings(
 
 def _about_vlan(
     rule: Rule, attachments: Sequence[Attachment], strips: StripsTags
-) -> Iterator[_Cause]:
+) -> Iterator[_CauseWords]:
     if rule.vlan is None or rule.direction == "egress":
         return
     names = [
@@ -166,7 +166,7 @@ def _about_vlan(
             f" vlan: XDP on {first_few(names, NAMED)} cannot see a tag that the driver stripped; "
             f"tc can: xdpwall attach {where} --hook tc"
         )
-        yield _Cause(f" names{rest}", f" name{rest}")
+        yield _CauseWords(f" names{rest}", f" name{rest}")
 
 
 def attach_command(iface: str, place: Place) -> str:
@@ -183,7 +183,7 @@ def _about_rule(
     attachments: Sequence[Attachment],
     interfaces: Collection[str],
     strips: StripsTags,
-) -> list[_Cause]:
+) -> list[_CauseWords]:
     iface = rule.iface if rule.iface and not rule.iface.startswith("!") else None
     where = [attachment for attachment in attachments if _concerns(rule, attachment.iface)]
     wanted: Place = "tc-egress" if rule.direction == "egress" else "xdp"
@@ -194,7 +194,7 @@ def _about_rule(
         place = "to " + (iface or "any interface that {} about")
         call = attach_command(iface or "IFACE", wanted)
         found.append(
-            _Cause(
+            _CauseWords(
                 f": nothing is attached {place.format('it is')}, it sees no packet until: {call}",
                 f": nothing is attached {place.format('they are')}, they see no packet until: "
                 f"{call}",
@@ -204,22 +204,22 @@ def _about_rule(
         names = first_few(list(dict.fromkeys(attachment.words for attachment in where)), NAMED)
         call = attach_command(iface or where[0].iface, wanted)
         rest = f" about {rule.direction}, which {names} cannot see; this does: {call}"
-        found.append(_Cause(f" is{rest}", f" are{rest}"))
+        found.append(_CauseWords(f" is{rest}", f" are{rest}"))
     elif iface and where[0].kind == "bridge":
         found += _about_bridge(rule, where)
     return [*found, *_about_vlan(rule, attachments, strips)]
 
 
-def _alike(words: str) -> _Cause:
-    return _Cause(words, words)
+def _alike(words: str) -> _CauseWords:
+    return _CauseWords(words, words)
 
 
-def _about_bridge(rule: Rule, attachments: Sequence[Attachment]) -> list[_Cause]:
+def _about_bridge(rule: Rule, attachments: Sequence[Attachment]) -> list[_CauseWords]:
     _, blind, _ = coverage("bridge", attachments)
     if rule.direction or not blind:
         return []
     where, rest = f" on the bridge {attachments[0].iface}", f" not see: {'; '.join(blind)}"
-    return [_Cause(f"{where} does{rest}", f"{where} do{rest}")]
+    return [_CauseWords(f"{where} does{rest}", f"{where} do{rest}")]
 
 
 def _concerns(rule: Rule, iface: str) -> bool:

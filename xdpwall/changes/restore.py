@@ -8,7 +8,8 @@ from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.author import Author
-from xdpwall.views.status import SWITCHED_OFF, RestoreOutcome
+from xdpwall.values.switched_off import SWITCHED_OFF
+from xdpwall.views.status import RestoreOutcome
 
 from .attachments import attach_interface
 from .bringup import ensure_loaded

@@ -14,6 +14,7 @@ from xdpwall.cli.terminal.output import write_error
 from xdpwall.cli.terminal.problems import print_error, print_usage_error
 from xdpwall.errors import Failed, XdpwallError
 from xdpwall.values.times import take_time_from
+from xdpwall.version import __version__
 
 from .lazy import LazyCommand, LazyGroup
 from .options import common_options, invocation
@@ -41,6 +42,7 @@ COMMANDS = {
     "serve": LazyCommand("serve:serve", "Run the REST service and the page"),
     "completion": LazyCommand("completion:completion", "Print a completion script for a shell"),
     "version": LazyCommand("version:version", "Print the version"),
+    "help": LazyCommand("help:help_", "Print the help of a command"),
 }
 FUTURE_COMMANDS = (
     "confirm",
@@ -133,6 +135,7 @@ def _silence_stdout() -> None:
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+@click.version_option(__version__, message="%(prog)s %(version)s", help="Print the version.")
 @common_options(locate="shown")
 def cli() -> None:
     """A packet-filter firewall whose data plane is XDP and tc.

@@ -167,6 +167,27 @@ def exact_option() -> Callable[[F], F]:
     )
 
 
+def watch_options(function: F) -> F:
+    """Add -w, --interval and --times."""
+    options = [
+        click.option(
+            "-w", "--watch", is_flag=True, help="Again and again, with rates, until Ctrl-C."
+        ),
+        click.option(
+            "--interval",
+            type=click.FloatRange(min=0.05, max=3600),
+            default=1.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="Between two looks of --watch.",
+        ),
+        click.option(
+            "--times", type=click.IntRange(min=1), metavar="N", help="End --watch after N looks."
+        ),
+    ]
+    return _apply_options(options)(function)
+
+
 def change_options(*, guarded: bool = False, asks: bool = False) -> Callable[[F], F]:
     """Add --message, --force (shown where a guard may refuse) and -y (where a question may come).
 

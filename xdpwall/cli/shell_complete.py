@@ -20,6 +20,32 @@ def complete_interfaces(
     return sorted(name for name in names if name.startswith(incomplete))
 
 
+def complete_attached(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete an interface that has an attachment."""
+    from xdpwall.cli.client.connect import open_firewall
+
+    try:
+        with open_firewall() as fw:
+            names = {one.iface for one in fw.status().attachments}
+    except XdpwallError:
+        return []
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
+def complete_verdicts(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete the verdict of an event."""
+    return [word for word in ("drop", "pass", "accept") if word.startswith(incomplete)]
+
+
+def complete_protocols(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Complete the name of a protocol."""
+    from xdpwall.values.protocols import PROTOCOLS
+
+    return [name for name in PROTOCOLS if name.startswith(incomplete)]
+
+
 def complete_rule_ids(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Complete the id of a rule."""
     from xdpwall.cli.client.connect import open_firewall

@@ -53,6 +53,11 @@ class PacketFilter:
         )
 
 
+def _verdict(text: str) -> str:
+    """drop or pass; a rule's word for pass is taken too."""
+    return parse_choice("verdict", "pass" if text == "accept" else text, ("drop", "pass"))
+
+
 @dataclass(frozen=True, slots=True)
 class EventFilter(PacketFilter):
     """Conditions on an event."""
@@ -65,7 +70,7 @@ class EventFilter(PacketFilter):
     PARSERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "rule": str,
         **PacketFilter.PARSERS,
-        "verdict": partial(parse_choice, "verdict", known=("drop", "pass")),
+        "verdict": _verdict,
     }
 
     def wants(self, event: PacketEvent) -> bool:

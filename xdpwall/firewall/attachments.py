@@ -13,6 +13,7 @@ from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome
 
+from .change_warnings import off_warnings
 from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .native_warnings import native_warnings
@@ -52,6 +53,7 @@ class AttachmentMethods:
             rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
             (view,) = attachment_views(self._instance.attacher, self._instance.dataplane(), [row])
             warnings = [
+                *off_warnings(self._instance),
                 *bypass_warnings(iface, self._instance.attacher.bypasses(row.index, row.place)),
                 *hook_warnings(beside),
                 *native_warnings(self._instance, self._instance.dataplane(), [row]),

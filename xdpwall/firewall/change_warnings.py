@@ -9,6 +9,7 @@ from xdpwall.attach.interfaces import interface_names
 from xdpwall.attach.warnings import concerned, expired_warnings, rule_warnings
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
+from xdpwall.values.switched_off import SWITCHED_OFF
 
 
 def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]:
@@ -17,16 +18,26 @@ def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]
     there = interface_names() if any(rule.iface for rule in rules) else {}
     attachments = instance.attachments
     return [
+        *off_warnings(instance),
         *rule_warnings(rules, attachments, there),
         *expired_warnings(rules, instance.clock.now_text()),
         *place_warnings(instance.attacher, concerned(rules, attachments)),
     ]
 
 
+def off_warnings(instance: Instance) -> list[str]:
+    """Say that nothing of the change shows while the firewall is switched off."""
+    dataplane = instance.dataplane()
+    return [] if dataplane is None or dataplane.control.read().on else [SWITCHED_OFF]
+
+
 def policy_change_warnings(instance: Instance, changed: Collection[str]) -> list[str]:
     """Warn of attachments that should judge by the changed parts of the policy."""
     directions = {"ingress", "egress"}
     wanted = directions.intersection(changed) if directions.issuperset(changed) else directions
-    return place_warnings(
-        instance.attacher, [one for one in instance.attachments if one.direction in wanted]
-    )
+    return [
+        *off_warnings(instance),
+        *place_warnings(
+            instance.attacher, [one for one in instance.attachments if one.direction in wanted]
+        ),
+    ]

@@ -32,6 +32,7 @@ from .observation import Observation
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
+    from xdpwall.ruleset.edits import Where
     from xdpwall.ruleset.ruleset import Ruleset
     from xdpwall.sets.entries import Entries
     from xdpwall.views.events import EventsOutcome, EventsView
@@ -57,9 +58,9 @@ class Facade(Protocol):
 
     # -- rules -----------------------------------------------------------------------------------
     def add_rules(
-        self, rules: Sequence[Rule], *, at: int | None = None, by: Author = Author()
+        self, rules: Sequence[Rule], *, at: Where | None = None, by: Author = Author()
     ) -> RuleOutcome:
-        """One commit. `at` is the first new rule's place from 1; absent appends."""
+        """One commit. `at` is the first new rule's place from 1, or beside a rule; absent appends."""
         ...
 
     def set_rule(
@@ -74,7 +75,7 @@ class Facade(Protocol):
 
     def delete_rules(self, rule_ids: Sequence[str], *, by: Author = Author()) -> DeleteOutcome: ...
     def flush(self, *, by: Author = Author()) -> DeleteOutcome: ...
-    def move_rule(self, rule_id: str, position: int, *, by: Author = Author()) -> RuleOutcome: ...
+    def move_rule(self, rule_id: str, position: Where, *, by: Author = Author()) -> RuleOutcome: ...
     def enable_rules(
         self, rule_ids: Sequence[str], enabled: bool, *, by: Author = Author()
     ) -> RuleOutcome: ...

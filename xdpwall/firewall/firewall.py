@@ -39,7 +39,7 @@ from xdpwall.views.events import EventsOutcome
 from xdpwall.views.status import ApplyOutcome, PolicyOutcome, RestoreOutcome, SwitchOutcome
 
 from .attachments import AttachmentMethods
-from .change_warnings import policy_change_warnings
+from .change_warnings import off_warnings, policy_change_warnings
 from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .rules import RuleMethods
@@ -192,6 +192,8 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
                 outcome = apply_ruleset(self._instance, wanted, dry_run=dry_run, by=by)
             self._changed()
             rows = attachment_places(self._instance.attachments)
+            off = off_warnings(self._instance)
+        outcome = outcome.model_copy(update={"warnings": [*off, *outcome.warnings]})
         if not outcome.policy_changed:
             return outcome
         if dry_run and wanted.attachments is not None:

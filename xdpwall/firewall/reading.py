@@ -28,12 +28,13 @@ from xdpwall.ruleset.committed import CommittedRuleset, find_rule
 from xdpwall.ruleset.policy import Policy
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.store.records import Snapshot
+from xdpwall.values.switched_off import SWITCHED_OFF
 from xdpwall.values.terms import Counts
 from xdpwall.version import __version__
 from xdpwall.views.attachments import AttachmentTotals, AttachmentView, InterfaceList
 from xdpwall.views.events import EventCounts, EventsView
 from xdpwall.views.rules import RuleList, RuleView
-from xdpwall.views.status import SWITCHED_OFF, Health, Stats, Status
+from xdpwall.views.status import Health, Stats, Status
 
 from .native_warnings import native_warnings
 from .observation import Observation

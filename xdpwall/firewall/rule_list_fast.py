@@ -17,6 +17,7 @@ from typing import Any
 
 from xdpwall.dataplane.pinned_clock import PinnedClock
 from xdpwall.dataplane.pinned_counters import read_pinned
+from xdpwall.dataplane.pinned_switch import is_switched_off
 from xdpwall.errors import XdpwallError
 from xdpwall.instance import namespace
 from xdpwall.instance.clock import InstanceClock
@@ -24,6 +25,8 @@ from xdpwall.kernel.clock import SystemClock
 from xdpwall.rule.field_names import RULE_FIELDS
 from xdpwall.rule.sentence_write import write_sentence
 from xdpwall.settings import Settings
+
+__all__ = ["is_switched_off", "list_rules"]
 
 SCHEMA = 3
 """Of the store; another is the firewall's business."""

@@ -11,6 +11,7 @@ from xdpwall.rule.rule import Rule
 from xdpwall.ruleset import edits
 from xdpwall.ruleset.attachment import check_direction
 from xdpwall.ruleset.committed import CommittedRuleset, find_rule
+from xdpwall.ruleset.edits import Beside, Where
 from xdpwall.store.records import Snapshot
 from xdpwall.values.author import Author
 from xdpwall.values.inputs import first_few
@@ -29,13 +30,13 @@ class RuleMethods(ReadMethods):
         """Called after a change; Firewall overrides it to wake its background threads."""
 
     def add_rules(
-        self, rules: Sequence[Rule], *, at: int | None = None, by: Author = _ANYONE
+        self, rules: Sequence[Rule], *, at: Where | None = None, by: Author = _ANYONE
     ) -> RuleOutcome:
         """One commit."""
         with writing(self._instance) as now:
             self._check_directions(rules, now)
             new = edits.insert_rules(now.ruleset, rules, at=at, now=self._instance.clock.now_text())
-            first = len(now.ruleset.entries) if at is None else at - 1
+            first = _place_of_new(now.ruleset, at)
             ids = [entry.id for entry in new.entries[first : first + len(rules)]]
             return self._commit(new, ids, by, f"add {first_few(ids)}")
 
@@ -74,11 +75,11 @@ class RuleMethods(ReadMethods):
             self._changed()
             return DeleteOutcome(revision=ruleset.revision, deleted=ids)
 
-    def move_rule(self, rule_id: str, position: int, *, by: Author = _ANYONE) -> RuleOutcome:
+    def move_rule(self, rule_id: str, position: Where, *, by: Author = _ANYONE) -> RuleOutcome:
         """The place after the move, from 1."""
         with writing(self._instance) as now:
             new = edits.move_rule(now.ruleset, rule_id, position)
-            return self._commit(new, [rule_id], by, f"move {rule_id} to {position}")
+            return self._commit(new, [rule_id], by, f"move {rule_id} {_words(position)}")
 
     def enable_rules(
         self, rule_ids: Sequence[str], enabled: bool, *, by: Author = _ANYONE
@@ -127,3 +128,16 @@ class RuleMethods(ReadMethods):
         specs = [row.spec for row in now.attachments]
         for rule in rules:
             check_direction(rule, specs)
+
+
+def _place_of_new(before: CommittedRuleset, at: Where | None) -> int:
+    """The index of the first rule that insert_rules put there."""
+    if at is None:
+        return len(before.entries)
+    if isinstance(at, Beside):
+        return before.place(find_rule(before, at.rule_id)) + (at.where == "after")
+    return at - 1
+
+
+def _words(position: Where) -> str:
+    return " ".join(position) if isinstance(position, Beside) else f"to {position}"

@@ -20,6 +20,7 @@ from xdpwall.values.times import epoch_seconds
 from xdpwall.views.rules import DeleteOutcome
 from xdpwall.views.sets import SetChange, SetEntries, SetList, SetOutcome, SetTest, SetView
 
+from .change_warnings import off_warnings
 from .set_views import covering_entries, entries_view, membership_view, set_views
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ class SetMethods:
             unchanged=unchanged,
             entries=count,
             warnings=[
+                *off_warnings(self._instance),
                 *everything_warnings(name, Entries.from_entries(coming)),
                 *covered,
                 *(
@@ -181,7 +183,10 @@ class SetMethods:
         row = find_set(ruleset.sets, name)
         view = set_views(self._instance.store.sets, ruleset, [row], self._now())[0]
         return SetOutcome(
-            revision=ruleset.revision, set=view, changed=changed, warnings=[*warnings]
+            revision=ruleset.revision,
+            set=view,
+            changed=changed,
+            warnings=[*off_warnings(self._instance), *warnings],
         )
 
 

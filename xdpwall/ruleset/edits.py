@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from xdpwall.errors import Conflict, Full, InvalidInput
 from xdpwall.limits import MAX_RULES
@@ -25,15 +25,29 @@ from .set_references import check_sets_known
 _MADE_ID = re.compile(r"r([1-9][0-9]{0,14})\Z")
 
 
+class Beside(NamedTuple):
+    """A place beside another rule."""
+
+    where: Literal["before", "after"]
+    rule_id: str
+
+
+Where = int | Beside
+"""A place from 1, or beside a rule."""
+
+
 def insert_rules(
-    ruleset: CommittedRuleset, rules: Sequence[Rule], *, at: int | None, now: str
+    ruleset: CommittedRuleset, rules: Sequence[Rule], *, at: Where | None, now: str
 ) -> CommittedRuleset:
-    """Insert rules together at place `at` (from 1), at the end when None."""
+    """Insert rules together at place `at`, at the end when None."""
     if not rules:
         raise InvalidInput("no rule was given", field="rules")
     count = len(ruleset.entries)
     if at is None:
         at = count + 1
+    elif isinstance(at, Beside):
+        beside = ruleset.place(find_rule(ruleset, at.rule_id)) + 1
+        at = beside if at.where == "before" else beside + 1
     if not 1 <= at <= count + 1:
         raise InvalidInput(
             f"position must be 1 to {count + 1}, got {at}", field="position", value=at
@@ -92,10 +106,12 @@ def delete_rules(ruleset: CommittedRuleset, rule_ids: Collection[str]) -> Commit
     return _finish(ruleset, entries)
 
 
-def move_rule(ruleset: CommittedRuleset, rule_id: str, position: int) -> CommittedRuleset:
-    """Move a rule to `position` (from 1), counted after the move."""
+def move_rule(ruleset: CommittedRuleset, rule_id: str, position: Where) -> CommittedRuleset:
+    """Move a rule to `position`, counted after the move."""
     entry = find_rule(ruleset, rule_id)
     count = len(ruleset.entries)
+    if isinstance(position, Beside):
+        position = _place_beside(ruleset, entry, position)
     if not 1 <= position <= count:
         raise InvalidInput(
             f"position must be 1 to {count}, got {position}", field="position", value=position
@@ -103,6 +119,21 @@ def move_rule(ruleset: CommittedRuleset, rule_id: str, position: int) -> Committ
     entries = list(ruleset.entries)
     entries.insert(position - 1, entries.pop(ruleset.place(entry)))
     return _finish(ruleset, entries)
+
+
+def _place_beside(ruleset: CommittedRuleset, entry: RuleEntry, where: Beside) -> int:
+    """The position beside a rule, counted without the entry that moves."""
+    if where.rule_id == entry.id:
+        raise InvalidInput(
+            f"{where.where}: {where.rule_id!r} is the rule itself",
+            field=where.where,
+            value=where.rule_id,
+            hint="name another rule",
+        )
+    beside = ruleset.place(find_rule(ruleset, where.rule_id))
+    if ruleset.place(entry) < beside:
+        beside -= 1
+    return beside + (1 if where.where == "before" else 2)
 
 
 def enable_rules(

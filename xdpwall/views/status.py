@@ -12,7 +12,6 @@ from .attachments import AttachmentTotals, AttachmentView, InterfaceView
 from .base import View
 from .rules import RuleCount
 
-SWITCHED_OFF = "the firewall is switched off: everything passes (xdpwall on)"
 """A warning of `status` and `restore`."""
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from xdpwall.cli.options import invocation
 from xdpwall.errors import Conflict
 from xdpwall.instance.namespace import instance_digest, netns_inode
+from xdpwall.values.switched_off import SWITCHED_OFF
 
 from .http import ServiceTransport
 
@@ -37,27 +40,42 @@ def open_firewall() -> Iterator[Facade]:
         yield local
 
 
+@dataclass(frozen=True, slots=True)
+class RuleListSource:
+    """Where `rule list` reads."""
+
+    read: Callable[[], dict[str, Any]]
+    """The `RuleList` as JSON."""
+    is_off: Callable[[], bool]
+    """Whether the firewall is switched off."""
+
+
 @contextmanager
-def open_rule_list(*, again: bool) -> Iterator[Callable[[], dict[str, Any]]]:
-    """A function that gives the `RuleList` as JSON. `again`: it will be called more than once.
+def open_rule_list(*, again: bool) -> Iterator[RuleListSource]:
+    """The source of the rules. `again`: it will be read more than once.
 
     Models are imported only where they are needed: that takes longer than to list a few rules.
     """
     settings = invocation.get().settings()
     transport = find_service(settings)
     if transport is not None:
-        yield lambda: _checked_list(transport)
+        yield RuleListSource(lambda: _checked_list(transport), lambda: _is_off(transport))
         return
-    if not again:
-        from xdpwall.firewall.rule_list_fast import list_rules
+    from xdpwall.firewall.rule_list_fast import is_switched_off, list_rules
 
-        if (found := list_rules(settings)) is not None:
-            yield lambda: found
-            return
+    is_off = partial(is_switched_off, settings.bpffs)
+    if not again and (found := list_rules(settings)) is not None:
+        yield RuleListSource(lambda: found, is_off)
+        return
     from xdpwall.firewall.firewall import Firewall
 
     with Firewall.open(settings) as local:
-        yield lambda: local.rules().to_json()
+        yield RuleListSource(lambda: local.rules().to_json(), is_off)
+
+
+def _is_off(transport: ServiceTransport) -> bool:
+    health = transport.probe()
+    return isinstance(health, dict) and SWITCHED_OFF in health.get("problems", ())
 
 
 def _checked_list(transport: ServiceTransport) -> dict[str, Any]:

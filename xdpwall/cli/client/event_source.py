@@ -14,7 +14,7 @@ from xdpwall.errors import Failed, ServiceUnreachable
 from xdpwall.views.events import PacketEvent
 
 from .connect import find_service
-from .http import ServiceTransport
+from .http import PROBE_TIMEOUT, ServiceTransport
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import EventSource
@@ -25,6 +25,8 @@ class PacketSource(Protocol):
     """A source of events from now on. `missed` counts those that the service left out."""
 
     missed: int
+    kept: list[PacketEvent] | None
+    """Those before now, where they were asked for and somebody keeps them."""
 
     def read(self, timeout: float) -> list[PacketEvent]:
         """Events, oldest first; [] when none came within `timeout` seconds."""
@@ -36,12 +38,13 @@ class PacketSource(Protocol):
 
 
 @contextmanager
-def event_source() -> Iterator[PacketSource]:
-    """Open this instance's source. Conflict "events-taken" when another process reads the ring."""
+def event_source(*, kept: bool = False) -> Iterator[PacketSource]:
+    """Open this instance's source; `kept`: with what the service kept. Conflict "events-taken" when
+    another process reads the ring."""
     settings = invocation.get().settings()
     transport = find_service(settings)
     if transport is not None:
-        with contextlib.closing(_ServiceSource(transport)) as streamed:
+        with contextlib.closing(_ServiceSource(transport, kept)) as streamed:
             yield streamed
         return
     from xdpwall.firewall.firewall import Firewall
@@ -54,10 +57,13 @@ def event_source() -> Iterator[PacketSource]:
 
 
 class _RingSource:
+    kept: list[PacketEvent] | None
+
     def __init__(self, reader: EventSource, events_view: ReadEventsView) -> None:
         self._reader = reader
         self.events_view = events_view
         self.missed = 0
+        self.kept = None
 
     def read(self, timeout: float) -> list[PacketEvent]:
         return self._reader.decode(self._reader.read(timeout))
@@ -72,10 +78,22 @@ class ReadEventsView(Protocol):
 class _ServiceSource:
     """The `packets` events of GET /events?only=packets."""
 
-    def __init__(self, transport: ServiceTransport) -> None:
+    kept: list[PacketEvent] | None
+
+    def __init__(self, transport: ServiceTransport, kept: bool) -> None:
         self._transport = transport
         self.missed = 0
-        self._connection, self._rest = transport.open("/events?only=packets")
+        self.kept = None
+        self._connection, self._rest = transport.open(
+            "/events?only=packets&kept=true" if kept else "/events?only=packets"
+        )
+        while kept and self.kept is None:
+            self._receive(PROBE_TIMEOUT)
+            first, end, rest = self._rest.partition(b"\n\n")
+            if end:
+                self._rest = rest
+                if b"event: packets" in first:
+                    self.kept = self._take(first.decode())
 
     def events_view(self) -> EventsView:
         from .remote import RemoteFirewall
@@ -84,21 +102,26 @@ class _ServiceSource:
 
     def read(self, timeout: float) -> list[PacketEvent]:
         found: list[PacketEvent] = []
-        if b"\n\n" not in self._rest:
-            self._connection.settimeout(max(timeout, 0.001))
-            try:
-                data = self._connection.recv(1 << 18)
-            except TimeoutError:
-                return []
-            except OSError as error:
-                raise _ended() from error
-            if not data:
-                raise _ended()
-            self._rest += data
+        self._receive(timeout)
         *events, self._rest = self._rest.split(b"\n\n")
         for event in events:
             found += self._take(event.decode())
         return found
+
+    def _receive(self, timeout: float) -> None:
+        """Wait for more, unless a whole event is there; what does not come in time is no error."""
+        if b"\n\n" in self._rest:
+            return
+        self._connection.settimeout(max(timeout, 0.001))
+        try:
+            data = self._connection.recv(1 << 18)
+        except TimeoutError:
+            return
+        except OSError as error:
+            raise _ended() from error
+        if not data:
+            raise _ended()
+        self._rest += data
 
     def _take(self, event: str) -> list[PacketEvent]:
         lines = dict(line.partition(": ")[::2] for line in event.split("\n"))

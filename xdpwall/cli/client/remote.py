@@ -38,6 +38,7 @@ from .http import ServiceAnswer, ServiceTransport
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
+    from xdpwall.ruleset.edits import Where
     from xdpwall.ruleset.ruleset import Ruleset
     from xdpwall.sets.entries import Entries
 
@@ -90,11 +91,11 @@ class RemoteFirewall:
 
     # -- rules -----------------------------------------------------------------------------------
     def add_rules(
-        self, rules: Sequence[Rule], *, at: int | None = None, by: Author = ANYBODY
+        self, rules: Sequence[Rule], *, at: Where | None = None, by: Author = ANYBODY
     ) -> RuleOutcome:
         bodies = [rule.to_json() for rule in rules]
         if at is not None:
-            bodies[0]["position"] = at
+            bodies[0] |= _where_body(at)
         if len(bodies) == 1:
             return _one(self._change("POST", "/rules", bodies[0], by))
         return _read(RuleOutcome, self._change("POST", "/rules", bodies, by).body)
@@ -117,9 +118,8 @@ class RemoteFirewall:
     def flush(self, *, by: Author = ANYBODY) -> DeleteOutcome:
         return _read(DeleteOutcome, self._change("POST", "/rules/flush", None, by).body)
 
-    def move_rule(self, rule_id: str, position: int, *, by: Author = ANYBODY) -> RuleOutcome:
-        body = {"position": position}
-        return _one(self._change("POST", f"{_rule(rule_id)}/move", body, by))
+    def move_rule(self, rule_id: str, position: Where, *, by: Author = ANYBODY) -> RuleOutcome:
+        return _one(self._change("POST", f"{_rule(rule_id)}/move", _where_body(position), by))
 
     def enable_rules(
         self, rule_ids: Sequence[str], enabled: bool, *, by: Author = ANYBODY
@@ -269,6 +269,11 @@ class RemoteFirewall:
 def rules_of(body: Any) -> RuleList:
     """Read the answer to GET /rules; Failed "version-skew" when it is something else."""
     return _read(RuleList, body)
+
+
+def _where_body(where: Where) -> dict[str, Any]:
+    """The fields of a body that say where a rule goes."""
+    return {"position": where} if isinstance(where, int) else {where.where: where.rule_id}
 
 
 def _rule(rule_id: str) -> str:

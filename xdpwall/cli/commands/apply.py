@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from xdpwall.sets.content import SetContent
     from xdpwall.views.status import ApplyOutcome
 
+LISTED = 1000
+"""Entries of a set that is written packed when it has more."""
+
 
 @click.command()
 @click.argument("file", metavar="FILE|-")
@@ -91,7 +94,8 @@ def export(no_sets: bool) -> None:
     """Write the ruleset as apply reads it: policy, sets, rules and attachments.
 
     YAML, or JSON with -j. The entries of a set are listed one a line; of more than 1,000 only
-    those that expire are, and the others are packed: `xdpwall set list NAME --all` lists them.
+    those that expire are, and the others are packed: `xdpwall set list NAME --all` lists them. A
+    terminal gets no sets then, which a file does.
 
     \b
     Examples:
@@ -104,9 +108,16 @@ def export(no_sets: bool) -> None:
         _, ruleset = fw.ruleset(sets=not no_sets)
     if not no_sets and not ruleset.sets:
         ruleset = replace(ruleset, sets=None)
-    for name, content in (ruleset.sets or {}).items():
-        if len(content) > 1000:
-            print_note(f"set {name}: {len(content):,} entries, written packed", asked)
+    large = {n: len(c) for n, c in (ruleset.sets or {}).items() if len(c) > LISTED}
+    if large and sys.stdout.isatty():
+        ruleset = replace(ruleset, sets=None)
+        named = ", ".join(f"{name} has {count:,} entries" for name, count in large.items())
+        print_warnings(
+            [f"sets are left out, too large for a terminal ({named}): xdpwall export > FILE"], asked
+        )
+    else:
+        for name, count in large.items():
+            print_note(f"set {name}: {count:,} entries, written packed", asked)
     if asked.output == "json":
         Printer(asked).json(ruleset.to_json())
         return
@@ -219,5 +230,8 @@ def _words(outcome: ApplyOutcome) -> str:
     parts += [f"set {name} deleted" for name in outcome.sets_removed]
     parts += [f"attached {name}" for name in outcome.attached]
     parts += [f"detached {name}" for name in outcome.detached]
+    if len(parts) == 1:
+        rules = "rule" if outcome.kept == 1 else "rules"
+        return f"unchanged: revision {outcome.revision} is this ruleset, {outcome.kept} {rules}"
     head = "would be applied" if outcome.dry_run else f"applied as revision {outcome.revision}"
     return f"{head}: {', '.join(parts)}"

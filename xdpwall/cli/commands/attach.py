@@ -9,7 +9,7 @@ import click
 from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.guards import guard_detach, guard_policy
 from xdpwall.cli.options import change_options, common_options, invocation
-from xdpwall.cli.shell_complete import complete_interfaces
+from xdpwall.cli.shell_complete import complete_attached, complete_interfaces
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_warnings, require
 
@@ -68,7 +68,7 @@ def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, repla
 
 
 @click.command()
-@click.argument("iface", required=False, shell_complete=complete_interfaces)
+@click.argument("iface", required=False, shell_complete=complete_attached)
 @click.option("--all", "every", is_flag=True, help="From every interface.")
 @click.option("--hook", type=HOOK, help="This hook only; both when absent.")
 @click.option("--direction", type=DIRECTION, help="This direction only; both when absent.")

@@ -13,11 +13,18 @@ import click
 from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.lazy import LazyCommand, LazyGroup
 from xdpwall.cli.options import change_options, common_options, invocation
+from xdpwall.cli.shell_complete import (
+    complete_interfaces,
+    complete_protocols,
+    complete_rule_ids,
+    complete_verdicts,
+)
 from xdpwall.cli.terminal.event_line import event_words
 from xdpwall.cli.terminal.output import Printer, TableCell, paint
 from xdpwall.cli.terminal.problems import print_note, print_warnings
-from xdpwall.errors import Failed, InvalidInput
+from xdpwall.errors import Failed, InvalidInput, NotFound
 from xdpwall.events.settings import FIELDS
+from xdpwall.values.inputs import did_you_mean
 
 if TYPE_CHECKING:
     from xdpwall.cli.client.event_source import PacketSource
@@ -36,27 +43,66 @@ class _DefaultGroup(LazyGroup):
 
 
 @click.group(cls=_DefaultGroup, table=TABLE, invoke_without_command=True)
-@click.option("--rule", metavar="ID", help="Only what this rule decided or logged.")
+@click.option(
+    "--rule",
+    metavar="ID",
+    shell_complete=complete_rule_ids,
+    help="Only what this rule decided or logged.",
+)
 @click.option("--src", metavar="PREFIX", help="Only from there; ! in front for all others.")
 @click.option("--dst", metavar="PREFIX", help="Only to there; ! in front for all others.")
-@click.option("--iface", metavar="IFACE", help="Only on this interface; ! in front for all others.")
-@click.option("--verdict", metavar="VERDICT", help="Only drop, or only pass.")
-@click.option("--proto", metavar="PROTO", help="Only this protocol: a name or a number.")
+@click.option(
+    "--iface",
+    metavar="IFACE",
+    shell_complete=complete_interfaces,
+    help="Only on this interface; ! in front for all others.",
+)
+@click.option(
+    "--verdict",
+    metavar="VERDICT",
+    shell_complete=complete_verdicts,
+    help="Only drop, or only pass (accept is taken too).",
+)
+@click.option(
+    "--proto",
+    metavar="PROTO",
+    shell_complete=complete_protocols,
+    help="Only this protocol: a name or a number.",
+)
+@click.option(
+    "--last",
+    metavar="N",
+    type=click.IntRange(0, 500),
+    help="First up to N of those that the service still has.",
+)
+@click.option(
+    "--since",
+    metavar="TIME",
+    help="First those since a time, or of the last 10m, that the service still has.",
+)
 @click.option("--pcap", metavar="FILE", help="Write a pcapng capture too; - is stdout.")
 @click.option("-c", "--count", type=click.IntRange(1), help="End after so many.")
 @common_options()
 @click.pass_context
 def events(
-    ctx: click.Context, /, pcap: str | None, count: int | None, **wanted: str | None
+    ctx: click.Context,
+    /,
+    pcap: str | None,
+    count: int | None,
+    last: int | None,
+    since: str | None,
+    **wanted: str | None,
 ) -> None:
     """Print packets as they come: those of rules with `log`, or each drop.
 
     What comes is decided by `rule set ID --log` and by `events set`. Nothing is read twice: the
-    service hands events to everybody; without it, one command reads at a time.
+    service hands events to everybody, and keeps the latest 500 for --last and --since; without it,
+    one command reads at a time, and none is kept.
 
     \b
     Examples:
       xdpwall events --verdict drop --src 192.0.2.0/24
+      xdpwall events --last 20 --rule noping
       xdpwall events -o json | jq .src
       xdpwall events --pcap - | wireshark -k -i -
       xdpwall events set --log-drops on
@@ -70,19 +116,72 @@ def events(
     asked = invocation.get()
     if pcap == "-" and asked.output != "table":
         raise InvalidInput("pcap: stdout takes the capture or -o, not both", field="pcap")
+    begin = None if since is None else parse_since(since)
     gc.enable()
     with ExitStack() as stack:
-        source = stack.enter_context(event_source())
+        source = stack.enter_context(event_source(kept=last is not None or begin is not None))
+        if chosen.rule is not None:
+            _check_rule(chosen.rule)
+        kept = _kept(source, chosen, last, begin)
         before = source.events_view()
         print_warnings(_off_warning(before), asked)
         takers = [] if pcap == "-" else [_printer()]
         if pcap is not None:
             takers.append(_capture(pcap, before, stack))
+        for event in kept if count is None else kept[:count]:
+            for take in takers:
+                take(event)
         print_note("watching; Ctrl-C ends", asked)
         try:
-            _follow(source, chosen, takers, count)
+            left = None if count is None else count - len(kept)
+            if left is None or left > 0:
+                _follow(source, chosen, takers, left)
         finally:
             _summary(source, before.counts)
+
+
+def _kept(
+    source: PacketSource, chosen: EventFilter, last: int | None, begin: str | None
+) -> list[PacketEvent]:
+    """The events before this command that are asked for. InvalidInput without the service."""
+    if last is None and begin is None:
+        return []
+    if source.kept is None:
+        raise InvalidInput(
+            f"{'last' if last is not None else 'since'}: nobody keeps events without the service",
+            field="last" if last is not None else "since",
+            hint="xdpwall serve",
+        )
+    found = [one for one in source.kept if chosen.wants(one)]
+    if begin is not None:
+        # A time with a fraction of a second comes after the same one without.
+        found = [one for one in found if one.time.rstrip("Z") >= begin.rstrip("Z")]
+    return found if last is None else found[len(found) - min(last, len(found)) :]
+
+
+def _check_rule(rule_id: str) -> None:
+    """NotFound for an id that no rule has: nothing would ever come."""
+    with open_firewall() as fw:
+        ids = [rule.id for rule in fw.rules().rules]
+    if rule_id not in ids:
+        raise NotFound(
+            f"rule: no rule with the id {rule_id!r}",
+            field="rule",
+            value=rule_id,
+            hint=did_you_mean(rule_id, ids) or "xdpwall rule list names them",
+        )
+
+
+def parse_since(text: str) -> str:
+    """A canonical time, of a time or of a duration back from now. InvalidInput "since"."""
+    from datetime import UTC, datetime, timedelta
+
+    from xdpwall.values.time_read import parse_duration, parse_moment
+
+    if "T" in text:
+        return parse_moment("since", text)
+    moment = datetime.now(UTC) - timedelta(seconds=parse_duration("since", text))
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _follow(

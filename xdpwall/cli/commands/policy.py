@@ -60,8 +60,17 @@ def show() -> None:
     printer.show(found.to_json, lambda: CHOICES, lambda: _facts(printer, found))
 
 
+def _complete_pairs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Complete a part of the policy that is not named yet, or the value of the one before."""
+    given = [word.replace("-", "_") for word in ctx.params.get(str(parameter.name)) or ()]
+    offered = CHOICES.get(given[-1], ()) if len(given) % 2 else set(CHOICES) - set(given[::2])
+    return sorted(word for word in offered if word.startswith(incomplete))
+
+
 @click.command(name="set")
-@click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE...")
+@click.argument(
+    "pairs", nargs=-1, required=True, metavar="NAME VALUE...", shell_complete=_complete_pairs
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be lost, and change nothing.")
 @change_options(guarded=True, asks=True)
 @common_options()

@@ -11,8 +11,10 @@ from xdpwall.cli.options import change_options, common_options, confirm, invocat
 from xdpwall.cli.shell_complete import complete_rule_ids, complete_sentence
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_warnings
+from xdpwall.errors import InvalidInput
 
 from .rule_fields import chosen_fields, read_changes, read_rules, rule_flags
+from .rule_place import place_options, read_place
 
 if TYPE_CHECKING:
     from xdpwall.views.rules import DeleteOutcome, RuleOutcome
@@ -28,11 +30,18 @@ if TYPE_CHECKING:
 )
 @rule_flags
 @click.option("--disabled", is_flag=True, help="Keep it, but not in force yet.")
-@click.option("--at", type=int, metavar="N", help="Its place from 1; appended when absent.")
+@place_options("Its place from 1; appended when absent.")
 @click.option("--id", "rule_id", metavar="ID", help="Its name; made when absent: r1, r2, ...")
 @change_options()
 @common_options()
-def add(words: tuple[str, ...], disabled: bool, at: int | None, rule_id: str | None) -> None:
+def add(
+    words: tuple[str, ...],
+    disabled: bool,
+    at: int | None,
+    before: str | None,
+    after: str | None,
+    rule_id: str | None,
+) -> None:
     """Add a rule, as a sentence or as an action with flags.
 
     A sentence is an action (drop, accept, count), a protocol and clauses in any order:
@@ -44,6 +53,7 @@ def add(words: tuple[str, ...], disabled: bool, at: int | None, rule_id: str | N
     Examples:
       xdpwall rule add drop icmp on docker0
       xdpwall rule add accept tcp/22 from not 10.0.0.0/8 on eth0 in --at 1
+      xdpwall rule add drop udp/dns --before office
       xdpwall rule add drop --proto udp --dport 53,5353 --iface eth0 --id nodns
       xdpwall rule add 'drop icmp on docker0' 'drop icmpv6 on docker0'
     """
@@ -51,8 +61,9 @@ def add(words: tuple[str, ...], disabled: bool, at: int | None, rule_id: str | N
     if disabled:
         fields["enabled"] = False
     rules = read_rules(words, fields, rule_id)
+    where = read_place(at, before, after)
     with open_firewall() as fw:
-        outcome = fw.add_rules(rules, at=at, by=invocation.get().author())
+        outcome = fw.add_rules(rules, at=where, by=invocation.get().author())
     _report(outcome, "added", single=len(rules) == 1)
 
 
@@ -134,18 +145,24 @@ def flush() -> None:
 
 @click.command()
 @click.argument("rule_id", metavar="ID", shell_complete=complete_rule_ids)
-@click.option("--at", type=int, required=True, metavar="N", help="Its place after the move.")
+@place_options("Its place after the move.")
 @change_options()
 @common_options()
-def move(rule_id: str, at: int) -> None:
+def move(rule_id: str, at: int | None, before: str | None, after: str | None) -> None:
     """Move a rule to another place; the others close up. Counters are kept.
 
     \b
     Examples:
       xdpwall rule move office --at 1
+      xdpwall rule move office --before noping
     """
+    where = read_place(at, before, after)
+    if where is None:
+        raise InvalidInput(
+            "at: where to is missing", field="at", hint="--at N, --before ID or --after ID"
+        )
     with open_firewall() as fw:
-        outcome = fw.move_rule(rule_id, at, by=invocation.get().author())
+        outcome = fw.move_rule(rule_id, where, by=invocation.get().author())
     _report(outcome, "moved", single=True)
 
 

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import gc
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
 from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.guards import guard_policy, guarded_client
-from xdpwall.cli.options import change_options, common_options, exact_option, invocation
+from xdpwall.cli.options import (
+    change_options,
+    common_options,
+    exact_option,
+    invocation,
+    watch_options,
+)
 from xdpwall.cli.terminal.output import Column, Printer, TableCell
 from xdpwall.cli.terminal.problems import print_note, print_warnings
+from xdpwall.cli.terminal.rule_table import rate_cells
 from xdpwall.cli.terminal.text import time_ago
+from xdpwall.cli.terminal.watching import RateMeter, begin_look, look_times
 
 if TYPE_CHECKING:
+    from xdpwall.firewall.facade import Facade
     from xdpwall.ruleset.policy import Policy
     from xdpwall.views.attachments import AttachmentView, InterfaceView
     from xdpwall.views.status import Status
 
+Counted = tuple[str, str, str]
+"""(interface, place, "seen" or "dropped")."""
+Rates = Mapping[Counted, tuple[float, float] | None]
 OFF = "OFF: every packet passes, no rule is in force"
 
 
@@ -29,31 +43,69 @@ OFF = "OFF: every packet passes, no rule is in force"
     metavar="SECONDS",
     help="Compare first, for so long, what interfaces receive with what is seen; the service always does.",
 )
+@watch_options
 @exact_option()
 @common_options()
-def status(wait: float | None) -> None:
+def status(wait: float | None, watch: bool, interval: float, times: int | None) -> None:
     """What is attached, in force and counted, and what the attachments cannot see.
+
+    Watching adds packets a second, seen and dropped.
 
     \b
     Examples:
       xdpwall status
       xdpwall status --wait 5
+      xdpwall status -w
       xdpwall status -j
     """
     asked = invocation.get()
     printer = Printer(asked)
     with open_firewall() as fw:
+        if watch:
+            gc.enable()
+            _watch(fw, printer, interval, times)
+            return
         found = fw.status()
         if wait is not None and not found.service:
             for _ in range(2):  # two stretches of time in which nothing was seen are believed
                 time.sleep(wait / 2)
                 found = fw.status()
     print_warnings(found.warnings, asked)
-    printer.show(
-        found.to_json,
-        lambda: [f"{a.iface}/{a.place}" for a in found.attachments],
-        lambda: _people(printer, found),
-    )
+    printer.show(found.to_json, lambda: _names(found), lambda: _people(printer, found))
+
+
+def _watch(fw: Facade, printer: Printer, interval: float, times: int | None) -> None:
+    asked, meter = printer.asked, RateMeter[Counted]()
+    for number, moment in enumerate(look_times(interval, times)):
+        found = fw.status()
+        rates = meter.rates(moment, _counted(found.attachments))
+        if asked.output == "json":
+            printer.json(found.to_json(), one_line=True)
+        elif asked.output == "yaml":
+            printer.text("---\n")
+            printer.yaml(found.to_json())
+        elif asked.output == "name" or asked.quiet:
+            for name in _names(found):
+                printer.line(name)
+        else:
+            begin_look(printer, number)
+            for warning in found.warnings:
+                printer.line(f"warning: {warning}", "yellow")
+            _people(printer, found, rates)
+        printer.stream.flush()
+
+
+def _names(found: Status) -> list[str]:
+    return [f"{one.iface}/{one.place}" for one in found.attachments]
+
+
+def _counted(attachments: list[AttachmentView]) -> dict[Counted, tuple[int, int]]:
+    """(packets, bytes) of each attachment, seen and dropped."""
+    counts: dict[Counted, tuple[int, int]] = {}
+    for one in attachments:
+        for what, count in (("seen", one.totals.seen), ("dropped", one.totals.dropped)):
+            counts[one.iface, one.place, what] = (count.packets, count.bytes)
+    return counts
 
 
 @click.command()
@@ -94,7 +146,7 @@ def on() -> None:
     Printer(asked).show(outcome.to_json, lambda: ["on"], lambda: None)
 
 
-def _people(printer: Printer, found: Status) -> None:
+def _people(printer: Printer, found: Status, rates: Rates | None = None) -> None:
     state = TableCell("on, filtering", "green") if found.on else TableCell(OFF, "shout")
     rules = f"{found.rules}"
     if found.enabled_rules != found.rules:
@@ -118,7 +170,7 @@ def _people(printer: Printer, found: Status) -> None:
         printer.line("nothing is attached: no packet is judged (xdpwall attach IFACE)", "yellow")
     else:
         printer.line()
-        _attachments(printer, found.attachments)
+        _attachments(printer, found.attachments, rates)
     _others(printer, found.others)
 
 
@@ -126,10 +178,12 @@ def _policy(policy: Policy) -> str:
     return ", ".join(f"{k} {v}" for k, v in policy.to_json().items())
 
 
-def _attachments(printer: Printer, attachments: list[AttachmentView]) -> None:
+def _attachments(printer: Printer, attachments: list[AttachmentView], rates: Rates | None) -> None:
     titles = ("SEEN", "PASSED", "DROPPED", "BY POLICY", "MALFORMED", "ERRORS")
     columns = [Column("IFACE"), Column("HOOK"), Column("MODE"), Column("SINCE")]
     columns += [Column(title, right=True) for title in titles]
+    if rates is not None:
+        columns += [Column(title, right=True) for title in ("SEEN/S", "BIT/S", "DROPPED/S")]
     columns += [Column("SEEN BYTES", right=True, wide=True), Column("PROGRAM", wide=True)]
     columns += [Column("SEES")]
     rows: list[list[str | TableCell]] = []
@@ -144,6 +198,9 @@ def _attachments(printer: Printer, attachments: list[AttachmentView]) -> None:
             sees = TableCell("SEES NOTHING", "shout")
         row: list[str | TableCell] = [one.iface, one.place, mode, time_ago(one.since)]
         row += [printer.packets(count.packets) for count in counts]
+        if rates is not None:
+            row += rate_cells(printer, rates.get((one.iface, one.place, "seen")))
+            row += rate_cells(printer, rates.get((one.iface, one.place, "dropped")))[:1]
         row += [printer.bytes(t.seen.bytes), str(one.program_id or "-"), sees]
         rows.append(row)
     printer.table(columns, rows)

@@ -12,7 +12,7 @@ from xdpwall.errors import InvalidInput, XdpwallError
 
 from .text import display_width, escape_controls
 
-_FOR_PROGRAMS = re.compile(r" \(REST: [^)]*\)")
+_FOR_PROGRAMS = re.compile(r" \(REST: [^)]{0,200}\)")
 """The calls that a warning names for the API; a person gets the command alone."""
 
 
