@@ -77,6 +77,12 @@ class Life:
         space.ip(f"link set {name} up")
         wait_for(lambda: "state UP" in space.ip(f"link show {name}"), f"{name} up")
 
+    def attached_again(self) -> None:
+        """veth0 is back, and nothing on it."""
+        self.up(self.site.host)
+        self.firewall.attach("veth0", hook=self.hook, direction=self.direction, mode=self.mode)
+        assert self.well() and self.dropped()
+
     def made_again(self) -> None:
         self.site.lab.veth(
             self.site.host,
@@ -138,7 +144,13 @@ def gone(ids: list[int]) -> bool:
     return True
 
 
-def test_moved_to_a_named_namespace(life: Life) -> None:
+def test_what_it_leaves_by(life: Life) -> None:
+    moved_to_a_named_namespace(life)
+    moved_to_a_namespace_that_a_process_holds(life)
+    renamed_then_deleted(life)
+
+
+def moved_to_a_named_namespace(life: Life) -> None:
     third, ids = life.site.lab.namespace("third"), life.program_ids()
     life.site.host.ip(f"link set veth0 netns {third.name}")
     life.up(third)
@@ -146,15 +158,19 @@ def test_moved_to_a_named_namespace(life: Life) -> None:
         wait_for(lambda: life.state() == "moved", "it is seen to be moved")
         assert life.says(f"on veth0 in network namespace {third.name}")
         assert life.dropped()
+        (failed,) = life.firewall.restore().failed
+        assert f"our program judges packets on veth0 in network namespace {third.name}" in failed
     else:
         wait_for(lambda: life.state() == "no interface", "it is seen to be gone")
         assert not life.dropped()
     assert life.firewall.detach(None).detached == [f"veth0 {life.place}"]
     assert not life.dropped() and gone(ids)
     assert life.firewall.status().attachments == [] and life.firewall.health().status == "ok"
+    third.ip(f"link set veth0 netns {life.site.host.name}")
+    life.attached_again()
 
 
-def test_moved_to_a_namespace_that_a_process_holds(life: Life) -> None:
+def moved_to_a_namespace_that_a_process_holds(life: Life) -> None:
     ids = life.program_ids()
     with nameless(life) as holder:
         inode = os.stat(f"/proc/{holder.pid}/ns/net").st_ino
@@ -172,6 +188,9 @@ def test_moved_to_a_namespace_that_a_process_holds(life: Life) -> None:
         assert life.firewall.detach("veth0").detached == [f"veth0 {life.place}"]
         wait_for(lambda: not life.dropped(), "pings pass")
         assert gone(ids)
+        home = ["netns", life.site.host.name, "name", "veth0"]
+        subprocess.run([*enter, "link", "set", "other0", *home], check=True)
+    life.attached_again()
 
 
 def test_what_it_comes_back_from(life: Life, caplog: pytest.LogCaptureFixture) -> None:
@@ -265,9 +284,10 @@ def test_moved_and_another_made_with_its_name(life: Life) -> None:
     assert not life.dropped() and gone(ids)  # the former one is no longer ours
 
 
-def test_renamed_then_deleted(life: Life) -> None:
+def renamed_then_deleted(life: Life) -> None:
     life.site.host.ip("link set veth0 name veth9")
     assert life.dropped() and life.well()
+    assert life.firewall.restore().already == [f"veth0 {life.place}"]
     assert life.firewall.detach("veth0").detached == [f"veth0 {life.place}"]
     assert not life.dropped()
     life.firewall.attach("veth9", hook=life.hook, direction=life.direction, mode=life.mode)

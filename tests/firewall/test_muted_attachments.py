@@ -70,7 +70,8 @@ def test_a_namespace_out_of_reach(site: Site) -> None:
         wait_for(
             lambda: site.host.status("ip", "-n", site.box.name, "link", "show", "eth0"), "gone"
         )
-        assert firewall.detach(None).detached != []
+        assert firewall.detach(None).detached == []
+        assert firewall._instance.attacher.pins.entries() == []
         firewall.attach("veth0")
         assert muted(firewall) == {}
 
@@ -83,6 +84,7 @@ def test_the_command_line(site: Site) -> None:
         done = wall.run("detach", "--all")
         assert done.returncode == 1 and done.stdout == ""
         assert "not detached: veth0 xdp: it is now on veth0 in the network namespace" in done.stderr
+        assert done.stderr.count("not detached") == done.stderr.count("veth0 xdp: ") == 1
         assert wall.run("detach", "--all").returncode == 1
         assert "lets every packet pass there" in wall.run("status").stderr
         assert site.ping(1) == 1

@@ -6,7 +6,7 @@ so that recovery.py can finish either after a crash. Called with the instance's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ from xdpwall.instance.instance import Instance
 from xdpwall.limits import ATTACHMENTS
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
 from xdpwall.values.author import Author
-from xdpwall.values.terms import Direction, Hook
+from xdpwall.values.terms import Direction, Hook, Place
 
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
@@ -121,25 +121,24 @@ def detach_interface(instance: Instance, row: Attachment, *, by: Author) -> str 
     with suppress(Full):
         instance.store.attachments.put(replace(row, intent="leaving"))
     crash_point("detach-recorded")
-    left = None if _shared(instance, row) else take_off(instance, row.spec, row.index)
+    left = None if _shared(instance, row) else take_off(instance, row.spec, row.index)[1]
     crash_point("detach-detached")
     action = f"detach {row.words}" + (", which did not succeed" if left else "")
     instance.store.attachments.delete(row, by=by, action=action, now=instance.clock.now_text())
     return left
 
 
-def take_off(instance: Instance, spec: AttachmentSpec, index: int) -> str | None:
-    """Detach a program wherever its interface is. Where that fails it is muted, and the answer is where
-    it is, in words."""
+def take_off(instance: Instance, spec: AttachmentSpec, index: int) -> tuple[bool, str | None]:
+    """Detach a program wherever its interface is, and say whether it was attached. Where it cannot be
+    detached it is muted, and the second answer is where it is, in words."""
     try:
-        instance.attacher.detach(spec, index)
+        return instance.attacher.detach(spec, index), None
     except StillAttached as error:
         muted = mute_program(instance, error.program_id)
         now = (
             "it lets every packet pass from now on" if muted else "it goes on judging packets there"
         )
-        return f"{spec.iface} {spec.place}: {error.message}; {now}"
-    return None
+        return False, f"{spec.iface} {spec.place}: {error.message}; {now}"
 
 
 def _lost_to_another(instance: Instance, row: Attachment, index: int) -> bool:
@@ -150,7 +149,7 @@ def _lost_to_another(instance: Instance, row: Attachment, index: int) -> bool:
     here = instance.attacher.find(index, row.place)
     if here is not None and here.ours:  # it came back with another index
         return False
-    return take_off(instance, row.spec, row.index) is not None
+    return take_off(instance, row.spec, row.index)[1] is not None
 
 
 def _shared(instance: Instance, row: Attachment) -> bool:
@@ -178,10 +177,14 @@ def matching_attachments(
 
 
 def detach_unrecorded(
-    instance: Instance, iface: str | None, hook: Hook | None, direction: Direction | None
+    instance: Instance,
+    iface: str | None,
+    hook: Hook | None,
+    direction: Direction | None,
+    tried: Collection[tuple[int, Place]] = (),
 ) -> tuple[list[str], list[str]]:
-    """Detach programs of ours that the store has no attachment for, as "eth0 xdp"; the second list says
-    which could not be detached, and where they are."""
+    """Detach programs of ours that the store has no attachment for, as "eth0 xdp", but those of `tried`;
+    the second list says which could not be detached, and where they are."""
     names = {index: name for name, index in interface_names().items()}
     gone, left = [], []
     for index, place in unrecorded_pins(instance.attacher, instance.attachments):
@@ -191,10 +194,10 @@ def detach_unrecorded(
             name = where.iface if where else f"index{index}"
         spec = AttachmentSpec.at(name, place)
         wanted = hook in (None, spec.hook) and direction in (None, spec.direction)
-        if iface in (None, spec.iface) and wanted:
-            remains = take_off(instance, spec, index)
+        if iface in (None, spec.iface) and wanted and (index, place) not in tried:
+            removed, remains = take_off(instance, spec, index)
             left += [remains] if remains else []
-            gone += [] if remains else [f"{spec.iface} {place}"]
+            gone += [f"{spec.iface} {place}"] if removed else []
     return gone, left
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xdpwall.attach.in_place import out_of_place
 from xdpwall.attach.orphans import describe_orphan, find_orphans
 from xdpwall.attach.warnings import generic_warnings
 from xdpwall.errors import XdpwallError
@@ -32,7 +33,12 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
         try:
             now, changed = attach_interface(instance, row.spec, by=by)
         except XdpwallError as error:
-            outcome["failed"].append(f"{row.words}: {error.message}")
+            if error.code == "no-interface" and _goes_on(instance, row):
+                outcome["already"].append(row.words)
+                continue
+            where = instance.attacher.whereabouts(row.index, row.place)
+            moved = where and out_of_place(row.iface, row.place, "moved", where.words)
+            outcome["failed"].append(moved or f"{row.words}: {error.message}")
         else:
             outcome["attached" if changed else "already"].append(row.words)
             made.append(now)
@@ -48,3 +54,9 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
         ],
         **outcome,
     )
+
+
+def _goes_on(instance: Instance, row: Attachment) -> bool:
+    """Whether an interface that was renamed is filtered as before."""
+    found = instance.attacher.find(row.index, row.place)
+    return found is not None and found.ours

@@ -43,7 +43,7 @@ def attachment_views(
         there = attacher.find(now.index, row.place) if now.state == "attached" else None
         ours = there is not None and there.ours
         before = attacher.bypasses(now.index, row.place) if ours else []
-        sees, blind, _ = coverage(row.kind, [row], before)
+        sees, blind, _ = coverage(row.kind, [row], before) if ours else ([], [], [])
         found.append(
             AttachmentView(
                 iface=row.iface,
@@ -120,7 +120,7 @@ def stray_warnings(
         where = found[program_id].words if program_id in found else "an interface that is not found"
         does = "lets every packet pass" if program_id in muted else "judges packets"
         warnings.append(
-            f"a program of ours ({name}, id {program_id}) is still on {where} and {does} there: "
+            f"a program of ours ({name}, id {program_id}) is still on {where}, and {does} there: "
             "xdpwall detach --all takes it off, where it can be reached"
         )
     return warnings

@@ -82,7 +82,10 @@ class AttachmentMethods:
         with writing(self._instance, in_need=True) as now:
             rows = attachments.matching_attachments(now.attachments, iface, hook, direction)
             left = {row: attachments.detach_interface(self._instance, row, by=by) for row in rows}
-            gone, remaining = attachments.detach_unrecorded(self._instance, iface, hook, direction)
+            tried = {(row.index, row.place) for row in rows}
+            gone, remaining = attachments.detach_unrecorded(
+                self._instance, iface, hook, direction, tried
+            )
             if iface is not None and not (rows or gone or remaining):
                 index_of(iface)
         remaining = [*filter(None, left.values()), *remaining]
