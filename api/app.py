@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from xdpwall.api import errors
 from xdpwall.api.openapi import describe
 from xdpwall.api.routes import (
+    confirm,
     events,
     health,
     interfaces,
@@ -47,6 +48,7 @@ ROUTERS = [
         switch,
         sets,
         ruleset,
+        confirm,
     )
 ]
 """Below PREFIX, in the order in which they are asked."""

@@ -21,7 +21,7 @@ from xdpwall.firewall.facade import Facade, ServiceFacade
 from xdpwall.rule.field_names import READ_ONLY_FIELDS
 from xdpwall.rule.fields import parse_line
 from xdpwall.rule.rule import Rule
-from xdpwall.values.author import Author
+from xdpwall.values.author import MAX_CONFIRM, Author
 from xdpwall.values.inputs import invalid
 
 T = TypeVar("T")
@@ -37,11 +37,11 @@ ADOPT = "also in the place of what the state folder does not know"
 class Call:
     """One request: its author, its conditions, and access to the firewall in worker threads."""
 
-    def __init__(self, request: Request, message: str | None) -> None:
+    def __init__(self, request: Request, message: str | None, confirm: int | None = None) -> None:
         self._request = request
         self.workers: Workers = request.app.state.workers
         self.rule_json: RuleJsonCache = request.app.state.events.rule_json
-        self.by = author_of(request.scope.get(PEER, Peer()), message)
+        self.by = author_of(request.scope.get(PEER, Peer()), message, confirm)
 
     async def read(self, work: Callable[[ServiceFacade], T]) -> T:
         """Run `work` in a reader thread."""
@@ -83,10 +83,10 @@ class Call:
         self.check_if_match(lambda: revision_etag(firewall.ruleset()[0]))
 
 
-def author_of(peer: Peer, message: str | None) -> Author:
+def author_of(peer: Peer, message: str | None, confirm: int | None = None) -> Author:
     """The author that the audit trail records for a peer."""
     name = f"uid {peer.uid}" if peer.via == "socket" else "token"
-    return Author(name=name, via=peer.via, message=message)
+    return Author(name=name, via=peer.via, message=message, confirm=confirm)
 
 
 # Dependencies are coroutines: FastAPI gives each plain function a thread of its own to run in, at
@@ -101,9 +101,29 @@ async def _change_call(
     request: Request,
     message: Annotated[str | None, Query(description="goes into the history")] = None,
 ) -> Call:
+    _check_message(message)
+    return Call(request, message)
+
+
+async def _confirmable_call(
+    request: Request,
+    message: Annotated[str | None, Query(description="goes into the history")] = None,
+    confirm: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=MAX_CONFIRM,
+            description="taken back after so many seconds, unless POST /ruleset/confirm comes first",
+        ),
+    ] = None,
+) -> Call:
+    _check_message(message)
+    return Call(request, message, confirm)
+
+
+def _check_message(message: str | None) -> None:
     if message is not None:
         parse_line("message", message)
-    return Call(request, message)
 
 
 async def _raw_body(request: Request) -> bytes:
@@ -137,11 +157,16 @@ async def no_body(raw: Annotated[bytes, Depends(_raw_body)]) -> None:
 
 ReadCall = Annotated[Call, Depends(_read_call)]
 ChangeCall = Annotated[Call, Depends(_change_call)]
+ConfirmableCall = Annotated[Call, Depends(_confirmable_call)]
+"""A change that may wait for its confirmation."""
 RawBody = Annotated[bytes, Depends(_raw_body)]
 NO_INPUT = [allow_query(), Depends(no_body)]
 """Dependencies of routes that take neither query parameters nor a body."""
 MESSAGE_AND_BODY = [allow_query("message")]
 """Dependencies of routes that change something and read a body."""
+CONFIRM_AND_BODY = [allow_query("message", "confirm")]
+"""The same for changes that may wait for their confirmation."""
+CONFIRM_ALONE = [allow_query("message", "confirm"), Depends(no_body)]
 MESSAGE_ALONE = [allow_query("message"), Depends(no_body)]
 """Dependencies of routes that change something and take no body."""
 

@@ -28,13 +28,20 @@
 #define XW_CONTROL_OFF		  2ULL /* every packet passes */
 #define XW_CONTROL_EVENTS	  4ULL /* some packets are reported (event_settings) */
 #define XW_CONTROL_MUTED	  8ULL /* some attachments are muted (XW_CONTROL_MUTES) */
+#define XW_CONTROL_PENDING	  16ULL /* the copy waits for its confirmation (XW_CONTROL_DEADLINES) */
+#define XW_CONTROL_FALLBACK	  32ULL /* index of the copy that is in force past the deadline */
 #define XW_CONTROL_REVISION_SHIFT 8
 
 /* The second word of the map is for user space: the features that every attached program has. Then
  * one word an attachment, 0 unless it is muted: its program could not be detached and lets every
  * packet pass. User space keeps the program's id there. */
 #define XW_CONTROL_MUTES 2
-#define XW_CONTROL_WORDS 66 /* XW_CONTROL_MUTES + XW_ATTACHMENTS */
+/* Two words a copy, in use while a change is pending. The deadline, in jiffies64: past it packets
+ * are judged by the fallback copy, whose revision is one less. And a bit an attachment: it passes
+ * every packet while this copy is in force, since it is to be made or removed by the change. */
+#define XW_CONTROL_DEADLINES 66 /* XW_CONTROL_MUTES + XW_ATTACHMENTS */
+#define XW_CONTROL_PASSING   68
+#define XW_CONTROL_WORDS     70
 
 enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
 

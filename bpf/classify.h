@@ -18,13 +18,36 @@
 #include "account.h"
 #include "events.h"
 
-/* Does every packet of this attachment pass? A function of its own, for the stack of its key. */
-static __noinline bool is_muted(void)
+/* A word of the map `control`; 0 if there is none. */
+static __always_inline __u64 control_value(__u32 key)
 {
-	__u32 key = XW_CONTROL_MUTES + number;
-	__u64 *program_id = bpf_map_lookup_elem(&control, &key);
+	__u64 *value = bpf_map_lookup_elem(&control, &key);
 
-	return program_id && *(volatile __u64 *)program_id;
+	return value ? *(volatile __u64 *)value : 0;
+}
+
+/* The control word as it is for this attachment at this moment: XW_CONTROL_OFF where all its
+ * packets pass, and the copy that is in force while a change is pending. A function of its own, for
+ * the stack of its keys, and since packets rarely come here. */
+static __noinline __u64 settle_control_word(__u64 control_word)
+{
+	if (control_word & XW_CONTROL_OFF)
+		return control_word;
+	if (control_word & XW_CONTROL_MUTED && control_value(XW_CONTROL_MUTES + number))
+		return control_word | XW_CONTROL_OFF;
+	if (!(control_word & XW_CONTROL_PENDING))
+		return control_word;
+	if (bpf_jiffies64() >=
+	    control_value(XW_CONTROL_DEADLINES + (control_word & XW_CONTROL_COPY))) {
+		control_word -= 1ULL << XW_CONTROL_REVISION_SHIFT;
+		control_word &= ~XW_CONTROL_COPY;
+		if (control_word & XW_CONTROL_FALLBACK)
+			control_word |= XW_CONTROL_COPY;
+	}
+	if (control_value(XW_CONTROL_PASSING + (control_word & XW_CONTROL_COPY)) >> (number & 63) &
+	    1)
+		control_word |= XW_CONTROL_OFF;
+	return control_word;
 }
 
 /* Classify, count and report a frame of `bytes`, which stands for `packets` (GSO segments).
@@ -40,9 +63,11 @@ static __always_inline bool should_drop(struct xw_ctx *ctx, __u32 packets, __u32
 	if (!word)
 		return false;
 	control_word = *(volatile __u64 *)word;
-	if (control_word & (XW_CONTROL_OFF | XW_CONTROL_MUTED) &&
-	    (control_word & XW_CONTROL_OFF || is_muted()))
-		return false;
+	if (control_word & (XW_CONTROL_OFF | XW_CONTROL_MUTED | XW_CONTROL_PENDING)) {
+		control_word = settle_control_word(control_word);
+		if (control_word & XW_CONTROL_OFF)
+			return false;
+	}
 	if (parse_frame(ctx, &p))
 		decision = DECISION_ERROR;
 	else if (is_fragment(&p) && resolve_fragment(&p))

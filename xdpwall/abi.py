@@ -5,7 +5,7 @@ tests/packets/test_abi.py compares every dtype and constant here with the object
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,12 @@ MAX_WHOLE = 65536
 """Whole rows: a packed one has 16 bits for the number of its own."""
 CONTROL_MUTES = 2
 """The first of the words that say, by attachment number, which are muted."""
-CONTROL_WORDS = CONTROL_MUTES + ATTACHMENTS
+CONTROL_DEADLINES = CONTROL_MUTES + ATTACHMENTS
+"""The first of two words: by copy, the deadline of the change that is pending in it, in jiffies64."""
+CONTROL_PASSING = CONTROL_DEADLINES + 2
+"""The first of two words: by copy, a bit by attachment number for each that passes all its packets
+while a change is pending and this copy is in force."""
+CONTROL_WORDS = CONTROL_PASSING + 2
 CLASSES = 65536
 PATTERNS = 4
 AGGREGATES = 4
@@ -295,6 +300,10 @@ class Control:
     """Some packets are reported."""
     muted: bool = False
     """Some attachments are muted."""
+    pending: bool = False
+    """The change in `copy` waits for its confirmation; past the deadline `fallback` is in force."""
+    fallback: int = 0
+    """0 while nothing is pending."""
 
     @classmethod
     def unpack(cls, word: int) -> Control:
@@ -305,6 +314,8 @@ class Control:
             revision=word >> 8,
             events=bool(word & 4),
             muted=bool(word & 8),
+            pending=bool(word & 16),
+            fallback=word >> 5 & 1,
         )
 
     def pack(self) -> int:
@@ -313,8 +324,16 @@ class Control:
             (0 if self.on else limits.CONTROL_OFF)
             | (4 if self.events else 0)
             | (8 if self.muted else 0)
+            | (16 if self.pending else 0)
+            | self.fallback << 5
         )
         return self.copy | flags | self.revision << 8
+
+    def reverted(self) -> Control:
+        """The word once the pending change is over and its fallback in force."""
+        return replace(
+            self, copy=self.fallback, revision=self.revision - 1, pending=False, fallback=0
+        )
 
 
 def kernel_rules(rules: NDArray[Any]) -> NDArray[Any]:

@@ -23,6 +23,9 @@ from typing import ClassVar
 ANOTHER_STATE = "another-state"
 """The code of the Conflict between the state folder and what the kernel holds."""
 
+CHANGE_PENDING = "change-pending"
+"""The code of the Conflict while a change waits for its confirmation."""
+
 MISSING_PIN = "missing-pin"
 """The code of Failed where pins of maps were removed that may be in use."""
 

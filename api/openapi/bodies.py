@@ -115,6 +115,12 @@ class SwitchBody(Body):
     on: bool
 
 
+class PendingBody(Body):
+    """POST /ruleset/confirm and /ruleset/rollback."""
+
+    revision: int | None = None
+
+
 class PolicyBody(Body):
     """PUT /policy: the named fields change."""
 

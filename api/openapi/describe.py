@@ -16,12 +16,33 @@ from xdpwall.api.openapi.bodies import BODIES, NULL_MEANS
 from xdpwall.api.serving.security import PATHS_WITHOUT_TOKEN
 from xdpwall.ruleset import policy
 from xdpwall.version import __version__
-from xdpwall.views import attachments, doctor, events, history, rules, sets, status, stream
+from xdpwall.views import (
+    attachments,
+    doctor,
+    events,
+    history,
+    pending,
+    rules,
+    sets,
+    status,
+    stream,
+)
 from xdpwall.views.base import View
 from xdpwall.views.packet import PacketFields
 from xdpwall.views.stream import EVENTS
 
-VIEW_MODULES = (attachments, doctor, events, history, policy, rules, sets, status, stream)
+VIEW_MODULES = (
+    attachments,
+    doctor,
+    events,
+    history,
+    pending,
+    policy,
+    rules,
+    sets,
+    status,
+    stream,
+)
 """The modules whose models are answers."""
 
 REF = "#/components/schemas/"

@@ -131,6 +131,15 @@ RULESET = {
     "rules": [{"id": "noping", **BLOCK_PING}, "accept tcp/80,443"],
     "attachments": [{"iface": "docker0", "hook": "xdp", "direction": "ingress", "mode": "auto"}],
 }
+PENDING = {
+    "revision": 10,
+    "action": "add r1",
+    "seconds": 60,
+    "seconds_left": 60,
+    "until": "2026-11-21T10:01:00Z",
+}
+CONFIRMED = {"revision": 10, "confirmed": True}
+CANCELLED = {"revision": 9, "confirmed": False}
 APPLIED = {
     "revision": 10,
     "dry_run": False,

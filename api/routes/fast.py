@@ -21,7 +21,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from xdpwall.api import errors
-from xdpwall.api.request import QUERY_CHECKS, Call, ChangeCall, RawBody, ReadCall, no_body
+from xdpwall.api.request import (
+    QUERY_CHECKS,
+    Call,
+    ChangeCall,
+    ConfirmableCall,
+    RawBody,
+    ReadCall,
+    no_body,
+)
 from xdpwall.errors import XdpwallError
 
 if TYPE_CHECKING:
@@ -101,7 +109,7 @@ def _endpoint_of(route: APIRoute) -> _Endpoint | None:
     call = body = None
     for name, parameter in inspect.signature(route.endpoint, eval_str=True).parameters.items():
         kind = parameter.annotation
-        if kind in (ReadCall, ChangeCall):
+        if kind in (ReadCall, ChangeCall, ConfirmableCall):
             call = name
         elif kind == RawBody:
             body = name

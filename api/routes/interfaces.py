@@ -12,11 +12,11 @@ from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import AttachBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import (
-    MESSAGE_ALONE,
-    MESSAGE_AND_BODY,
+    CONFIRM_ALONE,
+    CONFIRM_AND_BODY,
     NO_INPUT,
     Call,
-    ChangeCall,
+    ConfirmableCall,
     RawBody,
     ReadCall,
     allow_query,
@@ -35,7 +35,7 @@ ATTACHED = {
     **answer_docs(AttachOutcome, {**examples.ATTACHED, "changed": False}, what="It was so"),
     **answer_docs(AttachOutcome, examples.ATTACHED, status=201, what="Attached"),
 }
-NARROWED = [allow_query("message", "hook", "direction"), Depends(no_body)]
+NARROWED = [allow_query("message", "hook", "direction", "confirm"), Depends(no_body)]
 OnlyHook = Annotated[Hook | None, Query(description="only this hook")]
 OnlyDirection = Annotated[Direction | None, Query(description="only this direction")]
 
@@ -53,12 +53,12 @@ async def list_interfaces(call: ReadCall) -> Response:
 @router.put(
     "/interfaces/{name}/attachments/{place}",
     responses=ATTACHED,
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=CONFIRM_AND_BODY,
     openapi_extra=body_docs(
         AttachBody, {"mode": "auto"}, {"mode": "generic", "replace": True}, required=False
     ),
 )
-async def attach(call: ChangeCall, name: str, place: Place, raw: RawBody) -> Response:
+async def attach(call: ConfirmableCall, name: str, place: Place, raw: RawBody) -> Response:
     """Put our program there; a body of {} is enough."""
 
     def work(firewall: Facade) -> Response:
@@ -78,9 +78,9 @@ async def attach(call: ChangeCall, name: str, place: Place, raw: RawBody) -> Res
 
 
 @router.delete(
-    "/interfaces/{name}/attachments/{place}", responses=DETACHED, dependencies=MESSAGE_ALONE
+    "/interfaces/{name}/attachments/{place}", responses=DETACHED, dependencies=CONFIRM_ALONE
 )
-async def detach(call: ChangeCall, name: str, place: Place) -> Response:
+async def detach(call: ConfirmableCall, name: str, place: Place) -> Response:
     """Take our program away from there; never another owner's."""
     spec = AttachmentSpec.at(name, place)
     return await _detach(call, name, spec.hook, spec.direction)
@@ -88,7 +88,7 @@ async def detach(call: ChangeCall, name: str, place: Place) -> Response:
 
 @router.delete("/interfaces/{name}/attachments", responses=DETACHED, dependencies=NARROWED)
 async def detach_interface(
-    call: ChangeCall, name: str, hook: OnlyHook = None, direction: OnlyDirection = None
+    call: ConfirmableCall, name: str, hook: OnlyHook = None, direction: OnlyDirection = None
 ) -> Response:
     """Take our programs away from this interface."""
     return await _detach(call, name, hook, direction)
@@ -96,7 +96,7 @@ async def detach_interface(
 
 @router.delete("/attachments", responses=DETACHED, dependencies=NARROWED)
 async def detach_all(
-    call: ChangeCall, hook: OnlyHook = None, direction: OnlyDirection = None
+    call: ConfirmableCall, hook: OnlyHook = None, direction: OnlyDirection = None
 ) -> Response:
     """Take our programs away from every interface."""
     return await _detach(call, None, hook, direction)

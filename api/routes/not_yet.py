@@ -8,8 +8,6 @@ from starlette.responses import Response
 from xdpwall.api.errors import HttpError
 
 FUTURE_ROUTES = [
-    ("/ruleset/confirm", ["POST"]),
-    ("/ruleset/rollback", ["POST"]),
     ("/ruleset/history", ["GET"]),
     ("/block", ["POST"]),
     ("/explain", ["POST"]),

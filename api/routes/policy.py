@@ -13,7 +13,7 @@ from xdpwall.api.openapi.bodies import PolicyBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import (
     NO_INPUT,
-    ChangeCall,
+    ConfirmableCall,
     RawBody,
     ReadCall,
     allow_query,
@@ -36,11 +36,11 @@ async def show_policy(call: ReadCall) -> Response:
 @router.put(
     "/policy",
     responses=answer_docs(PolicyOutcome, examples.POLICY_CHANGED),
-    dependencies=[allow_query("message", "dry_run")],
+    dependencies=[allow_query("message", "dry_run", "confirm")],
     openapi_extra=body_docs(PolicyBody, {"ingress": "drop"}),
 )
 async def set_policy(
-    call: ChangeCall,
+    call: ConfirmableCall,
     raw: RawBody,
     dry_run: Annotated[bool, Query(description="say what would change, change nothing")] = False,
 ) -> Response:

@@ -13,11 +13,13 @@ from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import MoveBody
 from xdpwall.api.openapi.describe import ANY_RULE, answer_docs, body_docs
 from xdpwall.api.request import (
+    CONFIRM_ALONE,
+    CONFIRM_AND_BODY,
     MESSAGE_ALONE,
-    MESSAGE_AND_BODY,
     NO_INPUT,
     Call,
     ChangeCall,
+    ConfirmableCall,
     RawBody,
     ReadCall,
     json_answer,
@@ -53,10 +55,10 @@ async def show_rule(call: ReadCall, id: str) -> Response:
 @router.put(
     "/rules/{id}",
     responses=ONE,
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=CONFIRM_AND_BODY,
     openapi_extra=body_docs(ANY_RULE, examples.BLOCK_PING, examples.BLOCK_SSH),
 )
-async def replace_rule(call: ChangeCall, id: str, raw: RawBody) -> Response:
+async def replace_rule(call: ConfirmableCall, id: str, raw: RawBody) -> Response:
     """Replace a rule: id and place stay, a field that is not given is gone."""
 
     def work(firewall: Facade) -> Response:
@@ -72,14 +74,14 @@ async def replace_rule(call: ChangeCall, id: str, raw: RawBody) -> Response:
 @router.patch(
     "/rules/{id}",
     responses=ONE,
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=CONFIRM_AND_BODY,
     openapi_extra=body_docs(
         {"$ref": "#/components/schemas/RuleChange"},
         {"comment": "no pings", "iface": None},
         {"enabled": False},
     ),
 )
-async def change_rule(call: ChangeCall, id: str, raw: RawBody) -> Response:
+async def change_rule(call: ConfirmableCall, id: str, raw: RawBody) -> Response:
     """Change only the named fields; null takes one away."""
 
     def work(firewall: Facade) -> Response:
@@ -93,8 +95,8 @@ async def change_rule(call: ChangeCall, id: str, raw: RawBody) -> Response:
     return await call.write(work)
 
 
-@router.delete("/rules/{id}", responses=GONE, dependencies=MESSAGE_ALONE)
-async def delete_rule(call: ChangeCall, id: str) -> Response:
+@router.delete("/rules/{id}", responses=GONE, dependencies=CONFIRM_ALONE)
+async def delete_rule(call: ConfirmableCall, id: str) -> Response:
     """Delete a rule and its counters."""
 
     def work(firewall: Facade) -> Response:
@@ -107,10 +109,10 @@ async def delete_rule(call: ChangeCall, id: str) -> Response:
 @router.post(
     "/rules/{id}/move",
     responses=ONE,
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=CONFIRM_AND_BODY,
     openapi_extra=body_docs(MoveBody, {"position": 1}),
 )
-async def move_rule(call: ChangeCall, id: str, raw: RawBody) -> Response:
+async def move_rule(call: ConfirmableCall, id: str, raw: RawBody) -> Response:
     """Move a rule: to the place `position`, counted after the move, or beside another rule."""
 
     def work(firewall: Facade) -> Response:
@@ -142,6 +144,8 @@ def rule_answer(outcome: RuleOutcome, status: int = 200, location: str | None = 
     """The one rule that a change was about, with what else there is to say beside its fields."""
     rule = outcome.rules[0].to_json()
     what = {**rule, "warnings": outcome.warnings, "revision": outcome.revision}
+    if outcome.pending is not None:
+        what["pending"] = outcome.pending.to_json()
     return json_answer(what, status, etag=rule_etag(rule), location=location)
 
 

@@ -16,11 +16,13 @@ from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import IdsBody, Parsed, Sentence, SomeIdsBody
 from xdpwall.api.openapi.describe import ANY_RULE, answer_docs, body_docs
 from xdpwall.api.request import (
-    MESSAGE_ALONE,
+    CONFIRM_ALONE,
+    CONFIRM_AND_BODY,
     MESSAGE_AND_BODY,
     NO_INPUT,
     Call,
     ChangeCall,
+    ConfirmableCall,
     RawBody,
     ReadCall,
     allow_query,
@@ -64,7 +66,7 @@ async def list_rules(call: ReadCall) -> Response:
     responses=answer_docs(
         None, examples.RULE_CHANGED, status=201, what="Added; a list: RuleOutcome"
     ),
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=CONFIRM_AND_BODY,
     openapi_extra=body_docs(
         {
             "anyOf": [
@@ -77,7 +79,7 @@ async def list_rules(call: ReadCall) -> Response:
         [examples.PLACED, "count udp/53"],
     ),
 )
-async def add_rules(call: ChangeCall, raw: RawBody) -> Response:
+async def add_rules(call: ConfirmableCall, raw: RawBody) -> Response:
     """Add a rule, or a list of them in one commit; appended unless `position`, `before`
     or `after` says where."""
 
@@ -138,10 +140,10 @@ async def parse_rule(call: ReadCall, raw: RawBody) -> Response:
 @router.post(
     "/rules/delete",
     responses=GONE,
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=CONFIRM_AND_BODY,
     openapi_extra=body_docs(IdsBody, {"ids": ["r1", "r2"]}),
 )
-async def delete_rules(call: ChangeCall, raw: RawBody) -> Response:
+async def delete_rules(call: ConfirmableCall, raw: RawBody) -> Response:
     """Delete several rules in one commit."""
 
     def work(firewall: Facade) -> Response:
@@ -152,8 +154,8 @@ async def delete_rules(call: ChangeCall, raw: RawBody) -> Response:
     return await call.write(work)
 
 
-@router.post("/rules/flush", responses=GONE, dependencies=MESSAGE_ALONE)
-async def flush(call: ChangeCall) -> Response:
+@router.post("/rules/flush", responses=GONE, dependencies=CONFIRM_ALONE)
+async def flush(call: ConfirmableCall) -> Response:
     """Delete every rule."""
 
     def work(firewall: Facade) -> Response:
@@ -166,19 +168,19 @@ async def flush(call: ChangeCall) -> Response:
 _switch = functools.partial(
     router.post,
     responses=MANY,
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=CONFIRM_AND_BODY,
     openapi_extra=body_docs(IdsBody, {"ids": ["r1"]}),
 )
 
 
 @_switch("/rules/enable")
-async def enable_rules(call: ChangeCall, raw: RawBody) -> Response:
+async def enable_rules(call: ConfirmableCall, raw: RawBody) -> Response:
     """Enable several rules in one commit."""
     return await _set_enabled(call, raw, True)
 
 
 @_switch("/rules/disable")
-async def disable_rules(call: ChangeCall, raw: RawBody) -> Response:
+async def disable_rules(call: ConfirmableCall, raw: RawBody) -> Response:
     """Disable several rules in one commit; they keep place and counters."""
     return await _set_enabled(call, raw, False)
 

@@ -13,7 +13,7 @@ from xdpwall.api.openapi.bodies import RulesetBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import (
     ADOPT,
-    ChangeCall,
+    ConfirmableCall,
     RawBody,
     ReadCall,
     allow_query,
@@ -23,7 +23,6 @@ from xdpwall.api.request import (
 )
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.ruleset import Ruleset
-from xdpwall.values.inputs import unsupported_field
 from xdpwall.views.status import ApplyOutcome
 
 router = APIRouter(tags=["ruleset"])
@@ -53,15 +52,12 @@ async def show_ruleset(
     openapi_extra=body_docs(RulesetBody, examples.RULESET),
 )
 async def apply(
-    call: ChangeCall,
+    call: ConfirmableCall,
     raw: RawBody,
     dry_run: Annotated[bool, Query(description="say what would change, change nothing")] = False,
     adopt: Annotated[bool, Query(description=ADOPT)] = False,
-    confirm: Annotated[str | None, Query(include_in_schema=False)] = None,
 ) -> Response:
     """Make the kernel hold exactly this in one switch; rules that stay keep id and counters."""
-    if confirm is not None:
-        raise unsupported_field("confirm", confirm, "confirmation")
 
     def work(firewall: Facade) -> Response:
         ruleset = Ruleset.parse(parse_json(raw))

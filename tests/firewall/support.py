@@ -30,6 +30,7 @@ from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.sets.entries import Entries
 from xdpwall.settings import Settings
+from xdpwall.values.author import Author
 steps = json.loads(sys.argv[1])
 with Firewall.open(Settings(*map(Path, sys.argv[2:5])), service=len(sys.argv) > 5) as firewall:
     for method, args, named in steps:
@@ -39,6 +40,8 @@ with Firewall.open(Settings(*map(Path, sys.argv[2:5])), service=len(sys.argv) > 
             args = [Ruleset.parse(args[0])]
         if method == "replace_set":
             args[1] = Entries.of(args[1])
+        if "by" in named:
+            named["by"] = Author(**named["by"])
         getattr(firewall, method)(*args, **named)
 """
 Step = tuple[str, list[Any], dict[str, Any]]

@@ -19,8 +19,14 @@ SETS = [point for point in POINTS if point.startswith("set-")]
 KILLED = -9
 
 
+TRIALS = [point for point in POINTS if point.split("-")[0] in ("trial", "confirm", "revert")]
+"""In test_confirm_crashes.py."""
+
+
 def test_every_point_has_a_test_here() -> None:
-    assert {*CHANGE, *ATTACH, *DETACH, *RESTORE, *ADOPT, *SETS, "switch-set"} == set(POINTS)
+    assert {*CHANGE, *ATTACH, *DETACH, *RESTORE, *ADOPT, *SETS, *TRIALS, "switch-set"} == set(
+        POINTS
+    )
 
 
 @pytest.mark.parametrize("service", [False, True])

@@ -48,6 +48,8 @@ CONSTANTS = {
     "XW_VLAN_HIDDEN": abi.VLAN_HIDDEN,
     "XW_BLOCK": abi.BLOCK,
     "XW_CONTROL_MUTES": abi.CONTROL_MUTES,
+    "XW_CONTROL_DEADLINES": abi.CONTROL_DEADLINES,
+    "XW_CONTROL_PASSING": abi.CONTROL_PASSING,
     "XW_CONTROL_WORDS": abi.CONTROL_WORDS,
     "XW_CLASSES": abi.CLASSES,
     "XW_CLASS_STEPS": abi.CLASS_STEPS,
@@ -114,11 +116,19 @@ def test_element(built: Path, name: str) -> None:
     check(built, name, ELEMENTS[name])
 
 
+def value_of(name: str) -> int:
+    """A constant of the header: a number, or a sum of such and of other constants in parentheses."""
+    defined = re.search(rf"^#define {name}\s+(\w+|\(.*?\))", HEADER, re.MULTILINE)
+    assert defined is not None
+    terms = defined[1].strip("()").split(" + ")
+    return sum(
+        value_of(term) if term.startswith("XW_") else int(term.rstrip("UL"), 0) for term in terms
+    )
+
+
 @pytest.mark.parametrize("name", CONSTANTS)
 def test_constant(name: str) -> None:
-    defined = re.search(rf"^#define {name}\s+(\w+)", HEADER, re.MULTILINE)
-    assert defined is not None
-    assert int(defined[1].rstrip("UL"), 0) == CONSTANTS[name]
+    assert value_of(name) == CONSTANTS[name]
 
 
 @pytest.mark.parametrize("name", ENUMS)

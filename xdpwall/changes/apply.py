@@ -42,6 +42,7 @@ from .set_load import (
     sweeping,
 )
 from .set_loss import check_losses
+from .trial import attaching, refuse_to_confirm
 
 
 def apply_ruleset(
@@ -73,26 +74,32 @@ def apply_ruleset(
         revision = old.revision
     else:
         changing = [row for row in leaving if _changes_mode(row, coming)]
+        if changing:
+            refuse_to_confirm(by, f"another mode of {changing[0].words}")
+        on_trial = [] if by.confirm is None else coming
+        going = [] if by.confirm is None else leaving
         try:
             for row in changing:
                 detach_interface(instance, row, by=by)
-            for spec in coming:
+            for spec in coming if by.confirm is None else ():
                 made.append(attach_interface(instance, spec, by=by)[0])
             for spec in lost:
                 again.append(attach_interface(instance, spec, by=by)[0])
-            with sweeping(instance):
+            with sweeping(instance), attaching(instance, on_trial, by=by) as tried:
                 loaded_rows = load_under_new_numbers(instance, fresh)
                 if loaded_rows:
                     new = _matched(
                         old, wanted, planned_sets(old.sets, contents, loaded_rows, now=now), now
                     )
-                revision = commit_sets(instance, new, by=by, action="apply").revision
+                revision = commit_sets(
+                    instance, new, by=by, action="apply", coming=tried, leaving=going
+                ).revision
         except BaseException:
             _detach_all(instance, made, by)
             _put_back(instance, changing, by)
             raise
         for row in [row for row in leaving if not _changes_mode(row, coming)]:
-            if left := detach_interface(instance, row, by=by):
+            if row not in going and (left := detach_interface(instance, row, by=by)):
                 remaining[row.words] = left
     staying = [row for row in instance.attachments if not dry_run or row not in leaving]
     rules = [entry.rule for entry in new.entries if entry.rule.enabled]

@@ -39,21 +39,9 @@ def attach_interface(
                 row = _with_free_number(instance, row)
             return _attach_again(instance, spec, row, index, replace_other, by)
     dataplane = ensure_loaded(instance)
-    row = Attachment(
-        iface=spec.iface,
-        place=spec.place,
-        index=index,
-        wanted=spec.mode if spec.hook == "xdp" else None,
-        number=free_number(instance.attachments, muted_numbers(dataplane)),
-        since=instance.clock.now_text(),
-        kind=link_kind(index),
-        intent="attaching",
-    )
-    instance.store.attachments.put(row)
+    row = new_attachment(instance, spec, index)
     crash_point("attach-recorded")
     try:
-        dataplane.generations.wait_grace_period()
-        dataplane.counters.zero_totals(row.number)
         reload_ruleset(instance, dataplane)
         crash_point("attach-loaded")
         load = loader_for(dataplane, row)
@@ -71,6 +59,31 @@ def attach_interface(
     return record_attached(
         instance, replace(row, mode=done.mode, why_generic=done.why_generic), by
     ), True
+
+
+def new_attachment(instance: Instance, spec: AttachmentSpec, index: int) -> Attachment:
+    """Record an attachment that is about to be made, with a number of its own, whose totals are 0.
+    Raises Full."""
+    dataplane = ensure_loaded(instance)
+    row = Attachment(
+        iface=spec.iface,
+        place=spec.place,
+        index=index,
+        wanted=spec.mode if spec.hook == "xdp" else None,
+        number=free_number(instance.attachments, muted_numbers(dataplane)),
+        since=instance.clock.now_text(),
+        kind=link_kind(index),
+        intent="attaching",
+    )
+    instance.store.attachments.put(row)
+    try:
+        dataplane.generations.wait_grace_period()
+        dataplane.counters.zero_totals(row.number)
+    except BaseException:
+        with suppress(XdpwallError):
+            instance.store.attachments.delete(row)
+        raise
+    return row
 
 
 def _forget_former_names(instance: Instance, row: Attachment, by: Author) -> None:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from xdpwall.errors import Failed, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.committed import CommittedRuleset, new_slots
+from xdpwall.store.records import Unconfirmed
 from xdpwall.values.author import Author
+from xdpwall.values.times import epoch_text
 
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
@@ -22,7 +24,11 @@ from .programs import prepare_generation
 from .recovery import step_back
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xdpwall.dataplane.control_word import Trial
     from xdpwall.dataplane.dataplane import Dataplane
+    from xdpwall.ruleset.attachment import Attachment
 
 
 _EARLY = 64
@@ -30,15 +36,35 @@ _EARLY = 64
 
 
 def commit(
-    instance: Instance, new: CommittedRuleset, *, by: Author, action: str
+    instance: Instance,
+    new: CommittedRuleset,
+    *,
+    by: Author,
+    action: str,
+    coming: Sequence[Attachment] = (),
+    leaving: Sequence[Attachment] = (),
 ) -> CommittedRuleset:
     """Put `new` into force. Returns the ruleset in force then: the old one when nothing differs.
 
-    `action` is for the audit trail. Raises Full when it does not fit, Failed when it broke.
+    `action` is for the audit trail. Where the author wants to confirm (`by.confirm`), it is in force
+    until the deadline, and `coming` and `leaving` are the attachments that it makes and removes: the
+    ones are attached after this, the others when it is confirmed. Raises Full when it does not fit,
+    Failed when it broke.
     """
     old = instance.ruleset
-    if new.same_as(old):
+    if new.same_as(old) and not (coming or leaving):
         return old
+    waits = None
+    if by.confirm is not None:
+        waits = Unconfirmed(
+            new.revision,
+            action,
+            by.confirm,
+            until=epoch_text(int(time.time()) + by.confirm),
+            coming=tuple(row.number for row in coming),
+            leaving=tuple(row.number for row in leaving),
+            set_numbers=tuple(row.number for row in old.sets),
+        )
     began = time.monotonic()
     # First of all: creating the maps renumbers the classes of the sets.
     dataplane = ensure_loaded(instance)
@@ -46,7 +72,7 @@ def commit(
     early = _few_differ(new, old)
     try:
         if early:
-            _record(instance, old, new, by, action, wait=False)
+            _record(instance, old, new, by, action, waits, wait=False)
         compiled = next_generation(instance, dataplane, old, new)
         if slots := new_slots(old, new):
             # An earlier change freed these slots; a packet may still count there until the grace
@@ -54,7 +80,7 @@ def commit(
             dataplane.generations.wait_grace_period()
             dataplane.counters.zero(slots)
         if not early:
-            _record(instance, old, new, by, action, wait=True)
+            _record(instance, old, new, by, action, waits, wait=True)
     except BaseException:
         dataplane.generations.forget_active()
         if early:
@@ -67,7 +93,7 @@ def commit(
         dataplane.generations.fill(compiled)
         instance.store.synced()
         crash_point("after-write")
-        dataplane.generations.switch(new.revision)
+        dataplane.generations.switch(new.revision, trial=_trial(waits))
         crash_point("after-switch")
         took = time.monotonic() - began
         fill = compiled.needed_sizes.to_json()
@@ -78,6 +104,14 @@ def commit(
         raise
     crash_point("after-commit")
     return instance.ruleset
+
+
+def _trial(waits: Unconfirmed | None) -> Trial | None:
+    if waits is None:
+        return None
+    from xdpwall.dataplane.control_word import Trial
+
+    return Trial(waits.seconds, waits.coming, waits.leaving)
 
 
 def _few_differ(new: CommittedRuleset, old: CommittedRuleset) -> bool:
@@ -91,11 +125,18 @@ def _record(
     new: CommittedRuleset,
     by: Author,
     action: str,
+    waits: Unconfirmed | None,
     *,
     wait: bool,
 ) -> None:
     instance.store.revisions.record(
-        old, new, by=by, action=action, now=instance.clock.now_text(), wait=wait
+        old,
+        new,
+        by=by,
+        action=action,
+        now=instance.clock.now_text(),
+        wait=wait,
+        unconfirmed=waits,
     )
 
 
@@ -108,7 +149,10 @@ def _undo(
 ) -> None:
     """Restore `old` in the kernel and on disk. Failed when that is not possible."""
     try:
-        if dataplane.control.read().revision == revision:
+        now = dataplane.control.read()
+        if now.pending and now.revision == revision:
+            dataplane.control.revert()
+        elif now.revision == revision:
             compiled = compile_committed(instance, old, least=dataplane.map_set.sizes.positions)
             activate_generation(instance, dataplane, compiled, old.revision)
     except XdpwallError as second:

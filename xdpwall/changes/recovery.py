@@ -21,6 +21,7 @@ from xdpwall.values.author import Author
 from .attachments import record_attached, take_off
 from .bringup import load_from_store
 from .clock_change import follow_clock
+from .confirm import forget_after_reboot, settle
 from .generations import reload_ruleset
 from .ownership import agree_on_identity, another_state, check_other_version, kernel_standing
 from .programs import reload_programs
@@ -43,7 +44,8 @@ def recover(instance: Instance) -> None:
     dataplane = instance.dataplane()
     snapshot = instance.store.read()
     if dataplane is None:
-        if snapshot.pending:
+        forget_after_reboot(instance, snapshot, by=RECOVERY)
+        if instance.store.read().pending:
             instance.store.revisions.drop_pending()
         _end_attachments(instance)
         return
@@ -52,6 +54,9 @@ def recover(instance: Instance) -> None:
     stands = kernel_standing(dataplane, snapshot)
     if stands == "another":
         raise another_state(instance, dataplane, snapshot)
+    if settle(instance, dataplane, snapshot, by=RECOVERY):
+        snapshot = instance.store.read()
+        stands = kernel_standing(dataplane, snapshot)
     if outgrown:
         reload_programs(instance, dataplane)
         dataplane.unpin_outgrown()
@@ -72,8 +77,10 @@ def recover(instance: Instance) -> None:
         _follow_switch(instance, control.on)
     if snapshot.unfinished:
         _end_attachments(instance)
-        reload_ruleset(instance, dataplane)
-    if instance.clock.outdated:
+        if snapshot.unconfirmed is None:
+            reload_ruleset(instance, dataplane)
+    # While a change waits its fallback cannot be written; what comes after it follows the clock.
+    if instance.clock.outdated and instance.store.read().unconfirmed is None:
         follow_clock(instance, dataplane, by=RECOVERY)
     _end_sets(instance, dataplane)
     agree_on_identity(instance, dataplane)
@@ -110,8 +117,10 @@ def renew_maps(instance: Instance) -> None:
 
 def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
     """Sweep unfinished loads of sets, write recorded entries to the kernel, delete expired ones."""
-    store, named = instance.store.sets, {row.number for row in instance.ruleset.sets}
-    if not named.issuperset(store.entry_counts()):
+    store, disk = instance.store.sets, instance.store.read()
+    named = {row.number for row in disk.ruleset.sets}
+    # What a change that waits would be reverted to may name the others.
+    if disk.unconfirmed is None and not named.issuperset(store.entry_counts()):
         from .set_kernel import sweep_unnamed
 
         sweep_unnamed(instance, dataplane)

@@ -18,8 +18,9 @@ from xdpwall.sets.names import find_set
 from xdpwall.values.author import Author
 
 from .bringup import ensure_loaded
+from .confirm import change_pending
 from .crashpoints import crash_point
-from .set_kernel import make_room, publish_classes, write_bulk
+from .set_kernel import make_room, needs_generation, publish_classes, write_bulk
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
@@ -42,6 +43,10 @@ def change_entries(
     expiry, removed, unchanged). Raises NotFound, Full."""
     number = find_set(instance.ruleset.sets, name).number
     dataplane = ensure_loaded(instance)
+    waits = instance.store.read().unconfirmed
+    if waits is not None and number not in waits.set_numbers:
+        # What it may be reverted to has the entries of another number under this name.
+        raise change_pending(waits, dataplane.control.seconds_left())
     if add:
         check_size(instance.store.sets.entry_count(number) + len(add), name)
         more: dict[Kind, int] = dict.fromkeys(KINDS, 0)
@@ -52,6 +57,9 @@ def change_entries(
     wanted += [EntryChange(number, entry, None) for entry in remove]
     plan = _plan_changes(instance, dataplane, wanted)
     if plan.changes:
+        if waits is not None and needs_generation(instance, dataplane, plan.classes()):
+            instance.sets.invalidate()
+            raise change_pending(waits, dataplane.control.seconds_left())
         _record_and_write(instance, dataplane, plan, by=by, action=_action_text(name, plan.changes))
         instance.store.sets.fold_log()
     removed = sum(change.expires is None for change in plan.changes)

@@ -202,22 +202,31 @@ def make_room(
 def publish_classes(instance: Instance, dataplane: Dataplane, wanted: Iterable[int]) -> None:
     """Make classes usable before entries get them: save them on disk, write their expiry steps, and
     compile a new generation if the active one has no rows for them or no look at the clock."""
-    from xdpwall.abi import Feature
-
     cache, store = instance.sets, instance.store.sets
     classes = cache.classes
     wanted = classes.with_successors(wanted)
     if store.class_rows:
         store.flush()
     cache.maps(dataplane).write_expiry_steps(classes, wanted)
-    features = dataplane.control.features
-    timeless = features & (Feature.SRC_SET | Feature.DST_SET) and not features & Feature.TIMED_SET
-    if not cache.maps(dataplane).not_in_generation(classes, wanted) and not (
-        timeless and any(classes.expiry_step(number)[0] for number in wanted)
-    ):
+    if not needs_generation(instance, dataplane, wanted):
         return
     # A restore has revision 0 until all sets are loaded.
     reload_ruleset(instance, dataplane, revision=dataplane.control.read().revision)
     # No packet may find such a class while the previous copy of the generation still filters it.
     dataplane.generations.wait_grace_period()
     cache.mark_published(dataplane)
+
+
+def needs_generation(instance: Instance, dataplane: Dataplane, wanted: Iterable[int]) -> bool:
+    """Whether the generation in force has no rows for some of these classes, or no look at the clock."""
+    from xdpwall.abi import Feature
+
+    cache = instance.sets
+    classes = cache.classes
+    wanted = classes.with_successors(wanted)
+    features = dataplane.control.features
+    timeless = features & (Feature.SRC_SET | Feature.DST_SET) and not features & Feature.TIMED_SET
+    return bool(
+        cache.maps(dataplane).not_in_generation(classes, wanted)
+        or (timeless and any(classes.expiry_step(number)[0] for number in wanted))
+    )

@@ -27,6 +27,7 @@ from .crashpoints import crash_point
 from .set_kernel import load_into_kernel, make_room, sweep_unnamed
 
 if TYPE_CHECKING:
+    from xdpwall.ruleset.attachment import Attachment
     from xdpwall.ruleset.ruleset import Ruleset
 
 
@@ -97,7 +98,13 @@ def planned_sets(
 
 
 def commit_sets(
-    instance: Instance, new: CommittedRuleset, *, by: Author, action: str
+    instance: Instance,
+    new: CommittedRuleset,
+    *,
+    by: Author,
+    action: str,
+    coming: Sequence[Attachment] = (),
+    leaving: Sequence[Attachment] = (),
 ) -> CommittedRuleset:
     """Commit a ruleset in which sets may have been created, deleted or given other numbers."""
     old = instance.ruleset
@@ -106,10 +113,12 @@ def commit_sets(
         if row.number not in had:
             instance.sets.classes.reserve_spares(row.number)
     try:
-        ruleset = commit(instance, new, by=by, action=action)
+        ruleset = commit(instance, new, by=by, action=action, coming=coming, leaving=leaving)
     except BaseException:
         instance.sets.invalidate()
         raise
+    if by.confirm is not None:
+        return ruleset  # what it may be reverted to has no rows for new classes
     if ruleset is not old and instance.sets.has_maps(dataplane := ensure_loaded(instance)):
         instance.sets.mark_published(dataplane)
     return ruleset
@@ -170,8 +179,10 @@ def sweeping(instance: Instance) -> Iterator[None]:
 
 
 def _sweep_if_in_sync(instance: Instance) -> None:
-    dataplane = instance.dataplane()
-    if dataplane is not None and dataplane.control.read().revision == instance.ruleset.revision:
+    dataplane, disk = instance.dataplane(), instance.store.read()
+    if dataplane is None or disk.unconfirmed is not None:
+        return
+    if dataplane.control.read().revision == disk.ruleset.revision:
         sweep_unnamed(instance, dataplane)
 
 

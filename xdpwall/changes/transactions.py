@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from xdpwall.errors import ANOTHER_STATE, Conflict, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.instance.namespace import boot_id, netns_exists
-from xdpwall.store.records import Binding, Snapshot
+from xdpwall.store.records import Binding, Snapshot, Unconfirmed
 
 
 @contextmanager
@@ -20,7 +20,8 @@ def reading(instance: Instance) -> Iterator[Snapshot]:
             instance.clock.look()
         snapshot = instance.store.read()
         _check_namespace(instance, snapshot.binding)
-        if snapshot.unfinished or (instance.clock.kept and instance.clock.outdated):
+        outdated = instance.clock.kept and instance.clock.outdated
+        if snapshot.unfinished or outdated or _is_over(instance, snapshot):
             # A process is in the middle of a change, or died there: the lock tells which. Or
             # somebody has set the clock, and endings in the kernel are wrong.
             with instance.lock.attempt() as got, suppress(XdpwallError):
@@ -32,13 +33,19 @@ def reading(instance: Instance) -> Iterator[Snapshot]:
 
 @contextmanager
 def writing(
-    instance: Instance, *, in_need: bool = False, renew: bool = False, adopt: bool = False
+    instance: Instance,
+    *,
+    in_need: bool = False,
+    renew: bool = False,
+    adopt: bool = False,
+    while_waiting: bool = False,
 ) -> Iterator[Snapshot]:
     """Hold the instance's lock as its only writer, after recovery.
 
     `in_need`: go on when recovery fails, for the ways out (off, on, detach). `renew`: give up maps of
     another version, for restore. `adopt`: go on where the kernel holds what this state folder does
-    not know. Conflict "other-namespace", or "another-state" when it does.
+    not know. `while_waiting`: go on while a change waits for its confirmation. Conflict
+    "other-namespace", "another-state" when the kernel holds that, "change-pending".
     """
     with instance.lock.hold(), instance.store.alone():
         instance.clock.look()
@@ -53,7 +60,26 @@ def writing(
         except XdpwallError as error:
             if not (in_need or adopt and error.code == ANOTHER_STATE):
                 raise
-        yield instance.store.read()
+        snapshot = instance.store.read()
+        if snapshot.unconfirmed is not None and not (in_need or while_waiting):
+            raise _change_pending(instance, snapshot.unconfirmed)
+        yield snapshot
+
+
+def _is_over(instance: Instance, snapshot: Snapshot) -> bool:
+    """Whether the kernel has reverted or kept a change that the disk knows as unconfirmed."""
+    if snapshot.unconfirmed is None:
+        return False
+    dataplane = instance.dataplane()
+    left = None if dataplane is None else dataplane.control.seconds_left()
+    return left is None or left <= 0
+
+
+def _change_pending(instance: Instance, waits: Unconfirmed) -> Conflict:
+    from .confirm import change_pending
+
+    dataplane = instance.dataplane()
+    return change_pending(waits, None if dataplane is None else dataplane.control.seconds_left())
 
 
 def _recover(instance: Instance, renew: bool = False) -> None:

@@ -43,8 +43,10 @@ def session_client() -> str | None:
 
 
 def guarded_client() -> str | None:
-    """The client whose session the guards protect; None with --force or without a session."""
-    return None if invocation.get().force else session_client()
+    """The client whose session the guards protect; None without a session, with --force, and with
+    --confirm, since the kernel gives the session back."""
+    asked = invocation.get()
+    return None if asked.force or asked.confirm is not None else session_client()
 
 
 def session_interfaces(client: str, firewall: Facade) -> set[str]:

@@ -30,6 +30,8 @@ COMMANDS = {
     "set": LazyCommand("set:set_", "Addresses and prefixes that rules name as @NAME"),
     "policy": LazyCommand("policy:policy", "What happens to packets that no rule decides"),
     "apply": LazyCommand("apply:apply", "Make the kernel hold exactly this ruleset"),
+    "confirm": LazyCommand("confirm:confirm", "Keep a change that waits for its confirmation"),
+    "rollback": LazyCommand("confirm:rollback", "Take a change back"),
     "export": LazyCommand("apply:export", "Write the ruleset as apply reads it"),
     "events": LazyCommand(
         "events:events", "Single packets as they come: who was dropped, by which rule"
@@ -45,8 +47,6 @@ COMMANDS = {
     "help": LazyCommand("help:help_", "Print the help of a command"),
 }
 FUTURE_COMMANDS = (
-    "confirm",
-    "rollback",
     "history",
     "diff",
     "check",

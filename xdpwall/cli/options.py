@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from xdpwall.values.author import MAX_CONFIRM
+
 if TYPE_CHECKING:
     from xdpwall.settings import Settings
     from xdpwall.values.author import Author
@@ -34,6 +36,7 @@ class Invocation:
     yes: bool = False
     force: bool = False
     message: str | None = None
+    confirm: int | None = None
     paths: dict[str, str | None] = field(default_factory=dict)
     """state_dir, bpffs and socket, where given as flags."""
     sentence: str | None = None
@@ -51,7 +54,8 @@ class Invocation:
 
         uid = os.environ.get("SUDO_UID", "")
         number = int(uid) if uid.isascii() and uid.isdigit() else os.getuid()
-        return Author(name=f"uid {number}", via="cli", message=self.message)
+        name = f"uid {number}"
+        return Author(name=name, via="cli", message=self.message, confirm=self.confirm)
 
 
 class _InvocationHolder:
@@ -188,13 +192,25 @@ def watch_options(function: F) -> F:
     return _apply_options(options)(function)
 
 
-def change_options(*, guarded: bool = False, asks: bool = False) -> Callable[[F], F]:
-    """Add --message, --force (shown where a guard may refuse) and -y (where a question may come).
+def change_options(
+    *, guarded: bool = False, asks: bool = False, confirms: bool = False
+) -> Callable[[F], F]:
+    """Add --message, --force (shown where a guard may refuse) and -y (where a question may come), and
+    with `confirms` --confirm.
 
-    All are taken everywhere, so that scripts need not know which command asks.
+    The first three are taken everywhere, so that scripts need not know which command asks.
     """
+    confirming = _stored_option(
+        "--confirm",
+        "confirm",
+        metavar="SECONDS",
+        type=click.IntRange(1, MAX_CONFIRM),
+        callback=_store("confirm"),
+        help="The kernel takes it back after so long, unless `xdpwall confirm` comes first.",
+    )
     return _apply_options(
         [
+            *([confirming] if confirms else []),
             _stored_option(
                 "--message",
                 metavar="TEXT",

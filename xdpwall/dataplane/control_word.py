@@ -7,11 +7,12 @@ without the instance's lock, so whoever changes another part of it exchanges the
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xdpwall.abi import ATTACHMENTS, CONTROL_MUTES, Feature
+from xdpwall.abi import ATTACHMENTS, CONTROL_DEADLINES, CONTROL_MUTES, CONTROL_PASSING, Feature
 from xdpwall.kernel.bpf import atomic_words
+from xdpwall.kernel.jiffies import jiffies_per_second
 
 from .switch import Switch
 
@@ -24,6 +25,20 @@ if TYPE_CHECKING:
 
 _FEATURES = 8
 """The byte offset of the second word."""
+
+CONFIRM_MARGIN = 0.1
+"""Seconds before the deadline from which on a change is not confirmed any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How long a change waits for its confirmation, and which attachments it makes and removes."""
+
+    seconds: int
+    coming: tuple[int, ...] = ()
+    """Numbers of attachments that pass all their packets once the change is reverted."""
+    leaving: tuple[int, ...] = ()
+    """Numbers of attachments that pass all their packets while it waits."""
 
 
 class ControlWord(Switch):
@@ -44,11 +59,61 @@ class ControlWord(Switch):
         """Record the features that every program in place has, or is about to be left with."""
         atomic_words.store_u64(self._memory, _FEATURES, int(features))
 
-    def activate_idle_copy(self, revision: int, *, logging: bool) -> None:
+    def activate_idle_copy(
+        self, revision: int, *, logging: bool, trial: Trial | None = None
+    ) -> None:
         """Switch every attachment to the idle copy, which holds `revision`. `logging`: some rule of
-        it has `log`."""
-        idle, events = 1 - self.read().copy, self._events.needed(logging=logging)
-        self._update(lambda now: replace(now, copy=idle, revision=revision, events=events))
+        it has `log`. With `trial` the copy in force until now is again, by the kernel itself, unless
+        the change is confirmed in time."""
+        now = self.read()
+        idle, events = 1 - now.copy, self._events.needed(logging=logging)
+        if trial is not None:
+            # No packet reads these words before the control word names them.
+            deadline = self.jiffies() + trial.seconds * jiffies_per_second()
+            self._store(CONTROL_DEADLINES + idle, deadline)
+            self._store(CONTROL_PASSING + idle, _bits(trial.leaving))
+            self._store(CONTROL_PASSING + now.copy, _bits(trial.coming))
+            events = events or now.events
+        self._update(
+            lambda word: replace(
+                word,
+                copy=idle,
+                revision=revision,
+                events=events,
+                pending=trial is not None,
+                fallback=now.copy if trial is not None else 0,
+            )
+        )
+
+    def seconds_left(self) -> float | None:
+        """Seconds until the pending change is reverted, 0.0 or less when it is; None without one."""
+        now = self.read()
+        if not now.pending:
+            return None
+        deadline = atomic_words.load_u64(self._memory, 8 * (CONTROL_DEADLINES + now.copy))
+        return (deadline - self.jiffies()) / jiffies_per_second()
+
+    def confirm(self) -> bool:
+        """Let the pending change stay. False, and nothing is done, when its time is over."""
+        margin = round(CONFIRM_MARGIN * jiffies_per_second())
+        while (now := self.read()).pending:
+            deadline = atomic_words.load_u64(self._memory, 8 * (CONTROL_DEADLINES + now.copy))
+            kept = replace(now, pending=False, fallback=0)
+            found = self._word.compare_exchange(now.pack(), kept.pack(), before=deadline - margin)
+            if found is None:
+                return False
+        return True
+
+    def revert(self) -> None:
+        """Put the fallback of the pending change in force; nothing without one."""
+        self._update(lambda now: now.reverted() if now.pending else now)
+
+    def jiffies(self) -> int:
+        """The kernel's jiffies64 now."""
+        return self._word.jiffies()
+
+    def _store(self, word: int, value: int) -> None:
+        atomic_words.store_u64(self._memory, 8 * word, value)
 
     def set_events(self, wanted: EventSettings, *, logging: bool) -> None:
         """Change which packets are reported. `logging`: some active rule has `log`."""
@@ -82,6 +147,10 @@ class ControlWord(Switch):
             for number in range(ATTACHMENTS)
         }
         return {number: program_id for number, program_id in found.items() if program_id}
+
+
+def _bits(numbers: tuple[int, ...]) -> int:
+    return sum(1 << number for number in set(numbers))
 
 
 def _mute_word(number: int) -> int:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xdpwall import abi
+from xdpwall.kernel.jiffies import jiffies_per_second
 from xdpwall.views.events import EventCounts, EventSettings
 
 if TYPE_CHECKING:
     from xdpwall.kernel.bpf.maps import Map
-
-_MONOTONIC_COARSE = 6  # linux/time.h; its resolution is the kernel's tick
 
 EVENT_MAPS = ("events", "event_settings", "event_counts", "event_scratch", "event_limits")
 
@@ -47,7 +45,7 @@ class EventMaps:
         self._settings["log_drops"] = wanted.log_drops
         self._settings["chance"] = (1 << 32) // wanted.sample - 1
         self._settings["rate"] = wanted.rate
-        self._settings["second"] = _jiffies()
+        self._settings["second"] = jiffies_per_second()
         self._settings["bytes"] = wanted.bytes
 
     def needed(self, *, logging: bool) -> bool:
@@ -68,8 +66,3 @@ class EventMaps:
             **{name: int(raw[name].sum()) for name in abi.EVENT_COUNTS.names or ()},
             limited=int(limits.view(abi.EVENT_LIMIT)["limited"].sum()),
         )
-
-
-def _jiffies() -> int:
-    """Jiffies per second: the kernel's HZ, which BPF programs cannot read."""
-    return round(1 / time.clock_getres(_MONOTONIC_COARSE))

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from xdpwall import abi
 from xdpwall.compiler.generation import Generation, Touched
 from xdpwall.compiler.sizes import Sizes
+from xdpwall.errors import CHANGE_PENDING, Conflict
 from xdpwall.kernel.bpf import bpffs
 
-from .control_word import ControlWord
+from .control_word import ControlWord, Trial
 from .pinned_maps import PinnedMaps
 from .program_loader import ProgramLoader
 
@@ -64,7 +65,9 @@ class Generations:
 
     def expect(self, compiled: Generation) -> None:
         """Widen a generation to the maps' positions, and load programs with its features from now
-        on. Waits for a grace period: the idle copy may be written afterwards."""
+        on. Waits for a grace period: the idle copy may be written afterwards. Conflict
+        "change-pending" while it is a fallback."""
+        self._check_idle_is_free()
         self.wait_grace_period()
         positions = self._maps.map_set.sizes.positions
         if compiled.capacity < positions:
@@ -83,6 +86,7 @@ class Generations:
         is the old map set closed and unpinned: if the body raises, both stay pinned, and the
         recovery before the next change loads the programs and unpins the old.
         """
+        self._check_idle_is_free()
         self.wait_grace_period()
         outgrown = self._maps.grow(need, self._control.read().copy)
         self._idle_missing = None
@@ -105,9 +109,10 @@ class Generations:
         self._written, self._written_in_place = compiled, known
         self._logging = bool((compiled.rules["action"] & abi.RULE_LOG).any())
 
-    def switch(self, revision: int) -> None:
-        """Make the copy that fill() wrote the active one, for every attachment at once."""
-        self._control.activate_idle_copy(revision, logging=self._logging)
+    def switch(self, revision: int, *, trial: Trial | None = None) -> None:
+        """Make the copy that fill() wrote the active one, for every attachment at once; with `trial`
+        until it is confirmed the kernel holds the other one ready."""
+        self._control.activate_idle_copy(revision, logging=self._logging, trial=trial)
         self._idle_is_unread = False
         active = self._written
         if active is not None:
@@ -115,13 +120,21 @@ class Generations:
             active.touched = Touched()
         self._active, self._written = active, None
 
+    def _check_idle_is_free(self) -> None:
+        if self._control.read().pending:
+            raise Conflict(
+                "a change waits for its confirmation, and what was in force before it is kept ready",
+                code=CHANGE_PENDING,
+                hint="xdpwall confirm keeps the change, xdpwall rollback takes it back",
+            )
+
     # -- housekeeping ----------------------------------------------------------------------------
 
     @property
     def has_housekeeping(self) -> bool:
         """Whether sync_idle_copy() or drop_unused_features() would do anything."""
         active = self._active
-        if active is None:
+        if active is None or self._control.read().pending:
             return False
         behind = self._idle_missing is None
         return behind or active.shrunk or active.features != self._control.features
@@ -129,7 +142,7 @@ class Generations:
     def sync_idle_copy(self) -> None:
         """Write the active generation into the idle copy, after a grace period, so that the next
         change writes only what it touches."""
-        if self._active is None or self._idle_missing is not None:
+        if self._active is None or self._idle_missing is not None or self._control.read().pending:
             return
         self.wait_grace_period()
         self._maps.map_set.write(1 - self._control.read().copy, self._active)
@@ -142,6 +155,8 @@ class Generations:
         Waits for a grace period: packets may be reading the copy left behind, which has more.
         """
         if self._active is None or self._active.features == self._control.features:
+            return False
+        if self._control.read().pending:  # its fallback may have more
             return False
         self.wait_grace_period()
         self._programs.wanted = self._active.features

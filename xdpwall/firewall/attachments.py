@@ -5,8 +5,10 @@ from __future__ import annotations
 from xdpwall.attach.interfaces import index_of
 from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
 from xdpwall.changes import attachments
+from xdpwall.changes.confirm import change_pending
 from xdpwall.changes.transactions import writing
 from xdpwall.errors import Failed
+from xdpwall.changes.trial import attach_on_trial, detach_on_trial, refuse_to_confirm
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import AttachmentSpec, attachment_places
 from xdpwall.values.author import Author
@@ -17,6 +19,7 @@ from .change_warnings import off_warnings
 from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .native_warnings import native_warnings
+from .pending import pending_view
 
 _ANYONE = Author()
 
@@ -43,12 +46,19 @@ class AttachmentMethods:
         from .attachment_views import attachment_views
 
         spec = AttachmentSpec(iface, hook, direction, mode)
-        with writing(self._instance):
-            row, changed = attachments.attach_interface(
-                self._instance, spec, replace_other=replace, by=by
-            )
+        if replace:
+            refuse_to_confirm(by, "--replace")
+        with writing(self._instance) as before:
+            there = {(one.iface, one.place) for one in before.attachments}
+            if by.confirm is None or (spec.iface, spec.place) in there:
+                row, changed = attachments.attach_interface(
+                    self._instance, spec, replace_other=replace, by=by
+                )
+            else:
+                row, changed = attach_on_trial(self._instance, spec, by=by), True
             self._changed()
             now = self._instance.store.read()
+            pending = pending_view(self._instance, now.unconfirmed)
             beside = [other for other in now.attachments if other.iface == iface]
             rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
             (view,) = attachment_views(self._instance.attacher, self._instance.dataplane(), [row])
@@ -66,6 +76,7 @@ class AttachmentMethods:
             attachment=view,
             changed=changed,
             why_generic=row.why_generic,
+            pending=pending,
             warnings=[*warnings, *warnings_of(missing), *unread],
         )
 
@@ -81,6 +92,13 @@ class AttachmentMethods:
         "still-attached", when all else is done, where a program could not be detached."""
         with writing(self._instance, in_need=True) as now:
             rows = attachments.matching_attachments(now.attachments, iface, hook, direction)
+            if by.confirm is not None and rows:
+                if now.unconfirmed is not None:
+                    raise change_pending(now.unconfirmed, None)
+                detach_on_trial(self._instance, rows, by=by)
+                self._changed()
+                waits = self._instance.store.read().unconfirmed
+                return DetachOutcome(detached=[], pending=pending_view(self._instance, waits))
             left = {row: attachments.detach_interface(self._instance, row, by=by) for row in rows}
             tried = {(row.index, row.place) for row in rows}
             gone, remaining = attachments.detach_unrecorded(

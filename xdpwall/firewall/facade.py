@@ -16,6 +16,7 @@ from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
 from xdpwall.views.events import PacketEvent
 from xdpwall.views.metrics import Metrics
+from xdpwall.views.pending import PendingOutcome, PendingView
 from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome, RuleView
 from xdpwall.views.sets import SetChange, SetEntries, SetList, SetOutcome, SetTest, SetView
 from xdpwall.views.status import (
@@ -159,6 +160,19 @@ class Facade(Protocol):
         by: Author = Author(),
     ) -> DetachOutcome:
         """`iface` None is every interface; `hook` and `direction` None are every hook on it."""
+        ...
+
+    def pending(self) -> PendingView | None:
+        """The change that waits for its confirmation, None when none does."""
+        ...
+
+    def confirm(self, revision: int | None = None, *, by: Author = Author()) -> PendingOutcome:
+        """Keep the change that waits; with `revision` only if it is that one. NotFound
+        "nothing-pending", Conflict "other-change", "already-reverted"."""
+        ...
+
+    def cancel(self, revision: int | None = None, *, by: Author = Author()) -> PendingOutcome:
+        """Take the change that waits back at once. NotFound "nothing-pending"."""
         ...
 
     def restore(self, *, adopt: bool = False, by: Author = Author()) -> RestoreOutcome:

@@ -23,6 +23,7 @@ from xdpwall.changes.programs import drop_unused_features
 from xdpwall.changes.restore import restore
 from xdpwall.changes.tidier import Tidier
 from xdpwall.changes.transactions import reading, writing
+from xdpwall.changes.trial import refuse_to_confirm
 from xdpwall.errors import XdpwallError
 from xdpwall.events.settings import describe_settings, merge_settings
 from xdpwall.gcpause import no_collections
@@ -42,6 +43,7 @@ from .attachments import AttachmentMethods
 from .change_warnings import off_warnings, policy_change_warnings
 from .default_drop import missing_now
 from .drop_advice import warnings_of
+from .pending import PendingMethods, pending_view
 from .rules import RuleMethods
 from .sets import SetMethods
 from .sight_reader import SightWatcher
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
 _ANYONE = Author()
 
 
-class Firewall(RuleMethods, SetMethods, AttachmentMethods):
+class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
     def __init__(
@@ -121,6 +123,7 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
                 words = ", ".join(f"{name} {value}" for name, value in changes.items())
                 ruleset = commit(self._instance, ruleset, by=by, action=f"policy {words}")
                 self._changed()
+            pending = pending_view(self._instance, self._instance.store.read().unconfirmed)
         rules = [entry.rule for entry in ruleset.entries]
         stricter = {"drop", "judge"}.intersection(changes.values())
         missing, unread = missing_now(
@@ -130,6 +133,7 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
             revision=now.ruleset.revision if dry_run else ruleset.revision,
             dry_run=dry_run,
             policy=policy,
+            pending=pending,
             missing_rules=[one.sentence for one in missing],
             warnings=[
                 *policy_warnings(policy),
@@ -158,7 +162,7 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
 
     def set_events(self, changes: Mapping[str, Any], *, by: Author = _ANYONE) -> EventsOutcome:
         """In force with the next packet; no program is touched."""
-        with writing(self._instance) as now:
+        with writing(self._instance, while_waiting=True) as now:
             dataplane = self._instance.dataplane()
             old = now.events if dataplane is None else dataplane.events.read()
             wanted = merge_settings(old, changes)
@@ -168,7 +172,8 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
                     wanted, by=by, action=action, now=self._instance.clock.now_text()
                 )
             if dataplane is not None:
-                logging = any(rule.log for rule, _ in now.ruleset.kernel_rules())
+                logging = now.unconfirmed is not None  # its fallback may have a rule with `log`
+                logging = logging or any(rule.log for rule, _ in now.ruleset.kernel_rules())
                 dataplane.control.set_events(wanted, logging=logging)
             found = self.events()
             return EventsOutcome(
@@ -185,6 +190,8 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
     ) -> ApplyOutcome:
         """Make the kernel hold exactly this ruleset, in one switch. `adopt`: also in the place of what
         the state folder does not know."""
+        if adopt:
+            refuse_to_confirm(by, "--adopt")
         with writing(self._instance, renew=adopt and not dry_run, adopt=adopt), no_collections():
             if adopt and not dry_run:
                 outcome = adopt_and_apply(self._instance, wanted, by=by)
@@ -193,6 +200,10 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
             self._changed()
             rows = attachment_places(self._instance.attachments)
             off = off_warnings(self._instance)
+            waits = self._instance.store.read().unconfirmed
+            if waits is not None:
+                pending = pending_view(self._instance, waits)
+                outcome = outcome.model_copy(update={"pending": pending})
         outcome = outcome.model_copy(update={"warnings": [*off, *outcome.warnings]})
         if not outcome.policy_changed:
             return outcome
@@ -210,7 +221,7 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods):
     def restore(self, *, adopt: bool = False, by: Author = _ANYONE) -> RestoreOutcome:
         """After a reboot, or an upgrade to maps that are laid out otherwise: rules, policy and
         attachments as they were. `adopt`: also in the place of what the state folder does not know."""
-        with writing(self._instance, renew=True, adopt=adopt):
+        with writing(self._instance, renew=True, adopt=adopt, while_waiting=not adopt):
             if adopt:
                 adopt_stored(self._instance, by=by)
             return restore(self._instance, by=by)

@@ -38,6 +38,7 @@ from xdpwall.views.status import Health, Stats, Status
 
 from .native_warnings import native_warnings
 from .observation import Observation
+from .pending import pending_view
 from .rule_views import LastHits, has_expired, rule_counts, rule_views, since_reset
 from .set_views import content_of
 from .sight_reader import SightReader
@@ -108,6 +109,7 @@ class ReadMethods:
                 netns=namespace.netns_inode(),
                 service=self._service,
                 kernel=foreign[1] if foreign else None,
+                pending=pending_view(self._instance, now.unconfirmed),
             )
 
     def interfaces(self) -> InterfaceList:

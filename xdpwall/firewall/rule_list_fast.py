@@ -74,7 +74,7 @@ def _read(settings: Settings) -> tuple[int, list[_Row], str | None] | None:
             "SELECT EXISTS (SELECT 1 FROM revisions WHERE state = 'pending')"
             " OR EXISTS (SELECT 1 FROM attachments WHERE intent != 'attached')"
         ).fetchone()[0]
-        if unfinished or not _is_here(meta):
+        if unfinished or "unconfirmed" in meta or not _is_here(meta):
             return None
         rows = connection.execute(
             "SELECT rule, slot, created, base_packets, base_bytes FROM rules ORDER BY rank LIMIT ?",

@@ -18,6 +18,7 @@ from xdpwall.values.inputs import first_few
 from xdpwall.views.rules import DeleteOutcome, RuleOutcome
 
 from .change_warnings import rule_change_warnings
+from .pending import pending_view
 from .reading import ReadMethods
 
 _ANYONE = Author()
@@ -63,7 +64,7 @@ class RuleMethods(ReadMethods):
             new = edits.delete_rules(now.ruleset, ids)
             ruleset = commit(self._instance, new, by=by, action=f"delete {first_few(ids)}")
             self._changed()
-            return DeleteOutcome(revision=ruleset.revision, deleted=ids)
+            return self._deleted(ruleset, ids)
 
     def flush(self, *, by: Author = _ANYONE) -> DeleteOutcome:
         """No rule is left; the policy stays."""
@@ -73,7 +74,7 @@ class RuleMethods(ReadMethods):
                 self._instance, edits.delete_rules(now.ruleset, ids), by=by, action="flush"
             )
             self._changed()
-            return DeleteOutcome(revision=ruleset.revision, deleted=ids)
+            return self._deleted(ruleset, ids)
 
     def move_rule(self, rule_id: str, position: Where, *, by: Author = _ANYONE) -> RuleOutcome:
         """The place after the move, from 1."""
@@ -95,7 +96,7 @@ class RuleMethods(ReadMethods):
         self, rule_ids: Sequence[str] | None = None, *, by: Author = _ANYONE
     ) -> RuleOutcome:
         """These rules count from 0 again, all of them for None. No revision."""
-        with writing(self._instance) as now:
+        with writing(self._instance, while_waiting=True) as now:
             known = now.ruleset.by_id()
             ids = list(known) if rule_ids is None else list(dict.fromkeys(rule_ids))
             entries = [known.get(i) or find_rule(now.ruleset, i) for i in ids]
@@ -122,7 +123,13 @@ class RuleMethods(ReadMethods):
             revision=ruleset.revision,
             rules=self._views(ruleset, ids),
             warnings=rule_change_warnings(self._instance, rules),
+            pending=pending_view(self._instance, self._instance.store.read().unconfirmed),
         )
+
+    def _deleted(self, ruleset: CommittedRuleset, ids: list[str]) -> DeleteOutcome:
+        waits = self._instance.store.read().unconfirmed
+        pending = pending_view(self._instance, waits)
+        return DeleteOutcome(revision=ruleset.revision, deleted=ids, pending=pending)
 
     def _check_directions(self, rules: Sequence[Rule], now: Snapshot) -> None:
         specs = [row.spec for row in now.attachments]

@@ -137,7 +137,7 @@ class SetMethods:
             )
         # 0 is for good: the beginning of 1970 and what was before it are over as well a second later.
         ends = 0 if expires is None else max(1, epoch_seconds(parse_expiry("expires", expires)))
-        with writing(self._instance) as now:
+        with writing(self._instance, while_waiting=True) as now:
             over = 0 < ends <= self._now()
             added, removed, unchanged = change_entries(
                 self._instance, name, list(coming), list(leaving), expires=ends, by=by

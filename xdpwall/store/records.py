@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.committed import CommittedRuleset
@@ -28,6 +29,36 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """A change that is in force until its deadline, and for good once it is confirmed."""
+
+    revision: int
+    action: str
+    seconds: int
+    """How long it waits, by the kernel's clock (dataplane/control_word.py)."""
+    until: str
+    """The deadline by the wall clock, to be shown."""
+    coming: tuple[int, ...] = ()
+    """Numbers of the attachments that it made."""
+    leaving: tuple[int, ...] = ()
+    """Numbers of the attachments that it removes when it is confirmed."""
+    set_numbers: tuple[int, ...] = ()
+    """The sets that the revision before it names."""
+
+    def to_json(self) -> str:
+        """As it is stored."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def parse(cls, text: str) -> Unconfirmed:
+        """From what to_json() wrote. ValueError, TypeError, KeyError for anything else."""
+        found = json.loads(text)
+        for name in ("coming", "leaving", "set_numbers"):
+            found[name] = tuple(int(number) for number in found[name])
+        return cls(**found)
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The whole state at one moment, but for the entries of sets."""
 
@@ -39,6 +70,8 @@ class Snapshot:
     events: EventSettings = field(default_factory=EventSettings)
     identity: str | None = None
     """The instance's id, 32 hexadecimal digits; None before the first change."""
+    unconfirmed: Unconfirmed | None = None
+    """The last change, while it waits for its confirmation: `ruleset` has it, unless it is pending."""
 
     @property
     def unfinished(self) -> bool:

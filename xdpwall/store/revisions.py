@@ -19,7 +19,7 @@ from xdpwall.values.author import Author
 from . import metrics
 from .audit import AuditEntry, write_audit
 from .metrics import CommitTimes, ReadCounters
-from .records import Pending
+from .records import Pending, Unconfirmed
 from .revision_delta import RevisionDelta, delta_between
 from .session import Session
 from .statements import write_meta, write_rules
@@ -55,9 +55,10 @@ class Revisions:
         action: str,
         now: str,
         wait: bool = True,
+        unconfirmed: Unconfirmed | None = None,
     ) -> None:
         """Put the revision on disk as pending; without `wait` it is there when Store.synced() has
-        returned."""
+        returned. `unconfirmed`: it is to be confirmed once it is in force."""
         delta = delta_between(old, new)
         blob = delta.pack()
         known = self._session.read()
@@ -69,8 +70,12 @@ class Revisions:
                 "INSERT OR REPLACE INTO revisions VALUES (?, 'pending', ?, ?, ?, ?, ?, ?)",
                 (new.revision, *entry, blob),
             )
+            if unconfirmed is not None:
+                write_meta(connection, {"unconfirmed": unconfirmed.to_json()})
         self._recorded = _Recorded(new, delta, entry)
-        self._session.remember(replace(known, pending=Pending(new.revision, action)))
+        self._session.remember(
+            replace(known, pending=Pending(new.revision, action), unconfirmed=unconfirmed)
+        )
 
     def commit(
         self,
@@ -126,10 +131,23 @@ class Revisions:
         self._recorded = None
         with self._session.write() as connection:
             connection.execute("DELETE FROM revisions WHERE state = 'pending'")
+            _forget_unconfirmed(connection)
 
-    def step_back(self, read: ReadCounters, *, by: Author, now: str) -> None:
+    def confirm(self, *, by: Author, now: str) -> None:
+        """Keep the change that waited for its confirmation."""
+        revision = self._session.read().ruleset.revision
+        with self._session.write() as connection:
+            _forget_unconfirmed(connection)
+            write_audit(
+                connection, AuditEntry.of(by, f"confirm revision {revision}", now), revision
+            )
+
+    def step_back(
+        self, read: ReadCounters, *, by: Author, now: str, why: str = "was not recorded safely"
+    ) -> None:
         """Undo the last committed revision, which is not in force: its write failed after SQLite had
-        taken it. `read` as in commit(). Failed when what it changed is not recorded."""
+        taken it, or it was not confirmed. `read` as in commit(). Failed when what it changed is not
+        recorded."""
         self._recorded = None
         last = self._session.read().ruleset.revision
         with self._session.write() as connection:
@@ -145,7 +163,8 @@ class Revisions:
             policy = json.dumps(back.policy[1].to_json())
             write_meta(connection, {"policy": policy, "revision": str(last - 1)})
             connection.execute("DELETE FROM revisions WHERE number = ?", (last,))
-            action = f"revision {last} was not recorded safely: back to {last - 1}"
+            _forget_unconfirmed(connection)
+            action = f"revision {last} {why}: back to {last - 1}"
             write_audit(connection, AuditEntry.of(by, action, now), last - 1)
 
     def slots_at(self, revision: int) -> dict[int, str]:
@@ -187,6 +206,10 @@ class Revisions:
         if self._commit_times is None or self._commit_times[0] != version:
             self._commit_times = (version, metrics.read_commit_times(connection))
         return self._commit_times[1]
+
+
+def _forget_unconfirmed(connection: sqlite3.Connection) -> None:
+    connection.execute("DELETE FROM meta WHERE key = 'unconfirmed'")
 
 
 def _write_sets(connection: sqlite3.Connection, delta: RevisionDelta) -> None:

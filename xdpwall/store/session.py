@@ -17,7 +17,7 @@ from xdpwall.sets.names import SetRow
 from xdpwall.views.events import EventSettings
 
 from .database import Database
-from .records import Binding, Pending, Snapshot
+from .records import Binding, Pending, Snapshot, Unconfirmed
 from .revision_delta import RuleRow
 from .sets import SetStore
 from .statements import ATTACHMENT_COLUMNS
@@ -96,6 +96,7 @@ class Session:
             pending=Pending(*pending) if pending else None,
             events=EventSettings.model_validate_json(meta.get("events", "{}")),
             identity=meta.get("identity"),
+            unconfirmed=_unconfirmed(meta.get("unconfirmed")),
         )
 
     def _entries_of(self, rows: Iterable[RuleRow]) -> tuple[RuleEntry, ...]:
@@ -106,6 +107,17 @@ class Session:
             fresh[row.id] = known if known and known[0] == row else (row, _entry(row))
         self._entries = fresh
         return tuple(entry for _, entry in fresh.values())
+
+
+def _unconfirmed(text: str | None) -> Unconfirmed | None:
+    try:
+        return None if text is None else Unconfirmed.parse(text)
+    except (ValueError, TypeError, KeyError) as error:
+        raise Failed(
+            "the change that waits for its confirmation cannot be read",
+            code="corrupt",
+            detail=str(error),
+        ) from error
 
 
 def _entry(row: RuleRow) -> RuleEntry:

@@ -1,16 +1,21 @@
-"""The author of a change, for the audit trail."""
+"""The author of a change, and the terms on which it is asked for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+MAX_CONFIRM = 3600
+"""Seconds that a change may wait for its confirmation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """The author of a change: name, way in, and message."""
+    """The author of a change: name, way in, and message; and whether it has to be confirmed."""
 
     name: str = "cli"
     """"uid 0", "token", ..."""
     via: str = "cli"
     """cli, socket, tcp"""
     message: str | None = None
+    confirm: int | None = None
+    """Seconds after which the kernel takes the change back unless it is confirmed; None: it stays."""

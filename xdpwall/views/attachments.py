@@ -9,6 +9,7 @@ from pydantic import Field
 from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode
 
 from .base import Count, View
+from .pending import PendingView
 
 PlaceState = Literal["attached", "no interface", "displaced", "moved"]
 """displaced: the interface is there and our program is not on it. moved: the interface is in another
@@ -131,6 +132,7 @@ class AttachOutcome(View):
     why_generic: str | None = None
     """Why mode auto took generic: a clause, "native was refused: ..."."""
     warnings: list[str] = []
+    pending: PendingView | None = None
 
 
 class DetachOutcome(View):
@@ -138,3 +140,4 @@ class DetachOutcome(View):
 
     detached: list[str]
     """"docker0 xdp", "eth1 tc-ingress", ..."""
+    pending: PendingView | None = None

@@ -7,6 +7,7 @@ from typing import Literal
 from xdpwall.values.terms import Direction
 
 from .base import View
+from .pending import PendingView
 
 
 class RuleView(View):
@@ -64,6 +65,7 @@ class RuleOutcome(View):
     revision: int
     rules: list[RuleView]
     warnings: list[str] = []
+    pending: PendingView | None = None
 
 
 class DeleteOutcome(View):
@@ -71,3 +73,4 @@ class DeleteOutcome(View):
 
     revision: int
     deleted: list[str]
+    pending: PendingView | None = None

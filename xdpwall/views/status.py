@@ -10,6 +10,7 @@ from xdpwall.ruleset.policy import Policy
 
 from .attachments import AttachmentTotals, AttachmentView, InterfaceView
 from .base import View
+from .pending import PendingView
 from .rules import RuleCount
 
 """A warning of `status` and `restore`."""
@@ -40,6 +41,7 @@ class Status(View):
     bpffs: str
     netns: int
     service: bool = False
+    pending: PendingView | None = None
     kernel: KernelView | None = None
     """Absent where the kernel holds the state folder's ruleset, or nothing; `revision`, `rules` and
     `policy` are the state folder's."""
@@ -61,6 +63,7 @@ class PolicyOutcome(View):
     revision: int
     dry_run: bool = False
     policy: Policy
+    pending: PendingView | None = None
     missing_rules: list[str] = []
     """Sentences of rules without which a drop policy ends what this host does now; at most 100."""
     warnings: list[str] = []
@@ -90,6 +93,7 @@ class ApplyOutcome(View):
     sets_removed: list[str] = []
     attached: list[str] = []
     detached: list[str] = []
+    pending: PendingView | None = None
     missing_rules: list[str] = []
     """As in PolicyOutcome, where the policy changes."""
     warnings: list[str] = []

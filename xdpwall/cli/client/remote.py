@@ -14,6 +14,7 @@ from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
 from xdpwall.views.events import EventsOutcome, EventsView
+from xdpwall.views.pending import PendingOutcome, PendingView
 from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome, RuleView
 from xdpwall.views.sets import (
     SetChange,
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 V = TypeVar("V", bound=BaseModel)
 ANYBODY = Author()
+_BESIDE_RULE = ("revision", "warnings", "pending")
+"""What stands among the fields of a rule in the answer about it."""
 
 
 class RemoteFirewall:
@@ -245,6 +248,19 @@ class RemoteFirewall:
         query = {"hook": hook, "direction": direction}
         return _read(DetachOutcome, self._change("DELETE", path, None, by, query).body)
 
+    def pending(self) -> PendingView | None:
+        return self.status().pending
+
+    def confirm(self, revision: int | None = None, *, by: Author = ANYBODY) -> PendingOutcome:
+        return self._end_pending("confirm", revision, by)
+
+    def cancel(self, revision: int | None = None, *, by: Author = ANYBODY) -> PendingOutcome:
+        return self._end_pending("rollback", revision, by)
+
+    def _end_pending(self, how: str, revision: int | None, by: Author) -> PendingOutcome:
+        body = {} if revision is None else {"revision": revision}
+        return _read(PendingOutcome, self._change("POST", f"/ruleset/{how}", body, by).body)
+
     def restore(self, *, adopt: bool = False, by: Author = ANYBODY) -> RestoreOutcome:
         query = {"adopt": "true"} if adopt else {}
         return _read(RestoreOutcome, self._change("POST", "/restore", None, by, query).body)
@@ -261,9 +277,8 @@ class RemoteFirewall:
         by: Author,
         query: Mapping[str, str | None] | None = None,
     ) -> ServiceAnswer:
-        return self._transport.call(
-            method, path, body, query={**(query or {}), "message": by.message}
-        )
+        asked = {"message": by.message, "confirm": None if by.confirm is None else str(by.confirm)}
+        return self._transport.call(method, path, body, query={**(query or {}), **asked})
 
 
 def rules_of(body: Any) -> RuleList:
@@ -305,8 +320,8 @@ def _one(answer: ServiceAnswer) -> RuleOutcome:
     body = answer.body
     if not isinstance(body, dict):
         raise _unreadable("a rule is no object")
-    rule = {k: v for k, v in body.items() if k not in ("revision", "warnings")}
-    rest = {k: v for k, v in body.items() if k in ("revision", "warnings")}
+    rule = {k: v for k, v in body.items() if k not in _BESIDE_RULE}
+    rest = {k: v for k, v in body.items() if k in _BESIDE_RULE}
     return _read(RuleOutcome, {**rest, "rules": [rule]})
 
 

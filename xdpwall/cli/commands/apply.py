@@ -12,10 +12,9 @@ import click
 
 from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.guards import guard_detach, guard_policy, guarded_client, tell_losses
-from xdpwall.cli.lazy import not_in_this_version
 from xdpwall.cli.options import allow_empty, change_options, common_options, invocation, most_shrink
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import print_note, print_warnings
+from xdpwall.cli.terminal.problems import print_note, print_pending, print_warnings
 from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound
 
 if TYPE_CHECKING:
@@ -35,16 +34,14 @@ LISTED = 1000
 @click.option(
     "--adopt", is_flag=True, help="Also in the place of what the state folder does not know."
 )
-@click.option("--confirm", "seconds", metavar="SECONDS", hidden=True)
 @allow_empty
 @most_shrink
-@change_options(guarded=True, asks=True)
+@change_options(guarded=True, asks=True, confirms=True)
 @common_options()
 def apply(
     file: str,
     dry_run: bool,
     adopt: bool,
-    seconds: str | None,
     may_empty: bool,
     shrink: int | None,
 ) -> None:
@@ -65,8 +62,6 @@ def apply(
       xdpwall apply office.yaml --message 'ticket 4711'
       xdpwall export | sed s/eth0/eth1/ | xdpwall apply -
     """
-    if seconds is not None:
-        raise not_in_this_version("apply --confirm", "confirm")
     from xdpwall.formats.ruleset_file import load_ruleset
 
     asked = invocation.get()
@@ -81,6 +76,7 @@ def apply(
             said = tell_losses(fw.apply(ruleset, dry_run=True, adopt=adopt), asked)
         outcome = fw.apply(ruleset, dry_run=dry_run, adopt=adopt, by=asked.author())
     print_warnings([one for one in outcome.warnings if one not in said], asked)
+    print_pending(outcome.pending, asked)
     names = [*outcome.added, *outcome.changed, *outcome.moved, *outcome.removed]
     Printer(asked).show(
         outcome.to_json, lambda: dict.fromkeys(names), lambda: print_note(_words(outcome), asked)

@@ -11,7 +11,7 @@ from xdpwall.cli.guards import guard_detach, guard_policy
 from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.shell_complete import complete_attached, complete_interfaces
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import print_note, print_warnings, require
+from xdpwall.cli.terminal.problems import print_note, print_pending, print_warnings, require
 
 if TYPE_CHECKING:
     from xdpwall.values.terms import Direction, Hook, WantedMode
@@ -39,7 +39,7 @@ DIRECTION = click.Choice(("ingress", "egress"))
     help="XDP only: auto tries native, then generic, and says which it got and why.",
 )
 @click.option("--replace", is_flag=True, help="Take the place of somebody else's program.")
-@change_options(guarded=True)
+@change_options(guarded=True, confirms=True)
 @common_options()
 def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, replace: bool) -> None:
     """Attach the filter to an interface.
@@ -63,6 +63,7 @@ def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, repla
             iface, hook=hook, direction=direction, mode=mode, replace=replace, by=asked.author()
         )
     print_warnings(outcome.warnings, asked)
+    print_pending(outcome.pending, asked)
     name = f"{outcome.attachment.iface}/{outcome.attachment.place}"
     Printer(asked).show(outcome.to_json, lambda: [name], lambda: print_note(_words(outcome), asked))
 
@@ -72,7 +73,7 @@ def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, repla
 @click.option("--all", "every", is_flag=True, help="From every interface.")
 @click.option("--hook", type=HOOK, help="This hook only; both when absent.")
 @click.option("--direction", type=DIRECTION, help="This direction only; both when absent.")
-@change_options(guarded=True)
+@change_options(guarded=True, confirms=True)
 @common_options()
 def detach(iface: str | None, every: bool, hook: Hook | None, direction: Direction | None) -> None:
     """Take the filter off an interface. Its packets pass from then on.
@@ -95,6 +96,9 @@ def detach(iface: str | None, every: bool, hook: Hook | None, direction: Directi
         outcome = fw.detach(iface, hook=hook, direction=direction, by=asked.author())
     gone = outcome.detached
     words = f"detached: {', '.join(gone)}" if gone else "nothing was attached"
+    if outcome.pending is not None:
+        words = f"{outcome.pending.action}: its packets pass"
+    print_pending(outcome.pending, asked)
     Printer(asked).show(
         outcome.to_json,
         lambda: [name.replace(" ", "/") for name in gone],

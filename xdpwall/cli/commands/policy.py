@@ -11,7 +11,7 @@ from xdpwall.cli.guards import guard_policy, tell_losses
 from xdpwall.cli.lazy import LazyCommand, LazyGroup
 from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.terminal.output import Printer, TableCell
-from xdpwall.cli.terminal.problems import print_note, print_warnings
+from xdpwall.cli.terminal.problems import print_note, print_pending, print_warnings
 from xdpwall.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _complete_pairs(ctx: click.Context, parameter: click.Parameter, incomplete: 
     "pairs", nargs=-1, required=True, metavar="NAME VALUE...", shell_complete=_complete_pairs
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be lost, and change nothing.")
-@change_options(guarded=True, asks=True)
+@change_options(guarded=True, asks=True, confirms=True)
 @common_options()
 def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
     """Change the policy; several pairs are one change.
@@ -99,6 +99,7 @@ def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
             said = tell_losses(fw.set_policy(changes, dry_run=True), asked)
         outcome = fw.set_policy(changes, dry_run=dry_run, by=asked.author())
     print_warnings([one for one in outcome.warnings if one not in said], asked)
+    print_pending(outcome.pending, asked)
     words = ", ".join(f"{name} {value}" for name, value in changes.items())
     head = "policy would be" if dry_run else "policy"
     Printer(asked).show(

@@ -164,6 +164,9 @@ def _people(printer: Printer, found: Status, rates: Rates | None = None) -> None
         said = f"revision {held.revision} of another state, policy {_policy(held.policy)}"
         facts.insert(2, ("in force", TableCell(said, "shout")))
         facts[3:5] = [(f"{name} on disk", words) for name, words in facts[3:5]]
+    if waits := found.pending:
+        said = f"revision {waits.revision} ({waits.action}) is taken back in {waits.seconds_left} s"
+        facts.insert(2, ("waits", TableCell(f"{said} unless confirmed: xdpwall confirm", "shout")))
     printer.facts(facts)
     if not found.attachments:
         printer.line()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from xdpwall.cli.options import Invocation
 from xdpwall.errors import InvalidInput, XdpwallError
 
 from .text import display_width, escape_controls
+
+if TYPE_CHECKING:
+    from xdpwall.views.pending import PendingView
 
 _FOR_PROGRAMS = re.compile(r" \(REST: [^)]{0,200}\)")
 """The calls that a warning names for the API; a person gets the command alone."""
@@ -62,6 +66,18 @@ def require(condition: object, message: str, *, field: str, hint: str | None = N
     """Raise InvalidInput unless the condition holds."""
     if not condition:
         raise InvalidInput(message, field=field, hint=hint)
+
+
+def print_pending(pending: PendingView | None, asked: Invocation) -> None:
+    """Print that a change waits for its confirmation, and what ends that."""
+    if pending is not None:
+        number = pending.revision
+        print_note(
+            f"revision {number} waits for its confirmation: `xdpwall confirm {number}` within "
+            f"{pending.seconds_left} s keeps it, else the kernel takes it back "
+            "(`xdpwall rollback`: at once)",
+            asked,
+        )
 
 
 def print_note(text: str, asked: Invocation) -> None:

@@ -1,0 +1,148 @@
+"""kill -9 between any two steps of a change on trial, of its confirmation and of its end: kernel and
+disk agree afterwards, on the old or the new."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.firewall.support import Site, Step, rules, step
+from xdpwall.changes.crashpoints import POINTS
+from xdpwall.firewall.firewall import Firewall
+from xdpwall.ruleset.attachment import AttachmentSpec
+from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.values.author import Author
+
+CHANGE = [point for point in POINTS if point.startswith("after-")]
+TRIAL = [*CHANGE, *(point for point in POINTS if point.startswith("trial-"))]
+KEEP = [point for point in POINTS if point.startswith("confirm-")]
+REVERT = [point for point in POINTS if point.startswith("revert-")]
+KILLED = -9
+PATIENCE = 60.0
+ON_TRIAL = {"by": {"confirm": 3600}}
+SOON = {"by": {"confirm": 1}}
+
+
+def settled(site: Site, firewall: Firewall) -> bool:
+    """Whether the drop rule is in force, once kernel and disk agree."""
+    listed = [rule.id for rule in firewall.rules().rules]
+    assert firewall.health().problems == []
+    pending = firewall.pending()
+    assert site.kernel_revision() == site.disk_revision() == firewall.rules().revision
+    dropped = site.ping() == 0
+    assert listed == ["r1", "r2"][: 2 if dropped else 1]
+    if pending is not None:
+        firewall.cancel()
+        assert site.ping() == 3
+    return dropped
+
+
+def wait_for_deadline(firewall: Firewall) -> None:
+    dataplane = firewall._instance.dataplane()
+    assert dataplane is not None
+    end = time.monotonic() + PATIENCE
+    while (dataplane.control.seconds_left() or 0) > 0:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("point", CHANGE)
+def test_a_change(site: Site, point: str) -> None:
+    site.prepare("accept udp")
+    steps = step("add_rules", ["drop icmp"], **ON_TRIAL)
+    assert site.run(steps, crash_at=point) == KILLED
+    with site.open() as firewall:
+        assert settled(site, firewall) == (point in ("after-switch", "after-commit"))
+        firewall.add_rules(rules("count tcp"))
+    assert site.kernel_revision() == site.disk_revision() == 2
+
+
+@pytest.mark.parametrize("point", ["after-switch", "after-commit"])
+def test_all_are_dead_at_the_deadline(site: Site, point: str) -> None:
+    site.prepare("accept udp")
+    assert site.run(step("add_rules", ["drop icmp"], **SOON), crash_at=point) == KILLED
+    with site.open() as firewall:
+        wait_for_deadline(firewall)
+        assert site.ping() == 3, "nothing of ours has run since"
+        assert not settled(site, firewall)
+
+
+@pytest.mark.parametrize("point", KEEP)
+def test_a_confirmation(site: Site, point: str) -> None:
+    site.prepare("accept udp")
+    with site.open() as firewall:
+        firewall.add_rules(rules("drop icmp"), by=Author(confirm=3600))
+    assert site.run(step("confirm"), crash_at=point) == KILLED
+    with site.open() as firewall:
+        assert settled(site, firewall)
+        assert firewall.pending() is None
+
+
+@pytest.mark.parametrize("point", REVERT)
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_an_end(site: Site, point: str, cancelled: bool) -> None:
+    site.prepare("accept udp")
+    with site.open() as firewall:
+        firewall.add_rules(rules("drop icmp"), by=Author(confirm=3600 if cancelled else 1))
+        if not cancelled:
+            wait_for_deadline(firewall)
+    ends = step("cancel") if cancelled else step("add_rules", ["count tcp"])
+    assert site.run(ends, crash_at=point) == KILLED
+    with site.open() as firewall:
+        assert not settled(site, firewall)
+        assert firewall.pending() is None
+
+
+@pytest.mark.parametrize("point", TRIAL)
+def test_an_attachment(site: Site, point: str) -> None:
+    with site.open() as firewall:
+        firewall.add_rules(rules("drop icmp"))
+    assert site.run(step("attach", "veth0", **ON_TRIAL), crash_at=point) == KILLED
+    with site.open() as firewall:
+        there = [one.state for one in firewall.status().attachments]
+        assert (site.ping() == 0) == (there == ["attached"])
+        assert firewall.health().problems == []
+        if firewall.pending() is not None:
+            firewall.cancel()
+        assert (firewall.status().attachments, site.ping()) == ([], 3)
+        firewall.attach("veth0")
+    assert site.ping() == 0
+
+
+@pytest.mark.parametrize("point", [*KEEP, "detach-recorded", "detach-detached"])
+def test_a_detachment_is_confirmed(site: Site, point: str) -> None:
+    site.prepare("drop icmp")
+    with site.open() as firewall:
+        firewall.detach("veth0", by=Author(confirm=3600))
+    assert site.run(step("confirm"), crash_at=point) == KILLED
+    with site.open() as firewall:
+        assert (firewall.pending(), site.ping()) == (None, 3)
+        assert firewall.status().attachments == []
+        assert firewall.health().problems == []
+
+
+def apply_step(by: dict[str, object]) -> Step:
+    ruleset = Ruleset(
+        rules=tuple(rules("drop from @bad", *(f"count tcp/{n}" for n in range(1, 300)))),
+        attachments=(AttachmentSpec("veth0", "tc", "ingress"),),
+    )
+    file = {**ruleset.to_json(), "sets": {"bad": {"entries": ["10.9.0.2"]}}}
+    return step("apply", file, by=by)
+
+
+@pytest.mark.parametrize("point", [*TRIAL, "set-staged", "set-loaded"])
+def test_a_whole_ruleset(site: Site, point: str) -> None:
+    site.prepare("accept udp")
+    assert site.run(apply_step({"confirm": 3600}), crash_at=point) == KILLED
+    with site.open() as firewall:
+        listed = firewall.rules().rules
+        assert (len(listed), site.ping() == 0) in ((1, False), (300, True), (300, False))
+        if firewall.pending() is not None:
+            firewall.cancel()
+        assert [rule.text for rule in firewall.rules().rules] == ["accept udp"]
+        assert [one.place for one in firewall.status().attachments] == ["xdp"]
+        assert (firewall.sets().sets, site.ping()) == ([], 3)
+        assert firewall.health().problems == []
+        firewall.apply(Ruleset.parse(apply_step({})[1][0]))
+        assert site.ping() == 0
