@@ -270,6 +270,7 @@ BODIES: list[type[BaseModel]] = [
     IdsBody,
     SomeIdsBody,
     SwitchBody,
+    PendingBody,
     PolicyBody,
     EventSettingsBody,
     SetNameBody,

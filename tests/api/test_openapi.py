@@ -119,6 +119,9 @@ def test_every_example_of_a_body_is_taken(service: Service, document: dict[str, 
             target = path.removeprefix("/api/v1").replace("{id}", "r1")
             target = target.replace("{name}", "docker0").replace("{place}", "xdp")
             value = example["value"]
+            if "revision" in value:  # it is the one of a change that waits
+                waits = service.call("PUT", "/policy?confirm=60", {"ingress": "drop"}).json
+                value = {"revision": waits["revision"]}
             reply = service.call(method, target, value)
             assert reply.status in (200, 201), (method, target, value, reply.content)
             taken += 1
@@ -127,7 +130,7 @@ def test_every_example_of_a_body_is_taken(service: Service, document: dict[str, 
 
 def test_the_parameters_are_said(document: dict[str, Any]) -> None:
     apply = document["paths"]["/api/v1/ruleset"]["put"]["parameters"]
-    assert {one["name"] for one in apply} == {"adopt", "dry_run", "message"}
+    assert {one["name"] for one in apply} == {"adopt", "confirm", "dry_run", "message"}
     place = document["paths"]["/api/v1/interfaces/{name}/attachments/{place}"]["put"]["parameters"]
     schema = next(one for one in place if one["name"] == "place")["schema"]
     assert ["xdp", *schema["enum"]] == list(get_args(Place))

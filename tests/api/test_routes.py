@@ -33,6 +33,8 @@ HERE = [
     "GET /sets/{name}/test",
     "GET /ruleset",
     "PUT /ruleset",
+    "POST /ruleset/confirm",
+    "POST /ruleset/rollback",
     "GET /stats",
     "GET /events",
     "GET /metrics",
@@ -59,8 +61,6 @@ BESIDE = [
 
 LATER = [
     "",
-    "POST /ruleset/confirm",
-    "POST /ruleset/rollback",
     "GET /ruleset/history",
     "POST /block",
     "POST /explain",

@@ -86,7 +86,8 @@ LINES = {
     "attach veth0 --hook tc --mode native": "mode",
     "detach": "iface",
     "detach veth0 --all": "iface",
-    "apply - --confirm 60": "confirm",
+    "apply - --confirm 0": "confirm",
+    "rule add drop icmp --confirm 3601": "confirm",
 }
 """Command lines, and the field or flag that the answer must name."""
 

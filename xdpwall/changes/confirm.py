@@ -110,7 +110,9 @@ def take_back(
     if instance.store.read().pending is not None:
         instance.store.revisions.drop_pending()
     else:
-        instance.store.revisions.step_back(dataplane.counters.read, by=by, now=instance.clock.now_text(), why=why)
+        instance.store.revisions.step_back(
+            dataplane.counters.read, by=by, now=instance.clock.now_text(), why=why
+        )
 
 
 def change_pending(waits: Unconfirmed, left: float | None) -> Conflict:

@@ -60,7 +60,7 @@ class Expirer(Background):
                 ends, now = self._instance.store.sets.next_expiry(), clock.seconds()
             if not stale and (ends is None or ends + _AFTER > now):
                 return look if ends is None else min(look, ends + _AFTER - now)
-            with writing(self._instance):
+            with writing(self._instance, while_waiting=True):
                 has_maps = self._instance.dataplane() is not None
             return _AFTER if has_maps else look
         return look

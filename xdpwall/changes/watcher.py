@@ -176,7 +176,7 @@ class Watcher(Background):
             return
         if not first:
             log.warning("%s: the interface has gone; it is attached when it comes back", row.words)
-        with suppress(XdpwallError), writing(self._instance):
+        with suppress(XdpwallError), writing(self._instance, while_waiting=True):
             self._instance.attacher.prune((row.index, row.place))
             dataplane = self._instance.dataplane()
             if dataplane is not None:
@@ -184,7 +184,7 @@ class Watcher(Background):
 
     def _attach(self, key: Key, row: Attachment, sight: _Sight) -> None:
         try:
-            with writing(self._instance):
+            with writing(self._instance, while_waiting=True):
                 if self._settled().get(key) != row:
                     return
                 attach_interface(self._instance, row.spec, by=WATCHER)

@@ -7,8 +7,8 @@ from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warning
 from xdpwall.changes import attachments
 from xdpwall.changes.confirm import change_pending
 from xdpwall.changes.transactions import writing
-from xdpwall.errors import Failed
 from xdpwall.changes.trial import attach_on_trial, detach_on_trial, refuse_to_confirm
+from xdpwall.errors import Failed
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import AttachmentSpec, attachment_places
 from xdpwall.values.author import Author

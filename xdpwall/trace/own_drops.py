@@ -116,7 +116,7 @@ class OwnDrops(Closing):
 
     def _install_tap(self) -> None:
         assert self._instance is not None
-        with writing(self._instance) as now:
+        with writing(self._instance, while_waiting=True) as now:
             dataplane = self._instance.dataplane()
             if dataplane is None:
                 return
