@@ -22,7 +22,7 @@ PATIENCE = 60.0
 
 def compiled_rule(sentence: str) -> Generation:
     places = [(n, "eth0", "egress" if p == "tc-egress" else "ingress") for p, n in NUMBERS.items()]
-    return compile_rules([(Rule.parse(sentence), 0)], Policy(), places, now_boot_ns=0)
+    return compile_rules([(Rule.parse(sentence), 0)], Policy(), places)
 
 
 def change(bench: KernelBench, sentence: str, trial: Trial) -> None:

@@ -60,7 +60,7 @@ def commit(
             new.revision,
             action,
             by.confirm,
-            until=epoch_text(int(time.time()) + by.confirm),
+            until=epoch_text(int(instance.clock.seconds()) + by.confirm),
             coming=tuple(row.number for row in coming),
             leaving=tuple(row.number for row in leaving),
             set_numbers=tuple(row.number for row in old.sets),
