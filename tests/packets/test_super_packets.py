@@ -1,4 +1,5 @@
-"""GSO and GRO: tc is handed many segments as one packet, and counts the segments."""
+"""GSO and GRO: many segments are handed on as one packet. tc counts the segments; generic XDP on what is
+no card meets such packets too, and counts each as one; native XDP meets segments alone."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from tests.support.kernel.dataplane import KernelBench
 from tests.support.net.netns import PATIENCE, Lab, Namespace, wait_for
 from tests.support.packets import frames as f
 from tests.support.packets.wire.taps import BEFORE, OURS, Taps, attach_tc
+from xdpwall.kernel.net.xdp import Mode, xdp_attach
 from xdpwall.views.base import Count
 
 PORT = 5001
@@ -187,6 +189,69 @@ def test_what_gro_merges_is_counted_as_what_came(cable: Cable) -> None:
     assert handed < c.received.packets
     assert c.received.packets == c.sent.packets == cable.arrived() - before == segments
     assert c.received.bytes == size
+    assert c.long_received.packets > 0
+
+
+def _xdp_instead(cable: Cable, iface: str, mode: Mode) -> None:
+    """Ours at XDP in place of tc ingress."""
+    cable.box.tc("filter del dev eth0 ingress")
+    xdp_attach(cable.box.index(iface), cable.bench.program("xdp").fileno(), mode)
+
+
+def test_native_xdp_meets_segments(cable: Cable) -> None:
+    """As long as it is attached, the kernel holds the sender's side of the cable to single segments."""
+    cable.offload(cable.host, "v0", "tso on gso on")
+    with cable.box.inside():
+        _xdp_instead(cable, "eth0", "native")
+    cable.load("tcp")
+    segments, _ = _bulk(cable)
+    c = cable.counters()
+    assert c.received.packets == segments
+    assert c.long_received.packets == 0
+
+
+def test_generic_xdp_meets_super_packets_on_a_veth(cable: Cable) -> None:
+    cable.offload(cable.host, "v0", "tso on gso on")
+    with cable.box.inside():
+        _xdp_instead(cable, "eth0", "generic")
+    cable.load("tcp")
+    before = cable.arrived()
+    segments, _ = _bulk(cable)
+    c = cable.counters()
+    assert c.received.packets == cable.arrived() - before < segments / 2
+    assert c.long_received.packets > 0
+
+
+def test_generic_xdp_on_the_interface_itself_ends_gro(cable: Cable) -> None:
+    cable.offload(cable.host, "v0", "tso off gso on")
+    cable.offload(cable.box, "eth0", "gro on")
+    with cable.box.inside():
+        _xdp_instead(cable, "eth0", "generic")
+    cable.load("tcp")
+    segments, _ = _bulk(cable)
+    c = cable.counters()
+    assert c.received.packets == segments
+    assert c.long_received.packets == 0
+
+
+def test_generic_xdp_on_a_bridge_meets_what_a_port_merged(cable: Cable) -> None:
+    cable.offload(cable.host, "v0", "tso off gso on")
+    cable.offload(cable.box, "eth0", "gro on")
+    for line in (
+        "link add br0 type bridge",
+        f"link set br0 address {_mac(cable.box, 'eth0')} up",
+        "addr del 10.0.0.2/24 dev eth0",
+        "link set eth0 master br0",
+        "addr add 10.0.0.2/24 dev br0",
+        f"neigh add 10.0.0.1 lladdr {_mac(cable.host, 'v0')} dev br0 nud permanent",
+    ):
+        cable.box.ip(line)
+    with cable.box.inside():
+        _xdp_instead(cable, "br0", "generic")
+    cable.load("tcp")
+    segments, _ = _bulk(cable)
+    c = cable.counters()
+    assert 0 < c.received.packets < segments
     assert c.long_received.packets > 0
 
 

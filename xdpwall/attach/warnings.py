@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
@@ -12,7 +11,9 @@ from xdpwall.values.inputs import first_few
 from xdpwall.values.terms import Place
 from xdpwall.views.attachments import Occupant
 
+from .causes import NAMED, CauseWords, cause_warnings, concerns
 from .coverage import coverage, some_words
+from .length_warnings import about_length, is_about_super_packets
 from .stripped_tags import may_strip_tags
 
 STATELESS = (
@@ -20,20 +21,8 @@ STATELESS = (
     "accept rules of their own"
 )
 
-MOST = 20
-"""Warnings about rules in one answer; one more sentence says how many there were."""
-NAMED = 5
-"""Rules, and interfaces, that one warning names; it counts the others."""
-
 StripsTags = Callable[[Attachment], bool]
 """Whether the driver may take tags out of the frames before XDP sees them."""
-
-
-class _CauseWords(NamedTuple):
-    """What is to be said of one rule, and of several, after "rule r1" and "rules r1, r2"."""
-
-    one: str
-    several: str
 
 
 def rule_warnings(
@@ -44,32 +33,18 @@ def rule_warnings(
 ) -> list[str]:
     """The warnings about these rules with these attachments: one for each cause, with the rules
     that it is about, and at most MOST."""
-    found: dict[_CauseWords, list[str | None]] = {}
-    known: dict[tuple[str | None, str | None, bool], list[_CauseWords]] = {}
+    found: dict[CauseWords, list[str | None]] = {}
+    known: dict[tuple[str | None, str | None, bool, bool], list[CauseWords]] = {}
     for rule in rules:
         # The warnings depend on these alone, which most rules have in common.
-        kind = rule.iface, rule.direction, rule.vlan is None
+        super_packets = is_about_super_packets(rule)
+        kind = rule.iface, rule.direction, rule.vlan is None, super_packets
         causes = known.get(kind)
         if causes is None:
             causes = known[kind] = _about_rule(rule, attachments, interfaces, strips)
         for cause in causes:
             found.setdefault(cause, []).append(rule.id)
-    return _some(found)
-
-
-def _some(found: Mapping[_CauseWords, Sequence[str | None]]) -> list[str]:
-    """A sentence for each of the first MOST causes, and one that counts the others."""
-    warnings = [_sentence(ids, cause) for cause, ids in list(found.items())[:MOST]]
-    more = len(found) - MOST
-    return [*warnings, f"... and {more} more warnings about rules"] if more > 0 else warnings
-
-
-def _sentence(ids: Sequence[str | None], cause: _CauseWords) -> str:
-    if len(ids) == 1:
-        return ("the rule" if ids[0] is None else f"rule {ids[0]}") + cause.one
-    named = [one for one in ids if one is not None]
-    who = f"rules {first_few(named, NAMED)}" if len(named) == len(ids) else f"{len(ids):,} rules"
-    return who + cause.several
+    return cause_warnings(found)
 
 
 def policy_warnings(policy: Policy) -> list[str]:
@@ -79,15 +54,15 @@ def policy_warnings(policy: Policy) -> list[str]:
 
 def expired_warnings(rules: Iterable[Rule], now: str) -> list[str]:
     """Rules whose time is over at `now`, a canonical time."""
-    found: dict[_CauseWords, list[str | None]] = {}
+    found: dict[CauseWords, list[str | None]] = {}
     for rule in rules:
         if rule.expires is not None and rule.expires <= now:
-            cause = _CauseWords(
+            cause = CauseWords(
                 f": its time, {rule.expires}, is over: it matches no packet",
                 f": their time, {rule.expires}, is over: they match no packet",
             )
             found.setdefault(cause, []).append(rule.id)
-    return _some(found)
+    return cause_warnings(found)
 
 
 def hook_warnings(attachments: Iterable[Attachment]) -> list[str]:
@@ -131,7 +106,7 @@ def concerned(rules: Iterable[Rule], attachments: Sequence[Attachment]) -> list[
         attachment
         for attachment in attachments
         if any(
-            _concerns(rule, attachment.iface) and rule.direction in (None, attachment.direction)
+            concerns(rule, attachment.iface) and rule.direction in (None, attachment.direction)
             for rule in kinds
         )
     ]
@@ -143,22 +118,22 @@ def vlan_warnings(
     strips: StripsTags = may_strip_tags,
 ) -> list[str]:
     """Rules with `vlan` that meet packets at XDP where a tag may have been taken off them."""
-    found: dict[_CauseWords, list[str | None]] = {}
+    found: dict[CauseWords, list[str | None]] = {}
     for rule in rules:
         for cause in _about_vlan(rule, attachments, strips):
             found.setdefault(cause, []).append(rule.id)
-    return _some(found)
+    return cause_warnings(found)
 
 
 def _about_vlan(
     rule: Rule, attachments: Sequence[Attachment], strips: StripsTags
-) -> Iterator[_CauseWords]:
+) -> Iterator[CauseWords]:
     if rule.vlan is None or rule.direction == "egress":
         return
     names = [
         one.iface
         for one in attachments
-        if one.place == "xdp" and _concerns(rule, one.iface) and strips(one)
+        if one.place == "xdp" and concerns(rule, one.iface) and strips(one)
     ]
     if names:
         where = names[0] if len(names) == 1 else "IFACE"
@@ -166,7 +141,7 @@ def _about_vlan(
             f" vlan: XDP on {first_few(names, NAMED)} cannot see a tag that the driver stripped; "
             f"tc can: xdpwall attach {where} --hook tc"
         )
-        yield _CauseWords(f" names{rest}", f" name{rest}")
+        yield CauseWords(f" names{rest}", f" name{rest}")
 
 
 def attach_command(iface: str, place: Place) -> str:
@@ -183,9 +158,9 @@ def _about_rule(
     attachments: Sequence[Attachment],
     interfaces: Collection[str],
     strips: StripsTags,
-) -> list[_CauseWords]:
+) -> list[CauseWords]:
     iface = rule.iface if rule.iface and not rule.iface.startswith("!") else None
-    where = [attachment for attachment in attachments if _concerns(rule, attachment.iface)]
+    where = [attachment for attachment in attachments if concerns(rule, attachment.iface)]
     wanted: Place = "tc-egress" if rule.direction == "egress" else "xdp"
     found = []
     if iface and iface not in interfaces:
@@ -194,7 +169,7 @@ def _about_rule(
         place = "to " + (iface or "any interface that {} about")
         call = attach_command(iface or "IFACE", wanted)
         found.append(
-            _CauseWords(
+            CauseWords(
                 f": nothing is attached {place.format('it is')}, it sees no packet until: {call}",
                 f": nothing is attached {place.format('they are')}, they see no packet until: "
                 f"{call}",
@@ -204,27 +179,19 @@ def _about_rule(
         names = first_few(list(dict.fromkeys(attachment.words for attachment in where)), NAMED)
         call = attach_command(iface or where[0].iface, wanted)
         rest = f" about {rule.direction}, which {names} cannot see; this does: {call}"
-        found.append(_CauseWords(f" is{rest}", f" are{rest}"))
+        found.append(CauseWords(f" is{rest}", f" are{rest}"))
     elif iface and where[0].kind == "bridge":
         found += _about_bridge(rule, where)
-    return [*found, *_about_vlan(rule, attachments, strips)]
+    return [*found, *_about_vlan(rule, attachments, strips), *about_length(rule, attachments)]
 
 
-def _alike(words: str) -> _CauseWords:
-    return _CauseWords(words, words)
+def _alike(words: str) -> CauseWords:
+    return CauseWords(words, words)
 
 
-def _about_bridge(rule: Rule, attachments: Sequence[Attachment]) -> list[_CauseWords]:
+def _about_bridge(rule: Rule, attachments: Sequence[Attachment]) -> list[CauseWords]:
     _, blind, _ = coverage("bridge", attachments)
     if rule.direction or not blind:
         return []
     where, rest = f" on the bridge {attachments[0].iface}", f" not see: {'; '.join(blind)}"
-    return [_CauseWords(f"{where} does{rest}", f"{where} do{rest}")]
-
-
-def _concerns(rule: Rule, iface: str) -> bool:
-    if rule.iface is None:
-        return True
-    if rule.iface.startswith("!"):
-        return rule.iface[1:] != iface
-    return rule.iface == iface
+    return [CauseWords(f"{where} does{rest}", f"{where} do{rest}")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xdpwall.attach.interfaces import index_of
+from xdpwall.attach.length_warnings import length_warnings
 from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
 from xdpwall.changes import attachments
 from xdpwall.changes.confirm import change_pending
@@ -68,6 +69,7 @@ class AttachmentMethods:
                 *hook_warnings(beside),
                 *native_warnings(self._instance, self._instance.dataplane(), [row]),
                 *vlan_warnings(rules, [row]),
+                *length_warnings(rules, [row]),
             ]
         missing, unread = missing_now(
             self._instance, now.ruleset.policy, rules, attachment_places([row]) if changed else ()

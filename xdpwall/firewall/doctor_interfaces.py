@@ -7,6 +7,7 @@ from pathlib import Path
 
 from xdpwall.attach.attacher import ETHERNET, Attacher
 from xdpwall.attach.large_packets import ONE_BUFFER
+from xdpwall.attach.native_traps import NativeTrap, native_trap
 from xdpwall.kernel.net.ethtool import Ethtool, Offloads
 from xdpwall.kernel.net.links import LinkInfo, links
 from xdpwall.kernel.net.netdev import XdpFeatures, xdp_features
@@ -26,12 +27,18 @@ def check_interfaces(bpffs: Path) -> Iterator[Check]:
     with Ethtool() as ethtool:
         for link in links():
             told = None if features is None else features.get(link.index)
-            yield interface_check(link, ethtool.offloads(link.name), told)
+            trap = native_trap(link.name, link.driver)
+            yield interface_check(link, ethtool.offloads(link.name), told, trap)
             for other in attacher.occupants(link.index):
                 yield _program(link.name, other)
 
 
-def interface_check(link: LinkInfo, offloads: Offloads, features: XdpFeatures | None) -> Check:
+def interface_check(
+    link: LinkInfo,
+    offloads: Offloads,
+    features: XdpFeatures | None,
+    trap: NativeTrap | None = None,
+) -> Check:
     """Driver, link type, MTU, offloads and modes, and which of them are in the way."""
     name = f"interface {link.name}"
     about = [link.driver or link.kind or "no driver", link.link_type, f"MTU {link.mtu}"]
@@ -42,7 +49,7 @@ def interface_check(link: LinkInfo, offloads: Offloads, features: XdpFeatures | 
         about.append("cannot be attached: a VRF device, packets pass its members")
         return Check(name=name, status="pass", found=", ".join(about))
     about += _offload_words(offloads)
-    about.append(_mode_words(features))
+    about.append(_mode_words(features, trap))
     problems = list(_problems(link, offloads, features))
     return Check(
         name=name,
@@ -62,7 +69,9 @@ def _offload_words(offloads: Offloads) -> Iterator[str]:
             yield f"{name} {'on' if value else 'off'}"
 
 
-def _mode_words(features: XdpFeatures | None) -> str:
+def _mode_words(features: XdpFeatures | None, trap: NativeTrap | None) -> str:
+    if trap and (features is None or features.native):
+        return f"takes XDP generic, tc; native is not to be used: {trap.reason}"
     if features is None:
         return "takes XDP generic, native untold (`--mode auto` tries), tc"
     if features.native:

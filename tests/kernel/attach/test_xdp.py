@@ -11,6 +11,7 @@ from tests.support.net.netns import Lab, wait_for
 from tests.support.packets.packets import Wire, arrives, ethernet, is_lost, is_test_frame
 from xdpwall.attach.attacher import Attacher
 from xdpwall.attach.hooks import HookProgram
+from xdpwall.attach.large_packets import ONE_BUFFER, mtu_hint
 from xdpwall.errors import Conflict, NotFound, Unsupported
 from xdpwall.kernel.net.xdp import Mode, xdp_attach, xdp_query
 from xdpwall.ruleset.attachment import AttachmentSpec
@@ -231,3 +232,13 @@ def test_a_swap_leaves_no_moment_without_a_filter(lab: Lab) -> None:
         assert receiver.drain(is_test_frame) == []
         attacher.detach(spec, index)
         assert arrives(sender, receiver)
+
+
+@pytest.mark.parametrize(("mtu", "told"), [(9000, True), (ONE_BUFFER, False)])
+def test_a_drivers_refusal_at_a_large_mtu_says_to_lower_it(lab: Lab, mtu: int, told: bool) -> None:
+    host, _ = lab.pair()
+    host.set_mtu("v0", mtu)
+    with host.inside(), pytest.raises(Unsupported) as raised, mtu_hint(host.index("v0")):
+        raise Unsupported("the driver does not want to")
+    hint = f"the MTU is {mtu}: `ip link set v0 mtu {ONE_BUFFER}`, and once more"
+    assert raised.value.hint == (hint if told else None)

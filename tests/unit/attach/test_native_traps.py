@@ -9,6 +9,7 @@ import pytest
 
 from xdpwall.attach.large_packets import ONE_BUFFER, large_packet_warning
 from xdpwall.attach.native_traps import native_trap, refuse_native, trap_warning
+from xdpwall.attach.warnings import generic_warnings
 from xdpwall.kernel.net.virtio import virtio_features
 from xdpwall.ruleset.attachment import Attachment
 
@@ -53,6 +54,14 @@ def test_vmxnet3_is_warned_of() -> None:
     words = trap_warning(ROW, "vmxnet3")
     assert words is not None and words.startswith("eth0 xdp native: vmxnet3 stops running")
     assert "`xdpwall detach eth0 --hook xdp` first" in words
+
+
+def test_a_card_in_generic_mode_is_told_with_the_reason_and_a_bridge_is_not() -> None:
+    card = replace(ROW, mode="generic", why_generic="native was refused: no queue is left")
+    rows = [card, replace(card, kind="bridge"), replace(card, why_generic=None)]
+    assert generic_warnings(rows) == [
+        "eth0 xdp: attached in generic mode, which is slower: native was refused: no queue is left"
+    ]
 
 
 def test_a_refusal_names_the_cure() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from xdpwall.attach.warnings import MOST, expired_warnings, rule_warnings, vlan_warnings
+from xdpwall.attach.causes import MOST
+from xdpwall.attach.warnings import expired_warnings, rule_warnings, vlan_warnings
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
 
