@@ -1,6 +1,9 @@
 """The instance's lock: one writer among all threads and all processes.
 
 flock(2) excludes processes but not threads of one process, hence the thread lock in front of it.
+
+Whoever waits for it holds the turn, a second lock that everybody takes first: a process that changes
+one thing after the other gives way to the one in front of it, and does not take its own lock again.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from pathlib import Path
 from xdpwall.errors import Conflict, Failed, NeedsPrivileges
 
 _POLL = 0.005
+_POLL_IN_TURN = 0.0005
+"""Seconds between tries of the one who is next: it is one process, and everybody waits for it."""
 
 
 class InstanceLock:
@@ -26,6 +31,7 @@ class InstanceLock:
         self._path = path
         self._timeout = timeout
         self._depth = 0
+        self._turn = -1
         self.threads = threading.RLock()
         """Excludes the threads of this process; readers take only this one."""
         try:
@@ -57,7 +63,7 @@ class InstanceLock:
     def attempt(self) -> Iterator[bool]:
         """True inside when the lock was free, False when another process holds it."""
         with self.threads:
-            got = self._depth > 0 or self._try()
+            got = self._depth > 0 or self._try(self._fd)
             if got:
                 self._depth += 1
             try:
@@ -73,18 +79,19 @@ class InstanceLock:
 
     def close(self) -> None:
         """Close the file, which releases the lock."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        for fd in (self._fd, self._turn):
+            if fd >= 0:
+                os.close(fd)
+        self._fd = self._turn = -1
 
     def _leave(self) -> None:
         self._depth -= 1
         if self._depth == 0 and self._fd >= 0:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
-    def _try(self) -> bool:
+    def _try(self, fd: int) -> bool:
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError as error:
@@ -94,10 +101,29 @@ class InstanceLock:
     def _wait(self) -> None:
         # flock has no timeout of its own, and an alarm would be the caller's business.
         deadline = time.monotonic() + self._timeout
-        while not self._try():
+        if self._turn < 0:
+            self._turn = self._open_turn()
+        if self._turn >= 0:
+            self._poll(self._turn, deadline, _POLL)
+        try:
+            self._poll(self._fd, deadline, _POLL_IN_TURN)
+        finally:
+            if self._turn >= 0:
+                fcntl.flock(self._turn, fcntl.LOCK_UN)
+
+    def _poll(self, fd: int, deadline: float, pause: float) -> None:
+        while not self._try(fd):
             if time.monotonic() >= deadline:
                 raise self._busy()
-            time.sleep(_POLL)
+            time.sleep(pause)
+
+    def _open_turn(self) -> int:
+        """-1 where there can be none, as on a full disk: then the lock is as unfair as flock."""
+        path = self._path.with_name(f"{self._path.name}.turn")
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError:
+            return -1
 
     def _busy(self) -> Conflict:
         return Conflict(
