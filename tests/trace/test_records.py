@@ -170,6 +170,32 @@ def test_a_drop_is_held_until_both_may_have_come() -> None:
     assert pairing.ready(10**10) == []
 
 
+def test_what_may_be_ours_from_before_our_programs_told_is_left_out() -> None:
+    pairing = Pairing(begun=10**9)
+    nft = {**FLOW, "dport": 1}
+    pairing.add(
+        [
+            (10**9 - 5, freed(**FLOW)),
+            (10**9 - 4, freed("NETFILTER_DROP", **nft)),
+            (10**9 + 5, freed(**FLOW)),
+            (10**9 + 6, freed("NETFILTER_DROP", **nft)),
+            (10**9 + 7, ours(**OTHER)),
+            (10**9 + 8, freed(**OTHER)),
+            (2 * 10**9, freed(**FLOW)),
+        ]
+    )
+    found = [(one.by, one.dport) for one in pairing.ready(10**10)]
+    assert found == [("kernel", 1), ("rule", OTHER["dport"]), ("kernel", FLOW["dport"])]
+
+
+def test_after_a_restore_it_is_the_same() -> None:
+    """The programs in force are others, and tell from a later moment on."""
+    pairing = Pairing(begun=0)
+    pairing.add([(10**9 - 5, freed(**FLOW)), (10**9 - 4, freed("NETFILTER_DROP", **FLOW))])
+    pairing.begun = 10**9
+    assert [one.reason for one in pairing.ready(10**10)] == ["NETFILTER_DROP"]
+
+
 def test_the_right_one_of_two_flows() -> None:
     pairing = Pairing()
     pairing.add(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from tests.support.service.tracing import Trace, five_tuple
 from tests.trace.conftest import (
     BAD_PORT,
@@ -16,6 +18,27 @@ from tests.trace.conftest import (
 
 NETFILTER = ("nf_hook_slow+", "nft_do_chain+")
 """Where the kernel lets go: in the first until Linux 6.15, then in the second."""
+
+
+def test_a_trace_that_begins_in_a_flood_blames_nobody_else(place: Place) -> None:
+    ended = threading.Event()
+
+    def flood() -> None:
+        while not ended.is_set():
+            place.send(0, XDP_PORT)
+            place.send(1, TC_PORT)
+
+    sender = threading.Thread(target=flood)
+    sender.start()
+    try:
+        with Trace(place.firewall, "--count", "200") as trace:
+            trace.until(lambda _: len(trace.drops) >= 200)
+    finally:
+        ended.set()
+        sender.join()
+    ours = [one for one in trace.drops if one.get("dport") in (XDP_PORT, TC_PORT)]
+    assert len(ours) > 100
+    assert {one["by"] for one in ours} == {"rule"}
 
 
 def test_each_drop_once_with_its_5_tuple(place: Place) -> None:

@@ -49,6 +49,8 @@ class OwnDrops(Closing):
         self._lost = 0
         self.complete = 0
         """CLOCK_BOOTTIME, ns: read() has returned all records from before."""
+        self.begun = 0
+        """CLOCK_BOOTTIME, ns: every drop since then is reported; 0 without maps."""
         self._reopen()
 
     @property
@@ -134,6 +136,7 @@ class OwnDrops(Closing):
             dataplane.control.set_tapped(
                 logging=any(rule.log for rule, _ in now.ruleset.kernel_rules())
             )
+            self.begun = self._clock.boot_ns()
 
     def _remove_tap(self) -> None:
         assert self._instance is not None

@@ -31,7 +31,11 @@ _Key = tuple[str | None, str | None, str | None]
 class Pairing:
     """Holds drops back until both records of each must have come."""
 
-    def __init__(self) -> None:
+    def __init__(self, begun: int = 0) -> None:
+        """`begun` (ns): our programs report from then on. What the kernel freed before is left out, and
+        shortly after also what may be ours: of that our record may be missing."""
+        self.begun = begun
+        self._start = begun
         self._waiting: list[tuple[int, Drop | PacketEvent]] = []
         self._freed: defaultdict[_Key, list[tuple[int, Drop]]] = defaultdict(list)
         self._taken: set[int] = set()
@@ -39,6 +43,8 @@ class Pairing:
     def add(self, drops: Iterable[tuple[int, Drop | PacketEvent]]) -> None:
         """(ns, drop): the kernel's as Drop, ours as PacketEvent. In any order."""
         for at, drop in drops:
+            if at < self._start:
+                continue
             insort(self._waiting, (at, drop), key=_time)
             if isinstance(drop, Drop) and _may_be_own(drop):
                 insort(self._freed[_key(drop)], (at, drop), key=_time)
@@ -55,7 +61,8 @@ class Pairing:
             elif id(drop) in self._taken:
                 self._taken.discard(id(drop))
             else:
-                found.append(drop)
+                if not (self.begun and at < self.begun + _NEAR_NS and _may_be_own(drop)):
+                    found.append(drop)
                 self._forget(at, drop)
         return found
 

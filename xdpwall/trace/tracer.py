@@ -86,7 +86,8 @@ class Tracer(Closing):
         # Read once: two clocks read one after the other never agree quite.
         self._clock = SystemClock()
         self._boot = self._clock.offset_ns()
-        self._pairing = Pairing()
+        # BCC reports before our programs do: those drops would look like the kernel's.
+        self._pairing = Pairing(self._own_drops.begun if self._own_drops else 0)
         self._complete = 0
 
     def _open_own_drops(self, settings: Settings | None) -> None:
@@ -127,6 +128,7 @@ class Tracer(Closing):
         complete = self._bcc.complete - self._clock.shift_ns
         if self._own_drops is not None:
             self._pairing.add(self._own_drops.read(self._boot))
+            self._pairing.begun = self._own_drops.begun
             complete = min(complete, self._own_drops.complete)
         self._complete = complete - _SLACK_NS
         return [drop for drop in self._pairing.ready(self._complete) if self._wanted.wants(drop)]
