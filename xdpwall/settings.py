@@ -15,6 +15,8 @@ _DEFAULTS = {
     "bpffs": ("XDPWALL_BPFFS", "/sys/fs/bpf/xdpwall"),
     "socket": ("XDPWALL_SOCKET", "/run/xdpwall/xdpwall.sock"),
 }
+MAX_SOCKET_PATH = 107
+"""Bytes of a unix socket's path that the kernel takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,19 @@ class Settings:
                     f"{key} must be an absolute path, got {text!r}", field=key, value=text
                 )
             values[key] = path
+        check_socket_path(values["socket"])
         return cls(**values)
+
+
+def check_socket_path(path: Path) -> None:
+    """InvalidInput for a path at which no unix socket can be."""
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+        raise InvalidInput(
+            f"socket: {str(path)!r} is too long; wanted at most {MAX_SOCKET_PATH} bytes",
+            field="socket",
+            value=str(path),
+            hint="give a shorter --socket, or XDPWALL_SOCKET",
+        )
 
 
 def _read_config(path: Path) -> dict[str, str]:

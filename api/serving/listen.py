@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xdpwall.errors import Conflict, Failed, InvalidInput, NeedsPrivileges, XdpwallError
+from xdpwall.settings import check_socket_path
 
 SOCKET_GROUP = "xdpwall"
-MAX_PATH = 107
-"""Bytes of a unix socket's path that the kernel takes."""
 
 
 @contextmanager
@@ -26,12 +25,7 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
 
     What a killed service left is cleared away; a socket that answers is another service's.
     """
-    if len(os.fsencode(path)) > MAX_PATH:
-        raise InvalidInput(
-            f"socket: {str(path)!r} is too long; wanted at most {MAX_PATH} bytes",
-            field="socket",
-            value=str(path),
-        )
+    check_socket_path(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         try:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
