@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -29,6 +30,9 @@ T = TypeVar("T")
 _NOT_IN_ETAG = frozenset(READ_ONLY_FIELDS) - {"text", "created"}
 """Fields of a rule's view that change without a change of the rule."""
 
+
+_CONTROLS = re.compile(rb"\x7f|\xc2[\x80-\x9f]")
+"""DEL and C1 in UTF-8, which JSON lets stand: a terminal that shows an answer would obey them."""
 
 ADOPT = "also in the place of what the state folder does not know"
 """The description of the query parameter."""
@@ -180,12 +184,17 @@ def json_answer(
 ) -> Response:
     """Make the JSON response without absent fields. Call it in a worker thread: it can be large."""
     if isinstance(what, BaseModel):
-        content = what.model_dump_json(exclude_none=True, by_alias=True)
+        content = what.model_dump_json(exclude_none=True, by_alias=True).encode()
     else:
-        content = json.dumps(what, ensure_ascii=False)
+        content = json.dumps(what, ensure_ascii=False).encode()
+    content = _CONTROLS.sub(_escape_control, content)
     headers = {"etag": etag, "location": location}
     kept = {name: value for name, value in headers.items() if value is not None}
-    return Response(content.encode(), status, kept, "application/json")
+    return Response(content, status, kept, "application/json")
+
+
+def _escape_control(found: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(found[0].decode())
 
 
 def revision_etag(revision: int) -> str:

@@ -6,7 +6,9 @@ import io
 import json
 
 import pytest
+from ruamel.yaml import YAML
 
+from tests.cli.support import invoke
 from xdpwall.cli.options import Invocation
 from xdpwall.cli.terminal.output import Column, Printer, TableCell
 from xdpwall.cli.terminal.text import display_width, escape_controls, time_ago, with_prefix
@@ -119,8 +121,6 @@ def test_json_and_yaml_carry_text_and_order_unchanged() -> None:
         if output == "json":
             assert json.loads(text) == data
         else:
-            from ruamel.yaml import YAML
-
             assert YAML(typ="safe").load(text) == data
 
 
@@ -139,3 +139,28 @@ def test_ages(then: str, text: str) -> None:
     from datetime import UTC, datetime
 
     assert time_ago(then, datetime(2026, 11, 21, 10, tzinfo=UTC)) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["c\x85d", "x\x7fy", "a\u202eb", "\x1b[31m", "é", "\U000e0001", "\ud800", "tab\tnewline\n"],
+)
+def test_json_and_yaml_have_no_raw_control_and_lose_nothing(name: str) -> None:
+    asked = Invocation(output="json")
+    out = io.StringIO()
+    Printer(asked, out).json([{"process": name}])
+    assert json.loads(out.getvalue()) == [{"process": name}]
+    assert out.getvalue().replace("\n", "").isprintable()
+    if name != "\ud800":
+        out = io.StringIO()
+        Printer(asked, out).yaml([{"process": name}])
+        assert YAML(typ="safe", pure=True).load(out.getvalue()) == [{"process": name}]
+        assert out.getvalue().replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("words", [["status"], ["rule", "list"], ["off"], ["serve"], ["doctor"]])
+def test_a_socket_path_that_is_too_long_is_told(words: list[str]) -> None:
+    path = "/" + "x" * 107
+    result = invoke(*words, "--socket", path)
+    assert result.exit_code == 2, result.output
+    assert "socket: " in result.output and "at most 107 bytes" in result.output

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-
 from xdpwall.errors import NotFound
+from xdpwall.kernel.net.names import interface_index
 
 
 def interface_names() -> dict[str, int]:
     """Name -> index of every interface in this thread's namespace; no netlink library needed."""
-    return {name: index for index, name in socket.if_nameindex()}
+    return {name: index for index, name in interface_index()}
 
 
 def index_of(iface: str) -> int:

@@ -5,18 +5,17 @@ They offer nothing when the firewall cannot be read.
 
 from __future__ import annotations
 
-import socket
-
 import click
 
 from xdpwall.errors import XdpwallError
+from xdpwall.firewall.interface_names import typable_names
 
 
 def complete_interfaces(
     ctx: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
     """Complete an interface of this network namespace."""
-    names = [name for _, name in socket.if_nameindex()]
+    names = typable_names()
     return sorted(name for name in names if name.startswith(incomplete))
 
 
@@ -93,7 +92,7 @@ def complete_sentence(ctx: click.Context, parameter: click.Parameter, incomplete
 
     before = join_words([str(word) for word in ctx.params.get(str(parameter.name)) or ()])
     text = f"{before} {incomplete}".lstrip()
-    names = [name for _, name in socket.if_nameindex()]
+    names = typable_names()
     found = completions_of(
         text, names, _set_names() if incomplete.lstrip("!").startswith("@") else ()
     )

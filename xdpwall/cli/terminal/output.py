@@ -5,6 +5,7 @@ No boxes, so that grep and awk work. Colour never carries meaning that the words
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -15,7 +16,7 @@ from typing import Any, TextIO
 from xdpwall.cli.options import Invocation
 from xdpwall.errors import Failed
 
-from .text import display_width, escape_controls, with_prefix
+from .text import display_width, escape_controls, escape_json, with_prefix
 
 _SGR_CODES = {
     "bold": "1",
@@ -106,7 +107,8 @@ class Printer:
 
     def json(self, data: Any, *, one_line: bool = False) -> None:
         """Print one JSON document; on one line where documents follow each other."""
-        self._write(json.dumps(data, ensure_ascii=False, indent=None if one_line else 2) + "\n")
+        text = json.dumps(data, ensure_ascii=False, indent=None if one_line else 2)
+        self._write(escape_json(text) + "\n")
 
     def yaml(self, data: Any) -> None:
         """Print one YAML 1.2 document."""
@@ -117,7 +119,14 @@ class Printer:
         writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
         writer.allow_unicode = True
         writer.width = 4096
-        writer.dump(data, self.stream)
+        text = io.StringIO()
+        writer.dump(data, text)
+        if not text.getvalue().replace("\n", "").isprintable():
+            # Escapes for all that is not ASCII: ruamel lets C1 stand.
+            writer.allow_unicode = False
+            text = io.StringIO()
+            writer.dump(data, text)
+        self._write(text.getvalue())
 
     def line(self, text: str = "", color: str | None = None) -> None:
         """Print one line, control characters escaped."""

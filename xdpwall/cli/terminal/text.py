@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from datetime import datetime
 
@@ -15,6 +16,18 @@ def escape_controls(text: str, *, keep: str = "") -> str:
     return "".join(
         c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text
     )
+
+
+def escape_json(text: str) -> str:
+    """Escape control and format characters in a JSON document, where json.dumps leaves DEL, C1 and what
+    turns the direction of text. They stand within its strings; line ends are its own."""
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else _json_escape(c) for c in text)
+
+
+def _json_escape(character: str) -> str:
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
 
 
 def display_width(text: str) -> int:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from .names import name_text
 from .rtnl import rtnl_socket
 
 Address = IPv4Address | IPv6Address
@@ -38,7 +39,7 @@ class Route:
 def interface_addresses() -> list[InterfaceAddress]:
     """Every address that is up, by interface."""
     with rtnl_socket("list the addresses") as ip:
-        names = {int(m["index"]): str(m.get_attr("IFLA_IFNAME")) for m in ip.get_links()}
+        names = {int(m["index"]): name_text(m.get_attr("IFLA_IFNAME")) for m in ip.get_links()}
         found = []
         for message in ip.get_addr():
             # IFA_ADDRESS is the other end's where the link has two ends.
@@ -63,7 +64,7 @@ def routes_to(peers: Iterable[Address]) -> dict[Address, Route]:
 
     found = {}
     with rtnl_socket("look up routes") as ip:
-        names = {int(m["index"]): str(m.get_attr("IFLA_IFNAME")) for m in ip.get_links()}
+        names = {int(m["index"]): name_text(m.get_attr("IFLA_IFNAME")) for m in ip.get_links()}
         for peer in peers:
             with suppress(NetlinkError):  # unreachable
                 for message in ip.route("get", dst=str(peer)):
@@ -78,7 +79,7 @@ def lower_interfaces() -> dict[str, set[str]]:
     """For each interface those that its packets pass below it: ports, parents, and itself."""
     with rtnl_socket("list the interfaces") as ip:
         messages = list(ip.get_links())
-    names = {int(m["index"]): str(m.get_attr("IFLA_IFNAME")) for m in messages}
+    names = {int(m["index"]): name_text(m.get_attr("IFLA_IFNAME")) for m in messages}
     below: dict[str, set[str]] = {name: set() for name in names.values()}
     for message in messages:
         name = names[int(message["index"])]

@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
+from .names import name_text
 from .raw_rtnl import DUMP, ask, attributes
 
 Place = Literal["xdp", "tc-ingress", "tc-egress"]
@@ -52,7 +53,7 @@ def xdp_links(netns_id: int | None = None) -> list[XdpLink]:
             if inner in _XDP_IDS
         }
         if ids:
-            name = named.get(_IFLA_IFNAME, b"").rstrip(b"\0").decode(errors="replace")
+            name = name_text(named.get(_IFLA_IFNAME, b""))
             found.append(XdpLink(index, name, frozenset(ids)))
     return found
 

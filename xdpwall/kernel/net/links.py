@@ -9,6 +9,7 @@ from typing import Any
 from xdpwall.errors import NotFound
 
 from .ethtool import Ethtool
+from .names import name_text
 from .rtnl import rtnl_socket
 
 # ARPHRD_* of linux/if_arp.h, with the names of `ip link`; others are shown as their number.
@@ -70,7 +71,7 @@ def links() -> list[LinkInfo]:
     """Every interface, by index."""
     with rtnl_socket("list the interfaces") as ip:
         messages = list(ip.get_links())
-    names = {int(m["index"]): str(m.get_attr("IFLA_IFNAME")) for m in messages}
+    names = {int(m["index"]): name_text(m.get_attr("IFLA_IFNAME")) for m in messages}
     with Ethtool() as ethtool:
         found = [_info(m, names, ethtool) for m in messages]
     return sorted(found, key=lambda link: link.index)
@@ -93,7 +94,7 @@ def link(name: str) -> LinkInfo:
 
 
 def _info(message: Any, names: Mapping[int, str], ethtool: Ethtool) -> LinkInfo:
-    name = str(message.get_attr("IFLA_IFNAME"))
+    name = name_text(message.get_attr("IFLA_IFNAME"))
     link_type = int(message["ifi_type"])
     details = message.get_attr("IFLA_LINKINFO")
     master = message.get_attr("IFLA_MASTER")
