@@ -76,7 +76,10 @@ def place_warnings(
 def out_of_place(iface: str, place: str, state: PlaceState, where: str | None = None) -> str:
     """Say what is wrong with an attachment, and what puts it back."""
     if state == "no interface":
-        return f"{iface} {place}: the interface does not exist; when it comes back: xdpwall restore"
+        return (
+            f"{iface} {place}: the interface does not exist; when it comes back the service attaches "
+            "it, or without it: xdpwall restore"
+        )
     if state == "moved":
         return (
             f"{iface} {place}: the interface was moved, and our program judges packets on {where}; "
