@@ -25,10 +25,11 @@ from xdpwall.kernel.clock import SystemClock
 from xdpwall.rule.field_names import RULE_FIELDS
 from xdpwall.rule.sentence_write import write_sentence
 from xdpwall.settings import Settings
+from xdpwall.store.seal import check_seal
 
 __all__ = ["is_switched_off", "list_rules"]
 
-SCHEMA = 3
+SCHEMA = 4
 """Of the store; another is the firewall's business."""
 MOST = 500
 """Rules; the counters of more are read faster by whoever has the data plane open."""
@@ -77,13 +78,17 @@ def _read(settings: Settings) -> tuple[int, list[_Row], str | None] | None:
         if unfinished or "unconfirmed" in meta or not _is_here(meta):
             return None
         rows = connection.execute(
-            "SELECT rule, slot, created, base_packets, base_bytes FROM rules ORDER BY rank LIMIT ?",
-            (MOST + 1,),
+            "SELECT * FROM rules ORDER BY rank LIMIT ?", (MOST + 1,)
         ).fetchall()
         newest = connection.execute("SELECT time FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+        others = [
+            connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
+            for table in ("attachments", "sets")
+        ]
     if len(rows) > MOST:
         return None
-    return int(meta.get("revision", "0")), rows, newest and newest[0]
+    check_seal(meta, rows, *others)
+    return int(meta.get("revision", "0")), [row[2:] for row in rows], newest and newest[0]
 
 
 def _is_here(meta: dict[str, str]) -> bool:

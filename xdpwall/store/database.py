@@ -18,6 +18,32 @@ _LOG_BYTES = 4 << 20
 """The size at which SQLite restarts the log (wal_autocheckpoint): 1,000 pages."""
 
 
+_ENVIRONMENT = frozenset(
+    (
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_AUTH,
+        sqlite3.SQLITE_NOLFS,
+    )
+)
+"""Errors that say nothing about the file's content. Any other does, since the statements are right: a
+table that is not there, a row that breaks a constraint, text that is no UTF-8."""
+
+
+def damaged(path: Path, detail: str) -> Failed:
+    """The error of a database whose content is not what was written."""
+    return Failed(
+        f"{path} is damaged: nothing was changed, what is attached filters as before",
+        code="corrupt",
+        hint="xdpwall repair puts it right from its second copy",
+        detail=detail,
+    )
+
+
 class Database:
     """One connection. Statements run in `transaction` or `read`; both raise only XdpwallError."""
 
@@ -179,15 +205,8 @@ class Database:
                 hint=f"see who has it open (fuser -v {self.path}), or try again",
                 detail=detail,
             )
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return Failed(
-                f"{self.path} is damaged; what the kernel filters now goes on",
-                code="corrupt",
-                hint=f"put back a copy of the file; or move it away (mv {self.path} "
-                f"{self.path}.damaged) and put an exported ruleset in force: "
-                "xdpwall apply FILE --adopt",
-                detail=detail,
-            )
+        if code not in _ENVIRONMENT:
+            return damaged(self.path, detail)
         readonly = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN)
         if code in readonly and os.geteuid() != 0:
             return NeedsPrivileges(

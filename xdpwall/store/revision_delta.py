@@ -17,6 +17,8 @@ from xdpwall.sets.names import SetRow
 
 _SHORT = 2048
 """Bytes below which to compress costs more than it saves: half a page."""
+_SUMMED = b"\x01"
+"""The first byte of a delta with a checksum."""
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -49,7 +51,8 @@ class RevisionDelta(NamedTuple):
             "sets": [[astuple(row) for row in rows] for rows in self.sets],
         }
         text = _ENCODE(data).encode()
-        return text if len(text) < _SHORT else zlib.compress(text, 1)
+        body = text if len(text) < _SHORT else zlib.compress(text, 1)
+        return _SUMMED + zlib.crc32(body).to_bytes(4, "little") + body
 
     def reversed(self) -> RevisionDelta:
         """The way back; ids that were made are not made again."""
@@ -61,6 +64,11 @@ class RevisionDelta(NamedTuple):
     def unpack(cls, blob: bytes) -> RevisionDelta:
         """The inverse of pack; Failed "corrupt" when the bytes are not ours."""
         try:
+            # An earlier release wrote the body alone.
+            if blob.startswith(_SUMMED):
+                checksum, blob = int.from_bytes(blob[1:5], "little"), blob[5:]
+                if checksum != zlib.crc32(blob):
+                    raise ValueError("wrong checksum")
             data = json.loads(blob if blob.startswith(b"{") else zlib.decompress(blob))
             before, after = (Policy(**policy) for policy in data["policy"])
             rules = [(_row(old), _row(new)) for old, new in data["rules"]]

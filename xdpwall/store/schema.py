@@ -59,6 +59,16 @@ _FIGURES = """
 CREATE TABLE carried (id TEXT PRIMARY KEY, packets INTEGER NOT NULL, bytes INTEGER NOT NULL);
 """
 
-MIGRATIONS = (_RULES, _SETS, _FIGURES)
+# sum     of the row's other values (store/seal.py); NULL in rows of before
+# arrays  checksum of the set's arrays in set_part
+_SUMS = """
+ALTER TABLE set_held ADD COLUMN arrays INTEGER;
+ALTER TABLE set_held ADD COLUMN sum INTEGER;
+ALTER TABLE set_log ADD COLUMN sum INTEGER;
+ALTER TABLE set_timed ADD COLUMN sum INTEGER;
+ALTER TABLE classes ADD COLUMN sum INTEGER;
+"""
+
+MIGRATIONS = (_RULES, _SETS, _FIGURES, _SUMS)
 """Script n migrates from version n to n + 1."""
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -19,8 +19,8 @@ from xdpwall.views.events import EventSettings
 from .database import Database
 from .records import Binding, Pending, Snapshot, Unconfirmed
 from .revision_delta import RuleRow
+from .seal import check_seal, seal
 from .sets import SetStore
-from .statements import ATTACHMENT_COLUMNS
 
 
 class Session:
@@ -48,6 +48,7 @@ class Session:
             with self.database.transaction(wait=wait) as connection:
                 self.sets.write_class_rows(connection)
                 yield connection
+                seal(connection)
         finally:
             # Also after an error: when the disk fails at the end, SQLite has the change already.
             self._own_changes += 1
@@ -62,35 +63,38 @@ class Session:
         return self.database.data_version(), self._own_changes
 
     def _load(self, connection: sqlite3.Connection) -> Snapshot:
+        try:
+            return self._parse(connection)
+        except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+            raise _unreadable(error) from error
+        except XdpwallError as error:
+            if error.code == "corrupt":
+                raise
+            raise _unreadable(error) from error
+
+    def _parse(self, connection: sqlite3.Connection) -> Snapshot:
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
         rows = connection.execute("SELECT * FROM rules ORDER BY rank").fetchall()
-        attachments = connection.execute(
-            f"SELECT {ATTACHMENT_COLUMNS} FROM attachments ORDER BY number"
-        ).fetchall()
-        sets = connection.execute("SELECT name, number, created FROM sets ORDER BY name")
-        set_rows = tuple(SetRow(*row) for row in sets)
+        attachments = connection.execute("SELECT * FROM attachments ORDER BY 1, 2").fetchall()
+        sets = connection.execute("SELECT * FROM sets ORDER BY 1").fetchall()
+        check_seal(meta, rows, attachments, sets)
         pending = connection.execute(
             "SELECT number, action FROM revisions WHERE state = 'pending'"
         ).fetchone()
-        try:
-            ruleset = CommittedRuleset(
-                revision=int(meta.get("revision", "0")),
-                policy=Policy(**json.loads(meta.get("policy", "{}"))),
-                entries=self._entries_of(RuleRow(*row) for row in rows),
-                next_number=int(meta.get("next_number", "1")),
-                sets=set_rows,
-            )
-        except (ValueError, XdpwallError) as error:
-            raise Failed(
-                "the recorded rules cannot be read", code="corrupt", detail=str(error)
-            ) from error
+        ruleset = CommittedRuleset(
+            revision=int(meta.get("revision", "0")),
+            policy=Policy(**json.loads(meta.get("policy", "{}"))),
+            entries=self._entries_of(RuleRow(*row) for row in rows),
+            next_number=int(meta.get("next_number", "1")),
+            sets=tuple(SetRow(*row) for row in sets),
+        )
         binding = None
         if "netns" in meta:
             cookie = int(meta.get("netns_cookie", "0"))
             binding = Binding(int(meta["netns"]), meta["boot_id"], cookie)
         return Snapshot(
             ruleset=ruleset,
-            attachments=tuple(Attachment(*row) for row in attachments),
+            attachments=tuple(sorted((Attachment(*row) for row in attachments), key=_number)),
             on=meta.get("on", "1") == "1",
             binding=binding,
             pending=Pending(*pending) if pending else None,
@@ -118,6 +122,14 @@ def _unconfirmed(text: str | None) -> Unconfirmed | None:
             code="corrupt",
             detail=str(error),
         ) from error
+
+
+def _number(attachment: Attachment) -> int:
+    return attachment.number
+
+
+def _unreadable(error: Exception) -> Failed:
+    return Failed("the recorded rules cannot be read", code="corrupt", detail=str(error))
 
 
 def _entry(row: RuleRow) -> RuleEntry:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from typing import TYPE_CHECKING
 
+from xdpwall.errors import Failed
 from xdpwall.sets.keys import KINDS, Kind
 
 if TYPE_CHECKING:
@@ -14,19 +16,23 @@ _PIECE = 1 << 20
 """Entries in one row of the table."""
 
 
-def write_arrays(connection: sqlite3.Connection, number: int, entries: Entries) -> None:
-    """Insert the entries of set `number`, which has no arrays."""
-    for kind in KINDS:
+def write_arrays(connection: sqlite3.Connection, number: int, entries: Entries) -> int:
+    """Insert the entries of set `number`, which has no arrays, and return their checksum."""
+    checksum = 0
+    for kind in sorted(KINDS):
         array = getattr(entries, kind)
         for part, start in enumerate(range(0, len(array), _PIECE)):
+            data = array[start : start + _PIECE].tobytes()
             connection.execute(
-                "INSERT INTO set_part VALUES (?, ?, ?, ?)",
-                (number, kind, part, array[start : start + _PIECE].tobytes()),
+                "INSERT INTO set_part VALUES (?, ?, ?, ?)", (number, kind, part, data)
             )
+            checksum = _sum_up(checksum, kind, data)
+    return checksum
 
 
-def read_arrays(connection: sqlite3.Connection, number: int) -> Entries:
-    """The lasting entries of set `number` as of the last fold, without the log."""
+def read_arrays(connection: sqlite3.Connection, number: int, checksum: int | None) -> Entries:
+    """The lasting entries of set `number` as of the last fold, without the log. Failed "corrupt" where
+    they have another checksum; None is of an earlier release."""
     import numpy as np
 
     from xdpwall.sets.entries import Entries
@@ -36,8 +42,14 @@ def read_arrays(connection: sqlite3.Connection, number: int) -> Entries:
         "SELECT kind, data FROM set_part WHERE number = ? ORDER BY kind, part", (number,)
     )
     found: dict[Kind, list[bytes]] = {kind: [] for kind in KINDS}
+    there = 0
     for kind, data in rows:
-        found[kind].append(data)
+        there = _sum_up(there, kind, data)
+        found.setdefault(kind, []).append(data)
+    if checksum is not None and checksum != there:
+        raise Failed(
+            f"the recorded entries of set number {number} are not what was written", code="corrupt"
+        )
     data4, data6, wide4, wide6 = (b"".join(found[kind]) for kind in KINDS)
     return Entries(
         v4=np.frombuffer(data4, "<u4"),
@@ -45,3 +57,7 @@ def read_arrays(connection: sqlite3.Connection, number: int) -> Entries:
         p4=np.frombuffer(wide4, "<u8"),
         p6=np.frombuffer(wide6, P6),
     )
+
+
+def _sum_up(checksum: int, kind: str, data: bytes) -> int:
+    return zlib.crc32(data, zlib.crc32(kind.encode(), checksum))

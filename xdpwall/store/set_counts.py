@@ -20,6 +20,8 @@ class EntryCounts:
     timed: int = 0
     folds: int = 0
     """How often its arrays were written: tells a cached array from a newer one."""
+    arrays: int | None = None
+    """Their checksum (store/set_arrays.py); None where an earlier release wrote them."""
 
     @property
     def total(self) -> int:

@@ -23,6 +23,7 @@ from xdpwall.values.author import Author
 
 from .audit import AuditEntry, write_audit
 from .database import Database
+from .seal import check_row, row_checksum
 from .set_arrays import read_arrays, write_arrays
 from .set_counts import EntryCounts
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 FOLD_AT_CHANGES = 4096
 """A log of more changes of one set is folded into its arrays."""
+_HELD = "number, v4, v6, p4, p6, timed, folds, arrays"
 _APPLIED = "INSERT OR REPLACE INTO meta VALUES ('sets_applied', ?)"
 
 
@@ -69,9 +71,11 @@ class SetStore:
         with self._database.read() as connection:
             entries = self._apply_log(connection, number, self._read_arrays(connection, number))
             rows = connection.execute(
-                "SELECT key, expires FROM set_timed WHERE number = ? ORDER BY key", (number,)
+                "SELECT key, expires, sum FROM set_timed WHERE number = ? ORDER BY key", (number,)
             ).fetchall()
-        return TimedEntries(entries, {entry_from_bytes(key): expires for key, expires in rows})
+        for key, expires, checksum in rows:
+            check_row(checksum, number, key, expires)
+        return TimedEntries(entries, {entry_from_bytes(key): expires for key, expires, _ in rows})
 
     def unapplied_changes(self) -> list[EntryChange]:
         """Logged changes that the kernel's maps may not have, in order."""
@@ -80,12 +84,12 @@ class SetStore:
             return []
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT number, key, expires FROM set_log WHERE seq > ? ORDER BY seq",
+                "SELECT number, key, expires, sum FROM set_log WHERE seq > ? ORDER BY seq",
                 (self._applied,),
             ).fetchall()
-        return [
-            EntryChange(number, entry_from_bytes(key), expires) for number, key, expires in rows
-        ]
+        for number, key, expires, checksum in rows:
+            check_row(checksum, number, key, expires)
+        return [EntryChange(row[0], entry_from_bytes(row[1]), row[2]) for row in rows]
 
     def expired_entries(self, now: int, limit: int) -> list[EntryChange]:
         """Up to `limit` entries that have expired by `now`, the earliest first, as removals."""
@@ -120,7 +124,10 @@ class SetStore:
     def read_classes(self) -> dict[int, str]:
         """Class number -> its members as text, as sets/classes.py takes them."""
         with self._database.read() as connection:
-            return dict(connection.execute("SELECT id, members FROM classes").fetchall())
+            rows = connection.execute("SELECT id, members, sum FROM classes").fetchall()
+        for number, members, checksum in rows:
+            check_row(checksum, number, members)
+        return {number: members for number, members, _ in rows}
 
     # -- writing ---------------------------------------------------------------------------------
     def log_changes(
@@ -134,8 +141,8 @@ class SetStore:
         rows = [(change.number, entry_bytes(change.entry), change.expires) for change in changes]
         with self._write(wait=False) as connection:
             connection.executemany(
-                "INSERT INTO set_log VALUES (?, ?, ?, ?)",
-                [(seq + i, *row) for i, row in enumerate(rows, 1)],
+                "INSERT INTO set_log VALUES (?, ?, ?, ?, ?)",
+                [(seq + i, *row, row_checksum(*row)) for i, row in enumerate(rows, 1)],
             )
             self._write_timed(connection, changes)
             for number, counts in changed.items():
@@ -185,11 +192,12 @@ class SetStore:
         counts = EntryCounts(**kinds, timed=len(expiring), folds=1)
         with self._write() as connection:
             self._delete_number(connection, number)
+            counts = replace(counts, arrays=write_arrays(connection, number, lasting))
             self._write_counts(connection, number, counts)
-            write_arrays(connection, number, lasting)
+            timed = [(number, entry_bytes(entry), expires) for entry, expires in expiring.items()]
             connection.executemany(
-                "INSERT INTO set_timed VALUES (?, ?, ?)",
-                [(number, entry_bytes(entry), expires) for entry, expires in expiring.items()],
+                "INSERT INTO set_timed VALUES (?, ?, ?, ?)",
+                [(*row, row_checksum(*row)) for row in timed],
             )
         self._counts = {**self._counts, number: counts}
         self._arrays[number] = (1, lasting)
@@ -217,7 +225,7 @@ class SetStore:
             with self._write() as connection:
                 connection.execute("DELETE FROM set_part WHERE number = ?", (number,))
                 connection.execute("DELETE FROM set_log WHERE number = ?", (number,))
-                write_arrays(connection, number, lasting)
+                counts = replace(counts, arrays=write_arrays(connection, number, lasting))
                 self._write_counts(connection, number, counts)
                 connection.execute(_APPLIED, (str(self._applied),))
             self._counts = {**self._counts, number: counts}
@@ -236,7 +244,8 @@ class SetStore:
                 connection.execute("DELETE FROM classes WHERE id = ?", (number,))
             else:
                 connection.execute(
-                    "INSERT OR REPLACE INTO classes VALUES (?, ?)", (number, members)
+                    "INSERT OR REPLACE INTO classes VALUES (?, ?, ?)",
+                    (number, members, row_checksum(number, members)),
                 )
 
     # -- inside ----------------------------------------------------------------------------------
@@ -252,13 +261,15 @@ class SetStore:
         if version == self._version:
             return
         with self._database.read() as connection:
-            rows = connection.execute("SELECT * FROM set_held").fetchall()
+            rows = connection.execute(f"SELECT {_HELD}, sum FROM set_held").fetchall()
             logged = connection.execute("SELECT number, count(*) FROM set_log GROUP BY number")
             self._log_lengths = dict(logged.fetchall())
             last = connection.execute("SELECT max(seq) FROM set_log").fetchone()[0]
             mark = connection.execute("SELECT value FROM meta WHERE key = 'sets_applied'")
             applied = mark.fetchone()
-        self._counts = {row[0]: EntryCounts(*row[1:]) for row in rows}
+        for *values, checksum in rows:
+            check_row(checksum, *values)
+        self._counts = {row[0]: EntryCounts(*row[1:-1]) for row in rows}
         self._applied = int(applied[0]) if applied else 0
         self._seq = max(last or 0, self._applied)
         # Another process may have used a number again for other entries, folded as often.
@@ -275,11 +286,11 @@ class SetStore:
         }
 
     def _read_arrays(self, connection: sqlite3.Connection, number: int) -> Entries:
-        row = connection.execute("SELECT folds FROM set_held WHERE number = ?", (number,))
-        folds = (row.fetchone() or (0,))[0]
+        row = connection.execute("SELECT folds, arrays FROM set_held WHERE number = ?", (number,))
+        folds, checksum = row.fetchone() or (0, None)
         known = self._arrays.get(number)
         if known is None or known[0] != folds:
-            known = folds, read_arrays(connection, number)
+            known = folds, read_arrays(connection, number, checksum)
             # Only one: a few large sets would fill the memory of a process that lives long.
             self._arrays = {number: known}
         return known[1]
@@ -288,9 +299,11 @@ class SetStore:
         from xdpwall.sets.entries import Entries
 
         rows = connection.execute(
-            "SELECT key, expires FROM set_log WHERE number = ? ORDER BY seq", (number,)
-        )
-        last = {entry_from_bytes(key): expires for key, expires in rows.fetchall()}
+            "SELECT key, expires, sum FROM set_log WHERE number = ? ORDER BY seq", (number,)
+        ).fetchall()
+        for key, expires, checksum in rows:
+            check_row(checksum, number, key, expires)
+        last = {entry_from_bytes(key): expires for key, expires, _ in rows}
         if not last:
             return entries
         touched = Entries.from_entries(last)
@@ -302,9 +315,10 @@ class SetStore:
         for change in changes:
             key = entry_bytes(change.entry)
             if change.expires:
+                row = change.number, key, change.expires
                 connection.execute(
-                    "INSERT OR REPLACE INTO set_timed VALUES (?, ?, ?)",
-                    (change.number, key, change.expires),
+                    "INSERT OR REPLACE INTO set_timed VALUES (?, ?, ?, ?)",
+                    (*row, row_checksum(*row)),
                 )
             elif change.was:
                 connection.execute(
@@ -313,9 +327,11 @@ class SetStore:
 
     @staticmethod
     def _write_counts(connection: sqlite3.Connection, number: int, counts: EntryCounts) -> None:
+        c = counts
+        row = number, c.v4, c.v6, c.p4, c.p6, c.timed, c.folds, c.arrays
         connection.execute(
-            "INSERT OR REPLACE INTO set_held VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (number, counts.v4, counts.v6, counts.p4, counts.p6, counts.timed, counts.folds),
+            f"INSERT OR REPLACE INTO set_held ({_HELD}, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*row, row_checksum(*row)),
         )
 
     @staticmethod

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import chain
 
 from .revision_delta import RevisionDelta, RuleRow
+from .seal import change_rules_sum
 
 ATTACHMENT_COLUMNS = "iface, place, ifindex, wanted, number, since, mode, kind, intent"
 """In the order of Attachment's fields but for `index` (ifindex)."""
@@ -18,6 +19,7 @@ def write_rules(connection: sqlite3.Connection, delta: RevisionDelta) -> None:
     """Bring the table of rules from before the delta to after it."""
     gone = [(before.id,) for before, after in delta.rules if before and not after]
     come = [after for _, after in delta.rules if after]
+    change_rules_sum(connection, [before for before, _ in delta.rules if before], come)
     if gone:
         connection.executemany("DELETE FROM rules WHERE id = ?", gone)
     many = len(come) - len(come) % _AT_ONCE
