@@ -7,6 +7,7 @@
 # make fuzz-large  10,000 generated rules of each kind x FUZZ_PACKETS=100000 against it
 # make fuzz-lists  random address lists through both readers of them, FUZZ_SECONDS=60
 # make fuzz-api    requests drawn from the service's own OpenAPI, good and bad, FUZZ_SECONDS=60
+# make test-damage  a database damaged at DAMAGE_PLACES=200 places, each x status, a change, restore, a start
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 
@@ -19,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels unit fuzz fuzz-large fuzz-lists fuzz-api demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels unit fuzz fuzz-large fuzz-lists fuzz-api test-damage demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -66,6 +67,11 @@ fuzz-lists: dev
 
 fuzz-api: dev
 	$(BIN)/python -m tests.fuzz.api --seconds $(FUZZ_SECONDS)
+
+# make test has a few of them.
+DAMAGE_PLACES ?= 200
+test-damage: dev
+	DAMAGE_PLACES=$(DAMAGE_PLACES) $(BIN)/python -m pytest tests/firewall/test_damage.py
 
 # What depends on the kernel, on others than the running one: make test-kernels KERNELS=6.1
 KERNELS ?= 6.1 6.12

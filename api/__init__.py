@@ -41,6 +41,7 @@ with absent fields left out.
     GET    /ruleset                                what `apply` takes back
     PUT    /ruleset                                ?dry_run=true, ?adopt=true -> ApplyOutcome
     POST   /restore                                ?adopt=true -> RestoreOutcome
+    POST   /repair                                 -> RepairOutcome
 
 A change of one rule by POST /rules, PUT, PATCH, move or reset-counters answers the RuleView's
 fields with `warnings` and `revision` beside them; a change of many answers a RuleOutcome.

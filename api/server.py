@@ -24,7 +24,7 @@ from xdpwall.api.serving.connection import Doorkeeper
 from xdpwall.api.serving.listen import host_names, page_url, system_error, tcp_socket, unix_socket
 from xdpwall.api.serving.log_repeats import RepeatFilter
 from xdpwall.api.serving.token import load_token
-from xdpwall.errors import ANOTHER_STATE, Conflict
+from xdpwall.errors import ANOTHER_STATE, Conflict, XdpwallError
 from xdpwall.gcpause import put_off_collections
 from xdpwall.settings import Settings
 from xdpwall.values.author import Author
@@ -42,6 +42,8 @@ SHUTDOWN_TIMEOUT = 10
 """Seconds that running requests have to end when the service stops."""
 MOST_FILES = 65536
 """Open files that the service asks for; a soft limit of 1,024 would be short of its connections."""
+_STATE_FAULTS = frozenset((ANOTHER_STATE, "corrupt", "newer-store", "empty-set"))
+"""Codes of what is wrong with the state folder: reads are served, and changes refused."""
 
 
 def serve(
@@ -103,8 +105,8 @@ def _allow_files() -> None:
 def _restore(firewall: Firewall) -> None:
     try:
         restored = firewall.restore(by=Author(name="service", via="serve"))
-    except Conflict as error:
-        if error.code != ANOTHER_STATE:
+    except XdpwallError as error:
+        if error.code not in _STATE_FAULTS:
             raise
         # What the kernel holds goes on; whoever asks the service is told.
         log.error("restore: %s (%s)", error.message, error.hint)

@@ -162,6 +162,13 @@ RESTORED = {
     "failed": [],
     "warnings": [],
 }
+REPAIRED = {
+    "repaired": True,
+    "revision": 7,
+    "rules": 1,
+    "kept": "/var/lib/xdpwall/xdpwall.db.damaged",
+    "warnings": [],
+}
 PROBLEM = {
     "type": "urn:xdpwall:invalid",
     "title": "A value is wrong",

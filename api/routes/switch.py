@@ -1,4 +1,4 @@
-"""/switch and /restore: the firewall as a whole."""
+"""/switch, /restore and /repair: the firewall as a whole."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from xdpwall.api.openapi.bodies import SwitchBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import (
     ADOPT,
+    MESSAGE_ALONE,
     MESSAGE_AND_BODY,
     ChangeCall,
     RawBody,
@@ -21,7 +22,7 @@ from xdpwall.api.request import (
     no_body,
 )
 from xdpwall.firewall.facade import Facade
-from xdpwall.views.status import RestoreOutcome, SwitchOutcome
+from xdpwall.views.status import RepairOutcome, RestoreOutcome, SwitchOutcome
 
 router = APIRouter(tags=["firewall"])
 
@@ -51,3 +52,13 @@ async def restore(
 ) -> Response:
     """Put back what the disk says and the kernel lacks: after a boot, or an interface's return."""
     return await call.write(lambda firewall: json_answer(firewall.restore(adopt=adopt, by=call.by)))
+
+
+@router.post(
+    "/repair",
+    responses=answer_docs(RepairOutcome, examples.REPAIRED),
+    dependencies=MESSAGE_ALONE,
+)
+async def repair(call: ChangeCall) -> Response:
+    """Make a damaged or lost database anew from its second copy; the kernel goes on as it is."""
+    return await call.write(lambda firewall: json_answer(firewall.repair(by=call.by)))

@@ -47,6 +47,7 @@ HERE = [
 BESIDE = [
     "",
     "GET /status",
+    "POST /repair",
     "POST /restore",
     "POST /sets",
     "POST /rules/delete",

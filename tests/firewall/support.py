@@ -123,7 +123,17 @@ class Site:
             store.close()
 
     def forget_kernel(self) -> None:
-        """What a reboot does to the kernel's side: no program, no map, another boot."""
+        """What a reboot does: no program, no map, another boot."""
+        self.forget_kernel_alone()
+        store = Store(self.settings.state_dir)
+        binding = store.read().binding
+        assert binding is not None
+        store.bind(type(binding)(binding.netns + 1, "the boot before"))
+        store.update_copy()
+        store.close()
+
+    def forget_kernel_alone(self) -> None:
+        """What a reboot does to the kernel's side."""
         self.host.ip("link set veth0 xdp off")
         self.host.status("tc", "qdisc", "del", "dev", "veth0", "clsact")
         from xdpwall.kernel.bpf import bpffs
@@ -131,11 +141,6 @@ class Site:
         bpffs.remove_tree(self.settings.bpffs / "progs")
         for folder in sorted(self.settings.bpffs.iterdir()):
             bpffs.remove_tree(folder)
-        store = Store(self.settings.state_dir)
-        binding = store.read().binding
-        assert binding is not None
-        store.bind(type(binding)(binding.netns + 1, "the boot before"))
-        store.close()
 
 
 def rules(*texts: str) -> list[Rule]:

@@ -16,6 +16,9 @@ ADOPT = [point for point in POINTS if point.startswith("adopt-")]
 """In test_adopt.py."""
 SETS = [point for point in POINTS if point.startswith("set-")]
 """In test_set_failures.py."""
+REPAIR = [point for point in POINTS if point.startswith("repair-")]
+COPY = [point for point in POINTS if point.startswith("copy-")]
+"""In test_repair.py."""
 KILLED = -9
 
 
@@ -24,9 +27,8 @@ TRIALS = [point for point in POINTS if point.split("-")[0] in ("trial", "confirm
 
 
 def test_every_point_has_a_test_here() -> None:
-    assert {*CHANGE, *ATTACH, *DETACH, *RESTORE, *ADOPT, *SETS, *TRIALS, "switch-set"} == set(
-        POINTS
-    )
+    here = {*CHANGE, *ATTACH, *DETACH, *RESTORE, *ADOPT, *SETS, *TRIALS, *REPAIR, *COPY}
+    assert {*here, "switch-set"} == set(POINTS)
 
 
 @pytest.mark.parametrize("service", [False, True])

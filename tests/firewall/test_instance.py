@@ -226,9 +226,12 @@ def test_files_are_private(site: Site) -> None:
 def test_a_damaged_store_leaves_the_kernel_filtering(site: Site) -> None:
     site.prepare("drop icmp")
     (site.settings.state_dir / "xdpwall.db").write_bytes(b"\xa5" * 40960)
-    with pytest.raises(Failed) as caught, site.open() as firewall:
-        firewall.rules()
-    assert caught.value.code == "corrupt"
+    (site.settings.state_dir / "xdpwall.copy").unlink()
+    with site.open() as firewall:
+        with pytest.raises(Failed) as caught:
+            firewall.rules()
+        assert caught.value.code == "corrupt" and "FILE --adopt" in str(caught.value.hint)
+        assert firewall.status().kernel is not None
     assert site.ping() == 0
 
 

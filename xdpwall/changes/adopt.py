@@ -29,12 +29,11 @@ from xdpwall.store.records import Snapshot
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Counts
 
-from .attachments import free_number
+from .attachments import record_found
 from .bringup import fill_from_store
 from .crashpoints import crash_point
 from .generations import compile_committed
 from .ownership import agree_on_identity, kernel_standing, new_identity, replacement_folder
-from .programs import unrecorded_attachments
 from .set_load import contents_of, planned_sets
 from .set_loss import check_losses
 
@@ -121,14 +120,7 @@ def _begin(instance: Instance, by: Author) -> None:
     if store.read().pending:
         store.revisions.drop_pending()
     crash_point("adopt-named")
-    for row in unrecorded_attachments(instance):
-        rows = instance.attachments
-        same = [one for one in rows if (one.iface, one.place) == (row.iface, row.place)]
-        number = same[0].number if same else free_number(rows)
-        words = f"found attached: {row.words}"
-        store.attachments.put(
-            replace(row, number=number), by=by, action=words, now=instance.clock.now_text()
-        )
+    record_found(instance, by)
 
 
 def _take_over(instance: Instance, by: Author) -> None:

@@ -24,7 +24,7 @@ from .bringup import ensure_loaded
 from .crashpoints import crash_point
 from .generations import reload_ruleset
 from .mutes import mute_program, muted_numbers
-from .programs import loader_for
+from .programs import loader_for, unrecorded_attachments
 
 
 def attach_interface(
@@ -131,13 +131,14 @@ def _attach_again(
 def detach_interface(instance: Instance, row: Attachment, *, by: Author) -> str | None:
     """Detach the program and delete the row. Another owner's program stays. Returns where ours still
     is, in words, if it could not be detached."""
-    with suppress(Full):
+    with suppress(Full) if instance.fault() is None else suppress(XdpwallError):
         instance.store.attachments.put(replace(row, intent="leaving"))
     crash_point("detach-recorded")
     left = None if _shared(instance, row) else take_off(instance, row.spec, row.index)[1]
     crash_point("detach-detached")
     action = f"detach {row.words}" + (", which did not succeed" if left else "")
-    instance.store.attachments.delete(row, by=by, action=action, now=instance.clock.now_text())
+    if instance.fault() is None:
+        instance.store.attachments.delete(row, by=by, action=action, now=instance.clock.now_text())
     return left
 
 
@@ -245,3 +246,14 @@ def record_attached(instance: Instance, row: Attachment, by: Author) -> Attachme
         done, by=by, action=f"attach {row.words}", now=instance.clock.now_text()
     )
     return done
+
+
+def record_found(instance: Instance, by: Author) -> None:
+    """Record what the kernel has attached and the store does not know."""
+    for row in unrecorded_attachments(instance):
+        rows = instance.attachments
+        same = [one for one in rows if (one.iface, one.place) == (row.iface, row.place)]
+        number = same[0].number if same else free_number(rows)
+        words = f"found attached: {row.words}"
+        found = replace(row, number=number)
+        instance.store.attachments.put(found, by=by, action=words, now=instance.clock.now_text())

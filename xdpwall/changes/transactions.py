@@ -12,13 +12,18 @@ from xdpwall.store.records import Binding, Snapshot, Unconfirmed
 
 
 @contextmanager
-def reading(instance: Instance) -> Iterator[Snapshot]:
-    """Read what is committed, after finishing a change that a dead process left."""
+def reading(instance: Instance, *, blind: bool = False) -> Iterator[Snapshot]:
+    """Read what is committed, after finishing a change that a dead process left.
+
+    Where neither the database nor its second copy can be read, its error; `blind`: go on, with a snapshot
+    that says nothing."""
     with instance.lock.threads:
         instance.drop_replaced()
         if not instance.lock.held:
             instance.clock.look()
         snapshot = instance.store.read()
+        if instance.store.is_blank and not blind and (fault := instance.store.fault()):
+            raise fault
         _check_namespace(instance, snapshot.binding)
         outdated = instance.clock.kept and instance.clock.outdated
         if snapshot.unfinished or outdated or _is_over(instance, snapshot):
@@ -47,8 +52,11 @@ def writing(
     not know. `while_waiting`: go on while a change waits for its confirmation. Conflict
     "other-namespace", "another-state" when the kernel holds that, "change-pending".
     """
-    with instance.lock.hold(), instance.store.alone():
+    with _holding(instance):
         instance.clock.look()
+        fault = instance.fault()
+        if fault is not None and not (in_need or adopt):
+            raise fault
         netns, cookie = instance.namespace.netns()
         binding, here = instance.store.read().binding, Binding(netns, boot_id(), cookie)
         if binding != here:
@@ -80,6 +88,26 @@ def _change_pending(instance: Instance, waits: Unconfirmed) -> Conflict:
 
     dataplane = instance.dataplane()
     return change_pending(waits, None if dataplane is None else dataplane.control.seconds_left())
+
+
+@contextmanager
+def mending(instance: Instance) -> Iterator[XdpwallError | None]:
+    """Hold the lock, made anew where its file was taken away, to put the state folder right; gives what is
+    wrong with it. Conflict "other-namespace"."""
+    if instance.lock.was_moved:
+        instance.lock.reopen()
+    with _holding(instance):
+        _check_namespace(instance, instance.store.read().binding)
+        yield instance.store.fault()
+
+
+@contextmanager
+def _holding(instance: Instance) -> Iterator[None]:
+    with instance.lock.hold():
+        # First: the store may fall back on its second copy.
+        instance.store.examine()
+        with instance.store.alone():
+            yield
 
 
 def _recover(instance: Instance, renew: bool = False) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from xdpwall.cli.terminal.output import write_error
-from xdpwall.cli.terminal.problems import print_error, print_usage_error
+from xdpwall.cli.terminal.problems import print_error, print_usage_error, print_warnings
 from xdpwall.errors import Failed, XdpwallError
 from xdpwall.values.times import take_time_from
 from xdpwall.version import __version__
@@ -41,6 +41,7 @@ COMMANDS = {
     ),
     "doctor": LazyCommand("doctor:doctor", "Check kernel, privileges and interfaces"),
     "restore": LazyCommand("serve:restore", "Put everything back in force, after a reboot"),
+    "repair": LazyCommand("serve:repair", "Make a damaged state database anew"),
     "serve": LazyCommand("serve:serve", "Run the REST service and the page"),
     "completion": LazyCommand("completion:completion", "Print a completion script for a shell"),
     "version": LazyCommand("version:version", "Print the version"),
@@ -90,6 +91,10 @@ class RootGroup(LazyGroup):
             print_error(write_error(error), invocation.get())
             _silence_stdout()
             code = Failed.exit_code
+        # What need not delay the answer.
+        for finish in invocation.get().finishing:
+            if said := finish():
+                print_warnings([said], invocation.get())
         sys.exit(code)
 
     def _run(self, args: list[str], prog_name: str, extra: dict[str, Any]) -> int:

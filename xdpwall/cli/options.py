@@ -41,6 +41,8 @@ class Invocation:
     """state_dir, bpffs and socket, where given as flags."""
     sentence: str | None = None
     """The sentence being read, so that an error can point at its word."""
+    finishing: list[Callable[[], str | None]] = field(default_factory=list)
+    """Called when all is printed; what they return is a warning."""
 
     def settings(self) -> Settings:
         """The paths of the instance: flag over environment over file."""

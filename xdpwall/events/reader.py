@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from xdpwall.closing import Closing
@@ -78,6 +79,8 @@ class EventReader(Closing):
     def _reopen(self) -> None:
         """Open the ring that is pinned now: a restore leaves the old one without records."""
         self._checked = time.monotonic()
+        with suppress(XdpwallError):
+            self._store.follow()
         try:
             inode = self._pin.stat().st_ino
         except OSError:

@@ -23,6 +23,7 @@ from xdpwall.views.status import (
     ApplyOutcome,
     Health,
     PolicyOutcome,
+    RepairOutcome,
     RestoreOutcome,
     Stats,
     Status,
@@ -177,6 +178,10 @@ class Facade(Protocol):
 
     def restore(self, *, adopt: bool = False, by: Author = Author()) -> RestoreOutcome:
         """`adopt` as in apply()."""
+        ...
+
+    def repair(self, *, by: Author = Author()) -> RepairOutcome:
+        """Make a damaged or lost database anew from its second copy; the kernel goes on as it is."""
         ...
 
     # -- events ----------------------------------------------------------------------------------

@@ -17,12 +17,13 @@ from xdpwall.attach.warnings import policy_warnings
 from xdpwall.changes.adopt import adopt_stored
 from xdpwall.changes.apply import adopt_and_apply, apply_ruleset
 from xdpwall.changes.commit import commit
+from xdpwall.changes.copy_keeper import CopyKeeper
 from xdpwall.changes.crashpoints import crash_point
 from xdpwall.changes.expirer import Expirer
 from xdpwall.changes.programs import drop_unused_features
 from xdpwall.changes.restore import restore
 from xdpwall.changes.tidier import Tidier
-from xdpwall.changes.transactions import reading, writing
+from xdpwall.changes.transactions import mending, reading, writing
 from xdpwall.changes.trial import refuse_to_confirm
 from xdpwall.errors import XdpwallError
 from xdpwall.events.settings import describe_settings, merge_settings
@@ -37,7 +38,13 @@ from xdpwall.settings import Settings
 from xdpwall.values.author import Author
 from xdpwall.views.attachments import AttachmentView
 from xdpwall.views.events import EventsOutcome
-from xdpwall.views.status import ApplyOutcome, PolicyOutcome, RestoreOutcome, SwitchOutcome
+from xdpwall.views.status import (
+    ApplyOutcome,
+    PolicyOutcome,
+    RepairOutcome,
+    RestoreOutcome,
+    SwitchOutcome,
+)
 
 from .attachments import AttachmentMethods
 from .change_warnings import off_warnings, policy_change_warnings
@@ -67,6 +74,8 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods):
         self._expirer = Expirer(self._instance) if service else None
         self._watcher: Watcher | None = None
         self._sight_watcher: SightWatcher | None = None
+        self._instance.store.second_copy.reached = crash_point
+        self._keeper = CopyKeeper(self._instance, self.update_copy) if service else None
 
     @classmethod
     def open(cls, settings: Settings, *, service: bool = False, clock: Clock | None = None) -> Self:
@@ -89,9 +98,14 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods):
 
     def close(self) -> None:
         """Give files and maps back; filtering goes on."""
-        for thread in (self._watcher, self._sight_watcher, self._tidier, self._expirer):
+        for thread in (
+            *(self._watcher, self._sight_watcher, self._tidier, self._expirer),
+            self._keeper,
+        ):
             if thread is not None:
                 thread.close()
+        if self._keeper is None and self.has_news:
+            self.update_copy()
         self._instance.close()
 
     def watch(self) -> None:
@@ -109,6 +123,22 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods):
     def seconds(self) -> float:
         """Now, in seconds since 1970, as this instance believes it."""
         return self._instance.clock.seconds()
+
+    @property
+    def has_news(self) -> bool:
+        """Whether close() has to write the second copy of the state."""
+        return self._instance.store.has_news
+
+    def update_copy(self, large: bool = True) -> bool:
+        """Bring the second copy of the state to what was written; whether a large set is left for later. A
+        failure is kept in `copy_error`."""
+        try:
+            left = self._instance.store.update_copy(large=large)
+        except (OSError, XdpwallError) as error:
+            self.copy_error = f"the second copy of the state could not be written: {error}"
+            return False
+        self.copy_error = None
+        return left
 
     def set_policy(
         self, changes: Mapping[str, str], *, dry_run: bool = False, by: Author = _ANYONE
@@ -151,7 +181,8 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods):
             if dataplane is not None and was != on:
                 dataplane.control.set_switch(on)
             crash_point("switch-set")
-            if was != on or now.on != on:
+            # A database that takes no change follows the kernel once it is right again.
+            if (was != on or now.on != on) and self._instance.fault() is None:
                 action = "on" if on else "off"
                 self._instance.store.set_switch(
                     on, by=by, action=action, now=self._instance.clock.now_text()
@@ -192,6 +223,8 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods):
         the state folder does not know."""
         if adopt:
             refuse_to_confirm(by, "--adopt")
+        if adopt and not dry_run:
+            self._mend(adopt=True, anew=True, by=by)
         with writing(self._instance, renew=adopt and not dry_run, adopt=adopt), no_collections():
             if adopt and not dry_run:
                 outcome = adopt_and_apply(self._instance, wanted, by=by)
@@ -221,10 +254,49 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods):
     def restore(self, *, adopt: bool = False, by: Author = _ANYONE) -> RestoreOutcome:
         """After a reboot, or an upgrade to maps that are laid out otherwise: rules, policy and
         attachments as they were. `adopt`: also in the place of what the state folder does not know."""
+        said = self._mend(adopt=adopt, by=by)
         with writing(self._instance, renew=True, adopt=adopt, while_waiting=not adopt):
             if adopt:
                 adopt_stored(self._instance, by=by)
-            return restore(self._instance, by=by)
+            done = restore(self._instance, by=by)
+        return done.model_copy(update={"warnings": [*said, *done.warnings]})
+
+    def repair(self, *, by: Author = _ANYONE) -> RepairOutcome:
+        """Make the database anew from its second copy; the kernel goes on as it is."""
+        from xdpwall.changes.repair import repair
+
+        with mending(self._instance):
+            return repair(self._instance, by=by)
+
+    def _mend(self, *, adopt: bool, anew: bool = False, by: Author) -> list[str]:
+        """Put a state folder right before what is asked for needs it, and say so. With maps in the kernel
+        that is done for `adopt` alone, since nobody asked for more; `anew`: where it cannot be, begin an
+        empty one."""
+        with mending(self._instance) as fault:
+            store = self._instance.store
+            if fault is None or not (adopt or not self._has_maps()):
+                return []
+            if adopt and store.lacks_changes:
+                store.reopen(take_older=True)
+                return []
+            from xdpwall.changes.repair import repair, set_aside
+
+            try:
+                done = repair(self._instance, by=by)
+            except XdpwallError:
+                if not anew:
+                    raise
+                set_aside(self._instance)
+                return []
+            return [f"{fault.message.partition(':')[0]}; it was made anew from its second copy"] + (
+                done.warnings
+            )
+
+    def _has_maps(self) -> bool:
+        try:
+            return self._instance.dataplane() is not None
+        except XdpwallError:
+            return True  # of another version
 
     def note(self, action: str, *, by: Author) -> None:
         """Write an entry of the audit trail about what changes nothing, such as a refusal."""

@@ -17,7 +17,6 @@ from xdpwall.attach.warnings import (
 from xdpwall.changes.ownership import foreign_kernel
 from xdpwall.changes.programs import unrecorded_attachments
 from xdpwall.changes.transactions import reading
-from xdpwall.dataplane.lost_pins import missing_pins_error
 from xdpwall.dataplane.pinned_counters import read_pinned
 from xdpwall.errors import MISSING_PIN, Failed, XdpwallError
 from xdpwall.instance import namespace
@@ -42,6 +41,7 @@ from .pending import pending_view
 from .rule_views import LastHits, has_expired, rule_counts, rule_views, since_reset
 from .set_views import content_of
 from .sight_reader import SightReader
+from .state_folder import copy_warnings, folder_problems, known_policy
 
 if TYPE_CHECKING:
     from xdpwall.events.reader import EventReader
@@ -60,6 +60,7 @@ class ReadMethods:
         self._service = service
         self._hits = LastHits()
         self._sight = SightReader(instance)
+        self.copy_error: str | None = None  # why the second copy could not be written last
 
     def status(self) -> Status:
         """Switch, policy, attachments as the kernel has them, and warnings."""
@@ -73,7 +74,8 @@ class ReadMethods:
             unrecorded_warnings,
         )
 
-        with reading(self._instance) as now:
+        with reading(self._instance, blind=True) as now:
+            self._instance.store.examine()
             ruleset = now.ruleset
             unjudged = self._unjudged(now)  # and what it finds is in the views
             unrecorded = unrecorded_attachments(self._instance)
@@ -81,6 +83,7 @@ class ReadMethods:
             foreign = foreign_kernel(self._instance, now)
             others = [view for view in interface_views(attacher, mine) if view.others]
             on, warnings = self._switch_state(now)
+            warnings += copy_warnings(self._instance, self._service)
             warnings += attachment_warnings(mine)
             warnings += stray_warnings(attacher, self._instance.dataplane(), now.attachments)
             warnings += unjudged
@@ -116,7 +119,7 @@ class ReadMethods:
         """Every interface of the namespace."""
         from .attachment_views import interface_views
 
-        with reading(self._instance) as now:
+        with reading(self._instance, blind=True) as now:
             unrecorded = unrecorded_attachments(self._instance)
             mine = self._attachment_views(now, unrecorded)
             return InterfaceList(interfaces=interface_views(self._instance.attacher, mine))
@@ -134,12 +137,12 @@ class ReadMethods:
 
     def policy(self) -> Policy:
         """The verdicts on packets that no rule decides."""
-        with reading(self._instance) as now:
-            return now.ruleset.policy
+        with reading(self._instance, blind=True) as now:
+            return known_policy(self._instance, now)
 
     def stats(self) -> Stats:
         """Every counter at one moment."""
-        with reading(self._instance) as now:
+        with reading(self._instance, blind=True) as now:
             return Stats(
                 revision=now.ruleset.revision,
                 on=self._switch_state(now)[0],
@@ -160,7 +163,7 @@ class ReadMethods:
 
     def observe(self, before: Observation | None = None) -> Observation:
         """The state now, for the service's events; `before` is the observation before."""
-        with reading(self._instance) as now:
+        with reading(self._instance, blind=True) as now:
             ruleset = now.ruleset
             raw = self._raw(ruleset)
             mark, trail = self._instance.store.audit.since(
@@ -197,7 +200,7 @@ class ReadMethods:
         """The health of the instance; errors are among its problems and are not raised."""
         revision, problems = 0, []
         try:
-            with reading(self._instance) as now:
+            with reading(self._instance, blind=True) as now:
                 revision = now.ruleset.revision
                 problems = self._switch_state(now)[1] + self._out_of_place(now)
                 problems += self._unjudged(now)
@@ -227,7 +230,7 @@ class ReadMethods:
         """The figures of /metrics."""
         from .metrics import read_metrics
 
-        with reading(self._instance) as now:
+        with reading(self._instance, blind=True) as now:
             on, raw = self._switch_state(now)[0], self._raw(now.ruleset)
             attachments = self._attachment_views(now, unrecorded_attachments(self._instance))
             dataplane = self._instance.dataplane()
@@ -352,9 +355,7 @@ class ReadMethods:
         dataplane = self._instance.dataplane()
         on = now.on if dataplane is None else dataplane.control.read().on
         problems = [*([] if on else [SWITCHED_OFF]), *self._instance.clock.warnings()]
-        if dataplane is not None and dataplane.lost_pins:
-            lost = missing_pins_error(dataplane.lost_pins)
-            problems.append(f"{lost.message}; {lost.hint}")
+        problems += folder_problems(self._instance, self.copy_error)
         if dataplane is None and (now.ruleset.revision or now.attachments):
             problems.append("nothing is loaded in the kernel: xdpwall restore")
         elif foreign := foreign_kernel(self._instance, now):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xdpwall.dataplane.pinned_clock import PinnedClock
+from xdpwall.errors import XdpwallError
 from xdpwall.kernel.clock import Clock, SystemClock
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.committed import CommittedRuleset
@@ -64,6 +65,11 @@ class Instance:
     def attachments(self) -> tuple[Attachment, ...]:
         """The attachments by number."""
         return self.store.read().attachments
+
+    def fault(self) -> XdpwallError | None:
+        """The error that a change meets: of the database, or of a lock that is no longer the file at its
+        path, so that others would not see that it is held."""
+        return self.store.fault() or self.lock.fault()
 
     # -- the kernel's side -----------------------------------------------------------------------
     def dataplane(self) -> Dataplane | None:

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from xdpwall.errors import Conflict, Failed, NeedsPrivileges
+from xdpwall.errors import Conflict, Failed, NeedsPrivileges, XdpwallError
+from xdpwall.store.database_errors import moved_away
 
 _POLL = 0.005
 _POLL_IN_TURN = 0.0005
@@ -34,14 +35,41 @@ class InstanceLock:
         self._turn = -1
         self.threads = threading.RLock()
         """Excludes the threads of this process; readers take only this one."""
+        self._fd = self._open()
+
+    def _open(self) -> int:
+        path = self._path
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except PermissionError as error:
             raise NeedsPrivileges(
                 f"{path}: permission denied", hint="run as root (sudo)", detail=str(error)
             ) from error
         except OSError as error:
             raise Failed(f"{path}: cannot make the lock file", detail=str(error)) from error
+
+    @property
+    def was_moved(self) -> bool:
+        """Whether the file that is open is no longer the one at the path, where others look for it."""
+        if self._fd < 0:
+            return False
+        mine = os.fstat(self._fd)
+        try:
+            there = os.stat(self._path)
+        except OSError:
+            return True
+        return (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino)
+
+    def fault(self) -> XdpwallError | None:
+        """The error of a change under a lock that others do not see."""
+        return moved_away(self._path, "was taken away") if self.was_moved else None
+
+    def reopen(self) -> None:
+        """Take the file that is at the path now, made where there is none."""
+        with self.threads:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.close()
+            self._fd = self._open()
 
     @contextmanager
     def hold(self) -> Iterator[None]:

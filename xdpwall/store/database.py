@@ -5,66 +5,159 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from xdpwall.errors import Conflict, Failed, Full, NeedsPrivileges, XdpwallError
+from xdpwall.errors import Failed, NeedsPrivileges, XdpwallError
 
+from .database_errors import damaged, disk_full, explain_sqlite, moved_away, newer_store
 from .fsync import Syncer
-from .schema import MIGRATIONS, SCHEMA_VERSION
+from .schema import MIGRATIONS, SCHEMA_VERSION, migrate
 
 _LOG_BYTES = 4 << 20
 """The size at which SQLite restarts the log (wal_autocheckpoint): 1,000 pages."""
 
 
-_ENVIRONMENT = frozenset(
-    (
-        sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_INTERRUPT,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_AUTH,
-        sqlite3.SQLITE_NOLFS,
-    )
-)
-"""Errors that say nothing about the file's content. Any other does, since the statements are right: a
-table that is not there, a row that breaks a constraint, text that is no UTF-8."""
-
-
-def damaged(path: Path, detail: str) -> Failed:
-    """The error of a database whose content is not what was written."""
-    return Failed(
-        f"{path} is damaged: nothing was changed, what is attached filters as before",
-        code="corrupt",
-        hint="xdpwall repair puts it right from its second copy",
-        detail=detail,
-    )
+_SMALL = 4 << 20
+"""Bytes of a file that is looked at to the last, which takes a few milliseconds."""
+_LAST_SCHEMA = 1000
+"""What no release will reach."""
 
 
 class Database:
     """One connection. Statements run in `transaction` or `read`; both raise only XdpwallError."""
 
-    def __init__(self, path: Path, *, busy_seconds: float = 5.0) -> None:
-        """Open or make the file (0600, its folder 0700 when it has to be made)."""
+    def __init__(self, path: Path, *, busy_seconds: float = 5.0, opened: bool = True) -> None:
+        """Open or make the file (0600, its folder 0700 when it has to be made). Without `opened` the file
+        is left alone, and stand_in() must follow."""
         self.path = path
+        self.stands_in: Callable[[], XdpwallError] | None = None
+        """Makes the error of every write, where something else stands in for the file."""
+        self.damage: XdpwallError | None = None
+        """The error of the damage that was met last."""
+        self.written = False
+        """Whether this process has committed anything since the second copy was made."""
+        self.last_write = 0.0
+        """When, on the monotonic clock."""
+        self._busy_seconds = busy_seconds
         self._alone: int | None = None
         self._log = path.with_name(f"{path.name}-wal")
         self._syncer = Syncer(self._log)
+        self._files: dict[Path, tuple[int, int]] = {}
+        self._turn = 0
+        self._left: tuple[int, ...] | None = None
+        self._connection = self._open() if opened else sqlite3.connect(":memory:")
+
+    def _open(self) -> sqlite3.Connection:
+        path = self.path
         with self._mapped("open"):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make_private(path)
             self._connection = sqlite3.connect(
-                path, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+                path,
+                timeout=self._busy_seconds,
+                isolation_level=None,
+                check_same_thread=False,
             )
         try:
             with self._mapped("open"):
                 self._prepare()
+                self._files = {one: _file_id(one) for one in (path, self._log) if one.exists()}
         except BaseException:
             self._connection.close()
             raise
+        return self._connection
+
+    def stand_in(
+        self,
+        fault: Callable[[], XdpwallError],
+        fill: Callable[[sqlite3.Connection], None] | None,
+    ) -> None:
+        """From now on answer from memory, filled by `fill`, and refuse every write with what `fault`
+        makes. The file is left alone."""
+        memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        memory.execute("BEGIN")
+        if fill is None:
+            migrate(memory, MIGRATIONS)
+        else:
+            fill(memory)
+        memory.execute("COMMIT")
+        self._use(memory)
+        self.stands_in = fault
+        self._left = self._state()
+
+    def has_changed(self) -> bool:
+        """Whether the file that something stands in for is another than it was then."""
+        return self._left != self._state()
+
+    def _state(self) -> tuple[int, ...] | None:
+        try:
+            state = os.stat(self.path)
+        except OSError:
+            return None
+        return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
+
+    def reopen(self) -> None:
+        """Open the file that is at the path now."""
+        self._connection.close()
+        self._syncer.close()
+        self._use(self._open())
+        self.stands_in = self.damage = None
+
+    def _use(self, connection: sqlite3.Connection) -> None:
+        if connection is not self._connection:
+            self._connection.close()
+        self._connection = connection
+        self._turn += 1
+        if self._alone is not None:
+            self._alone = None
+            self._alone = self.data_version()
+
+    def fault(self) -> XdpwallError | None:
+        """The error that every write meets, None where all is well as far as is known."""
+        return self.stands_in() if self.stands_in else self.damage or self.moved()
+
+    def moved(self) -> XdpwallError | None:
+        """The error of a write when the file or its log is no longer the one at its path, which a few
+        stat(2) tell."""
+        if self.stands_in is not None:
+            return None
+        for path, known in self._files.items():
+            try:
+                there = _file_id(path)
+            except OSError:
+                return moved_away(path, "was deleted")
+            if there != known:
+                return moved_away(path, "was replaced by another")
+        return None
+
+    def check(self, seconds: float) -> None:
+        """Look at the structure of the file; of a large one for at most so many seconds of the processor,
+        and not at its indexes. Failed "corrupt"."""
+        small = os.stat(self.path).st_size <= _SMALL
+        ends = time.thread_time() + seconds
+        with self._mapped("read"):
+            execute = self._connection.execute
+            if not small:
+                self._connection.set_progress_handler(lambda: time.thread_time() > ends, 1000)
+            try:
+                pragma = "integrity_check" if small else "quick_check"
+                found = execute(f"PRAGMA {pragma}(1)").fetchall()
+            except sqlite3.OperationalError as error:
+                if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
+                    raise
+                return
+            finally:
+                self._connection.set_progress_handler(None, 0)
+            if found != [("ok",)]:
+                raise Failed(str(found[0][0]) if found else "no answer", code="corrupt")
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection itself, for the second copy; nothing else runs on it meanwhile."""
+        return self._connection
 
     def _prepare(self) -> None:
         execute = self._connection.execute
@@ -72,23 +165,19 @@ class Database:
         # With a write-ahead log, FULL is NORMAL and an fdatasync of the log after each commit. That
         # is done here (Syncer), so that the caller can do something else meanwhile.
         self._synced = not log
+        execute("PRAGMA cell_size_check = ON")
         execute(f"PRAGMA synchronous = {'NORMAL' if log else 'FULL'}")
         version = execute("PRAGMA user_version").fetchone()[0]
+        if not 0 <= version < _LAST_SCHEMA:
+            raise damaged(self.path, f"schema {version}")
         if version > SCHEMA_VERSION:
-            raise Failed(
-                f"{self.path} was written by a newer xdpwall (schema {version}, this one reads "
-                f"{SCHEMA_VERSION})",
-                code="newer-store",
-                hint="upgrade xdpwall, or give another --state-dir",
-            )
+            raise newer_store(self.path, f"schema {version}")
         if version < SCHEMA_VERSION:
             execute("BEGIN IMMEDIATE")
             try:
                 # Two first commands may come here at once: look again under the lock.
                 version = execute("PRAGMA user_version").fetchone()[0]
-                for script in MIGRATIONS[version:]:
-                    for statement in script.split(";\n"):
-                        execute(statement)
+                migrate(self._connection, MIGRATIONS[version:])
                 execute(f"PRAGMA user_version = {max(version, SCHEMA_VERSION)}")
                 execute("COMMIT")
             except BaseException:
@@ -101,11 +190,15 @@ class Database:
     def transaction(self, *, wait: bool = True) -> Iterator[sqlite3.Connection]:
         """All or nothing, on disk when it ends; without `wait` when synced() has returned. Until
         then only a crash of the machine can undo it."""
+        refused = self.fault()
+        if refused is not None:
+            raise refused
         with self._mapped("write"):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
                 self._connection.execute("COMMIT")
+                self.written, self.last_write = True, time.monotonic()
             except BaseException:
                 self._rollback()
                 raise
@@ -132,7 +225,8 @@ class Database:
         if self._alone is not None:
             return self._alone
         with self._mapped("read"):
-            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+            version = int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        return version + (self._turn << 40)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -147,6 +241,8 @@ class Database:
     def stretch(self) -> None:
         """Make the write-ahead log as long as it gets before SQLite restarts it, for a process that
         stays: a commit that lengthens the file waits for the file system's journal too."""
+        if self.fault() is not None:
+            return
         with self._mapped("write"):
             if self._log.exists() and self._log.stat().st_size >= _LOG_BYTES:
                 return
@@ -178,14 +274,22 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise self._explain(error, verb) from error
+            explained = explain_sqlite(self.path, error, verb)
+            if explained.code == "corrupt":
+                self.damage = explained
+            raise explained from error
+        except Failed as error:
+            if error.code != "corrupt" or error is self.damage:
+                raise
+            self.damage = damaged(self.path, error.message)
+            raise self.damage from error
         except PermissionError as error:
             raise NeedsPrivileges(
                 f"{self.path}: permission denied", hint="run as root (sudo)", detail=str(error)
             ) from error
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise self._disk_full(str(error)) from error
+                raise disk_full(self.path, str(error)) from error
             raise Failed(
                 f"{self.path}: cannot {verb}: {error.strerror}",
                 code="store",
@@ -193,40 +297,10 @@ class Database:
                 detail=str(error),
             ) from error
 
-    def _explain(self, error: sqlite3.Error, verb: str) -> XdpwallError:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        detail = f"{getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')}: {error}"
-        if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and self._no_space()):
-            return self._disk_full(detail)
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return Conflict(
-                f"{self.path}: the database is locked by another process",
-                code="busy",
-                hint=f"see who has it open (fuser -v {self.path}), or try again",
-                detail=detail,
-            )
-        if code not in _ENVIRONMENT:
-            return damaged(self.path, detail)
-        readonly = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN)
-        if code in readonly and os.geteuid() != 0:
-            return NeedsPrivileges(
-                f"{self.path}: cannot {verb}", hint="run as root (sudo)", detail=detail
-            )
-        return Failed(f"{self.path}: cannot {verb}: {error}", code="store", detail=detail)
 
-    def _disk_full(self, detail: str) -> Full:
-        return Full(
-            f"{self.path}: the disk is full; nothing was changed",
-            code="disk-full",
-            hint=f"make room on the file system of {self.path.parent}",
-            detail=detail,
-        )
-
-    def _no_space(self) -> bool:
-        try:
-            return os.statvfs(self.path.parent).f_bavail == 0
-        except OSError:
-            return False
+def _file_id(path: Path) -> tuple[int, int]:
+    state = os.stat(path)
+    return state.st_dev, state.st_ino
 
 
 def _make_private(path: Path) -> None:

@@ -101,7 +101,7 @@ class Revisions:
                 (revision,),
             )
             if marked.rowcount != 1:
-                raise Failed(f"revision {revision} is not pending", code="corrupt")
+                raise Failed(f"revision {revision} is not pending", code="store")
             if recorded is not None:
                 delta, entry = recorded.delta, recorded.entry
             else:
@@ -154,7 +154,7 @@ class Revisions:
             if not connection.execute(
                 "SELECT 1 FROM revisions WHERE number = ? AND state = 'committed'", (last,)
             ).fetchone():
-                raise Failed(f"what revision {last} changed is not recorded", code="corrupt")
+                raise Failed(f"what revision {last} changed is not recorded", code="store")
             done, _ = _read_revision(connection, last)
             back = done.reversed()
             write_rules(connection, back)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable
+
 _RULES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE rules (
@@ -72,3 +75,10 @@ ALTER TABLE classes ADD COLUMN sum INTEGER;
 MIGRATIONS = (_RULES, _SETS, _FIGURES, _SUMS)
 """Script n migrates from version n to n + 1."""
 SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection, scripts: Iterable[str]) -> None:
+    """Run these of MIGRATIONS within the caller's transaction."""
+    for script in scripts:
+        for statement in script.split(";\n"):
+            connection.execute(statement)

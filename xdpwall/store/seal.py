@@ -69,6 +69,16 @@ def read_seal(meta: Mapping[str, str]) -> Seal | None:
     return Seal(int(count), int(checksum, 16)) if count else None
 
 
+def read_counts(
+    connection: sqlite3.Connection, meta: Mapping[str, str]
+) -> tuple[str | None, int, int]:
+    """The instance's id, how many transactions were sealed, and the last recorded change of an entry."""
+    (last,) = connection.execute("SELECT max(seq) FROM set_log").fetchone()
+    mark = max(last or 0, int(meta.get("sets_applied", "0")))
+    sealed = read_seal(meta)
+    return meta.get("identity"), sealed.transactions if sealed else 0, mark
+
+
 def check_seal(
     meta: Mapping[str, str],
     rules: Iterable[Sequence[Any]],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from xdpwall.errors import Failed, XdpwallError
@@ -16,29 +16,54 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.sets.names import SetRow
 from xdpwall.views.events import EventSettings
 
+from .checked_file import FileHead
 from .database import Database
 from .records import Binding, Pending, Snapshot, Unconfirmed
 from .revision_delta import RuleRow
-from .seal import check_seal, seal
+from .seal import check_seal, read_counts, seal
 from .sets import SetStore
 
 
 class Session:
     """One process's use of the file: every write but those of sets goes through it."""
 
-    def __init__(self, database: Database, sets: SetStore) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sets: SetStore,
+        is_older: Callable[[str | None, int, int], bool],
+        fall_back: Callable[[bool], None],
+    ) -> None:
+        """`is_older` says of seal.read_counts() whether the database is older than it was; `fall_back` lets
+        the second copy stand in for a database that is older (True) or damaged."""
         self.database = database
         self.sets = sets
+        self._is_older, self._fall_back = is_older, fall_back
         self._own_changes = 0
         self._cached: tuple[tuple[int, int], Snapshot] | None = None
         self._entries: dict[str, tuple[RuleRow, RuleEntry]] = {}
 
     def read(self) -> Snapshot:
         """The committed snapshot now; from memory when nobody has written since."""
+        if self.database.damage and not self.database.stands_in:
+            self._fall_back(False)
+        try:
+            return self._read()
+        except Failed:
+            if self.database.stands_in or not self.database.damage:
+                raise
+            self._fall_back(False)
+            return self._read()
+
+    def _read(self) -> Snapshot:
         token = self._version()
         if self._cached is None or self._cached[0] != token:
             with self.database.read() as connection:
-                self._cached = (token, self._load(connection))
+                snapshot, counts = self._load(connection)
+            if not self.database.stands_in and self._is_older(*counts):
+                self._fall_back(True)
+                return self._read()
+            self._cached = (token, snapshot)
         return self._cached[1]
 
     @contextmanager
@@ -58,11 +83,21 @@ class Session:
         """Take this for the snapshot on disk after our own write, if nobody else wrote."""
         self._cached = (self._version(), snapshot)
 
+    def newer_than(self, head: FileHead | None) -> bool:
+        """Whether the database has more than the second copy with this head."""
+        with self.database.read() as connection:
+            meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+            identity, transactions, mark = read_counts(connection, meta)
+        if head is None:
+            return transactions > 0
+        known = (head.identity, head.transactions, head.mark)
+        return head.identity != identity or (identity, transactions, mark) != known
+
     # -- inside ----------------------------------------------------------------------------------
     def _version(self) -> tuple[int, int]:
         return self.database.data_version(), self._own_changes
 
-    def _load(self, connection: sqlite3.Connection) -> Snapshot:
+    def _load(self, connection: sqlite3.Connection) -> tuple[Snapshot, tuple[str | None, int, int]]:
         try:
             return self._parse(connection)
         except (ValueError, TypeError, LookupError, ArithmeticError) as error:
@@ -72,7 +107,9 @@ class Session:
                 raise
             raise _unreadable(error) from error
 
-    def _parse(self, connection: sqlite3.Connection) -> Snapshot:
+    def _parse(
+        self, connection: sqlite3.Connection
+    ) -> tuple[Snapshot, tuple[str | None, int, int]]:
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
         rows = connection.execute("SELECT * FROM rules ORDER BY rank").fetchall()
         attachments = connection.execute("SELECT * FROM attachments ORDER BY 1, 2").fetchall()
@@ -92,7 +129,7 @@ class Session:
         if "netns" in meta:
             cookie = int(meta.get("netns_cookie", "0"))
             binding = Binding(int(meta["netns"]), meta["boot_id"], cookie)
-        return Snapshot(
+        snapshot = Snapshot(
             ruleset=ruleset,
             attachments=tuple(sorted((Attachment(*row) for row in attachments), key=_number)),
             on=meta.get("on", "1") == "1",
@@ -102,6 +139,7 @@ class Session:
             identity=meta.get("identity"),
             unconfirmed=_unconfirmed(meta.get("unconfirmed")),
         )
+        return snapshot, read_counts(connection, meta)
 
     def _entries_of(self, rows: Iterable[RuleRow]) -> tuple[RuleEntry, ...]:
         """Entries of rows; those that have not changed since the last time are the same objects."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from xdpwall.errors import Failed
@@ -42,14 +43,10 @@ def read_arrays(connection: sqlite3.Connection, number: int, checksum: int | Non
         "SELECT kind, data FROM set_part WHERE number = ? ORDER BY kind, part", (number,)
     )
     found: dict[Kind, list[bytes]] = {kind: [] for kind in KINDS}
-    there = 0
-    for kind, data in rows:
-        there = _sum_up(there, kind, data)
-        found.setdefault(kind, []).append(data)
-    if checksum is not None and checksum != there:
-        raise Failed(
-            f"the recorded entries of set number {number} are not what was written", code="corrupt"
-        )
+    parts = rows.fetchall()
+    check_arrays(number, parts, checksum)
+    for kind, data in parts:
+        found[kind].append(data)
     data4, data6, wide4, wide6 = (b"".join(found[kind]) for kind in KINDS)
     return Entries(
         v4=np.frombuffer(data4, "<u4"),
@@ -57,6 +54,17 @@ def read_arrays(connection: sqlite3.Connection, number: int, checksum: int | Non
         p4=np.frombuffer(wide4, "<u8"),
         p6=np.frombuffer(wide6, P6),
     )
+
+
+def check_arrays(number: int, parts: Iterable[tuple[str, bytes]], checksum: int | None) -> None:
+    """Raise Failed "corrupt" unless the parts, by kind and part, have the checksum of write_arrays."""
+    there = 0
+    for kind, data in parts:
+        there = _sum_up(there, kind, data)
+    if checksum is not None and checksum != there:
+        raise Failed(
+            f"the recorded entries of set number {number} are not what was written", code="corrupt"
+        )
 
 
 def _sum_up(checksum: int, kind: str, data: bytes) -> int:

@@ -19,7 +19,7 @@ class EntryCounts:
     p6: int = 0
     timed: int = 0
     folds: int = 0
-    """How often its arrays were written: tells a cached array from a newer one."""
+    """Changes whenever its arrays are written: tells a cached array from a newer one."""
     arrays: int | None = None
     """Their checksum (store/set_arrays.py); None where an earlier release wrote them."""
 

@@ -10,6 +10,7 @@ swept.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,8 +74,8 @@ class SetStore:
             rows = connection.execute(
                 "SELECT key, expires, sum FROM set_timed WHERE number = ? ORDER BY key", (number,)
             ).fetchall()
-        for key, expires, checksum in rows:
-            check_row(checksum, number, key, expires)
+            for key, expires, checksum in rows:
+                check_row(checksum, number, key, expires)
         return TimedEntries(entries, {entry_from_bytes(key): expires for key, expires, _ in rows})
 
     def unapplied_changes(self) -> list[EntryChange]:
@@ -87,8 +88,8 @@ class SetStore:
                 "SELECT number, key, expires, sum FROM set_log WHERE seq > ? ORDER BY seq",
                 (self._applied,),
             ).fetchall()
-        for number, key, expires, checksum in rows:
-            check_row(checksum, number, key, expires)
+            for number, key, expires, checksum in rows:
+                check_row(checksum, number, key, expires)
         return [EntryChange(row[0], entry_from_bytes(row[1]), row[2]) for row in rows]
 
     def expired_entries(self, now: int, limit: int) -> list[EntryChange]:
@@ -125,8 +126,8 @@ class SetStore:
         """Class number -> its members as text, as sets/classes.py takes them."""
         with self._database.read() as connection:
             rows = connection.execute("SELECT id, members, sum FROM classes").fetchall()
-        for number, members, checksum in rows:
-            check_row(checksum, number, members)
+            for number, members, checksum in rows:
+                check_row(checksum, number, members)
         return {number: members for number, members, _ in rows}
 
     # -- writing ---------------------------------------------------------------------------------
@@ -189,7 +190,9 @@ class SetStore:
         kinds = {kind: len(getattr(lasting, kind)) for kind in KINDS}
         for entry in expiring:
             kinds[kind_of(entry)] += 1
-        counts = EntryCounts(**kinds, timed=len(expiring), folds=1)
+        # At random: a number is given again, and other arrays must not pass for those of before.
+        folds = int.from_bytes(os.urandom(4), "little")
+        counts = EntryCounts(**kinds, timed=len(expiring), folds=folds)
         with self._write() as connection:
             self._delete_number(connection, number)
             counts = replace(counts, arrays=write_arrays(connection, number, lasting))
@@ -200,7 +203,7 @@ class SetStore:
                 [(*row, row_checksum(*row)) for row in timed],
             )
         self._counts = {**self._counts, number: counts}
-        self._arrays[number] = (1, lasting)
+        self._arrays[number] = (folds, lasting)
         self._log_lengths.pop(number, None)
 
     def delete_number(self, number: int) -> None:
@@ -267,8 +270,8 @@ class SetStore:
             last = connection.execute("SELECT max(seq) FROM set_log").fetchone()[0]
             mark = connection.execute("SELECT value FROM meta WHERE key = 'sets_applied'")
             applied = mark.fetchone()
-        for *values, checksum in rows:
-            check_row(checksum, *values)
+            for *values, checksum in rows:
+                check_row(checksum, *values)
         self._counts = {row[0]: EntryCounts(*row[1:-1]) for row in rows}
         self._applied = int(applied[0]) if applied else 0
         self._seq = max(last or 0, self._applied)

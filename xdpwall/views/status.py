@@ -111,6 +111,19 @@ class RestoreOutcome(View):
     warnings: list[str] = []
 
 
+class RepairOutcome(View):
+    """The answer to repair."""
+
+    repaired: bool
+    """False where there was nothing to do."""
+    revision: int
+    rules: int
+    kept: str | None = None
+    """Where the damaged file is now."""
+    warnings: list[str] = []
+    """What was lost, and where the kernel holds another revision."""
+
+
 class Health(View):
     """GET /healthz; needs no token and tells no secrets."""
 

@@ -102,9 +102,12 @@ def test_rules_settings_attachments_and_names(folder: Path, statement: str) -> N
     listed = list_rules(Settings(folder, folder / "none", folder / "socket"))
     assert listed is not None and len(listed["rules"]) == 2
     damage(folder, statement)
-    with closing(Store(folder)) as store, pytest.raises(Failed) as caught:
-        store.read()
-    assert caught.value.code == "corrupt"
+    with closing(Store(folder)) as store:
+        assert store.read().ruleset.revision == 0  # there is no second copy
+        fault = store.fault()
+        assert fault is not None and fault.code == "corrupt" and store.is_blank
+        with pytest.raises(Failed, match="damaged"):
+            store.set_switch(False, by=BY, action="off", now=NOW)
     assert list_rules(Settings(folder, folder / "none", folder / "socket")) is None
 
 
@@ -114,6 +117,7 @@ def test_entries_of_sets(folder: Path, statement: str) -> None:
     with closing(Store(folder)) as store, pytest.raises(Failed) as caught:
         read_everything(store)
     assert caught.value.code == "corrupt"
+    assert str(folder / FILE) in caught.value.message
 
 
 def test_a_recorded_revision(folder: Path) -> None:
@@ -136,5 +140,6 @@ def test_a_database_of_an_earlier_release_gets_its_checksums_with_the_next_chang
         change(store, added(store.read().ruleset, "count tcp/1"))
         assert not store.read().on
     damage(folder, STATE[0])
-    with closing(Store(folder)) as store, pytest.raises(Failed):
+    with closing(Store(folder)) as store:
         store.read()
+        assert store.fault() is not None

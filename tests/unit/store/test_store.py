@@ -191,8 +191,8 @@ def test_commits_need_not_lengthen_a_stretched_log(store: Store, tmp_path: Path)
 def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "xdpwall.db"
     path.write_bytes(b"this is no database, " * 500)
-    with pytest.raises(Failed, match="damaged") as caught:
-        Store(tmp_path)
+    with closing(Store(tmp_path)) as store, pytest.raises(Failed, match="damaged") as caught:
+        change(store, added(CommittedRuleset(), "drop icmp"))
     assert caught.value.code == "corrupt" and caught.value.hint
     assert path.read_bytes().startswith(b"this is no")
 
@@ -204,17 +204,17 @@ def test_damaged_pages_are_said(store: Store, tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[8192 : len(content)] = b"\xa5" * (len(content) - 8192)
     path.write_bytes(content)
-    with pytest.raises(Failed) as caught:
-        Store(tmp_path / "state").read()
-    assert caught.value.code == "corrupt"
+    with closing(Store(tmp_path / "state")) as damaged:
+        fault = damaged.examine()
+    assert fault is not None and fault.code == "corrupt"
 
 
 def test_a_newer_schema_is_refused(store: Store, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "state" / "xdpwall.db") as raw:
         raw.execute("PRAGMA user_version = 99")
-    with pytest.raises(Failed) as caught:
-        Store(tmp_path / "state")
-    assert caught.value.code == "newer-store"
+    with closing(Store(tmp_path / "state")) as newer, pytest.raises(Failed) as caught:
+        newer.set_switch(False, by=BY, action="off", now=NOW)
+    assert caught.value.code == "newer-store" and newer.is_blank
 
 
 def test_a_locked_database_is_a_conflict(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from .http import ServiceTransport
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
+    from xdpwall.firewall.firewall import Firewall
     from xdpwall.settings import Settings
 
 
@@ -36,8 +37,20 @@ def open_firewall() -> Iterator[Facade]:
         return
     from xdpwall.firewall.firewall import Firewall
 
-    with Firewall.open(settings) as local:
+    local = Firewall.open(settings)
+    try:
         yield local
+    finally:
+        if local.has_news:
+            # The second copy of the state is written after the answer.
+            invocation.get().finishing.append(lambda: _close(local))
+        else:
+            local.close()
+
+
+def _close(local: Firewall) -> str | None:
+    local.close()
+    return local.copy_error
 
 
 @dataclass(frozen=True, slots=True)

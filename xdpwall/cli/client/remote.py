@@ -29,6 +29,7 @@ from xdpwall.views.status import (
     ApplyOutcome,
     Health,
     PolicyOutcome,
+    RepairOutcome,
     RestoreOutcome,
     Stats,
     Status,
@@ -264,6 +265,9 @@ class RemoteFirewall:
     def restore(self, *, adopt: bool = False, by: Author = ANYBODY) -> RestoreOutcome:
         query = {"adopt": "true"} if adopt else {}
         return _read(RestoreOutcome, self._change("POST", "/restore", None, by, query).body)
+
+    def repair(self, *, by: Author = ANYBODY) -> RepairOutcome:
+        return _read(RepairOutcome, self._change("POST", "/repair", None, by).body)
 
     # -- requests --------------------------------------------------------------------------------
     def _get(self, kind: type[V], path: str) -> V:

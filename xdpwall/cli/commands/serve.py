@@ -1,4 +1,4 @@
-"""xdpwall serve, restore"""
+"""xdpwall serve, restore, repair"""
 
 from __future__ import annotations
 
@@ -83,3 +83,35 @@ def restore(adopt: bool) -> int:
 
     Printer(asked).show(outcome.to_json, lambda: [*outcome.attached, *outcome.already], people)
     return 1 if outcome.failed else 0
+
+
+@click.command()
+@change_options()
+@common_options()
+def repair() -> None:
+    """Make the state folder's database anew from its second copy.
+
+    For a database that is damaged, empty, gone or older than it was, which `xdpwall status` tells. What is
+    attached filters as before, throughout: only files change. The damaged one is kept beside it, as
+    xdpwall.db.damaged. History, all but the last hundred lines of the audit trail, and what deleted rules have counted are lost; sets whose copy is
+    missing are read back from the kernel. Where nothing is wrong, nothing is done.
+
+    \b
+    Examples:
+      sudo xdpwall repair
+    """
+    asked = invocation.get()
+    with open_firewall() as fw:
+        outcome = fw.repair(by=asked.author())
+    print_warnings(outcome.warnings, asked)
+    state = f"revision {outcome.revision}, {outcome.rules} rules"
+
+    def people() -> None:
+        if not outcome.repaired:
+            print_note(f"nothing to repair: {state}", asked)
+            return
+        print_note(f"repaired: {state}", asked)
+        if outcome.kept:
+            print_note(f"the damaged database is kept as {outcome.kept}", asked)
+
+    Printer(asked).show(outcome.to_json, lambda: ["repaired"] * outcome.repaired, people)
