@@ -33,7 +33,7 @@ FLOORS = {
     "changes": "instance dataplane attach store compiler views ruleset sets kernel values abi limits"
     " closing errors",
     "trace": "changes instance events dataplane views kernel values abi closing settings errors",
-    "firewall": "changes instance events dataplane attach store views ruleset rule sets kernel values"
+    "firewall": "check changes instance events dataplane attach store views ruleset rule sets kernel values"
     " abi gcpause settings version errors",
     "api": "firewall views ruleset rule sets values limits gcpause settings version errors",
     "cli": "api trace firewall instance.namespace events.filter events.settings events.pcapng formats"

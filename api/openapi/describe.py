@@ -18,6 +18,7 @@ from xdpwall.ruleset import policy
 from xdpwall.version import __version__
 from xdpwall.views import (
     attachments,
+    check,
     doctor,
     events,
     history,
@@ -33,6 +34,7 @@ from xdpwall.views.stream import EVENTS
 
 VIEW_MODULES = (
     attachments,
+    check,
     doctor,
     events,
     history,

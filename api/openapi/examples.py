@@ -140,6 +140,20 @@ PENDING = {
 }
 CONFIRMED = {"revision": 10, "confirmed": True}
 CANCELLED = {"revision": 9, "confirmed": False}
+CHECKED = {
+    "rules": 2,
+    "findings": [
+        {
+            "kind": "shadowed",
+            "rule": {"position": 2, "id": "r2", "text": "accept tcp/22 from 10.0.0.1"},
+            "because": [{"position": 1, "id": "r1", "text": "drop from 10.0.0.0/8"}],
+            "more": 0,
+            "message": "never decides: r1 (drop from 10.0.0.0/8) decides first",
+            "packet": "tcp/22 from 10.0.0.1 sport 40000 to 198.51.100.1 in flags syn ttl 64",
+        }
+    ],
+    "undecided": [],
+}
 APPLIED = {
     "revision": 10,
     "dry_run": False,

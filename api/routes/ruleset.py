@@ -23,6 +23,7 @@ from xdpwall.api.request import (
 )
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.views.check import CheckReport
 from xdpwall.views.status import ApplyOutcome
 
 router = APIRouter(tags=["ruleset"])
@@ -66,3 +67,19 @@ async def apply(
         return json_answer(outcome, etag=None if dry_run else revision_etag(outcome.revision))
 
     return await call.write(work)
+
+
+@router.post(
+    "/check",
+    responses=answer_docs(CheckReport, examples.CHECKED),
+    dependencies=[allow_query()],
+    openapi_extra=body_docs(RulesetBody, examples.RULESET, required=False),
+)
+async def check(call: ReadCall, raw: RawBody) -> Response:
+    """Find rules that never decide or change nothing, in a ruleset or in the one in force."""
+
+    def work(firewall: Facade) -> Response:
+        ruleset = Ruleset.parse(parse_json(raw)) if raw.strip() else None
+        return json_answer(firewall.check(ruleset))
+
+    return await call.read(work)

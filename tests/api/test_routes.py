@@ -35,6 +35,7 @@ HERE = [
     "PUT /ruleset",
     "POST /ruleset/confirm",
     "POST /ruleset/rollback",
+    "POST /check",
     "GET /stats",
     "GET /events",
     "GET /metrics",

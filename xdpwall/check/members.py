@@ -20,24 +20,29 @@ _MOST_TRIED = 1000
 
 
 class Members:
-    """The entries of sets by name."""
+    """The entries of sets by name; None for a set of which nothing is known."""
 
-    def __init__(self, sets: Mapping[str, Entries]) -> None:
+    def __init__(self, sets: Mapping[str, Entries | None]) -> None:
         self._sets = sets
         self._runs = cache(self._find_runs)
 
     def any_of(self, name: str, family: Family) -> bool:
         """Whether the set holds something of that family."""
         entries = self._sets[name]
+        if entries is None:
+            return True
         some = (entries.v4, entries.p4) if family == 4 else (entries.v6, entries.p6)
         return any(map(len, some))
 
-    def runs(self, name: str, family: Family) -> tuple[tuple[int, int], ...]:
-        """First and last of each run of neighbouring addresses in the set, ascending."""
+    def runs(self, name: str, family: Family) -> tuple[tuple[int, int], ...] | None:
+        """First and last of each run of neighbouring addresses in the set, ascending; None where they
+        are not known."""
+        if self._sets[name] is None:
+            return None
         return tuple(zip(*self._runs(name, family), strict=True))
 
     def holds(self, name: str, family: Family, address: int) -> bool:
-        """Whether the address is in the set."""
+        """Whether the address is in the set; of a set that is not known none is."""
         firsts, lasts = self._runs(name, family)
         at = bisect_right(firsts, address) - 1
         return at >= 0 and address <= lasts[at]
@@ -86,7 +91,8 @@ class Members:
 
     def _find_runs(self, name: str, family: Family) -> tuple[list[int], list[int]]:
         """Firsts and lasts of the runs, ascending and disjoint."""
-        entries = [entry for entry in self._sets[name].part() if entry.family == family]
+        known = self._sets[name]
+        entries = [] if known is None else [one for one in known.part() if one.family == family]
         firsts: list[int] = []
         lasts: list[int] = []
         for entry in sorted(entries, key=_place):

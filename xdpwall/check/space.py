@@ -239,7 +239,7 @@ def _members_apart(fields: Sequence[str], kind: Kind, members: Members) -> list[
     for field in fields:
         side, _, name = field.partition("@")
         runs = members.runs(name, family)
-        if len(runs) <= MOST_RUNS:
+        if runs is not None and len(runs) <= MOST_RUNS:
             boxes.append({side: runs, field: ((0, 0),)})
             others = _complement(runs, (1 << (32 if family == 4 else 128)) - 1)
             boxes.append({side: others, field: ((1, 1),)})

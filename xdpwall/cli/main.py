@@ -30,6 +30,7 @@ COMMANDS = {
     "set": LazyCommand("set:set_", "Addresses and prefixes that rules name as @NAME"),
     "policy": LazyCommand("policy:policy", "What happens to packets that no rule decides"),
     "apply": LazyCommand("apply:apply", "Make the kernel hold exactly this ruleset"),
+    "check": LazyCommand("check:check", "Find rules that never decide, or change nothing"),
     "confirm": LazyCommand("confirm:confirm", "Keep a change that waits for its confirmation"),
     "rollback": LazyCommand("confirm:rollback", "Take a change back"),
     "export": LazyCommand("apply:export", "Write the ruleset as apply reads it"),
@@ -50,7 +51,6 @@ COMMANDS = {
 FUTURE_COMMANDS = (
     "history",
     "diff",
-    "check",
     "block",
     "unblock",
     "explain",

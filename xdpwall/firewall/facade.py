@@ -14,6 +14,7 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
+from xdpwall.views.check import CheckReport
 from xdpwall.views.events import PacketEvent
 from xdpwall.views.metrics import Metrics
 from xdpwall.views.pending import PendingOutcome, PendingView
@@ -56,6 +57,11 @@ class Facade(Protocol):
 
         `sets` adds what they hold; `apply` leaves sets alone when it is not there.
         """
+        ...
+
+    def check(self, ruleset: Ruleset | None = None) -> CheckReport:
+        """What is wrong with a ruleset, rule by rule; None is the one in force. Sets and attachments
+        that it does not state are those there are."""
         ...
 
     # -- rules -----------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ from xdpwall.views.status import (
 
 from .attachments import AttachmentMethods
 from .change_warnings import off_warnings, policy_change_warnings
+from .check_instance import CheckMethods
 from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .pending import PendingMethods, pending_view
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 _ANYONE = Author()
 
 
-class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods):
+class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods, CheckMethods):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
     def __init__(

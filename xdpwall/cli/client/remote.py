@@ -13,6 +13,7 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
+from xdpwall.views.check import CheckReport
 from xdpwall.views.events import EventsOutcome, EventsView
 from xdpwall.views.pending import PendingOutcome, PendingView
 from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome, RuleView
@@ -92,6 +93,10 @@ class RemoteFirewall:
         if answer.revision is None:
             raise _unreadable("/ruleset has no revision")
         return answer.revision, Ruleset.parse(answer.body)
+
+    def check(self, ruleset: Ruleset | None = None) -> CheckReport:
+        body = None if ruleset is None else ruleset.to_json()
+        return _read(CheckReport, self._transport.call("POST", "/check", body).body)
 
     # -- rules -----------------------------------------------------------------------------------
     def add_rules(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,15 +11,15 @@ import click
 from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.guards import guard_detach, guard_policy, guarded_client, tell_losses
 from xdpwall.cli.options import allow_empty, change_options, common_options, invocation, most_shrink
+from xdpwall.cli.ruleset_input import read_ruleset
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_pending, print_warnings
-from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound
+from xdpwall.errors import InvalidInput
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
     from xdpwall.ruleset.policy import Policy
     from xdpwall.ruleset.ruleset import Ruleset
-    from xdpwall.sets.content import SetContent
     from xdpwall.views.status import ApplyOutcome
 
 LISTED = 1000
@@ -62,12 +60,8 @@ def apply(
       xdpwall apply office.yaml --message 'ticket 4711'
       xdpwall export | sed s/eth0/eth1/ | xdpwall apply -
     """
-    from xdpwall.formats.ruleset_file import load_ruleset
-
     asked = invocation.get()
-    name = "standard input" if file == "-" else file
-    ruleset = load_ruleset(_read(file), name=name, files=_set_files(file))
-    ruleset = _with_limits(ruleset, may_empty, shrink)
+    ruleset = _with_limits(read_ruleset(file), may_empty, shrink)
     with open_firewall() as fw:
         if not dry_run and guarded_client() is not None:
             _guard(fw, ruleset)
@@ -128,51 +122,6 @@ def export(no_sets: bool) -> None:
             [f"{size}: export --no-sets, and each set by: set list NAME --all -q"], asked
         )
     Printer(asked).text(text)
-
-
-def _read(file: str) -> str:
-    from xdpwall.formats.ruleset_file import MAX_BYTES
-
-    try:
-        if file == "-":
-            raw = sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            with Path(file).open("rb") as stream:
-                raw = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError as error:
-        raise NotFound(f"{file}: no such file", field="file", value=file) from error
-    except PermissionError as error:
-        raise NeedsPrivileges(f"{file}: permission denied", field="file", value=file) from error
-    except IsADirectoryError as error:
-        raise InvalidInput(f"{file}: is a folder, not a file", field="file", value=file) from error
-    except (OSError, ValueError) as error:
-        raise Failed(f"{file}: cannot be read: {error}", field="file", value=file) from error
-    if len(raw) > MAX_BYTES:
-        raise InvalidInput(
-            f"{file}: larger than {MAX_BYTES >> 20} MiB", field="file", value=file, code="too-large"
-        )
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidInput(
-            f"{file}: not UTF-8 at byte {error.start}", field="file", value=file
-        ) from error
-
-
-def _set_files(file: str) -> Callable[[str], SetContent]:
-    """Reads what a set names as its file, relative to the ruleset file's folder."""
-    folder = Path() if file == "-" else Path(file).parent
-
-    def read(name: str) -> SetContent:
-        from xdpwall.formats.address_list import load_address_list
-        from xdpwall.sets.content import SetContent
-        from xdpwall.values.times import expiry_after
-
-        found = load_address_list(folder / name)
-        timeouts = {entry: expiry_after(seconds) for entry, seconds in found.timeouts.items()}
-        return SetContent(found.entries, timeouts)
-
-    return read
 
 
 def _with_limits(ruleset: Ruleset, may_empty: bool, shrink: int | None) -> Ruleset:
