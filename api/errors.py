@@ -10,6 +10,7 @@ lines, what `-v` shows.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 from collections.abc import Mapping
@@ -159,8 +160,26 @@ def http_problem(error: HTTPException) -> Response:
     )
 
 
+OUT_OF_RESOURCES = {
+    errno.EMFILE: "the service has as many files open as it may: LimitNOFILE= in its unit",
+    errno.ENFILE: "the machine has as many files open as it may: sysctl fs.file-max",
+    errno.ENOSPC: "make room on that file system (df); filtering goes on, and `xdpwall off` works",
+    errno.EDQUOT: "make room in that quota; filtering goes on, and `xdpwall off` works",
+    errno.ENOMEM: "the machine, or the service's control group (MemoryMax=), has no memory left",
+    errno.EROFS: "the file system is mounted read-only; see `findmnt`",
+}
+"""What no code is at fault for, wherever it comes up, and what to do about it."""
+
+
 def unexpected_problem(error: Exception) -> Response:
-    """The response to a defect: the log gets the traceback, the client the exception's type."""
+    """The response to a defect: the log gets the traceback, the client the exception's type. What the
+    system lacks is told as that."""
+    if isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES:
+        where = f"{error.filename}: " if error.filename else ""
+        detail = f"{where}{error.strerror}"
+        log.error("%s", detail)
+        hint = OUT_OF_RESOURCES[error.errno]
+        return problem_response(503, "out-of-resources", detail, hint=hint)
     log.error("unexpected error", exc_info=error)
     return problem_response(
         500,

@@ -7,6 +7,7 @@ import { Header } from "./header.mjs";
 import { Help } from "./help.mjs";
 import { html, render, useEffect, useLayoutEffect, useState } from "./html.mjs";
 import { Interfaces } from "./interfaces.mjs";
+import { returnFocus } from "./kept_focus.mjs";
 import { listenForKeys } from "./keys.mjs";
 import { Announcer, Confirmation, NoticeBar } from "./notices.mjs";
 import { QuickAdd } from "./quick_add.mjs";
@@ -22,6 +23,7 @@ function App() {
   useLayoutEffect(() => subscribe(() => redraw((n) => n + 1)), []);
   useEverySecond(state.lost || state.undos.length > 0, redraw);
   useDocumentTitle(state.status, state.lost);
+  useLayoutEffect(() => { if (connected()) returnFocus(); }, [connected()]);
 
   if (state.tokenProblem) return html`<${TokenForm} why=${state.tokenProblem} /><${Announcer} announcement=${state.announcement} />`;
   const { status, rules, interfaces, rates, lost } = state;
@@ -72,4 +74,6 @@ function useDocumentTitle(status, lost) {
 
 listenForKeys();
 connect();
-render(html`<${App} />`, document.getElementById("app"));
+const root = document.getElementById("app");
+root.replaceChildren(); // index.html's head, shown until now: render() would leave it above the token form
+render(html`<${App} />`, root);

@@ -1,6 +1,7 @@
 // Handles the keyboard: one key for what is done often, none while typing. Everything is a button too.
 
 import { closeDrawer, duplicateRule, editNewRule, editRule, openPolicy, openRule } from "./drawer_state.mjs";
+import { focusIsHeldBack } from "./kept_focus.mjs";
 import { currentRuleId, neighbourId, revealRow } from "./row_focus.mjs";
 import { deleteRule, enableRule, moveRule } from "./rule_changes.mjs";
 import { connected, ruleOf, setState, state } from "./store.mjs";
@@ -65,6 +66,7 @@ export function listenForKeys() {
     if (event.key === "Escape" && event.target.id === "quick-add") event.target.blur();
     else if (event.key === "Escape" && event.target === document.body) closeDrawer();
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(TYPING)) return;
+    if (focusIsHeldBack()) return;
     const act = KEYS[event.key];
     if (!act || !state.loaded || !isForTable(event)) return;
     event.preventDefault();

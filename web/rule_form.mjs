@@ -117,7 +117,7 @@ function Field({ field, value, wrong, offline, setField }) {
       ? html`<select id=${id} value=${value} onChange=${onChange} disabled=${offline}>
           ${choices.map(([key, words = key]) => html`<option key=${key} value=${key}>${words}</option>`)}
         </select>`
-      : html`<input id=${id} type="text" value=${value} onInput=${onChange} disabled=${offline} list=${list}
+      : html`<input id=${id} type="text" value=${value} onInput=${onChange} readOnly=${offline} aria-disabled=${offline} list=${list}
           placeholder=${example} autocomplete="off" autocapitalize="off" spellcheck=${name === "comment"}
           aria-invalid=${wrong} aria-describedby=${wrong ? "sentence-verdict" : undefined} />`}
   </p>`;

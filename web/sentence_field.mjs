@@ -81,7 +81,7 @@ export function SentenceField({ id, value, onText, onEnter, check, offline, labe
       <input id=${id} ref=${input} type="text" role="combobox" value=${value} onInput=${onInput}
         onKeyDown=${onKeyDown} onBlur=${closeList} onScroll=${(e) => { mirror.current.scrollLeft = e.target.scrollLeft; }}
         placeholder=${placeholder} autocomplete="off" autocapitalize="off" autocorrect="off"
-        spellcheck=${false} enterkeyhint="done" disabled=${offline} aria-label=${label}
+        spellcheck=${false} enterkeyhint="done" readOnly=${offline} aria-disabled=${offline} aria-label=${label}
         aria-invalid=${Boolean(shownProblem)} aria-describedby="${id}-verdict" aria-autocomplete="list"
         aria-expanded=${options.length > 0} aria-controls="${id}-completions"
         aria-activedescendant=${chosen ? `${id}-completion-${activeIndex}` : undefined} />

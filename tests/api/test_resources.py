@@ -1,0 +1,48 @@
+"""What the machine lacks is told by its name: open files that are all in use."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.net.netns import Lab
+from tests.support.service.service import Service
+from xdpwall.api.errors import OUT_OF_RESOURCES, unexpected_problem
+
+
+@pytest.fixture
+def own(lab: Lab, tmp_path: Path) -> Iterator[Service]:
+    with Service(lab.namespace(), tmp_path, lab.bpffs) as service:
+        yield service
+
+
+def test_too_many_open_files_are_told(own: Service) -> None:
+    """Wherever the last descriptor is missing: at the modules that a first request imports, too."""
+    told = 0
+    for spare in range(1, 9):
+        highest = max(int(name) for name in os.listdir(f"/proc/{own.pid}/fd"))
+        resource.prlimit(own.pid, resource.RLIMIT_NOFILE, (highest + spare, 4096))
+        for path in ("/metrics", "/interfaces", "/status", "/sets", "/events/settings"):
+            try:
+                reply = own.call("GET", path)
+            except (ConnectionResetError, http.client.RemoteDisconnected):
+                continue  # there was none for the connection
+            assert reply.status in (200, 500, 503), reply.content
+            if reply.status != 200:
+                assert "Too many open files" in reply.json["detail"]
+                told += 1
+        resource.prlimit(own.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+    assert told
+    assert own.call("GET", "/metrics").status == 200
+
+
+@pytest.mark.parametrize("number", OUT_OF_RESOURCES)
+def test_what_the_system_lacks_is_no_defect(number: int) -> None:
+    answer = unexpected_problem(OSError(number, os.strerror(number), "/var/lib/xdpwall/x"))
+    assert answer.status_code == 503
+    assert os.strerror(number) in bytes(answer.body).decode()

@@ -1,0 +1,18 @@
+// Keeps the place of the focus while the connection is lost: a control that is held back then loses it
+// to the page, where the letters that are being typed would be commands.
+
+let last = null; // the element that had the focus, until it was left on purpose
+
+addEventListener("focusin", (event) => { last = event.target; });
+addEventListener("focusout", (event) => {
+  if (!event.target.disabled) last = null;
+});
+
+/** Whether the page has the focus only because its owner is held back. */
+export const focusIsHeldBack = () =>
+  document.activeElement === document.body && Boolean(last?.isConnected && last.matches(":disabled"));
+
+/** Give the focus back to what was held back, unless it is elsewhere by now. */
+export function returnFocus() {
+  if (document.activeElement === document.body && last?.isConnected) last.focus({ preventScroll: true });
+}
