@@ -14,6 +14,8 @@ DETACH = [point for point in POINTS if point.startswith("detach-")]
 RESTORE = [point for point in POINTS if point.startswith("restore-")]
 ADOPT = [point for point in POINTS if point.startswith("adopt-")]
 """In test_adopt.py."""
+ASIDE = [point for point in POINTS if point.startswith("aside-")]
+"""In test_stacked.py."""
 SETS = [point for point in POINTS if point.startswith("set-")]
 """In test_set_failures.py."""
 REPAIR = [point for point in POINTS if point.startswith("repair-")]
@@ -27,7 +29,7 @@ TRIALS = [point for point in POINTS if point.split("-")[0] in ("trial", "confirm
 
 
 def test_every_point_has_a_test_here() -> None:
-    here = {*CHANGE, *ATTACH, *DETACH, *RESTORE, *ADOPT, *SETS, *TRIALS, *REPAIR, *COPY}
+    here = {*CHANGE, *ATTACH, *DETACH, *RESTORE, *ADOPT, *ASIDE, *SETS, *TRIALS, *REPAIR, *COPY}
     assert {*here, "switch-set"} == set(POINTS)
 
 

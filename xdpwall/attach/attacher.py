@@ -26,6 +26,7 @@ from .native_traps import native_trap, refuse_native
 from .occupants import tc_occupants
 from .pins import Pins
 from .removal import hook_of, remove_programs
+from .stand_in import StandIns
 from .whereabouts import Whereabouts, find_programs
 
 ETHERNET = ("ether", "loopback")
@@ -50,6 +51,7 @@ class Attacher:
 
     def __init__(self, pins: Path) -> None:
         self.pins = Pins(pins / "progs")
+        self.stand_ins = StandIns(self.pins)
 
     def attach(
         self, spec: AttachmentSpec, index: int, load: Load, *, replace: bool = False
@@ -118,7 +120,23 @@ class Attacher:
     def detach(self, spec: AttachmentSpec, index: int) -> bool:
         """Detach our program, wherever its interface is now; False when it was attached nowhere.
         The clsact qdisc stays for others. StillAttached when it may still judge."""
-        return remove_programs(self.pins, index, spec.place)
+        removed = remove_programs(self.pins, index, spec.place)
+        return spec.place == "xdp" and self.stand_ins.end(index) or removed
+
+    def is_held(self, index: int) -> bool:
+        """Whether the kernel refuses any change of XDP there, since an interface above has a
+        program; False when the interface has gone."""
+        try:
+            return XdpHook(self.pins, index).is_held()
+        except NotFound:
+            return False
+
+    def lift(self, index: int) -> None:
+        """Take our XDP program off its interface while another of ours stands in. It keeps its pin."""
+        hook = XdpHook(self.pins, index)
+        current = hook.program()
+        if current and current.ours:
+            hook.remove(current)
 
     def find(self, index: int, place: Place) -> HookProgram | None:
         """The program on a hook; at tc only ours, since others may run beside it."""
@@ -134,7 +152,7 @@ class Attacher:
 
     def occupants(self, index: int) -> list[Occupant]:
         """Every program and filter of another owner on the interface, at XDP, tc and tcx."""
-        ours = self.pins.ids()
+        ours = self.pins.all_ids()
         found: list[Occupant] = []
         try:
             xdp = XdpHook(self.pins, index).program()
@@ -167,7 +185,7 @@ class Attacher:
             return []
         try:
             found = tc_occupants(
-                index, "ingress" if place == "tc-ingress" else "egress", self.pins.ids()
+                index, "ingress" if place == "tc-ingress" else "egress", self.pins.all_ids()
             )
         except NotFound:
             return []

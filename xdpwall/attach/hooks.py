@@ -21,13 +21,13 @@ from xdpwall.kernel.net.tc import (
     tc_filters,
     tc_replace,
 )
-from xdpwall.kernel.net.xdp import xdp_attach, xdp_detach, xdp_query
+from xdpwall.kernel.net.xdp import xdp_attach, xdp_detach, xdp_is_held, xdp_query
 from xdpwall.ruleset.attachment import AttachmentSpec
-from xdpwall.values.terms import Mode, Place
+from xdpwall.values.terms import Mode
 
 from .large_packets import mtu_hint
 from .native_traps import NativeTrap, refuse_native
-from .pins import Pins
+from .pins import PinPlace, Pins
 
 Load = Callable[[bool], Program]
 """Loads a program; True asks for XDP with frags, for an MTU of more than one buffer."""
@@ -48,7 +48,9 @@ class HookProgram:
 class _Hook:
     """The order of pinning and attaching that both kinds share."""
 
-    def __init__(self, pins: Pins, index: int, place: Place, pinned_as: int | None = None) -> None:
+    def __init__(
+        self, pins: Pins, index: int, place: PinPlace, pinned_as: int | None = None
+    ) -> None:
         """`pinned_as`: the index that the pin has, where it is another: the interface was moved."""
         self._pins = pins
         self._index = index
@@ -84,6 +86,14 @@ class XdpHook(_Hook):
         if state.offload is not None:
             return HookProgram(state.offload, None, state.offload in ours)
         return None
+
+    def is_held(self) -> bool:
+        """Whether the kernel refuses a change, since an interface above has an XDP program."""
+        current = self.program()
+        if current is None or not current.ours or current.mode is None:
+            return xdp_is_held(self._index, "generic", -1)
+        with _open_ours(self._pins, current) as ours:
+            return xdp_is_held(self._index, current.mode, ours.fileno())
 
     def install(
         self,
@@ -175,9 +185,13 @@ class TcHook(_Hook):
         super().__init__(pins, index, "tc-ingress" if direction == "ingress" else "tc-egress")
         self._direction: Direction = direction
 
+    def _ours(self) -> frozenset[int]:
+        """The ids of the programs that this hook may have."""
+        return self._pins.ids()
+
     def program(self) -> HookProgram | None:
         """Our filter; others do not matter, since all of them run."""
-        ours = self._pins.ids()
+        ours = self._ours()
         for one in tc_filters(self._index, self._direction):
             if one.prog_id is not None and one.prog_id in ours:
                 return HookProgram(one.prog_id, None, True, one.prio, one.handle)
@@ -226,6 +240,17 @@ class TcHook(_Hook):
     def remove(self, current: HookProgram) -> None:
         """Delete our filter; the qdisc stays."""
         tc_delete(self._index, self._direction, prio=current.prio, handle=current.handle)
+
+
+class StandInHook(TcHook):
+    """The filter at tc ingress that judges while the interface's XDP program is off."""
+
+    def __init__(self, pins: Pins, index: int) -> None:
+        super().__init__(pins, index, "ingress")
+        self._place = "stand-in"
+
+    def _ours(self) -> frozenset[int]:
+        return frozenset(self._pins.attached_ids(self._index, "stand-in"))
 
 
 class _DisplacedProgram:

@@ -73,6 +73,16 @@ def place_warnings(
     return found
 
 
+def stand_in_warnings(attacher: Attacher) -> list[str]:
+    """Tell of filters that still judge in the place of an XDP program of ours."""
+    names = {index: name for name, index in interface_names().items()}
+    return [
+        f"{names[index]} xdp: until then a filter of ours at tc ingress judges in its place"
+        for index in attacher.stand_ins.indexes()
+        if index in names
+    ]
+
+
 def out_of_place(iface: str, place: str, state: PlaceState, where: str | None = None) -> str:
     """Say what is wrong with an attachment, and what puts it back."""
     if state == "no interface":

@@ -9,24 +9,34 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from xdpwall.errors import Failed
+from xdpwall.kernel.net.attached import attached_ids
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.terms import Place
 
 from .attacher import Attacher
+from .hooks import program_name
 
 _PROGRAMS = ("xdpwall_xdp", "xdpwall_tc")
 
 
 def find_orphans(attacher: Attacher, attachments: Iterable[Attachment]) -> list[Attachment]:
     """The attachments on whose hook is a program that is named like ours and is not pinned."""
+    ours = attacher.pins.all_ids()
     return [
         attachment
         for attachment in attachments
         if any(
-            other.place == attachment.place and other.name in _PROGRAMS
-            for other in attacher.occupants(attachment.index)
+            program_name(other) in _PROGRAMS
+            for other in _attached_ids(attachment.index, attachment.place) - ours
         )
     ]
+
+
+def _attached_ids(index: int, place: Place) -> frozenset[int]:
+    try:
+        return attached_ids(index, place)
+    except OSError:  # no interface, or at tc no qdisc
+        return frozenset()
 
 
 def describe_orphan(attachment: Attachment) -> str:

@@ -2,25 +2,28 @@
 
 A program is pinned as <ifindex>-<place> (names of interfaces may hold dots, which a bpffs refuses).
 While it is being attached it is pinned as <ifindex>-<place>-next: after a crash the kernel says
-whether it was.
+whether it was. <ifindex>-stand-in is a filter that judges while XDP is off (stand_in.py).
 """
 
 from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from xdpwall.errors import NotFound
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.values.terms import Place
 
+PinPlace = Place | Literal["stand-in"]
 _NAME = re.compile(r"(\d+)-(xdp|tc-ingress|tc-egress)(-next)?")
 _SECONDS_TO_GO = 1.0
 """In which the kernel frees a program that nothing holds: it waits for a grace period or two."""
+_STAND_IN = re.compile(r"(\d+)-stand-in(-next)?")
 
 
 class Pins:
@@ -29,14 +32,28 @@ class Pins:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def path(self, index: int, place: Place, *, pending: bool = False) -> Path:
+    def path(self, index: int, place: PinPlace, *, pending: bool = False) -> Path:
         """The pin of an attachment's program, or of the one being attached."""
         return self.folder / f"{index}-{place}{'-next' if pending else ''}"
 
     def ids(self) -> frozenset[int]:
-        """The ids of all our programs, those being attached included."""
+        """The ids of the programs of all attachments, those being attached included."""
+        return self._ids(name for name in self._names() if not _STAND_IN.fullmatch(name))
+
+    def all_ids(self) -> frozenset[int]:
+        """The ids of all our programs, stand-ins included."""
+        return self._ids(self._names())
+
+    def stand_ins(self) -> list[int]:
+        """The ifindex of every interface on which a program stands in, sorted."""
+        return sorted({int(m[1]) for name in self._names() if (m := _STAND_IN.fullmatch(name))})
+
+    def _names(self) -> list[str]:
+        return bpffs.pin_names(self.folder)
+
+    def _ids(self, names: Iterable[str]) -> frozenset[int]:
         found = set()
-        for name in bpffs.pin_names(self.folder):
+        for name in names:
             try:
                 with Program.open_pinned(self.folder / name) as program:
                     found.add(program.id)
@@ -56,7 +73,7 @@ class Pins:
             program.close()
         return None
 
-    def open_attached(self, index: int, place: Place) -> Program | None:
+    def open_attached(self, index: int, place: PinPlace) -> Program | None:
         """The program pinned for an attachment, or None."""
         try:
             return Program.open_pinned(self.path(index, place))
@@ -71,22 +88,22 @@ class Pins:
                 found.add((int(match[1]), cast(Place, match[2])))
         return sorted(found)
 
-    def pin_next(self, program: Program, index: int, place: Place) -> None:
+    def pin_next(self, program: Program, index: int, place: PinPlace) -> None:
         """Pin a program before it is attached."""
         bpffs.ensure_mounted(self.folder)
         path = self.path(index, place, pending=True)
         bpffs.unlink(path)
         program.pin(path)
 
-    def confirm_next(self, index: int, place: Place) -> None:
+    def confirm_next(self, index: int, place: PinPlace) -> None:
         """The program was attached: its pin replaces that of the former one."""
         bpffs.rename(self.path(index, place, pending=True), self.path(index, place))
 
-    def discard_next(self, index: int, place: Place) -> None:
+    def discard_next(self, index: int, place: PinPlace) -> None:
         """The program was not attached: unpin it."""
         bpffs.unlink(self.path(index, place, pending=True))
 
-    def attached_ids(self, index: int, place: Place) -> list[int]:
+    def attached_ids(self, index: int, place: PinPlace) -> list[int]:
         """The ids of the programs that are pinned for an attachment: at most the one in place and the
         next."""
         found = []
@@ -131,12 +148,12 @@ class Pins:
                     found.append(name)
         return found
 
-    def drop(self, index: int, place: Place) -> None:
+    def drop(self, index: int, place: PinPlace) -> None:
         """Remove both pins of an attachment."""
         bpffs.unlink(self.path(index, place, pending=True))
         bpffs.unlink(self.path(index, place))
 
-    def finish_move(self, index: int, place: Place, attached_id: int | None) -> None:
+    def finish_move(self, index: int, place: PinPlace, attached_id: int | None) -> None:
         """Confirm or discard a pin that a crash left, by the id of the attached program."""
         try:
             with Program.open_pinned(self.path(index, place, pending=True)) as program:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from xdpwall.attach.in_place import place_warnings
-from xdpwall.attach.interfaces import index_of, interface_names
+from xdpwall.attach.interfaces import highest_first, index_of, interface_names, lowest_first
 from xdpwall.attach.warnings import (
     expired_warnings,
     generic_warnings,
@@ -30,7 +30,7 @@ from xdpwall.values.author import Author
 from xdpwall.views.status import ApplyOutcome
 
 from .adopt import adopt_ruleset
-from .attachments import attach_interface, detach_interface
+from .attachments import attach_interface, check_detachable, detach_interface
 from .bringup import ensure_loaded
 from .generations import compile_committed
 from .set_load import (
@@ -61,9 +61,12 @@ def apply_ruleset(
     had, has = ({row.name for row in ruleset.sets} for ruleset in (old, new))
     change = diff(old, new)
     coming, leaving = _places(rows, wanted.attachments)
+    leaving = highest_first(leaving, lambda row: row.index)
     lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
     for spec in coming:
         index_of(spec.iface)
+    coming = lowest_first(coming, lambda spec: index_of(spec.iface))
+    check_detachable(instance, leaving)
     made: list[Attachment] = []
     again: list[Attachment] = []
     remaining: dict[str, str] = {}

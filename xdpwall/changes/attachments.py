@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from xdpwall.attach.interfaces import index_of, interface_names, link_kind
+from xdpwall.attach.interfaces import highest_first, index_of, interface_names, link_kind
 from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.attach.removal import StillAttached
-from xdpwall.errors import Full, XdpwallError
+from xdpwall.errors import Conflict, Full, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.limits import ATTACHMENTS
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
@@ -24,7 +25,11 @@ from .bringup import ensure_loaded
 from .crashpoints import crash_point
 from .generations import reload_ruleset
 from .mutes import mute_program, muted_numbers
-from .programs import loader_for, unrecorded_attachments
+from .set_aside import HeldByAnother, setting_aside
+from .unrecorded import unrecorded_attachments
+
+if TYPE_CHECKING:
+    from xdpwall.dataplane.dataplane import Dataplane
 
 
 def attach_interface(
@@ -44,13 +49,15 @@ def attach_interface(
     try:
         reload_ruleset(instance, dataplane)
         crash_point("attach-loaded")
-        load = loader_for(dataplane, row)
-        done = instance.attacher.attach(spec, index, load, replace=replace_other)
-        if not done.changed:
-            # Of ours, but of no row of this name (the interface was renamed, or the state folder
-            # lost): it has another number.
-            done = instance.attacher.swap(spec, index, done.mode, load)
-            _forget_former_names(instance, row, by)
+        load = dataplane.programs.loader(row.place, row.number)
+        with setting_aside(instance, dataplane) as aside:
+            aside.clear_for(spec.place, index)
+            done = instance.attacher.attach(spec, index, load, replace=replace_other)
+            if not done.changed:
+                # Of ours, but of no row of this name (the interface was renamed, or the state
+                # folder lost): it has another number.
+                done = instance.attacher.swap(spec, index, done.mode, load)
+                _forget_former_names(instance, row, by)
     except BaseException:
         with suppress(XdpwallError):
             instance.store.attachments.delete(row)
@@ -107,11 +114,15 @@ def _attach_again(
     """Attach what is recorded already: do nothing, or replace a program that was lost (by a reboot,
     with its interface, or displaced)."""
     dataplane = ensure_loaded(instance)
-    load = loader_for(dataplane, row)
-    done = instance.attacher.attach(spec, index, load, replace=replace_other)
-    if index != row.index and not done.changed:
-        # It came back with another index, or two interfaces changed names.
-        instance.attacher.swap(spec, index, done.mode, load)
+    load = dataplane.programs.loader(row.place, row.number)
+    with setting_aside(instance, dataplane) as aside:
+        there = instance.attacher.find(index, spec.place)
+        if index != row.index or there is None or not there.ours:
+            aside.clear_for(spec.place, index)
+        done = instance.attacher.attach(spec, index, load, replace=replace_other)
+        if index != row.index and not done.changed:
+            # It came back with another index, or two interfaces changed names.
+            instance.attacher.swap(spec, index, done.mode, load)
     wanted = spec.mode if spec.hook == "xdp" else None
     now = replace(
         row,
@@ -128,13 +139,23 @@ def _attach_again(
     return now, False
 
 
-def detach_interface(instance: Instance, row: Attachment, *, by: Author) -> str | None:
+def detach_interface(
+    instance: Instance, row: Attachment, *, by: Author, refuse: bool = True
+) -> str | None:
     """Detach the program and delete the row. Another owner's program stays. Returns where ours still
-    is, in words, if it could not be detached."""
+    is, in words, if it could not be detached. Raises Conflict "below-xdp" when one of ours above keeps
+    it there, and `refuse`; then nothing has changed, and nothing waits."""
     with suppress(Full) if instance.fault() is None else suppress(XdpwallError):
         instance.store.attachments.put(replace(row, intent="leaving"))
     crash_point("detach-recorded")
-    left = None if _shared(instance, row) else take_off(instance, row.spec, row.index)[1]
+    try:
+        left = (
+            None if _shared(instance, row) else take_off(instance, row.spec, row.index, refuse)[1]
+        )
+    except XdpwallError:
+        with suppress(Full) if instance.fault() is None else suppress(XdpwallError):
+            instance.store.attachments.put(row)
+        raise
     crash_point("detach-detached")
     action = f"detach {row.words}" + (", which did not succeed" if left else "")
     if instance.fault() is None:
@@ -142,17 +163,46 @@ def detach_interface(instance: Instance, row: Attachment, *, by: Author) -> str 
     return left
 
 
-def take_off(instance: Instance, spec: AttachmentSpec, index: int) -> tuple[bool, str | None]:
+def take_off(
+    instance: Instance, spec: AttachmentSpec, index: int, refuse: bool = True
+) -> tuple[bool, str | None]:
     """Detach a program wherever its interface is, and say whether it was attached. Where it cannot be
-    detached it is muted, and the second answer is where it is, in words."""
+    detached it is muted, and the second answer is where it is, in words. Conflict "below-xdp" as for
+    detach_interface()."""
     try:
-        return instance.attacher.detach(spec, index), None
+        with setting_aside(instance, _dataplane_in_need(instance)) as aside:
+            there = instance.attacher.find(index, spec.place)
+            if there is not None and there.ours:
+                try:
+                    aside.clear_for(spec.place, index)
+                except Conflict as error:
+                    if refuse and not isinstance(error, HeldByAnother):
+                        raise
+                    raise StillAttached(error.message, there.program_id) from error
+            return instance.attacher.detach(spec, index), None
     except StillAttached as error:
         muted = mute_program(instance, error.program_id)
         now = (
             "it lets every packet pass from now on" if muted else "it goes on judging packets there"
         )
         return False, f"{spec.iface} {spec.place}: {error.message}; {now}"
+
+
+def check_detachable(instance: Instance, rows: Iterable[Attachment]) -> None:
+    """Raise Conflict "below-xdp" when the kernel would keep one of these programs."""
+    with setting_aside(instance, _dataplane_in_need(instance)) as aside:
+        for row in rows:
+            there = instance.attacher.find(row.index, row.place)
+            if row.place == "xdp" and there is not None and there.ours:
+                aside.plan(row.index)
+
+
+def _dataplane_in_need(instance: Instance) -> Dataplane | None:
+    """The maps, as far as they can be opened: to detach they are not needed."""
+    try:
+        return instance.dataplane()
+    except XdpwallError:
+        return None
 
 
 def _lost_to_another(instance: Instance, row: Attachment, index: int) -> bool:
@@ -201,7 +251,8 @@ def detach_unrecorded(
     the second list says which could not be detached, and where they are."""
     names = {index: name for name, index in interface_names().items()}
     gone, left = [], []
-    for index, place in unrecorded_pins(instance.attacher, instance.attachments):
+    pins = unrecorded_pins(instance.attacher, instance.attachments)
+    for index, place in highest_first(pins, lambda one: one[0]):
         name = names.get(index)
         if name is None:
             where = instance.attacher.whereabouts(index, place)

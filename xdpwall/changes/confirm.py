@@ -134,7 +134,7 @@ def _keep(
         instance.store.revisions.commit(waits.revision, dataplane.counters.read)
     for row in instance.attachments:
         if row.number in waits.leaving:
-            detach_interface(instance, row, by=by)
+            detach_interface(instance, row, by=by, refuse=False)
     crash_point("confirm-detached")
     instance.store.revisions.confirm(by=by, now=instance.clock.now_text())
     if instance.ruleset.sets and instance.sets.has_maps(dataplane):
@@ -146,4 +146,4 @@ def _drop_coming(instance: Instance, waits: Unconfirmed, by: Author) -> None:
         if row.number in waits.coming:
             # One that cannot be taken off lets everything pass, and the recovery tries again.
             with suppress(XdpwallError):
-                detach_interface(instance, row, by=by)
+                detach_interface(instance, row, by=by, refuse=False)

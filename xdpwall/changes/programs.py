@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xdpwall.attach.interfaces import interface_names, link_kind
-from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.attach.removal import swap_moved
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
+from xdpwall.kernel.net.rtnl import interface_name
 from xdpwall.ruleset.attachment import Attachment
 
 from .mutes import mute_program
+from .set_aside import setting_aside
+from .unrecorded import number_of, unrecorded_attachments
 
 if TYPE_CHECKING:
     from xdpwall.compiler.generation import Generation
@@ -44,12 +45,26 @@ def drop_unused_features(instance: Instance, dataplane: Dataplane) -> None:
 def prepare_generation(instance: Instance, dataplane: Dataplane, compiled: Generation) -> None:
     """Grow the maps for a generation, or reload programs that lack its features, so that fill() and
     switch() may follow. No verdict changes. Raises Full."""
-    dataplane.generations.expect(compiled)
-    if not dataplane.map_set.sizes.holds(compiled.needed_sizes):
-        with dataplane.generations.growing(compiled.needed_sizes):
+    with _expecting(dataplane, compiled):
+        if not dataplane.map_set.sizes.holds(compiled.needed_sizes):
+            check_replaceable(instance, dataplane)
+            with dataplane.generations.growing(compiled.needed_sizes):
+                reload_programs(instance, dataplane)
+        elif dataplane.generations.wants_reload():
             reload_programs(instance, dataplane)
-    elif dataplane.generations.wants_reload():
-        reload_programs(instance, dataplane)
+
+
+@contextmanager
+def _expecting(dataplane: Dataplane, compiled: Generation) -> Iterator[None]:
+    """Expect a generation; not any more after an error, so that no later change, which may need no
+    other programs, fails by what this one needed."""
+    wanted = dataplane.programs.wanted
+    try:
+        dataplane.generations.expect(compiled)
+        yield
+    except BaseException:
+        dataplane.programs.wanted = wanted
+        raise
 
 
 def reserve_addresses(
@@ -60,6 +75,7 @@ def reserve_addresses(
     sizes = dataplane.map_set.sizes
     need = replace(sizes, set4=set4, set6=set6)
     if not sizes.holds(need) or dataplane.map_set.addresses.worn:
+        check_replaceable(instance, dataplane)
         with dataplane.generations.growing(need):
             reload_programs(instance, dataplane)
 
@@ -68,19 +84,48 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
     """Replace programs that are on other maps or have other features; packets always meet one.
 
     A program on outgrown maps must be gone before the next switch: all map sets share the control
-    word, and the idle copy of an outgrown one is stale.
+    word, and the idle copy of an outgrown one is stale. So those that a dead process or a failure
+    left standing in are replaced too; not muted ones, which read no copy. Below an interface with
+    XDP a program cannot be replaced, so that one's is set aside before the first is touched.
     """
     attacher = instance.attacher
-    for row in instance.attachments:
-        found = attacher.find(row.index, row.place)
-        if found is None or not found.ours:
-            _reload_moved(instance, dataplane, row)
-            continue
-        with attacher.pins.open(found.program_id) or nullcontext() as program:
-            if program is not None and not _outdated(instance, dataplane, program):
+    with setting_aside(instance, dataplane) as aside:
+        outdated = []
+        for row in _reloadable(instance):
+            found = attacher.find(row.index, row.place)
+            if found is None or not found.ours:
+                _reload_moved(instance, dataplane, row)
                 continue
-        attacher.swap(row.spec, row.index, found.mode, loader_for(dataplane, row))
-    _reload_unrecorded(instance, dataplane)
+            with attacher.pins.open(found.program_id) or nullcontext() as program:
+                if program is None or _outdated(instance, dataplane, program):
+                    outdated.append(row)
+        for row in outdated:
+            aside.clear_for(row.place, row.index)
+        for row in outdated:
+            found = attacher.find(row.index, row.place)
+            if found is not None and found.ours:  # else it is aside
+                load = dataplane.programs.loader(row.place, row.number)
+                attacher.swap(row.spec, row.index, found.mode, load)
+        for index in attacher.stand_ins.indexes():
+            with attacher.stand_ins.open(index) or nullcontext() as program:
+                if program is None or not _outdated(instance, dataplane, program):
+                    continue
+                load = dataplane.programs.loader("tc-ingress", number_of(program))
+            attacher.stand_ins.put(interface_name(index), index, load)
+
+
+def check_replaceable(instance: Instance, dataplane: Dataplane) -> None:
+    """Raise what reload_programs() would raise where the kernel refuses another program at XDP."""
+    with setting_aside(instance, dataplane) as aside:
+        for row in _reloadable(instance):
+            found = instance.attacher.find(row.index, row.place)
+            if row.place == "xdp" and found is not None and found.ours:
+                aside.plan(row.index)
+
+
+def _reloadable(instance: Instance) -> list[Attachment]:
+    """The attachments, also those that the store does not have (the state folder was lost)."""
+    return [*instance.attachments, *unrecorded_attachments(instance)]
 
 
 def _outdated(instance: Instance, dataplane: Dataplane, program: Program) -> bool:
@@ -102,56 +147,8 @@ def _reload_moved(instance: Instance, dataplane: Dataplane, row: Attachment) -> 
         if where is None:
             return
         try:
-            swap_moved(pins, where, row.spec, row.index, loader_for(dataplane, row))
+            swap_moved(
+                pins, where, row.spec, row.index, dataplane.programs.loader(row.place, row.number)
+            )
         except XdpwallError:
             mute_program(instance, program.id)
-
-
-def _reload_unrecorded(instance: Instance, dataplane: Dataplane) -> None:
-    """Replace programs of ours that the store has no attachment for (the state folder was lost):
-    they filter by the same maps."""
-    for row in unrecorded_attachments(instance):
-        program = instance.attacher.pins.open_attached(row.index, row.place)
-        with program or nullcontext():
-            if program is None or not _outdated(instance, dataplane, program):
-                continue
-        instance.attacher.swap(row.spec, row.index, row.mode, loader_for(dataplane, row))
-
-
-def unrecorded_attachments(instance: Instance) -> list[Attachment]:
-    """The attachments of which only the kernel tells, since the state folder was lost, as rows:
-    with the number that their program was loaded with, and since when it was."""
-    attacher, found = instance.attacher, []
-    pins = unrecorded_pins(attacher, instance.attachments)
-    names = {index: name for name, index in interface_names().items()} if pins else {}
-    for index, place in pins:
-        there = attacher.find(index, place)
-        if there is None or not there.ours:
-            continue
-        program = attacher.pins.open_attached(index, place)
-        if program is None:
-            continue
-        from xdpwall.dataplane.program_loader import ProgramLoader
-
-        with program:
-            number = ProgramLoader.constant(program, "number") or 0
-            since = instance.clock.text_at(program.info.load_time)
-        iface = names.get(index, f"index{index}")
-        found.append(
-            Attachment(
-                iface,
-                place,
-                index,
-                None,
-                number,
-                since,
-                there.mode,
-                link_kind(index),
-            )
-        )
-    return found
-
-
-def loader_for(dataplane: Dataplane, row: Attachment) -> Callable[[bool], Program]:
-    """Return the function `load(frags)` that the attacher calls for a program."""
-    return lambda frags: dataplane.programs.load(row.place, row.number, frags=frags)

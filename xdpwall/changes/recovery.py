@@ -25,6 +25,7 @@ from .confirm import forget_after_reboot, settle
 from .generations import reload_ruleset
 from .ownership import agree_on_identity, another_state, check_other_version, kernel_standing
 from .programs import reload_programs
+from .set_aside import put_back_left
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
@@ -83,6 +84,7 @@ def recover(instance: Instance) -> None:
     if instance.clock.outdated and instance.store.read().unconfirmed is None:
         follow_clock(instance, dataplane, by=RECOVERY)
     _end_sets(instance, dataplane)
+    put_back_left(instance, dataplane)
     agree_on_identity(instance, dataplane)
 
 
@@ -153,7 +155,11 @@ def _end_attachments(instance: Instance) -> None:
             else:
                 instance.store.attachments.delete(row)
         elif row.intent == "leaving":
-            take_off(instance, row.spec, row.index)  # what remains is told by status
+            try:
+                take_off(instance, row.spec, row.index)  # what remains is told by status
+            except XdpwallError:  # it goes on judging; no later change may wait for it
+                instance.store.attachments.put(replace(row, intent="attached"))
+                continue
             instance.store.attachments.delete(
                 row, by=RECOVERY, action=f"detach {row.words}", now=instance.clock.now_text()
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xdpwall.attach.in_place import out_of_place
+from xdpwall.attach.interfaces import lowest_first
 from xdpwall.attach.orphans import describe_orphan, find_orphans
 from xdpwall.attach.warnings import generic_warnings
 from xdpwall.errors import XdpwallError
@@ -25,7 +26,7 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": []}
     made: list[Attachment] = []
     lost = find_orphans(instance.attacher, instance.attachments)
-    for row in instance.attachments:
+    for row in lowest_first(instance.attachments, lambda one: one.index):
         if row in lost:
             # A second filter beside an orphan would run two rulesets on each packet.
             outcome["failed"].append(describe_orphan(row))

@@ -26,7 +26,8 @@ def reading(instance: Instance, *, blind: bool = False) -> Iterator[Snapshot]:
             raise fault
         _check_namespace(instance, snapshot.binding)
         outdated = instance.clock.kept and instance.clock.outdated
-        if snapshot.unfinished or outdated or _is_over(instance, snapshot):
+        unsettled = snapshot.unfinished or instance.attacher.stand_ins.indexes()
+        if unsettled or outdated or _is_over(instance, snapshot):
             # A process is in the middle of a change, or died there: the lock tells which. Or
             # somebody has set the clock, and endings in the kernel are wrong.
             with instance.lock.attempt() as got, suppress(XdpwallError):

@@ -18,12 +18,12 @@ from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.values.author import Author
 from xdpwall.values.inputs import first_few
 
-from .attachments import new_attachment, record_attached
+from .attachments import check_detachable, new_attachment, record_attached
 from .bringup import ensure_loaded
 from .commit import commit
 from .confirm import take_back
 from .crashpoints import crash_point
-from .programs import loader_for
+from .set_aside import setting_aside
 
 
 def attach_on_trial(instance: Instance, spec: AttachmentSpec, *, by: Author) -> Attachment:
@@ -39,6 +39,7 @@ def attach_on_trial(instance: Instance, spec: AttachmentSpec, *, by: Author) -> 
 
 def detach_on_trial(instance: Instance, rows: Sequence[Attachment], *, by: Author) -> None:
     """Let every packet of these attachments pass, and detach them when that is confirmed."""
+    check_detachable(instance, rows)
     words = first_few([row.words for row in rows])
     commit(instance, _same(instance.ruleset), by=by, action=f"detach {words}", leaving=rows)
 
@@ -55,7 +56,10 @@ def attaching(
         crash_point("trial-switched")
         dataplane = ensure_loaded(instance)
         for row in rows:
-            done = instance.attacher.attach(row.spec, row.index, loader_for(dataplane, row))
+            with setting_aside(instance, dataplane) as aside:
+                aside.clear_for(row.place, row.index)
+                load = dataplane.programs.loader(row.place, row.number)
+                done = instance.attacher.attach(row.spec, row.index, load)
             record_attached(instance, replace(row, mode=done.mode), by)
             crash_point("trial-attached")
     except BaseException as error:

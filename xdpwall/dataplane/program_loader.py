@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from xdpwall.abi import Feature
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.kernel.bpf.objects import load_object, object_path, read_btf
@@ -48,6 +50,10 @@ class ProgramLoader:
         program = loaded.programs.pop(name)
         loaded.close()
         return program
+
+    def loader(self, place: Place, number: int) -> Callable[[bool], Program]:
+        """Return the function `load(frags)` that the attacher calls for a program."""
+        return lambda frags: self.load(place, number, frags=frags)
 
     @property
     def _features(self) -> Feature:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdpwall.attach.interfaces import index_of
+from xdpwall.attach.interfaces import highest_first, index_of
 from xdpwall.attach.length_warnings import length_warnings
 from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
 from xdpwall.changes import attachments
@@ -94,6 +94,8 @@ class AttachmentMethods:
         "still-attached", when all else is done, where a program could not be detached."""
         with writing(self._instance, in_need=True) as now:
             rows = attachments.matching_attachments(now.attachments, iface, hook, direction)
+            # What is above goes first: until then the kernel keeps what is below.
+            rows = highest_first(rows, lambda one: one.index)
             if by.confirm is not None and rows:
                 if now.unconfirmed is not None:
                     raise change_pending(now.unconfirmed, None)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from xdpwall.attach.in_place import stand_in_warnings
 from xdpwall.attach.warnings import (
     bypass_warnings,
     expired_warnings,
@@ -15,8 +16,8 @@ from xdpwall.attach.warnings import (
     rule_warnings,
 )
 from xdpwall.changes.ownership import foreign_kernel
-from xdpwall.changes.programs import unrecorded_attachments
 from xdpwall.changes.transactions import reading
+from xdpwall.changes.unrecorded import unrecorded_attachments
 from xdpwall.dataplane.pinned_counters import read_pinned
 from xdpwall.errors import MISSING_PIN, Failed, XdpwallError
 from xdpwall.instance import namespace
@@ -85,6 +86,7 @@ class ReadMethods:
             on, warnings = self._switch_state(now)
             warnings += copy_warnings(self._instance, self._service)
             warnings += attachment_warnings(mine)
+            warnings += stand_in_warnings(attacher)
             warnings += stray_warnings(attacher, self._instance.dataplane(), now.attachments)
             warnings += unjudged
             if foreign is None:

@@ -77,9 +77,7 @@ class Flood:
 
     def __exit__(self, *_: object) -> None:
         if self._child:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._child, signal.SIGKILL)
-            os.waitpid(self._child, 0)
+            kill(self._child)
             self._child = 0
 
     def seen(self) -> Seen:
@@ -157,6 +155,13 @@ class Flood:
                     shared.lost = 1
                     return
             shared.bursts += 1
+
+
+def kill(child: int) -> None:
+    """Kill a forked process and wait for its end."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def _frame(port: int) -> bytes:

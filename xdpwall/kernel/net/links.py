@@ -29,6 +29,8 @@ _LINK_TYPES = {
     65534: "none",
 }
 _IFF_UP = 1
+_PAIRS = ("veth", "netkit", "vxcan")
+"""The kinds whose IFLA_LINK is the other end, which is not below them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,9 @@ class LinkInfo:
     """The bridge or bond that it is a port of."""
     driver: str | None
     xdp: XdpState
+    lower: frozenset[int] = frozenset()
+    """The indexes of the interfaces below this one, as far as netlink tells: the ports of a bridge
+    or bond, the parent of a VLAN, macvlan or vxlan."""
 
 
 def links() -> list[LinkInfo]:
@@ -72,8 +77,12 @@ def links() -> list[LinkInfo]:
     with rtnl_socket("list the interfaces") as ip:
         messages = list(ip.get_links())
     names = {int(m["index"]): name_text(m.get_attr("IFLA_IFNAME")) for m in messages}
+    ports: dict[int, set[int]] = {}
+    for m in messages:
+        if master := m.get_attr("IFLA_MASTER"):
+            ports.setdefault(int(master), set()).add(int(m["index"]))
     with Ethtool() as ethtool:
-        found = [_info(m, names, ethtool) for m in messages]
+        found = [_info(m, names, ports, ethtool) for m in messages]
     return sorted(found, key=lambda link: link.index)
 
 
@@ -93,24 +102,38 @@ def link(name: str) -> LinkInfo:
     )
 
 
-def _info(message: Any, names: Mapping[int, str], ethtool: Ethtool) -> LinkInfo:
+def _info(
+    message: Any, names: Mapping[int, str], ports: Mapping[int, set[int]], ethtool: Ethtool
+) -> LinkInfo:
     name = name_text(message.get_attr("IFLA_IFNAME"))
     link_type = int(message["ifi_type"])
     details = message.get_attr("IFLA_LINKINFO")
+    kind = details.get_attr("IFLA_INFO_KIND") if details else None
     master = message.get_attr("IFLA_MASTER")
     return LinkInfo(
         name=name,
         index=int(message["index"]),
         state=str(message.get_attr("IFLA_OPERSTATE") or "unknown").lower(),
         up=bool(int(message["flags"]) & _IFF_UP),
-        kind=details.get_attr("IFLA_INFO_KIND") if details else None,
+        kind=kind,
         link_type=_LINK_TYPES.get(link_type, str(link_type)),
         mtu=int(message.get_attr("IFLA_MTU") or 0),
         address=message.get_attr("IFLA_ADDRESS"),
         master=names.get(int(master), f"#{master}") if master else None,
         driver=ethtool.driver(name),
         xdp=xdp_state(message),
+        lower=frozenset(ports.get(int(message["index"]), set()) | _parents(message, kind, details)),
     )
+
+
+def _parents(message: Any, kind: str | None, details: Any) -> set[int]:
+    """What an interface was made on top of; in another namespace its index says nothing here."""
+    found = set()
+    if kind not in _PAIRS and message.get_attr("IFLA_LINK_NETNSID") is None:
+        found.add(message.get_attr("IFLA_LINK"))
+    if kind == "vxlan" and (data := details.get_attr("IFLA_INFO_DATA")):
+        found.add(data.get_attr("IFLA_VXLAN_LINK"))
+    return {int(one) for one in found if one}
 
 
 def xdp_state(message: Any) -> XdpState:

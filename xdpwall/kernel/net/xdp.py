@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import Literal
 
+from xdpwall.errors import Conflict
+
 from .links import XdpState, xdp_state
 from .rtnl import interface_name, rtnl_socket
 
 Mode = Literal["native", "generic"]
+BELOW_XDP = "below-xdp"
+"""The code of the Conflict that the kernel makes of any change below an interface with XDP."""
 
 _IF_NOEXIST = 1
 _MODES = {"generic": 2, "native": 4}
@@ -51,9 +55,31 @@ def xdp_detach(index: int, mode: Mode, expected_fd: int | None = None) -> None:
     _set(f"detach XDP ({mode}) from {interface_name(index)}", index, -1, flags, expected_fd)
 
 
+def xdp_is_held(index: int, mode: Mode, fd: int) -> bool:
+    """Whether the kernel refuses every change here, since an interface above has an XDP program.
+
+    Asked by replacing the program behind `fd` by itself, or none (-1) by none: no driver is called.
+    """
+    try:
+        _set(f"ask {interface_name(index)}", index, fd, _MODES[mode] | _REPLACE, fd)
+    except Conflict as error:
+        return error.code == BELOW_XDP
+    return False
+
+
 def _set(doing: str, index: int, fd: int, flags: int, expected_fd: int | None) -> None:
     attributes = [("IFLA_XDP_FD", fd), ("IFLA_XDP_FLAGS", flags)]
     if expected_fd is not None:
         attributes.append(("IFLA_XDP_EXPECTED_FD", expected_fd))
-    with rtnl_socket(doing) as ip:
-        ip.link("set", index=index, xdp={"attrs": attributes})
+    try:
+        with rtnl_socket(doing) as ip:
+            ip.link("set", index=index, xdp={"attrs": attributes})
+    except Conflict as error:
+        if "upper device" not in error.message:  # dev_xdp_attach() of the kernel
+            raise
+        raise Conflict(
+            error.message,
+            code=BELOW_XDP,
+            hint="detach from the interface above first: `ip link` names it (master, or NAME@PARENT)",
+            detail=error.detail,
+        ) from error
