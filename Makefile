@@ -10,6 +10,7 @@
 # make test-damage  a database damaged at DAMAGE_PLACES=200 places, each x status, a change, restore, a start
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
+# make test-drivers   attach to emulated network cards in every mode, on the same kernels
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +21,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels unit fuzz fuzz-large fuzz-lists fuzz-api test-damage demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api test-damage demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -77,6 +78,10 @@ test-damage: dev
 KERNELS ?= 6.1 6.12
 test-kernels: $(VENV)/.installed-kernels dev
 	$(BIN)/python -m scripts.test_kernels $(KERNELS)
+
+# Real drivers, on QEMU's cards, in every mode: make test-drivers KERNELS=6.12
+test-drivers: $(VENV)/.installed-kernels dev
+	$(SUDO) $(BIN)/python -m scripts.test_drivers $(KERNELS)
 
 $(VENV)/.installed-kernels: $(VENV)/.installed-dev
 	@scripts/install-system-packages kernels

@@ -25,11 +25,19 @@ EMULATION = (
 
 
 def run(
-    kernel: Kernel, argv: Sequence[str], results: Path, *, seconds: float, verbose: bool
+    kernel: Kernel,
+    argv: Sequence[str],
+    results: Path,
+    *,
+    seconds: float,
+    verbose: bool,
+    devices: str = "",
+    modules: Sequence[str] = (),
 ) -> bool:
     """Run argv in this folder, inside; what it prints is shown. False when the time was up.
 
-    `verbose`: what the guest's kernel says is shown too.
+    `verbose`: what the guest's kernel says is shown too. `devices`: options of QEMU for more of them;
+    `modules`: what drives them.
     The guest's root is read-only; /run is its own (TMPDIR is there), and only `results` comes back.
     """
     tools = Path(sys.executable).parent  # vng starts its neighbours by name
@@ -42,9 +50,9 @@ def run(
         "--force-9p",
         *(["--verbose"] if verbose else []),
         f"--rwdir={results}",
-        f"--qemu-opts={EMULATION}",
+        f"--qemu-opts={EMULATION} {devices}",
         "--",
-        shlex.join([str(INSIDE), str(results), *argv]),
+        shlex.join([str(INSIDE), str(results), " ".join(["tun", *modules]), *argv]),
     ]
     # script lends the terminal that vng wants, also where there is none.
     process = subprocess.Popen(
