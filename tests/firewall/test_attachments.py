@@ -163,3 +163,17 @@ def test_a_renamed_interface_is_attached_under_its_new_name(site: Site) -> None:
         assert [rule.packets for rule in firewall.rules().rules] == [3, 0]
         assert firewall.detach("veth9").detached == ["veth9 xdp"]
         assert site.ping() == 3
+
+
+def test_what_one_attachment_sees_the_other_is_not_blind_to(site: Site) -> None:
+    site.lab.bridge(site.host, "br0", "10.8.0.1/24")
+    with site.open() as firewall:
+        first = firewall.attach("br0").attachment
+        assert [words.partition(":")[0] for words in first.blind] == [
+            "to containers", "between containers",
+        ]  # fmt: skip
+        both = [firewall.attach("br0", hook="tc", direction="egress").attachment]
+        both += firewall.status().attachments
+        for one in both:
+            assert [words.partition(":")[0] for words in one.blind] == ["between containers"]
+        assert [one.sees for one in both[1:]] == [["from containers"], ["to containers"]]

@@ -30,20 +30,27 @@ def attachment_totals(dataplane: Dataplane | None, rows: Sequence[Attachment]) -
 def attachment_views(
     attacher: Attacher, dataplane: Dataplane | None, rows: Sequence[Attachment]
 ) -> list[AttachmentView]:
-    """Read each attachment with its state in the kernel, its totals and the packets it sees."""
+    """Read each attachment with its state in the kernel, its totals and the packets it sees; what it
+    is blind to, none of those given on the same interface sees."""
     from xdpwall.attach.coverage import coverage
 
     names, pinned = interface_names(), cache(attacher.pins.ids)
-    found = []
-    for row, totals in zip(rows, attachment_totals(dataplane, rows), strict=True):
+    places, beside = [], dict[int, list[Attachment]]()
+    for row in rows:
         try:
             now = placement(attacher, row, names, pinned)
         except OSError as error:
             raise os_error(error.errno or 0, f"ask what is attached to {row.iface}") from error
+        places.append(now)
+        if now.state == "attached":
+            beside.setdefault(now.index, []).append(row)
+    found = []
+    for row, now, totals in zip(rows, places, attachment_totals(dataplane, rows), strict=True):
         there = attacher.find(now.index, row.place) if now.state == "attached" else None
         ours = there is not None and there.ours
         before = attacher.bypasses(now.index, row.place) if ours else []
-        sees, blind, _ = coverage(row.kind, [row], before) if ours else ([], [], [])
+        sees = coverage(row.kind, [row], before).sees if ours else []
+        blind = coverage(row.kind, beside[now.index]).blind if ours else []
         found.append(
             AttachmentView(
                 iface=row.iface,

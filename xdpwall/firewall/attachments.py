@@ -21,6 +21,7 @@ from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .native_warnings import native_warnings
 from .pending import pending_view
+from .real_names import real_name
 
 _ANYONE = Author()
 
@@ -46,6 +47,7 @@ class AttachmentMethods:
         """Attach, read back, and say which mode it got."""
         from .attachment_views import attachment_views
 
+        given, iface = iface, real_name(iface)
         spec = AttachmentSpec(iface, hook, direction, mode)
         if replace:
             refuse_to_confirm(by, "--replace")
@@ -62,9 +64,11 @@ class AttachmentMethods:
             pending = pending_view(self._instance, now.unconfirmed)
             beside = [other for other in now.attachments if other.iface == iface]
             rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
-            (view,) = attachment_views(self._instance.attacher, self._instance.dataplane(), [row])
+            views = attachment_views(self._instance.attacher, self._instance.dataplane(), beside)
+            view = next(one for one in views if one.place == row.place)
             warnings = [
                 *off_warnings(self._instance),
+                *([] if given == iface else [f"{given} is another name of {iface}"]),
                 *bypass_warnings(iface, self._instance.attacher.bypasses(row.index, row.place)),
                 *hook_warnings(beside),
                 *native_warnings(self._instance, self._instance.dataplane(), [row]),
@@ -93,6 +97,8 @@ class AttachmentMethods:
         """Only ours; an attachment that is not there is no error, an unknown interface is. Failed
         "still-attached", when all else is done, where a program could not be detached."""
         with writing(self._instance, in_need=True) as now:
+            if iface is not None and not any(row.iface == iface for row in now.attachments):
+                iface = real_name(iface)
             rows = attachments.matching_attachments(now.attachments, iface, hook, direction)
             # What is above goes first: until then the kernel keeps what is below.
             rows = highest_first(rows, lambda one: one.index)

@@ -52,6 +52,7 @@ from .check_instance import CheckMethods
 from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .pending import PendingMethods, pending_view
+from .real_names import ruleset_with_real_names
 from .rules import RuleMethods
 from .sets import SetMethods
 from .sight_reader import SightWatcher
@@ -224,6 +225,7 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods, Check
         the state folder does not know."""
         if adopt:
             refuse_to_confirm(by, "--adopt")
+        wanted, said = ruleset_with_real_names(wanted)
         if adopt and not dry_run:
             self._mend(adopt=True, anew=True, by=by)
         with writing(self._instance, renew=adopt and not dry_run, adopt=adopt), no_collections():
@@ -238,7 +240,7 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods, Check
             if waits is not None:
                 pending = pending_view(self._instance, waits)
                 outcome = outcome.model_copy(update={"pending": pending})
-        outcome = outcome.model_copy(update={"warnings": [*off, *outcome.warnings]})
+        outcome = outcome.model_copy(update={"warnings": [*off, *said, *outcome.warnings]})
         if not outcome.policy_changed:
             return outcome
         if dry_run and wanted.attachments is not None:

@@ -157,8 +157,12 @@ class ReadMethods:
         """Warnings about a rule that is not added yet, with the attachments in place."""
         from xdpwall.attach.interfaces import interface_names
 
+        from .real_names import with_real_names
+
+        (rule,), said = with_real_names([rule])
         with reading(self._instance) as now:
             return [
+                *said,
                 *rule_warnings([rule], now.attachments, interface_names()),
                 *expired_warnings([rule], self._instance.clock.now_text()),
             ]

@@ -20,6 +20,7 @@ from xdpwall.views.rules import DeleteOutcome, RuleOutcome
 from .change_warnings import rule_change_warnings
 from .pending import pending_view
 from .reading import ReadMethods
+from .real_names import change_with_real_name, with_real_names
 
 _ANYONE = Author()
 
@@ -34,28 +35,31 @@ class RuleMethods(ReadMethods):
         self, rules: Sequence[Rule], *, at: Where | None = None, by: Author = _ANYONE
     ) -> RuleOutcome:
         """One commit."""
+        rules, said = with_real_names(rules)
         with writing(self._instance) as now:
             self._check_directions(rules, now)
             new = edits.insert_rules(now.ruleset, rules, at=at, now=self._instance.clock.now_text())
             first = _place_of_new(now.ruleset, at)
             ids = [entry.id for entry in new.entries[first : first + len(rules)]]
-            return self._commit(new, ids, by, f"add {first_few(ids)}")
+            return self._commit(new, ids, by, f"add {first_few(ids)}", said)
 
     def set_rule(
         self, rule_id: str, changes: Mapping[str, Any], *, by: Author = _ANYONE
     ) -> RuleOutcome:
         """Only the named fields change."""
+        changes, said = change_with_real_name(changes)
         with writing(self._instance) as now:
             new = edits.change_rule(now.ruleset, rule_id, changes)
             self._check_directions([find_rule(new, rule_id).rule], now)
-            return self._commit(new, [rule_id], by, f"set {rule_id}")
+            return self._commit(new, [rule_id], by, f"set {rule_id}", said)
 
     def replace_rule(self, rule_id: str, rule: Rule, *, by: Author = _ANYONE) -> RuleOutcome:
         """Another rule under the same id at the same place."""
+        (rule,), said = with_real_names([rule])
         with writing(self._instance) as now:
             self._check_directions([rule], now)
             new = edits.replace_rule(now.ruleset, rule_id, rule)
-            return self._commit(new, [rule_id], by, f"replace {rule_id}")
+            return self._commit(new, [rule_id], by, f"replace {rule_id}", said)
 
     def delete_rules(self, rule_ids: Sequence[str], *, by: Author = _ANYONE) -> DeleteOutcome:
         """All of them or none."""
@@ -113,7 +117,12 @@ class RuleMethods(ReadMethods):
             return RuleOutcome(revision=ruleset.revision, rules=self._views(ruleset, ids))
 
     def _commit(
-        self, new: CommittedRuleset, ids: Sequence[str], by: Author, action: str
+        self,
+        new: CommittedRuleset,
+        ids: Sequence[str],
+        by: Author,
+        action: str,
+        said: Sequence[str] = (),
     ) -> RuleOutcome:
         ruleset = commit(self._instance, new, by=by, action=action)
         self._changed()
@@ -122,7 +131,7 @@ class RuleMethods(ReadMethods):
         return RuleOutcome(
             revision=ruleset.revision,
             rules=self._views(ruleset, ids),
-            warnings=rule_change_warnings(self._instance, rules),
+            warnings=[*said, *rule_change_warnings(self._instance, rules)],
             pending=pending_view(self._instance, self._instance.store.read().unconfirmed),
         )
 

@@ -207,9 +207,13 @@ def _attachments(printer: Printer, attachments: list[AttachmentView], rates: Rat
         row += [printer.bytes(t.seen.bytes), str(one.program_id or "-"), sees]
         rows.append(row)
     printer.table(columns, rows)
+    blind: dict[tuple[str, str], list[str]] = {}
     for one in attachments:
-        for blind in one.blind:
-            printer.line(f"{one.iface} {one.place} cannot see: {blind}", "yellow")
+        for words in one.blind:
+            blind.setdefault((one.iface, words), []).append(one.place)
+    for (iface, words), places in blind.items():
+        who = f"{iface} {places[0]}" if len(places) == 1 else iface
+        printer.line(f"{who} cannot see: {words}", "yellow")
 
 
 def _others(printer: Printer, others: list[InterfaceView]) -> None:
