@@ -75,7 +75,7 @@ ATTACHMENT: dict[str, Any] = {
     "totals": TOTALS,
 }
 ATTACHED = {"attachment": ATTACHMENT, "changed": True, "warnings": []}
-DETACHED = {"detached": ["docker0 xdp"]}
+DETACHED = {"detached": ["docker0 xdp"], "warnings": []}
 INTERFACES = {
     "interfaces": [
         {

@@ -93,10 +93,13 @@ def test_detach_one_some_and_all(service: Service) -> None:
         made = service.call("PUT", f"/interfaces/{iface}/attachments/{place}", {})
         assert made.status == 201, made.content
     one = service.call("DELETE", "/interfaces/eth1/attachments/xdp")
-    assert one.json == {"detached": ["eth1 xdp"]}
-    assert service.call("DELETE", "/interfaces/eth1/attachments/xdp").json == {"detached": []}
+    assert one.json == {"detached": ["eth1 xdp"], "warnings": []}
+    assert service.call("DELETE", "/interfaces/eth1/attachments/xdp").json == {
+        "detached": [],
+        "warnings": [],
+    }
     some = service.call("DELETE", "/interfaces/eth1/attachments?hook=tc&direction=ingress")
-    assert some.json == {"detached": ["eth1 tc-ingress"]}
+    assert some.json == {"detached": ["eth1 tc-ingress"], "warnings": []}
     egress = service.call("DELETE", "/attachments?direction=egress").json["detached"]
     assert sorted(egress) == ["docker0 tc-egress", "eth1 tc-egress"]
     assert service.call("GET", "/status").json["attachments"] == []
@@ -128,7 +131,10 @@ def test_another_owners_program_stays(service: Service) -> None:
         assert str(other.id) in refused.json["detail"]
         others = service.call("GET", "/status").json["others"]
         assert [one["others"][0]["program_id"] for one in others] == [other.id]
-        assert service.call("DELETE", "/interfaces/eth1/attachments/xdp").json == {"detached": []}
+        assert service.call("DELETE", "/interfaces/eth1/attachments/xdp").json == {
+            "detached": [],
+            "warnings": [],
+        }
         body: dict[str, Any] = {"mode": "generic", "replace": True}
         taken = service.call("PUT", "/interfaces/eth1/attachments/xdp", body)
         assert taken.status == 201, taken.content

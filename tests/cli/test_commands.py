@@ -72,7 +72,10 @@ def test_detach_takes_what_is_named_and_is_quiet_about_nothing(wall: Instance) -
     wall.done("attach", "veth0")
     wall.done("attach", "veth0", "--hook", "tc")
     wall.done("attach", "lo", "--mode", "generic")
-    assert wall.json("detach", "veth0", "--hook", "tc") == {"detached": ["veth0 tc-ingress"]}
+    assert wall.json("detach", "veth0", "--hook", "tc") == {
+        "detached": ["veth0 tc-ingress"],
+        "warnings": [],
+    }
     assert "nothing was attached" in wall.done("detach", "veth0", "--hook", "tc")
     assert sorted(wall.json("detach", "--all")["detached"]) == ["lo xdp", "veth0 xdp"]
     assert wall.json("status")["attachments"] == []

@@ -79,7 +79,7 @@ def test_an_occupied_hook(wall: Instance, theirs: Mode) -> None:
         for mode in ("auto", "native", "generic"):
             line = f"attach veth0 --mode {mode}"
             refused(wall, line, 5, "occupied", f"id {other.id}", "xdp_pass", "--replace")
-        assert wall.json("detach", "--all") == {"detached": []}
+        assert wall.json("detach", "--all") == {"detached": [], "warnings": []}
         assert f"id {other.id}" in links(wall)
     # What belongs to another instance of ours is as foreign.
     wall.done("attach", "br0")
@@ -104,7 +104,7 @@ def test_an_interface_that_went_after_it_was_attached(wall: Instance) -> None:
     assert "veth0 xdp: no interface called veth0" in done.stderr
     # The rules go on to be changed, and the lost attachment can be given up.
     wall.done("rule", "add", "drop", "udp")
-    assert wall.json("detach", "veth0") == {"detached": ["veth0 xdp"]}
+    assert wall.json("detach", "veth0") == {"detached": ["veth0 xdp"], "warnings": []}
     assert wall.run("restore").returncode == 0
     refused(wall, "detach veth0", 3, "no-interface", "veth0")
 

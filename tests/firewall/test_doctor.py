@@ -21,6 +21,7 @@ from xdpwall.kernel.net.netdev import XdpFeatures, xdp_features
 from xdpwall.kernel.net.xdp import xdp_attach
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.settings import Settings
+from xdpwall.values.terms import Mode
 from xdpwall.views.doctor import Check
 
 
@@ -75,7 +76,7 @@ def test_interfaces_and_others_programs(lab: Lab) -> None:
         walking, standing = walker.id, theirs.id
     found = by_name(report.checks)
     assert "veth, ether, MTU 1400, rxvlan on" in found["interface v0"].found
-    assert "takes XDP native and generic, tc" in found["interface v0"].found
+    assert "takes XDP native (attached), generic, tc" in found["interface v0"].found
     assert found["interface v0"].status == "pass"
     assert "takes XDP generic, tc" in found["interface br0"].found
     assert "cannot be attached: no Ethernet header" in found["interface tun0"].found
@@ -165,6 +166,41 @@ LINK = LinkInfo(
     driver="ixgbe",
     xdp=XdpState(),
 )
+
+
+@pytest.mark.parametrize(
+    ("features", "attached", "words", "todo"),
+    [
+        (XdpFeatures(native=True, frags=True), None, "driver offers XDP native (attaching tries it)", None),
+        (XdpFeatures(native=True, frags=True), "native", "takes XDP native (attached)", None),
+        (XdpFeatures(native=True, frags=True), "generic",
+         "takes XDP generic (attached though the driver offers native)", "--mode native"),
+        (XdpFeatures(native=False, frags=False), "generic", "takes XDP generic (attached)", None),
+        (None, None, "native untold", None),
+    ],
+)  # fmt: skip
+def test_native_is_taken_where_it_runs(
+    features: XdpFeatures | None, attached: Mode | None, words: str, todo: str | None
+) -> None:
+    check = interface_check(LINK, QUIET, features, attached=attached)
+    assert words in check.found
+    assert (check.status, todo in (check.todo or "") if todo else check.todo) == (
+        ("warn", True) if todo else ("pass", None)
+    )
+
+
+def test_a_driver_that_runs_generic_though_it_offers_native(lab: Lab) -> None:
+    host, box = lab.namespace("host"), lab.namespace("box")
+    lab.veth(host, "v0", box, "eth0")
+    with host.inside():
+        Attacher(lab.bpffs).attach(
+            AttachmentSpec("v0", mode="generic"), host.index("v0"), loader("xdp_pass")
+        )
+        found = by_name(run_doctor(settings(lab)).checks)["interface v0"]
+    assert "takes XDP generic (attached though the driver offers native)" in found.found
+    assert found.status == "warn"
+
+
 QUIET = Offloads(rxvlan=False, gro=True, lro=False)
 NATIVE = XdpFeatures(native=True, frags=False)
 

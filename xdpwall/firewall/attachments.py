@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xdpwall.attach.interfaces import highest_first, index_of
 from xdpwall.attach.length_warnings import length_warnings
+from xdpwall.attach.merging import left_off, merging_of, turned_off
 from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
 from xdpwall.changes import attachments
 from xdpwall.changes.confirm import change_pending
@@ -49,6 +50,7 @@ class AttachmentMethods:
 
         given, iface = iface, real_name(iface)
         spec = AttachmentSpec(iface, hook, direction, mode)
+        merging = merging_of(iface) if hook == "xdp" else {}
         if replace:
             refuse_to_confirm(by, "--replace")
         with writing(self._instance) as before:
@@ -68,6 +70,7 @@ class AttachmentMethods:
             view = next(one for one in views if one.place == row.place)
             warnings = [
                 *off_warnings(self._instance),
+                *(turned_off(iface, merging, merging_of(iface)) if row.mode == "generic" else []),
                 *([] if given == iface else [f"{given} is another name of {iface}"]),
                 *bypass_warnings(iface, self._instance.attacher.bypasses(row.index, row.place)),
                 *hook_warnings(beside),
@@ -126,4 +129,8 @@ class AttachmentMethods:
                 hint="`xdpwall detach --all` tries again"
                 + (f"; detached: {', '.join(detached)}" if detached else ""),
             )
-        return DetachOutcome(detached=detached)
+        generic = dict.fromkeys(row.iface for row in left if row.mode == "generic")
+        return DetachOutcome(
+            detached=detached,
+            warnings=[words for name in generic for words in left_off(name, merging_of(name))],
+        )

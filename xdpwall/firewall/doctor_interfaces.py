@@ -11,6 +11,7 @@ from xdpwall.attach.native_traps import NativeTrap, native_trap
 from xdpwall.kernel.net.ethtool import Ethtool, Offloads
 from xdpwall.kernel.net.links import LinkInfo, links
 from xdpwall.kernel.net.netdev import XdpFeatures, xdp_features
+from xdpwall.values.terms import Mode
 from xdpwall.views.attachments import Occupant
 from xdpwall.views.doctor import Check
 
@@ -28,7 +29,9 @@ def check_interfaces(bpffs: Path) -> Iterator[Check]:
         for link in links():
             told = None if features is None else features.get(link.index)
             trap = native_trap(link.name, link.driver)
-            yield interface_check(link, ethtool.offloads(link.name), told, trap)
+            running = attacher.find(link.index, "xdp")
+            mode = running.mode if running is not None and running.ours else None
+            yield interface_check(link, ethtool.offloads(link.name), told, trap, mode)
             for other in attacher.occupants(link.index):
                 yield _program(link.name, other)
 
@@ -38,8 +41,10 @@ def interface_check(
     offloads: Offloads,
     features: XdpFeatures | None,
     trap: NativeTrap | None = None,
+    attached: Mode | None = None,
 ) -> Check:
-    """Driver, link type, MTU, offloads and modes, and which of them are in the way."""
+    """Driver, link type, MTU, offloads and modes, and which of them are in the way. `attached`: the
+    mode of our program there."""
     name = f"interface {link.name}"
     about = [link.driver or link.kind or "no driver", link.link_type, f"MTU {link.mtu}"]
     if link.link_type not in ETHERNET:
@@ -49,8 +54,8 @@ def interface_check(
         about.append("cannot be attached: a VRF device, packets pass its members")
         return Check(name=name, status="pass", found=", ".join(about))
     about += _offload_words(offloads)
-    about.append(_mode_words(features, trap))
-    problems = list(_problems(link, offloads, features))
+    about.append(_mode_words(features, trap, attached))
+    problems = list(_problems(link, offloads, features, None if trap else attached))
     return Check(
         name=name,
         status="warn" if problems else "pass",
@@ -69,23 +74,38 @@ def _offload_words(offloads: Offloads) -> Iterator[str]:
             yield f"{name} {'on' if value else 'off'}"
 
 
-def _mode_words(features: XdpFeatures | None, trap: NativeTrap | None) -> str:
+def _mode_words(
+    features: XdpFeatures | None, trap: NativeTrap | None, attached: Mode | None
+) -> str:
+    """What was seen to run, before what the driver says: it may refuse all the same."""
     if trap and (features is None or features.native):
         return f"takes XDP generic, tc; native is not to be used: {trap.reason}"
+    if attached == "native":
+        return "takes XDP native (attached), generic, tc"
+    if attached == "generic":
+        offered = " though the driver offers native" if features and features.native else ""
+        return f"takes XDP generic (attached{offered}), tc"
     if features is None:
         return "takes XDP generic, native untold (`--mode auto` tries), tc"
     if features.native:
-        return "takes XDP native and generic, tc"
+        return "driver offers XDP native (attaching tries it), takes generic, tc"
     return "takes XDP generic, tc"
 
 
-def _problems(link: LinkInfo, offloads: Offloads, features: XdpFeatures | None) -> Iterator[str]:
+def _problems(
+    link: LinkInfo, offloads: Offloads, features: XdpFeatures | None, attached: Mode | None
+) -> Iterator[str]:
     # A veth or a bridge carries tags beside the frame whatever its rxvlan says.
     physical = link.kind is None and link.link_type != "loopback"
     if physical and offloads.rxvlan:
         yield (
             f"XDP cannot see VLAN tags here: `ethtool -K {link.name} rxvlan off`,"
             " or attach rules with vlan at tc"
+        )
+    if attached == "generic" and features and features.native:
+        yield (
+            f"generic mode is slower: `xdpwall detach {link.name} --hook xdp`, then"
+            f" `xdpwall attach {link.name} --mode native` says whether and why the driver refuses"
         )
     if offloads.lro:
         yield f"the card merges packets before XDP: `ethtool -K {link.name} lro off`"

@@ -140,4 +140,5 @@ class DetachOutcome(View):
 
     detached: list[str]
     """"docker0 xdp", "eth1 tc-ingress", ..."""
+    warnings: list[str] = []
     pending: PendingView | None = None

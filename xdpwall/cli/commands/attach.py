@@ -94,6 +94,7 @@ def detach(iface: str | None, every: bool, hook: Hook | None, direction: Directi
     with open_firewall() as fw:
         guard_detach(fw, iface, hook, direction)
         outcome = fw.detach(iface, hook=hook, direction=direction, by=asked.author())
+    print_warnings(outcome.warnings, asked)
     gone = outcome.detached
     words = f"detached: {', '.join(gone)}" if gone else "nothing was attached"
     if outcome.pending is not None:

@@ -14,6 +14,13 @@ _SIOCETHTOOL = 0x8946
 _GDRVINFO = 0x03
 _GFLAGS = 0x25
 _GGRO = 0x2B
+_GSTRINGS = 0x1B
+_GSSET_INFO = 0x37
+_GFEATURES = 0x3A
+_SET_FEATURES = 4
+"""The set of strings with the features' names, each of _NAME bytes."""
+_NAME = 32
+_MOST_NAMES = 1024
 _FLAG_RXVLAN = 1 << 8
 _FLAG_LRO = 1 << 15
 
@@ -28,6 +35,15 @@ class Offloads:
     """Segments are merged before tc."""
     lro: bool | None
     """Segments are merged by the card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offload:
+    """An offload by the kernel's own name."""
+
+    on: bool
+    changeable: bool
+    """Not "[fixed]"."""
 
 
 class Ethtool(Closing):
@@ -53,6 +69,32 @@ class Ethtool(Closing):
             gro=None if gro is None else bool(gro),
             lro=None if flags is None else bool(flags & _FLAG_LRO),
         )
+
+    def features(self, iface: str) -> dict[str, Offload]:
+        """Every offload by the kernel's name ("rx-gro-hw", "rx-lro"); {} when it is unknown."""
+        head = struct.pack("=IIQI", _GSSET_INFO, 0, 1 << _SET_FEATURES, 0)
+        answer = self._ask(iface, head)
+        if answer is None or not struct.unpack_from("=Q", answer, 8)[0]:
+            return {}
+        count = min(int(struct.unpack_from("=I", answer, 16)[0]), _MOST_NAMES)
+        names = self._ask(
+            iface,
+            struct.pack("=III", _GSTRINGS, _SET_FEATURES, count).ljust(12 + _NAME * count, b"\0"),
+        )
+        blocks = (count + 31) // 32
+        bits = self._ask(
+            iface, struct.pack("=II", _GFEATURES, blocks).ljust(8 + 16 * blocks, b"\0")
+        )
+        if names is None or bits is None:
+            return {}
+        found = {}
+        for number in range(count):
+            name = names[12 + _NAME * number :][:_NAME].split(b"\0")[0].decode("ascii", "replace")
+            # struct ethtool_get_features_block: available, requested, active, never_changed
+            block = struct.unpack_from("=IIII", bits, 8 + 16 * (number // 32))
+            available, _, active, never = (bool(word >> number % 32 & 1) for word in block)
+            found[name] = Offload(active, available and not never)
+        return found
 
     def _driver_words(self, iface: str, where: slice) -> str | None:
         # struct ethtool_drvinfo: command, then driver, version, fw_version, bus_info, 32 bytes each.
