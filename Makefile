@@ -49,7 +49,19 @@ bpf: | packages
 	@$(MAKE) --no-print-directory -C bpf
 
 run: build
+	@command -v xdpwall >/dev/null || echo "The command is $(abspath $(BIN))/xdpwall; make link puts it on the PATH."
 	$(SUDO) $(BIN)/xdpwall serve
+
+# The command for every shell, sudo's too, and its manual page; make unlink takes both away.
+PREFIX ?= /usr/local
+.PHONY: link unlink
+link: build
+	$(SUDO) mkdir -p $(PREFIX)/bin $(PREFIX)/share/man/man1
+	$(SUDO) ln -sf $(abspath $(BIN))/xdpwall $(PREFIX)/bin/xdpwall
+	$(BIN)/python -m xdpwall.cli.manual | $(SUDO) tee $(PREFIX)/share/man/man1/xdpwall.1 >/dev/null
+
+unlink:
+	$(SUDO) rm -f $(PREFIX)/bin/xdpwall $(PREFIX)/share/man/man1/xdpwall.1
 
 test: lint
 	$(BIN)/python -m pytest

@@ -29,11 +29,13 @@ def reference_page() -> str:
     root = click.Context(cli, info_name="xdpwall")
     parts = [_HEAD, _section("xdpwall", cli, root, level=2)]
     shared = {option for parameter in cli.params for option in parameter.opts}
-    parts += [_section(path, c, ctx, level=2, shared=shared) for path, c, ctx in _commands(root)]
+    parts += [
+        _section(path, c, ctx, level=2, shared=shared) for path, c, ctx in commands_below(root)
+    ]
     return "\n".join(parts)
 
 
-def _commands(root: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
+def commands_below(root: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
     """Every visible command below the root, groups before what is in them."""
     group = root.command
     assert isinstance(group, click.Group)
@@ -44,7 +46,7 @@ def _commands(root: click.Context) -> Iterator[tuple[str, click.Command, click.C
         context = click.Context(command, info_name=name, parent=root)
         yield context.command_path, command, context
         if isinstance(command, click.Group):
-            yield from _commands(context)
+            yield from commands_below(context)
 
 
 def _section(
