@@ -106,6 +106,8 @@ def test_enter_adds_first_and_shift_enter_last(page: Page, host: Host) -> None:
 def test_an_added_rule_warns_where_nothing_is_attached(page: Page) -> None:
     quick_add(page, "drop icmp on docker0")
     expect(page.locator("#quick-add-verdict .warning")).to_contain_text("docker0")
+    # The call for programs is the answer's, and no word for a person.
+    expect(page.locator("#quick-add-verdict .warning")).not_to_contain_text("REST")
 
 
 def test_standing_warnings_are_listed(page: Page, host: Host) -> None:
