@@ -39,6 +39,7 @@ from xdpwall.views.status import Health, Stats, Status
 from .native_warnings import native_warnings
 from .observation import Observation
 from .pending import pending_view
+from .real_names import with_real_names
 from .rule_views import LastHits, has_expired, rule_counts, rule_views, since_reset
 from .set_views import content_of
 from .sight_reader import SightReader
@@ -156,8 +157,6 @@ class ReadMethods:
     def advise(self, rule: Rule) -> list[str]:
         """Warnings about a rule that is not added yet, with the attachments in place."""
         from xdpwall.attach.interfaces import interface_names
-
-        from .real_names import with_real_names
 
         (rule,), said = with_real_names([rule])
         with reading(self._instance) as now:
