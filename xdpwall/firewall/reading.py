@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xdpwall.attach.in_place import stand_in_warnings
+from xdpwall.attach.interfaces import interface_names
 from xdpwall.attach.warnings import (
     bypass_warnings,
     expired_warnings,
@@ -66,7 +67,6 @@ class ReadMethods:
 
     def status(self) -> Status:
         """Switch, policy, attachments as the kernel has them, and warnings."""
-        from xdpwall.attach.interfaces import interface_names
         from xdpwall.attach.orphans import describe_orphan, find_orphans
 
         from .attachment_views import (
@@ -156,15 +156,10 @@ class ReadMethods:
 
     def advise(self, rule: Rule) -> list[str]:
         """Warnings about a rule that is not added yet, with the attachments in place."""
-        from xdpwall.attach.interfaces import interface_names
-
         (rule,), said = with_real_names([rule])
         with reading(self._instance) as now:
-            return [
-                *said,
-                *rule_warnings([rule], now.attachments, interface_names()),
-                *expired_warnings([rule], self._instance.clock.now_text()),
-            ]
+            said += rule_warnings([rule], now.attachments, interface_names())
+            return said + expired_warnings([rule], self._instance.clock.now_text())
 
     def observe(self, before: Observation | None = None) -> Observation:
         """The state now, for the service's events; `before` is the observation before."""
