@@ -27,6 +27,7 @@ from xdpwall.api.serving.token import load_token
 from xdpwall.errors import ANOTHER_STATE, Conflict, XdpwallError
 from xdpwall.gcpause import put_off_collections
 from xdpwall.settings import Settings
+from xdpwall.trusted import open_file
 from xdpwall.values.author import Author
 from xdpwall.values.times import take_time_from
 
@@ -194,7 +195,7 @@ def _single_service(settings: Settings) -> Iterator[None]:
     """Hold the state folder's serve.lock: one service for one instance."""
     path = settings.state_dir / "serve.lock"
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = open_file(path, os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise system_error(error, str(path)) from error
     try:

@@ -17,7 +17,7 @@ PAGE = ROOT / "docs" / "architecture.md"
 
 FLOORS = {
     "values": "errors",
-    "kernel": "errors closing",
+    "kernel": "errors closing trusted",
     "rule": "values errors",
     "sets": "values abi errors",
     "ruleset": "rule sets values limits gcpause errors",
@@ -26,16 +26,16 @@ FLOORS = {
     "check": "ruleset rule sets values",
     "views": "ruleset values",
     "attach": "views ruleset rule kernel values errors",
-    "store": "views ruleset rule sets kernel values errors",
+    "store": "views ruleset rule sets kernel values trusted errors",
     "dataplane": "compiler views ruleset sets kernel values abi closing limits errors",
-    "events": "store views rule kernel values abi closing settings version errors",
-    "instance": "dataplane attach store compiler ruleset sets kernel values settings errors",
+    "events": "store views rule kernel values abi closing trusted settings version errors",
+    "instance": "dataplane attach store compiler ruleset sets kernel values trusted settings errors",
     "changes": "instance dataplane attach store compiler views ruleset sets kernel values abi limits"
     " closing errors",
     "trace": "changes instance events dataplane views kernel values abi closing settings errors",
     "firewall": "check changes instance events dataplane attach store views ruleset rule sets kernel values"
-    " abi gcpause settings version errors",
-    "api": "firewall views ruleset rule sets values limits gcpause settings version errors",
+    " abi gcpause trusted settings version errors",
+    "api": "firewall views ruleset rule sets values limits gcpause trusted settings version errors",
     "cli": "api trace firewall instance.namespace events.filter events.settings events.pcapng formats"
     " views ruleset rule sets values settings version errors",
 }
@@ -46,6 +46,7 @@ GROUND = {
     "closing": "",
     "limits": "",
     "gcpause": "",
+    "trusted": "errors",
     "settings": "errors",
     "abi": "limits",
     "__main__": "cli",

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from xdpwall.errors import Conflict, Failed, InvalidInput, NeedsPrivileges, XdpwallError
 from xdpwall.settings import check_socket_path
+from xdpwall.trusted import open_folder
 
 SOCKET_GROUP = "xdpwall"
 
@@ -28,7 +29,7 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
     check_socket_path(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         try:
-            path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            os.close(open_folder(path.parent, make=0o755, shared=True))
             _clear_stale(path)
             _bind_private(listener, path)
             mine = os.lstat(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from xdpwall.api.serving.listen import system_error
 from xdpwall.errors import Failed, Refused
+from xdpwall.trusted import check_folder, open_file
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,256}", re.ASCII)
 
@@ -19,6 +20,7 @@ def load_token(state_dir: Path) -> str:
     """The token; made when there is none. Refused when others may read or own the file."""
     path = state_dir / "token"
     try:
+        check_folder(state_dir)
         _make(path)
         return _read(path)
     except OSError as error:
@@ -42,7 +44,7 @@ def _make(path: Path) -> None:
 
 
 def _read(path: Path) -> str:
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = open_file(path, os.O_RDONLY, private=False)
     with os.fdopen(fd, encoding="ascii", errors="replace") as file:
         state = os.fstat(file.fileno())
         text = file.read(1024).strip()

@@ -239,7 +239,7 @@ def test_a_damaged_store_leaves_the_kernel_filtering(site: Site) -> None:
 def small_disk(site: Site, tmp_path: Path) -> Iterator[Settings]:
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=768k", "xwt-small", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=768k,mode=0700", "xwt-small", str(folder)]
     subprocess.run(mount, check=True)
     yield Settings(folder, site.settings.bpffs, site.settings.socket)
     subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -232,7 +232,7 @@ def small(site: Site, tmp_path: Path) -> Iterator[Site]:
     """The site with its state folder on a disk of one megabyte."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "xwt-small-sets", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "xwt-small-sets", str(folder)]
     subprocess.run(mount, check=True)
     yield Site(site.lab, site.host, site.box, folder)
     subprocess.run(["umount", "-l", str(folder)], check=True)

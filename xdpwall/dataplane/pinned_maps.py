@@ -59,6 +59,7 @@ class PinnedMaps:
     def open(cls, folder: Path) -> PinnedMaps:
         """Open the pinned maps, and those whose pin was removed where a program of ours uses them.
         Failed "no-maps", "other-version", or "missing-pin" where no program does."""
+        bpffs.check_trusted(folder)
         number = _newest(folder) or 1
         places = {name: folder / "maps" / name for name in SHARED_MAPS}
         places |= {name: folder / f"maps-{number}" / name for name in MAP_SET_MAPS}

@@ -17,6 +17,7 @@ from xdpwall.kernel.bpf.ringbuf import RingBuffer
 from xdpwall.kernel.clock import SystemClock
 from xdpwall.settings import Settings
 from xdpwall.store.store import Store
+from xdpwall.trusted import open_folder
 from xdpwall.views.events import PacketEvent
 
 from .decode import Decoder
@@ -110,7 +111,7 @@ class EventReader(Closing):
 
 
 def _take(path: Path, who: str) -> int:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(open_folder(path.parent, make=0o700))
     fd = try_lock(path, _LOCK_PATIENCE)
     if fd is None:
         raise Conflict(

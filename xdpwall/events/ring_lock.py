@@ -7,13 +7,16 @@ import os
 import time
 from pathlib import Path
 
+from xdpwall.errors import Refused
+from xdpwall.trusted import open_file
+
 
 def try_lock(path: Path, patience: float = 0.0) -> int | None:
     """Lock the file with flock(2), making it with mode 0600: a descriptor that keeps the lock.
 
     None when another process still has it after `patience` seconds.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = open_file(path, os.O_RDWR | os.O_CREAT)
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -36,8 +39,8 @@ def write_owner(fd: int, owner: str) -> None:
 def read_owner(path: Path) -> str | None:
     """Read who has the lock (write_owner); None when it is free."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+        fd = open_file(path, os.O_RDONLY)
+    except (OSError, Refused):
         return None
     try:
         fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

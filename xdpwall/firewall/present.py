@@ -7,9 +7,11 @@ import time
 from contextlib import closing
 
 from xdpwall.dataplane.pinned_clock import PinnedClock
+from xdpwall.errors import Refused
 from xdpwall.instance.clock import InstanceClock
 from xdpwall.kernel.clock import SystemClock
 from xdpwall.settings import Settings
+from xdpwall.trusted import check_file
 
 _LOOK_AGAIN = 1.0
 """Seconds after which the clock may have been set."""
@@ -41,8 +43,9 @@ def _newest_change(settings: Settings) -> str | None:
 
     try:
         path = settings.state_dir / "xdpwall.db"
+        check_file(path)
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
             row = connection.execute("SELECT time FROM audit ORDER BY id DESC LIMIT 1").fetchone()
             return None if row is None else str(row[0])
-    except (sqlite3.Error, OSError):
+    except (sqlite3.Error, OSError, Refused):
         return None

@@ -21,11 +21,13 @@ from xdpwall.dataplane.pinned_switch import is_switched_off
 from xdpwall.errors import XdpwallError
 from xdpwall.instance import namespace
 from xdpwall.instance.clock import InstanceClock
+from xdpwall.kernel.bpf import bpffs
 from xdpwall.kernel.clock import SystemClock
 from xdpwall.rule.field_names import RULE_FIELDS
 from xdpwall.rule.sentence_write import write_sentence
 from xdpwall.settings import Settings
 from xdpwall.store.seal import check_seal
+from xdpwall.trusted import check_file
 
 __all__ = ["is_switched_off", "list_rules"]
 
@@ -66,6 +68,8 @@ def _read(settings: Settings) -> tuple[int, list[_Row], str | None] | None:
     path = settings.state_dir / "xdpwall.db"
     if os.stat(path).st_mode & 0o077:
         return None
+    check_file(path)
+    bpffs.check_trusted(settings.bpffs)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         if connection.execute("PRAGMA user_version").fetchone()[0] != SCHEMA:
             return None

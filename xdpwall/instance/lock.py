@@ -18,6 +18,7 @@ from pathlib import Path
 
 from xdpwall.errors import Conflict, Failed, NeedsPrivileges, XdpwallError
 from xdpwall.store.database_errors import moved_away
+from xdpwall.trusted import open_file, open_folder
 
 _POLL = 0.005
 _POLL_IN_TURN = 0.0005
@@ -40,7 +41,7 @@ class InstanceLock:
     def _open(self) -> int:
         path = self._path
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return open_file(path, os.O_RDWR | os.O_CREAT)
         except PermissionError as error:
             raise NeedsPrivileges(
                 f"{path}: permission denied", hint="run as root (sudo)", detail=str(error)
@@ -67,7 +68,7 @@ class InstanceLock:
     def reopen(self) -> None:
         """Take the file that is at the path now, made where there is none."""
         with self.threads:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(open_folder(self._path.parent, make=0o700))
             self.close()
             self._fd = self._open()
 
@@ -149,7 +150,7 @@ class InstanceLock:
         """-1 where there can be none, as on a full disk: then the lock is as unfair as flock."""
         path = self._path.with_name(f"{self._path.name}.turn")
         try:
-            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            return open_file(path, os.O_RDWR | os.O_CREAT)
         except OSError:
             return -1
 

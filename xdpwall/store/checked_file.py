@@ -11,7 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from xdpwall.errors import Failed
+from xdpwall.errors import Failed, Refused
+from xdpwall.trusted import open_file
 
 _HEAD = struct.Struct("<8s32s16sQQ")
 _MAGIC = b"xdpwall1"
@@ -60,16 +61,16 @@ def write_checked(
 def read_head(path: Path) -> FileHead | None:
     """The head, its checksum not looked at; None where there is no such file, or another."""
     try:
-        with open(path, "rb") as file:
+        with os.fdopen(open_file(path, os.O_RDONLY), "rb") as file:
             return _parse_head(file.read(_HEAD.size))
-    except OSError:
+    except (OSError, Refused):
         return None
 
 
 def read_checked(path: Path) -> tuple[FileHead, list[bytes]] | None:
     """Head and parts; None where there is no file. Failed "corrupt" unless it is whole."""
     try:
-        with open(path, "rb") as file:
+        with os.fdopen(open_file(path, os.O_RDONLY), "rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         return None
@@ -93,7 +94,7 @@ def claimed(path: Path) -> Iterator[None]:
     What is to be written is read inside it."""
     beside = _beside(path)
     while True:
-        fd = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd = open_file(beside, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             with suppress(FileNotFoundError):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xdpwall.errors import Failed, NeedsPrivileges, XdpwallError
+from xdpwall.trusted import check_file, open_file, open_folder
 
 from .database_errors import damaged, disk_full, explain_sqlite, moved_away, newer_store
 from .fsync import Syncer
@@ -53,7 +54,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         path = self.path
         with self._mapped("open"):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(open_folder(path.parent, make=0o700))
             _make_private(path)
             self._connection = sqlite3.connect(
                 path,
@@ -310,9 +311,10 @@ def _make_private(path: Path) -> None:
     this process holds (POSIX), and whoever closes the file next would take the log away under it.
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        os.close(open_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
     except FileExistsError:
+        # SQLite opens them by name, and would follow a symbolic link.
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            check_file(path.with_name(path.name + suffix))
         if not os.access(path, os.R_OK | os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None
-        if os.stat(path).st_mode & 0o077:
-            os.chmod(path, 0o600)

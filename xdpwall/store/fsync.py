@@ -53,5 +53,5 @@ class Syncer:
         if self._fd < 0:
             # SQLite keeps its locks on other files: to close this one drops none. POSIX wants it
             # writable to be synced.
-            self._fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+            self._fd = os.open(self._path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         return self._fd

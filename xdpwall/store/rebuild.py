@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from xdpwall.errors import Failed, Full, XdpwallError
 from xdpwall.sets.timed import TimedEntries
+from xdpwall.trusted import open_file, open_folder
 
 from .checked_file import sync_folder
 from .database import Database
@@ -35,7 +36,7 @@ class Rebuild:
         one that is damaged in parts."""
         store = self._store
         if store.was_moved:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(open_folder(self._path.parent, make=0o700))
             with _explained(self._path):
                 store.second_copy.update(store.connection)
             return
@@ -64,7 +65,7 @@ class Rebuild:
         of. Failed "no-copy" or "corrupt", Full."""
         self._unlink()
         with _explained(self._path):
-            os.close(os.open(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            os.close(open_file(self._new, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
             with closing(sqlite3.connect(self._new, isolation_level=None)) as made:
                 made.execute("BEGIN")
                 self._store.second_copy.fill(made)

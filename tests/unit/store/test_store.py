@@ -234,7 +234,7 @@ def test_a_locked_database_is_a_conflict(tmp_path: Path) -> None:
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "xwt-small", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "xwt-small", str(folder)]
     subprocess.run(mount, check=True)
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,9 @@ PROBE_TIMEOUT = 5.0
 """Seconds that GET /healthz may take."""
 CALL_TIMEOUT = 120.0
 """Seconds for one change: attaching loads a program, and the lock may be waited for."""
+
+_UCRED = struct.Struct("3i")
+"""struct ucred: process, user, group."""
 
 _KINDS: dict[str, type[errors.XdpwallError]] = {
     kind.default_code: kind
@@ -98,7 +103,7 @@ class ServiceTransport:
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connected.settimeout(PROBE_TIMEOUT)
-            connected.connect(str(self._path))
+            self._connect(connected)
             # 1.0, so that the answer is not cut into chunks.
             connected.sendall(f"GET {PREFIX}{path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
             head, rest = b"", b""
@@ -118,13 +123,25 @@ class ServiceTransport:
             self._answer(status, "", rest)
         return connected, rest
 
+    def _connect(self, connected: socket.socket) -> None:
+        """Connect to a service of root's, or of whoever runs this: another could answer what it likes."""
+        connected.connect(str(self._path))
+        peer = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        uid = _UCRED.unpack(peer)[1]
+        if uid not in (0, os.geteuid()):
+            raise errors.Refused(
+                f"the service at {self._path} runs as uid {uid}; wanted root's",
+                code="untrusted-service",
+                hint="give another --socket, or remove what listens there",
+            )
+
     def _request(
         self, method: str, path: str, body: Any = None, *, timeout: float = CALL_TIMEOUT
     ) -> ServiceAnswer:
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connected.settimeout(timeout)
-            connected.connect(str(self._path))
+            self._connect(connected)
         except BaseException:
             connected.close()
             raise

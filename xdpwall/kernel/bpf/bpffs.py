@@ -11,6 +11,7 @@ from pathlib import Path
 from xdpwall.errors import InvalidInput, Unsupported, XdpwallError
 from xdpwall.kernel.libc import libc
 from xdpwall.kernel.os_errors import os_error
+from xdpwall.trusted import check_folder
 
 from .map_info import MapType
 from .maps import Map, create_map
@@ -46,7 +47,16 @@ def ensure_mounted(path: str | os.PathLike[str]) -> Path:
         raise InvalidInput(f"{folder} is not a folder", field="bpffs", value=str(folder))
     if not is_bpffs(folder):  # something else is mounted below
         raise not_a_bpffs(folder)
+    check_trusted(folder)
     return folder
+
+
+def check_trusted(folder: Path) -> None:
+    """Refused "untrusted-folder" where somebody else could exchange the pins in it."""
+    try:
+        check_folder(folder)
+    except OSError as error:
+        raise _failed(error, f"{folder}: cannot be opened") from error
 
 
 def _mount(target: Path) -> None:
