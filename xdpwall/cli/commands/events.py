@@ -174,14 +174,14 @@ def _check_rule(rule_id: str) -> None:
 
 def parse_since(text: str) -> str:
     """A canonical time, of a time or of a duration back from now. InvalidInput "since"."""
-    from datetime import UTC, datetime, timedelta
+    from datetime import timedelta
 
     from xdpwall.values.time_read import parse_duration, parse_moment
+    from xdpwall.values.times import now, time_text
 
     if "T" in text:
         return parse_moment("since", text)
-    moment = datetime.now(UTC) - timedelta(seconds=parse_duration("since", text))
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return time_text(now() - timedelta(seconds=parse_duration("since", text)))
 
 
 def _follow(
