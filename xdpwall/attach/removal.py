@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from xdpwall.errors import Failed, NeedsPrivileges, NotFound, XdpwallError
+from xdpwall.errors import Failed, NeedsPrivileges, NotFound, Unsupported, XdpwallError
 from xdpwall.kernel.net.namespaces import run_in
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.values.terms import Place
@@ -65,7 +65,10 @@ def _clear(hook: XdpHook | TcHook) -> set[int]:
         except NeedsPrivileges:
             raise
         except XdpwallError as error:
-            raise StillAttached(error.message, current.program_id, detail=error.detail) from error
+            cure = f" ({error.hint})" if isinstance(error, Unsupported) and error.hint else ""
+            raise StillAttached(
+                f"{error.message}{cure}", current.program_id, detail=error.detail
+            ) from error
         removed.add(current.program_id)
 
 
