@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -16,7 +17,7 @@ from xdpwall.api.errors import HttpError
 from xdpwall.api.rule_json import RuleJsonCache
 from xdpwall.api.serving.security import PEER, Peer
 from xdpwall.api.serving.workers import Workers
-from xdpwall.errors import InvalidInput
+from xdpwall.errors import InvalidInput, ServiceUnreachable
 from xdpwall.firewall.cut_off import browser_connection, cut_off, ssh_sessions
 from xdpwall.firewall.facade import Facade, ServiceFacade
 from xdpwall.rule.field_names import READ_ONLY_FIELDS
@@ -27,6 +28,8 @@ from xdpwall.values.inputs import invalid
 
 T = TypeVar("T")
 
+DEADLINE = "xdpwall-deadline"
+"""A request's header: the CLOCK_BOOTTIME, in ns, after which its change must not begin any more."""
 _NOT_IN_ETAG = frozenset(READ_ONLY_FIELDS) - {"text", "created"}
 """Fields of a rule's view that change without a change of the rule."""
 
@@ -53,7 +56,15 @@ class Call:
 
     async def write(self, work: Callable[[Facade], T]) -> T:
         """Run `work` in the writer thread: what it checks first still holds when it acts."""
-        return await self.workers.write(work)
+        deadline = self._request.headers.get(DEADLINE)
+        if deadline is None:
+            return await self.workers.write(work)
+
+        def in_time(firewall: Facade) -> T:
+            check_deadline(deadline)
+            return work(firewall)
+
+        return await self.workers.write(in_time)
 
     def cut_off(self, rule: Rule, firewall: Facade) -> list[str]:
         """The sessions that a rule would cut off, in words. Call it in a worker thread."""
@@ -85,6 +96,18 @@ class Call:
     def check_revision(self, firewall: Facade) -> None:
         """HttpError 412 when If-Match does not name the revision in force."""
         self.check_if_match(lambda: revision_etag(firewall.ruleset()[0]))
+
+
+def check_deadline(deadline: str) -> None:
+    """Refuse a change whose sender has gone past this service meanwhile, and done it without.
+
+    A request waits in a socket or a queue while the service hangs or is busy; its sender may have
+    taken the change back since.
+    """
+    if not deadline.isdecimal() or time.clock_gettime_ns(time.CLOCK_BOOTTIME) > int(deadline[:20]):
+        raise ServiceUnreachable(
+            "the change was asked for until a moment that is over", code="too-late", field=DEADLINE
+        )
 
 
 def author_of(peer: Peer, message: str | None, confirm: int | None = None) -> Author:

@@ -29,6 +29,9 @@ CHANGE_PENDING = "change-pending"
 MISSING_PIN = "missing-pin"
 """The code of Failed where pins of maps were removed that may be in use."""
 
+OTHER_NAMESPACE = "other-namespace"
+"""The code of the Conflict with an instance that belongs to another network namespace."""
+
 
 class XdpwallError(Exception):
     """Base of every error that xdpwall raises on purpose."""

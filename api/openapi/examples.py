@@ -47,7 +47,7 @@ POLICY_CHANGED = {
         "no rule accepts what comes to UDP port 4789: xdpwall rule add accept udp/4789 in",
     ],
 }
-SWITCHED = {"on": False, "changed": True}
+SWITCHED = {"on": False, "changed": True, "warnings": []}
 SEEN = {"packets": 120, "bytes": 11760}
 NONE = {"packets": 0, "bytes": 0}
 TOTALS = {

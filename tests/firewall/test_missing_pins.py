@@ -51,10 +51,10 @@ def there(site: Site) -> list[str]:
 
 
 def map_pins(site: Site) -> list[str]:
-    """The pins of maps without that of the identity, relative to the instance's folder."""
-    found = [name for name in there(site) if name.startswith("maps") and "identity" not in name]
-    names = {name.partition("/")[2] for name in found}
-    assert names == {*SHARED_MAPS, *MAP_SET_MAPS}
+    """The pins of the maps that programs use, relative to the instance's folder."""
+    names = {*SHARED_MAPS, *MAP_SET_MAPS}
+    found = [name for name in there(site) if name.partition("/")[2] in names]
+    assert len(found) == len(names)
     return found
 
 

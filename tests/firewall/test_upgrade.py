@@ -53,11 +53,13 @@ def aged(site: Site) -> Site:
 
 def test_a_restore_takes_over_without_a_gap(aged: Site) -> None:
     with aged.open() as firewall, flood(aged):
-        for change in (lambda: firewall.add_rules(rules("drop udp")), firewall.status):
-            with pytest.raises(Failed) as caught:
-                change()
-            assert caught.value.code == "other-version"
-            assert "xdpwall restore" in (caught.value.hint or "")
+        with pytest.raises(Failed) as caught:
+            firewall.add_rules(rules("drop udp"))
+        assert caught.value.code == "other-version"
+        assert "xdpwall restore" in (caught.value.hint or "")
+        status = firewall.status()
+        assert "another version" in status.warnings[0] and status.rules is None
+        assert {one.state for one in status.attachments} == {"attached"}
         outcome = firewall.restore()
         assert outcome.already == ["veth0 xdp", "veth0 tc-ingress"] and not outcome.failed
         assert aged.ping(3) == 0

@@ -16,6 +16,8 @@ from xdpwall.values.terms import Place
 from .attacher import Attacher
 from .hooks import program_name
 
+ORPHANED = "orphaned-programs"
+"""The code of the error that there are some."""
 _PROGRAMS = ("xdpwall_xdp", "xdpwall_tc")
 
 
@@ -59,7 +61,7 @@ def raise_if_orphaned(attacher: Attacher, attachments: Iterable[Attachment]) -> 
     if found:
         raise Failed(
             f"this does not reach every program: {describe_orphan(found[0])}",
-            code="orphaned-programs",
+            code=ORPHANED,
             value=[attachment.words for attachment in found],
         )
 

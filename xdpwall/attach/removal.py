@@ -3,6 +3,7 @@ namespace, deleted or renamed."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from xdpwall.errors import Failed, NeedsPrivileges, NotFound, Unsupported, XdpwallError
@@ -42,7 +43,10 @@ def remove_programs(pins: Pins, index: int, place: Place) -> bool:
     for program_id in pinned:
         if program_id not in removed and _remove_elsewhere(pins, place, program_id):
             removed.add(program_id)
-    pins.drop(index, place)
+    with suppress(
+        XdpwallError
+    ):  # on a bpffs that is mounted read-only it stays, and judges nothing
+        pins.drop(index, place)
     return bool(removed)
 
 

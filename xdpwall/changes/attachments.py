@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from xdpwall.attach.interfaces import highest_first, index_of, interface_names, link_kind
 from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.attach.removal import StillAttached
-from xdpwall.errors import Conflict, Full, XdpwallError
+from xdpwall.errors import Conflict, Full, NeedsPrivileges, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.limits import ATTACHMENTS
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
@@ -145,7 +145,17 @@ def detach_interface(
     """Detach the program and delete the row. Another owner's program stays. Returns where ours still
     is, in words, if it could not be detached. Raises Conflict "below-xdp" when one of ours above keeps
     it there, and `refuse`; then nothing has changed, and nothing waits."""
-    with suppress(Full) if instance.fault() is None else suppress(XdpwallError):
+    left, unrecorded = detach_in_need(instance, row, by=by, refuse=refuse)
+    if unrecorded is not None:
+        raise unrecorded
+    return left
+
+
+def detach_in_need(
+    instance: Instance, row: Attachment, *, by: Author, refuse: bool = True
+) -> tuple[str | None, XdpwallError | None]:
+    """Detach whatever the disk does. The second value is why it does not know of it, if so."""
+    with suppress(XdpwallError):  # a full disk, or a read-only one
         instance.store.attachments.put(replace(row, intent="leaving"))
     crash_point("detach-recorded")
     try:
@@ -153,14 +163,16 @@ def detach_interface(
             None if _shared(instance, row) else take_off(instance, row.spec, row.index, refuse)[1]
         )
     except XdpwallError:
-        with suppress(Full) if instance.fault() is None else suppress(XdpwallError):
+        with suppress(XdpwallError):
             instance.store.attachments.put(row)
         raise
     crash_point("detach-detached")
     action = f"detach {row.words}" + (", which did not succeed" if left else "")
-    if instance.fault() is None:
+    try:
         instance.store.attachments.delete(row, by=by, action=action, now=instance.clock.now_text())
-    return left
+    except XdpwallError as error:
+        return left, error
+    return left, None
 
 
 def take_off(
@@ -186,6 +198,10 @@ def take_off(
             "it lets every packet pass from now on" if muted else "it goes on judging packets there"
         )
         return False, f"{spec.iface} {spec.place}: {error.message}; {now}"
+    except (NeedsPrivileges, Conflict):
+        raise
+    except XdpwallError as error:  # the kernel was not to be asked
+        return False, f"{spec.iface} {spec.place}: {error.message}"
 
 
 def check_detachable(instance: Instance, rows: Iterable[Attachment]) -> None:

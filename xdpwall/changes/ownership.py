@@ -49,10 +49,10 @@ def kernel_standing(dataplane: Dataplane, disk: Snapshot) -> Standing:
     return standing(dataplane.identity.read(), dataplane.control.read().revision, disk)
 
 
-def another_state(instance: Instance, dataplane: Dataplane, disk: Snapshot) -> Conflict:
-    """The error of a change that would replace what this folder does not know."""
-    held, revision = dataplane.control.read().revision, disk.ruleset.revision
-    folder, theirs = instance.settings.state_dir, dataplane.identity.read()
+def another_state(instance: Instance, theirs: str | None, held: int, disk: Snapshot) -> Conflict:
+    """The error of a change that would replace what this folder does not know: `theirs` is the kernel's
+    id, `held` its revision."""
+    folder, revision = instance.settings.state_dir, disk.ruleset.revision
     if theirs is not None and theirs == disk.identity:
         has = f"revision {revision} of the same instance"
     else:
@@ -78,7 +78,7 @@ def foreign_kernel(instance: Instance, disk: Snapshot) -> tuple[Conflict, Kernel
     held = KernelView(
         revision=control.revision, policy=policy_of(dataplane.map_set.policy_bits(control.copy))
     )
-    return another_state(instance, dataplane, disk), held
+    return another_state(instance, identity, control.revision, disk), held
 
 
 def check_other_version(instance: Instance, disk: Snapshot) -> None:

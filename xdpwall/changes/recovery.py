@@ -22,6 +22,7 @@ from .attachments import record_attached, take_off
 from .bringup import load_from_store
 from .clock_change import follow_clock
 from .confirm import forget_after_reboot, settle
+from .detached import follow_detached
 from .generations import reload_ruleset
 from .ownership import agree_on_identity, another_state, check_other_version, kernel_standing
 from .programs import reload_programs
@@ -45,6 +46,7 @@ def recover(instance: Instance) -> None:
     dataplane = instance.dataplane()
     snapshot = instance.store.read()
     if dataplane is None:
+        follow_detached(instance, by=RECOVERY)
         forget_after_reboot(instance, snapshot, by=RECOVERY)
         if instance.store.read().pending:
             instance.store.revisions.drop_pending()
@@ -54,7 +56,8 @@ def recover(instance: Instance) -> None:
         raise missing_pins_error(dataplane.lost_pins)
     stands = kernel_standing(dataplane, snapshot)
     if stands == "another":
-        raise another_state(instance, dataplane, snapshot)
+        held = dataplane.control.read().revision
+        raise another_state(instance, dataplane.identity.read(), held, snapshot)
     if settle(instance, dataplane, snapshot, by=RECOVERY):
         snapshot = instance.store.read()
         stands = kernel_standing(dataplane, snapshot)
@@ -76,6 +79,7 @@ def recover(instance: Instance) -> None:
         load_from_store(instance, dataplane)
     elif control.on != snapshot.on:
         _follow_switch(instance, control.on)
+    follow_detached(instance, by=RECOVERY)
     if snapshot.unfinished:
         _end_attachments(instance)
         if snapshot.unconfirmed is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from xdpwall.errors import ANOTHER_STATE, Conflict, XdpwallError
+from xdpwall.errors import ANOTHER_STATE, OTHER_NAMESPACE, Conflict, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.instance.namespace import boot_id, netns_exists
 from xdpwall.store.records import Binding, Snapshot, Unconfirmed
@@ -24,7 +24,7 @@ def reading(instance: Instance, *, blind: bool = False) -> Iterator[Snapshot]:
         snapshot = instance.store.read()
         if instance.store.is_blank and not blind and (fault := instance.store.fault()):
             raise fault
-        _check_namespace(instance, snapshot.binding)
+        _check_binding(instance, snapshot.binding)
         outdated = instance.clock.kept and instance.clock.outdated
         unsettled = snapshot.unfinished or instance.attacher.stand_ins.indexes()
         if unsettled or outdated or _is_over(instance, snapshot):
@@ -45,15 +45,17 @@ def writing(
     renew: bool = False,
     adopt: bool = False,
     while_waiting: bool = False,
+    seconds: float | None = None,
 ) -> Iterator[Snapshot]:
     """Hold the instance's lock as its only writer, after recovery.
 
-    `in_need`: go on when recovery fails, for the ways out (off, on, detach). `renew`: give up maps of
-    another version, for restore. `adopt`: go on where the kernel holds what this state folder does
-    not know. `while_waiting`: go on while a change waits for its confirmation. Conflict
-    "other-namespace", "another-state" when the kernel holds that, "change-pending".
+    `in_need`: go on when recovery fails, to take away what would stay. `renew`: pin maps again, and
+    give up those of another version, for restore. `adopt`: go on where the kernel holds what this
+    state folder does not know. `while_waiting`: go on while a change waits for its confirmation.
+    `seconds`: how long to wait for the lock. Conflict "other-namespace", "another-state" when the
+    kernel holds that, "change-pending".
     """
-    with _holding(instance):
+    with holding(instance, seconds):
         instance.clock.look()
         fault = instance.fault()
         if fault is not None and not (in_need or adopt):
@@ -61,7 +63,7 @@ def writing(
         netns, cookie = instance.namespace.netns()
         binding, here = instance.store.read().binding, Binding(netns, boot_id(), cookie)
         if binding != here:
-            _check_namespace(instance, binding)
+            _check_binding(instance, binding)
         try:
             _recover(instance, renew)
             if binding != here:
@@ -97,17 +99,19 @@ def mending(instance: Instance) -> Iterator[XdpwallError | None]:
     wrong with it. Conflict "other-namespace"."""
     if instance.lock.was_moved:
         instance.lock.reopen()
-    with _holding(instance):
-        _check_namespace(instance, instance.store.read().binding)
+    with holding(instance):
+        _check_binding(instance, instance.store.read().binding)
         yield instance.store.fault()
 
 
 @contextmanager
-def _holding(instance: Instance) -> Iterator[None]:
-    with instance.lock.hold():
+def holding(instance: Instance, seconds: float | None = None) -> Iterator[None]:
+    """Hold the lock, and read the store as its only writer; `seconds` is how long to wait for it."""
+    store = instance.store  # makes the folder, in which the lock is
+    with instance.lock.hold(seconds):
         # First: the store may fall back on its second copy.
-        instance.store.examine()
-        with instance.store.alone():
+        store.examine()
+        with store.alone():
             yield
 
 
@@ -120,7 +124,13 @@ def _recover(instance: Instance, renew: bool = False) -> None:
     recover(instance)
 
 
-def _check_namespace(instance: Instance, binding: Binding | None) -> None:
+def check_namespace(instance: Instance) -> None:
+    """Raise Conflict "other-namespace" when the disk says that the instance belongs to another one."""
+    with instance.lock.threads:
+        _check_binding(instance, instance.store.read().binding)
+
+
+def _check_binding(instance: Instance, binding: Binding | None) -> None:
     """Raise Conflict when the instance is bound, in this boot, to another existing namespace."""
     if binding is None or binding.boot_id != boot_id():
         return
@@ -132,7 +142,7 @@ def _check_namespace(instance: Instance, binding: Binding | None) -> None:
     raise Conflict(
         f"this instance ({instance.settings.state_dir}) belongs to the network namespace "
         f"{binding.netns}, and this is {here}",
-        code="other-namespace",
+        code=OTHER_NAMESPACE,
         hint="run the command in that namespace (nsenter --net=...), or give this one an "
         "instance of its own: --state-dir DIR --bpffs DIR --socket PATH",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from xdpwall.attach.interfaces import interface_names, link_kind
 from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.errors import XdpwallError
@@ -14,8 +16,13 @@ def unrecorded_attachments(instance: Instance) -> list[Attachment]:
     """The attachments of which only the kernel tells, since the state folder was lost, as rows:
     with the number that their program was loaded with, and since when it was. Not the muted ones,
     which were to be detached and judge nothing."""
+    return attachments_in_kernel(instance, instance.attachments)
+
+
+def attachments_in_kernel(instance: Instance, known: Iterable[Attachment] = ()) -> list[Attachment]:
+    """The attachments of pinned programs, as the kernel tells of them, without those `known`."""
     attacher, found = instance.attacher, []
-    pins = unrecorded_pins(attacher, instance.attachments)
+    pins = unrecorded_pins(attacher, known)
     names = {index: name for name, index in interface_names().items()} if pins else {}
     muted = _muted_ids(instance) if pins else frozenset()
     for index, place in pins:

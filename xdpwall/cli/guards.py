@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xdpwall.errors import Refused
+from xdpwall.errors import Refused, ServiceUnreachable, XdpwallError
 
 from .options import Invocation, confirm_on_terminal, invocation
 from .terminal.problems import print_warnings
@@ -99,14 +101,14 @@ def guard_detach(
 
 
 def guard_policy(
-    firewall: Facade, policy: Policy, *, attaching: tuple[str, Direction] | None = None
+    firewall: Facade, policy: Policy | None, *, attaching: tuple[str, Direction] | None = None
 ) -> None:
     """Refused when a default drop would be in force on the interface of the caller's session.
 
-    `policy` is the one to come; `attaching` an interface and direction about to get the filter.
+    `policy` is the one to come, None where it cannot be read; `attaching` an interface and direction about to get the filter.
     With `attaching`, only that interface is looked at: the others have the policy already.
     """
-    if "drop" not in (policy.ingress, policy.egress):
+    if policy is None or "drop" not in (policy.ingress, policy.egress):
         return
     client = guarded_client()
     if client is None:
@@ -120,6 +122,19 @@ def guard_policy(
     if mine:
         raise _refused(
             f"{mine[0]} carries your SSH session from {client}: a default drop may cut it"
+        )
+
+
+@contextmanager
+def lenient_guard() -> Iterator[None]:
+    """A guard of a way out: only what it finds holds back, not that it cannot look."""
+    try:
+        yield
+    except (Refused, ServiceUnreachable):
+        raise
+    except XdpwallError as error:
+        print_warnings(
+            [f"whether this cuts your own session is not known: {error.message}"], invocation.get()
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -123,7 +124,21 @@ class RootGroup(LazyGroup):
         except BrokenPipeError:
             _silence_stdout()
             return 0
+        except (
+            OSError
+        ) as error:  # too many open files, a full or read-only disk: wherever it came from
+            print_error(system_error(error), asked)
+            return Failed.exit_code
         return result if isinstance(result, int) else 0
+
+
+def system_error(error: OSError) -> XdpwallError:
+    """The error of a system call that nobody expected to fail, with its cause."""
+    what = error.filename if isinstance(error.filename, str) else "a system call"
+    hint = None
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        hint = "this process has as many files open as it may: ulimit -n"
+    return Failed(f"{what}: {error.strerror or error}", hint=hint, detail=repr(error))
 
 
 def _silence_stdout() -> None:

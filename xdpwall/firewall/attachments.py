@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from xdpwall.attach.interfaces import highest_first, index_of
 from xdpwall.attach.length_warnings import length_warnings
 from xdpwall.attach.merging import left_off, merging_of, turned_off
 from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
 from xdpwall.changes import attachments
 from xdpwall.changes.confirm import change_pending
+from xdpwall.changes.detached import detach_outcome, detach_unlocked, unrecorded
 from xdpwall.changes.transactions import writing
 from xdpwall.changes.trial import attach_on_trial, detach_on_trial, refuse_to_confirm
-from xdpwall.errors import Failed
+from xdpwall.errors import OTHER_NAMESPACE, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import AttachmentSpec, attachment_places
 from xdpwall.values.author import Author
@@ -25,6 +28,8 @@ from .pending import pending_view
 from .real_names import real_name
 
 _ANYONE = Author()
+LOCK_SECONDS = 5.0
+"""How long a detach waits for another process that changes this instance, before it goes past it."""
 
 
 class AttachmentMethods:
@@ -97,9 +102,18 @@ class AttachmentMethods:
         direction: Direction | None = None,
         by: Author = _ANYONE,
     ) -> DetachOutcome:
-        """Only ours; an attachment that is not there is no error, an unknown interface is. Failed
-        "still-attached", when all else is done, where a program could not be detached."""
-        with writing(self._instance, in_need=True) as now:
+        """Only ours; an attachment that is not there is no error, an unknown interface is. Where the disk
+        or the lock cannot be used, by the kernel alone, and said so. Failed "still-attached", when all
+        else is done, where a program could not be detached."""
+        with ExitStack() as held:
+            try:
+                now = held.enter_context(
+                    writing(self._instance, while_waiting=True, seconds=LOCK_SECONDS)
+                )
+            except XdpwallError as error:
+                if error.code == OTHER_NAMESPACE or by.confirm is not None:
+                    raise
+                return detach_unlocked(self._instance, iface, hook, direction, error)
             if iface is not None and not any(row.iface == iface for row in now.attachments):
                 iface = real_name(iface)
             rows = attachments.matching_attachments(now.attachments, iface, hook, direction)
@@ -112,25 +126,25 @@ class AttachmentMethods:
                 self._changed()
                 waits = self._instance.store.read().unconfirmed
                 return DetachOutcome(detached=[], pending=pending_view(self._instance, waits))
-            left = {row: attachments.detach_interface(self._instance, row, by=by) for row in rows}
+            gone: list[str] = []
+            left: list[str] = []
+            warnings: list[str] = []
+            for row in rows:
+                where, unknown = attachments.detach_in_need(self._instance, row, by=by)
+                if where is not None:
+                    left.append(where)
+                    continue
+                gone.append(row.words)
+                if unknown is not None:
+                    words = f"detached {row.words}"
+                    warnings.append(unrecorded(self._instance, [row], words, unknown))
             tried = {(row.index, row.place) for row in rows}
-            gone, remaining = attachments.detach_unrecorded(
+            more, remaining = attachments.detach_unrecorded(
                 self._instance, iface, hook, direction, tried
             )
-            if iface is not None and not (rows or gone or remaining):
+            if iface is not None and not (rows or more or remaining):
                 index_of(iface)
-        remaining = [*filter(None, left.values()), *remaining]
-        detached = [*(row.words for row, one in left.items() if one is None), *gone]
-        if remaining:
-            raise Failed(
-                f"not detached: {'; '.join(remaining)}",
-                code="still-attached",
-                value=remaining,
-                hint="`xdpwall detach --all` tries again"
-                + (f"; detached: {', '.join(detached)}" if detached else ""),
-            )
-        generic = dict.fromkeys(row.iface for row in left if row.mode == "generic")
-        return DetachOutcome(
-            detached=detached,
-            warnings=[words for name in generic for words in left_off(name, merging_of(name))],
-        )
+            generic = dict.fromkeys(row.iface for row in rows if row.mode == "generic")
+            for name in generic:
+                warnings += left_off(name, merging_of(name))
+            return detach_outcome([*gone, *more], [*left, *remaining], warnings)

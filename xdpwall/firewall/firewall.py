@@ -12,7 +12,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from xdpwall.attach.orphans import raise_if_orphaned
 from xdpwall.attach.warnings import policy_warnings
 from xdpwall.changes.adopt import adopt_stored
 from xdpwall.changes.apply import adopt_and_apply, apply_ruleset
@@ -72,20 +71,29 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods, Check
         """`service`: tidy up in the background after each change, and report so in status().
         `clock`: the machine's when it is None."""
         super().__init__(Instance(settings, clock=clock), service=service)
+        self._instance.reached = crash_point
+        if service:
+            _ = self._instance.store  # before the threads that need it
         self._tidier = Tidier(self._instance) if service else None
         self._expirer = Expirer(self._instance) if service else None
         self._watcher: Watcher | None = None
         self._sight_watcher: SightWatcher | None = None
-        self._instance.store.second_copy.reached = crash_point
         self._keeper = CopyKeeper(self._instance, self.update_copy) if service else None
 
     @classmethod
     def open(cls, settings: Settings, *, service: bool = False, clock: Clock | None = None) -> Self:
         """Open the instance, making its state folder when there is none.
 
-        NeedsPrivileges, Conflict "other-namespace" (at the first call), Failed "corrupt".
+        NeedsPrivileges, Conflict "other-namespace" (at the first call), Failed "corrupt". Firewall(...)
+        opens the folder when a call needs it: status, set_switch and detach do without.
         """
-        return cls(settings, service=service, clock=clock)
+        opened = cls(settings, service=service, clock=clock)
+        try:
+            _ = opened._instance.store
+        except BaseException:
+            opened.close()
+            raise
+        return opened
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +137,7 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods, Check
     @property
     def has_news(self) -> bool:
         """Whether close() has to write the second copy of the state."""
-        return self._instance.store.has_news
+        return self._instance.has_store and self._instance.store.has_news
 
     def update_copy(self, large: bool = True) -> bool:
         """Bring the second copy of the state to what was written; whether a large set is left for later. A
@@ -176,22 +184,12 @@ class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods, Check
         )
 
     def set_switch(self, on: bool, *, by: Author = _ANYONE) -> SwitchOutcome:
-        """Off: everything passes. Works also when the disk is full."""
-        with writing(self._instance, in_need=True) as now:
-            dataplane = self._instance.dataplane()
-            was = now.on if dataplane is None else dataplane.control.read().on
-            if dataplane is not None and was != on:
-                dataplane.control.set_switch(on)
-            crash_point("switch-set")
-            # A database that takes no change follows the kernel once it is right again.
-            if (was != on or now.on != on) and self._instance.fault() is None:
-                action = "on" if on else "off"
-                self._instance.store.set_switch(
-                    on, by=by, action=action, now=self._instance.clock.now_text()
-                )
-            if not on:
-                raise_if_orphaned(self._instance.attacher, now.attachments)
-            return SwitchOutcome(on=on, changed=was != on)
+        """Off: everything passes. In force at once, also where the disk cannot be used; what could not be
+        recorded is among the warnings."""
+        from xdpwall.changes.switch import switch_firewall
+
+        done = switch_firewall(self._instance, on, by=by)
+        return SwitchOutcome(on=on, changed=done.changed, warnings=done.warnings)
 
     def set_events(self, changes: Mapping[str, Any], *, by: Author = _ANYONE) -> EventsOutcome:
         """In force with the next packet; no program is touched."""

@@ -6,7 +6,8 @@ reads and writes it consistently.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from xdpwall.dataplane.pinned_clock import PinnedClock
@@ -36,9 +37,11 @@ class Instance:
     ) -> None:
         """`clock`: the machine's when it is None."""
         self.settings = settings
-        self.store = Store(settings.state_dir)
+        self._store: Store | None = None
+        self.reached: Callable[[str], None] | None = None
+        """Called at the steps of the second copy's writing (changes/crashpoints.py)."""
         self.clock = InstanceClock(
-            clock or SystemClock(), self.store.newest_change, PinnedClock(settings.bpffs)
+            clock or SystemClock(), self._newest_change, PinnedClock(settings.bpffs)
         )
         self.lock = InstanceLock(settings.state_dir / "lock", timeout=lock_seconds)
         self._dataplane: Dataplane | None = None
@@ -51,11 +54,35 @@ class Instance:
         """Close files and maps; filtering goes on."""
         with self.lock.threads:
             self.drop_dataplane()
-            self.store.close()
+            if self._store is not None:
+                self._store.close()
             self.lock.close()
             self.namespace.close()
 
     # -- the disk's side ---------------------------------------------------------------------------
+    @property
+    def store(self) -> Store:
+        """The state folder, opened (or made) when first needed: the ways out do without. Raises what
+        Store() does."""
+        if self._store is None:
+            with self.lock.threads:
+                if self._store is None:
+                    opened = Store(self.settings.state_dir)
+                    if self.reached is not None:
+                        opened.second_copy.reached = self.reached
+                    self._store = opened
+        return self._store
+
+    @property
+    def has_store(self) -> bool:
+        """Whether this process has the state folder open already."""
+        return self._store is not None
+
+    def _newest_change(self) -> str | None:
+        with suppress(XdpwallError):  # the clock alone tells the time where the disk does not
+            return self.store.newest_change()
+        return None
+
     @property
     def ruleset(self) -> CommittedRuleset:
         """The committed ruleset."""

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xdpwall.errors import Conflict, Failed, NeedsPrivileges, XdpwallError
+from xdpwall.kernel.os_errors import os_error
 from xdpwall.store.database_errors import moved_away
 from xdpwall.trusted import open_file, open_folder
 
@@ -36,18 +37,7 @@ class InstanceLock:
         self._turn = -1
         self.threads = threading.RLock()
         """Excludes the threads of this process; readers take only this one."""
-        self._fd = self._open()
-
-    def _open(self) -> int:
-        path = self._path
-        try:
-            return open_file(path, os.O_RDWR | os.O_CREAT)
-        except PermissionError as error:
-            raise NeedsPrivileges(
-                f"{path}: permission denied", hint="run as root (sudo)", detail=str(error)
-            ) from error
-        except OSError as error:
-            raise Failed(f"{path}: cannot make the lock file", detail=str(error)) from error
+        self._fd = -1
 
     @property
     def was_moved(self) -> bool:
@@ -73,13 +63,15 @@ class InstanceLock:
             self._fd = self._open()
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Wait for the lock; Conflict when another process keeps it longer than the timeout."""
-        if not self.threads.acquire(timeout=self._timeout):
-            raise self._busy()
+    def hold(self, timeout: float | None = None) -> Iterator[None]:
+        """Wait for the lock; Conflict when another process keeps it longer than the timeout. The file is
+        made or opened when first needed: NeedsPrivileges, Full or Failed."""
+        seconds = self._timeout if timeout is None else timeout
+        if not self.threads.acquire(timeout=seconds):
+            raise self._busy(seconds)
         try:
             if self._depth == 0:
-                self._wait()
+                self._wait(seconds)
             self._depth += 1
             try:
                 yield
@@ -92,7 +84,7 @@ class InstanceLock:
     def attempt(self) -> Iterator[bool]:
         """True inside when the lock was free, False when another process holds it."""
         with self.threads:
-            got = self._depth > 0 or self._try(self._fd)
+            got = self._depth > 0 or self._try(self._open())
             if got:
                 self._depth += 1
             try:
@@ -118,6 +110,21 @@ class InstanceLock:
         if self._depth == 0 and self._fd >= 0:
             fcntl.flock(self._fd, fcntl.LOCK_UN)
 
+    def _open(self) -> int:
+        """The lock's file, made or opened when first needed."""
+        if self._fd < 0:
+            try:
+                self._fd = open_file(self._path, os.O_RDWR | os.O_CREAT)
+            except PermissionError as error:
+                raise NeedsPrivileges(
+                    f"{self._path}: permission denied", hint="run as root (sudo)", detail=str(error)
+                ) from error
+            except OSError as error:
+                raise os_error(
+                    error.errno or 0, f"{self._path}: cannot make the lock file"
+                ) from error
+        return self._fd
+
     def _try(self, fd: int) -> bool:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -127,23 +134,24 @@ class InstanceLock:
             raise Failed(f"{self._path}: cannot lock", detail=str(error)) from error
         return True
 
-    def _wait(self) -> None:
+    def _wait(self, seconds: float) -> None:
         # flock has no timeout of its own, and an alarm would be the caller's business.
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + seconds
+        self._open()
         if self._turn < 0:
             self._turn = self._open_turn()
-        if self._turn >= 0:
-            self._poll(self._turn, deadline, _POLL)
         try:
-            self._poll(self._fd, deadline, _POLL_IN_TURN)
+            if self._turn >= 0:
+                self._poll(self._turn, deadline, _POLL, seconds)
+            self._poll(self._fd, deadline, _POLL_IN_TURN, seconds)
         finally:
             if self._turn >= 0:
                 fcntl.flock(self._turn, fcntl.LOCK_UN)
 
-    def _poll(self, fd: int, deadline: float, pause: float) -> None:
+    def _poll(self, fd: int, deadline: float, pause: float, seconds: float) -> None:
         while not self._try(fd):
             if time.monotonic() >= deadline:
-                raise self._busy()
+                raise self._busy(seconds)
             time.sleep(pause)
 
     def _open_turn(self) -> int:
@@ -154,9 +162,9 @@ class InstanceLock:
         except OSError:
             return -1
 
-    def _busy(self) -> Conflict:
+    def _busy(self, seconds: float) -> Conflict:
         return Conflict(
-            f"another xdpwall has been changing this instance for {self._timeout:g} s",
+            f"another xdpwall has been changing this instance for {seconds:g} s",
             code="busy",
             hint=f"see who holds {self._path} (fuser -v {self._path}), or try again",
         )

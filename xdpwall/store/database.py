@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xdpwall.errors import Failed, NeedsPrivileges, XdpwallError
+from xdpwall.kernel.os_errors import os_error
 from xdpwall.trusted import check_file, open_file, open_folder
 
 from .database_errors import damaged, disk_full, explain_sqlite, moved_away, newer_store
@@ -291,6 +292,8 @@ class Database:
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise disk_full(self.path, str(error)) from error
+            if error.errno in (errno.EROFS, errno.EMFILE, errno.ENFILE):
+                raise os_error(error.errno, f"{self.path}: cannot {verb}") from error
             raise Failed(
                 f"{self.path}: cannot {verb}: {error.strerror}",
                 code="store",
@@ -317,4 +320,6 @@ def _make_private(path: Path) -> None:
         for suffix in ("", "-wal", "-shm", "-journal"):
             check_file(path.with_name(path.name + suffix))
         if not os.access(path, os.R_OK | os.W_OK):
+            if os.statvfs(path).f_flag & os.ST_RDONLY:
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path)) from None
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path)) from None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
 
 from xdpwall.errors import ANOTHER_STATE, Conflict, Failed, Full, NeedsPrivileges, XdpwallError
+from xdpwall.kernel.os_errors import os_error
 
 from .schema import SCHEMA_VERSION
 
@@ -24,6 +26,9 @@ _ENVIRONMENT = frozenset(
 )
 """Errors that say nothing about the file's content. Any other does, since the statements are right: a
 table that is not there, a row that breaks a constraint, text that is no UTF-8."""
+
+
+_UNTOLD = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)
 
 
 def damaged(path: Path, detail: str) -> Failed:
@@ -71,6 +76,8 @@ def explain_sqlite(path: Path, error: sqlite3.Error, verb: str) -> XdpwallError:
     short = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHORT_READ
     if code not in _ENVIRONMENT or short:
         return damaged(path, detail)
+    if code in _UNTOLD and (cause := _cause(path)):
+        return os_error(cause, f"{path}: cannot {verb}", more=detail)
     readonly = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN)
     if code in readonly and os.geteuid() != 0:
         return NeedsPrivileges(f"{path}: cannot {verb}", hint="run as root (sudo)", detail=detail)
@@ -85,6 +92,15 @@ def disk_full(path: Path, detail: str) -> Full:
         hint=f"make room on the file system of {path.parent}",
         detail=detail,
     )
+
+
+def _cause(path: Path) -> int | None:
+    """The errno that SQLite does not tell: of a process without descriptors, or a read-only disk."""
+    try:
+        os.close(os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC))
+        return errno.EROFS if os.statvfs(path.parent).f_flag & os.ST_RDONLY else None
+    except OSError as error:
+        return error.errno if error.errno in (errno.EMFILE, errno.ENFILE) else None
 
 
 def _no_space(path: Path) -> bool:

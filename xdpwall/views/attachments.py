@@ -141,4 +141,5 @@ class DetachOutcome(View):
     detached: list[str]
     """"docker0 xdp", "eth1 tc-ingress", ..."""
     warnings: list[str] = []
+    """What is detached and could not be recorded."""
     pending: PendingView | None = None

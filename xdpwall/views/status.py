@@ -30,9 +30,11 @@ class Status(View):
     host: str
     revision: int
     on: bool
-    rules: int
-    enabled_rules: int
-    policy: Policy
+    rules: int | None = None
+    enabled_rules: int | None = None
+    """Absent, as `rules`, where the state folder cannot be read: what is told is the kernel's then."""
+    policy: Policy | None = None
+    """Absent where neither the state folder nor the maps can be read."""
     attachments: list[AttachmentView]
     others: list[InterfaceView] = []
     """Interfaces with programs of other owners."""
@@ -74,6 +76,8 @@ class SwitchOutcome(View):
 
     on: bool
     changed: bool
+    warnings: list[str] = []
+    """What is in force and could not be recorded."""
 
 
 class ApplyOutcome(View):

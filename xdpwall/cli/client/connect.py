@@ -102,9 +102,10 @@ def _checked_list(transport: ServiceTransport) -> dict[str, Any]:
     return rules_of(body).to_json()
 
 
-def find_service(settings: Settings) -> ServiceTransport | None:
-    """The service of this instance; None when nobody listens; Conflict when it is another's."""
-    transport = ServiceTransport(settings.socket)
+def find_service(settings: Settings, *, patience: float | None = None) -> ServiceTransport | None:
+    """The service of this instance; None when nobody listens; Conflict when it is another's. `patience`
+    as for ServiceTransport."""
+    transport = ServiceTransport(settings.socket, patience=patience)
     health = transport.probe()
     if health is None:
         return None

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ CALL_TIMEOUT = 120.0
 
 _UCRED = struct.Struct("3i")
 """struct ucred: process, user, group."""
+DEADLINE = "Xdpwall-Deadline"
+"""The header with the CLOCK_BOOTTIME, in ns, after which a change must not begin any more."""
 
 _KINDS: dict[str, type[errors.XdpwallError]] = {
     kind.default_code: kind
@@ -61,8 +64,11 @@ class ServiceAnswer:
 class ServiceTransport:
     """Makes requests to one service. Each raises only XdpwallError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience: float | None = None) -> None:
+        """`patience`: seconds for one request, for who goes past a service that does not answer. It is
+        told so, and does not begin a change after that."""
         self._path = path
+        self._patience = patience
 
     def probe(self) -> Any | None:
         """GET /healthz; None when nobody listens there."""
@@ -138,6 +144,7 @@ class ServiceTransport:
     def _request(
         self, method: str, path: str, body: Any = None, *, timeout: float = CALL_TIMEOUT
     ) -> ServiceAnswer:
+        timeout = self._patience or timeout
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connected.settimeout(timeout)
@@ -149,6 +156,8 @@ class ServiceTransport:
 
         payload = None if body is None else json.dumps(body).encode()
         headers = {"Accept": "application/json", "Connection": "close"}
+        if self._patience:
+            headers[DEADLINE] = str(time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(timeout * 1e9))
         if payload is not None:
             headers["Content-Type"] = "application/json"
         try:

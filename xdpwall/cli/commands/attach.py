@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.guards import guard_detach, guard_policy
+from xdpwall.cli.guards import guard_detach, guard_policy, lenient_guard
 from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.shell_complete import complete_attached, complete_interfaces
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_pending, print_warnings, require
+from xdpwall.cli.way_out import act_in_need
 
 if TYPE_CHECKING:
+    from xdpwall.firewall.facade import Facade
     from xdpwall.values.terms import Direction, Hook, WantedMode
-    from xdpwall.views.attachments import AttachOutcome
+    from xdpwall.views.attachments import AttachOutcome, DetachOutcome
 
 HOOK = click.Choice(("xdp", "tc"))
 DIRECTION = click.Choice(("ingress", "egress"))
@@ -81,6 +83,7 @@ def detach(iface: str | None, every: bool, hook: Hook | None, direction: Directi
     Only programs of this instance go, never somebody else's. A program whose interface was moved to
     another network namespace is taken off there; where that cannot be done it lets everything pass,
     and the exit code is 1. The interface that carries your SSH session is refused without --force.
+    Works also where the disk cannot be used or the service hangs: what could not be recorded is said.
 
     \b
     Examples:
@@ -91,9 +94,13 @@ def detach(iface: str | None, every: bool, hook: Hook | None, direction: Directi
     require(iface or every, "which interface?", field="iface", hint="give IFACE, or --all")
     require(not (iface and every), "either IFACE or --all", field="iface")
     asked = invocation.get()
-    with open_firewall() as fw:
-        guard_detach(fw, iface, hook, direction)
-        outcome = fw.detach(iface, hook=hook, direction=direction, by=asked.author())
+
+    def take_off(fw: Facade) -> DetachOutcome:
+        with lenient_guard():
+            guard_detach(fw, iface, hook, direction)
+        return fw.detach(iface, hook=hook, direction=direction, by=asked.author())
+
+    outcome = act_in_need(take_off, seconds=5.0)
     print_warnings(outcome.warnings, asked)
     gone = outcome.detached
     words = f"detached: {', '.join(gone)}" if gone else "nothing was attached"

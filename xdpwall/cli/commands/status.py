@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.guards import guard_policy, guarded_client
+from xdpwall.cli.guards import guard_policy, guarded_client, lenient_guard
 from xdpwall.cli.options import (
     change_options,
     common_options,
@@ -23,12 +23,13 @@ from xdpwall.cli.terminal.problems import print_note, print_warnings
 from xdpwall.cli.terminal.rule_table import rate_cells
 from xdpwall.cli.terminal.text import time_ago
 from xdpwall.cli.terminal.watching import RateMeter, begin_look, look_times
+from xdpwall.cli.way_out import act_in_need
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
     from xdpwall.ruleset.policy import Policy
     from xdpwall.views.attachments import AttachmentView, InterfaceView
-    from xdpwall.views.status import Status
+    from xdpwall.views.status import Status, SwitchOutcome
 
 Counted = tuple[str, str, str]
 """(interface, place, "seen" or "dropped")."""
@@ -60,16 +61,21 @@ def status(wait: float | None, watch: bool, interval: float, times: int | None) 
     """
     asked = invocation.get()
     printer = Printer(asked)
-    with open_firewall() as fw:
-        if watch:
-            gc.enable()
+    if watch:
+        gc.enable()
+        with open_firewall() as fw:
             _watch(fw, printer, interval, times)
-            return
+        return
+
+    def look(fw: Facade) -> Status:
         found = fw.status()
         if wait is not None and not found.service:
             for _ in range(2):  # two stretches of time in which nothing was seen are believed
                 time.sleep(wait / 2)
                 found = fw.status()
+        return found
+
+    found = act_in_need(look)
     print_warnings(found.warnings, asked)
     printer.show(found.to_json, lambda: _names(found), lambda: _people(printer, found))
 
@@ -114,15 +120,16 @@ def _counted(attachments: list[AttachmentView]) -> dict[Counted, tuple[int, int]
 def off() -> None:
     """Let everything pass, at once, on every interface: one word in the kernel.
 
-    Rules, counters and attachments stay. `xdpwall on` filters again.
+    Rules, counters and attachments stay. `xdpwall on` filters again. Works also where the disk cannot be
+    used or the service hangs; what could not be recorded is said.
 
     \b
     Examples:
       xdpwall off --message 'ticket 4711'
     """
     asked = invocation.get()
-    with open_firewall() as fw:
-        outcome = fw.set_switch(False, by=asked.author())
+    outcome = act_in_need(lambda fw: fw.set_switch(False, by=asked.author()))
+    print_warnings(outcome.warnings, asked)
     print_note(OFF if outcome.changed else f"already {OFF}", asked)
     Printer(asked).show(outcome.to_json, lambda: ["off"], lambda: None)
 
@@ -138,20 +145,25 @@ def on() -> None:
       xdpwall on
     """
     asked = invocation.get()
-    with open_firewall() as fw:
-        if guarded_client() is not None and not fw.status().on:
-            guard_policy(fw, fw.policy())
-        outcome = fw.set_switch(True, by=asked.author())
+
+    def switch(fw: Facade) -> SwitchOutcome:
+        with lenient_guard():
+            if guarded_client() is not None and not (now := fw.status()).on:
+                guard_policy(fw, now.kernel.policy if now.kernel else now.policy)
+        return fw.set_switch(True, by=asked.author())
+
+    outcome = act_in_need(switch)
+    print_warnings(outcome.warnings, asked)
     print_note("on: filtering" if outcome.changed else "already on", asked)
     Printer(asked).show(outcome.to_json, lambda: ["on"], lambda: None)
 
 
 def _people(printer: Printer, found: Status, rates: Rates | None = None) -> None:
     state = TableCell("on, filtering", "green") if found.on else TableCell(OFF, "shout")
-    rules = f"{found.rules}"
+    rules = "not known" if found.rules is None else f"{found.rules}"
     if found.enabled_rules != found.rules:
         rules += f" ({found.enabled_rules} enabled)"
-    policy = _policy(found.policy)
+    policy = "not known" if found.policy is None else _policy(found.policy)
     facts: list[tuple[str, str | TableCell]] = [
         ("xdpwall", f"{found.version} on {found.host}"),
         ("firewall", state),
@@ -160,7 +172,7 @@ def _people(printer: Printer, found: Status, rates: Rates | None = None) -> None
         ("service", "running" if found.service else "not running (filtering goes on)"),
         ("state", f"{found.state_dir}, {found.bpffs}, network namespace {found.netns}"),
     ]
-    if held := found.kernel:
+    if found.rules is not None and (held := found.kernel):
         said = f"revision {held.revision} of another state, policy {_policy(held.policy)}"
         facts.insert(2, ("in force", TableCell(said, "shout")))
         facts[3:5] = [(f"{name} on disk", words) for name, words in facts[3:5]]

@@ -1,0 +1,184 @@
+"""The facade's methods that tell what is attached and in force, which ReadMethods inherits (reading.py)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+
+from xdpwall.attach.in_place import stand_in_warnings
+from xdpwall.attach.warnings import (
+    bypass_warnings,
+    hook_warnings,
+    policy_warnings,
+    rule_warnings,
+)
+from xdpwall.changes.ownership import foreign_kernel
+from xdpwall.changes.transactions import reading
+from xdpwall.changes.unrecorded import unrecorded_attachments
+from xdpwall.errors import OTHER_NAMESPACE, NeedsPrivileges, XdpwallError
+from xdpwall.instance import namespace
+from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.attachment import Attachment
+from xdpwall.store.records import Snapshot
+from xdpwall.values.switched_off import SWITCHED_OFF
+from xdpwall.version import __version__
+from xdpwall.views.attachments import AttachmentView, InterfaceList
+from xdpwall.views.status import Status
+
+from .native_warnings import native_warnings
+from .pending import pending_view
+from .sight_reader import SightReader
+from .state_folder import copy_warnings, folder_problems
+
+
+class StatusMethods:
+    """Tells the state of an instance: what the disk and the kernel know, or the kernel alone."""
+
+    def __init__(self, instance: Instance, *, service: bool) -> None:
+        self._instance = instance
+        self._settings = instance.settings
+        self._service = service
+        self._sight = SightReader(instance)
+        self.copy_error: str | None = None  # why the second copy could not be written last
+
+    def status(self) -> Status:
+        """Switch, policy, attachments as the kernel has them, and warnings. Where the disk cannot be
+        read, the kernel's part of it."""
+        try:
+            return self._status()
+        except XdpwallError as error:
+            if _is_final(error):
+                raise
+            from .kernel_status import kernel_status
+
+            return kernel_status(self._instance, error, service=self._service)
+
+    def _status(self) -> Status:
+        from xdpwall.attach.interfaces import interface_names
+        from xdpwall.attach.orphans import describe_orphan, find_orphans
+
+        from .attachment_views import (
+            attachment_warnings,
+            interface_views,
+            stray_warnings,
+            unrecorded_warnings,
+        )
+
+        with reading(self._instance) as now:
+            self._instance.store.examine()
+            ruleset = now.ruleset
+            unjudged = self._unjudged(now)  # and what it finds is in the views
+            unrecorded = unrecorded_attachments(self._instance)
+            attacher, mine = self._instance.attacher, self._attachment_views(now, unrecorded)
+            foreign = foreign_kernel(self._instance, now)
+            others = [view for view in interface_views(attacher, mine) if view.others]
+            on, warnings = self._switch_state(now)
+            warnings += copy_warnings(self._instance, self._service)
+            warnings += attachment_warnings(mine)
+            warnings += stand_in_warnings(attacher)
+            warnings += stray_warnings(attacher, self._instance.dataplane(), now.attachments)
+            warnings += unjudged
+            if foreign is None:
+                warnings += unrecorded_warnings(unrecorded)
+            warnings += [describe_orphan(row) for row in find_orphans(attacher, now.attachments)]
+            warnings += hook_warnings(now.attachments)
+            for view in others:
+                warnings += bypass_warnings(view.name, view.others)
+            rules = [entry.rule for entry in ruleset.entries if entry.rule.enabled]
+            warnings += rule_warnings(rules, now.attachments, interface_names())
+            warnings += policy_warnings(ruleset.policy)
+            return Status(
+                version=__version__,
+                host=socket.gethostname(),
+                revision=ruleset.revision,
+                on=on,
+                rules=len(ruleset.entries),
+                enabled_rules=len(rules),
+                policy=ruleset.policy,
+                attachments=mine,
+                others=others,
+                warnings=warnings,
+                state_dir=str(self._settings.state_dir),
+                bpffs=str(self._settings.bpffs),
+                netns=namespace.netns_inode(),
+                service=self._service,
+                kernel=foreign[1] if foreign else None,
+                pending=pending_view(self._instance, now.unconfirmed),
+            )
+
+    def interfaces(self) -> InterfaceList:
+        """Every interface of the namespace."""
+        from .attachment_views import interface_views
+
+        try:
+            with reading(self._instance) as now:
+                unrecorded = unrecorded_attachments(self._instance)
+                mine = self._attachment_views(now, unrecorded)
+                return InterfaceList(interfaces=interface_views(self._instance.attacher, mine))
+        except XdpwallError as error:
+            if _is_final(error):
+                raise
+            from .kernel_status import kernel_interfaces
+
+            return InterfaceList(interfaces=kernel_interfaces(self._instance))
+
+    # -- inside ----------------------------------------------------------------------------------
+    def _attachment_views(
+        self, now: Snapshot, unrecorded: Sequence[Attachment]
+    ) -> list[AttachmentView]:
+        rows = [*now.attachments, *unrecorded]
+        if not rows:
+            return []
+        from .attachment_views import attachment_views, blind_view
+
+        dataplane = self._instance.dataplane()
+        found = attachment_views(self._instance.attacher, dataplane, rows)
+        return [
+            blind_view(view, unseen) if (unseen := self._sight.unseen(row)) else view
+            for view, row in zip(found, rows, strict=True)
+        ]
+
+    def _unjudged(self, now: Snapshot) -> list[str]:
+        """Warn of attachments that are in place and do not see, or lose, what their interface receives."""
+        if not self._service:  # whose thread looks by itself
+            self._look(now)
+        dataplane = self._instance.dataplane() if now.attachments else None
+        return [
+            *self._sight.warnings(now.attachments),
+            *native_warnings(self._instance, dataplane, now.attachments),
+        ]
+
+    def _look(self, now: Snapshot) -> list[Attachment]:
+        dataplane = self._instance.dataplane() if now.attachments else None
+        on = dataplane is not None and dataplane.control.read().on
+        return self._sight.look(dataplane, now.attachments, on=on)
+
+    def look(self) -> list[Attachment]:
+        """Compare what attachments have seen with what their interfaces received, now and when it was
+        last done. Returns those that are found to see nothing with this one."""
+        with reading(self._instance) as now:
+            return self._look(now)
+
+    def _switch_state(self, now: Snapshot) -> tuple[bool, list[str]]:
+        """Whether the firewall is on, and the problems of what is loaded in the kernel."""
+        dataplane = self._instance.dataplane()
+        on = now.on if dataplane is None else dataplane.control.read().on
+        problems = [*([] if on else [SWITCHED_OFF]), *self._instance.clock.warnings()]
+        problems += folder_problems(self._instance, self.copy_error)
+        if dataplane is None and (now.ruleset.revision or now.attachments):
+            problems.append("nothing is loaded in the kernel: xdpwall restore")
+        elif foreign := foreign_kernel(self._instance, now):
+            problems.append(f"{foreign[0].message}; {foreign[0].hint}")
+        elif dataplane is not None and dataplane.control.read().revision != now.ruleset.revision:
+            problems.append(
+                f"the kernel holds revision {dataplane.control.read().revision}, the disk "
+                f"{now.ruleset.revision}: xdpwall restore"
+            )
+        return on, problems
+
+
+def _is_final(error: XdpwallError) -> bool:
+    """Whether the kernel would not tell more: to no user without privileges, nor of another namespace."""
+    unprivileged = isinstance(error, NeedsPrivileges) and os.geteuid() != 0
+    return unprivileged or error.code == OTHER_NAMESPACE
