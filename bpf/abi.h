@@ -54,6 +54,17 @@ enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
 
 enum xw_fragment { XW_FRAG_NONE = 0, XW_FRAG_FIRST, XW_FRAG_LATER, XW_FRAG_HIDDEN };
 
+/* What is kept of a first fragment (fragment.h). */
+struct xw_first_fragment {
+	__u64 seen; /* CLOCK_MONOTONIC ns */
+	__u32 icmp;
+	__u16 proto;
+	__u16 flags;
+	__u16 sport;
+	__u16 dport;
+	__u32 ports; /* enum ports */
+};
+
 /* The kind of frame. OPAQUE: a VLAN tag is cut off, or there are more than XW_TAGS. */
 enum xw_kind { XW_KIND_IP4 = 0, XW_KIND_IP6, XW_KIND_ETHER, XW_KIND_LLC, XW_KIND_OPAQUE };
 

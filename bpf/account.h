@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "explain.h"
 #include "maps.h"
 #include "packet.h"
 
@@ -20,7 +21,11 @@ static __always_inline void add_packet(struct xw_count *count, const struct pack
 static __always_inline void count_rule(__u32 slot, const struct packet *p)
 {
 	__u32 cpu = bpf_get_smp_processor_id();
-	struct xw_count *all = bpf_map_lookup_elem(&counters, &cpu);
+	struct xw_count *all;
+
+	if (EXPLAINING)
+		return;
+	all = bpf_map_lookup_elem(&counters, &cpu);
 
 	if (all)
 		add_packet(&all[slot & (XW_SLOTS - 1)], p);
@@ -29,7 +34,7 @@ static __always_inline void count_rule(__u32 slot, const struct packet *p)
 /* Count the packet for this attachment, by its verdict. */
 static __always_inline void count_packet(const struct packet *p, int decision)
 {
-	__u32 key = number;
+	__u32 key = attachment_number();
 	struct xw_totals *t = bpf_map_lookup_elem(&totals, &key);
 
 	if (!t)

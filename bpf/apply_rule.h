@@ -9,6 +9,7 @@
 
 #include "abi.h"
 #include "account.h"
+#include "explain.h"
 #include "maps.h"
 #include "packet.h"
 #include "ruleset_shape.h"
@@ -30,8 +31,12 @@ static __always_inline int apply_rule(const struct shape s, __u32 copy, __u32 po
 	if (!all)
 		return DECISION_ERROR;
 	rule = all[position & (position_count(s) - 1)];
-	if (has_feature(s, XW_EXPIRING) && rule & XW_RULE_EXPIRES && has_expired(s, copy, position))
+	if (has_feature(s, XW_EXPIRING) && rule & XW_RULE_EXPIRES &&
+	    has_expired(s, copy, position)) {
+		note_rule(rule | XW_ANSWER_EXPIRED);
 		return -1;
+	}
+	note_rule(rule);
 	slot = rule & XW_RULE_SLOT;
 	count_rule(slot, p);
 	if (rule & XW_RULE_LOG && !p->log)

@@ -12,6 +12,7 @@
 #include "context.h"
 #include "packet.h"
 #include "maps.h"
+#include "explain.h"
 #include "parse.h"
 #include "fragment.h"
 #include "match.h"
@@ -33,7 +34,8 @@ static __noinline __u64 settle_control_word(__u64 control_word)
 {
 	if (control_word & XW_CONTROL_OFF)
 		return control_word;
-	if (control_word & XW_CONTROL_MUTED && control_value(XW_CONTROL_MUTES + number))
+	if (control_word & XW_CONTROL_MUTED &&
+	    control_value(XW_CONTROL_MUTES + attachment_number()))
 		return control_word | XW_CONTROL_OFF;
 	if (!(control_word & XW_CONTROL_PENDING))
 		return control_word;
@@ -44,10 +46,21 @@ static __noinline __u64 settle_control_word(__u64 control_word)
 		if (control_word & XW_CONTROL_FALLBACK)
 			control_word |= XW_CONTROL_COPY;
 	}
-	if (control_value(XW_CONTROL_PASSING + (control_word & XW_CONTROL_COPY)) >> (number & 63) &
+	if (control_value(XW_CONTROL_PASSING + (control_word & XW_CONTROL_COPY)) >>
+		(attachment_number() & 63) &
 	    1)
 		control_word |= XW_CONTROL_OFF;
 	return control_word;
+}
+
+/* The verdict on a frame, with its fields in `p`. */
+static __always_inline int decide(struct xw_ctx *ctx, struct packet *p, __u64 control_word)
+{
+	if (parse_frame(ctx, p))
+		return DECISION_ERROR;
+	if (is_fragment(p) && resolve_fragment(p))
+		return DECISION_ERROR;
+	return classify_packet(p, control_word);
 }
 
 /* Classify, count and report a frame of `bytes`, which stands for `packets` (GSO segments).
@@ -68,12 +81,7 @@ static __always_inline bool should_drop(struct xw_ctx *ctx, __u32 packets, __u32
 		if (control_word & XW_CONTROL_OFF)
 			return false;
 	}
-	if (parse_frame(ctx, &p))
-		decision = DECISION_ERROR;
-	else if (is_fragment(&p) && resolve_fragment(&p))
-		decision = DECISION_ERROR;
-	else
-		decision = classify_packet(&p, control_word);
+	decision = decide(ctx, &p, control_word);
 	count_packet(&p, decision);
 	if (control_word & XW_CONTROL_EVENTS && (p.log || decision & DECISION_DROP))
 		report_event(ctx, &p, decision, control_word);

@@ -7,13 +7,15 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
+#include "explain.h"
+
 #define xw_ctx xdp_md
 
 const volatile __u32 fragmented; /* loaded with BPF_F_XDP_HAS_FRAGS */
 
 static __always_inline __u32 frame_length(struct xdp_md *ctx)
 {
-	return fragmented ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data;
+	return asked_length(fragmented ? bpf_xdp_get_buff_len(ctx) : ctx->data_end - ctx->data);
 }
 
 /* A linear frame has no bytes outside data..data_end. */

@@ -15,6 +15,7 @@
 #include "abi.h"
 #include "context.h"
 #include "event_maps.h"
+#include "explain.h"
 #include "maps.h"
 #include "packet.h"
 #include "trace_tap.h"
@@ -47,7 +48,7 @@ static __always_inline void fill_event(struct xw_event *e, const struct packet *
 {
 	e->time = bpf_ktime_get_boot_ns();
 	e->revision = control_word >> XW_CONTROL_REVISION_SHIFT;
-	e->number = number;
+	e->number = attachment_number();
 	e->slot = p->slot;
 	e->log = p->log;
 	e->packets = p->packets;

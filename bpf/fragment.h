@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "explain.h"
 #include "maps.h"
 #include "packet.h"
 #include "parse_ip.h"
@@ -32,7 +33,7 @@ static __always_inline struct datagram datagram_key(const struct packet *p)
 static __always_inline void remember_first_fragment(const struct packet *p)
 {
 	struct datagram key = datagram_key(p);
-	struct first_fragment first = {
+	struct xw_first_fragment first = {
 	    .seen = bpf_ktime_get_ns(),
 	    .icmp = p->icmp,
 	    .proto = p->proto,
@@ -42,6 +43,8 @@ static __always_inline void remember_first_fragment(const struct packet *p)
 	    .ports = p->ports,
 	};
 
+	if (EXPLAINING)
+		return;
 	bpf_map_update_elem(&fragments, &key, &first, BPF_ANY);
 }
 
@@ -49,9 +52,10 @@ static __always_inline void remember_first_fragment(const struct packet *p)
 static __always_inline bool recall_first_fragment(struct packet *p)
 {
 	struct datagram key = datagram_key(p);
-	struct first_fragment *first;
+	const struct xw_first_fragment *first = asked_first_fragment();
 
-	first = bpf_map_lookup_elem(&fragments, &key);
+	if (!first)
+		first = bpf_map_lookup_elem(&fragments, &key);
 	if (!first || bpf_ktime_get_ns() - first->seen > XW_FRAGMENT_NS)
 		return false;
 	p->icmp = first->icmp;

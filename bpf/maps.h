@@ -59,21 +59,11 @@ struct datagram {
 	__u32 proto; /* IPv4's; 256 for IPv6, whose key has none */
 };
 
-struct first_fragment {
-	__u64 seen;
-	__u32 icmp;
-	__u16 proto;
-	__u16 flags;
-	__u16 sport;
-	__u16 dport;
-	__u32 ports;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, XW_FRAGMENTS);
 	__type(key, struct datagram);
-	__type(value, struct first_fragment);
+	__type(value, struct xw_first_fragment);
 } fragments SEC(".maps");
 
 /* Maps of rulesets: an element for each of two generations (or a map, of tries). Replaced by larger

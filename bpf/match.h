@@ -43,6 +43,9 @@
  *         count_packet                    account.h
  *         report_event                    events.h       with trace_tap.h
  *
+ * explain() in answer.h stands in the place of should_drop in programs that are run for an answer,
+ * and never attached (explain.h).
+ *
  * Constraints:
  * - A call chain has 512 bytes of stack, each frame rounded up to 32. With all features should_drop
  *   and what is inlined into it take 384, walk_remaining_rules 32 and walk_step 96: none is left.
@@ -62,6 +65,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "explain.h"
 #include "kinds.h"
 #include "maps.h"
 #include "packet.h"
@@ -70,7 +74,7 @@
  * multicast listener discovery pass unless the policy includes them. */
 static __always_inline int classify_by_policy(const struct xw_tables *t, const struct packet *p)
 {
-	__u32 bit = egress ? XW_POLICY_DROP_EGRESS : XW_POLICY_DROP_INGRESS;
+	__u32 bit = is_egress() ? XW_POLICY_DROP_EGRESS : XW_POLICY_DROP_INGRESS;
 
 	if (p->kind == XW_KIND_ETHER || p->kind == XW_KIND_LLC)
 		bit = XW_POLICY_DROP_NON_IP;

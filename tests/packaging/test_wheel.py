@@ -18,7 +18,7 @@ from xdpwall.api.serving import bundle
 
 NETWORK = {"PIP_RETRIES": "10", "PIP_DEFAULT_TIMEOUT": "60"}
 """Retries of downloads."""
-OBJECTS = {"xdpwall/bpf/xdp.bpf.o", "xdpwall/bpf/tc.bpf.o"}
+OBJECTS = {f"xdpwall/bpf/{n}.bpf.o" for n in ("xdp", "tc", "explain_xdp", "explain_tc")}
 
 
 def tracked() -> list[str]:

@@ -14,9 +14,12 @@ import pytest
 
 from tests.support.paths import ROOT
 from xdpwall import abi
+from xdpwall.dataplane import explaining
 from xdpwall.kernel.bpf.objects import object_path, read_btf
 
-HEADER = "".join((ROOT / "bpf" / name).read_text() for name in ("abi.h", "abi_sets.h"))
+HEADER = "".join(
+    (ROOT / "bpf" / name).read_text() for name in ("abi.h", "abi_sets.h", "abi_explain.h")
+)
 STRUCTS = {
     "xw_tables": abi.TABLES,
     "xw_count": abi.COUNT,
@@ -75,12 +78,28 @@ CONSTANTS = {
     "XW_TAPS": abi.TAPS,
     "XW_TAP_ANY": abi.TAP_ANY,
     "XW_TAP_ALL": abi.TAP_ANY,
+    "XW_QUESTION_NOW": explaining.QUESTION_NOW,
+    "XW_ANSWER_RULES": abi.MAX_POSITIONS,
+    "XW_ANSWER_EXPIRED": explaining.ANSWER_EXPIRED,
 }
 ENUMS: dict[str, type[IntEnum | IntFlag]] = {
     "xw_action": abi.Action,
     "xw_feature": abi.Feature,
     "xw_policy": abi.PolicyBit,
 }
+
+
+EXPLAINING = {
+    "xw_first_fragment": explaining.FIRST_FRAGMENT,
+    "xw_question": explaining.QUESTION,
+    "xw_answer": explaining.ANSWER,
+}
+
+
+@pytest.mark.parametrize("name", EXPLAINING)
+@pytest.mark.parametrize("program", ["explain_xdp", "explain_tc"])
+def test_struct_of_the_explaining_programs(program: str, name: str) -> None:
+    check(object_path(program), name, EXPLAINING[name])
 
 
 @pytest.mark.parametrize("name", STRUCTS)

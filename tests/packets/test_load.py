@@ -18,6 +18,7 @@ from xdpwall import abi
 from xdpwall.abi import Feature
 from xdpwall.compiler.sizes import Sizes
 from xdpwall.dataplane.dataplane import Dataplane
+from xdpwall.dataplane.explaining import Hook
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.values.terms import Place
 
@@ -88,6 +89,19 @@ def test_each_kind_loads(
     record_property("features", repr(features))
 
 
+@pytest.mark.parametrize("hook", ["xdp", "tc"])
+def test_the_explaining_program_loads(
+    plane: Dataplane, hook: Hook, record_property: Callable[[str, object], None]
+) -> None:
+    begun = time.monotonic()
+    with plane.programs.load_explainer(hook) as explainer:
+        took = time.monotonic() - begun
+        verified = explainer.verified_insns
+    note(plane, verified, took, record_property)
+    record_property("variant", f"explain {hook}")
+    record_property("features", "everything")
+
+
 def check(
     plane: Dataplane,
     place: Place,
@@ -100,6 +114,16 @@ def check(
     with plane.programs.load(place, NUMBERS[place], frags=frags, features=features) as program:
         took = time.monotonic() - begun
         verified = program.info.verified_insns
+    note(plane, verified, took, record_property)
+
+
+def note(
+    plane: Dataplane,
+    verified: int,
+    took: float,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """Keep what a load took."""
     record_property("positions", plane.map_set.sizes.positions)
     record_property("verified", verified)
     record_property("seconds", round(took, 2))

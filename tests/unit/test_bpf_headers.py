@@ -12,8 +12,13 @@ import pytest
 
 BPF = Path(__file__).parents[2] / "bpf"
 HEADERS = sorted(path.name for path in BPF.glob("*.h"))
-HOOKS = {"xdp": (), "tc": ("-DXW_TC",)}
-"""Program -> what its source defines before the first include (bpf/context.h)."""
+HOOKS = {
+    "xdp": (),
+    "tc": ("-DXW_TC",),
+    "explain_xdp": ("-DXW_EXPLAIN",),
+    "explain_tc": ("-DXW_TC", "-DXW_EXPLAIN"),
+}
+"""Program -> what its source defines before the first include (bpf/context.h, bpf/explain.h)."""
 
 
 def included(name: str) -> list[str]:
@@ -32,6 +37,7 @@ def test_no_header_includes_itself() -> None:
     sources = (path.name for path in BPF.glob("*.c"))
     graph = {name: included(name) for name in (*HEADERS, *sources)}
     assert graph["xdp.bpf.c"] == graph["tc.bpf.c"] == ["classify.h"]
+    assert graph["explain_xdp.bpf.c"] == graph["explain_tc.bpf.c"] == ["answer.h"]
     try:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:

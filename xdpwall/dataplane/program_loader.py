@@ -11,6 +11,7 @@ from xdpwall.kernel.bpf.programs import BPF_F_XDP_HAS_FRAGS, Program
 from xdpwall.values.terms import Place
 
 from .control_word import ControlWord
+from .explaining import Explainer, Hook
 from .pinned_maps import PinnedMaps
 
 
@@ -54,6 +55,11 @@ class ProgramLoader:
     def loader(self, place: Place, number: int) -> Callable[[bool], Program]:
         """Return the function `load(frags)` that the attacher calls for a program."""
         return lambda frags: self.load(place, number, frags=frags)
+
+    def load_explainer(self, hook: Hook) -> Explainer:
+        """Load the program that explains, on the newest maps. It is not pinned nor attached, and
+        goes with close()."""
+        return Explainer.load(hook, self._maps.shared, self._maps.map_set)
 
     @property
     def _features(self) -> Feature:
