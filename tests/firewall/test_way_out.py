@@ -46,7 +46,7 @@ class Conditions(Folders):
             return
         shutil.rmtree(self.state, ignore_errors=True)
         self.state.mkdir()
-        self._mount("size=768k")
+        self._mount("size=768k,mode=700")
         for name in os.listdir(self.right):
             shutil.copy(self.right / name, self.state / name)
         with self.site.open() as firewall:
@@ -95,7 +95,7 @@ KINDS = (
 FAILS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("lost", "empty", "foreign", "older", "without-wal"), (ANOTHER_STATE,)),
     "damaged": ("corrupt",),
-    "directory": ("store",),
+    "directory": ("untrusted-file",),
     "full": ("disk-full",),
     "read-only": ("failed",),
 }
