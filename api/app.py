@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from xdpwall.api import errors
 from xdpwall.api.openapi import describe
 from xdpwall.api.routes import (
+    block,
     confirm,
     events,
     health,
@@ -49,6 +50,7 @@ ROUTERS = [
         sets,
         ruleset,
         confirm,
+        block,
     )
 ]
 """Below PREFIX, in the order in which they are asked."""

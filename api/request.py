@@ -50,6 +50,12 @@ class Call:
         self.rule_json: RuleJsonCache = request.app.state.events.rule_json
         self.by = author_of(request.scope.get(PEER, Peer()), message, confirm)
 
+    @property
+    def addresses(self) -> list[str]:
+        """The address that a TCP request comes from."""
+        peer = self._request.scope.get("client")
+        return [peer[0]] if self.by.via == "tcp" and peer else []
+
     async def read(self, work: Callable[[ServiceFacade], T]) -> T:
         """Run `work` in a reader thread."""
         return await self.workers.read(work)

@@ -115,6 +115,18 @@ class SwitchBody(Body):
     on: bool
 
 
+class BlockBody(Body):
+    """POST /block."""
+
+    target: str
+    lasts: str | None = Field(None, alias="for")
+    """A duration or a time."""
+    iface: str | None = None
+    spared: str | None = Field(None, alias="except")
+    own: list[str] | None = None
+    """Addresses of the asker, which are not blocked without ?force=true."""
+
+
 class PendingBody(Body):
     """POST /ruleset/confirm and /ruleset/rollback."""
 
@@ -270,6 +282,7 @@ BODIES: list[type[BaseModel]] = [
     IdsBody,
     SomeIdsBody,
     SwitchBody,
+    BlockBody,
     PendingBody,
     PolicyBody,
     EventSettingsBody,

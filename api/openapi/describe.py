@@ -18,6 +18,7 @@ from xdpwall.ruleset import policy
 from xdpwall.version import __version__
 from xdpwall.views import (
     attachments,
+    blocks,
     check,
     doctor,
     events,
@@ -34,6 +35,7 @@ from xdpwall.views.stream import EVENTS
 
 VIEW_MODULES = (
     attachments,
+    blocks,
     check,
     doctor,
     events,

@@ -140,6 +140,9 @@ PENDING = {
 }
 CONFIRMED = {"revision": 10, "confirmed": True}
 CANCELLED = {"revision": 9, "confirmed": False}
+BLOCK = {"target": "203.0.113.0/24", "rule": "blocked", "expires": "2026-11-21T10:10:00Z"}
+BLOCKS = {"blocks": [BLOCK], "total": 1}
+BLOCKED = {"block": BLOCK, "changed": True, "warnings": []}
 CHECKED = {
     "rules": 2,
     "findings": [

@@ -9,7 +9,6 @@ from xdpwall.api.errors import HttpError
 
 FUTURE_ROUTES = [
     ("/ruleset/history", ["GET"]),
-    ("/block", ["POST"]),
     ("/explain", ["POST"]),
     ("/top", ["GET"]),
 ]

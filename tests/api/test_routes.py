@@ -36,6 +36,9 @@ HERE = [
     "POST /ruleset/confirm",
     "POST /ruleset/rollback",
     "POST /check",
+    "GET /block",
+    "POST /block",
+    "DELETE /block",
     "GET /stats",
     "GET /events",
     "GET /metrics",
@@ -64,7 +67,6 @@ BESIDE = [
 LATER = [
     "",
     "GET /ruleset/history",
-    "POST /block",
     "POST /explain",
     "GET /top",
     "",

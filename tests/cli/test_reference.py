@@ -13,5 +13,5 @@ def test_the_page_is_up_to_date() -> None:
 def test_the_page_has_every_command_and_no_hidden_one() -> None:
     heads = [line[3:] for line in reference_page().splitlines() if line.startswith("## ")]
     assert {"xdpwall", "xdpwall rule add", "xdpwall policy set", "xdpwall doctor"} <= set(heads)
-    assert "xdpwall block" not in heads
+    assert "xdpwall top" not in heads
     assert len(heads) == len(set(heads))

@@ -29,6 +29,8 @@ COMMANDS = {
     "on": LazyCommand("status:on", "Filter again"),
     "rule": LazyCommand("rule:rule", "Add, list, change, move and delete rules"),
     "set": LazyCommand("set:set_", "Addresses and prefixes that rules name as @NAME"),
+    "block": LazyCommand("block:block", "Drop what comes from an address, at once, for a while"),
+    "unblock": LazyCommand("block:unblock", "Take a block back"),
     "policy": LazyCommand("policy:policy", "What happens to packets that no rule decides"),
     "apply": LazyCommand("apply:apply", "Make the kernel hold exactly this ruleset"),
     "check": LazyCommand("check:check", "Find rules that never decide, or change nothing"),
@@ -52,8 +54,6 @@ COMMANDS = {
 FUTURE_COMMANDS = (
     "history",
     "diff",
-    "block",
-    "unblock",
     "explain",
     "top",
 )

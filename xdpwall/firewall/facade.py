@@ -14,6 +14,7 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
+from xdpwall.views.blocks import BlockList, BlockOutcome
 from xdpwall.views.check import CheckReport
 from xdpwall.views.events import PacketEvent
 from xdpwall.views.metrics import Metrics
@@ -131,6 +132,33 @@ class Facade(Protocol):
         ...
 
     def test_set(self, name: str, address: str) -> SetTest: ...
+
+    # -- blocks ----------------------------------------------------------------------------------
+    def blocks(self) -> BlockList: ...
+    def block(
+        self,
+        target: str,
+        *,
+        lasts: str | None = None,
+        iface: str | None = None,
+        spared: str | None = None,
+        own: Sequence[str] = (),
+        by: Author = Author(),
+    ) -> BlockOutcome:
+        """Drop what comes from an address, or what a rule says behind `drop`; `lasts` is a duration or
+        a time, `spared` what is left out, `own` addresses of the asker (Refused "own-address")."""
+        ...
+
+    def unblock(
+        self,
+        target: str,
+        *,
+        iface: str | None = None,
+        spared: str | None = None,
+        by: Author = Author(),
+    ) -> BlockOutcome:
+        """Take back what the same words blocked. NotFound "not-blocked"."""
+        ...
 
     # -- everything else -------------------------------------------------------------------------
     def set_policy(

@@ -46,14 +46,13 @@ from xdpwall.views.status import (
 )
 
 from .attachments import AttachmentMethods
+from .blocks import BlockMethods
 from .change_warnings import off_warnings, policy_change_warnings
 from .check_instance import CheckMethods
 from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .pending import PendingMethods, pending_view
 from .real_names import ruleset_with_real_names
-from .rules import RuleMethods
-from .sets import SetMethods
 from .sight_reader import SightWatcher
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ if TYPE_CHECKING:
 _ANYONE = Author()
 
 
-class Firewall(RuleMethods, SetMethods, AttachmentMethods, PendingMethods, CheckMethods):
+class Firewall(BlockMethods, AttachmentMethods, PendingMethods, CheckMethods):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
     def __init__(

@@ -13,6 +13,7 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
+from xdpwall.views.blocks import BlockList, BlockOutcome
 from xdpwall.views.check import CheckReport
 from xdpwall.views.events import EventsOutcome, EventsView
 from xdpwall.views.pending import PendingOutcome, PendingView
@@ -203,6 +204,41 @@ class RemoteFirewall:
         query = {"start": str(start), "limit": str(limit)}
         answer = self._transport.call("GET", _set(name), query=query)
         return _read(SetShown, answer.body)
+
+    # -- blocks ----------------------------------------------------------------------------------
+    def blocks(self) -> BlockList:
+        return self._get(BlockList, "/block")
+
+    def block(
+        self,
+        target: str,
+        *,
+        lasts: str | None = None,
+        iface: str | None = None,
+        spared: str | None = None,
+        own: Sequence[str] = (),
+        by: Author = ANYBODY,
+    ) -> BlockOutcome:
+        asked = {
+            "target": target,
+            "for": lasts,
+            "iface": iface,
+            "except": spared,
+            "own": own or None,
+        }
+        body = {name: value for name, value in asked.items() if value is not None}
+        return _read(BlockOutcome, self._change("POST", "/block", body, by).body)
+
+    def unblock(
+        self,
+        target: str,
+        *,
+        iface: str | None = None,
+        spared: str | None = None,
+        by: Author = ANYBODY,
+    ) -> BlockOutcome:
+        query = {"target": target, "iface": iface, "except": spared}
+        return _read(BlockOutcome, self._change("DELETE", "/block", None, by, query).body)
 
     # -- everything else -------------------------------------------------------------------------
     def set_policy(

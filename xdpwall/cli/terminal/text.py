@@ -67,3 +67,9 @@ def time_ago(then: str, now: datetime | None = None) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size}{letter}"
     return f"{max(seconds, 0)}s"
+
+
+def time_left(until: str) -> str:
+    """The time until an RFC 3339 time, by its two largest units: "9m58s", "0s" when it is over."""
+    left = (datetime.fromisoformat(until) - times.now()).total_seconds()
+    return times.duration_text(max(0, int(left)))

@@ -1,0 +1,202 @@
+"""The facade's methods for quick blocks, which Firewall inherits (firewall.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from xdpwall.errors import Conflict, InvalidInput, NotFound, Refused
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.blocks import (
+    BLOCKED,
+    BLOCKED_RULE,
+    block_words,
+    is_block,
+    next_block_id,
+    parse_block,
+)
+from xdpwall.sets.entries import AddressEntry, parse_entry
+from xdpwall.values.author import Author
+from xdpwall.values.time_read import parse_expiry
+from xdpwall.views.blocks import BlockList, BlockOutcome, BlockView
+
+from .rules import RuleMethods
+from .sets import SetMethods
+
+if TYPE_CHECKING:
+    from xdpwall.views.rules import RuleView
+
+_ANYONE = Author()
+MOST_LISTED = 1000
+"""Blocked addresses in one answer."""
+
+
+class BlockMethods(RuleMethods, SetMethods):
+    """Blocks and unblocks by the rules and sets of the instance, each step a change of its own."""
+
+    def _changed(self) -> None:
+        """Called after a change; Firewall overrides it to wake its background threads."""
+
+    def blocks(self) -> BlockList:
+        """All blocks: addresses first, then rules in order."""
+        rules = self.rules().rules
+        found = []
+        total = 0
+        if any(one.name == BLOCKED for one in self.sets().sets):
+            listed = self.set_entries(BLOCKED, limit=MOST_LISTED)
+            total = listed.total
+            found = [
+                BlockView(target=one.entry, rule=BLOCKED, expires=one.expires)
+                for one in listed.entries
+            ]
+        blocks = [_view(one) for one in rules if is_block(one.id) and not one.expired]
+        return BlockList(blocks=[*found, *blocks], total=total + len(blocks))
+
+    def block(
+        self,
+        target: str,
+        *,
+        lasts: str | None = None,
+        iface: str | None = None,
+        spared: str | None = None,
+        own: Sequence[str] = (),
+        by: Author = _ANYONE,
+    ) -> BlockOutcome:
+        """Drop what comes from an address, or what a rule says. `lasts` is a duration or a time,
+        `spared` what is left out, `own` addresses of the asker. Refused "own-address"."""
+        wanted = parse_block(target, iface, spared)
+        expires = None if lasts is None else parse_expiry("for", lasts)
+        if isinstance(wanted, AddressEntry):
+            _check_not_own(wanted, own)
+            return self._block_address(wanted, expires, by)
+        return self._block_by_rule(wanted, expires, by)
+
+    def unblock(
+        self,
+        target: str,
+        *,
+        iface: str | None = None,
+        spared: str | None = None,
+        by: Author = _ANYONE,
+    ) -> BlockOutcome:
+        """Take back what the same words blocked. NotFound "not-blocked"."""
+        wanted = parse_block(target, iface, spared)
+        if isinstance(wanted, Rule):
+            rule = self._same_block(wanted)
+            if rule is None:
+                raise NotFound(
+                    f"{block_words(wanted)} is not blocked",
+                    code="not-blocked",
+                    field="target",
+                    value=target,
+                    hint="xdpwall block lists what is",
+                )
+            view = _view(rule)
+            self.delete_rules([rule.id], by=by)
+            return BlockOutcome(block=view, changed=True)
+        there = any(one.name == BLOCKED for one in self.sets().sets)
+        change = self.change_set(BLOCKED, remove=[wanted.text], by=by) if there else None
+        if change is None or not change.removed:
+            covering = self._covering(wanted) if there else []
+            raise NotFound(
+                f"{wanted.text} is not blocked by itself"
+                + (f": {', '.join(covering)} is, and covers it" if covering else ""),
+                code="not-blocked",
+                field="target",
+                value=target,
+                hint="xdpwall block lists what is",
+            )
+        return BlockOutcome(
+            block=BlockView(target=wanted.text, rule=BLOCKED),
+            changed=True,
+            warnings=change.warnings,
+        )
+
+    def _block_address(self, entry: AddressEntry, expires: str | None, by: Author) -> BlockOutcome:
+        if not any(one.name == BLOCKED for one in self.sets().sets):
+            self.create_set(BLOCKED, by=by)
+        rule = next((one for one in self.rules().rules if one.id == BLOCKED), None)
+        warnings: list[str] = []
+        if rule is None:
+            warnings += self.add_rules(
+                [Rule.parse({"text": BLOCKED_RULE, "id": BLOCKED})], at=1, by=by
+            ).warnings
+        elif rule.text != BLOCKED_RULE:
+            raise Conflict(
+                f"the rule {BLOCKED} is not `{BLOCKED_RULE}` but `{rule.text}`",
+                code="blocked-taken",
+                field="target",
+                hint=f"give that rule another id, or make it so: xdpwall rule set {BLOCKED} ...",
+            )
+        change = self.change_set(BLOCKED, add=[entry.text], expires=expires, by=by)
+        if rule is not None and rule.position != 1:
+            warnings.append(
+                f"rule {BLOCKED} stands at {rule.position}: those in front decide first"
+            )
+        return BlockOutcome(
+            block=BlockView(target=entry.text, rule=BLOCKED, expires=expires),
+            changed=bool(change.added),
+            warnings=[*warnings, *change.warnings],
+        )
+
+    def _block_by_rule(self, wanted: Rule, expires: str | None, by: Author) -> BlockOutcome:
+        rules = self.rules().rules
+        if over := [one.id for one in rules if is_block(one.id) and one.expired]:
+            self.delete_rules(over, by=by)
+        there = self._same_block(wanted)
+        if there is not None:
+            same = there.expires == expires
+            if not same:
+                self.set_rule(there.id, {"expires": expires}, by=by)
+            view = _view(there).model_copy(update={"expires": expires})
+            return BlockOutcome(block=view, changed=not same)
+        fields = {**wanted.to_json(), "id": next_block_id(one.id for one in rules)}
+        if expires is not None:
+            fields["expires"] = expires
+        behind = bool(rules) and rules[0].id == BLOCKED
+        outcome = self.add_rules([Rule.parse(fields)], at=2 if behind else 1, by=by)
+        return BlockOutcome(block=_view(outcome.rules[0]), changed=True, warnings=outcome.warnings)
+
+    def _same_block(self, wanted: Rule) -> RuleView | None:
+        words = block_words(wanted)
+        for one in self.rules().rules:
+            if is_block(one.id) and not one.expired and _words(one) == words:
+                return one
+        return None
+
+    def _covering(self, entry: AddressEntry) -> list[str]:
+        if entry.exact:
+            return self.test_set(BLOCKED, entry.text).by
+        first = AddressEntry(entry.family, entry.address, 32 if entry.family == 4 else 128)
+        return [
+            text
+            for text in self.test_set(BLOCKED, first.text).by
+            if parse_entry(text).contains(entry)
+        ]
+
+
+def _check_not_own(entry: AddressEntry, own: Sequence[str]) -> None:
+    for address in own:
+        try:
+            mine = parse_entry(address)
+        except InvalidInput:  # a link-local address with its interface
+            continue
+        if entry.contains(mine):
+            raise Refused(
+                f"{entry.text} is where you come from ({address}): it would block you",
+                code="own-address",
+                field="target",
+                value=entry.text,
+                hint="--force blocks it all the same",
+            )
+
+
+def _words(rule: RuleView) -> str:
+    text = rule.text
+    if rule.comment is not None or rule.expires is not None:
+        return block_words(Rule.parse(text))
+    return text.removeprefix("drop ")
+
+
+def _view(rule: RuleView) -> BlockView:
+    return BlockView(target=_words(rule), rule=rule.id, expires=rule.expires, packets=rule.packets)
