@@ -266,7 +266,8 @@ def test_every_error_class_has_its_exit_code() -> None:
 
 
 def _kinds(base: type[errors.XdpwallError]) -> list[type[errors.XdpwallError]]:
-    return [base, *(deep for kind in base.__subclasses__() for deep in _kinds(kind))]
+    kinds = [base, *(deep for kind in base.__subclasses__() for deep in _kinds(kind))]
+    return [kind for kind in kinds if kind.__module__ == errors.__name__]
 
 
 def test_colour_of_errors_follows_the_flag_and_no_color() -> None:
