@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ValidationError
-
-from xdpwall.errors import Failed
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
-from xdpwall.views.blocks import BlockList, BlockOutcome
 from xdpwall.views.check import CheckReport
 from xdpwall.views.events import EventsOutcome, EventsView
 from xdpwall.views.pending import PendingOutcome, PendingView
 from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome, RuleView
-from xdpwall.views.sets import (
-    SetChange,
-    SetEntries,
-    SetList,
-    SetOutcome,
-    SetShown,
-    SetTest,
-    SetView,
-)
 from xdpwall.views.status import (
     ApplyOutcome,
     Health,
@@ -38,25 +25,21 @@ from xdpwall.views.status import (
     SwitchOutcome,
 )
 
-from .http import ServiceAnswer, ServiceTransport
+from .http import ServiceAnswer
+from .remote_sets import RemoteSets
+from .service_calls import ANYBODY, read_answer, unreadable
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
     from xdpwall.ruleset.edits import Where
     from xdpwall.ruleset.ruleset import Ruleset
-    from xdpwall.sets.entries import Entries
 
-V = TypeVar("V", bound=BaseModel)
-ANYBODY = Author()
 _BESIDE_RULE = ("revision", "warnings", "pending")
 """What stands among the fields of a rule in the answer about it."""
 
 
-class RemoteFirewall:
+class RemoteFirewall(RemoteSets):
     """Keeps facade.Facade. The service notes the peer's uid; of `by` only the message goes over."""
-
-    def __init__(self, transport: ServiceTransport) -> None:
-        self._transport = transport
 
     # -- reading ---------------------------------------------------------------------------------
     def status(self) -> Status:
@@ -81,7 +64,9 @@ class RemoteFirewall:
         return self._get(EventsView, "/events/settings")
 
     def set_events(self, changes: Mapping[str, Any], *, by: Author = ANYBODY) -> EventsOutcome:
-        return _read(EventsOutcome, self._change("PUT", "/events/settings", dict(changes), by).body)
+        return read_answer(
+            EventsOutcome, self._change("PUT", "/events/settings", dict(changes), by).body
+        )
 
     def health(self) -> Health:
         return self._get(Health, "/healthz")
@@ -92,12 +77,12 @@ class RemoteFirewall:
         query = {"sets": "true"} if sets else {}
         answer = self._transport.call("GET", "/ruleset", query=query)
         if answer.revision is None:
-            raise _unreadable("/ruleset has no revision")
+            raise unreadable("/ruleset has no revision")
         return answer.revision, Ruleset.parse(answer.body)
 
     def check(self, ruleset: Ruleset | None = None) -> CheckReport:
         body = None if ruleset is None else ruleset.to_json()
-        return _read(CheckReport, self._transport.call("POST", "/check", body).body)
+        return read_answer(CheckReport, self._transport.call("POST", "/check", body).body)
 
     # -- rules -----------------------------------------------------------------------------------
     def add_rules(
@@ -108,7 +93,7 @@ class RemoteFirewall:
             bodies[0] |= _where_body(at)
         if len(bodies) == 1:
             return _one(self._change("POST", "/rules", bodies[0], by))
-        return _read(RuleOutcome, self._change("POST", "/rules", bodies, by).body)
+        return read_answer(RuleOutcome, self._change("POST", "/rules", bodies, by).body)
 
     def set_rule(
         self, rule_id: str, changes: Mapping[str, Any], *, by: Author = ANYBODY
@@ -123,10 +108,10 @@ class RemoteFirewall:
             answer = self._change("DELETE", _rule(rule_ids[0]), None, by)
         else:
             answer = self._change("POST", "/rules/delete", {"ids": list(rule_ids)}, by)
-        return _read(DeleteOutcome, answer.body)
+        return read_answer(DeleteOutcome, answer.body)
 
     def flush(self, *, by: Author = ANYBODY) -> DeleteOutcome:
-        return _read(DeleteOutcome, self._change("POST", "/rules/flush", None, by).body)
+        return read_answer(DeleteOutcome, self._change("POST", "/rules/flush", None, by).body)
 
     def move_rule(self, rule_id: str, position: Where, *, by: Author = ANYBODY) -> RuleOutcome:
         return _one(self._change("POST", f"{_rule(rule_id)}/move", _where_body(position), by))
@@ -136,7 +121,7 @@ class RemoteFirewall:
     ) -> RuleOutcome:
         path = f"/rules/{'enable' if enabled else 'disable'}"
         answer = self._change("POST", path, {"ids": list(rule_ids)}, by)
-        return _read(RuleOutcome, answer.body)
+        return read_answer(RuleOutcome, answer.body)
 
     def reset_counters(
         self, rule_ids: Sequence[str] | None = None, *, by: Author = ANYBODY
@@ -145,100 +130,7 @@ class RemoteFirewall:
             return _one(self._change("POST", f"{_rule(rule_ids[0])}/reset-counters", None, by))
         body = None if rule_ids is None else {"ids": list(rule_ids)}
         answer = self._change("POST", "/rules/reset-counters", body, by)
-        return _read(RuleOutcome, answer.body)
-
-    # -- sets ------------------------------------------------------------------------------------
-    def sets(self) -> SetList:
-        return self._get(SetList, "/sets")
-
-    def set(self, name: str) -> SetView:
-        return self._shown(name, 0, 0).set
-
-    def set_entries(self, name: str, *, start: int = 0, limit: int = 1000) -> SetEntries:
-        shown = self._shown(name, start, limit)
-        return SetEntries(name=name, total=shown.set.entries, start=start, entries=shown.entries)
-
-    def create_set(self, name: str, *, by: Author = ANYBODY) -> SetOutcome:
-        answer = self._change("POST", "/sets", {"name": name}, by)
-        return _read(SetOutcome, answer.body)
-
-    def replace_set(
-        self,
-        name: str,
-        entries: Entries,
-        *,
-        timeouts: Mapping[str, str] | None = None,
-        allow_empty: bool = True,
-        most_shrink: int | None = None,
-        by: Author = ANYBODY,
-    ) -> SetOutcome:
-        from xdpwall.sets.content import SetContent
-
-        body = SetContent(entries, timeouts or {}, allow_empty, most_shrink).to_json()
-        answer = self._change("PUT", _set(name), body, by)
-        return _read(SetOutcome, answer.body)
-
-    def change_set(
-        self,
-        name: str,
-        *,
-        add: Sequence[str] = (),
-        remove: Sequence[str] = (),
-        expires: str | None = None,
-        by: Author = ANYBODY,
-    ) -> SetChange:
-        body: dict[str, Any] = {"add": list(add), "remove": list(remove)}
-        if expires is not None:
-            body["expires"] = expires
-        answer = self._change("POST", f"{_set(name)}/entries", body, by)
-        return _read(SetChange, answer.body)
-
-    def delete_set(self, name: str, *, by: Author = ANYBODY) -> DeleteOutcome:
-        return _read(DeleteOutcome, self._change("DELETE", _set(name), None, by).body)
-
-    def test_set(self, name: str, address: str) -> SetTest:
-        answer = self._transport.call("GET", f"{_set(name)}/test", query={"address": address})
-        return _read(SetTest, answer.body)
-
-    def _shown(self, name: str, start: int, limit: int) -> SetShown:
-        query = {"start": str(start), "limit": str(limit)}
-        answer = self._transport.call("GET", _set(name), query=query)
-        return _read(SetShown, answer.body)
-
-    # -- blocks ----------------------------------------------------------------------------------
-    def blocks(self) -> BlockList:
-        return self._get(BlockList, "/block")
-
-    def block(
-        self,
-        target: str,
-        *,
-        lasts: str | None = None,
-        iface: str | None = None,
-        spared: str | None = None,
-        own: Sequence[str] = (),
-        by: Author = ANYBODY,
-    ) -> BlockOutcome:
-        asked = {
-            "target": target,
-            "for": lasts,
-            "iface": iface,
-            "except": spared,
-            "own": own or None,
-        }
-        body = {name: value for name, value in asked.items() if value is not None}
-        return _read(BlockOutcome, self._change("POST", "/block", body, by).body)
-
-    def unblock(
-        self,
-        target: str,
-        *,
-        iface: str | None = None,
-        spared: str | None = None,
-        by: Author = ANYBODY,
-    ) -> BlockOutcome:
-        query = {"target": target, "iface": iface, "except": spared}
-        return _read(BlockOutcome, self._change("DELETE", "/block", None, by, query).body)
+        return read_answer(RuleOutcome, answer.body)
 
     # -- everything else -------------------------------------------------------------------------
     def set_policy(
@@ -246,10 +138,10 @@ class RemoteFirewall:
     ) -> PolicyOutcome:
         query = {"dry_run": "true"} if dry_run else {}
         answer = self._change("PUT", "/policy", dict(changes), by, query)
-        return _read(PolicyOutcome, answer.body)
+        return read_answer(PolicyOutcome, answer.body)
 
     def set_switch(self, on: bool, *, by: Author = ANYBODY) -> SwitchOutcome:
-        return _read(SwitchOutcome, self._change("PUT", "/switch", {"on": on}, by).body)
+        return read_answer(SwitchOutcome, self._change("PUT", "/switch", {"on": on}, by).body)
 
     def apply(
         self,
@@ -262,7 +154,7 @@ class RemoteFirewall:
         query = {"dry_run": "true"} if dry_run else {}
         query |= {"adopt": "true"} if adopt else {}
         answer = self._change("PUT", "/ruleset", ruleset.to_json(), by, query)
-        return _read(ApplyOutcome, answer.body)
+        return read_answer(ApplyOutcome, answer.body)
 
     def attach(
         self,
@@ -276,7 +168,7 @@ class RemoteFirewall:
     ) -> AttachOutcome:
         body = {"mode": mode, "replace": replace} if hook == "xdp" else {"replace": replace}
         answer = self._change("PUT", _place(iface, hook, direction), body, by)
-        return _read(AttachOutcome, answer.body)
+        return read_answer(AttachOutcome, answer.body)
 
     def detach(
         self,
@@ -288,7 +180,7 @@ class RemoteFirewall:
     ) -> DetachOutcome:
         path = "/attachments" if iface is None else f"{_iface(iface)}/attachments"
         query = {"hook": hook, "direction": direction}
-        return _read(DetachOutcome, self._change("DELETE", path, None, by, query).body)
+        return read_answer(DetachOutcome, self._change("DELETE", path, None, by, query).body)
 
     def pending(self) -> PendingView | None:
         return self.status().pending
@@ -301,47 +193,23 @@ class RemoteFirewall:
 
     def _end_pending(self, how: str, revision: int | None, by: Author) -> PendingOutcome:
         body = {} if revision is None else {"revision": revision}
-        return _read(PendingOutcome, self._change("POST", f"/ruleset/{how}", body, by).body)
+        return read_answer(PendingOutcome, self._change("POST", f"/ruleset/{how}", body, by).body)
 
     def restore(self, *, adopt: bool = False, by: Author = ANYBODY) -> RestoreOutcome:
         query = {"adopt": "true"} if adopt else {}
-        return _read(RestoreOutcome, self._change("POST", "/restore", None, by, query).body)
+        return read_answer(RestoreOutcome, self._change("POST", "/restore", None, by, query).body)
 
     def repair(self, *, by: Author = ANYBODY) -> RepairOutcome:
-        return _read(RepairOutcome, self._change("POST", "/repair", None, by).body)
-
-    # -- requests --------------------------------------------------------------------------------
-    def _get(self, kind: type[V], path: str) -> V:
-        return _read(kind, self._transport.call("GET", path).body)
-
-    def _change(
-        self,
-        method: str,
-        path: str,
-        body: Any,
-        by: Author,
-        query: Mapping[str, str | None] | None = None,
-    ) -> ServiceAnswer:
-        asked = {"message": by.message, "confirm": None if by.confirm is None else str(by.confirm)}
-        return self._transport.call(method, path, body, query={**(query or {}), **asked})
+        return read_answer(RepairOutcome, self._change("POST", "/repair", None, by).body)
 
 
 def rules_of(body: Any) -> RuleList:
     """Read the answer to GET /rules; Failed "version-skew" when it is something else."""
-    return _read(RuleList, body)
-
-
-def _where_body(where: Where) -> dict[str, Any]:
-    """The fields of a body that say where a rule goes."""
-    return {"position": where} if isinstance(where, int) else {where.where: where.rule_id}
+    return read_answer(RuleList, body)
 
 
 def _rule(rule_id: str) -> str:
     return f"/rules/{quote(rule_id, safe='')}"
-
-
-def _set(name: str) -> str:
-    return f"/sets/{quote(name, safe='')}"
 
 
 def _iface(name: str) -> str:
@@ -353,27 +221,16 @@ def _place(iface: str, hook: str, direction: str) -> str:
     return f"{_iface(iface)}/attachments/{place}"
 
 
-def _read(kind: type[V], body: Any) -> V:
-    try:
-        return kind.model_validate(body)
-    except ValidationError as error:
-        raise _unreadable(f"{kind.__name__}: {error}") from error
-
-
 def _one(answer: ServiceAnswer) -> RuleOutcome:
     """The answer about a single rule: the rule's fields with revision and warnings among them."""
     body = answer.body
     if not isinstance(body, dict):
-        raise _unreadable("a rule is no object")
+        raise unreadable("a rule is no object")
     rule = {k: v for k, v in body.items() if k not in _BESIDE_RULE}
     rest = {k: v for k, v in body.items() if k in _BESIDE_RULE}
-    return _read(RuleOutcome, {**rest, "rules": [rule]})
+    return read_answer(RuleOutcome, {**rest, "rules": [rule]})
 
 
-def _unreadable(detail: str) -> Failed:
-    return Failed(
-        "the service answered what this version does not understand",
-        code="version-skew",
-        hint="restart the service after an upgrade (systemctl restart xdpwall)",
-        detail=detail,
-    )
+def _where_body(where: Where) -> dict[str, Any]:
+    """The fields of a body that say where a rule goes."""
+    return {"position": where} if isinstance(where, int) else {where.where: where.rule_id}
