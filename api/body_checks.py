@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xdpwall.errors import InvalidInput
-from xdpwall.values.inputs import did_you_mean, invalid, unsupported_field
+from xdpwall.values.inputs import did_you_mean, invalid
 
 MAX_VALUES = 1_000_000
 """Values in one body, roughly: each takes memory that its few bytes do not show."""
@@ -74,7 +74,9 @@ def validate_body(model: type[BodyT], data: Mapping[str, Any]) -> BodyT:
     """Validate an object as the model; InvalidInput names the first wrong field."""
     for name in data:
         if name in FUTURE_FIELDS:
-            raise unsupported_field(name, data[name], "confirmation")
+            raise invalid(
+                name, data[name], "stands in the body", hint=f"it goes into the query: ?{name}="
+            )
     try:
         return model.model_validate(data)
     except ValidationError as error:

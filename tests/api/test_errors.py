@@ -53,8 +53,8 @@ ERRORS: list[tuple[str, str, Any, int, str]] = [
     ("GET", "/rules", {"a": 1}, 422, "invalid"),
     ("PUT", "/ruleset?dry_run=perhaps", {}, 422, "invalid"),
     ("PUT", "/ruleset?dry_run=true&dry_run=false", {}, 422, "invalid"),
-    ("PUT", "/ruleset?confirm=60", {}, 422, "not-in-this-version"),
-    ("PUT", "/interfaces/eth1/attachments/xdp", {"confirm": 60}, 422, "not-in-this-version"),
+    ("PUT", "/ruleset?confirm=0", {}, 422, "invalid"),
+    ("PUT", "/interfaces/eth1/attachments/xdp", {"confirm": 60}, 422, "invalid"),
     (
         "PUT",
         "/ruleset",

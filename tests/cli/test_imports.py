@@ -50,7 +50,6 @@ def away(tmp_path: Path) -> Instance:
         ("rule", "--help"),
         ("attach", "--help"),
         ("completion", "bash"),
-        ("block", "x"),
         ("rule", "lst"),
     ],
     ids=" ".join,

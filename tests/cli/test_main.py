@@ -206,7 +206,7 @@ def test_completion_offers_commands_and_interfaces(away: Instance) -> None:
         return completed(away, words, at)
 
     assert "rule" in offered("xdpwall ", 1)
-    assert "block" not in offered("xdpwall ", 1)
+    assert "top" not in offered("xdpwall ", 1)
     assert "move" in offered("xdpwall rule m", 2)
     assert offered("xdpwall attach l", 2) == ["lo"]
     assert offered("xdpwall rule show ", 3) == []
