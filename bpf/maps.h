@@ -22,6 +22,7 @@ const volatile __u32 leaf_mask;	    /* IPv6 leaves in a generation - 1 */
 const volatile __u32 leaf4_mask;    /* IPv4 leaves in a generation - 1 */
 const volatile __u32 class_mask;    /* set classes in a generation - 1 */
 const volatile __u32 bucket_mask;   /* buckets of set4 - 1 */
+const volatile __u64 hash_factor;   /* of set4, secret: nobody can choose addresses of one bucket */
 
 /* Shared by all programs of the instance, as long as it lives. */
 
@@ -164,7 +165,7 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, 4);
-	__uint(value_size, sizeof(struct xw_bucket)); /* times bucket_mask + 1 */
+	__uint(value_size, sizeof(struct xw_bucket)); /* times bucket_mask + 2 */
 } set4 SEC(".maps");
 
 /* Addresses whose buckets were full. */

@@ -108,7 +108,7 @@ static __always_inline __u32 find_exact_class4(const __u32 *address)
 
 	if (!bucket)
 		return 0;
-	bucket += *address * XW_HASH_FACTOR >> 32 & bucket_mask;
+	bucket += *address * hash_factor >> 32 & bucket_mask;
 #pragma unroll
 	for (int i = 0; i < XW_BUCKET; i++) {
 		entry = *(volatile const __u64 *)&bucket->entry[i];

@@ -8,7 +8,6 @@ import pytest
 
 from tests.firewall.support import Site, in_kernel, rules
 from tests.support.packets.frames import ether, ipv4, udp
-from xdpwall.abi import HASH_FACTOR
 from xdpwall.dataplane.set_hash4 import bucket_count
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.kernel.net.xdp import xdp_query
@@ -27,7 +26,8 @@ def test_addresses_of_one_bucket(site: Site) -> None:
         assert dataplane is not None
         firewall.change_set("bad", add=["0.0.0.0"])  # makes room for a thousand
         count = bucket_count(dataplane.map_set.sizes.set4)
-        alike = [n << 8 | 7 for n in range(200_000) if _bucket(n << 8 | 7, count) == 3][:30]
+        factor = dataplane.map_set.addresses.factor
+        alike = [n << 8 | 7 for n in range(200_000) if _bucket(n << 8 | 7, count, factor) == 3][:30]
         texts = [str(IPv4Address(number)) for number in alike]
         frames = {text: ether(ipv4(udp(), src=text)) for text in texts}
 
@@ -49,9 +49,9 @@ def test_addresses_of_one_bucket(site: Site) -> None:
         assert dataplane.map_set.sizes.set4 == 1024
 
 
-def _bucket(address: int, count: int) -> int:
+def _bucket(address: int, count: int, factor: int) -> int:
     in_packets = int.from_bytes(address.to_bytes(4, "big"), "little")
-    return (in_packets * HASH_FACTOR >> 32) % count
+    return (in_packets * factor >> 32) % count
 
 
 @pytest.mark.parametrize(("first", "then"), [(5000, 3000), (700, 300)])

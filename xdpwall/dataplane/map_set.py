@@ -22,7 +22,7 @@ from xdpwall.kernel.bpf.objects import MapSize, load_object, object_path
 from xdpwall.values.arrays import Array
 
 from .event_maps import EVENT_MAPS
-from .set_hash4 import SET4_MAPS, SetHash4, bucket_count
+from .set_hash4 import SET4_MAPS, SetHash4, bucket_count, table_bytes
 from .trace_taps import TAP_MAPS
 
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
@@ -102,7 +102,7 @@ class MapSet:
 
     @property
     def constants(self) -> dict[str, int]:
-        """The constants in .rodata that follow from the sizes (bpf/maps.h)."""
+        """The constants in .rodata that follow from the maps (bpf/maps.h)."""
         s = self.sizes
         return {
             "positions": s.positions,
@@ -116,6 +116,7 @@ class MapSet:
             "leaf4_mask": s.leaves4 - 1,
             "class_mask": s.class_rows - 1,
             "bucket_mask": bucket_count(s.set4) - 1,
+            "hash_factor": self.addresses.factor,
         }
 
     @property
@@ -314,7 +315,7 @@ def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
         "expiries": MapSize(value_size=8 * sizes.positions),
         **{name: MapSize(max_entries=sizes.prefixes6) for name in TRIES},
         "class_rows": MapSize(value_size=sizes.class_rows * abi.CLASS_ROWS.itemsize),
-        "set4": MapSize(value_size=bucket_count(sizes.set4) * 8 * abi.BUCKET),
+        "set4": MapSize(value_size=table_bytes(sizes.set4)),
         "set4_rest": MapSize(max_entries=sizes.set4),
         "set6": MapSize(max_entries=sizes.set6),
         "set4_prefixes": MapSize(max_entries=abi.SET_PREFIXES if sizes.sets else 1),

@@ -18,6 +18,7 @@ from xdpwall.kernel.bpf.maps import Map
 from .lost_pins import find_maps, missing_pins_error, open_found, pins_in
 from .map_set import MAP_SET_MAPS, SHARED_MAPS, MapSet
 from .pinned_counters import other_version_error
+from .set_hash4 import table_bytes
 
 
 class PinnedMaps:
@@ -147,6 +148,8 @@ def _laid_out_as_here(maps: Mapping[str, Map]) -> bool:
         "counters": (MapType.ARRAY, cpu_ids(), abi.SLOTS * abi.COUNT.itemsize),
         "totals": (MapType.PERCPU_ARRAY, abi.ATTACHMENTS, abi.TOTALS.itemsize),
     }
+    if "set4_rest" in maps:
+        wanted["set4"] = (MapType.ARRAY, 1, table_bytes(maps["set4_rest"].info.max_entries))
     return all(
         (one.info.type, one.info.max_entries, one.info.value_size) == wanted[name]
         for name, one in maps.items()

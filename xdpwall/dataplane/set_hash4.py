@@ -15,17 +15,23 @@ and these rules hold:
   zero. A process that dies in between leaves the count one too high: packets then ask set4_rest for
   nothing, until the table is copied.
 
+An address's bucket is its product with a factor, which is random and secret, so that nobody can choose
+addresses of one bucket (multiply-shift: Dietzfelbinger et al., A reliable randomized algorithm for the
+closest-pair problem, 1997). It stands behind the last bucket, as long as the table lives; programs have
+it as a constant.
+
 There are twice as many words as addresses, so less than a hundredth of a full table is in set4_rest
 (the tail beyond 8 of a Poisson distribution with mean 4).
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
 import numpy as np
 
-from xdpwall.abi import BUCKET, BUCKET_GONE, BUCKET_REST, HASH_FACTOR
+from xdpwall.abi import BUCKET, BUCKET_GONE, BUCKET_REST
 from xdpwall.errors import XdpwallError
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.values.arrays import Array
@@ -47,6 +53,11 @@ def bucket_count(addresses: int) -> int:
     return max(1, 2 * addresses // BUCKET)
 
 
+def table_bytes(addresses: int) -> int:
+    """The value_size of set4 for a power of two of addresses: the buckets, and one for the factor."""
+    return 8 * BUCKET * (bucket_count(addresses) + 1)
+
+
 class SetHash4:
     """Has the methods of a kernel map: keys are 4 bytes in network order, values a u32, the class."""
 
@@ -56,8 +67,13 @@ class SetHash4:
         return cls(*(maps[name] for name in SET4_MAPS))
 
     def __init__(self, table: Map, rest: Map) -> None:
-        self._words: Array = np.frombuffer(table.mmap(), "<u8").reshape(-1, BUCKET)
+        whole: Array = np.frombuffer(table.mmap(), "<u8").reshape(-1, BUCKET)
+        self._words = whole[:-1]
         self._mask = len(self._words) - 1
+        if not whole[-1, 0]:
+            whole[-1, 0] = secrets.randbits(64) | 1
+        self.factor = int(whole[-1, 0])
+        """What addresses are multiplied by."""
         self._rest = rest
 
     # -- one address -----------------------------------------------------------------------------
@@ -114,7 +130,7 @@ class SetHash4:
 
     def _bucket(self, key: bytes) -> tuple[Array, int]:
         address = int.from_bytes(key, "little")
-        return self._words[(address * HASH_FACTOR >> 32) & self._mask], address
+        return self._words[(address * self.factor >> 32) & self._mask], address
 
     # -- many ------------------------------------------------------------------------------------
     def update_batch(self, keys: Array, values: Array, count: int) -> None:
@@ -163,7 +179,7 @@ class SetHash4:
 
     # -- inside ----------------------------------------------------------------------------------
     def _bucket_indexes(self, addresses: Array) -> Array:
-        product = addresses.astype("<u8") * np.uint64(HASH_FACTOR)
+        product = addresses.astype("<u8") * np.uint64(self.factor)
         return (product >> np.uint64(32) & np.uint64(self._mask)).astype(np.int64)
 
     def _write_chunk(self, addresses: Array, classes: Array) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support.kernel.set_maps import make_maps
-from xdpwall.abi import BUCKET, BUCKET_GONE, BUCKET_REST, HASH_FACTOR
+from xdpwall.abi import BUCKET, BUCKET_GONE, BUCKET_REST
 from xdpwall.dataplane.set_hash4 import SetHash4, bucket_count
 from xdpwall.errors import Full
 from xdpwall.kernel.bpf.maps import Map
@@ -43,13 +43,17 @@ def column(numbers: list[int]) -> Array:
 
 
 def words_of(maps: dict[str, Map]) -> Array:
-    return np.frombuffer(maps["set4"].mmap(), "<u8").reshape(-1, BUCKET)
+    return np.frombuffer(maps["set4"].mmap(), "<u8").reshape(-1, BUCKET)[:-1]
+
+
+def factor_of(maps: dict[str, Map]) -> int:
+    return SetHash4.of(maps).factor
 
 
 def seen(maps: dict[str, Map], address: int) -> int:
     """The class that a packet finds (bpf/sets.h, find_exact_class4)."""
     words = words_of(maps)
-    for word in words[(address * HASH_FACTOR >> 32) & (len(words) - 1)].tolist():
+    for word in words[(address * factor_of(maps) >> 32) & (len(words) - 1)].tolist():
         if word & 0xFFFFFFFF == address:
             return int(word >> 32 & 0xFFFF)
         if not word:
@@ -70,9 +74,9 @@ def check(maps: dict[str, Map], table: SetHash4, held: dict[int, int]) -> None:
     assert sorted(there) == sorted(held.items())
     words = words_of(maps)
     assert ((words[:, 1:] == 0) | (words[:, :-1] != 0)).all(), "zeros are at the end"
-    rest = [0] * len(words)
+    rest, factor = [0] * len(words), factor_of(maps)
     for one in maps["set4_rest"].lookup_batch()[0]:
-        rest[int.from_bytes(one.tobytes(), "little") * HASH_FACTOR >> 32 & len(words) - 1] += 1
+        rest[int.from_bytes(one.tobytes(), "little") * factor >> 32 & len(words) - 1] += 1
     for bucket, more in zip(words.tolist(), rest, strict=True):
         counted = bucket[-1] >> BUCKET_REST & 0x7FFF
         assert counted == more
@@ -181,7 +185,8 @@ def test_a_hash_that_is_full_leaves_the_bucket_as_it_was(
     maps["set4_rest"].close()
     small = make_maps(set4=1)
     table = SetHash4(maps["set4"], small["set4_rest"])
-    one = [a for a in range(1, 4000) if a * HASH_FACTOR >> 32 & len(words_of(maps)) - 1 == 0]
+    factor = factor_of(maps)
+    one = [a for a in range(1, 4000) if a * factor >> 32 & len(words_of(maps)) - 1 == 0]
     for address in one[: BUCKET + 1]:
         table.update(key(address), b"\1\0\0\0")
     before = words_of(maps).copy()
@@ -198,7 +203,8 @@ def test_what_ctrl_c_broke_off_is_still_counted(
     """The kernel had it: not counted, it could be neither found nor taken out, until another address
     without room made packets look there."""
     rest = maps["set4_rest"]
-    one = [a for a in range(1, 4000) if a * HASH_FACTOR >> 32 & len(words_of(maps)) - 1 == 0]
+    factor = factor_of(maps)
+    one = [a for a in range(1, 4000) if a * factor >> 32 & len(words_of(maps)) - 1 == 0]
     for address in one[:BUCKET]:
         table.update(key(address), b"\1\0\0\0")
 
@@ -256,3 +262,20 @@ def contents(table: SetHash4) -> dict[int, int]:
 
 def test_sizes() -> None:
     assert [bucket_count(n) for n in (1, 2, 4, 8, 1024, 1 << 20)] == [1, 1, 1, 2, 256, 1 << 18]
+
+
+def test_addresses_chosen_for_a_factor_that_is_known_fill_no_bucket() -> None:
+    """Each table has a factor of its own, which stays as long as it does."""
+    maps = make_maps()
+    table, other = SetHash4.of(maps), SetHash4.of(make_maps())
+    assert table.factor != other.factor and SetHash4.of(maps).factor == table.factor
+    assert table.factor % 2 and table.factor >> 32
+    mask = np.uint64(len(words_of(maps)) - 1)
+    every = np.arange(1 << 22, dtype="<u8")
+    bucket = every * np.uint64(other.factor) >> np.uint64(32) & mask
+    chosen = every[bucket < 4][:2000].astype("<u4")
+    assert len(chosen) == 2000
+    values = np.ones(len(chosen), "<u4").view("u1").reshape(-1, 4)
+    table.update_batch(chosen.view("u1").reshape(-1, 4), values, len(chosen))
+    in_rest = len(maps["set4_rest"].lookup_batch()[0])
+    assert in_rest < 1000, "they would all but 32 be there"

@@ -7,10 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from xdpwall.abi import BUCKET, OCCUPIED
+from xdpwall.abi import OCCUPIED
 from xdpwall.closing import Closing
 from xdpwall.dataplane.set_bulk import BulkWriter, OtherSet
-from xdpwall.dataplane.set_hash4 import bucket_count
+from xdpwall.dataplane.set_hash4 import table_bytes
 from xdpwall.dataplane.set_maps import SetMaps
 from xdpwall.dataplane.set_single import EntryWriter
 from xdpwall.kernel.bpf.map_info import BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, MapType
@@ -31,7 +31,7 @@ def make_maps(set4: int = 4096, set6: int = 4096, tries: int = 1 << 20) -> dict[
     """Maps as bpf/maps.h has them."""
     lazy, mapped = BPF_F_NO_PREALLOC, BPF_F_MMAPABLE
     return {
-        "set4": create_map(MapType.ARRAY, "set4", 4, 8 * BUCKET * bucket_count(set4), 1, mapped),
+        "set4": create_map(MapType.ARRAY, "set4", 4, table_bytes(set4), 1, mapped),
         "set4_rest": create_map(MapType.HASH, "set4_rest", 4, 4, set4, lazy),
         "set6": create_map(MapType.HASH, "set6", 16, 4, set6, lazy),
         "set4_prefixes": create_map(MapType.LPM_TRIE, "set4_prefixes", 8, 8, tries, lazy),
