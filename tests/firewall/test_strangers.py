@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,8 @@ FILES = (
 def open_all(settings: Settings) -> None:
     """Open every file of a state folder as a command and the service do; the first error."""
     Store(settings.state_dir).close()
-    InstanceLock(settings.state_dir / "lock").close()
+    with closing(InstanceLock(settings.state_dir / "lock")) as lock, lock.hold():
+        pass
     EventReader(settings, "test").close()
     load_token(settings.state_dir)
     from xdpwall.api.server import _single_service
