@@ -100,10 +100,10 @@ def test_descriptors_run_out(direct: Instance) -> None:
 def test_the_state_folder_is_broken(direct: Instance) -> None:
     set_up(direct)
     database = direct.state_dir / "xdpwall.db"
-    kept = database.with_name("kept")
-    shutil.copy(database, kept)
-    for name in ("xdpwall.db-wal", "xdpwall.db-shm"):
-        (direct.state_dir / name).unlink(missing_ok=True)
+    kept = direct.state_dir.with_name("kept")
+    shutil.copytree(direct.state_dir, kept)
+    for path in direct.state_dir.glob("xdpwall.*"):  # the second copy too
+        path.unlink()
     database.write_bytes(b"damaged " * 512)
     status = direct.run("status")
     assert status.returncode == 0
@@ -120,7 +120,8 @@ def test_the_state_folder_is_broken(direct: Instance) -> None:
     gone = direct.run("detach", "--all", "-j")
     assert gone.returncode == 0 and "veth0 xdp" in gone.stdout and "not recorded" in gone.stdout
     assert not dropped(direct)
-    shutil.copy(kept, database)
+    shutil.rmtree(direct.state_dir)
+    shutil.copytree(kept, direct.state_dir)
     restored = direct.run("restore")
     assert restored.returncode == 0 and "attached" not in restored.stderr, restored.stderr
     assert not dropped(direct)
