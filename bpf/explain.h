@@ -75,8 +75,8 @@ static __always_inline const struct xw_first_fragment *asked_first_fragment(void
 	return q && q->first_known ? &q->first : NULL;
 }
 
-/* A rule that matches; not inlined, for the stack of its key. */
-static __noinline __attribute__((unused)) int note_rule(__u32 rule)
+/* A rule that matches. */
+static __always_inline int note_rule(__u32 rule)
 {
 	__u32 zero = 0, n;
 	struct xw_answer *a = bpf_map_lookup_elem(&answer, &zero);
