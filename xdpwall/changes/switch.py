@@ -6,11 +6,12 @@ records it; only a reboot before that forgets it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from xdpwall.attach.orphans import ORPHANED, raise_if_orphaned
 from xdpwall.dataplane.pinned_identity import PinnedIdentity
-from xdpwall.dataplane.single_maps import open_switch
+from xdpwall.dataplane.single_maps import open_other_switches, open_switch
 from xdpwall.dataplane.switch import Switch
 from xdpwall.errors import OTHER_NAMESPACE, XdpwallError
 from xdpwall.instance.instance import Instance
@@ -18,7 +19,7 @@ from xdpwall.values.author import Author
 
 from .crashpoints import crash_point
 from .ownership import another_state, standing
-from .transactions import check_namespace, holding
+from .transactions import check_namespace, holding, writing
 from .unrecorded_words import unrecorded_words
 
 RECORD_SECONDS = 2.0
@@ -45,6 +46,9 @@ def switch_firewall(instance: Instance, on: bool, *, by: Author) -> Switched:
     warnings: list[str] = []
     with open_switch(instance.settings.bpffs) as switch:
         changed = switch is not None and switch.set_switch(on)
+        with open_other_switches(instance.settings.bpffs, switch) as others:
+            for other in others:
+                changed |= other.set_switch(on)
         crash_point("switch-set")
         try:
             changed |= _record(instance, switch, on, changed, by)
@@ -52,7 +56,11 @@ def switch_firewall(instance: Instance, on: bool, *, by: Author) -> Switched:
             if switch is None:
                 raise
             warnings.append(unrecorded_words("on" if on else "off", error))
-    if not on:
+    if on:
+        # What a dead process left is finished before packets are judged for long; nothing hangs on it.
+        with suppress(XdpwallError), writing(instance, while_waiting=True, seconds=RECORD_SECONDS):
+            pass
+    else:
         try:
             with instance.lock.threads:
                 raise_if_orphaned(instance.attacher, instance.attachments)

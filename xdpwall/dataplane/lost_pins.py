@@ -31,7 +31,7 @@ def find_maps(folder: Path, pinned: Collection[Path]) -> dict[str, int]:
     known = {number for path in pinned if (number := _id_of(path)) is not None}
     if not known:
         return {}
-    used = [ids for ids in _pinned_programs(folder) if known.intersection(ids)]
+    used = [ids for ids in pinned_programs(folder) if known.intersection(ids)]
     if not used:
         used = [ids for ids in _attached_programs() if known.intersection(ids)]
     if not used:
@@ -68,7 +68,7 @@ def _id_of(path: Path) -> int | None:
     return None
 
 
-def _pinned_programs(folder: Path) -> Iterator[tuple[int, ...]]:
+def pinned_programs(folder: Path) -> Iterator[tuple[int, ...]]:
     """The ids of the maps of each program that has a pin."""
     for name in bpffs.pin_names(folder / "progs"):
         with suppress(NotFound), Program.open_pinned(folder / "progs" / name) as program:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from xdpwall.kernel.bpf import bpffs
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.ruleset.policy import Policy
 
-from .lost_pins import find_maps, open_found, pins_in
+from .lost_pins import find_maps, open_found, pinned_programs, pins_in
 from .map_set import MAP_SET_MAPS, SHARED_MAPS
 from .switch import Switch
 
@@ -37,6 +37,24 @@ def open_switch(folder: Path) -> Iterator[Switch | None]:
     with ExitStack() as opened:
         table = open_map(folder, "control")
         yield None if table is None else opened.enter_context(Switch(opened.enter_context(table)))
+
+
+@contextmanager
+def open_other_switches(folder: Path, switch: Switch | None) -> Iterator[list[Switch]]:
+    """The switches of programs of ours that are on other maps than the pinned ones: a process that
+    died while it put maps in the place of others (`--adopt`, an upgrade) has left them there."""
+    with ExitStack() as opened:
+        found: dict[int, Switch] = {}
+        known = set() if switch is None else {switch.map_id}
+        for ids in pinned_programs(folder):
+            if known.isdisjoint(ids):
+                for number in ids:
+                    with suppress(NotFound):
+                        table = opened.enter_context(Map.open_id(number))
+                        if table.info.name == "control":
+                            found[number] = opened.enter_context(Switch(table))
+                            known.add(number)
+        yield list(found.values())
 
 
 def read_policy(folder: Path, copy: int) -> Policy | None:

@@ -22,6 +22,11 @@ class Switch(Closing):
         self._table = table
         self._word = MapWord(table)
 
+    @property
+    def map_id(self) -> int:
+        """The id of the map `control`."""
+        return self._table.info.id
+
     def read(self) -> Control:
         """The control word as packets see it now."""
         return Control.unpack(self._read())
