@@ -11,6 +11,7 @@ from xdpwall.api.routes import (
     confirm,
     events,
     health,
+    history,
     interfaces,
     metrics,
     not_yet,
@@ -51,6 +52,7 @@ ROUTERS = [
         ruleset,
         confirm,
         block,
+        history,
     )
 ]
 """Below PREFIX, in the order in which they are asked."""

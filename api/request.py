@@ -48,7 +48,7 @@ class Call:
         self._request = request
         self.workers: Workers = request.app.state.workers
         self.rule_json: RuleJsonCache = request.app.state.events.rule_json
-        self.by = author_of(request.scope.get(PEER, Peer()), message, confirm)
+        self.by = author_of(request.scope.get(PEER, Peer()), message, confirm, _address(request))
 
     @property
     def addresses(self) -> list[str]:
@@ -116,10 +116,17 @@ def check_deadline(deadline: str) -> None:
         )
 
 
-def author_of(peer: Peer, message: str | None, confirm: int | None = None) -> Author:
-    """The author that the audit trail records for a peer."""
+def author_of(
+    peer: Peer, message: str | None, confirm: int | None = None, address: str | None = None
+) -> Author:
+    """The author that the audit trail records for a peer; a client over TCP has an address."""
     name = f"uid {peer.uid}" if peer.via == "socket" else "token"
-    return Author(name=name, via=peer.via, message=message, confirm=confirm)
+    known = address if peer.via == "tcp" else None
+    return Author(name=name, via=peer.via, message=message, confirm=confirm, address=known)
+
+
+def _address(request: Request) -> str | None:
+    return None if request.client is None else request.client.host
 
 
 # Dependencies are coroutines: FastAPI gives each plain function a thread of its own to run in, at

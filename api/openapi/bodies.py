@@ -128,9 +128,18 @@ class BlockBody(Body):
 
 
 class PendingBody(Body):
-    """POST /ruleset/confirm and /ruleset/rollback."""
+    """POST /ruleset/confirm."""
 
     revision: int | None = None
+
+
+class RollbackBody(Body):
+    """POST /ruleset/rollback."""
+
+    revision: int | None = None
+    allow_empty: bool = Field(
+        False, description="make sets that rules name and that are gone again, empty"
+    )
 
 
 class PolicyBody(Body):
@@ -284,6 +293,7 @@ BODIES: list[type[BaseModel]] = [
     SwitchBody,
     BlockBody,
     PendingBody,
+    RollbackBody,
     PolicyBody,
     EventSettingsBody,
     SetNameBody,

@@ -139,7 +139,6 @@ PENDING = {
     "until": "2026-11-21T10:01:00Z",
 }
 CONFIRMED = {"revision": 10, "confirmed": True}
-CANCELLED = {"revision": 9, "confirmed": False}
 BLOCK = {"target": "203.0.113.0/24", "rule": "blocked", "expires": "2026-11-21T10:10:00Z"}
 BLOCKS = {"blocks": [BLOCK], "total": 1}
 BLOCKED = {"block": BLOCK, "changed": True, "warnings": []}

@@ -35,10 +35,13 @@ HERE = [
     "PUT /ruleset",
     "POST /ruleset/confirm",
     "POST /ruleset/rollback",
+    "GET /ruleset/history",
+    "GET /audit",
     "POST /check",
     "GET /block",
     "POST /block",
     "DELETE /block",
+    "POST /diff",
     "GET /stats",
     "GET /events",
     "GET /metrics",
@@ -66,7 +69,6 @@ BESIDE = [
 
 LATER = [
     "",
-    "GET /ruleset/history",
     "POST /explain",
     "GET /top",
     "",

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.support import Instance, clean_environment
 from tests.support.net.netns import Lab, Namespace
 from tests.support.paths import ROOT
-from xdpwall.cli import guards
+from xdpwall.cli import guards, ssh_session
 
 
 @pytest.fixture
@@ -54,12 +54,12 @@ def test_the_longest_route_carries_the_session(
 
 def test_the_session_is_this_processs_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.2 50000 10.0.0.1 22")
-    assert guards.session_client() == "10.0.0.2"
+    assert ssh_session.session_client() == "10.0.0.2"
 
 
 def test_the_session_is_found_behind_sudo() -> None:
     # sudo drops SSH_CONNECTION; the login shell above it still has it.
-    probe = "from xdpwall.cli.guards import session_client as s; print(s())"
+    probe = "from xdpwall.cli.ssh_session import session_client as s; print(s())"
     inner = f"env -u SSH_CONNECTION {sys.executable} -c '{probe}'; true"
     done = subprocess.run(
         ["env", "SSH_CONNECTION=10.0.0.2 50000 10.0.0.1 22", "sh", "-c", inner],

@@ -56,11 +56,11 @@ def apply_ruleset(
     rows = instance.attachments
     contents, now = contents_of(wanted, instance.clock.seconds()), instance.clock.now_text()
     fresh = changed_contents(instance, contents)
-    new = _matched(old, wanted, planned_sets(old.sets, contents, now=now), now)
+    new = matched_ruleset(old, wanted, planned_sets(old.sets, contents, now=now), now)
     check_losses(instance, wanted.sets, contents, new)
     had, has = ({row.name for row in ruleset.sets} for ruleset in (old, new))
     change = diff(old, new)
-    coming, leaving = _places(rows, wanted.attachments)
+    coming, leaving = attachments_to_change(rows, wanted.attachments)
     leaving = highest_first(leaving, lambda row: row.index)
     lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
     for spec in coming:
@@ -91,7 +91,7 @@ def apply_ruleset(
             with sweeping(instance), attaching(instance, on_trial, by=by) as tried:
                 loaded_rows = load_under_new_numbers(instance, fresh)
                 if loaded_rows:
-                    new = _matched(
+                    new = matched_ruleset(
                         old, wanted, planned_sets(old.sets, contents, loaded_rows, now=now), now
                     )
                 revision = commit_sets(
@@ -163,13 +163,14 @@ def adopt_and_apply(instance: Instance, wanted: Ruleset, *, by: Author) -> Apply
     )
 
 
-def _matched(
+def matched_ruleset(
     old: CommittedRuleset, wanted: Ruleset, sets: tuple[SetRow, ...] | None, now: str
 ) -> CommittedRuleset:
+    """The revision that follows `old` when a ruleset is applied."""
     return edits.with_rules(old, wanted.rules, wanted.policy, now=now, sets=sets)
 
 
-def _places(
+def attachments_to_change(
     rows: tuple[Attachment, ...], wanted: tuple[AttachmentSpec, ...] | None
 ) -> tuple[list[AttachmentSpec], list[Attachment]]:
     """Return (attachments to make, attachments to remove). None leaves all as they are."""

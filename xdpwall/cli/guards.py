@@ -7,7 +7,6 @@ since sudo drops it, of a parent) and the routing tables of this network namespa
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from xdpwall.errors import Refused, ServiceUnreachable, XdpwallError
 
 from .options import Invocation, confirm_on_terminal, invocation
+from .ssh_session import session_client
 from .terminal.problems import print_warnings
 
 if TYPE_CHECKING:
@@ -26,22 +26,6 @@ if TYPE_CHECKING:
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PROC = Path("/proc")
-
-
-def session_client() -> str | None:
-    """The address of the SSH client whose session this command runs in."""
-    own = os.environ.get("SSH_CONNECTION")
-    if own:
-        return own.split()[0]
-    process = os.getppid()
-    for _ in range(64):
-        if process <= 1:
-            return None
-        found = _environment(process).get("SSH_CONNECTION")
-        if found:
-            return found.split()[0]
-        process = _parent(process)
-    return None
 
 
 def guarded_client() -> str | None:
@@ -160,24 +144,6 @@ def _refused(message: str) -> Refused:
         code="ssh-session",
         hint="see that a rule accepts the session in both directions, then add --force",
     )
-
-
-def _environment(process: int) -> dict[str, str]:
-    try:
-        raw = (_PROC / str(process) / "environ").read_bytes()
-    except OSError:
-        return {}
-    pairs = (item.partition(b"=") for item in raw.split(b"\0") if b"=" in item)
-    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
-
-
-def _parent(process: int) -> int:
-    try:
-        stat = (_PROC / str(process) / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return 0
-    # The name in parentheses may hold blanks and parentheses of its own.
-    return int(stat.rpartition(")")[2].split()[1])
 
 
 def _routes4() -> list[tuple[ipaddress.IPv4Network, int, str]]:

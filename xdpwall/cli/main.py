@@ -34,8 +34,10 @@ COMMANDS = {
     "policy": LazyCommand("policy:policy", "What happens to packets that no rule decides"),
     "apply": LazyCommand("apply:apply", "Make the kernel hold exactly this ruleset"),
     "check": LazyCommand("check:check", "Find rules that never decide, or change nothing"),
+    "diff": LazyCommand("diff:diff", "Show what a ruleset file would change"),
     "confirm": LazyCommand("confirm:confirm", "Keep a change that waits for its confirmation"),
     "rollback": LazyCommand("confirm:rollback", "Take a change back"),
+    "history": LazyCommand("history:history", "Who changed what, and when"),
     "export": LazyCommand("apply:export", "Write the ruleset as apply reads it"),
     "events": LazyCommand(
         "events:events", "Single packets as they come: who was dropped, by which rule"
@@ -52,8 +54,6 @@ COMMANDS = {
     "help": LazyCommand("help:help_", "Print the help of a command"),
 }
 FUTURE_COMMANDS = (
-    "history",
-    "diff",
     "explain",
     "top",
 )

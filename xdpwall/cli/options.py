@@ -54,10 +54,12 @@ class Invocation:
         """The author of a change: the user, or sudo's caller."""
         from xdpwall.values.author import Author
 
+        from .ssh_session import session_client
+
         uid = os.environ.get("SUDO_UID", "")
         number = int(uid) if uid.isascii() and uid.isdigit() else os.getuid()
         name = f"uid {number}"
-        return Author(name=name, via="cli", message=self.message, confirm=self.confirm)
+        return Author(name, "cli", self.message, self.confirm, session_client())
 
 
 class _InvocationHolder:

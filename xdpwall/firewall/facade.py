@@ -17,6 +17,7 @@ from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceLis
 from xdpwall.views.blocks import BlockList, BlockOutcome
 from xdpwall.views.check import CheckReport
 from xdpwall.views.events import PacketEvent
+from xdpwall.views.history import AuditTrailView, History, RollbackOutcome, RulesetDifference
 from xdpwall.views.metrics import Metrics
 from xdpwall.views.pending import PendingOutcome, PendingView
 from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome, RuleView
@@ -206,8 +207,39 @@ class Facade(Protocol):
         "nothing-pending", Conflict "other-change", "already-reverted"."""
         ...
 
-    def cancel(self, revision: int | None = None, *, by: Author = Author()) -> PendingOutcome:
-        """Take the change that waits back at once. NotFound "nothing-pending"."""
+    def rollback(
+        self,
+        revision: int | None = None,
+        *,
+        allow_empty: bool = False,
+        dry_run: bool = False,
+        by: Author = Author(),
+    ) -> RollbackOutcome:
+        """Take the change that waits back at once; where none waits, put the ruleset of `revision` in
+        force again, None for the one before. NotFound "no-revision", Refused "set-gone" where its rules
+        name a set that is gone, unless `allow_empty`."""
+        ...
+
+    def diff(self, ruleset: Ruleset) -> RulesetDifference:
+        """What apply() would change."""
+        ...
+
+    def history(
+        self,
+        *,
+        limit: int = 20,
+        before: int | None = None,
+        since: str | None = None,
+        diff: bool = False,
+    ) -> History:
+        """Revisions with numbers below `before` and no older than `since`, newest first; `diff` adds what
+        each changed."""
+        ...
+
+    def audit_trail(
+        self, *, limit: int = 20, before: int | None = None, since: str | None = None
+    ) -> AuditTrailView:
+        """Everything that was done, refused or failed, newest first; `before` is an entry's number."""
         ...
 
     def restore(self, *, adopt: bool = False, by: Author = Author()) -> RestoreOutcome:

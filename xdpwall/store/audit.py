@@ -20,13 +20,15 @@ class AuditEntry(NamedTuple):
     time: str
     author: str
     via: str
+    """The way in, and behind a blank the client's address, where it is known."""
     action: str
     message: str | None
 
     @classmethod
     def of(cls, by: Author, action: str, now: str) -> AuditEntry:
         """The entry of an action that its author takes at `now`, a canonical time."""
-        return cls(now, by.name, by.via, action, by.message)
+        via = by.via if by.address is None else f"{by.via} {by.address}"
+        return cls(now, by.name, via, action, by.message)
 
 
 def write_audit(
@@ -53,6 +55,20 @@ class AuditTrail:
             row = connection.execute("SELECT time FROM audit ORDER BY id DESC LIMIT 1").fetchone()
         return None if row is None else str(row[0])
 
+    def listed(
+        self, limit: int, *, before: int | None = None, since: str | None = None
+    ) -> list[tuple[int, AuditEntry, int | None]]:
+        """At most `limit` entries with their numbers and revisions, newest first: with numbers below
+        `before`, and no older than `since`, a canonical time."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT id, revision, time, author, via, action, message FROM audit"
+                " WHERE id < coalesce(?, id + 1) AND time >= coalesce(?, time)"
+                " ORDER BY id DESC LIMIT ?",
+                (before, since, limit),
+            ).fetchall()
+        return [(number, AuditEntry(*entry), revision) for number, revision, *entry in rows]
+
     def since(self, after: int | None, revision: int) -> tuple[int, tuple[Change, ...]]:
         """The entries past the mark `after`, oldest first, and the next mark.
 
@@ -70,5 +86,6 @@ class AuditTrail:
                 mark = number - 1
                 break
             mark = number
+            rest[2] = rest[2].partition(" ")[0]
             found.append(Change(**dict(zip(Change.model_fields, rest, strict=True))))
         return mark, () if after is None else tuple(found)

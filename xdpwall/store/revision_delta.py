@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from xdpwall.errors import Failed
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.committed import CommittedRuleset
-from xdpwall.ruleset.index import RuleEntry, id_of, with_ids
+from xdpwall.ruleset.index import RuleEntry, id_of, rank_of, with_ids
 from xdpwall.ruleset.policy import Policy
 from xdpwall.sets.names import SetRow
 
@@ -41,6 +41,7 @@ class RevisionDelta(NamedTuple):
     policy: tuple[Policy, Policy]
     next_number: int
     sets: tuple[tuple[SetRow, ...], tuple[SetRow, ...]] = ((), ())
+    """Two that are equal are no change; what they are is not kept then."""
 
     def pack(self) -> bytes:
         """Bytes for the disk: a full ruleset's JSON shrinks to a tenth, a rule's stays as it is."""
@@ -110,7 +111,53 @@ def delta_between(old: CommittedRuleset, new: CommittedRuleset) -> RevisionDelta
         was, becomes = before.get(rule_id), after.get(rule_id)
         if was is not becomes and was != becomes:
             rules.append((row_of(was) if was else None, row_of(becomes) if becomes else None))
-    return RevisionDelta(rules, (old.policy, new.policy), new.next_number, (old.sets, new.sets))
+    sets = ((), ()) if old.sets == new.sets else (old.sets, new.sets)
+    return RevisionDelta(rules, (old.policy, new.policy), new.next_number, sets)
+
+
+def stepped_back(
+    ruleset: CommittedRuleset, delta: RevisionDelta, revision: int
+) -> CommittedRuleset:
+    """The ruleset that a change was made to, under its number, from the one that the change led to.
+    ValueError when it is not the change that led to it. Counters are as they are now."""
+    entries = dict(ruleset.by_id())
+    had, has = delta.sets
+    sets_changed = had != has
+    if ruleset.policy != delta.policy[1] or (sets_changed and ruleset.sets != has):
+        raise ValueError("policy or sets are others than it led to")
+    for _, after in delta.rules:
+        if after is not None:
+            entry = entries.pop(after.id, None)
+            if entry is None or entry.rank != after.rank or not _keeps(after, entry):
+                raise ValueError(f"rule {after.id} is another than it led to")
+    for before, _ in delta.rules:
+        if before is not None:
+            if before.id in entries:
+                raise ValueError(f"rule {before.id} is there twice")
+            entries[before.id] = entry_of(before)
+    return CommittedRuleset(
+        revision=revision,
+        policy=delta.policy[0],
+        entries=tuple(sorted(entries.values(), key=rank_of)),
+        next_number=ruleset.next_number,
+        sets=had if sets_changed else ruleset.sets,
+    )
+
+
+def _keeps(row: RuleRow, entry: RuleEntry) -> bool:
+    return _json(entry.rule) == row.rule or entry_of(row).rule == entry.rule
+
+
+def entry_of(row: RuleRow) -> RuleEntry:
+    """The entry that a row keeps."""
+    return RuleEntry(
+        rule=Rule.parse(json.loads(row.rule)),
+        slot=row.slot,
+        created=row.created,
+        rank=row.rank,
+        base_packets=row.base_packets,
+        base_bytes=row.base_bytes,
+    )
 
 
 def _row(fields: list[Any] | None) -> RuleRow | None:

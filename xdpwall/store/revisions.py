@@ -25,7 +25,9 @@ from .session import Session
 from .statements import write_meta, write_rules
 
 KEEP_REVISIONS = 200
-"""Committed revisions whose deltas are kept."""
+"""Committed revisions whose deltas are kept, at most."""
+KEEP_BYTES = 64 << 20
+"""The size of all deltas together above which the oldest ones go; the newest always stays."""
 
 
 class _Recorded(NamedTuple):
@@ -116,9 +118,7 @@ class Revisions:
                 meta["policy"] = json.dumps(delta.policy[1].to_json())
             meta |= {"next_number": str(delta.next_number), "revision": str(revision)}
             write_meta(connection, meta)
-            connection.execute(
-                "DELETE FROM revisions WHERE number <= ?", (revision - KEEP_REVISIONS,)
-            )
+            _make_room(connection, revision)
             write_audit(connection, entry, revision)
         if times is not None:
             self._commit_times = (self._session.database.data_version(), times)
@@ -206,6 +206,20 @@ class Revisions:
         if self._commit_times is None or self._commit_times[0] != version:
             self._commit_times = (version, metrics.read_commit_times(connection))
         return self._commit_times[1]
+
+
+def _make_room(connection: sqlite3.Connection, newest: int) -> None:
+    """Delete the oldest revisions that are more than are kept."""
+    connection.execute("DELETE FROM revisions WHERE number <= ?", (newest - KEEP_REVISIONS,))
+    kept = 0
+    # SQLite tells the length of a blob without reading it.
+    for number, size in connection.execute(
+        "SELECT number, length(delta) FROM revisions ORDER BY number DESC"
+    ).fetchall():
+        kept += size
+        if kept > KEEP_BYTES and number < newest:
+            connection.execute("DELETE FROM revisions WHERE number <= ?", (number,))
+            return
 
 
 def _forget_unconfirmed(connection: sqlite3.Connection) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from xdpwall.errors import Failed, XdpwallError
-from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.index import RuleEntry
@@ -19,7 +18,7 @@ from xdpwall.views.events import EventSettings
 from .checked_file import FileHead
 from .database import Database
 from .records import Binding, Pending, Snapshot, Unconfirmed
-from .revision_delta import RuleRow
+from .revision_delta import RuleRow, entry_of
 from .seal import check_seal, read_counts, seal
 from .sets import SetStore
 
@@ -146,7 +145,7 @@ class Session:
         fresh: dict[str, tuple[RuleRow, RuleEntry]] = {}
         for row in rows:
             known = self._entries.get(row.id)
-            fresh[row.id] = known if known and known[0] == row else (row, _entry(row))
+            fresh[row.id] = known if known and known[0] == row else (row, entry_of(row))
         self._entries = fresh
         return tuple(entry for _, entry in fresh.values())
 
@@ -168,14 +167,3 @@ def _number(attachment: Attachment) -> int:
 
 def _unreadable(error: Exception) -> Failed:
     return Failed("the recorded rules cannot be read", code="corrupt", detail=str(error))
-
-
-def _entry(row: RuleRow) -> RuleEntry:
-    return RuleEntry(
-        rule=Rule.parse(json.loads(row.rule)),
-        slot=row.slot,
-        created=row.created,
-        rank=row.rank,
-        base_packets=row.base_packets,
-        base_bytes=row.base_bytes,
-    )

@@ -19,6 +19,7 @@ from .attachments import AttachmentTable
 from .audit import AuditEntry, AuditTrail, write_audit
 from .database import Database
 from .database_errors import damaged, newer_store
+from .history import RecordedHistory
 from .records import Binding, Snapshot
 from .revisions import Revisions
 from .second_copy import SecondCopy
@@ -45,6 +46,7 @@ class Store:
         """The entries of sets."""
         self._session = Session(self._database, self.sets, self._is_older, self._fall_back)
         self.revisions = Revisions(self._session)
+        self.history = RecordedHistory(self._session)
         self.attachments = AttachmentTable(self._session)
         self.audit = AuditTrail(self._database)
 

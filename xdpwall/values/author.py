@@ -19,3 +19,5 @@ class Author:
     message: str | None = None
     confirm: int | None = None
     """Seconds after which the kernel takes the change back unless it is confirmed; None: it stays."""
+    address: str | None = None
+    """The client's, where it is known."""

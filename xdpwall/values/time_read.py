@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .inputs import invalid, parse_text
-from .times import expiry_after, time_text
+from .times import expiry_after, now, time_text
 
 _WANTED = "a time like 2026-11-21T10:00:00Z, or a duration like 10m, 1h30m, 2d"
 _DURATION = re.compile(
@@ -68,3 +68,11 @@ def parse_expiry(field: str, value: Any) -> str:
     if _DURATION.fullmatch(spelled) or spelled.isdecimal():
         return expiry_after(parse_duration(field, value))
     return parse_moment(field, value)
+
+
+def parse_since(field: str, value: Any) -> str:
+    """A moment, or a duration counted back from now."""
+    spelled = parse_text(field, value, _WANTED)
+    if "-" not in spelled:
+        return time_text(now() - timedelta(seconds=parse_duration(field, spelled)))
+    return parse_moment(field, spelled)

@@ -26,6 +26,7 @@ from xdpwall.views.status import (
 )
 
 from .http import ServiceAnswer
+from .remote_history import RemoteHistory
 from .remote_sets import RemoteSets
 from .service_calls import ANYBODY, read_answer, unreadable
 
@@ -38,7 +39,7 @@ _BESIDE_RULE = ("revision", "warnings", "pending")
 """What stands among the fields of a rule in the answer about it."""
 
 
-class RemoteFirewall(RemoteSets):
+class RemoteFirewall(RemoteSets, RemoteHistory):
     """Keeps facade.Facade. The service notes the peer's uid; of `by` only the message goes over."""
 
     # -- reading ---------------------------------------------------------------------------------
@@ -186,14 +187,8 @@ class RemoteFirewall(RemoteSets):
         return self.status().pending
 
     def confirm(self, revision: int | None = None, *, by: Author = ANYBODY) -> PendingOutcome:
-        return self._end_pending("confirm", revision, by)
-
-    def cancel(self, revision: int | None = None, *, by: Author = ANYBODY) -> PendingOutcome:
-        return self._end_pending("rollback", revision, by)
-
-    def _end_pending(self, how: str, revision: int | None, by: Author) -> PendingOutcome:
         body = {} if revision is None else {"revision": revision}
-        return read_answer(PendingOutcome, self._change("POST", f"/ruleset/{how}", body, by).body)
+        return read_answer(PendingOutcome, self._change("POST", "/ruleset/confirm", body, by).body)
 
     def restore(self, *, adopt: bool = False, by: Author = ANYBODY) -> RestoreOutcome:
         query = {"adopt": "true"} if adopt else {}

@@ -116,7 +116,9 @@ def events(
     asked = invocation.get()
     if pcap == "-" and asked.output != "table":
         raise InvalidInput("pcap: stdout takes the capture or -o, not both", field="pcap")
-    begin = None if since is None else parse_since(since)
+    from xdpwall.values.time_read import parse_since
+
+    begin = None if since is None else parse_since("since", since)
     gc.enable()
     with ExitStack() as stack:
         source = stack.enter_context(event_source(kept=last is not None or begin is not None))
@@ -170,18 +172,6 @@ def _check_rule(rule_id: str) -> None:
             value=rule_id,
             hint=did_you_mean(rule_id, ids) or "xdpwall rule list names them",
         )
-
-
-def parse_since(text: str) -> str:
-    """A canonical time, of a time or of a duration back from now. InvalidInput "since"."""
-    from datetime import timedelta
-
-    from xdpwall.values.time_read import parse_duration, parse_moment
-    from xdpwall.values.times import now, time_text
-
-    if "T" in text:
-        return parse_moment("since", text)
-    return time_text(now() - timedelta(seconds=parse_duration("since", text)))
 
 
 def _follow(

@@ -24,6 +24,7 @@ _SGR_CODES = {
     "red": "31",
     "green": "32",
     "yellow": "33",
+    "magenta": "35",
     "cyan": "36",
     "shout": "1;37;41",
 }
