@@ -30,10 +30,11 @@ FLOORS = {
     "dataplane": "compiler views ruleset sets kernel values abi closing limits errors",
     "events": "store views rule kernel values abi closing trusted settings version errors",
     "instance": "dataplane attach store compiler ruleset sets kernel values trusted settings errors",
+    "explain": "dataplane events compiler views ruleset rule sets values abi closing errors",
     "changes": "instance dataplane attach store compiler views ruleset sets kernel values abi limits"
     " closing errors",
     "trace": "changes instance events dataplane views kernel values abi closing settings errors",
-    "firewall": "check changes instance events dataplane attach store views ruleset rule sets kernel values"
+    "firewall": "explain check changes instance events dataplane attach store views ruleset rule sets kernel values"
     " abi gcpause trusted settings version errors",
     "api": "firewall views ruleset rule sets values limits gcpause trusted settings version errors",
     "cli": "api trace firewall instance.namespace events.filter events.settings events.pcapng formats"

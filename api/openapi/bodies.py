@@ -23,6 +23,7 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.sets.names import MAX_SETS
 from xdpwall.values.terms import Direction, Hook, Verdict, WantedMode
 from xdpwall.views.base import View
+from xdpwall.views.explain import MOST_PACKETS, PacketInput
 
 
 class _StopAtFirst(FailFast):
@@ -281,6 +282,18 @@ class RulesetBody(Body):
     )
 
 
+class ExplainBody(Body):
+    """POST /explain."""
+
+    packets: Annotated[
+        list[PacketInput], Field(min_length=1, max_length=MOST_PACKETS, description="in order")
+    ]
+    ruleset: Annotated[
+        dict[str, Any] | None,
+        WithJsonSchema({"anyOf": [{"$ref": "#/components/schemas/RulesetBody"}]}),
+    ] = Field(None, description="absent: the one in force")
+
+
 BODIES: list[type[BaseModel]] = [
     Sentence,
     CompletionView,
@@ -300,6 +313,7 @@ BODIES: list[type[BaseModel]] = [
     SetBody,
     SetEntriesBody,
     RulesetBody,
+    ExplainBody,
 ]
 """The models that OpenAPI describes besides those of xdpwall/views and the rule."""
 

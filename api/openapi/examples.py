@@ -156,6 +156,44 @@ CHECKED = {
     ],
     "undecided": [],
 }
+EXPLAIN = {"packets": ["tcp/22 from 10.0.0.2 on docker0"]}
+EXPLAINED = {
+    "revision": 9,
+    "packets": [
+        {
+            "packet": "tcp/22 from 10.0.0.2 sport 40000 to 192.0.2.2 on docker0 in flags syn ttl 64",
+            "bytes": 54,
+            "iface": "docker0",
+            "direction": "ingress",
+            "assumed": ["direction", "dst", "sport", "tcp_flags", "ttl"],
+            "verdict": "pass",
+            "hooks": [
+                {
+                    "place": "xdp",
+                    "attached": True,
+                    "verdict": "pass",
+                    "by": "policy",
+                    "policy": "ingress accept",
+                    "counted": [],
+                    "expired": [],
+                    "near": [
+                        {
+                            "rule": {
+                                "position": 1,
+                                "id": "web",
+                                "text": "drop tcp/80 on docker0",
+                            },
+                            "differs": [{"field": "dport", "packet": "22", "rule": "80"}],
+                        }
+                    ],
+                    "unreadable": [],
+                    "notes": [],
+                }
+            ],
+            "notes": [],
+        }
+    ],
+}
 APPLIED = {
     "revision": 10,
     "dry_run": False,

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from xdpwall.api.errors import HttpError
 
 FUTURE_ROUTES = [
-    ("/explain", ["POST"]),
     ("/top", ["GET"]),
 ]
 

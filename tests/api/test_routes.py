@@ -38,6 +38,7 @@ HERE = [
     "GET /ruleset/history",
     "GET /audit",
     "POST /check",
+    "POST /explain",
     "GET /block",
     "POST /block",
     "DELETE /block",
@@ -69,7 +70,6 @@ BESIDE = [
 
 LATER = [
     "",
-    "POST /explain",
     "GET /top",
     "",
 ][1:-1]

@@ -151,7 +151,7 @@ def test_version_and_help_by_the_names_that_people_try() -> None:
         (["nope"], "no such command 'nope'"),
         (["rule", "nope"], "no such command 'nope'"),
         (["attach", "x"], "xdpwall attach has no commands below it"),
-        (["explain"], "explain is not in this version"),
+        (["top"], "top is not in this version"),
     ],
 )
 def test_help_of_what_is_not_there(words: list[str], said: str) -> None:

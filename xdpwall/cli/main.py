@@ -42,6 +42,7 @@ COMMANDS = {
     "events": LazyCommand(
         "events:events", "Single packets as they come: who was dropped, by which rule"
     ),
+    "explain": LazyCommand("explain:explain", "What becomes of a packet, and why"),
     "trace": LazyCommand(
         "trace:trace", "Who drops packets: our rules, or anything else in the kernel"
     ),
@@ -53,10 +54,7 @@ COMMANDS = {
     "version": LazyCommand("version:version", "Print the version"),
     "help": LazyCommand("help:help_", "Print the help of a command"),
 }
-FUTURE_COMMANDS = (
-    "explain",
-    "top",
-)
+FUTURE_COMMANDS = ("top",)
 EPILOG = """\b
 Examples:
   xdpwall attach docker0

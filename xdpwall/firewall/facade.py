@@ -17,6 +17,7 @@ from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceLis
 from xdpwall.views.blocks import BlockList, BlockOutcome
 from xdpwall.views.check import CheckReport
 from xdpwall.views.events import PacketEvent
+from xdpwall.views.explain import ExplainReport, PacketInput
 from xdpwall.views.history import AuditTrailView, History, RollbackOutcome, RulesetDifference
 from xdpwall.views.metrics import Metrics
 from xdpwall.views.pending import PendingOutcome, PendingView
@@ -59,6 +60,14 @@ class Facade(Protocol):
 
         `sets` adds what they hold; `apply` leaves sets alone when it is not there.
         """
+        ...
+
+    def explain(
+        self, packets: Sequence[PacketInput], ruleset: Ruleset | None = None
+    ) -> ExplainReport:
+        """What becomes of packets by a ruleset, or by the one in force, and why. Nothing is counted,
+        reported or remembered. Sets and attachments that the ruleset does not state are those there
+        are."""
         ...
 
     def check(self, ruleset: Ruleset | None = None) -> CheckReport:

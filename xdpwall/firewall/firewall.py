@@ -51,6 +51,7 @@ from .change_warnings import off_warnings, policy_change_warnings
 from .check_instance import CheckMethods
 from .default_drop import missing_now
 from .drop_advice import warnings_of
+from .explain import ExplainMethods
 from .history import HistoryMethods
 from .pending import pending_view
 from .real_names import ruleset_with_real_names
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 _ANYONE = Author()
 
 
-class Firewall(BlockMethods, AttachmentMethods, HistoryMethods, CheckMethods):
+class Firewall(BlockMethods, AttachmentMethods, HistoryMethods, CheckMethods, ExplainMethods):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
     def __init__(

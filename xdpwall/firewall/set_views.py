@@ -76,7 +76,7 @@ def content_of(store: SetStore, row: SetRow, now: float) -> SetContent:
 def membership_view(store: SetStore, row: SetRow, address: AddressEntry, now: float) -> SetTest:
     """Whether an address is in a set, by which entries, and until when."""
     content = store.read_set(row.number).unexpired(now)
-    found: dict[AddressEntry, int] = dict.fromkeys(_containing(content.lasting, address), 0)
+    found: dict[AddressEntry, int] = dict.fromkeys(entries_containing(content.lasting, address), 0)
     found |= {entry: at for entry, at in content.expiring.items() if entry.contains(address)}
     expiries = found.values()
     return SetTest(
@@ -97,13 +97,13 @@ def covering_entries(
         return
     content = store.read_set(row.number).unexpired(now)
     for entry in looked_up:
-        found = set(_containing(content.lasting, entry))
+        found = set(entries_containing(content.lasting, entry))
         found |= {one for one in content.expiring if one.contains(entry)}
         if found:
             yield entry, sorted(found, key=lambda one: one.length)
 
 
-def _containing(entries: Entries, address: AddressEntry) -> list[AddressEntry]:
+def entries_containing(entries: Entries, address: AddressEntry) -> list[AddressEntry]:
     """The entries that contain an address, or a prefix and are wider, found by one search for each
     prefix length."""
     import numpy as np

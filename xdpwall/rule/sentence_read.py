@@ -51,6 +51,11 @@ def read_sentence(text: str) -> dict[str, Any]:
     return _SentenceReader(text).read()
 
 
+def read_match(text: str) -> dict[str, Any]:
+    """The canonical fields of a sentence without its action, and `action: count`."""
+    return _SentenceReader(text, "count").read()
+
+
 def split_words(text: str) -> list[Word]:
     """The words of a sentence, quoted text as one word."""
     found = []
@@ -100,15 +105,18 @@ def _wrong(
 class _SentenceReader:
     """Walks the words once; remembers where each field was said, for errors found later."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, action: str | None = None) -> None:
+        """`action`: the text has none, and begins with the protocol."""
         self.text = text
         self.words = split_words(text)
         self.next = 0
-        self.fields: dict[str, Any] = {}
+        self.fields: dict[str, Any] = {} if action is None else {"action": action}
+        self._first = 0 if action else 1
         self.spans: dict[str, tuple[int, int]] = {}
 
     def read(self) -> dict[str, Any]:
-        self._action()
+        if self._first:
+            self._action()
         self._protocol()
         while self.next < len(self.words):
             self._clause(self._take())
@@ -245,7 +253,7 @@ class _SentenceReader:
     def _no_clause(self, word: Word) -> InvalidInput:
         name = word.text
         head, slash, rest = name.partition("/")
-        second = self.next == 2 and not word.quoted
+        second = self.next == self._first + 1 and not word.quoted
         hint = FOREIGN_CLAUSES.get(name.lower())
         if hint is None and slash and second:
             hint = did_you_mean(head, PROTOCOLS)
@@ -253,7 +261,9 @@ class _SentenceReader:
         elif hint is None:
             hint = did_you_mean(name, (*PROTOCOLS, *CLAUSES) if second else CLAUSES)
         if head in (*PROTOCOLS, "proto"):
-            hint = f"the protocol stands right after the action: {self.fields['action']} {name}"
+            hint = f"the protocol stands first: {name}"
+            if self._first:
+                hint = f"the protocol stands right after the action: {self.fields['action']} {name}"
         elif self.words[self.next - 2].text == "comment" or "comment" in self.fields:
             hint = 'a comment of several words stands in quotes: comment "no pings"'
         elif second and name in SERVICE_PORTS:

@@ -12,6 +12,7 @@ from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
 from xdpwall.views.check import CheckReport
 from xdpwall.views.events import EventsOutcome, EventsView
+from xdpwall.views.explain import ExplainReport, PacketInput
 from xdpwall.views.pending import PendingOutcome, PendingView
 from xdpwall.views.rules import DeleteOutcome, RuleList, RuleOutcome, RuleView
 from xdpwall.views.status import (
@@ -84,6 +85,16 @@ class RemoteFirewall(RemoteSets, RemoteHistory):
     def check(self, ruleset: Ruleset | None = None) -> CheckReport:
         body = None if ruleset is None else ruleset.to_json()
         return read_answer(CheckReport, self._transport.call("POST", "/check", body).body)
+
+    def explain(
+        self, packets: Sequence[PacketInput], ruleset: Ruleset | None = None
+    ) -> ExplainReport:
+        body: dict[str, Any] = {
+            "packets": [one if isinstance(one, str) else one.to_json() for one in packets]
+        }
+        if ruleset is not None:
+            body["ruleset"] = ruleset.to_json()
+        return read_answer(ExplainReport, self._transport.call("POST", "/explain", body).body)
 
     # -- rules -----------------------------------------------------------------------------------
     def add_rules(

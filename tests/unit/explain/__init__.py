@@ -1,0 +1,1 @@
+"""Explain: packets in words."""

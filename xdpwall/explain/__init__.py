@@ -1,0 +1,1 @@
+"""Explain what becomes of a packet, and why: by running it through the classifier."""

@@ -1,0 +1,174 @@
+"""Classifiers to ask: the instance's maps as they are in force, and a ruleset in maps of its own."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from xdpwall.closing import Closing
+from xdpwall.compiler.compile import compile_ruleset, entries_of
+from xdpwall.compiler.generation import KernelSets, NumberedAttachment
+from xdpwall.compiler.sizes import Sizes
+from xdpwall.dataplane.dataplane import Dataplane
+from xdpwall.dataplane.explaining import Answer, Explainer, Hook
+from xdpwall.dataplane.map_set import SET_MAPS, MapSet
+from xdpwall.dataplane.set_bulk import BulkWriter, OtherSet
+from xdpwall.dataplane.set_maps import SetMaps
+from xdpwall.errors import InvalidInput
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.policy import Policy
+from xdpwall.sets.classes import Classes
+from xdpwall.sets.entries import Entries
+from xdpwall.sets.keys import Kind
+from xdpwall.sets.prefix_index import PrefixIndex, prefix_keys
+from xdpwall.values.terms import Place
+
+from .frame import Frame
+
+_MOST_INTERFACES = 32
+_MIN_ADDRESSES = 1024
+
+
+class Classifier(Closing):
+    """Runs frames. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._explainers: dict[Hook, Explainer] = {}
+
+    @abstractmethod
+    def run(self, frame: Frame, iface: str, place: Place, copy: int | None = None) -> Answer:
+        """Run a frame where it is met. `copy`: judge it by that one, whatever is in force."""
+
+    @abstractmethod
+    def load(self, hook: Hook) -> Explainer:
+        """Load the hook's explaining program."""
+
+    def explainer(self, hook: Hook) -> Explainer:
+        """The hook's program, loaded when first asked for."""
+        if hook not in self._explainers:
+            self._explainers[hook] = self.load(hook)
+        return self._explainers[hook]
+
+    def close(self) -> None:
+        """Unload the programs, and free what is this classifier's own."""
+        for explainer in self._explainers.values():
+            explainer.close()
+        self._explainers.clear()
+
+
+def hook_of(place: Place) -> Hook:
+    """The hook of a place."""
+    return "xdp" if place == "xdp" else "tc"
+
+
+class InForce(Classifier):
+    """The attached programs' maps, with counters, sets and fragment memory as they are."""
+
+    def __init__(self, dataplane: Dataplane, numbers: Mapping[tuple[str, Place], int]) -> None:
+        """`numbers`: of the attachments."""
+        super().__init__()
+        self._dataplane = dataplane
+        self._numbers = numbers
+
+    def load(self, hook: Hook) -> Explainer:
+        return self._dataplane.programs.load_explainer(hook)
+
+    def run(self, frame: Frame, iface: str, place: Place, copy: int | None = None) -> Answer:
+        data, question = frame.run_at(place, self._numbers[iface, place], copy)
+        return self.explainer(hook_of(place)).ask(data, question)
+
+
+class Planned(Classifier):
+    """A ruleset that nothing is attached with, in maps of its own; a rule's slot is its index. Its
+    memory of first fragments is empty."""
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        policy: Policy,
+        sets: Mapping[str, Entries],
+        interfaces: Sequence[str],
+        boot: int,
+    ) -> None:
+        """`sets`: what those that rules name hold; `interfaces`: where frames are met, \"\" for one that no
+        rule names; `boot`: the time of day at boot, in ns since 1970. Raises Full."""
+        super().__init__()
+        if len(interfaces) > _MOST_INTERFACES:
+            raise InvalidInput(
+                f"packets of {len(interfaces)} interfaces; at most {_MOST_INTERFACES} at once",
+                field="iface",
+            )
+        self._interfaces = list(interfaces)
+        enabled = [(rule, index) for index, rule in enumerate(rules) if rule.enabled]
+        places = [
+            NumberedAttachment(2 * index + egress, name, bool(egress))
+            for index, name in enumerate(interfaces)
+            for egress in (0, 1)
+        ]
+        room = [
+            max(_MIN_ADDRESSES, sum(len(getattr(held, kind)) for held in sets.values()))
+            for kind in ("v4", "v6")
+        ]
+        first = Sizes().grown_to(Sizes(set4=room[0], set6=room[1])) if sets else Sizes()
+        made, self._shared = MapSet.create(first, {})
+        self._map_sets = [made]
+        try:
+            numbers = _write_sets(made, sets, boot)
+            compiled = compile_ruleset(entries_of(enabled, boot=boot), policy, places, numbers)
+            if not made.sizes.holds(compiled.needed_sizes):
+                sizes = made.sizes.grown_to(compiled.needed_sizes)
+                kept = {name: made.maps[name] for name in SET_MAPS} if sets else {}
+                made, _ = MapSet.create(sizes, self._shared, kept)
+                self._map_sets.append(made)
+            if compiled.capacity < made.sizes.positions:
+                compiled.widen(made.sizes.positions)
+            made.write(0, compiled)
+        except BaseException:
+            self.close()
+            raise
+
+    def load(self, hook: Hook) -> Explainer:
+        return Explainer.load(hook, self._shared, self._map_sets[-1])
+
+    def run(self, frame: Frame, iface: str, place: Place, copy: int | None = None) -> Answer:
+        number = 2 * self._interfaces.index(iface) + (place == "tc-egress")
+        data, question = frame.run_at(place, number, 0)
+        return self.explainer(hook_of(place)).ask(data, question)
+
+    def close(self) -> None:
+        super().close()
+        for map_set in self._map_sets:
+            map_set.close()
+        for one in self._shared.values():
+            one.close()
+
+
+def _write_sets(map_set: MapSet, sets: Mapping[str, Entries], boot: int) -> KernelSets:
+    """Write entries into maps that have none. Raises Full."""
+    if not sets:
+        return KernelSets()
+    maps = SetMaps(map_set.maps, lambda: boot)
+    classes = Classes({}, {}, lambda: None)
+    indexes: dict[int, PrefixIndex] = {}
+
+    def index(family: Literal[4, 6]) -> PrefixIndex:
+        if family not in indexes:
+            indexes[family] = PrefixIndex(family, prefix_keys(family, Entries.empty()))
+        return indexes[family]
+
+    numbers = {name: number for number, name in enumerate(sorted(sets), 1)}
+    classes.set_visible(frozenset(numbers.values()))
+    loaded: list[tuple[int, Entries]] = []
+
+    def others(kind: Kind) -> list[OtherSet]:
+        nothing: Entries = Entries.empty()
+        return [
+            OtherSet(number, getattr(held, kind), getattr(nothing, kind)) for number, held in loaded
+        ]
+
+    for name, number in numbers.items():
+        bulk = BulkWriter(maps, classes, index, others)
+        bulk.write(bulk.plan(number, sets[name], 0))
+        loaded.append((number, sets[name]))
+    return KernelSets(numbers, dict(classes.set_numbers), classes.has_timed)

@@ -1,0 +1,196 @@
+"""Explain packets on this host, by the ruleset in force or by one that is handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from xdpwall.attach.stripped_tags import may_strip_tags
+from xdpwall.changes.transactions import reading
+from xdpwall.errors import Conflict, NotFound
+from xdpwall.ruleset.set_references import sets_named_by
+from xdpwall.values.terms import Place
+
+if TYPE_CHECKING:
+    from xdpwall.explain.explain import Asked, Ground
+    from xdpwall.explain.near_miss import Holds
+    from xdpwall.instance.instance import Instance
+    from xdpwall.rule.rule import Rule
+    from xdpwall.ruleset.attachment import Attachment
+    from xdpwall.ruleset.ruleset import Ruleset
+    from xdpwall.sets.entries import Entries
+    from xdpwall.store.records import Snapshot
+    from xdpwall.views.explain import ExplainReport, PacketInput
+
+_ATTEMPTS = 5
+
+
+class ExplainMethods:
+    """The facade's method that explains packets, which Firewall inherits (firewall.py)."""
+
+    _instance: Instance
+
+    def explain(
+        self, packets: Sequence[PacketInput], ruleset: Ruleset | None = None
+    ) -> ExplainReport:
+        """What becomes of packets by a ruleset, or by the one in force; nothing is counted."""
+        for _ in range(_ATTEMPTS):
+            with reading(self._instance) as now:
+                report = _Explanation(self._instance, now, ruleset).report(packets)
+            if report is not None:
+                return report
+        raise Conflict(
+            "the ruleset was changed while it was asked, again and again",
+            code="busy",
+            hint="try again",
+        )
+
+
+class _Explanation:
+    """One request, at one moment of the instance."""
+
+    def __init__(self, instance: Instance, now: Snapshot, wanted: Ruleset | None) -> None:
+        self._instance = instance
+        self._now = now
+        self._wanted = wanted
+        self._sets: dict[str, Entries] = {}
+        self._attached: dict[tuple[str, Place], Attachment] = {}
+        for row in self._attachments():
+            self._attached[row.iface, row.place] = row
+
+    def report(self, packets: Sequence[PacketInput]) -> ExplainReport | None:
+        """The answer; None where the kernel has gone on to another revision."""
+        from xdpwall.explain.explain import explain_packet
+        from xdpwall.explain.request import asked_of
+        from xdpwall.views.explain import ExplainReport
+
+        alone = {iface for iface, _ in self._attached}
+        only = alone.pop() if len(alone) == 1 else None
+        asked = [asked_of(one, only) for one in packets]
+        with ExitStack() as stack:
+            in_force = self._in_force(stack)
+            planned = self._planned(stack, asked)
+            found = [
+                explain_packet(
+                    one,
+                    [place for iface, place in self._attached if iface == one.iface],
+                    in_force,
+                    planned,
+                    self._strips,
+                )
+                for one in asked
+            ]
+        dataplane = self._instance.dataplane()
+        if in_force is not None and dataplane is not None:
+            revision = dataplane.control.read().revision
+            if revision != self._now.ruleset.revision:
+                return None
+        told = self._now.ruleset.revision if self._wanted is None else None
+        return ExplainReport(revision=told, packets=found)
+
+    def _attachments(self) -> Sequence[Attachment]:
+        if self._wanted is not None and self._wanted.attachments is not None:
+            from .check import planned
+
+            return [planned(spec) for spec in self._wanted.attachments]
+        return self._now.attachments
+
+    def _strips(self, iface: str) -> bool:
+        row = self._attached.get((iface, "xdp"))
+        return row is not None and may_strip_tags(row)
+
+    # -- grounds -----------------------------------------------------------------------------------
+    def _in_force(self, stack: ExitStack) -> Ground | None:
+        """What is attached; None for a ruleset that is not in force, or without maps."""
+        from xdpwall.explain.classifier import InForce
+        from xdpwall.explain.explain import Ground
+
+        dataplane = self._instance.dataplane()
+        if self._wanted is not None or dataplane is None:
+            return None
+        numbers = {key: row.number for key, row in self._attached.items()}
+        entries = self._now.ruleset.entries
+        rules = [entry.rule for entry in entries]
+        by_slot = {entry.slot: index for index, entry in enumerate(entries) if entry.rule.enabled}
+        return Ground(
+            classifier=stack.enter_context(InForce(dataplane, numbers)),
+            rules=rules,
+            index_of=by_slot.get,
+            policy=self._now.ruleset.policy,
+            off=not dataplane.control.read().on,
+            holds=self._holds(),
+            now=self._instance.clock.now_text(),
+        )
+
+    def _planned(self, stack: ExitStack, asked: Sequence[Asked]) -> Callable[[], Ground]:
+        made: list[Ground] = []
+
+        def planned() -> Ground:
+            if not made:
+                made.append(self._make_planned(stack, asked))
+            return made[0]
+
+        return planned
+
+    def _make_planned(self, stack: ExitStack, asked: Sequence[Asked]) -> Ground:
+        from xdpwall.explain.classifier import Planned
+        from xdpwall.explain.explain import Ground
+
+        rules: list[Rule]
+        if self._wanted is None:
+            rules = [entry.rule for entry in self._now.ruleset.entries]
+            policy = self._now.ruleset.policy
+        else:
+            rules, policy = list(self._wanted.rules), self._wanted.policy
+        named = {name for rule in rules if rule.enabled for _, name in sets_named_by(rule)}
+        interfaces = sorted({one.iface or "" for one in asked})
+        classifier = Planned(
+            rules,
+            policy,
+            {name: self._entries(name) for name in named},
+            interfaces,
+            self._instance.clock.offset,
+        )
+        return Ground(
+            classifier=stack.enter_context(classifier),
+            rules=rules,
+            index_of=lambda slot: slot,
+            policy=policy,
+            holds=self._holds(),
+            now=self._instance.clock.now_text(),
+        )
+
+    # -- sets --------------------------------------------------------------------------------------
+    def _entries(self, name: str) -> Entries:
+        """What a set holds now, as the ruleset states it or as it is here."""
+        if name not in self._sets:
+            self._sets[name] = self._read_entries(name)
+        return self._sets[name]
+
+    def _read_entries(self, name: str) -> Entries:
+        stated: Mapping[str, object] = {}
+        if self._wanted is not None and self._wanted.sets is not None:
+            stated = self._wanted.sets
+            if name in stated:
+                return self._wanted.sets[name].entries
+        for row in self._now.ruleset.sets:
+            if row.name == name:
+                content = self._instance.store.sets.read_set(row.number)
+                return content.unexpired(self._instance.clock.seconds()).all()
+        raise NotFound(f"no set called {name}, which a rule names", field="sets", value=name)
+
+    def _holds(self) -> Holds:
+        from functools import cache
+
+        from xdpwall.sets.entries import AddressEntry
+
+        from .set_views import entries_containing
+
+        @cache
+        def holds(name: str, family: int, address: int) -> bool:
+            bits = 32 if family == 4 else 128
+            one = AddressEntry(4 if family == 4 else 6, address, bits)
+            return bool(entries_containing(self._entries(name), one))
+
+        return holds
