@@ -169,6 +169,8 @@ def test_detach_after_a_kill(folders: Folders) -> None:
         folders.put("right")
         with site.open() as firewall:
             firewall.restore(adopt=True)
+            if not firewall.status().attachments:  # it followed the detachment
+                firewall.attach("veth0")
             assert site.ping(1) == 0
 
 

@@ -32,6 +32,7 @@ from xdpwall.values.terms import Counts
 from .attachments import record_found
 from .bringup import fill_from_store
 from .crashpoints import crash_point
+from .detached import forget_detached
 from .generations import compile_committed
 from .ownership import agree_on_identity, kernel_standing, new_identity, replacement_folder
 from .set_load import contents_of, planned_sets
@@ -115,6 +116,7 @@ def _held_revision(instance: Instance) -> int:
 
 def _begin(instance: Instance, by: Author) -> None:
     """From here on the folder is an instance of its own, and knows what the kernel has attached."""
+    forget_detached(instance)
     store = instance.store
     store.set_identity(new_identity())
     if store.read().pending:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from xdpwall.attach.interfaces import highest_first, index_of
-from xdpwall.errors import ANOTHER_STATE, Failed, XdpwallError
+from xdpwall.errors import Failed, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.ruleset.attachment import Attachment
@@ -43,15 +43,10 @@ def detach_unlocked(
     left = {row: take_off(instance, row.spec, row.index)[1] for row in rows}
     gone = [row for row, where in left.items() if where is None]
     words = f"detached {', '.join(row.words for row in gone)}"
-    if why.code == ANOTHER_STATE:
-        # This folder has nothing to record, and the one that has is not told.
-        said = f"{words}, but not recorded: {why.message}; the folder they belong to attaches again"
-    else:
-        said = unrecorded(instance, gone, words, why) if gone else ""
     return detach_outcome(
         [row.words for row in gone],
         [where for where in left.values() if where],
-        [said] if gone else [],
+        [unrecorded(instance, gone, words, why)] if gone else [],
     )
 
 
@@ -97,6 +92,12 @@ def follow_detached(instance: Instance, *, by: Author) -> None:
                 instance.store.attachments.delete(row, by=by, action=words, now=now)
         with suppress(XdpwallError):  # it does no harm where the bpffs is mounted read-only
             bpffs.remove_tree(folder / name)
+
+
+def forget_detached(instance: Instance) -> None:
+    """Record nothing of what was detached: what is on disk is taken as a whole (`--adopt`)."""
+    with suppress(XdpwallError):
+        bpffs.remove_tree(instance.settings.bpffs / "detached")
 
 
 def _folder(instance: Instance, index: int, place: str) -> str:
