@@ -8,6 +8,7 @@
 # make fuzz-lists  random address lists through both readers of them, FUZZ_SECONDS=60
 # make fuzz-api    requests drawn from the service's own OpenAPI, good and bad, FUZZ_SECONDS=60
 # make test-damage  a database damaged at DAMAGE_PLACES=200 places, each x status, a change, restore, a start
+# make test-many-changes  CHANGES=10000 commits in a row: no descriptor, mapping, pin or disk space is left
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
@@ -21,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api test-damage demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api test-damage test-many-changes demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -85,6 +86,11 @@ fuzz-api: dev
 DAMAGE_PLACES ?= 200
 test-damage: dev
 	DAMAGE_PLACES=$(DAMAGE_PLACES) $(BIN)/python -m pytest tests/firewall/test_damage.py
+
+# make test has 300 of them.
+CHANGES ?= 10000
+test-many-changes: dev
+	CHANGES=$(CHANGES) $(BIN)/python -m pytest tests/firewall/test_rollback.py -k many_changes
 
 # What depends on the kernel, on others than the running one: make test-kernels KERNELS=6.1
 KERNELS ?= 6.1 6.12

@@ -46,6 +46,7 @@ from xdpwall.views.status import (
 )
 
 from .attachments import AttachmentMethods
+from .audited import audited
 from .blocks import BlockMethods
 from .change_warnings import off_warnings, policy_change_warnings
 from .check_instance import CheckMethods
@@ -63,6 +64,12 @@ if TYPE_CHECKING:
 _ANYONE = Author()
 
 
+@audited(
+    *("add_rules", "set_rule", "replace_rule", "delete_rules", "move_rule", "enable_rules"),
+    *("create_set", "replace_set", "change_set", "delete_set", "block", "unblock"),
+    *("set_policy", "apply", "attach", "detach", "set_switch", "set_events", "reset_counters"),
+    *("flush", "confirm", "rollback", "restore", "repair"),
+)
 class Firewall(BlockMethods, AttachmentMethods, HistoryMethods, CheckMethods, ExplainMethods):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
