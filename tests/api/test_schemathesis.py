@@ -76,7 +76,7 @@ def test_a_document_that_is_wrong_is_found(
         ("/events/settings", {"GET", "PUT"}),
         ("/interfaces/eth1/attachments/xdp", {"PUT", "DELETE"}),
         ("/interfaces/eth1/attachments", {"DELETE"}),
-        ("/block", {"POST"}),
+        ("/block", {"GET", "POST", "DELETE"}),
         ("/healthz", {"GET"}),
     ],
 )

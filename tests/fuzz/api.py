@@ -57,6 +57,8 @@ CROSS_FIELD = {
     ("PATCH", "/rules/{id}"),
     ("PUT", "/ruleset"),
     ("POST", "/check"),
+    ("POST", "/block"),
+    ("DELETE", "/block"),
     ("POST", "/diff"),
     ("POST", "/sets/{name}/entries"),
 }
