@@ -16,15 +16,24 @@ from bench.packets.nft_syntax import nft_set, nft_table
 from bench.packets.set_entries import entries
 from bench.packets.sets import NAME, RULE
 from bench.packets.wire import run_with_input
+from tests.support.oracle.classbench.generate import ruleset as generated
+from tests.support.oracle.classbench.shapes import Kind
+from xdpwall.check.findings import find_faults
+from xdpwall.check.members import Members
 from xdpwall.dataplane.dataplane import Dataplane
 from xdpwall.dataplane.set_hash4 import SET4_MAPS, SetHash4
 from xdpwall.errors import XdpwallError
 from xdpwall.kernel.bpf.bpffs import pin_numbers
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.limits import MAX_RULES
+from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.policy import Policy
 from xdpwall.ruleset.ruleset import Ruleset
 
 SIZES = (1_000, 1_000_000)
+CHECKED = 10_000
+KINDS: tuple[Kind, ...] = ("acl", "fw", "ipc")
+ACTIONS = {"drop": 0.66, "accept": 0.32, "count": 0.02}
 
 
 @dataclass
@@ -44,6 +53,8 @@ class Scale:
     """Until it is answered."""
     entry_at_once: dict[int, float] = field(default_factory=dict)
     entry_burst: dict[int, float] = field(default_factory=dict)
+    check: dict[str, float] = field(default_factory=dict)
+    """Faults of CHECKED generated rules of a kind found, by kind."""
     nft: dict[int, float] = field(default_factory=dict)
     """`nft add element`, the whole command in its namespace."""
 
@@ -64,9 +75,19 @@ def measure(instance: ServedInstance) -> Scale:
     with instance.service() as service:
         found.stats = repeated(lambda: service.call("GET", "/stats")[0])
         found.listed = repeated(lambda: service.call("GET", "/rules")[0])
+    for kind in KINDS:
+        found.check[kind] = _check(kind)
     for size in SIZES:
         _set(instance, size, found)
     return found
+
+
+def _check(kind: Kind) -> float:
+    made = generated(kind, CHECKED, 1, families=("ipv4", "ipv6"), actions=ACTIONS, spice=0.05)
+    rules = [Rule.parse(one) for one in made]
+    start = time.perf_counter()
+    find_faults(rules, Policy(), Members({}))
+    return time.perf_counter() - start
 
 
 def _set(instance: ServedInstance, size: int, found: Scale) -> None:

@@ -81,6 +81,10 @@ def _scale(result: Result) -> str:
         ("counters of all rules, the kernel's part", duration(s.counters)),
         ("`GET /stats`", duration(s.stats)),
         ("`GET /rules`", duration(s.listed)),
+        *(
+            (f"`check` of 10,000 {kind} rules, IPv4 and IPv6", duration(took))
+            for kind, took in s.check.items()
+        ),
     ]
     text = f"## {s.rules:,} rules read back\n\n" + table(("", ""), rows)
     if s.entry:
