@@ -235,3 +235,12 @@ def test_the_command_line(folders: Folders) -> None:
         with site.open() as firewall:
             is_in_force(folders, firewall)
         assert not bpffs.pin_names(site.settings.bpffs.with_name("fw-next"))
+
+
+def test_what_took_the_place_of_another_is_not_called_unchanged(folders: Folders) -> None:
+    site, path = folders.site, folders.kept / "file.json"
+    folders.put("lost")
+    path.write_text(json.dumps({"version": 1, "rules": []}))
+    for words in ("in the place of what the state folder did not know", "unchanged: "):
+        done = xdpwall(site, "apply", str(path), "--adopt")
+        assert done.returncode == 0 and words in done.stderr, done.stderr

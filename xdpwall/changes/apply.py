@@ -150,6 +150,7 @@ def adopt_and_apply(instance: Instance, wanted: Ruleset, *, by: Author) -> Apply
     had, has = ({row.name for row in ruleset.sets} for ruleset in (before, instance.ruleset))
     return outcome.model_copy(
         update={
+            "adopted": True,
             "added": change.added,
             "removed": change.removed,
             "changed": change.changed,

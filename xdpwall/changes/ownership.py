@@ -75,10 +75,11 @@ def foreign_kernel(instance: Instance, disk: Snapshot) -> tuple[Conflict, Kernel
         return None
     from xdpwall.compiler.compile import policy_of
 
+    judges = dataplane.control.in_force()
     held = KernelView(
-        revision=control.revision, policy=policy_of(dataplane.map_set.policy_bits(control.copy))
+        revision=judges.revision, policy=policy_of(dataplane.map_set.policy_bits(judges.copy))
     )
-    return another_state(instance, identity, control.revision, disk), held
+    return another_state(instance, identity, judges.revision, disk), held
 
 
 def check_other_version(instance: Instance, disk: Snapshot) -> None:

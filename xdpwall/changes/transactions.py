@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from xdpwall.errors import ANOTHER_STATE, OTHER_NAMESPACE, Conflict, XdpwallError
 from xdpwall.instance.instance import Instance
@@ -15,8 +15,9 @@ from xdpwall.store.records import Binding, Snapshot, Unconfirmed
 def reading(instance: Instance, *, blind: bool = False) -> Iterator[Snapshot]:
     """Read what is committed, after finishing a change that a dead process left.
 
-    Where neither the database nor its second copy can be read, its error; `blind`: go on, with a snapshot
-    that says nothing."""
+    Where neither the database nor its second copy can be read, its error; so where a change that the
+    kernel took back at its deadline cannot be taken back on disk. `blind`: go on, with a snapshot that
+    says nothing, or has that change."""
     with instance.lock.threads:
         instance.drop_replaced()
         if not instance.lock.held:
@@ -30,10 +31,17 @@ def reading(instance: Instance, *, blind: bool = False) -> Iterator[Snapshot]:
         if unsettled or outdated or _is_over(instance, snapshot):
             # A process is in the middle of a change, or died there: the lock tells which. Or
             # somebody has set the clock, and endings in the kernel are wrong.
-            with instance.lock.attempt() as got, suppress(XdpwallError):
-                if got:
-                    _recover(instance)
+            failed: XdpwallError | None = None
+            with instance.lock.attempt() as got:
+                try:
+                    if got:
+                        _recover(instance)
+                except XdpwallError as error:
+                    failed = error
             snapshot = instance.store.read()
+            if failed and not blind and _is_over(instance, snapshot) and instance.dataplane():
+                # What the disk knows last is not in force, and cannot be made to say so.
+                raise failed
         yield snapshot
 
 

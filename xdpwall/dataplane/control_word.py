@@ -85,14 +85,6 @@ class ControlWord(Switch):
             )
         )
 
-    def seconds_left(self) -> float | None:
-        """Seconds until the pending change is reverted, 0.0 or less when it is; None without one."""
-        now = self.read()
-        if not now.pending:
-            return None
-        deadline = atomic_words.load_u64(self._memory, 8 * (CONTROL_DEADLINES + now.copy))
-        return (deadline - self.jiffies()) / jiffies_per_second()
-
     def confirm(self) -> bool:
         """Let the pending change stay. False, and nothing is done, when its time is over."""
         margin = round(CONFIRM_MARGIN * jiffies_per_second())

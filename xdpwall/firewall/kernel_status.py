@@ -24,11 +24,17 @@ def kernel_status(instance: Instance, why: XdpwallError, *, service: bool) -> St
     folder = instance.settings.bpffs
     views = kernel_attachments(instance)
     with open_switch(folder) as switch:
-        control = None if switch is None else switch.read()
+        control = None if switch is None else switch.in_force()
+        left = None if switch is None else switch.seconds_left()
     policy = None if control is None else read_policy(folder, control.copy)
     warnings = [f"{why.message}: this is what the kernel tells; rules are not known"]
     if control is not None and not control.on:
         warnings.append(SWITCHED_OFF)
+    if control is not None and control.pending and left is not None:
+        warnings.append(
+            f"revision {control.revision} waits for its confirmation: the kernel takes it back in "
+            f"{max(0, round(left))} s"
+        )
     others = [view for view in interface_views(instance.attacher, views) if view.others]
     return Status(
         version=__version__,

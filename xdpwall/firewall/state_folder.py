@@ -24,6 +24,17 @@ def folder_problems(instance: Instance, copy_error: str | None) -> list[str]:
     return problems
 
 
+def revision_problems(judges: int, now: Snapshot) -> list[str]:
+    """That packets are judged by another revision, `judges`, than the last on disk."""
+    last, waits = now.ruleset.revision, now.unconfirmed
+    if judges == last:
+        return []
+    if waits is not None and judges == waits.revision - 1:
+        said = f"revision {last} was not confirmed in time, and revision {judges} is in force again"
+        return [f"{said}: the state folder could not record it"]
+    return [f"the kernel holds revision {judges}, the disk {last}: xdpwall restore"]
+
+
 def copy_warnings(instance: Instance, service: bool) -> list[str]:
     """That the second copy lacks what a process wrote which has ended: the service writes it a moment
     after a change, so there only a failure counts."""

@@ -29,7 +29,7 @@ from xdpwall.views.status import Status
 from .native_warnings import native_warnings
 from .pending import pending_view
 from .sight_reader import SightReader
-from .state_folder import copy_warnings, folder_problems
+from .state_folder import copy_warnings, folder_problems, revision_problems
 
 
 class StatusMethods:
@@ -170,11 +170,8 @@ class StatusMethods:
             problems.append("nothing is loaded in the kernel: xdpwall restore")
         elif foreign := foreign_kernel(self._instance, now):
             problems.append(f"{foreign[0].message}; {foreign[0].hint}")
-        elif dataplane is not None and dataplane.control.read().revision != now.ruleset.revision:
-            problems.append(
-                f"the kernel holds revision {dataplane.control.read().revision}, the disk "
-                f"{now.ruleset.revision}: xdpwall restore"
-            )
+        elif dataplane is not None:
+            problems += revision_problems(dataplane.control.in_force().revision, now)
         return on, problems
 
 

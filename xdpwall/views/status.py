@@ -95,6 +95,9 @@ class ApplyOutcome(View):
     sets_replaced: list[str] = []
     """Sets whose entries are others now."""
     sets_removed: list[str] = []
+    adopted: bool = False
+    """It took the place of a ruleset that the state folder did not know; the other fields compare it
+    with the state folder's."""
     attached: list[str] = []
     detached: list[str] = []
     pending: PendingView | None = None

@@ -175,6 +175,8 @@ def _words(outcome: ApplyOutcome) -> str:
     parts += [f"set {name} deleted" for name in outcome.sets_removed]
     parts += [f"attached {name}" for name in outcome.attached]
     parts += [f"detached {name}" for name in outcome.detached]
+    if outcome.adopted:
+        parts.insert(0, "in the place of what the state folder did not know")
     if len(parts) == 1:
         rules = "rule" if outcome.kept == 1 else "rules"
         return f"unchanged: revision {outcome.revision} is this ruleset, {outcome.kept} {rules}"
