@@ -66,6 +66,27 @@ def test_programs_whose_pins_were_removed_are_not_passed_over(site: Site) -> Non
     assert site.ping() == 0
 
 
+def test_a_program_whose_pin_was_removed_is_not_said_to_be_detached(site: Site) -> None:
+    site.prepare("drop icmp")
+    with site.host.inside(), site.open() as firewall:
+        firewall.attach("veth0", hook="tc")
+        bpffs.remove_tree(site.settings.bpffs)
+    cures = {"xdp": "ip link set dev veth0 xdp off", "tc-ingress": "tc filter show dev veth0"}
+    with site.host.inside(), site.open() as firewall:
+        with pytest.raises(Failed) as caught:
+            firewall.detach(None)
+        assert caught.value.code == "still-attached" and site.ping() == 0
+        for place, cure in cures.items():
+            assert f"veth0 {place}: a program" in caught.value.message
+            assert cure in caught.value.message
+        site.host.ip("link set veth0 xdp off")
+        site.host.run("tc", "filter", "del", "dev", "veth0", "ingress")
+        assert firewall.detach("veth0").detached == []
+        assert site.ping() == 3
+        firewall.attach("veth0")
+    assert site.ping() == 0
+
+
 @pytest.mark.parametrize("where", ["host", "box"])
 def test_an_inode_that_was_given_away_again_is_not_the_namespace_that_had_it(
     site: Site, where: str

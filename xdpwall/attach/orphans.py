@@ -1,7 +1,7 @@
 """Orphaned programs: attached by this instance, but their pins were removed.
 
 They filter by the ruleset of that time, and no change reaches them. Without a pin it cannot be
-proved that they are ours, so they are never touched; `off`, `status` and `restore` report them.
+proved that they are ours, so they are never touched; `off`, `detach`, `status` and `restore` report them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from xdpwall.errors import Failed
 from xdpwall.kernel.net.attached import attached_ids
-from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
 from xdpwall.values.terms import Place
 
 from .attacher import Attacher
@@ -23,15 +23,15 @@ _PROGRAMS = ("xdpwall_xdp", "xdpwall_tc")
 
 def find_orphans(attacher: Attacher, attachments: Iterable[Attachment]) -> list[Attachment]:
     """The attachments on whose hook is a program that is named like ours and is not pinned."""
-    ours = attacher.pins.all_ids()
-    return [
-        attachment
-        for attachment in attachments
-        if any(
-            program_name(other) in _PROGRAMS
-            for other in _attached_ids(attachment.index, attachment.place) - ours
-        )
-    ]
+    return [row for row in attachments if is_orphaned(attacher, row.index, row.place)]
+
+
+def is_orphaned(attacher: Attacher, index: int, place: Place) -> bool:
+    """Whether a program that is named like ours and is not pinned is there."""
+    return any(
+        program_name(other) in _PROGRAMS
+        for other in _attached_ids(index, place) - attacher.pins.all_ids()
+    )
 
 
 def _attached_ids(index: int, place: Place) -> frozenset[int]:
@@ -41,7 +41,7 @@ def _attached_ids(index: int, place: Place) -> frozenset[int]:
         return frozenset()
 
 
-def describe_orphan(attachment: Attachment) -> str:
+def describe_orphan(attachment: Attachment | AttachmentSpec) -> str:
     """Say what is wrong, and the commands that mend it."""
     iface = attachment.iface
     if attachment.place == "xdp":
@@ -50,7 +50,7 @@ def describe_orphan(attachment: Attachment) -> str:
         side = attachment.direction
         cure = f"tc filter show dev {iface} {side}, then tc filter del with its pref"
     return (
-        f"{attachment.words}: a program whose pin was removed still judges packets there by the "
+        f"{iface} {attachment.place}: a program whose pin was removed still judges packets there by the "
         f"ruleset of that time: {cure}"
     )
 

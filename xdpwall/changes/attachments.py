@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdpwall.attach.interfaces import highest_first, index_of, interface_names, link_kind
-from xdpwall.attach.orphans import unrecorded_pins
+from xdpwall.attach.orphans import describe_orphan, is_orphaned, unrecorded_pins
 from xdpwall.attach.removal import StillAttached
 from xdpwall.errors import Conflict, Full, NeedsPrivileges, XdpwallError
 from xdpwall.instance.instance import Instance
@@ -191,7 +191,10 @@ def take_off(
                     if refuse and not isinstance(error, HeldByAnother):
                         raise
                     raise StillAttached(error.message, there.program_id) from error
-            return instance.attacher.detach(spec, index), None
+            gone = instance.attacher.detach(spec, index)
+            # One without a pin cannot be proved to be ours, and goes on.
+            orphaned = is_orphaned(instance.attacher, index, spec.place)
+            return gone, describe_orphan(spec) if orphaned else None
     except StillAttached as error:
         muted = mute_program(instance, error.program_id)
         now = (
