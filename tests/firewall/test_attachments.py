@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from tests.firewall.support import Site, rules
 from xdpwall.errors import Conflict, InvalidInput, NotFound
+from xdpwall.values.terms import Place
 
 
 def test_attach_twice_is_success(site: Site) -> None:
@@ -163,6 +166,38 @@ def test_a_renamed_interface_is_attached_under_its_new_name(site: Site) -> None:
         assert [rule.packets for rule in firewall.rules().rules] == [3, 0]
         assert firewall.detach("veth9").detached == ["veth9 xdp"]
         assert site.ping() == 3
+
+
+@pytest.mark.parametrize("place", ["xdp", "tc-egress"])
+def test_a_renamed_interface_is_told_with_its_cure(site: Site, place: Place) -> None:
+    """Its packets are judged as before, and nothing may say otherwise."""
+    hook: Literal["xdp", "tc"] = "xdp" if place == "xdp" else "tc"
+    direction: Literal["ingress", "egress"] = "ingress" if place == "xdp" else "egress"
+    with site.open() as firewall:
+        firewall.attach("veth0", hook=hook, direction=direction)
+        assert firewall.add_rules(rules("drop icmp on veth0")).warnings == []
+        site.host.ip("link set veth0 down")
+        site.host.ip("link set veth0 name veth9")
+        site.host.ip("link set veth9 up")
+        assert site.ping() == 0
+        now = firewall.status()
+        (view,) = now.attachments
+        assert (view.iface, view.called, view.state) == ("veth0", "veth9", "attached")
+        (said,) = now.warnings
+        assert said.startswith(f"veth0 {place}: the interface is called veth9 now")
+        assert said.endswith("let the rules name veth9, then xdpwall attach veth9")
+        assert firewall.add_rules(rules("count udp on veth0")).warnings == []
+        (said,) = firewall.add_rules(rules("drop icmp on veth9")).warnings
+        assert "nothing is attached to veth9" in said and "xdpwall attach veth9" in said
+        firewall.attach("veth9", hook=hook, direction=direction)
+        (view,) = firewall.status().attachments
+        assert (view.iface, view.called) == ("veth9", None)
+        assert site.ping() == 0
+        site.host.ip("link set veth9 down")
+        site.host.ip("link set veth9 name veth0")
+        site.host.ip("link set veth0 up")
+        assert firewall.detach("veth0").detached == [f"veth9 {place}"]
+        assert site.ping() == 3 and firewall.status().attachments == []
 
 
 def test_what_one_attachment_sees_the_other_is_not_blind_to(site: Site) -> None:

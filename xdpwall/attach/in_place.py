@@ -22,6 +22,8 @@ class Placement:
     """Of the interface that carries it, here; as recorded when none does."""
     where: str | None = None
     """ "veth0 in network namespace box", when it was moved."""
+    called: str | None = None
+    """The interface's name now, when it is another than the attachment's."""
 
 
 def placement(
@@ -42,10 +44,34 @@ def placement(
     if index != row.index:  # it may have come back with another index, and our program on it
         ours = partial(_pinned, attacher, row)
     if attacher.in_place(index, row.place, ours):
-        return Placement("attached", index)
+        return Placement("attached", index, called=new_name(row, names))
     if search and (found := attacher.whereabouts(row.index, row.place)) and not found.here:
         return Placement("moved", row.index, found.words)
     return Placement("displaced" if row.iface in names else "no interface", row.index)
+
+
+def new_name(row: Attachment, names: Mapping[str, int]) -> str | None:
+    """The name now of the attachment's interface, where it was renamed and no other one has taken its
+    name. `names` are all interfaces."""
+    if row.iface in names:
+        return None
+    return next((name for name, index in names.items() if index == row.index), None)
+
+
+def former_name(iface: str, rows: Iterable[Attachment]) -> str | None:
+    """The name under which an interface that is called `iface` now was attached, where it was renamed
+    since and is not attached by its new one."""
+    wanted, names = list(rows), interface_names()
+    if any(row.iface == iface for row in wanted):
+        return None
+    return next((row.iface for row in wanted if new_name(row, names) == iface), None)
+
+
+def judged_names(rows: Iterable[Attachment]) -> set[str]:
+    """The names by which rules may name an interface that is there: all interfaces' own, and that
+    under which one was attached before it was renamed."""
+    names = interface_names()
+    return names.keys() | {row.iface for row in rows if new_name(row, names) is not None}
 
 
 def _pinned(attacher: Attacher, row: Attachment) -> frozenset[int]:
@@ -81,6 +107,15 @@ def stand_in_warnings(attacher: Attacher) -> list[str]:
         for index in attacher.stand_ins.indexes()
         if index in names
     ]
+
+
+def renamed(iface: str, place: str, called: str) -> str:
+    """Say under which name the packets of a renamed interface are judged, and how that is ended."""
+    return (
+        f"{iface} {place}: the interface is called {called} now, and its packets are judged as those of "
+        f"{iface}, by the rules on {iface}; the new name from now on: let the rules name {called}, then "
+        f"xdpwall attach {called}"
+    )
 
 
 def out_of_place(iface: str, place: str, state: PlaceState, where: str | None = None) -> str:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from xdpwall.attach.hooks import program_name
-from xdpwall.attach.in_place import out_of_place, placement
+from xdpwall.attach.in_place import out_of_place, placement, renamed
 from xdpwall.attach.interfaces import interface_names
 from xdpwall.attach.orphans import unrecorded_pins
 from xdpwall.attach.whereabouts import find_programs
@@ -65,6 +65,7 @@ def attachment_views(
                 since=row.since,
                 state=now.state,
                 whereabouts=now.where,
+                called=now.called,
                 sees=sees,
                 blind=blind,
                 totals=totals,
@@ -100,12 +101,14 @@ def interface_views(attacher: Attacher, ours: Sequence[AttachmentView]) -> list[
 
 
 def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
-    """Warn of attachments that do not filter at this moment."""
-    return [
-        out_of_place(view.iface, view.place, view.state, view.whereabouts)
-        for view in views
-        if view.state != "attached"
-    ]
+    """Warn of attachments that do not filter at this moment, or do under a former name."""
+    found = []
+    for view in views:
+        if view.state != "attached":
+            found.append(out_of_place(view.iface, view.place, view.state, view.whereabouts))
+        elif view.called:
+            found.append(renamed(view.iface, view.place, view.called))
+    return found
 
 
 def stray_warnings(

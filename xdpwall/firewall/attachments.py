@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from xdpwall.attach.in_place import former_name
 from xdpwall.attach.interfaces import highest_first, index_of
 from xdpwall.attach.length_warnings import length_warnings
 from xdpwall.attach.merging import left_off, merging_of, turned_off
@@ -116,6 +117,7 @@ class AttachmentMethods:
                 return detach_unlocked(self._instance, iface, hook, direction, error)
             if iface is not None and not any(row.iface == iface for row in now.attachments):
                 iface = real_name(iface)
+                iface = former_name(iface, now.attachments) or iface
             rows = attachments.matching_attachments(now.attachments, iface, hook, direction)
             # What is above goes first: until then the kernel keeps what is below.
             rows = highest_first(rows, lambda one: one.index)

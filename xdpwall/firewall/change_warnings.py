@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from xdpwall.attach.in_place import place_warnings
-from xdpwall.attach.interfaces import interface_names
+from xdpwall.attach.in_place import judged_names, place_warnings
 from xdpwall.attach.warnings import concerned, expired_warnings, rule_warnings
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
@@ -15,8 +14,8 @@ from xdpwall.values.switched_off import SWITCHED_OFF
 def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]:
     """Warn about changed rules that are enabled, and of attachments that should judge by them."""
     # Only a rule that names an interface wants to know which there are.
-    there = interface_names() if any(rule.iface for rule in rules) else {}
     attachments = instance.attachments
+    there = judged_names(attachments) if any(rule.iface for rule in rules) else ()
     return [
         *off_warnings(instance),
         *rule_warnings(rules, attachments, there),

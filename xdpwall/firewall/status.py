@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Sequence
 
-from xdpwall.attach.in_place import stand_in_warnings
+from xdpwall.attach.in_place import judged_names, stand_in_warnings
 from xdpwall.attach.warnings import (
     bypass_warnings,
     hook_warnings,
@@ -55,7 +55,6 @@ class StatusMethods:
             return kernel_status(self._instance, error, service=self._service)
 
     def _status(self) -> Status:
-        from xdpwall.attach.interfaces import interface_names
         from xdpwall.attach.orphans import describe_orphan, find_orphans
 
         from .attachment_views import (
@@ -86,7 +85,7 @@ class StatusMethods:
             for view in others:
                 warnings += bypass_warnings(view.name, view.others)
             rules = [entry.rule for entry in ruleset.entries if entry.rule.enabled]
-            warnings += rule_warnings(rules, now.attachments, interface_names())
+            warnings += rule_warnings(rules, now.attachments, judged_names(now.attachments))
             warnings += policy_warnings(ruleset.policy)
             return Status(
                 version=__version__,

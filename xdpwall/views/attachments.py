@@ -46,6 +46,9 @@ class AttachmentView(View):
     state: PlaceState = "attached"
     whereabouts: str | None = None
     """Where our program judges instead, when `state` is "moved": "veth0 in network namespace box"."""
+    called: str | None = None
+    """The interface's name now, where it was renamed: its packets are judged as those of `iface` until it
+    is attached by the new one."""
     sees: list[str] = []
     """In words, what passes this attachment: "from containers", "everything in", ..., or "incoming
     packets that u32 at pref 1 does not let by"."""

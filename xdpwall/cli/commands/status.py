@@ -211,7 +211,8 @@ def _attachments(printer: Printer, attachments: list[AttachmentView], rates: Rat
             sees = TableCell(one.state.upper(), "shout")
         elif one.unseen:
             sees = TableCell("SEES NOTHING", "shout")
-        row: list[str | TableCell] = [one.iface, one.place, mode, time_ago(one.since)]
+        name = f"{one.iface} (now {one.called})" if one.called else one.iface
+        row: list[str | TableCell] = [name, one.place, mode, time_ago(one.since)]
         row += [printer.packets(count.packets) for count in counts]
         if rates is not None:
             row += rate_cells(printer, rates.get((one.iface, one.place, "seen")))
