@@ -93,6 +93,8 @@ export const api = {
   /** {answer, etag}: the etag makes a later edit fail when somebody else was faster. */
   rule: (id) => request("GET", `/rules/${encoded(id)}`, undefined, null),
   remove: (id) => request("DELETE", `/rules/${encoded(id)}`),
+  confirm: (revision) => request("POST", "/ruleset/confirm", { revision }),
+  cancel: (revision) => request("POST", "/ruleset/rollback", { revision }),
   setPolicy: (changes) => request("PUT", "/policy", changes),
   setSwitch: (on) => request("PUT", "/switch", { on }),
   eventSettings: () => request("GET", "/events/settings"),

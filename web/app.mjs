@@ -1,5 +1,6 @@
 // The page: one screen, drawn from the state.
 
+import { Attention } from "./attention.mjs";
 import { connect } from "./connection.mjs";
 import { Drawer } from "./drawer.mjs";
 import { Events } from "./events.mjs";
@@ -14,14 +15,13 @@ import { QuickAdd } from "./quick_add.mjs";
 import { RuleTable } from "./rule_table.mjs";
 import { connected, setState, state, subscribe } from "./store.mjs";
 import { TokenForm } from "./token_form.mjs";
-import { Warnings } from "./warnings.mjs";
 
 function App() {
   const [, redraw] = useState(0);
   const [suggestion, setSuggestion] = useState(null);
   // Not after the paint: an answer that is faster than a frame would never be drawn.
   useLayoutEffect(() => subscribe(() => redraw((n) => n + 1)), []);
-  useEverySecond(state.lost || state.undos.length > 0, redraw);
+  useEverySecond(state.lost || state.undos.length > 0 || state.status?.pending, redraw);
   useDocumentTitle(state.status, state.lost);
   useLayoutEffect(() => { if (connected()) returnFocus(); }, [connected()]);
 
@@ -34,8 +34,8 @@ function App() {
       ${state.loaded
         ? html`
           <${Header} status=${status} rules=${rules} rates=${rates} offline=${offline} />
+          <${Attention} pending=${status.pending} warnings=${status.warnings} offline=${offline} />
           <main>
-            <${Warnings} warnings=${status.warnings} />
             <${Interfaces} interfaces=${interfaces} attachments=${status.attachments} rates=${rates} offline=${offline} />
             <${QuickAdd} offline=${offline} suggestion=${suggestion} />
             <${Events} offline=${offline} eventCounts=${state.eventCounts} />

@@ -1,6 +1,7 @@
 // Applies each event of the stream to the page's state.
 
 import { serviceTime } from "./api.mjs";
+import { pendingWords, withDeadline } from "./pending_time.mjs";
 import { advanceRates, restartRates } from "./rates.mjs";
 import { takeServiceRules } from "./remote_changes.mjs";
 import { addPackets, forgetPackets } from "./reported_packets.mjs";
@@ -24,23 +25,28 @@ export function beginStream({ revision }) {
 /** Show what the events told, once they have come as far as we know the service to be. */
 function showServiceRules(revision, auditEntries) {
   if (revision < awaitedRevision) return;
-  if (state.loaded && state.rules !== serviceRules) takeServiceRules(serviceRules, auditEntries);
+  const takenBack = revision < state.status.revision; // which the line under the head tells
+  if (state.loaded && !takenBack && state.rules !== serviceRules) takeServiceRules(serviceRules, auditEntries);
   const enabled = serviceRules.filter((rule) => rule.enabled).length;
   const status = { ...state.status, revision, rules: serviceRules.length, enabled_rules: enabled };
   setState({ status, rules: serviceRules, loaded: true });
 }
+
+const clockAt = (time) => time - performance.now() / 1000;
 
 const HANDLERS = {
   snapshot({ status, rules, interfaces, counters }) {
     serviceRules = rules;
     const rates = restartRates(state.rates, rules, counters, serviceTime());
     forgetPackets();
-    setState({ status, interfaces, rates, eventCounts: counters.events });
+    const pending = withDeadline(status.pending, counters.time);
+    setState({ status: { ...status, pending }, interfaces, rates, eventCounts: counters.events, hostClock: clockAt(counters.time) });
+    if (pending) setState({ announcement: pendingWords(null, pending) });
     showServiceRules(status.revision);
   },
   counters(counters) {
     const rates = advanceRates(state.rates, counters, serviceRules, serviceTime());
-    setState({ rates, eventCounts: counters.events });
+    setState({ rates, eventCounts: counters.events, hostClock: clockAt(counters.time) });
     showServiceRules(counters.revision);
   },
   rules({ revision, removed, rules, by: auditEntries }) {
@@ -57,6 +63,16 @@ const HANDLERS = {
   },
   switch({ on }) {
     setState({ status: { ...state.status, on } });
+  },
+  pending({ revision, time, pending: waiting }) {
+    const { pending: before } = state.status;
+    const pending = withDeadline(waiting, time);
+    setState({ status: { ...state.status, pending } });
+    const words = before?.revision !== pending?.revision && pendingWords(before, pending, revision);
+    if (words) setState({ announcement: words });
+    // What was taken back is no longer waited for.
+    awaitedRevision = Math.min(awaitedRevision, revision);
+    showServiceRules(revision);
   },
   warnings({ warnings }) {
     setState({ status: { ...state.status, warnings } });

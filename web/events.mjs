@@ -8,7 +8,8 @@ import { html, useEffect, useLayoutEffect, useState } from "./html.mjs";
 import { blockingSentence, clearPackets, latestPackets, matchingPackets, onPackets, packetWords } from "./reported_packets.mjs";
 import { ruleOf } from "./store.mjs";
 
-const ROW_PX = 25; // .packets tbody tr in events.css
+const PHONE = matchMedia("(max-width: 640px)"); // as in events.css
+const rowPx = () => (PHONE.matches ? 80 : 25); // .packets tbody tr there
 const ROWS_DRAWN = 24; // rows drawn at a time: the box is 12 high
 const SCROLL_STEP = 6;
 
@@ -36,10 +37,16 @@ function PacketList({ offline }) {
   const [paused, setPaused] = useState(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => onPackets(() => setSeen(latestPackets())), []);
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    const turned = () => redraw((n) => n + 1);
+    PHONE.addEventListener("change", turned);
+    return () => PHONE.removeEventListener("change", turned);
+  }, []);
   const newer = paused ? packets.findIndex((packet) => packet.n === paused[0]?.n) : 0;
   const list = matchingPackets(paused ?? packets, text);
   const from = Math.max(0, Math.min(top, list.length - ROWS_DRAWN));
-  const scroll = (event) => setTop(Math.floor(event.currentTarget.scrollTop / ROW_PX / SCROLL_STEP) * SCROLL_STEP - SCROLL_STEP);
+  const scroll = (event) => setTop(Math.floor(event.currentTarget.scrollTop / rowPx() / SCROLL_STEP) * SCROLL_STEP - SCROLL_STEP);
   return html`
     <div class="tools">
       <input type="search" aria-label="Only events with these words" placeholder="only: drop 192.0.2. tcp"
@@ -73,7 +80,7 @@ function PacketList({ offline }) {
 }
 
 const GapRow = ({ rows }) =>
-  rows > 0 && html`<tr aria-hidden="true" class="gap"><td colspan="7" style=${{ height: `${rows * ROW_PX}px` }}></td></tr>`;
+  rows > 0 && html`<tr aria-hidden="true" class="gap"><td colspan="7" style=${{ height: `${rows * rowPx()}px` }}></td></tr>`;
 
 function Packet({ packet, index, offline }) {
   const text = packetWords(packet);

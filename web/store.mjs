@@ -10,6 +10,7 @@ export const state = {
   rules: [],
   interfaces: [],
   rates: NO_RATES,
+  hostClock: 0, // the host's monotonic clock less this page's, in seconds
   eventCounts: null, // what became of the packets that should have been reported
   lost: null, // {since, why} while nobody answers
   undos: [], // what can still be taken back, newest last: see undo.mjs

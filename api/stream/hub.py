@@ -245,6 +245,7 @@ def _observe(
         observation.rules_changed(old.seen, seen),
         observation.policy_changed(old.seen, seen),
         observation.switch_changed(old.seen, seen),
+        observation.pending_changed(old.seen, seen),
     ]
     state = _Published(seen, old.counted, old.status, old.interfaces, names, old.surveyed)
     hinted = any(events) or seen.trail or names != old.names or _places(seen) != _places(old.seen)
@@ -299,6 +300,7 @@ def _snapshot_of(state: _Published, rules: RuleJsonCache) -> bytes:
         "rules": len(seen.ruleset.entries),
         "enabled_rules": sum(entry.rule.enabled for entry in seen.ruleset.entries),
         "policy": seen.ruleset.policy,
+        "pending": seen.pending,
         "service": True,
     }
     # views.stream.EventsSnapshot by hand: the rules are serialized by the cache.

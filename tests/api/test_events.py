@@ -33,6 +33,10 @@ def _add(firewall: Firewall, text: str) -> None:
     firewall.add_rules([Rule.parse(text)], by=CLI)
 
 
+def _confirm(firewall: Firewall) -> None:
+    firewall.confirm(by=CLI)
+
+
 def _turn(firewall: Firewall, on: bool) -> None:
     firewall.set_switch(on, by=CLI)
 
@@ -60,7 +64,9 @@ def test_the_stream_begins_with_everything(service: Service) -> None:
 def test_what_comes_has_its_schema(service: Service) -> None:
     with Events(service) as events:
         events.next("snapshot")
-        service.call("POST", "/rules", "drop icmp")
+        service.call("POST", "/rules?confirm=60", "drop icmp")
+        events.next("pending")
+        service.call("POST", "/ruleset/confirm")
         service.call("PUT", "/policy", {"ingress": "drop"})
         service.call("PUT", "/switch", {"on": False})
         service.call("PUT", "/interfaces/eth1/attachments/xdp", {})
@@ -129,6 +135,38 @@ def test_policy_switch_and_attachments(service: Service) -> None:
         assert [(one["iface"], one["place"]) for one in counted["attachments"]] == [("eth1", "xdp")]
         service.call("DELETE", "/attachments")
         assert events.next("attachments")["attachments"] == []
+
+
+@pytest.mark.parametrize("end", ["confirm", "rollback", "its time is over", "another process"])
+def test_a_change_that_waits(service: Service, end: str) -> None:
+    before = service.call("GET", "/status").json["revision"]
+    with Events(service) as events:
+        assert "pending" not in events.next("snapshot")["status"]
+        seconds = 2 if end == "its time is over" else 60
+        assert service.call("POST", f"/rules?confirm={seconds}", "count tcp/1").status == 201
+        told = events.next("pending")
+        waits = told["pending"]
+        assert (told["revision"], waits["revision"], waits["seconds"]) == (
+            before + 1, before + 1, seconds,
+        )  # fmt: skip
+        assert 0 <= waits["seconds_left"] <= seconds
+        assert [who["via"] for who in told["by"]] == ["socket"]
+        with Events(service) as late:
+            if seconds == 60:
+                assert late.next("snapshot")["status"]["pending"]["revision"] == before + 1
+        if end == "another process":
+            beside(service, _confirm)
+        elif seconds == 60:
+            body = {"revision": before + 1}
+            assert service.call("POST", f"/ruleset/{end}", body).status == 200
+        told = events.next("pending")
+        assert "pending" not in told
+        kept = end in ("confirm", "another process")
+        assert told["revision"] == before + kept
+        assert "pending" not in service.call("GET", "/status").json
+        if not kept:
+            rules = [event.data for event in events.seen if event.name == "rules"]
+            assert rules[-1]["removed"] == rules[-2]["added"] and rules[-1]["revision"] == before
 
 
 def test_an_interface_that_comes_and_goes(service: Service) -> None:

@@ -96,3 +96,32 @@ def test_settings_are_changed_and_every_drop_is_seen(host: Host, listed: Locator
     expect(rows(listed).first.locator(".verdict")).to_have_text("drop")
     every.click()
     expect(every).not_to_be_checked()
+
+
+def test_on_a_phone_a_packet_is_told_whole(page: Page, host: Host, listed: Locator) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    for _ in range(3):
+        assert host.ping(20)
+    expect(rows(listed)).to_have_count(24)
+    first = rows(listed).first
+    for part in ("time", "verdict", "decided-by", "text"):
+        cell = first.locator(f".{part}")
+        expect(cell).to_be_visible()
+        assert cell.evaluate("one => one.scrollWidth <= one.clientWidth"), part
+        assert cell.evaluate("one => one.scrollHeight <= one.clientHeight"), part
+    long = f"tcp [{':'.join(['2001'] * 8)}]:65535 > [{':'.join(['2002'] * 8)}]:65535"
+    text = first.locator(".text")
+    text.evaluate("(one, words) => { one.textContent = words; }", long)
+    assert text.evaluate("one => one.scrollHeight <= one.clientHeight")
+    expect(first.get_by_role("button", name="Block this")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    box = listed.locator(".box")
+    assert box.evaluate("box => box.scrollWidth <= box.clientWidth")
+    expect(listed.locator("table")).to_have_attribute("aria-rowcount", "61")
+    box.evaluate("box => { box.scrollTop = box.scrollHeight; }")
+    last = listed.locator("tr[aria-rowindex='61']")
+    expect(last).to_be_visible()
+    bottom = "one => Math.round(one.getBoundingClientRect().bottom)"
+    assert abs(last.evaluate(bottom) - box.evaluate(bottom)) <= 2
+    page.set_viewport_size({"width": 1400, "height": 900})
+    expect(listed.get_by_role("columnheader", name="Packet")).to_be_visible()

@@ -14,8 +14,16 @@ from xdpwall.views.attachments import AttachmentTotals
 from xdpwall.views.base import Count
 from xdpwall.views.events import EventCounts
 from xdpwall.views.history import Change
+from xdpwall.views.pending import PendingView
 from xdpwall.views.rules import RuleView
-from xdpwall.views.stream import Counters, PolicyChanged, RuleDelta, RulesChanged, SwitchChanged
+from xdpwall.views.stream import (
+    Counters,
+    PendingChanged,
+    PolicyChanged,
+    RuleDelta,
+    RulesChanged,
+    SwitchChanged,
+)
 
 from .rule_views import rule_views
 
@@ -45,6 +53,8 @@ class Observation:
     out_of_place: tuple[str, ...] = ()
     """A sentence for each attachment that is wanted and not in place."""
     events: EventCounts = field(default_factory=EventCounts)
+    pending: PendingView | None = None
+    """The change that waits for its confirmation."""
 
 
 def rules_at(seen: Observation, only: Iterable[str] | None = None) -> list[RuleView]:
@@ -97,6 +107,22 @@ def switch_changed(old: Observation, new: Observation) -> SwitchChanged | None:
         return None
     words = ("on", "off", "found switched on", "found switched off")
     return SwitchChanged(on=new.on, by=[one for one in new.trail if one.action in words])
+
+
+def pending_changed(old: Observation, new: Observation) -> PendingChanged | None:
+    """The `pending` event, or None: the seconds that are left go by themselves."""
+    if _waiting(old) == _waiting(new):
+        return None
+    return PendingChanged(
+        revision=new.ruleset.revision,
+        time=new.time,
+        pending=new.pending,
+        by=[one for one in new.trail if one.revision is not None],
+    )
+
+
+def _waiting(seen: Observation) -> tuple[int, str] | None:
+    return None if seen.pending is None else (seen.pending.revision, seen.pending.until)
 
 
 def counters_now(old: Observation | None, new: Observation) -> Counters:

@@ -30,6 +30,7 @@ from xdpwall.views.rules import RuleList, RuleView
 from xdpwall.views.status import Health, Stats
 
 from .observation import Observation
+from .pending import pending_view
 from .real_names import with_real_names
 from .rule_views import LastHits, has_expired, rule_counts, rule_views, since_reset
 from .set_views import content_of
@@ -118,6 +119,7 @@ class ReadMethods(StatusMethods):
                 trail=trail,
                 out_of_place=tuple(self._out_of_place(now)),
                 events=self._event_counts(),
+                pending=pending_view(self._instance, now.unconfirmed),
             )
 
     def health(self) -> Health:

@@ -10,6 +10,7 @@ from .attachments import AttachmentTotals, AttachmentView, InterfaceView
 from .base import Count, View
 from .events import EventCounts, Packets
 from .history import Change
+from .pending import PendingView
 from .rules import RuleView
 from .status import Status
 
@@ -81,6 +82,22 @@ class SwitchChanged(View):
     by: list[Change]
 
 
+class PendingChanged(View):
+    """`pending`: a change waits for its confirmation, or none does any more.
+
+    A revision below that of the change which waited: it was taken back; else it was confirmed.
+    """
+
+    revision: int
+    """In force now."""
+    time: float
+    """When `seconds_left` was read: seconds, monotonic clock of the host, as in `counters`."""
+    pending: PendingView | None = None
+    """Absent when nothing waits."""
+    by: list[Change]
+    """The `action` of the last one says how it ended."""
+
+
 class WarningsChanged(View):
     """`warnings`: those of GET /status, when they are others than before."""
 
@@ -111,6 +128,7 @@ EVENTS: dict[str, type[View]] = {
     "attachments": AttachmentsChanged,
     "policy": PolicyChanged,
     "switch": SwitchChanged,
+    "pending": PendingChanged,
     "warnings": WarningsChanged,
     "packets": Packets,
     "end": StreamEnd,
