@@ -9,6 +9,7 @@ import pytest
 
 from tests.firewall.support import Site, rules
 from xdpwall.errors import InvalidInput, NotFound, Unsupported
+from xdpwall.firewall.firewall import Firewall
 from xdpwall.formats import ruleset_file
 from xdpwall.ruleset.ruleset import Ruleset
 
@@ -45,6 +46,45 @@ def test_dry_run_changes_nothing(site: Site) -> None:
         assert outcome.attached == ["veth0 xdp"]
         assert [rule.text for rule in firewall.rules().rules] == ["drop icmp"]
         assert firewall.status().attachments == []
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_dry_run_says_what_it_takes(site: Site, loaded: bool) -> None:
+    texts = [f"accept tcp/{port} from 10.{port}.0.0/16 on veth0" for port in range(1, 200)]
+    wanted = ruleset(
+        *texts, "drop ipv6 from 2001:db8::/32", "drop from @bad", attachments=[VETH],
+        sets={"bad": {"entries": [f"192.0.{n}.1" for n in range(256)]}},
+    )  # fmt: skip
+    with site.open() as firewall:
+        if loaded:
+            firewall.add_rules(rules("drop udp/53"))
+            firewall.attach("veth0", hook="tc")
+        before = memory(firewall)
+        pins = sorted(path for path in firewall._settings.bpffs.rglob("*"))
+        needs = firewall.apply(wanted, dry_run=True).needs
+        assert needs is not None and needs.map_bytes_now == before
+        assert sorted(path for path in firewall._settings.bpffs.rglob("*")) == pins
+        assert (memory(firewall), firewall.status().revision) == (before, int(loaded))
+        assert firewall.apply(wanted).needs is None
+        assert memory(firewall) == needs.map_bytes
+        (found,) = [one for one in needs.programs if one.attachment == "veth0 xdp"]
+        row = firewall._instance.attachments[0]
+        program = firewall._instance.attacher.pins.open_attached(row.index, row.place)
+        assert program is not None
+        with program:
+            assert program.info.xlated_len // 8 == found.instructions
+        again = firewall.apply(wanted, dry_run=True).needs
+        assert again is not None and again.programs == []
+        assert again.map_bytes == again.map_bytes_now == needs.map_bytes
+
+
+def memory(firewall: Firewall) -> int:
+    """Bytes of the instance's maps, as the kernel tells."""
+    dataplane = firewall._instance.dataplane()
+    if dataplane is None:
+        return 0
+    maps = [*dataplane.map_set.maps.values(), *dataplane.shared.values()]
+    return sum(one.memory for one in maps)
 
 
 @pytest.mark.parametrize("format", ["yaml", "json"])

@@ -27,12 +27,12 @@ from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.sets.names import SetRow
 from xdpwall.sets.warnings import set_warnings
 from xdpwall.values.author import Author
-from xdpwall.views.status import ApplyOutcome
+from xdpwall.views.status import ApplyNeeds, ApplyOutcome
 
 from .adopt import adopt_ruleset
 from .attachments import attach_interface, check_detachable, detach_interface
 from .bringup import ensure_loaded
-from .generations import compile_committed
+from .requirements import needs_of
 from .set_load import (
     changed_contents,
     commit_sets,
@@ -70,10 +70,12 @@ def apply_ruleset(
     made: list[Attachment] = []
     again: list[Attachment] = []
     remaining: dict[str, str] = {}
+    needs: ApplyNeeds | None = None
     if dry_run:
         for spec in (*coming, *lost):
             instance.attacher.check(spec, index_of(spec.iface))
-        compile_committed(instance, new)
+        stays = [row for row in rows if row not in leaving and row.spec not in lost]
+        needs = needs_of(instance, new, fresh, stays, [*coming, *lost])
         revision = old.revision
     else:
         changing = [row for row in leaving if _changes_mode(row, coming)]
@@ -124,6 +126,7 @@ def apply_ruleset(
             for row in leaving
             if not _changes_mode(row, coming) and row.words not in remaining
         ],
+        needs=needs,
         warnings=[
             *(f"not detached: {left}" for left in remaining.values()),
             *rule_warnings(rules, _as_planned(staying, coming), interface_names()),

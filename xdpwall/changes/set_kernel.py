@@ -17,6 +17,7 @@ from .generations import reload_ruleset
 from .programs import reserve_addresses
 
 if TYPE_CHECKING:
+    from xdpwall.compiler.sizes import Sizes
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.dataplane.set_bulk import OtherSet
 
@@ -197,6 +198,20 @@ def make_room(
     reserve_addresses(
         instance, dataplane, set4=max(need4, _MIN_ADDRESSES), set6=max(need6, _MIN_ADDRESSES)
     )
+
+
+def sizes_for(
+    instance: Instance, fresh: Mapping[str, TimedEntries], there: Sizes
+) -> tuple[int, int]:
+    """The room for (IPv4, IPv6) addresses that make_room() would see to for sets that are loaded beside
+    those there are; addresses of several sets count in each of them."""
+    counts = instance.sets.entry_counts()
+    entries = [content.all() for content in fresh.values()]
+    need4 = counts["v4"] + sum(len(one.v4) for one in entries)
+    need6 = counts["v6"] + sum(len(one.v6) for one in entries)
+    if need4 <= there.set4 and need6 <= there.set6 and there.sets:
+        return there.set4, there.set6
+    return max(need4, _MIN_ADDRESSES), max(need6, _MIN_ADDRESSES)
 
 
 def publish_classes(instance: Instance, dataplane: Dataplane, wanted: Iterable[int]) -> None:

@@ -8,10 +8,11 @@ BPFFS/progs/     programs, pinned by attach/pins.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xdpwall.errors import Failed
+from xdpwall.kernel.bpf.maps import Map
 from xdpwall.views.events import EventSettings
 
 from .control_word import ControlWord
@@ -97,6 +98,11 @@ class Dataplane:
     def map_set(self) -> MapSet:
         """The map set in use; another after it grew."""
         return self._opened.maps.map_set
+
+    @property
+    def shared(self) -> Mapping[str, Map]:
+        """The maps that live as long as the instance, by name."""
+        return self._opened.maps.shared
 
     @property
     def control(self) -> ControlWord:

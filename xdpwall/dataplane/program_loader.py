@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from xdpwall.abi import Feature
 from xdpwall.kernel.bpf.maps import Map
@@ -12,7 +12,39 @@ from xdpwall.values.terms import Place
 
 from .control_word import ControlWord
 from .explaining import Explainer, Hook
+from .map_set import MapSet
 from .pinned_maps import PinnedMaps
+
+
+def load_program(
+    map_set: MapSet,
+    shared: Mapping[str, Map],
+    place: Place,
+    number: int,
+    *,
+    features: Feature,
+    frags: bool = False,
+) -> Program:
+    """Load a program on these maps. Unsupported when the kernel refuses it."""
+    name = "xdpwall_xdp" if place == "xdp" else "xdpwall_tc"
+    rodata: dict[str, int | bytes] = {
+        **map_set.constants,
+        "features": int(features),
+        "number": number,
+        "egress": int(place == "tc-egress"),
+    }
+    if place == "xdp":
+        rodata["fragmented"] = int(frags)
+    loaded = load_object(
+        object_path("xdp" if place == "xdp" else "tc"),
+        rodata=rodata,
+        sizes=map_set.map_sizes,
+        reuse={**shared, **map_set.maps},
+        flags={name: BPF_F_XDP_HAS_FRAGS} if frags else {},
+    )
+    program = loaded.programs.pop(name)
+    loaded.close()
+    return program
 
 
 class ProgramLoader:
@@ -31,26 +63,10 @@ class ProgramLoader:
 
         `features`: None is those of the active generation and of the one that is expected.
         """
-        name = "xdpwall_xdp" if place == "xdp" else "xdpwall_tc"
-        map_set = self._maps.map_set
-        rodata: dict[str, int | bytes] = {
-            **map_set.constants,
-            "features": int(self._features if features is None else features),
-            "number": number,
-            "egress": int(place == "tc-egress"),
-        }
-        if place == "xdp":
-            rodata["fragmented"] = int(frags)
-        loaded = load_object(
-            object_path("xdp" if place == "xdp" else "tc"),
-            rodata=rodata,
-            sizes=map_set.map_sizes,
-            reuse={**self._maps.shared, **map_set.maps},
-            flags={name: BPF_F_XDP_HAS_FRAGS} if frags else {},
+        wanted = self._features if features is None else features
+        return load_program(
+            self._maps.map_set, self._maps.shared, place, number, features=wanted, frags=frags
         )
-        program = loaded.programs.pop(name)
-        loaded.close()
-        return program
 
     def loader(self, place: Place, number: int) -> Callable[[bool], Program]:
         """Return the function `load(frags)` that the attacher calls for a program."""

@@ -80,6 +80,25 @@ class SwitchOutcome(View):
     """What is in force and could not be recorded."""
 
 
+class ProgramNeed(View):
+    """A program that a change would load, as the kernel took it on trial."""
+
+    attachment: str
+    """"docker0 xdp" """
+    instructions: int
+    bytes: int
+
+
+class ApplyNeeds(View):
+    """What a dry run found that a change takes; all of it was tried, and let go again."""
+
+    map_bytes: int
+    """Of all maps afterwards."""
+    map_bytes_now: int
+    programs: list[ProgramNeed] = []
+    """Those to be loaded; none where the ones in place do."""
+
+
 class ApplyOutcome(View):
     """The answer to apply and PUT /ruleset; with dry_run nothing was changed."""
 
@@ -103,6 +122,8 @@ class ApplyOutcome(View):
     pending: PendingView | None = None
     missing_rules: list[str] = []
     """As in PolicyOutcome, where the policy changes."""
+    needs: ApplyNeeds | None = None
+    """With dry_run alone."""
     warnings: list[str] = []
 
 

@@ -10,10 +10,18 @@ import click
 
 from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.guards import guard_detach, guard_policy, guarded_client, tell_losses
-from xdpwall.cli.options import allow_empty, change_options, common_options, invocation, most_shrink
+from xdpwall.cli.options import (
+    Invocation,
+    allow_empty,
+    change_options,
+    common_options,
+    invocation,
+    most_shrink,
+)
 from xdpwall.cli.ruleset_input import read_ruleset
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_pending, print_warnings
+from xdpwall.cli.terminal.text import with_prefix
 from xdpwall.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -28,7 +36,11 @@ LISTED = 1000
 
 @click.command()
 @click.argument("file", metavar="FILE|-")
-@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Say what would change and which memory and programs that takes, and change nothing.",
+)
 @click.option(
     "--adopt", is_flag=True, help="Also in the place of what the state folder does not know."
 )
@@ -73,8 +85,20 @@ def apply(
     print_pending(outcome.pending, asked)
     names = [*outcome.added, *outcome.changed, *outcome.moved, *outcome.removed]
     Printer(asked).show(
-        outcome.to_json, lambda: dict.fromkeys(names), lambda: print_note(_words(outcome), asked)
+        outcome.to_json, lambda: dict.fromkeys(names), lambda: _print_words(outcome, asked)
     )
+
+
+def _print_words(outcome: ApplyOutcome, asked: Invocation) -> None:
+    print_note(_words(outcome), asked)
+    needs = outcome.needs
+    if needs is None:
+        return
+    for one in needs.programs:
+        size = f"{one.instructions:,} instructions, {with_prefix(one.bytes, 'B')}"
+        print_note(f"takes a program for {one.attachment}: {size}", asked)
+    memory, now = (with_prefix(n, "B") for n in (needs.map_bytes, needs.map_bytes_now))
+    print_note(f"takes {memory} of maps; there are {now} now", asked)
 
 
 @click.command()

@@ -37,6 +37,17 @@ class Handle(Closing):
             self._closer()
             raise Failed(f"not a BPF {self.kind}: {link.removeprefix('anon_inode:')}")
 
+    @property
+    def memory(self) -> int:
+        """The bytes of kernel memory that it takes, as the kernel tells; before Linux 6.4 those of a map are
+        an estimate."""
+        with open(f"/proc/self/fdinfo/{self.fileno()}", encoding="ascii") as lines:
+            for line in lines:
+                name, _, value = line.partition(":")
+                if name == "memlock":
+                    return int(value)
+        return 0
+
     @classmethod
     def open_pinned(cls, path: str | os.PathLike[str]) -> Self:
         """Open the pin at `path`: NotFound when there is none, Failed when it is of another kind."""
