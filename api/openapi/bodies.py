@@ -16,6 +16,7 @@ from xdpwall.api.openapi.words import (
     ExpiryText,
     IdText,
     IfaceText,
+    PacketText,
 )
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.sentence_complete import CompletionKind
@@ -23,7 +24,7 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.sets.names import MAX_SETS
 from xdpwall.values.terms import Direction, Hook, Verdict, WantedMode
 from xdpwall.views.base import View
-from xdpwall.views.explain import MOST_PACKETS, PacketInput
+from xdpwall.views.explain import MOST_PACKETS, GivenFrame
 
 
 class _StopAtFirst(FailFast):
@@ -286,7 +287,8 @@ class ExplainBody(Body):
     """POST /explain."""
 
     packets: Annotated[
-        list[PacketInput], Field(min_length=1, max_length=MOST_PACKETS, description="in order")
+        list[PacketText | GivenFrame],
+        Field(min_length=1, max_length=MOST_PACKETS, description="in order"),
     ]
     ruleset: Annotated[
         dict[str, Any] | None,

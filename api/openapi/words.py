@@ -24,6 +24,7 @@ LINE: Schema = {
 """One line of text that reads as it looks."""
 IFACE: Schema = {"type": "string", "format": "interface", "minLength": 1, "maxLength": 15}
 SENTENCE: Schema = {"type": "string", "format": "sentence", "minLength": 1}
+PACKET: Schema = {"type": "string", "format": "packet", "minLength": 1}
 ENTRY: Schema = {"type": "string", "format": "entry", "minLength": 1}
 EXPIRY: Schema = {"type": "string", "format": "expiry", "minLength": 1}
 POSITION: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_RULES}
@@ -32,6 +33,7 @@ PERCENT: Schema = {"type": "integer", "minimum": 0, "maximum": 100}
 IdText = Annotated[str, WithJsonSchema(ID)]
 IfaceText = Annotated[str, WithJsonSchema(IFACE)]
 SentenceText = Annotated[str, WithJsonSchema(SENTENCE)]
+PacketText = Annotated[str, WithJsonSchema(PACKET)]
 EntryText = Annotated[str, WithJsonSchema(ENTRY)]
 ExpiryText = Annotated[str, WithJsonSchema(EXPIRY)]
 CommentText = Annotated[str, WithJsonSchema(LINE)]

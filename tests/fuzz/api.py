@@ -59,6 +59,7 @@ CROSS_FIELD = {
     ("POST", "/check"),
     ("POST", "/block"),
     ("DELETE", "/block"),
+    ("POST", "/explain"),
     ("POST", "/diff"),
     ("POST", "/sets/{name}/entries"),
 }

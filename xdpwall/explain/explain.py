@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xdpwall.dataplane.explaining import MOST_RUN, Answer
@@ -22,7 +22,7 @@ from xdpwall.views.explain import (
 
 from .classifier import Classifier
 from .frame import Frame
-from .near_miss import Holds, NearMiss, ReadPacket, nearest, packet_of
+from .near_miss import Effort, Holds, NearMiss, ReadPacket, nearest, packet_of
 
 PLACES: Mapping[Direction, tuple[Place, ...]] = {
     "ingress": ("xdp", "tc-ingress"),
@@ -57,6 +57,7 @@ class Ground:
     holds: Holds
     now: str
     """A canonical time."""
+    effort: Effort = field(default_factory=Effort)
     off: bool = False
     """Filtering is switched off."""
 
@@ -144,8 +145,7 @@ def _explain_hook(asked: Asked, place: Place, ground: Ground, *, attached: bool)
         place=place,
         attached=attached,
         verdict="drop" if answer.dropped else "pass",
-        notes=notes,
-        **why,
+        **{**why, "notes": notes + why["notes"]},
     )
 
 
@@ -161,8 +161,10 @@ def _why(answer: Answer, judged: Answer, ground: Ground, packet: ReadPacket) -> 
     decided = None if judged.by is None else matched[-1][1]
     before = matched if judged.by is None else matched[:-1]
     near: list[NearMiss] = []
-    if not judged.error:
-        near = nearest(_candidates(ground, matched, decided), packet, ground.holds, MOST_NEAR)
+    candidates = _candidates(ground, matched, decided)
+    looked = ground.effort.take(len(candidates))
+    if looked and not judged.error:
+        near = nearest(candidates, packet, ground.holds, MOST_NEAR)
     return {
         "by": by,
         "rule": None if judged.by is None else _rule(ground, decided),
@@ -182,6 +184,7 @@ def _why(answer: Answer, judged: Answer, ground: Ground, packet: ReadPacket) -> 
             for one in near
         ],
         "unreadable": packet.unreadable(),
+        "notes": [] if looked else ["so many packets and rules: near ones were not looked for"],
     }
 
 

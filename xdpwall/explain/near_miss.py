@@ -281,6 +281,18 @@ class NearMiss:
     differs: list[Difference]
 
 
+class Effort:
+    """How many more rules are compared with packets in one request: Python takes its time."""
+
+    def __init__(self, rules: int = 500_000) -> None:
+        self._left = rules
+
+    def take(self, rules: int) -> bool:
+        """Whether so many are still compared."""
+        self._left -= rules
+        return self._left >= 0
+
+
 MOST_FIELDS = 2
 """A rule that differs in more is not near."""
 

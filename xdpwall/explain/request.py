@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import binascii
 from dataclasses import replace
 
-from xdpwall.errors import InvalidInput
+from xdpwall.rule.fields import parse_iface_name
 from xdpwall.views.explain import PacketInput
 
 from .explain import Asked
-from .frame import HEADER, Frame, build_frame
+from .frame import Frame, build_frame
 from .words import read_packet
 
 
@@ -18,22 +17,13 @@ def asked_of(packet: PacketInput, only: str | None) -> Asked:
     named."""
     if isinstance(packet, str):
         return _in_words(packet, only)
-    try:
-        data = bytes.fromhex(packet.data)
-    except (ValueError, binascii.Error) as error:
-        raise InvalidInput("data: not hexadecimal", field="data") from error
-    if len(data) < HEADER:
-        raise InvalidInput(
-            f"data: {len(data)} bytes; an Ethernet header alone has {HEADER}", field="data"
-        )
+    if packet.iface is not None:
+        parse_iface_name("iface", packet.iface)
+    data = bytes.fromhex(packet.data)
     length = len(data) if packet.length is None else packet.length
-    if length < len(data):
-        raise InvalidInput(
-            f"length: {length} is less than the {len(data)} bytes of data", field="length"
-        )
     iface = packet.iface or only
     assumed = ["iface"] if packet.iface is None and only is not None else []
-    return Asked(Frame(data, length), packet.direction, iface, None, assumed)
+    return Asked(Frame(data[:length], length), packet.direction, iface, None, assumed)
 
 
 def _in_words(text: str, only: str | None) -> Asked:

@@ -210,7 +210,7 @@ class _Said:
         if value is None:
             return None
         if value[0]:
-            raise _several(name, f"not {value[1]}", "what the packet has, without `not`")
+            raise _several(name, "`not`", "what it has")
         return value[1]
 
     def _port(self, name: str, value: tuple[bool, Ranges] | None, beside: int | None) -> int | None:
@@ -220,7 +220,8 @@ class _Said:
         if beside is not None:
             raise _several(name, beside, f"{name} only once")
         if len(ranges) != 1 or ranges[0][0] != ranges[0][1]:
-            raise _several(name, ranges, "one port")
+            text = ",".join(f"{low}-{high}" if low < high else f"{low}" for low, high in ranges)
+            raise _several(name, text, "one port")
         port: int = ranges[0][0]
         return port
 
@@ -313,7 +314,7 @@ def _check_family(match: Match, family: int) -> None:
         side = getattr(match, name)
         if side is not None and side[1].family != family:
             raise InvalidInput(
-                "src and dst: addresses of two families", field=name, value=str(side[1])
+                "src and dst: addresses of two families", field=name, value=prefix_text(side[1])
             )
 
 

@@ -62,6 +62,12 @@ def _check_link(link: int) -> None:
         _wrong(f"packets of {name}; wanted Ethernet (tcpdump -i IFACE, not -i any)")
 
 
+def _length(captured: int, length: int) -> int:
+    if length > _MOST_BYTES:
+        _wrong(f"damaged: a packet of {length} bytes")
+    return max(length, captured)
+
+
 def _take(raw: bytes, at: int, size: int) -> bytes:
     if size > _MOST_BYTES:
         _wrong(f"damaged at byte {at}: a packet of {size} bytes")
@@ -76,7 +82,7 @@ def _pcap(raw: bytes, order: str) -> Iterator[CapturedPacket]:
     at = 24
     while at < len(raw):
         captured, length = struct.unpack_from(order + "II", _take(raw, at, 16), 8)
-        yield CapturedPacket(_take(raw, at + 16, captured), max(length, captured))
+        yield CapturedPacket(_take(raw, at + 16, captured), _length(captured, length))
         at += 16 + captured
 
 
@@ -113,7 +119,7 @@ def _enhanced(
     flags = _options(body, 20 + captured + -captured % 4, order).get(_FLAGS, b"")
     way = struct.unpack(order + "I", flags)[0] & 3 if len(flags) == 4 else 0
     direction: dict[int, Direction] = {_INBOUND: "ingress", _OUTBOUND: "egress"}
-    return CapturedPacket(data, max(length, captured), name, direction.get(way))
+    return CapturedPacket(data, _length(captured, length), name, direction.get(way))
 
 
 def _simple(
@@ -122,7 +128,7 @@ def _simple(
     _, name, snap = _interface(interfaces, 0)
     length = struct.unpack_from(order + "I", _take(body, 0, 4))[0]
     captured = min(length, snap or length, len(body) - 4)
-    return CapturedPacket(body[4 : 4 + captured], length, name)
+    return CapturedPacket(body[4 : 4 + captured], _length(captured, length), name)
 
 
 def _interface(

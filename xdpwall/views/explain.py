@@ -16,16 +16,30 @@ Decider = Literal["rule", "policy", "off", "passing", "error", "not-run"]
 
 MOST_PACKETS = 1000
 """Packets of one request."""
+HEADER = 14
+"""Bytes of an Ethernet header, without which there is no frame."""
+MOST_BYTES = 1 << 18
+"""Of a frame: no link has longer ones."""
 
 
 class GivenFrame(View):
     """A packet as bytes, of a capture file."""
 
-    data: Annotated[str, Field(description="the frame in hexadecimal, from the Ethernet header on")]
-    length: Annotated[int | None, Field(description="of the whole frame, if `data` is cut off")] = (
-        None
-    )
-    iface: str | None = None
+    data: Annotated[
+        str,
+        Field(
+            description="the frame in hexadecimal, from the Ethernet header on",
+            pattern="^([0-9a-f]{2}){14,4096}$",
+        ),
+    ]
+    length: Annotated[
+        int | None,
+        Field(description="of the whole frame, if `data` is cut off", ge=HEADER, le=MOST_BYTES),
+    ] = None
+    iface: Annotated[
+        str | None,
+        Field(json_schema_extra={"format": "interface", "minLength": 1, "maxLength": 15}),
+    ] = None
     direction: Direction = "ingress"
 
 

@@ -27,6 +27,12 @@ FORMATS = {
         st.sampled_from(("tcp/22", "udp", "icmp", "ipv6", "from 10.0.0.0/8", "ethertype arp")),
         st.sampled_from(("", "in", "out", "on eth1", "log", "disabled", 'comment "it is so"')),
     ),
+    "packet": st.builds(
+        "{} {} {}".format,
+        st.sampled_from(("tcp/22", "udp from 10.0.0.1 to 10.0.0.2/53", "icmp", "ethertype arp")),
+        st.sampled_from(("", "in", "out")),
+        st.sampled_from(("", "on eth1", "vlan 7")),
+    ),
     "interface": INTERFACE,
     "interface-match": INTERFACE | INTERFACE.map("!{}".format),
     "address-match": st.builds("{}{}".format, st.sampled_from(("", "!")), ENTRY) | st.just("@bad"),
