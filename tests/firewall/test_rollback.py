@@ -10,7 +10,7 @@ import pytest
 
 from tests.firewall.support import Site, rules
 from tests.unit.ruleset.test_difference import changed_at_random
-from xdpwall.errors import Conflict, Refused, XdpwallError
+from xdpwall.errors import Conflict, NotFound, Refused, XdpwallError
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.store.revisions import KEEP_REVISIONS
@@ -123,6 +123,26 @@ def test_refused_and_failed_changes_are_in_the_trail(site: Site) -> None:
             firewall.rollback(2, by=by)
         assert error.value.code == "set-gone"
         assert "refused: rollback: " in firewall.audit_trail().entries[0].action
+
+
+def test_after_a_repair_the_history_has_what_the_second_copy_has(site: Site) -> None:
+    with site.open() as firewall:
+        for text in ("drop tcp/22", "drop udp", "drop icmp", "count tcp"):
+            firewall.add_rules(rules(text))
+    (site.settings.state_dir / "xdpwall.db").unlink()
+    with site.open() as firewall:
+        assert firewall.repair().repaired
+        found = firewall.history(diff=True)
+        assert [one.revision for one in found.revisions] == [4, 3]
+        assert (found.oldest, found.more) == (2, False)
+        assert [one.action for one in found.revisions] == ["add r4", "add r3"]
+        told = [one.diff.rules[-1].id for one in found.revisions if one.diff is not None]
+        assert told == ["r4", "r3"]
+        with pytest.raises(NotFound) as error:
+            firewall.rollback(1)
+        assert "those from 2 to 4 are" in error.value.message
+        firewall.rollback(2)
+        assert [rule.text for rule in firewall.rules().rules] == ["drop tcp/22", "drop udp"]
 
 
 def footprint(site: Site, firewall: Firewall) -> dict[str, int]:

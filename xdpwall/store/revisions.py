@@ -211,8 +211,11 @@ class Revisions:
 def _make_room(connection: sqlite3.Connection, newest: int) -> None:
     """Delete the oldest revisions that are more than are kept."""
     connection.execute("DELETE FROM revisions WHERE number <= ?", (newest - KEEP_REVISIONS,))
-    kept = 0
     # SQLite tells the length of a blob without reading it.
+    (kept,) = connection.execute("SELECT sum(length(delta)) FROM revisions").fetchone()
+    if kept <= KEEP_BYTES:
+        return
+    kept = 0
     for number, size in connection.execute(
         "SELECT number, length(delta) FROM revisions ORDER BY number DESC"
     ).fetchall():
