@@ -117,6 +117,18 @@ def test_one_wrong_entry_changes_nothing(firewall: Firewall) -> None:
     assert firewall.set("bad").entries == 0
 
 
+def test_a_set_goes_after_a_change_of_its_entries(site: Site) -> None:
+    """The numbers of its logged changes go with it, and the database is no older for that."""
+    with site.open(service=True) as firewall:
+        for entry in ("10.9.0.2", "10.9.0.3"):
+            firewall.create_set("bad")
+            firewall.change_set("bad", add=[entry])
+            firewall._instance.store.second_copy.update(firewall._instance.store.connection)
+            firewall.delete_set("bad")
+            assert firewall.health().problems == []
+            assert firewall.status().warnings == []
+
+
 def test_a_rule_needs_its_set(firewall: Firewall) -> None:
     with pytest.raises(InvalidInput) as caught:
         firewall.add_rules(rules("drop from @bad"))

@@ -16,7 +16,7 @@ from xdpwall.errors import Failed
 
 _SUM_OF_RULES = "rules_sum"
 _SEAL = "seal"
-_FREE = frozenset((_SEAL, "sets_applied", "commits", "fill", "stretch"))
+_FREE = frozenset((_SEAL, "sets_applied", "sets_logged", "commits", "fill", "stretch"))
 """Rows of `meta` that other transactions write too, or that no ruleset hangs on."""
 _RULES = "SELECT id, rank, rule, slot, created FROM rules"
 _BITS = (1 << 64) - 1
@@ -74,7 +74,7 @@ def read_counts(
 ) -> tuple[str | None, int, int]:
     """The instance's id, how many transactions were sealed, and the last recorded change of an entry."""
     (last,) = connection.execute("SELECT max(seq) FROM set_log").fetchone()
-    mark = max(last or 0, int(meta.get("sets_applied", "0")))
+    mark = max(last or 0, int(meta.get("sets_applied", "0")), int(meta.get("sets_logged", "0")))
     sealed = read_seal(meta)
     return meta.get("identity"), sealed.transactions if sealed else 0, mark
 

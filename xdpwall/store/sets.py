@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 FOLD_AT_CHANGES = 4096
 """A log of more changes of one set is folded into its arrays."""
 _HELD = "number, v4, v6, p4, p6, timed, folds, arrays"
+_LOGGED = """INSERT OR REPLACE INTO meta SELECT 'sets_logged', CAST(max(
+    (SELECT coalesce(max(seq), 0) FROM set_log),
+    coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'sets_logged'), 0)) AS TEXT)"""
+"""Keeps the newest change's number while those of a set that goes are deleted: a database whose numbers
+go back is taken for an older one than its second copy."""
 _APPLIED = "INSERT OR REPLACE INTO meta VALUES ('sets_applied', ?)"
 
 
@@ -270,11 +275,14 @@ class SetStore:
             last = connection.execute("SELECT max(seq) FROM set_log").fetchone()[0]
             mark = connection.execute("SELECT value FROM meta WHERE key = 'sets_applied'")
             applied = mark.fetchone()
+            kept = connection.execute("SELECT value FROM meta WHERE key = 'sets_logged'").fetchone()
             for *values, checksum in rows:
                 check_row(checksum, *values)
         self._counts = {row[0]: EntryCounts(*row[1:-1]) for row in rows}
         self._applied = int(applied[0]) if applied else 0
-        self._seq = max(last or 0, self._applied)
+        self._seq = max(last or 0, self._applied, int(kept[0]) if kept else 0)
+        if (last or 0) <= self._applied:  # nothing waits: what came later went with its set
+            self._applied = self._seq
         # Another process may have used a number again for other entries, folded as often.
         self._arrays = {}
         self._version = version
@@ -339,5 +347,6 @@ class SetStore:
 
     @staticmethod
     def _delete_number(connection: sqlite3.Connection, number: int) -> None:
+        connection.execute(_LOGGED)
         for table in ("set_held", "set_part", "set_log", "set_timed"):
             connection.execute(f"DELETE FROM {table} WHERE number = ?", (number,))
