@@ -14,3 +14,5 @@ MAX_RULES = 16384
 
 CONTROL_OFF = 2
 """The bit of the control word by which everything passes."""
+CONTROL_REVISION_SHIFT = 8
+"""The revision stands above so many bits of the control word."""

@@ -299,3 +299,13 @@ def test_both_ways_work_on_one_instance_and_filtering_outlives_the_service(
     assert served.json("rule", "show", "noping")["packets"] == 1
     served.done("rule", "delete", "noping")
     assert ping(served) == 1
+
+
+def test_rules_that_are_not_in_force_are_told(wall: Instance) -> None:
+    """The state folder is exchanged under what the kernel holds: the list is not what judges."""
+    wall.done("attach", "veth0")
+    wall.done("rule", "add", "drop", "icmp")
+    assert wall.here("rule", "list").stderr == ""
+    other = wall.state_dir.with_name("other")
+    told = wall.run("rule", "list", "--state-dir", str(other), "--socket", str(other / "none"))
+    assert "the kernel holds revision 1" in told.stderr, told

@@ -15,6 +15,7 @@ from xdpwall.errors import ANOTHER_STATE, Conflict
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.store.records import Snapshot
+from xdpwall.values.switched_off import HELD_BY_KERNEL
 from xdpwall.views.status import KernelView
 
 from .crashpoints import crash_point
@@ -57,7 +58,7 @@ def another_state(instance: Instance, theirs: str | None, held: int, disk: Snaps
         has = f"revision {revision} of the same instance"
     else:
         has = f"revision {revision} of another instance" if revision else "no ruleset"
-    return _conflict(f"the kernel holds revision {held}, and {folder} has {has}", instance)
+    return _conflict(f"{HELD_BY_KERNEL} {held}, and {folder} has {has}", instance)
 
 
 def foreign_kernel(instance: Instance, disk: Snapshot) -> tuple[Conflict, KernelView] | None:

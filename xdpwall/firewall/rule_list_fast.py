@@ -17,7 +17,8 @@ from typing import Any
 
 from xdpwall.dataplane.pinned_clock import PinnedClock
 from xdpwall.dataplane.pinned_counters import read_pinned
-from xdpwall.dataplane.pinned_switch import is_switched_off
+from xdpwall.dataplane.pinned_identity import PinnedIdentity
+from xdpwall.dataplane.pinned_switch import is_switched_off, pinned_revision
 from xdpwall.errors import XdpwallError
 from xdpwall.instance import namespace
 from xdpwall.instance.clock import InstanceClock
@@ -46,7 +47,9 @@ def list_rules(settings: Settings) -> dict[str, Any] | None:
         found = _read(settings)
         if found is None:
             return None
-        revision, rows, newest = found
+        revision, rows, newest, identity = found
+        if not _is_in_force(settings, revision, identity):
+            return None
         clock = InstanceClock(SystemClock(), lambda: newest, PinnedClock(settings.bpffs))
         clock.look()
         if clock.kept is not None and clock.outdated:
@@ -62,9 +65,18 @@ def list_rules(settings: Settings) -> dict[str, Any] | None:
     return {"revision": revision, "rules": rules}
 
 
-def _read(settings: Settings) -> tuple[int, list[_Row], str | None] | None:
-    """Revision, (rule, slot, created, base packets, base bytes) of each rule in order, and the time
-    of the newest change."""
+def _is_in_force(settings: Settings, revision: int, identity: str | None) -> bool:
+    """Whether the kernel judges by this revision of this instance, or by none."""
+    held = pinned_revision(settings.bpffs)
+    if held is None:
+        return True
+    theirs = PinnedIdentity(settings.bpffs).read()
+    return held == revision and theirs in (None, identity)
+
+
+def _read(settings: Settings) -> tuple[int, list[_Row], str | None, str | None] | None:
+    """Revision, (rule, slot, created, base packets, base bytes) of each rule in order, the time of the
+    newest change, and the instance's id."""
     path = settings.state_dir / "xdpwall.db"
     if os.stat(path).st_mode & 0o077:
         return None
@@ -92,7 +104,8 @@ def _read(settings: Settings) -> tuple[int, list[_Row], str | None] | None:
     if len(rows) > MOST:
         return None
     check_seal(meta, rows, *others)
-    return int(meta.get("revision", "0")), [row[2:] for row in rows], newest and newest[0]
+    known = int(meta.get("revision", "0")), [row[2:] for row in rows]
+    return *known, newest and newest[0], meta.get("identity")
 
 
 def _is_here(meta: dict[str, str]) -> bool:

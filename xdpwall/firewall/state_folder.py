@@ -8,6 +8,7 @@ from xdpwall.errors import Failed
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.policy import Policy
 from xdpwall.store.records import Snapshot
+from xdpwall.values.switched_off import HELD_BY_KERNEL
 
 
 def folder_problems(instance: Instance, copy_error: str | None) -> list[str]:
@@ -32,7 +33,7 @@ def revision_problems(judges: int, now: Snapshot) -> list[str]:
     if waits is not None and judges == waits.revision - 1:
         said = f"revision {last} was not confirmed in time, and revision {judges} is in force again"
         return [f"{said}: the state folder could not record it"]
-    return [f"the kernel holds revision {judges}, the disk {last}: xdpwall restore"]
+    return [f"{HELD_BY_KERNEL} {judges}, the disk {last}: xdpwall restore"]
 
 
 def copy_warnings(instance: Instance, service: bool) -> list[str]:

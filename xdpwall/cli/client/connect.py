@@ -6,7 +6,7 @@ answers for another: refused. Nobody answers: the instance is opened in this pro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from xdpwall.cli.options import invocation
 from xdpwall.errors import Conflict
 from xdpwall.instance.namespace import instance_digest, netns_inode
-from xdpwall.values.switched_off import SWITCHED_OFF
+from xdpwall.values.switched_off import HELD_BY_KERNEL, SWITCHED_OFF
 
 from .http import ServiceTransport
 
@@ -61,6 +61,8 @@ class RuleListSource:
     """The `RuleList` as JSON."""
     is_off: Callable[[], bool]
     """Whether the firewall is switched off."""
+    foreign: Callable[[], list[str]]
+    """What to know where the rules are not those that packets are judged by."""
 
 
 @contextmanager
@@ -72,23 +74,33 @@ def open_rule_list(*, again: bool) -> Iterator[RuleListSource]:
     settings = invocation.get().settings()
     transport = find_service(settings)
     if transport is not None:
-        yield RuleListSource(lambda: _checked_list(transport), lambda: _is_off(transport))
+        yield RuleListSource(
+            lambda: _checked_list(transport),
+            lambda: SWITCHED_OFF in _problems(transport),
+            lambda: _foreign(_problems(transport)),
+        )
         return
     from xdpwall.firewall.rule_list_fast import is_switched_off, list_rules
 
     is_off = partial(is_switched_off, settings.bpffs)
     if not again and (found := list_rules(settings)) is not None:
-        yield RuleListSource(lambda: found, is_off)
+        yield RuleListSource(lambda: found, is_off, list)
         return
     from xdpwall.firewall.firewall import Firewall
 
     with Firewall.open(settings) as local:
-        yield RuleListSource(lambda: local.rules().to_json(), is_off)
+        yield RuleListSource(
+            lambda: local.rules().to_json(), is_off, lambda: _foreign(local.health().problems)
+        )
 
 
-def _is_off(transport: ServiceTransport) -> bool:
+def _problems(transport: ServiceTransport) -> list[str]:
     health = transport.probe()
-    return isinstance(health, dict) and SWITCHED_OFF in health.get("problems", ())
+    return list(health.get("problems", ())) if isinstance(health, dict) else []
+
+
+def _foreign(problems: Sequence[str]) -> list[str]:
+    return [one for one in problems if HELD_BY_KERNEL in one]
 
 
 def _checked_list(transport: ServiceTransport) -> dict[str, Any]:

@@ -60,9 +60,9 @@ def list_(
             watch_rules(source, printer, chosen, interval, times)
             return
         found = chosen.of(source.read())
-        off = source.is_off()
-    if off:
-        print_warnings([SWITCHED_OFF], printer.asked)
+        said = [SWITCHED_OFF] if source.is_off() else []
+        said += source.foreign()
+    print_warnings(said, printer.asked)
     printer.show(
         lambda: found,
         lambda: [rule["id"] for rule in found["rules"]],
