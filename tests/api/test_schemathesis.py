@@ -60,7 +60,8 @@ def test_a_document_that_is_wrong_is_found(
         if one.path.endswith(path) and one.method in ("put", "post")
     )
     with pytest.raises((Exception, BaseExceptionGroup), match="distinct failure"):
-        fuzzer.run(operation, good, 200, 1)
+        # Many: hypothesis draws constants of the code as well, so that draws change with it.
+        fuzzer.run(operation, good, 2000, 1)
 
 
 @pytest.mark.parametrize(
