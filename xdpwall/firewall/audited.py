@@ -24,6 +24,8 @@ _LONGEST = 300
 _TOLD = (Conflict, Failed, Refused, Unsupported)
 """Not what is wrong with a request by itself: a word that is misspelled is no change."""
 _BUSY = "busy"
+_PATIENCE = 1.0
+"""Seconds to wait for the lock: an answer is not to be late by its entry."""
 
 C = TypeVar("C", bound=type[Any])
 
@@ -65,20 +67,21 @@ def _audited(method: Callable[..., Any], inside: threading.local) -> Callable[..
 def _tell(instance: Instance, what: str, error: XdpwallError, by: Author) -> None:
     if error.code == _BUSY:
         return  # the entry would have to wait as long again
-    latest, now = instance.store.audit.listed(MOST), instance.clock.seconds()
-    row = 0
-    for _, entry, _ in latest:
-        if not entry.action.startswith(("refused", "failed")):
+    with writing(instance, in_need=True, seconds=_PATIENCE):
+        told = _told_in_a_row(instance)
+        if told >= MOST:
+            return
+        kind = "failed" if isinstance(error, Failed) else "refused"
+        rest = f" (more within {SECONDS} s are not told)" if told == MOST - 1 else ""
+        action = f"{kind}: {what}: {error.message[:_LONGEST]}{rest}"
+        instance.store.note(by=by, action=action, now=instance.clock.now_text())
+
+
+def _told_in_a_row(instance: Instance) -> int:
+    """How many of the newest entries are about refused and failed changes of the last SECONDS."""
+    since, count = instance.clock.seconds() - SECONDS, 0
+    for _, entry, _ in instance.store.audit.listed(MOST):
+        if not entry.action.startswith(("refused", "failed")) or epoch_seconds(entry.time) < since:
             break
-        if now - epoch_seconds(entry.time) >= SECONDS:
-            break
-        row += 1
-    if row >= MOST:
-        return
-    kind = "failed" if isinstance(error, Failed) else "refused"
-    message = error.message[:_LONGEST]
-    rest = f" (more within {SECONDS} s are not told)" if row == MOST - 1 else ""
-    with writing(instance, in_need=True):
-        instance.store.note(
-            by=by, action=f"{kind}: {what}: {message}{rest}", now=instance.clock.now_text()
-        )
+        count += 1
+    return count
