@@ -106,7 +106,8 @@ class HistoryMethods(PendingMethods):
     ) -> RollbackOutcome:
         """Cancel the change that waits (`revision`: None, its own or the one before); where none waits,
         put an older revision's ruleset in force, None for the one before."""
-        asked = self._instance.store.read().unconfirmed
+        with self._instance.lock.threads:
+            asked = self._instance.store.read().unconfirmed
         with writing(self._instance, while_waiting=True) as now:
             waits, there = now.unconfirmed, now.ruleset.revision
         if waits is not None and revision in (None, waits.revision, waits.revision - 1):

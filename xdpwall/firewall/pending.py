@@ -28,7 +28,8 @@ class PendingMethods:
 
     def confirm(self, revision: int | None = None, *, by: Author = _ANYONE) -> PendingOutcome:
         """Keep the change that waits; with `revision` only if it is that one."""
-        asked = self._instance.store.read().unconfirmed
+        with self._instance.lock.threads:
+            asked = self._instance.store.read().unconfirmed
         with writing(self._instance, while_waiting=True) as now:
             if asked is not None and now.unconfirmed is None:
                 if now.ruleset.revision >= asked.revision:  # somebody else was faster
