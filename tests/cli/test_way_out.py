@@ -17,7 +17,7 @@ from tests.support.net.ping import ping
 
 def dropped(direct: Instance) -> bool:
     assert direct.box is not None
-    return ping(direct.box, "10.9.0.1", 1) == 0
+    return ping(direct.box, "10.9.0.1", 1, over=("eth0", "10.9.0.1")) == 0
 
 
 def set_up(wall: Instance) -> None:
