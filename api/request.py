@@ -29,7 +29,7 @@ from xdpwall.values.inputs import invalid
 T = TypeVar("T")
 
 DEADLINE = "xdpwall-deadline"
-"""A request's header: the CLOCK_BOOTTIME, in ns, after which its change must not begin any more."""
+"""A request's header: the CLOCK_MONOTONIC, in ns, after which its change must not begin any more."""
 _NOT_IN_ETAG = frozenset(READ_ONLY_FIELDS) - {"text", "created"}
 """Fields of a rule's view that change without a change of the rule."""
 
@@ -110,7 +110,7 @@ def check_deadline(deadline: str) -> None:
     A request waits in a socket or a queue while the service hangs or is busy; its sender may have
     taken the change back since.
     """
-    if not deadline.isdecimal() or time.clock_gettime_ns(time.CLOCK_BOOTTIME) > int(deadline[:20]):
+    if not deadline.isdecimal() or time.monotonic_ns() > int(deadline[:20]):
         raise ServiceUnreachable(
             "the change was asked for until a moment that is over", code="too-late", field=DEADLINE
         )

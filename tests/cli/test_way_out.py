@@ -61,8 +61,8 @@ def test_a_change_whose_sender_did_not_wait_is_not_made(served: Instance) -> Non
     """The request is read after its deadline."""
     set_up(served)
     assert served.service is not None
-    late = {"Xdpwall-Deadline": str(time.clock_gettime_ns(time.CLOCK_BOOTTIME))}
-    soon = {"Xdpwall-Deadline": str(time.clock_gettime_ns(time.CLOCK_BOOTTIME) + 10**12)}
+    late = {"Xdpwall-Deadline": str(time.monotonic_ns())}
+    soon = {"Xdpwall-Deadline": str(time.monotonic_ns() + 10**12)}
     for headers, status in ((late, 503), ({"Xdpwall-Deadline": "soon"}, 503), (soon, 200)):
         reply = served.service.call("PUT", "/switch", {"on": False}, **headers)
         assert reply.status == status

@@ -189,7 +189,7 @@ def _remembered(first: FirstFragment) -> Any:
     """As bpf/fragment.h keeps it: what was not read is hidden, what does not apply is 0."""
     ports = first.sport is not None and first.dport is not None
     return (
-        time.clock_gettime_ns(time.CLOCK_MONOTONIC),
+        time.monotonic_ns(),
         first.icmp or 0,
         first.proto,
         first.tcp_flags or 0,

@@ -23,7 +23,7 @@ CALL_TIMEOUT = 120.0
 _UCRED = struct.Struct("3i")
 """struct ucred: process, user, group."""
 DEADLINE = "Xdpwall-Deadline"
-"""The header with the CLOCK_BOOTTIME, in ns, after which a change must not begin any more."""
+"""The header with the CLOCK_MONOTONIC, in ns, after which a change must not begin any more."""
 
 _KINDS: dict[str, type[errors.XdpwallError]] = {
     kind.default_code: kind
@@ -157,7 +157,7 @@ class ServiceTransport:
         payload = None if body is None else json.dumps(body).encode()
         headers = {"Accept": "application/json", "Connection": "close"}
         if self._patience:
-            headers[DEADLINE] = str(time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(timeout * 1e9))
+            headers[DEADLINE] = str(time.monotonic_ns() + int(timeout * 1e9))
         if payload is not None:
             headers["Content-Type"] = "application/json"
         try:
