@@ -14,8 +14,8 @@ from xdpwall.values.inputs import did_you_mean, invalid
 
 MAX_VALUES = 1_000_000
 """Values in one body, roughly: each takes memory that its few bytes do not show."""
-FUTURE_FIELDS = frozenset({"confirm"})
-"""Fields of request bodies that a later version brings: they are refused as such."""
+QUERY_FIELDS = frozenset({"confirm"})
+"""What belongs into the query and is refused in a body as such."""
 
 
 class Body(BaseModel):
@@ -73,7 +73,7 @@ def parse_body(model: type[BodyT], raw: bytes) -> BodyT:
 def validate_body(model: type[BodyT], data: Mapping[str, Any]) -> BodyT:
     """Validate an object as the model; InvalidInput names the first wrong field."""
     for name in data:
-        if name in FUTURE_FIELDS:
+        if name in QUERY_FIELDS:
             raise invalid(
                 name, data[name], "stands in the body", hint=f"it goes into the query: ?{name}="
             )

@@ -131,13 +131,6 @@ RULESET = {
     "rules": [{"id": "noping", **BLOCK_PING}, "accept tcp/80,443"],
     "attachments": [{"iface": "docker0", "hook": "xdp", "direction": "ingress", "mode": "auto"}],
 }
-PENDING = {
-    "revision": 10,
-    "action": "add r1",
-    "seconds": 60,
-    "seconds_left": 60,
-    "until": "2026-11-21T10:01:00Z",
-}
 CONFIRMED = {"revision": 10, "confirmed": True}
 BLOCK = {"target": "203.0.113.0/24", "rule": "blocked", "expires": "2026-11-21T10:10:00Z"}
 BLOCKS = {"blocks": [BLOCK], "total": 1}

@@ -32,11 +32,9 @@ PERCENT: Schema = {"type": "integer", "minimum": 0, "maximum": 100}
 
 IdText = Annotated[str, WithJsonSchema(ID)]
 IfaceText = Annotated[str, WithJsonSchema(IFACE)]
-SentenceText = Annotated[str, WithJsonSchema(SENTENCE)]
 PacketText = Annotated[str, WithJsonSchema(PACKET)]
 EntryText = Annotated[str, WithJsonSchema(ENTRY)]
 ExpiryText = Annotated[str, WithJsonSchema(EXPIRY)]
-CommentText = Annotated[str, WithJsonSchema(LINE)]
 MESSAGE: Schema = {"anyOf": [LINE]}
 
 _NUMBER_OR_TEXT: dict[str, tuple[int, int]] = {
