@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from xdpwall.rule.packet_words import ethertype_word, protocol_name, words_after_addresses
 from xdpwall.values.addresses import Prefix, prefix_text
-from xdpwall.values.protocols import PROTOCOL_NAMES, flag_names
 
 from .members import Members
 from .search import Choice
@@ -49,35 +49,19 @@ class Witness:
     def _words(self) -> list[str]:
         words: list[str] = []
         if self.kind == "other":
-            words.append("llc" if self._is_llc else f"ethertype 0x{self.ethertype:04x}")
+            assert self.ethertype is not None
+            words.append(ethertype_word(self.ethertype))
         else:
             words.append(self._protocol())
             words += ["from", str(self.src)]
             if self.sport is not None:
                 words += ["sport", str(self.sport)]
             words += ["to", str(self.dst)]
-        if self.iface is not None:
-            words += ["on", self.iface]
-        words.append("in" if self.direction == "ingress" else "out")
-        if self.vlan is not None:
-            words += ["vlan", str(self.vlan)]
-        if self.tcp_flags is not None:
-            words += ["flags", flag_names(self.tcp_flags) or "none"]
-        if self.length is not None:
-            words += ["length", str(self.length)]
-        if self.ttl is not None:
-            words += ["ttl", str(self.ttl)]
-        if self.fragment != "none":
-            words += ["fragment", self.fragment]
-        return words
-
-    @property
-    def _is_llc(self) -> bool:
-        return self.ethertype is not None and self.ethertype < 0x600
+        return words + words_after_addresses(self)
 
     def _protocol(self) -> str:
         assert self.proto is not None
-        name = PROTOCOL_NAMES.get(self.proto, f"proto {self.proto}")
+        name = protocol_name(self.proto)
         if self.icmp_type is not None:
             return f"{name}/{self.icmp_type}/{self.icmp_code}"
         return name if self.dport is None else f"{name}/{self.dport}"

@@ -12,11 +12,12 @@ from typing import Any, Literal
 from xdpwall.errors import InvalidInput
 from xdpwall.rule.fields import parse_flags
 from xdpwall.rule.match import VLAN_NONE, Match, match_of
+from xdpwall.rule.packet_words import ethertype_word, protocol_name, words_after_addresses
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.sentence_read import Word, read_match, split_words
 from xdpwall.values.addresses import Prefix, prefix_text
 from xdpwall.values.inputs import error_value, quoted
-from xdpwall.values.protocols import ICMP_TYPE_NAMES, PROTOCOL_NAMES, flag_names
+from xdpwall.values.protocols import ICMP_TYPE_NAMES, PROTOCOL_NAMES
 from xdpwall.values.ranges import Ranges
 from xdpwall.values.terms import Direction
 
@@ -69,7 +70,7 @@ class AskedPacket:
         words: list[str] = []
         if self.family is None:
             assert self.ethertype is not None
-            words.append("llc" if self.ethertype < 0x600 else f"ethertype 0x{self.ethertype:04x}")
+            words.append(ethertype_word(self.ethertype))
         else:
             words.append(self._protocol())
             bits = 32 if self.family == 4 else 128
@@ -78,24 +79,11 @@ class AskedPacket:
                 words += [word, prefix_text(Prefix(self.family, address, bits))]
                 if port is not None:
                     words += ["sport", str(port)]
-        if self.iface is not None:
-            words += ["on", self.iface]
-        words.append("in" if self.direction == "ingress" else "out")
-        if self.vlan is not None:
-            words += ["vlan", str(self.vlan)]
-        if self.tcp_flags is not None:
-            words += ["flags", flag_names(self.tcp_flags) or "none"]
-        if self.length is not None:
-            words += ["length", str(self.length)]
-        if self.ttl is not None:
-            words += ["ttl", str(self.ttl)]
-        if self.fragment != "none":
-            words += ["fragment", self.fragment]
-        return words
+        return words + words_after_addresses(self)
 
     def _protocol(self) -> str:
         assert self.proto is not None
-        name = PROTOCOL_NAMES.get(self.proto, f"proto {self.proto}")
+        name = protocol_name(self.proto)
         if self.icmp_type is not None:
             kind = ICMP_TYPE_NAMES[name].get(self.icmp_type, self.icmp_type)
             return f"{name}/{kind}/{self.icmp_code}"
