@@ -231,9 +231,5 @@ def _put_back(instance: Instance, rows: list[Attachment], by: Author) -> None:
 def _as_planned(staying: list[Attachment], coming: list[AttachmentSpec]) -> list[Attachment]:
     """The attachments after the change, for its warnings."""
     there = {(row.iface, row.place) for row in staying}
-    planned = [
-        Attachment(spec.iface, spec.place, 0, spec.mode, -1, "")
-        for spec in coming
-        if (spec.iface, spec.place) not in there
-    ]
+    planned = [Attachment.planned(spec) for spec in coming if (spec.iface, spec.place) not in there]
     return [*staying, *planned]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from xdpwall.attach.warnings import rule_warnings
 from xdpwall.check.findings import Fault, Finding, find_faults
 from xdpwall.check.members import Members
-from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.set_references import sets_named_by
 from xdpwall.values.addresses import set_use
 from xdpwall.values.times import now as present
@@ -66,7 +66,7 @@ def check_file(ruleset: Ruleset) -> CheckReport:
     named = {name for rule in ruleset.rules for _, name in sets_named_by(rule)}
     attachments = None
     if ruleset.attachments is not None:
-        attachments = [planned(spec) for spec in ruleset.attachments]
+        attachments = [Attachment.planned(spec) for spec in ruleset.attachments]
     return check_ruleset(
         ruleset.rules,
         ruleset.policy,
@@ -75,11 +75,6 @@ def check_file(ruleset: Ruleset) -> CheckReport:
         interface_names(),
         time_text(present()),
     )
-
-
-def planned(spec: AttachmentSpec) -> Attachment:
-    """An attachment that is not made."""
-    return Attachment(spec.iface, spec.place, 0, spec.mode, -1, "")
 
 
 def _rule(rules: Sequence[Rule], number: int) -> CheckRule:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from xdpwall.attach.interfaces import interface_names
 from xdpwall.changes.transactions import reading
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.set_references import sets_named_by
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class CheckMethods:
 
 def check_instance(instance: Instance, now: Snapshot, wanted: Ruleset | None) -> CheckReport:
     """Check `wanted`, or what is in force."""
-    from .check import check_ruleset, planned  # NumPy
+    from .check import check_ruleset  # NumPy
 
     clock = instance.clock
     if wanted is None:
@@ -50,5 +51,5 @@ def check_instance(instance: Instance, now: Snapshot, wanted: Ruleset | None) ->
             sets[name] = None
     attachments = now.attachments
     if wanted is not None and wanted.attachments is not None:
-        attachments = tuple(planned(spec) for spec in wanted.attachments)
+        attachments = tuple(Attachment.planned(spec) for spec in wanted.attachments)
     return check_ruleset(rules, policy, sets, attachments, interface_names(), clock.now_text())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from xdpwall.attach.stripped_tags import may_strip_tags
 from xdpwall.changes.transactions import reading
 from xdpwall.errors import Conflict, NotFound
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.set_references import sets_named_by
 from xdpwall.values.terms import Place
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from xdpwall.explain.near_miss import Holds
     from xdpwall.instance.instance import Instance
     from xdpwall.rule.rule import Rule
-    from xdpwall.ruleset.attachment import Attachment
     from xdpwall.ruleset.ruleset import Ruleset
     from xdpwall.sets.entries import Entries
     from xdpwall.store.records import Snapshot
@@ -91,9 +91,7 @@ class _Explanation:
 
     def _attachments(self) -> Sequence[Attachment]:
         if self._wanted is not None and self._wanted.attachments is not None:
-            from .check import planned
-
-            return [planned(spec) for spec in self._wanted.attachments]
+            return [Attachment.planned(spec) for spec in self._wanted.attachments]
         return self._now.attachments
 
     def _strips(self, iface: str) -> bool:

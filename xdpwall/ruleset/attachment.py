@@ -135,6 +135,11 @@ class Attachment:
     why_generic: str | None = field(default=None, compare=False)
     """Why `auto` took generic mode, in the answer to what attached it; not recorded."""
 
+    @classmethod
+    def planned(cls, spec: AttachmentSpec) -> Attachment:
+        """One that is not made: on no interface's index, with no number in the totals."""
+        return cls(spec.iface, spec.place, 0, spec.mode, -1, "")
+
     @property
     def hook(self) -> Hook:
         """xdp or tc."""
