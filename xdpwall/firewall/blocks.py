@@ -42,7 +42,7 @@ class BlockMethods(RuleMethods, SetMethods):
         rules = self.rules().rules
         found = []
         total = 0
-        if any(one.name == BLOCKED for one in self.sets().sets):
+        if self._has_set():
             listed = self.set_entries(BLOCKED, limit=MOST_LISTED)
             total = listed.total
             found = [
@@ -82,29 +82,20 @@ class BlockMethods(RuleMethods, SetMethods):
         """Take back what the same words blocked. NotFound "not-blocked"."""
         wanted = parse_block(target, iface, spared)
         if isinstance(wanted, Rule):
-            rule = self._same_block(wanted)
+            rule = _same_block(self.rules().rules, wanted)
             if rule is None:
-                raise NotFound(
-                    f"{block_words(wanted)} is not blocked",
-                    code="not-blocked",
-                    field="target",
-                    value=target,
-                    hint="xdpwall block lists what is",
-                )
+                raise _not_blocked(f"{block_words(wanted)} is not blocked", target)
             view = _view(rule)
             self.delete_rules([rule.id], by=by)
             return BlockOutcome(block=view, changed=True)
-        there = any(one.name == BLOCKED for one in self.sets().sets)
+        there = self._has_set()
         change = self.change_set(BLOCKED, remove=[wanted.text], by=by) if there else None
         if change is None or not change.removed:
             covering = self._covering(wanted) if there else []
-            raise NotFound(
+            raise _not_blocked(
                 f"{wanted.text} is not blocked by itself"
                 + (f": {', '.join(covering)} is, and covers it" if covering else ""),
-                code="not-blocked",
-                field="target",
-                value=target,
-                hint="xdpwall block lists what is",
+                target,
             )
         return BlockOutcome(
             block=BlockView(target=wanted.text, rule=BLOCKED),
@@ -113,7 +104,7 @@ class BlockMethods(RuleMethods, SetMethods):
         )
 
     def _block_address(self, entry: AddressEntry, expires: str | None, by: Author) -> BlockOutcome:
-        if not any(one.name == BLOCKED for one in self.sets().sets):
+        if not self._has_set():
             self.create_set(BLOCKED, by=by)
         rule = next((one for one in self.rules().rules if one.id == BLOCKED), None)
         warnings: list[str] = []
@@ -143,7 +134,7 @@ class BlockMethods(RuleMethods, SetMethods):
         rules = self.rules().rules
         if over := [one.id for one in rules if is_block(one.id) and one.expired]:
             self.delete_rules(over, by=by)
-        there = self._same_block(wanted)
+        there = _same_block(rules, wanted)
         if there is not None:
             same = there.expires == expires
             if not same:
@@ -157,12 +148,8 @@ class BlockMethods(RuleMethods, SetMethods):
         outcome = self.add_rules([Rule.parse(fields)], at=2 if behind else 1, by=by)
         return BlockOutcome(block=_view(outcome.rules[0]), changed=True, warnings=outcome.warnings)
 
-    def _same_block(self, wanted: Rule) -> RuleView | None:
-        words = block_words(wanted)
-        for one in self.rules().rules:
-            if is_block(one.id) and not one.expired and _words(one) == words:
-                return one
-        return None
+    def _has_set(self) -> bool:
+        return any(one.name == BLOCKED for one in self.sets().sets)
 
     def _covering(self, entry: AddressEntry) -> list[str]:
         if entry.exact:
@@ -189,6 +176,24 @@ def _check_not_own(entry: AddressEntry, own: Sequence[str]) -> None:
                 value=entry.text,
                 hint="--force blocks it all the same",
             )
+
+
+def _same_block(rules: Sequence[RuleView], wanted: Rule) -> RuleView | None:
+    words = block_words(wanted)
+    for one in rules:
+        if is_block(one.id) and not one.expired and _words(one) == words:
+            return one
+    return None
+
+
+def _not_blocked(message: str, target: str) -> NotFound:
+    return NotFound(
+        message,
+        code="not-blocked",
+        field="target",
+        value=target,
+        hint="xdpwall block lists what is",
+    )
 
 
 def _words(rule: RuleView) -> str:
