@@ -61,8 +61,8 @@ class RuleListSource:
     """The `RuleList` as JSON."""
     is_off: Callable[[], bool]
     """Whether the firewall is switched off."""
-    foreign: Callable[[], list[str]]
-    """What to know where the rules are not those that packets are judged by."""
+    warnings: Callable[[], list[str]]
+    """What to know before the rules: that it is switched off, that they are not those in force."""
 
 
 @contextmanager
@@ -77,20 +77,22 @@ def open_rule_list(*, again: bool) -> Iterator[RuleListSource]:
         yield RuleListSource(
             lambda: _checked_list(transport),
             lambda: SWITCHED_OFF in _problems(transport),
-            lambda: _foreign(_problems(transport)),
+            lambda: _told_by(transport),
         )
         return
     from xdpwall.firewall.rule_list_fast import is_switched_off, list_rules
 
     is_off = partial(is_switched_off, settings.bpffs)
     if not again and (found := list_rules(settings)) is not None:
-        yield RuleListSource(lambda: found, is_off, list)
+        yield RuleListSource(lambda: found, is_off, lambda: _about_rules((), is_off()))
         return
     from xdpwall.firewall.firewall import Firewall
 
     with Firewall.open(settings) as local:
         yield RuleListSource(
-            lambda: local.rules().to_json(), is_off, lambda: _foreign(local.health().problems)
+            lambda: local.rules().to_json(),
+            is_off,
+            lambda: _about_rules(local.health().problems, is_off()),
         )
 
 
@@ -99,8 +101,13 @@ def _problems(transport: ServiceTransport) -> list[str]:
     return list(health.get("problems", ())) if isinstance(health, dict) else []
 
 
-def _foreign(problems: Sequence[str]) -> list[str]:
-    return [one for one in problems if HELD_BY_KERNEL in one]
+def _told_by(transport: ServiceTransport) -> list[str]:
+    problems = _problems(transport)
+    return _about_rules(problems, SWITCHED_OFF in problems)
+
+
+def _about_rules(problems: Sequence[str], off: bool) -> list[str]:
+    return [SWITCHED_OFF] * off + [one for one in problems if HELD_BY_KERNEL in one]
 
 
 def _checked_list(transport: ServiceTransport) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from xdpwall.cli.terminal.problems import print_warnings
 from xdpwall.cli.terminal.rule_table import ACTION_COLORS, RuleListFilter, rule_table
 from xdpwall.cli.terminal.rule_watch import watch_rules
 from xdpwall.rule.sentence_words import ACTIONS
-from xdpwall.values.switched_off import SWITCHED_OFF
 
 if TYPE_CHECKING:
     from xdpwall.views.rules import RuleView
@@ -60,8 +59,7 @@ def list_(
             watch_rules(source, printer, chosen, interval, times)
             return
         found = chosen.of(source.read())
-        said = [SWITCHED_OFF] if source.is_off() else []
-        said += source.foreign()
+        said = source.warnings()
     print_warnings(said, printer.asked)
     printer.show(
         lambda: found,
