@@ -123,7 +123,7 @@ def test_a_set_goes_after_a_change_of_its_entries(site: Site) -> None:
         for entry in ("10.9.0.2", "10.9.0.3"):
             firewall.create_set("bad")
             firewall.change_set("bad", add=[entry])
-            firewall._instance.store.second_copy.update(firewall._instance.store.connection)
+            firewall.update_copy()
             firewall.delete_set("bad")
             assert firewall.health().problems == []
             assert firewall.status().warnings == []
