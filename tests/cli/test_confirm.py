@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 from tests.cli.support import Instance
+from tests.support.net.netns import wait_for
 from tests.support.net.ping import ping
-
-PATIENCE = 120.0
 
 
 def pings(wall: Instance) -> int:
@@ -16,10 +13,7 @@ def pings(wall: Instance) -> int:
 
 
 def wait_until_reverted(wall: Instance) -> None:
-    end = time.monotonic() + PATIENCE
-    while wall.json("status").get("pending"):
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    wait_for(lambda: not wall.json("status").get("pending"), "the deadline", every=0.1)
 
 
 def test_a_change_is_confirmed(wall: Instance) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.support.kernel.deadline import wait_for_deadline
 from tests.support.net.netns import Lab, Namespace
 from tests.support.net.ping import ping
 from tests.support.paths import ROOT
@@ -151,3 +152,10 @@ def rules(*texts: str) -> list[Rule]:
 def pings(site: Site) -> tuple[bool, bool]:
     """Whether pings of (IPv4, IPv6) are answered."""
     return site.ping(1) == 1, site.ping(1, HOST6) == 1
+
+
+def wait_until_reverted(firewall: Firewall) -> None:
+    """Until the deadline of the change that waits, by what the kernel says; nobody of ours does anything."""
+    dataplane = firewall._instance.dataplane()
+    assert dataplane is not None
+    wait_for_deadline(dataplane.control)

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from tests.firewall.support import Site, rules, step
+from tests.firewall.support import Site, rules, step, wait_until_reverted
 from xdpwall.errors import CHANGE_PENDING, Conflict, InvalidInput, NotFound
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.values.author import Author
 
-PATIENCE = 60.0
 LONG = Author("tester", confirm=3600)
 SHORT = Author("tester", confirm=1)
-
-
-def wait_until_reverted(firewall: Firewall) -> None:
-    """Until the deadline, by what the kernel says; nobody of ours does anything."""
-    dataplane = firewall._instance.dataplane()
-    assert dataplane is not None
-    end = time.monotonic() + PATIENCE
-    while (dataplane.control.seconds_left() or 0) > 0:
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def ids(firewall: Firewall) -> list[str]:

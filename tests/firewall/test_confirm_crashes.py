@@ -3,11 +3,9 @@ disk agree afterwards, on the old or the new."""
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
-from tests.firewall.support import Site, Step, rules, step
+from tests.firewall.support import Site, Step, rules, step, wait_until_reverted
 from xdpwall.changes.crashpoints import POINTS
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.attachment import AttachmentSpec
@@ -19,7 +17,6 @@ TRIAL = [*CHANGE, *(point for point in POINTS if point.startswith("trial-"))]
 KEEP = [point for point in POINTS if point.startswith("confirm-")]
 REVERT = [point for point in POINTS if point.startswith("revert-")]
 KILLED = -9
-PATIENCE = 60.0
 ON_TRIAL = {"by": {"confirm": 3600}}
 SOON = {"by": {"confirm": 1}}
 
@@ -38,15 +35,6 @@ def settled(site: Site, firewall: Firewall) -> bool:
     return dropped
 
 
-def wait_for_deadline(firewall: Firewall) -> None:
-    dataplane = firewall._instance.dataplane()
-    assert dataplane is not None
-    end = time.monotonic() + PATIENCE
-    while (dataplane.control.seconds_left() or 0) > 0:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize("point", CHANGE)
 def test_a_change(site: Site, point: str) -> None:
     site.prepare("accept udp")
@@ -63,7 +51,7 @@ def test_all_are_dead_at_the_deadline(site: Site, point: str) -> None:
     site.prepare("accept udp")
     assert site.run(step("add_rules", ["drop icmp"], **SOON), crash_at=point) == KILLED
     with site.open() as firewall:
-        wait_for_deadline(firewall)
+        wait_until_reverted(firewall)
         assert site.ping() == 3, "nothing of ours has run since"
         assert not settled(site, firewall)
 
@@ -86,7 +74,7 @@ def test_an_end(site: Site, point: str, cancelled: bool) -> None:
     with site.open() as firewall:
         firewall.add_rules(rules("drop icmp"), by=Author(confirm=3600 if cancelled else 1))
         if not cancelled:
-            wait_for_deadline(firewall)
+            wait_until_reverted(firewall)
     ends = step("cancel") if cancelled else step("add_rules", ["count tcp"])
     assert site.run(ends, crash_at=point) == KILLED
     with site.open() as firewall:

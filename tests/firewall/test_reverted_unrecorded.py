@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.firewall.support import Site, rules
-from tests.firewall.test_confirm import SHORT, wait_until_reverted
+from tests.firewall.support import Site, rules, wait_until_reverted
+from tests.firewall.test_confirm import SHORT
 from xdpwall.errors import XdpwallError
 from xdpwall.firewall.firewall import Firewall
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.compiling import compile_rules
 from tests.support.kernel.dataplane import NUMBERS, PLACES, KernelBench
+from tests.support.kernel.deadline import wait_for_deadline
 from tests.support.packets import frames as f
 from xdpwall.compiler.generation import Generation
 from xdpwall.dataplane.control_word import Trial
@@ -39,13 +40,6 @@ def verdicts(bench: KernelBench) -> list[bool]:
     return [bench.run(place, FRAME) for place in PLACES]
 
 
-def wait_for_deadline(bench: KernelBench) -> None:
-    end = time.monotonic() + PATIENCE
-    while (bench.dataplane.control.seconds_left() or 0) > 0:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def test_the_kernel_reverts_by_itself(bench: KernelBench) -> None:
     bench.load(["accept udp"])
     control, before = bench.dataplane.control, bench.dataplane.control.read()
@@ -53,7 +47,7 @@ def test_the_kernel_reverts_by_itself(bench: KernelBench) -> None:
     now = control.read()
     assert (now.pending, now.fallback, now.copy) == (True, before.copy, 1 - before.copy)
     assert verdicts(bench) == [True] * 3
-    wait_for_deadline(bench)
+    wait_for_deadline(bench.dataplane.control)
     assert verdicts(bench) == [False] * 3
     assert control.read() == now, "it is the packets that know"
     assert not control.confirm()
@@ -94,7 +88,7 @@ def test_an_attachment_passes_everything_in_the_copy_without_it(bench: KernelBen
     seen = bench.totals("tc-egress")
     assert verdicts(bench) == [True, True, False]
     assert bench.totals("tc-egress") == seen
-    wait_for_deadline(bench)
+    wait_for_deadline(bench.dataplane.control)
     assert verdicts(bench) == [False, True, True]
     bench.dataplane.control.revert()
     assert verdicts(bench) == [True] * 3, "outside a change nobody looks at these bits"

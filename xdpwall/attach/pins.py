@@ -16,6 +16,7 @@ from typing import Literal, cast
 
 from xdpwall.errors import NotFound
 from xdpwall.kernel.bpf import bpffs
+from xdpwall.kernel.bpf.pin_folder import PinFolder
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.values.terms import Place
 
@@ -31,6 +32,9 @@ class Pins:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._listing = PinFolder(folder)
+        self._known: tuple[tuple[str, ...], dict[str, int]] = (), {}
+        """A listing, and the ids of the programs in it."""
 
     def path(self, index: int, place: PinPlace, *, pending: bool = False) -> Path:
         """The pin of an attachment's program, or of the one being attached."""
@@ -48,15 +52,20 @@ class Pins:
         """The ifindex of every interface on which a program stands in, sorted."""
         return sorted({int(m[1]) for name in self._names() if (m := _STAND_IN.fullmatch(name))})
 
-    def _names(self) -> list[str]:
-        return bpffs.pin_names(self.folder)
+    def _names(self) -> tuple[str, ...]:
+        return self._listing.names()
 
     def _ids(self, names: Iterable[str]) -> frozenset[int]:
-        found = set()
+        listed = self._names()
+        if self._known[0] is not listed:
+            self._known = listed, {}
+        known, found = self._known[1], set()
         for name in names:
             try:
-                with Program.open_pinned(self.folder / name) as program:
-                    found.add(program.id)
+                if name not in known:
+                    with Program.open_pinned(self.folder / name) as program:
+                        known[name] = program.id
+                found.add(known[name])
             except NotFound:  # unpinned by another process since the listing
                 continue
         return frozenset(found)

@@ -25,6 +25,7 @@ from .crashpoints import crash_point
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
+    from xdpwall.store.metrics import ReadCounters
 
 
 def settle(instance: Instance, dataplane: Dataplane, disk: Snapshot, *, by: Author) -> bool:
@@ -52,15 +53,8 @@ def forget_after_reboot(instance: Instance, disk: Snapshot, *, by: Author) -> No
     if waits is None:
         return
     _drop_coming(instance, waits, by)
-    if disk.pending is not None:
-        instance.store.revisions.drop_pending()
-    else:
-        instance.store.revisions.step_back(
-            lambda slots: [(0, 0)] * len(slots),
-            by=by,
-            now=instance.clock.now_text(),
-            why="was not confirmed before the maps were lost",
-        )
+    why = "was not confirmed before the maps were lost"
+    _forget(instance, lambda slots: [(0, 0)] * len(slots), by=by, why=why)
 
 
 def confirm_change(instance: Instance, revision: int | None, *, by: Author) -> Unconfirmed:
@@ -107,12 +101,16 @@ def take_back(
     instance.sets.invalidate()
     _drop_coming(instance, waits, by)
     crash_point("revert-detached")
+    _forget(instance, dataplane.counters.read, by=by, why=why)
+
+
+def _forget(instance: Instance, read: ReadCounters, *, by: Author, why: str) -> None:
+    """Take a change back on disk, whether it was marked committed there or not."""
+    revisions = instance.store.revisions
     if instance.store.read().pending is not None:
-        instance.store.revisions.drop_pending()
+        revisions.drop_pending()
     else:
-        instance.store.revisions.step_back(
-            dataplane.counters.read, by=by, now=instance.clock.now_text(), why=why
-        )
+        revisions.step_back(read, by=by, now=instance.clock.now_text(), why=why)
 
 
 def change_pending(waits: Unconfirmed, left: float | None) -> Conflict:

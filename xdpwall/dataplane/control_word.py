@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .event_maps import EventMaps
     from .trace_taps import TapMaps
 
-_FEATURES = 8
-"""The byte offset of the second word."""
+_FEATURES = 1
+"""The number of the word of features."""
 
 CONFIRM_MARGIN = 0.1
 """Seconds before the deadline from which on a change is not confirmed any more."""
@@ -53,11 +53,11 @@ class ControlWord(Switch):
     @property
     def features(self) -> Feature:
         """The features that every program in place has, at least."""
-        return Feature(atomic_words.load_u64(self._memory, _FEATURES))
+        return Feature(self._load(_FEATURES))
 
     def store_features(self, features: Feature) -> None:
         """Record the features that every program in place has, or is about to be left with."""
-        atomic_words.store_u64(self._memory, _FEATURES, int(features))
+        self._store(_FEATURES, int(features))
 
     def activate_idle_copy(
         self, revision: int, *, logging: bool, trial: Trial | None = None
@@ -89,7 +89,7 @@ class ControlWord(Switch):
         """Let the pending change stay. False, and nothing is done, when its time is over."""
         margin = round(CONFIRM_MARGIN * jiffies_per_second())
         while (now := self.read()).pending:
-            deadline = atomic_words.load_u64(self._memory, 8 * (CONTROL_DEADLINES + now.copy))
+            deadline = self._load(CONTROL_DEADLINES + now.copy)
             kept = replace(now, pending=False, fallback=0)
             found = self._word.compare_exchange(now.pack(), kept.pack(), before=deadline - margin)
             if found is None:
@@ -103,9 +103,6 @@ class ControlWord(Switch):
     def jiffies(self) -> int:
         """The kernel's jiffies64 now."""
         return self._word.jiffies()
-
-    def _store(self, word: int, value: int) -> None:
-        atomic_words.store_u64(self._memory, 8 * word, value)
 
     def set_events(self, wanted: EventSettings, *, logging: bool) -> None:
         """Change which packets are reported. `logging`: some active rule has `log`."""
@@ -124,26 +121,25 @@ class ControlWord(Switch):
 
     def mute(self, number: int, program_id: int) -> None:
         """Let every packet of that attachment pass, since its program could not be detached."""
-        atomic_words.store_u64(self._memory, _mute_word(number), program_id)
+        self._store(CONTROL_MUTES + number, program_id)
         self._update(lambda now: replace(now, muted=True))
 
     def unmute(self, number: int) -> None:
         """Let the attachment number be used again: the program that had it is gone."""
-        atomic_words.store_u64(self._memory, _mute_word(number), 0)
+        self._store(CONTROL_MUTES + number, 0)
         self._update(lambda now: replace(now, muted=bool(self.muted())))
 
     def muted(self) -> dict[int, int]:
         """The muted attachments: number -> id of the program."""
-        found = {
-            number: atomic_words.load_u64(self._memory, _mute_word(number))
-            for number in range(ATTACHMENTS)
-        }
+        found = {number: self._load(CONTROL_MUTES + number) for number in range(ATTACHMENTS)}
         return {number: program_id for number, program_id in found.items() if program_id}
+
+    def _load(self, word: int) -> int:
+        return atomic_words.load_u64(self._memory, 8 * word)
+
+    def _store(self, word: int, value: int) -> None:
+        atomic_words.store_u64(self._memory, 8 * word, value)
 
 
 def _bits(numbers: tuple[int, ...]) -> int:
     return sum(1 << number for number in set(numbers))
-
-
-def _mute_word(number: int) -> int:
-    return 8 * (CONTROL_MUTES + number)

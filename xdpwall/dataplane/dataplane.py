@@ -72,8 +72,9 @@ class Dataplane:
     def close(self) -> None:
         """Let go of descriptors and mappings; the pins stay."""
         if self._parts is not None:
-            maps, self._parts = self._parts.maps, None
-            maps.close()
+            parts, self._parts = self._parts, None
+            parts.clock.close()
+            parts.maps.close()
 
     @property
     def lost_pins(self) -> list[Path]:

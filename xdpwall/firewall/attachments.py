@@ -25,7 +25,7 @@ from .change_warnings import off_warnings
 from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .native_warnings import native_warnings
-from .pending import pending_view
+from .pending import pending_now
 from .real_names import real_name
 
 _ANYONE = Author()
@@ -69,7 +69,7 @@ class AttachmentMethods:
                 row, changed = attach_on_trial(self._instance, spec, by=by), True
             self._changed()
             now = self._instance.store.read()
-            pending = pending_view(self._instance, now.unconfirmed)
+            pending = pending_now(self._instance)
             beside = [other for other in now.attachments if other.iface == iface]
             rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
             views = attachment_views(self._instance.attacher, self._instance.dataplane(), beside)
@@ -126,8 +126,7 @@ class AttachmentMethods:
                     raise change_pending(now.unconfirmed, None)
                 detach_on_trial(self._instance, rows, by=by)
                 self._changed()
-                waits = self._instance.store.read().unconfirmed
-                return DetachOutcome(detached=[], pending=pending_view(self._instance, waits))
+                return DetachOutcome(detached=[], pending=pending_now(self._instance))
             gone: list[str] = []
             left: list[str] = []
             warnings: list[str] = []

@@ -54,7 +54,7 @@ from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .explain import ExplainMethods
 from .history import HistoryMethods
-from .pending import pending_view
+from .pending import pending_now
 from .real_names import ruleset_with_real_names
 from .sight_reader import SightWatcher
 
@@ -171,7 +171,7 @@ class Firewall(BlockMethods, AttachmentMethods, HistoryMethods, CheckMethods, Ex
                 words = ", ".join(f"{name} {value}" for name, value in changes.items())
                 ruleset = commit(self._instance, ruleset, by=by, action=f"policy {words}")
                 self._changed()
-            pending = pending_view(self._instance, self._instance.store.read().unconfirmed)
+            pending = pending_now(self._instance)
         rules = [entry.rule for entry in ruleset.entries]
         stricter = {"drop", "judge"}.intersection(changes.values())
         missing, unread = missing_now(
@@ -242,10 +242,7 @@ class Firewall(BlockMethods, AttachmentMethods, HistoryMethods, CheckMethods, Ex
             self._changed()
             rows = attachment_places(self._instance.attachments)
             off = off_warnings(self._instance)
-            waits = self._instance.store.read().unconfirmed
-            if waits is not None:
-                pending = pending_view(self._instance, waits)
-                outcome = outcome.model_copy(update={"pending": pending})
+            outcome = outcome.model_copy(update={"pending": pending_now(self._instance)})
         outcome = outcome.model_copy(update={"warnings": [*off, *said, *outcome.warnings]})
         if not outcome.policy_changed:
             return outcome

@@ -21,7 +21,7 @@ from xdpwall.views.history import (
     RulesetDifference,
 )
 
-from .pending import PendingMethods, pending_view
+from .pending import PendingMethods, pending_now
 from .real_names import ruleset_with_real_names
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class HistoryMethods(PendingMethods):
                 changed=not plan.new.same_as(now.ruleset),
                 dry_run=dry_run,
                 diff=difference,
-                pending=pending_view(self._instance, self._instance.store.read().unconfirmed),
+                pending=pending_now(self._instance),
                 warnings=[
                     *(f"set {name} was gone: it is made again, empty" for name in plan.made),
                     *(

@@ -50,6 +50,11 @@ class PendingMethods:
             return PendingOutcome(revision=waits.revision - 1, confirmed=False)
 
 
+def pending_now(instance: Instance) -> PendingView | None:
+    """The model of the change that waits in the store, for the answer to a change."""
+    return pending_view(instance, instance.store.read().unconfirmed)
+
+
 def pending_view(instance: Instance, waits: Unconfirmed | None) -> PendingView | None:
     """The model of a change that waits, with the seconds that the kernel gives it yet."""
     dataplane = None if waits is None else instance.dataplane()

@@ -31,6 +31,7 @@ class _BelievedNow:
     def seconds(self) -> float:
         if time.monotonic() - self._looked >= _LOOK_AGAIN:
             self._clock.look()
+            self._clock.close()
             self._looked = time.monotonic()
         return self._clock.seconds()
 

@@ -52,6 +52,7 @@ def list_rules(settings: Settings) -> dict[str, Any] | None:
             return None
         clock = InstanceClock(SystemClock(), lambda: newest, PinnedClock(settings.bpffs))
         clock.look()
+        clock.close()
         if clock.kept is not None and clock.outdated:
             return None
         counts = read_pinned(settings.bpffs, [slot for _, slot, *_ in rows])

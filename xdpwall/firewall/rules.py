@@ -18,7 +18,7 @@ from xdpwall.values.inputs import first_few
 from xdpwall.views.rules import DeleteOutcome, RuleOutcome
 
 from .change_warnings import rule_change_warnings
-from .pending import pending_view
+from .pending import pending_now
 from .reading import ReadMethods
 from .real_names import change_with_real_name, with_real_names
 
@@ -132,12 +132,11 @@ class RuleMethods(ReadMethods):
             revision=ruleset.revision,
             rules=self._views(ruleset, ids),
             warnings=[*said, *rule_change_warnings(self._instance, rules)],
-            pending=pending_view(self._instance, self._instance.store.read().unconfirmed),
+            pending=pending_now(self._instance),
         )
 
     def _deleted(self, ruleset: CommittedRuleset, ids: list[str]) -> DeleteOutcome:
-        waits = self._instance.store.read().unconfirmed
-        pending = pending_view(self._instance, waits)
+        pending = pending_now(self._instance)
         return DeleteOutcome(revision=ruleset.revision, deleted=ids, pending=pending)
 
     def _check_directions(self, rules: Sequence[Rule], now: Snapshot) -> None:

@@ -102,6 +102,10 @@ class InstanceClock:
         with suppress(XdpwallError):
             pinned.write((self._kept or KeptClock(0))._replace(offset=0))
 
+    def close(self) -> None:
+        """Let go of what is kept; the next look() opens it again."""
+        self._pinned.close()
+
     @property
     def waiting(self) -> bool:
         """Whether the clock is behind what is on disk, and to be looked at until somebody sets it."""

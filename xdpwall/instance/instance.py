@@ -54,6 +54,7 @@ class Instance:
         """Close files and maps; filtering goes on."""
         with self.lock.threads:
             self.drop_dataplane()
+            self.clock.close()
             if self._store is not None:
                 self._store.close()
             self.lock.close()
