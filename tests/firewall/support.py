@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.support.kernel.deadline import wait_for_deadline
+from tests.support.kernel.deadline import reach_deadline, wait_for_deadline
 from tests.support.net.netns import Lab, Namespace
 from tests.support.net.ping import ping
 from tests.support.paths import ROOT
@@ -159,3 +159,10 @@ def wait_until_reverted(firewall: Firewall) -> None:
     dataplane = firewall._instance.dataplane()
     assert dataplane is not None
     wait_for_deadline(dataplane.control)
+
+
+def revert_now(firewall: Firewall) -> None:
+    """Let the kernel take the change that waits back at this moment; nobody of ours does anything."""
+    dataplane = firewall._instance.dataplane()
+    assert dataplane is not None
+    reach_deadline(dataplane.control)

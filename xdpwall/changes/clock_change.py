@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.values.author import Author
 from xdpwall.values.inputs import first_few
 from xdpwall.values.times import duration_text, epoch_text
 
 from .crashpoints import crash_point
-from .generations import reload_ruleset
+from .generations import reload_ruleset, waiting_rulesets
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
@@ -30,15 +31,17 @@ def follow_clock(instance: Instance, dataplane: Dataplane, *, by: Author) -> Non
     if not clock.moved:
         clock.keep(dataplane.clock)
         return
-    entries = instance.ruleset.entries
-    rules = [one.rule for one in entries if one.rule.enabled and one.rule.expires is not None]
+    # While a change waits for its confirmation, what it may be reverted to ends by the clock too.
+    held = waiting_rulesets(instance) or (instance.ruleset,)
+    rules, *fallback = [_endings(ruleset) for ruleset in held]
+    in_kernel = bool(rules or any(fallback))
     timed = instance.sets.has_maps(dataplane) and instance.sets.classes.has_timed
-    if rules or timed:
+    if in_kernel or timed:
         clock.spoil(dataplane.clock)
         crash_point("clock-begun")
         if timed:
             instance.sets.maps(dataplane).write_endings(instance.sets.classes)
-        if rules:
+        if in_kernel:
             reload_ruleset(instance, dataplane)
         crash_point("clock-written")
     clock.keep(dataplane.clock)
@@ -48,7 +51,7 @@ def follow_clock(instance: Instance, dataplane: Dataplane, *, by: Author) -> Non
     was = now - clock.offset + before.offset
     first, last = sorted((was // 10**9, now // 10**9))
     after, until = epoch_text(first), epoch_text(last)
-    turned = [rule.id or "" for rule in rules if rule.expires and after < rule.expires <= until]
+    turned = [name for name, ends in rules.items() if after < ends <= until]
     words = f"the time of day went {duration_text(last - first)} {'on' if now > was else 'back'}"
     words += f" to {clock.now_text()}: endings computed anew"
     parts = [f"rules {first_few(turned)}"] if turned else []
@@ -62,3 +65,9 @@ def follow_clock(instance: Instance, dataplane: Dataplane, *, by: Author) -> Non
         # In the service's log, or on the terminal of whoever came first.
         logging.getLogger("xdpwall").warning("%s", words)
         instance.store.note(by=by, action=words, now=clock.now_text())
+
+
+def _endings(ruleset: CommittedRuleset) -> dict[str, str]:
+    """Id -> expiry of its enabled rules that end."""
+    rules = [entry.rule for entry in ruleset.entries if entry.rule.enabled]
+    return {rule.id or "": rule.expires for rule in rules if rule.expires is not None}

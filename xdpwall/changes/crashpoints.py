@@ -31,6 +31,8 @@ POINTS = (
     "adopt-filled",
     "adopt-exchanged",
     "adopt-swapped",
+    "rewrite-pinned",
+    "rewrite-swapped",
     "trial-switched",
     "trial-attached",
     "confirm-kept",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from xdpwall.errors import Full
@@ -12,7 +14,8 @@ from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.committed import CommittedRuleset, Step
 from xdpwall.ruleset.index import RuleEntry
 
-from .programs import prepare_generation
+from .crashpoints import crash_point
+from .programs import check_replaceable, prepare_generation, reload_programs
 
 if TYPE_CHECKING:
     from xdpwall.compiler.columns import CompilerRule
@@ -106,12 +109,57 @@ def reload_ruleset(
     instance: Instance, dataplane: Dataplane, *, revision: int | None = None
 ) -> None:
     """Compile the committed ruleset for the present attachments and classes, and activate it; under
-    another revision than its own while more is to follow."""
+    another revision than its own while more is to follow. While a change waits for its confirmation,
+    both copies are compiled."""
+    if dataplane.control.read().pending:
+        rewrite_both_copies(instance, dataplane)
+        return
     ruleset = instance.ruleset
     compiled = compile_committed(instance, ruleset, least=dataplane.map_set.sizes.positions)
     activate_generation(
         instance, dataplane, compiled, ruleset.revision if revision is None else revision
     )
+
+
+def rewrite_both_copies(
+    instance: Instance, dataplane: Dataplane, *, set4: int = 0, set6: int = 0
+) -> None:
+    """While a change waits for its confirmation: compile its ruleset and the one it may be reverted to
+    for the present attachments, classes and clock, in maps with room for so many addresses of sets. No
+    verdict changes. Raises Full; Conflict "change-pending" where the disk does not have both.
+
+    Packets read both copies, so neither is written in place: programs are put on other maps instead.
+    """
+    rulesets = waiting_rulesets(instance)
+    if rulesets is None:
+        from xdpwall.dataplane.generations import fallback_kept
+
+        raise fallback_kept()
+    check_replaceable(instance, dataplane)
+    sizes = dataplane.map_set.sizes
+    judging, fallback = (
+        compile_committed(instance, one, least=sizes.positions) for one in rulesets
+    )
+    need = replace(sizes, set4=max(set4, sizes.set4), set6=max(set6, sizes.set6))
+    wanted = dataplane.programs.wanted
+    try:
+        with dataplane.generations.rewriting(judging, fallback, need):
+            crash_point("rewrite-pinned")
+            reload_programs(instance, dataplane)
+            crash_point("rewrite-swapped")
+    except BaseException:
+        dataplane.programs.wanted = wanted
+        raise
+
+
+def waiting_rulesets(instance: Instance) -> tuple[CommittedRuleset, CommittedRuleset] | None:
+    """The ruleset that waits for its confirmation, and the one it may be reverted to; None without
+    one."""
+    disk = instance.store.read()
+    if disk.unconfirmed is None or disk.pending is not None:
+        return None
+    newest = list(islice(instance.store.history.rulesets(), 2))
+    return (newest[0], newest[1]) if len(newest) == 2 else None
 
 
 def activate_generation(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from xdpwall.dataplane.lost_pins import missing_pins_error
 from xdpwall.dataplane.pinned_counters import OTHER_VERSION
-from xdpwall.errors import MISSING_PIN, Failed, XdpwallError
+from xdpwall.errors import MISSING_PIN, Conflict, Failed, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.values.author import Author
@@ -84,9 +84,10 @@ def recover(instance: Instance) -> None:
         _end_attachments(instance)
         if snapshot.unconfirmed is None:
             reload_ruleset(instance, dataplane)
-    # While a change waits its fallback cannot be written; what comes after it follows the clock.
-    if instance.clock.outdated and instance.store.read().unconfirmed is None:
-        follow_clock(instance, dataplane, by=RECOVERY)
+    if instance.clock.outdated:
+        # While a change waits, programs that cannot be replaced now follow the clock after it.
+        with suppress(Conflict):
+            follow_clock(instance, dataplane, by=RECOVERY)
     _end_sets(instance, dataplane)
     put_back_left(instance, dataplane)
     agree_on_identity(instance, dataplane)
@@ -133,7 +134,9 @@ def _end_sets(instance: Instance, dataplane: Dataplane) -> None:
     if store.unapplied_changes():
         from .set_entries import write_unapplied
 
-        write_unapplied(instance, dataplane)
+        # A change that waits must be confirmed or taken back whatever becomes of entries.
+        with suppress(*(() if disk.unconfirmed is None else (XdpwallError,))):
+            write_unapplied(instance, dataplane)
     if any(held.timed for held in store.entry_counts().values()):
         ends = store.next_expiry()
         if ends is not None and ends <= instance.clock.seconds():

@@ -18,9 +18,9 @@ from xdpwall.sets.names import find_set
 from xdpwall.values.author import Author
 
 from .bringup import ensure_loaded
-from .confirm import change_pending
 from .crashpoints import crash_point
-from .set_kernel import make_room, needs_generation, publish_classes, write_bulk
+from .generations import waiting_rulesets
+from .set_kernel import make_room, publish_classes, write_bulk
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
@@ -40,30 +40,39 @@ def change_entries(
     by: Author,
 ) -> tuple[int, int, int]:
     """Add and remove entries of a set, all or none. Returns how many were (added or given another
-    expiry, removed, unchanged). Raises NotFound, Full."""
+    expiry, removed, unchanged). Raises NotFound, Full.
+
+    While a change waits that has loaded the set anew, they are added to and removed from what it may be
+    reverted to as well.
+    """
     number = find_set(instance.ruleset.sets, name).number
+    numbers = [number, *_former_number(instance, name, number)]
     dataplane = ensure_loaded(instance)
-    waits = instance.store.read().unconfirmed
-    if waits is not None and number not in waits.set_numbers:
-        # What it may be reverted to has the entries of another number under this name.
-        raise change_pending(waits, dataplane.control.seconds_left())
     if add:
-        check_size(instance.store.sets.entry_count(number) + len(add), name)
         more: dict[Kind, int] = dict.fromkeys(KINDS, 0)
+        for one in numbers:
+            check_size(instance.store.sets.entry_count(one) + len(add), name)
         for entry in add:
-            more[kind_of(entry)] += 1
+            more[kind_of(entry)] += len(numbers)
         make_room(instance, dataplane, more)
-    wanted = [EntryChange(number, entry, expires) for entry in add]
-    wanted += [EntryChange(number, entry, None) for entry in remove]
+    wanted = [EntryChange(one, entry, expires) for one in numbers for entry in add]
+    wanted += [EntryChange(one, entry, None) for one in numbers for entry in remove]
     plan = _plan_changes(instance, dataplane, wanted)
+    mine = [change for change in plan.changes if change.number == number]
     if plan.changes:
-        if waits is not None and needs_generation(instance, dataplane, plan.classes()):
-            instance.sets.invalidate()
-            raise change_pending(waits, dataplane.control.seconds_left())
-        _record_and_write(instance, dataplane, plan, by=by, action=_action_text(name, plan.changes))
+        action = _action_text(name, mine or plan.changes)
+        _record_and_write(instance, dataplane, plan, by=by, action=action)
         instance.store.sets.fold_log()
-    removed = sum(change.expires is None for change in plan.changes)
-    return len(plan.changes) - removed, removed, plan.unchanged
+    removed = sum(change.expires is None for change in mine)
+    return len(mine) - removed, removed, len(add) + len(remove) - len(mine)
+
+
+def _former_number(instance: Instance, name: str, number: int) -> list[int]:
+    """The number of the set of that name in what a change that waits may be reverted to, where that is
+    another."""
+    waiting = waiting_rulesets(instance)
+    former = () if waiting is None else waiting[1].sets
+    return [row.number for row in former if row.name == name and row.number != number]
 
 
 def _record_and_write(
@@ -92,12 +101,16 @@ def _plan_changes(
     instance: Instance, dataplane: Dataplane, wanted: Sequence[EntryChange]
 ) -> EntryPlan:
     try:
-        return instance.sets.entry_writer(dataplane).plan(wanted)
-    except Full as error:
-        if error.code != "too-many-classes":
-            raise
-        instance.sets.retire_unused_classes(dataplane)
-        return instance.sets.entry_writer(dataplane).plan(wanted)
+        try:
+            return instance.sets.entry_writer(dataplane).plan(wanted)
+        except Full as error:
+            if error.code != "too-many-classes":
+                raise
+            instance.sets.retire_unused_classes(dataplane)
+            return instance.sets.entry_writer(dataplane).plan(wanted)
+    except BaseException:
+        instance.sets.invalidate()  # of the classes that it made none is recorded
+        raise
 
 
 def _write_plan(instance: Instance, dataplane: Dataplane, plan: EntryPlan) -> None:

@@ -13,7 +13,7 @@ from xdpwall.sets.keys import KINDS, Kind, kind_of
 from xdpwall.sets.timed import TimedEntries
 
 from .crashpoints import crash_point
-from .generations import reload_ruleset
+from .generations import reload_ruleset, rewrite_both_copies
 from .programs import reserve_addresses
 
 if TYPE_CHECKING:
@@ -195,7 +195,8 @@ def make_room(
             f"{need4:,} IPv4 addresses in all sets; together they hold at most {abi.MAX_SET4:,}",
             code="sets-too-large",
         )
-    reserve_addresses(
+    waits = dataplane.control.read().pending
+    (rewrite_both_copies if waits else reserve_addresses)(
         instance, dataplane, set4=max(need4, _MIN_ADDRESSES), set6=max(need6, _MIN_ADDRESSES)
     )
 

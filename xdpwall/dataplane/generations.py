@@ -94,6 +94,34 @@ class Generations:
         outgrown.close()
         self._maps.unpin_outgrown()
 
+    @contextmanager
+    def rewriting(self, judging: Generation, fallback: Generation, need: Sizes) -> Iterator[None]:
+        """Replace the map set by one that has both copies written anew, while a change waits for its
+        confirmation: these are its ruleset and the one it may be reverted to, compiled again. `need` is
+        what the sets need besides. Raises Full.
+
+        The body is that of growing(), with which a crash ends alike. The control word stays as it is, and
+        so does the deadline.
+        """
+        self.forget_active()
+        now, both = self._control.read(), (judging, fallback)
+        sizes = self._maps.map_set.sizes
+        for one in both:
+            sizes = sizes.grown_to(one.needed_sizes)
+        for one in both:
+            if one.capacity < sizes.positions:
+                one.widen(sizes.positions)
+            sizes = sizes.grown_to(one.needed_sizes)
+            self._programs.wanted |= self._control.features | one.features
+        outgrown = self._maps.rewrite(
+            sizes.grown_to(need), {now.copy: judging, now.fallback: fallback}
+        )
+        yield
+        self._control.store_features(self._programs.wanted)
+        outgrown.close()
+        self._maps.unpin_outgrown()
+        self.forget_grace_period()
+
     def fill(self, compiled: Generation) -> None:
         """Write the generation that was expected into the idle copy."""
         if self.wants_reload():
@@ -122,11 +150,7 @@ class Generations:
 
     def _check_idle_is_free(self) -> None:
         if self._control.read().pending:
-            raise Conflict(
-                "a change waits for its confirmation, and what was in force before it is kept ready",
-                code=CHANGE_PENDING,
-                hint="xdpwall confirm keeps the change, xdpwall rollback takes it back",
-            )
+            raise fallback_kept()
 
     # -- housekeeping ----------------------------------------------------------------------------
 
@@ -163,3 +187,12 @@ class Generations:
         # Before the reload: a program in place may have more features than the floor, never fewer.
         self._control.store_features(self._programs.wanted)
         return True
+
+
+def fallback_kept() -> Conflict:
+    """Make the error of a change that would write the copy to which the kernel may go back."""
+    return Conflict(
+        "a change waits for its confirmation, and what was in force before it is kept ready",
+        code=CHANGE_PENDING,
+        hint="xdpwall confirm keeps the change, xdpwall rollback takes it back",
+    )

@@ -103,8 +103,23 @@ class PinnedMaps:
 
         Returns the map set that was in use, which stays pinned and open. Raises Full.
         """
+        old = self.map_set
+        return self._use(old.copy_grown(old.sizes.grown_to(need), self.shared, copy))
+
+    def rewrite(self, need: Sizes, copies: Mapping[int, Generation]) -> MapSet:
+        """grow(), and each of the two copies is written anew before anything reads it."""
+        old = self.map_set
+        larger = old.copy_grown(old.sizes.grown_to(need), self.shared, min(copies))
+        try:
+            for copy, compiled in copies.items():
+                larger.write(copy, compiled)
+        except BaseException:
+            larger.close()
+            raise
+        return self._use(larger)
+
+    def _use(self, larger: MapSet) -> MapSet:
         old, number = self.map_set, (_newest(self.folder) or 0) + 1
-        larger = old.copy_grown(old.sizes.grown_to(need), self.shared, copy)
         larger.pin(self.folder, number)
         self.map_set, self.number = larger, number
         return old

@@ -8,9 +8,12 @@ from xdpwall.errors import NotFound
 from xdpwall.instance.instance import Instance
 from xdpwall.store.records import Unconfirmed
 from xdpwall.values.author import Author
+from xdpwall.values.times import epoch_seconds, epoch_text
 from xdpwall.views.pending import PendingOutcome, PendingView
 
 _ANYONE = Author()
+_SAME_SECONDS = 2
+"""By so much may two readings of one deadline differ."""
 
 
 class PendingMethods:
@@ -66,5 +69,13 @@ def pending_view(instance: Instance, waits: Unconfirmed | None) -> PendingView |
         action=waits.action,
         seconds=waits.seconds,
         seconds_left=max(0, round(left)),
-        until=waits.until,
+        until=_shown_until(instance, waits, left),
     )
+
+
+def _shown_until(instance: Instance, waits: Unconfirmed, left: float) -> str:
+    """The deadline by the wall clock: as it was told first, unless that clock was set since, or the
+    machine slept."""
+    now = int(instance.clock.seconds() + left)
+    told = epoch_seconds(waits.until)
+    return waits.until if abs(now - told) <= _SAME_SECONDS else epoch_text(now)

@@ -40,7 +40,7 @@ class SetCache:
     # -- reading ---------------------------------------------------------------------------------
     @property
     def classes(self) -> Classes:
-        """The classes, with the sets that rules can name now as the visible ones."""
+        """The classes, with the sets that rules can name now, or after a revert, as the visible ones."""
         self._refresh()
         if self._classes is None:
             from xdpwall.kernel.bpf.bpffs import wait_grace_period
@@ -48,9 +48,11 @@ class SetCache:
             self._classes = Classes(
                 self._store.read_classes(), self._store.class_rows, wait_grace_period
             )
-        self._classes.set_visible(
-            frozenset(row.number for row in self._rulesets.read().ruleset.sets)
-        )
+        disk = self._rulesets.read()
+        visible = {row.number for row in disk.ruleset.sets}
+        if disk.unconfirmed is not None:  # what the change may be reverted to names these
+            visible.update(disk.unconfirmed.set_numbers)
+        self._classes.set_visible(frozenset(visible))
         return self._classes
 
     def kernel_sets(self, ruleset: CommittedRuleset) -> KernelSets:
