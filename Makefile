@@ -12,6 +12,8 @@
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
+# make deb     the Debian package, into dist/         make test-deb   and try it on a bare Debian
+# make install   with PREFIX=/usr/local: command, units, manual page, completion; make uninstall
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -63,6 +65,35 @@ link: build
 
 unlink:
 	$(SUDO) rm -f $(PREFIX)/bin/xdpwall $(PREFIX)/share/man/man1/xdpwall.1
+
+# For hosts without apt: what the Debian package holds, below PREFIX; DESTDIR= for a tree of files.
+WHEELS := build/wheel
+.PHONY: install uninstall deb test-deb lock
+install: packages
+	rm -rf $(WHEELS)
+	packaging/wheel $(WHEELS)
+	$(SUDO) env DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) PYTHON=$(PYTHON) packaging/install $(WHEELS)/xdpwall-*.whl
+
+uninstall:
+	$(SUDO) env DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) packaging/uninstall
+
+deb:
+	@scripts/install-system-packages build deb
+	@deb=$$(packaging/deb/build dist) && lintian --allow-root --fail-on error,warning "$$deb" && echo "$$deb"
+
+# Installed, booted with systemd, used, removed and purged, in namespaces of its own.
+test-deb: dev
+	@scripts/install-system-packages deb
+	$(SUDO) $(BIN)/python -m scripts.test_deb
+
+# The newest versions within pyproject.toml's ranges, with the hashes of their files.
+lock: $(VENV)/.installed-ship
+	$(BIN)/uv pip compile --quiet pyproject.toml --upgrade --universal --python-version 3.11 \
+		--generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock
+
+$(VENV)/.installed-ship: $(VENV)/.installed-dev
+	$(PIP) --editable '.[dev,ship]'
+	touch $@
 
 test: lint
 	$(BIN)/python -m pytest

@@ -1,0 +1,1 @@
+"""Bare Debian roots: made by debootstrap, entered by chroot, booted with systemd in namespaces."""

@@ -1,0 +1,102 @@
+# Run inside a booted bare root on which the package is installed: what it brings, that it judges, and what
+# its removal and purge leave. Prints a line for each check; ends 1 at the first that fails.
+set -u
+
+check() { # NAME COMMAND...
+    local name=$1
+    shift
+    if "$@" >/tmp/said 2>&1; then
+        echo "ok: $name"
+    else
+        echo "FAILED: $name: $* ended $?"
+        cat /tmp/said
+        journalctl --no-pager -b -u 'xdpwall*' | tail -n 50
+        exit 1
+    fi
+}
+
+not() { ! "$@"; }
+
+says() { # TEXT COMMAND...: its output, stderr included, holds the text
+    local text=$1
+    shift
+    "$@" >/tmp/output 2>&1 || { cat /tmp/output; return 1; }
+    grep -qF -- "$text" /tmp/output || { cat /tmp/output; return 1; }
+}
+
+cable() { # a veth to a namespace, 198.51.100.1 here and .2 there
+    ip netns add far
+    ip link add near type veth peer name far netns far
+    ip address add 198.51.100.1/24 dev near
+    ip link set near up
+    ip -n far address add 198.51.100.2/24 dev far
+    ip -n far link set far up
+}
+
+ping_far() { ip netns exec far ping -q -n -c 1 -W 3 198.51.100.1; }
+
+answered() { # within a minute: a new cable takes a while
+    for _ in $(seq 60); do ping_far && return; done
+    return 1
+}
+
+wait_running() { # until all that the boot starts is up, which this script's own unit is part of
+    for _ in $(seq 600); do
+        [ "$(systemctl list-jobs --no-legend | grep -vc boot-check)" -le 1 ] && return
+        sleep 0.1
+    done
+    systemctl list-jobs
+    return 1
+}
+
+check "everything of the boot is up" wait_running
+check "no unit failed" not systemctl is-failed 'xdpwall*'
+check "the units are active" systemctl is-active xdpwall-restore.service xdpwall.service
+check "units and their words are what systemd knows" \
+    systemd-analyze verify xdpwall-restore.service xdpwall.service
+check "there is a group" getent group xdpwall
+check "the manual page" says "rule add" zcat /usr/share/man/man1/xdpwall.1.gz
+check "completion for Bash" bash -n /usr/share/bash-completion/completions/xdpwall
+check "completion asks the command" \
+    says "rule" env _XDPWALL_COMPLETE=bash_complete COMP_WORDS="xdpwall ru" COMP_CWORD=1 xdpwall
+check "settings" grep -q state_dir /etc/xdpwall/config.toml
+answers() { # the service, within a minute
+    for _ in $(seq 600); do says '"service": true' xdpwall status -j >/dev/null && return; sleep 0.1; done
+    return 1
+}
+
+check "the service answers the command" answers
+check "the page" says "<!doctype html>" curl -sS http://127.0.0.1:8480/
+
+cable
+check "a ping is answered" answered
+check "attach" xdpwall attach near
+check "rule add" xdpwall rule add drop icmp
+check "the ping is dropped" not ping_far
+check "the service is restarted" systemctl restart xdpwall.service
+check "and the ping dropped" not ping_far
+
+check "removal says how to take the programs off" \
+    says "ip link set dev near xdp" apt-get remove -y xdpwall
+check "the ping is dropped after it" not ping_far
+check "the state is still there" test -e /var/lib/xdpwall/xdpwall.db
+check "installed again" dpkg --install /root/xdpwall.deb
+check "its rule is there" says "drop icmp" xdpwall rule list
+check "a change that waits" xdpwall rule add accept udp --confirm 600
+check "purge leaves what is attached while a change waits" \
+    says "a change waits to be confirmed" apt-get purge -y xdpwall
+check "the ping is dropped after it" not ping_far
+ip link set dev near xdp off || ip link set dev near xdpgeneric off
+rm -r /sys/fs/bpf/xdpwall
+
+check "installed anew" dpkg --install /root/xdpwall.deb
+check "attach" xdpwall attach near
+check "attach at tc" xdpwall attach near --hook tc --direction egress
+check "rule add" xdpwall rule add drop icmp
+check "the ping is dropped" not ping_far
+check "purge" apt-get purge -y xdpwall
+check "the ping is answered after it" answered
+check "no filter is left" not says xdpwall_tc tc filter show dev near egress
+for path in /usr/lib/xdpwall /usr/bin/xdpwall /etc/xdpwall /var/lib/xdpwall /run/xdpwall /sys/fs/bpf/xdpwall; do
+    check "nothing is left of $path" not test -e "$path"
+done
