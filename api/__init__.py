@@ -40,8 +40,16 @@ with absent fields left out.
     PUT    /switch                                 {"on"} -> SwitchOutcome
     GET    /ruleset                                what `apply` takes back
     PUT    /ruleset                                ?dry_run=true, ?adopt=true -> ApplyOutcome
+    GET    /session                                SessionView: who asks, and his role
+    GET    /tokens                                 TokenList
+    POST   /tokens                                 {"name", "role", "expires", "from"} -> TokenOutcome
+    POST   /tokens/revoke                          {"names"} -> TokensRevoked
+    DELETE /tokens/{name}                          TokensRevoked
+    POST   /tokens/{name}/rotate                   TokenOutcome
     POST   /restore                                ?adopt=true -> RestoreOutcome
     POST   /repair                                 -> RepairOutcome
+
+Each route declares the role that it needs (roles.py).
 
 A change of one rule by POST /rules, PUT, PATCH, move or reset-counters answers the RuleView's
 fields with `warnings` and `revision` beside them; a change of many answers a RuleOutcome.

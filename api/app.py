@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.responses import JSONResponse, Response
 
 from xdpwall.api import errors
 from xdpwall.api.openapi import describe
+from xdpwall.api.roles import READ, role_of
 from xdpwall.api.routes import (
     block,
     confirm,
@@ -23,8 +26,10 @@ from xdpwall.api.routes import (
     sets,
     stats,
     switch,
+    tokens,
 )
 from xdpwall.api.routes.fast import FastRouteMiddleware
+from xdpwall.api.serving.caller import Callers
 from xdpwall.api.serving.compression import CompressionMiddleware
 from xdpwall.api.serving.page import page_beside, page_paths
 from xdpwall.api.serving.refusals import Refusals
@@ -55,27 +60,29 @@ ROUTERS = [
         confirm,
         block,
         history,
+        tokens,
     )
 ]
 """Below PREFIX, in the order in which they are asked."""
 
 
 def create_app(
-    firewall: ServiceFacade, *, token: str, hosts: frozenset[str] = LOOPBACK_NAMES
+    firewall: ServiceFacade, *, callers: Callers, hosts: frozenset[str] = LOOPBACK_NAMES
 ) -> FastAPI:
     """The service over one firewall.
 
-    `token` is the bearer token of TCP clients, `hosts` the Host names that they may send.
+    `callers` knows who asks; `hosts` are the Host names that TCP clients may send.
     """
     app = FastAPI(
         title="xdpwall",
         version=__version__,
-        openapi_url=f"{PREFIX}/openapi.json",
+        openapi_url=None,  # It needs a role as every route does.
         # They would load scripts from a CDN.
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
+    app.state.callers = callers
     hub = EventHub(firewall)
     app.state.events = hub
     workers = app.state.workers = Workers(firewall, changed=hub.look_now)
@@ -89,6 +96,14 @@ def create_app(
     app.include_router(not_yet.router, prefix=PREFIX)
     app.include_router(health.router, responses=describe.PROBLEMS)
     app.include_router(metrics.router, include_in_schema=False)
+
+    @app.get(f"{PREFIX}/openapi.json", include_in_schema=False, dependencies=[READ])
+    async def openapi() -> Response:
+        return JSONResponse(app.openapi())
+
+    for route in (one for router in (*ROUTERS, not_yet.router) for one in router.routes):
+        assert isinstance(route, APIRoute)
+        role_of(route)
     app.state.served = [
         *((PREFIX, route) for router in (*ROUTERS, not_yet.router) for route in router.routes),
         *(("", route) for router in (health.router, metrics.router) for route in router.routes),
@@ -101,6 +116,6 @@ def create_app(
     app.add_middleware(FastRouteMiddleware, prefix=PREFIX, routes=quick)
     app.add_middleware(CompressionMiddleware)
     app.add_middleware(
-        SecurityMiddleware, token=token, hosts=hosts, page=page_paths(), refusals=refusals
+        SecurityMiddleware, callers=callers, hosts=hosts, page=page_paths(), refusals=refusals
     )
     return app

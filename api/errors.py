@@ -1,7 +1,7 @@
 """Every error as one shape: problem details (RFC 9457).
 
     {"type": "urn:xdpwall:invalid", "title": "A value is wrong", "status": 422,
-     "detail": "...", "code": "invalid", "field"?, "value"?, "hint"?, "span"?, "debug"?}
+     "detail": "...", "code": "invalid", "field"?, "value"?, "hint"?, "span"?, "role"?, "debug"?}
 
 `type` is the kind of error (the tree in xdpwall/errors.py), or about:blank when HTTP itself was
 used wrongly; `code` is stable and says exactly which; `debug` is errno or the verifier's last
@@ -39,6 +39,7 @@ TITLES: dict[type[own.XdpwallError], str] = {
     own.InvalidInput: "A value is wrong",
     own.NotFound: "There is no such thing",
     own.NeedsPrivileges: "A privilege is missing",
+    own.WrongRole: "Another role is needed",
     own.Conflict: "The state of the world is another one",
     own.Unsupported: "The interface, its driver or the kernel cannot",
     own.ServiceUnreachable: "The service does not answer",
@@ -70,6 +71,7 @@ class Problem(BaseModel):
     span: tuple[int, int] | None = Field(
         None, description="first and last+1 character of the wrong word in a sentence"
     )
+    role: str | None = Field(None, description="with wrong-role: the least role that would do")
     debug: str | None = Field(None, description="errno, or the verifier's last lines")
 
 
@@ -102,7 +104,7 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Response:
-    """Make the response; `more` are field, value, hint, span and debug, left out when None."""
+    """Make the response; `more` are field, value, hint, span, role and debug, left out when None."""
     body = _problem_fields(status, code, detail, type=type, title=title, **more)
     # ASCII: an offending value may hold what UTF-8 cannot carry, such as half a surrogate pair.
     content = json.dumps(body).encode()
@@ -140,6 +142,7 @@ def problem_body(error: own.XdpwallError) -> dict[str, Any]:
         value=_showable(error.value),
         hint=error.hint,
         span=list(error.span) if error.span else None,
+        role=error.role if isinstance(error, own.WrongRole) else None,
         debug=error.detail,
     )
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from xdpwall.api.errors import HttpError
 from xdpwall.api.rule_json import RuleJsonCache
-from xdpwall.api.serving.security import PEER, Peer
+from xdpwall.api.serving.caller import Caller, caller_of
 from xdpwall.api.serving.workers import Workers
 from xdpwall.errors import InvalidInput, ServiceUnreachable
 from xdpwall.firewall.cut_off import browser_connection, cut_off, ssh_sessions
@@ -48,7 +48,7 @@ class Call:
         self._request = request
         self.workers: Workers = request.app.state.workers
         self.rule_json: RuleJsonCache = request.app.state.events.rule_json
-        self.by = author_of(request.scope.get(PEER, Peer()), message, confirm, _address(request))
+        self.by = author_of(caller_of(request.scope), message, confirm, _address(request))
 
     @property
     def addresses(self) -> list[str]:
@@ -117,12 +117,12 @@ def check_deadline(deadline: str) -> None:
 
 
 def author_of(
-    peer: Peer, message: str | None, confirm: int | None = None, address: str | None = None
+    caller: Caller, message: str | None, confirm: int | None = None, address: str | None = None
 ) -> Author:
-    """The author that the audit trail records for a peer; a client over TCP has an address."""
-    name = f"uid {peer.uid}" if peer.via == "socket" else "token"
-    known = address if peer.via == "tcp" else None
-    return Author(name=name, via=peer.via, message=message, confirm=confirm, address=known)
+    """The author that the audit trail records for a caller; a client over TCP has an address."""
+    known = address if caller.via == "tcp" else None
+    # Nobody in particular changes nothing: his role is asked for before.
+    return Author(caller.name, caller.via, message, confirm, known, caller.role or "metrics")
 
 
 def _address(request: Request) -> str | None:

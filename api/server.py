@@ -20,13 +20,15 @@ from uvicorn import Config, Server
 
 from xdpwall.api.app import create_app
 from xdpwall.api.serving import h11_patterns
+from xdpwall.api.serving.caller import Callers
 from xdpwall.api.serving.connection import Doorkeeper
 from xdpwall.api.serving.listen import host_names, page_url, system_error, tcp_socket, unix_socket
 from xdpwall.api.serving.log_repeats import RepeatFilter
+from xdpwall.api.serving.peer_roles import PeerRoles
 from xdpwall.api.serving.token import load_token
 from xdpwall.errors import ANOTHER_STATE, Conflict, XdpwallError
 from xdpwall.gcpause import put_off_collections
-from xdpwall.settings import Settings
+from xdpwall.settings import Settings, service_tables
 from xdpwall.trusted import open_file
 from xdpwall.values.author import Author
 from xdpwall.values.times import take_time_from
@@ -35,12 +37,15 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from xdpwall.firewall.firewall import Firewall
+    from xdpwall.firewall.token_book import TokenBook
 
 log = logging.getLogger("xdpwall.api")
 h11_patterns.install_h11_patterns()
 
 SHUTDOWN_TIMEOUT = 10
 """Seconds that running requests have to end when the service stops."""
+SAVE_USES_EVERY = 60.0
+"""Seconds."""
 MOST_FILES = 65536
 """Open files that the service asks for; a soft limit of 1,024 would be short of its connections."""
 _STATE_FAULTS = frozenset((ANOTHER_STATE, "corrupt", "newer-store", "empty-set"))
@@ -76,7 +81,10 @@ def serve(
         token = load_token(settings.state_dir)
         _restore(firewall)
         firewall.watch()
-        app = create_app(firewall, token=token, hosts=names)
+        firewall.keep_first_token(token)
+        roles = PeerRoles(service_tables().get("roles"))
+        callers = Callers(firewall.token_book, roles)
+        app = create_app(firewall, callers=callers, hosts=names)
         address = page_url(tcp) + f"#token={token}"
         if _is_journal(sys.stdout):
             address = f"{page_url(tcp)} (token: {settings.state_dir / 'token'})"
@@ -89,9 +97,13 @@ def serve(
             say(f"xdpwall: page at {address}")
 
         server.keeper = keeper
+        server.book = firewall.token_book
         server.on_started = started
         server.on_stopping = app.state.events.close
-        stop.run(server, [local, tcp])
+        try:
+            stop.run(server, [local, tcp])
+        finally:
+            firewall.token_book.save_uses()
 
 
 def _allow_files() -> None:
@@ -136,23 +148,34 @@ class _Server(Server):
     """uvicorn's server with callbacks at start and stop; signals are left to `_StopSignals`."""
 
     keeper: Doorkeeper
+    book: TokenBook
     on_started: Callable[[], None]
     on_stopping: Callable[[], None]
-    _watch: asyncio.Task[None]
+    _tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._watch = asyncio.create_task(self.keeper.watch(self.server_state.connections))
+        watch = self.keeper.watch(self.server_state.connections)
+        self._tasks = (asyncio.create_task(watch), asyncio.create_task(_save_uses(self.book)))
         self.on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.on_stopping()  # Streams never end by themselves, and running requests are waited for.
         await super().shutdown(sockets)
-        self._watch.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield  # `_StopSignals` has them from before the start until after the end.
+
+
+async def _save_uses(book: TokenBook) -> None:
+    """Write now and then when each token was used last; runs until it is cancelled."""
+    while True:
+        await asyncio.sleep(SAVE_USES_EVERY)
+        if book.has_uses:
+            await asyncio.to_thread(book.save_uses)
 
 
 class _StopSignals:

@@ -6,6 +6,7 @@
     +-- InvalidInput                 2   422   a field, a word or a value is wrong
     +-- NotFound                     3   404
     +-- NeedsPrivileges              4   403
+    |   +-- WrongRole                4   403   `role` would do
     +-- Conflict                     5   409   other mode, another owner, id taken, another namespace
     +-- Unsupported                  6   422   this interface, driver or kernel cannot
     +-- ServiceUnreachable           7   503
@@ -95,6 +96,14 @@ class NeedsPrivileges(XdpwallError):
     exit_code = 4
     http_status = 403
     default_code = "needs-privileges"
+
+
+class WrongRole(NeedsPrivileges):
+    """The caller's role does not cover what is asked for."""
+
+    default_code = "wrong-role"
+    role: str | None = None
+    """The least role that would do."""
 
 
 class Conflict(XdpwallError):

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .errors import InvalidInput
 
@@ -15,6 +16,8 @@ _DEFAULTS = {
     "bpffs": ("XDPWALL_BPFFS", "/sys/fs/bpf/xdpwall"),
     "socket": ("XDPWALL_SOCKET", "/run/xdpwall/xdpwall.sock"),
 }
+SERVICE_TABLES = ("roles",)
+"""Tables of config.toml that only the service reads."""
 MAX_SOCKET_PATH = 107
 """Bytes of a unix socket's path that the kernel takes."""
 
@@ -36,7 +39,7 @@ class Settings:
     ) -> Settings:
         """Merge the sources; InvalidInput names the key of config.toml that is wrong."""
         flags = flags or {}
-        from_file = _read_config(config)
+        from_file = _paths_of(config, _read_config(config))
         values = {}
         for key, (variable, default) in _DEFAULTS.items():
             text = flags.get(key) or environ.get(variable) or from_file.get(key) or default
@@ -61,7 +64,15 @@ def check_socket_path(path: Path) -> None:
         )
 
 
-def _read_config(path: Path) -> dict[str, str]:
+def service_tables(config: Path | None = None) -> dict[str, dict[str, Any]]:
+    """The tables of SERVICE_TABLES that the file, CONFIG_FILE where None, has; InvalidInput."""
+    config = config or CONFIG_FILE
+    data = _read_config(config)
+    _paths_of(config, data)
+    return {name: data[name] for name in SERVICE_TABLES if name in data}
+
+
+def _read_config(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -71,12 +82,22 @@ def _read_config(path: Path) -> dict[str, str]:
     import tomllib  # most hosts have no such file, and every command comes here
 
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"{path}: not TOML: {error}", field=str(path)) from error
+
+
+def _paths_of(path: Path, data: Mapping[str, Any]) -> dict[str, str]:
+    """What the file says of the instance's paths; what it says of the service is only looked at."""
     for key, value in data.items():
+        if key in SERVICE_TABLES:
+            if not isinstance(value, dict):
+                raise InvalidInput(
+                    f"{path}: {key} must be a table, got {value!r}", field=key, value=value
+                )
+            continue
         if key not in _DEFAULTS:
-            known = ", ".join(_DEFAULTS)
+            known = ", ".join((*_DEFAULTS, *SERVICE_TABLES))
             raise InvalidInput(
                 f"{path}: unknown key {key!r}", field=key, value=value, hint=f"known keys: {known}"
             )
@@ -84,4 +105,4 @@ def _read_config(path: Path) -> dict[str, str]:
             raise InvalidInput(
                 f"{path}: {key} must be a string, got {value!r}", field=key, value=value
             )
-    return data
+    return {key: value for key, value in data.items() if key not in SERVICE_TABLES}

@@ -22,6 +22,7 @@ from xdpwall.limits import MAX_RULES
 from xdpwall.rule.sentence_complete import CompletionKind
 from xdpwall.ruleset.policy import Policy
 from xdpwall.sets.names import MAX_SETS
+from xdpwall.values.roles import Role
 from xdpwall.values.terms import Direction, Hook, Verdict, WantedMode
 from xdpwall.views.base import View
 from xdpwall.views.explain import MOST_PACKETS, GivenFrame
@@ -127,6 +128,23 @@ class BlockBody(Body):
     spared: str | None = Field(None, alias="except")
     own: list[str] | None = None
     """Addresses of the asker, which are not blocked without ?force=true."""
+
+
+class TokenBody(Body):
+    """POST /tokens."""
+
+    name: IdText
+    role: Role
+    expires: ExpiryText | None = Field(None, description="a time or a duration; absent is never")
+    sources: Annotated[list[EntryText], _StopAtFirst()] = Field(
+        default=[], alias="from", description="prefixes that it is taken from; none is all"
+    )
+
+
+class NamesBody(Body):
+    """POST /tokens/revoke."""
+
+    names: Annotated[list[IdText], _StopAtFirst()] = Field(json_schema_extra={"minItems": 1})
 
 
 class PendingBody(Body):
@@ -307,6 +325,8 @@ BODIES: list[type[BaseModel]] = [
     SomeIdsBody,
     SwitchBody,
     BlockBody,
+    TokenBody,
+    NamesBody,
     PendingBody,
     RollbackBody,
     PolicyBody,

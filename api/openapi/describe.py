@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 from xdpwall.api.errors import MEDIA_TYPE, Problem
 from xdpwall.api.openapi import examples, words
 from xdpwall.api.openapi.bodies import BODIES, NULL_MEANS
-from xdpwall.api.serving.security import PATHS_WITHOUT_TOKEN
+from xdpwall.api.roles import role_of
 from xdpwall.ruleset import policy
 from xdpwall.version import __version__
 from xdpwall.views import (
@@ -29,6 +29,7 @@ from xdpwall.views import (
     sets,
     status,
     stream,
+    tokens,
 )
 from xdpwall.views.base import View
 from xdpwall.views.packet import PacketFields
@@ -48,6 +49,7 @@ VIEW_MODULES = (
     sets,
     status,
     stream,
+    tokens,
 )
 """The modules whose models are answers."""
 
@@ -70,6 +72,7 @@ DESCRIPTION = """\
 Rules, attachments and counters of one firewall.
 
 Over the unix socket no token is needed; over TCP send `Authorization: Bearer TOKEN`.
+Each operation says the role that it needs (`x-role`); another one is answered by 403 `wrong-role`.
 `ETag` and `If-Match` stand on `/ruleset`, `/rules` and `/rules/{id}`.
 """
 
@@ -139,13 +142,26 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     }
     _write_pairs_as_lists(components["schemas"])
     _describe_parameters(schema["paths"])
+    _describe_roles(app, schema["paths"])
     _part_attachments(schema["paths"])
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     schema["security"] = [{"token": []}]
-    for path in PATHS_WITHOUT_TOKEN:
-        if path in schema["paths"]:
-            schema["paths"][path]["get"]["security"] = []
     return schema
+
+
+def _describe_roles(app: FastAPI, paths: dict[str, Any]) -> None:
+    """Say of each operation which role it needs (`x-role`, absent where it is open)."""
+    for prefix, route in app.state.served:
+        role = role_of(route).role
+        for method in route.methods or ():
+            operation = paths.get(prefix + route.path, {}).get(method.lower())
+            if operation is None:
+                continue  # not described
+            if role is None:
+                operation["security"] = []
+            else:
+                operation["x-role"] = role
+                operation["description"] += f"\n\nRole: {role}."
 
 
 def _describe_parameters(paths: dict[str, Any]) -> None:

@@ -20,13 +20,16 @@ from xdpwall.api.request import (
     json_answer,
     no_body,
 )
+from xdpwall.api.roles import OPERATOR, READ
 from xdpwall.firewall.facade import Facade
 from xdpwall.views.blocks import BlockList, BlockOutcome
 
 router = APIRouter(tags=["block"])
 
 
-@router.get("/block", responses=answer_docs(BlockList, examples.BLOCKS), dependencies=NO_INPUT)
+@router.get(
+    "/block", responses=answer_docs(BlockList, examples.BLOCKS), dependencies=[READ, *NO_INPUT]
+)
 async def list_blocks(call: ReadCall) -> Response:
     """What is blocked, and until when."""
     return await call.read(lambda firewall: json_answer(firewall.blocks()))
@@ -35,7 +38,7 @@ async def list_blocks(call: ReadCall) -> Response:
 @router.post(
     "/block",
     responses=answer_docs(BlockOutcome, examples.BLOCKED),
-    dependencies=[allow_query("message", "force")],
+    dependencies=[OPERATOR, allow_query("message", "force")],
     openapi_extra=body_docs(
         BlockBody,
         {"target": "203.0.113.0/24", "for": "10m"},
@@ -68,7 +71,7 @@ async def block(
 @router.delete(
     "/block",
     responses=answer_docs(BlockOutcome, examples.BLOCKED),
-    dependencies=[allow_query("message", "target", "iface", "except"), Depends(no_body)],
+    dependencies=[OPERATOR, allow_query("message", "target", "iface", "except"), Depends(no_body)],
 )
 async def unblock(
     call: ChangeCall,

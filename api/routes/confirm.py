@@ -20,6 +20,7 @@ from xdpwall.api.request import (
     json_answer,
     revision_etag,
 )
+from xdpwall.api.roles import OPERATOR
 from xdpwall.firewall.facade import Facade
 from xdpwall.views.history import RollbackOutcome
 from xdpwall.views.pending import PendingOutcome
@@ -30,7 +31,7 @@ router = APIRouter(tags=["ruleset"])
 @router.post(
     "/ruleset/confirm",
     responses=answer_docs(PendingOutcome, examples.CONFIRMED),
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=[OPERATOR, *MESSAGE_AND_BODY],
     openapi_extra=body_docs(PendingBody, {"revision": 10}, required=False),
 )
 async def confirm(call: ChangeCall, raw: RawBody) -> Response:
@@ -46,7 +47,7 @@ async def confirm(call: ChangeCall, raw: RawBody) -> Response:
 @router.post(
     "/ruleset/rollback",
     responses=answer_docs(RollbackOutcome, examples_history.ROLLED_BACK),
-    dependencies=[allow_query("message", "confirm", "dry_run")],
+    dependencies=[OPERATOR, allow_query("message", "confirm", "dry_run")],
     openapi_extra=body_docs(RollbackBody, {"revision": 9}, required=False),
 )
 async def rollback(

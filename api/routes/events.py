@@ -22,11 +22,14 @@ from xdpwall.api.request import (
     json_answer,
     no_body,
 )
+from xdpwall.api.roles import ADMIN, READ
+from xdpwall.api.serving.caller import caller_of
 from xdpwall.api.stream.client import EventStream
 from xdpwall.api.stream.hub import EventHub
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
 from xdpwall.values.inputs import invalid, parse_boolean
+from xdpwall.values.roles import covers
 from xdpwall.views.events import EventsOutcome, EventsView
 
 router = APIRouter(tags=["firewall"])
@@ -38,7 +41,7 @@ MAX_STREAMS = 256
 @router.get(
     "/events",
     responses=stream_docs(examples.EVENTS),
-    dependencies=[allow_query("only", "kept"), Depends(no_body)],
+    dependencies=[READ, allow_query("only", "kept"), Depends(no_body)],
     response_class=EventStream,
 )
 async def events(
@@ -59,7 +62,7 @@ async def events(
     The first event is a `snapshot`. With Last-Event-ID the stream goes on after that event, when
     it is still known (the last ten minutes or so), and else begins with a snapshot too. `packets`
     come in batches, ten a second at most, the latest 500 at the beginning; they have no id. Comments
-    keep a silent stream alive. A client that does not keep up gets `end` and is let go.
+    keep a silent stream alive. The role read sees no packet's bytes (`data`). A client that does not keep up gets `end` and is let go.
     """
     if just not in (None, "packets"):
         raise invalid("only", just, "is not known here", "packets")
@@ -75,13 +78,21 @@ async def events(
             hint="close a page, or ask GET /stats now and then",
             headers={"retry-after": "10"},
         )
-    return EventStream(hub, last_event_id, packets_only=just == "packets", kept=wants_kept)
+    caller, callers = caller_of(request.scope), request.app.state.callers
+    return EventStream(
+        hub,
+        last_event_id,
+        packets_only=just == "packets",
+        kept=wants_kept,
+        with_bytes=covers(caller.role, "operator"),
+        is_welcome=lambda: callers.still(caller),
+    )
 
 
 @router.get(
     "/events/settings",
     responses=answer_docs(EventsView, examples.EVENT_SETTINGS),
-    dependencies=NO_INPUT,
+    dependencies=[READ, *NO_INPUT],
 )
 async def show_settings(call: ReadCall) -> Response:
     """Which packets become events, how many did, and how many were left out."""
@@ -91,7 +102,7 @@ async def show_settings(call: ReadCall) -> Response:
 @router.put(
     "/events/settings",
     responses=answer_docs(EventsOutcome, examples.EVENT_SETTINGS_CHANGED),
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=[ADMIN, *MESSAGE_AND_BODY],
     openapi_extra=body_docs(EventSettingsBody, {"log_drops": True, "rate": 1000}),
 )
 async def set_settings(call: ChangeCall, raw: RawBody) -> Response:

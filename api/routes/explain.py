@@ -10,6 +10,7 @@ from xdpwall.api.openapi import examples
 from xdpwall.api.openapi.bodies import ExplainBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import RawBody, ReadCall, allow_query, json_answer
+from xdpwall.api.roles import READ
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.views.explain import ExplainReport
@@ -20,7 +21,7 @@ router = APIRouter(tags=["ruleset"])
 @router.post(
     "/explain",
     responses=answer_docs(ExplainReport, examples.EXPLAINED),
-    dependencies=[allow_query()],
+    dependencies=[READ, allow_query()],
     openapi_extra=body_docs(ExplainBody, examples.EXPLAIN),
 )
 async def explain(call: ReadCall, raw: RawBody) -> Response:

@@ -30,7 +30,10 @@ from xdpwall.api.request import (
     ReadCall,
     no_body,
 )
+from xdpwall.api.roles import check_role, is_role_check, role_of
+from xdpwall.api.serving.caller import CALLER
 from xdpwall.errors import XdpwallError
+from xdpwall.values.roles import Role, rank_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -44,6 +47,9 @@ class _Endpoint(NamedTuple):
     body: str | None
     bare: bool
     """A body is refused."""
+    role: Role | None
+    """The role that it needs."""
+    rank: int
 
 
 class FastRouteMiddleware:
@@ -91,6 +97,8 @@ class FastRouteMiddleware:
 async def _call_endpoint(
     endpoint: _Endpoint, parameters: dict[str, str], request: Request
 ) -> Response:
+    if endpoint.rank > request.scope[CALLER].rank:
+        check_role(request, endpoint.role)
     given: dict[str, Any] = {**parameters}
     if endpoint.bare:
         await no_body(await request.body())
@@ -103,7 +111,7 @@ async def _call_endpoint(
 
 def _endpoint_of(route: APIRoute) -> _Endpoint | None:
     """The endpoint of a route; None for a route with dependencies that are not known here."""
-    checks = {one.dependency for one in route.dependencies}
+    checks = {one.dependency for one in route.dependencies if not is_role_check(one.dependency)}
     if checks - QUERY_CHECKS - {no_body}:
         return None
     call = body = None
@@ -118,7 +126,8 @@ def _endpoint_of(route: APIRoute) -> _Endpoint | None:
                 return None
         elif not _is_optional_query(parameter):
             return None
-    return _Endpoint(route.endpoint, call, body, no_body in checks)
+    role = role_of(route).role
+    return _Endpoint(route.endpoint, call, body, no_body in checks, role, rank_of(role))
 
 
 def _is_optional_query(parameter: inspect.Parameter) -> bool:

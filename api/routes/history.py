@@ -12,6 +12,7 @@ from xdpwall.api.openapi import examples, examples_history, words
 from xdpwall.api.openapi.bodies import RulesetBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import RawBody, ReadCall, allow_query, json_answer, no_body, revision_etag
+from xdpwall.api.roles import READ
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.values.time_read import parse_since
@@ -39,7 +40,7 @@ Since = Annotated[
 @router.get(
     "/ruleset/history",
     responses=answer_docs(History, examples_history.HISTORY),
-    dependencies=[allow_query("limit", "before", "since", "diff"), Depends(no_body)],
+    dependencies=[READ, allow_query("limit", "before", "since", "diff"), Depends(no_body)],
 )
 async def show_history(
     call: ReadCall,
@@ -60,7 +61,7 @@ async def show_history(
 @router.get(
     "/audit",
     responses=answer_docs(AuditTrailView, examples_history.AUDIT),
-    dependencies=[allow_query("limit", "before", "since"), Depends(no_body)],
+    dependencies=[READ, allow_query("limit", "before", "since"), Depends(no_body)],
 )
 async def show_audit_trail(
     call: ReadCall, limit: Limit = 20, before: Before = None, since: Since = None
@@ -76,7 +77,7 @@ async def show_audit_trail(
 @router.post(
     "/diff",
     responses=answer_docs(RulesetDifference, examples_history.DIFFERENCE),
-    dependencies=[allow_query()],
+    dependencies=[READ, allow_query()],
     openapi_extra=body_docs(RulesetBody, examples.RULESET),
 )
 async def diff(call: ReadCall, raw: RawBody) -> Response:

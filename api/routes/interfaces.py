@@ -23,6 +23,7 @@ from xdpwall.api.request import (
     json_answer,
     no_body,
 )
+from xdpwall.api.roles import ADMIN, READ
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.values.terms import Direction, Hook, Place
@@ -43,7 +44,7 @@ OnlyDirection = Annotated[Direction | None, Query(description="only this directi
 @router.get(
     "/interfaces",
     responses=answer_docs(InterfaceList, examples.INTERFACES),
-    dependencies=NO_INPUT,
+    dependencies=[READ, *NO_INPUT],
 )
 async def list_interfaces(call: ReadCall) -> Response:
     """Every interface, what is attached to it (ours and others'), and what that sees."""
@@ -53,7 +54,7 @@ async def list_interfaces(call: ReadCall) -> Response:
 @router.put(
     "/interfaces/{name}/attachments/{place}",
     responses=ATTACHED,
-    dependencies=CONFIRM_AND_BODY,
+    dependencies=[ADMIN, *CONFIRM_AND_BODY],
     openapi_extra=body_docs(
         AttachBody, {"mode": "auto"}, {"mode": "generic", "replace": True}, required=False
     ),
@@ -78,7 +79,9 @@ async def attach(call: ConfirmableCall, name: str, place: Place, raw: RawBody) -
 
 
 @router.delete(
-    "/interfaces/{name}/attachments/{place}", responses=DETACHED, dependencies=CONFIRM_ALONE
+    "/interfaces/{name}/attachments/{place}",
+    responses=DETACHED,
+    dependencies=[ADMIN, *CONFIRM_ALONE],
 )
 async def detach(call: ConfirmableCall, name: str, place: Place) -> Response:
     """Take our program away from there; never another owner's."""
@@ -86,7 +89,9 @@ async def detach(call: ConfirmableCall, name: str, place: Place) -> Response:
     return await _detach(call, name, spec.hook, spec.direction)
 
 
-@router.delete("/interfaces/{name}/attachments", responses=DETACHED, dependencies=NARROWED)
+@router.delete(
+    "/interfaces/{name}/attachments", responses=DETACHED, dependencies=[ADMIN, *NARROWED]
+)
 async def detach_interface(
     call: ConfirmableCall, name: str, hook: OnlyHook = None, direction: OnlyDirection = None
 ) -> Response:
@@ -94,7 +99,7 @@ async def detach_interface(
     return await _detach(call, name, hook, direction)
 
 
-@router.delete("/attachments", responses=DETACHED, dependencies=NARROWED)
+@router.delete("/attachments", responses=DETACHED, dependencies=[ADMIN, *NARROWED])
 async def detach_all(
     call: ConfirmableCall, hook: OnlyHook = None, direction: OnlyDirection = None
 ) -> Response:

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from xdpwall.api.request import NO_INPUT, ReadCall
+from xdpwall.api.roles import METRICS
 from xdpwall.views.metrics import Metrics
 
 router = APIRouter(tags=["firewall"])
@@ -35,7 +36,9 @@ ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/metrics", responses=ANSWER, dependencies=NO_INPUT, response_class=Response)
+@router.get(
+    "/metrics", responses=ANSWER, dependencies=[METRICS, *NO_INPUT], response_class=Response
+)
 async def metrics(request: Request, call: ReadCall) -> Response:
     """Counters never go back while the kernel's maps live (docs/guides/metrics.md)."""
     accepted = request.headers.get("accept", "")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from xdpwall.api.errors import HttpError
+from xdpwall.api.roles import READ
 
 FUTURE_ROUTES = [
     ("/top", ["GET"]),
@@ -20,4 +21,4 @@ async def refuse(request: Request) -> Response:
 
 router = APIRouter(include_in_schema=False)
 for path, methods in FUTURE_ROUTES:
-    router.add_api_route(path, refuse, methods=methods)
+    router.add_api_route(path, refuse, methods=methods, dependencies=[READ])

@@ -19,6 +19,7 @@ from xdpwall.api.request import (
     allow_query,
     json_answer,
 )
+from xdpwall.api.roles import OPERATOR, READ
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.policy import Policy, check_policy
@@ -27,7 +28,9 @@ from xdpwall.views.status import PolicyOutcome
 router = APIRouter(tags=["policy"])
 
 
-@router.get("/policy", responses=answer_docs(Policy, examples.POLICY), dependencies=NO_INPUT)
+@router.get(
+    "/policy", responses=answer_docs(Policy, examples.POLICY), dependencies=[READ, *NO_INPUT]
+)
 async def show_policy(call: ReadCall) -> Response:
     """The policy of each direction, and of frames that are not IP."""
     return await call.read(lambda firewall: json_answer(firewall.policy()))
@@ -36,7 +39,7 @@ async def show_policy(call: ReadCall) -> Response:
 @router.put(
     "/policy",
     responses=answer_docs(PolicyOutcome, examples.POLICY_CHANGED),
-    dependencies=[allow_query("message", "dry_run", "confirm")],
+    dependencies=[OPERATOR, allow_query("message", "dry_run", "confirm")],
     openapi_extra=body_docs(PolicyBody, {"ingress": "drop"}),
 )
 async def set_policy(

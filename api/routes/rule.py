@@ -25,6 +25,7 @@ from xdpwall.api.request import (
     json_answer,
     rule_etag,
 )
+from xdpwall.api.roles import OPERATOR, READ
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
 from xdpwall.limits import MAX_RULES
@@ -41,7 +42,9 @@ GONE = answer_docs(DeleteOutcome, examples.DELETED)
 ONE = answer_docs(None, examples.RULE_CHANGED, what="The rule as read back, warnings and revision")
 
 
-@router.get("/rules/{id}", responses=answer_docs(RuleView, examples.RULE), dependencies=NO_INPUT)
+@router.get(
+    "/rules/{id}", responses=answer_docs(RuleView, examples.RULE), dependencies=[READ, *NO_INPUT]
+)
 async def show_rule(call: ReadCall, id: str) -> Response:
     """One rule, with its counters."""
 
@@ -55,7 +58,7 @@ async def show_rule(call: ReadCall, id: str) -> Response:
 @router.put(
     "/rules/{id}",
     responses=ONE,
-    dependencies=CONFIRM_AND_BODY,
+    dependencies=[OPERATOR, *CONFIRM_AND_BODY],
     openapi_extra=body_docs(ANY_RULE, examples.BLOCK_PING, examples.BLOCK_SSH),
 )
 async def replace_rule(call: ConfirmableCall, id: str, raw: RawBody) -> Response:
@@ -74,7 +77,7 @@ async def replace_rule(call: ConfirmableCall, id: str, raw: RawBody) -> Response
 @router.patch(
     "/rules/{id}",
     responses=ONE,
-    dependencies=CONFIRM_AND_BODY,
+    dependencies=[OPERATOR, *CONFIRM_AND_BODY],
     openapi_extra=body_docs(
         {"$ref": "#/components/schemas/RuleChange"},
         {"comment": "no pings", "iface": None},
@@ -95,7 +98,7 @@ async def change_rule(call: ConfirmableCall, id: str, raw: RawBody) -> Response:
     return await call.write(work)
 
 
-@router.delete("/rules/{id}", responses=GONE, dependencies=CONFIRM_ALONE)
+@router.delete("/rules/{id}", responses=GONE, dependencies=[OPERATOR, *CONFIRM_ALONE])
 async def delete_rule(call: ConfirmableCall, id: str) -> Response:
     """Delete a rule and its counters."""
 
@@ -109,7 +112,7 @@ async def delete_rule(call: ConfirmableCall, id: str) -> Response:
 @router.post(
     "/rules/{id}/move",
     responses=ONE,
-    dependencies=CONFIRM_AND_BODY,
+    dependencies=[OPERATOR, *CONFIRM_AND_BODY],
     openapi_extra=body_docs(MoveBody, {"position": 1}),
 )
 async def move_rule(call: ConfirmableCall, id: str, raw: RawBody) -> Response:
@@ -129,7 +132,7 @@ async def move_rule(call: ConfirmableCall, id: str, raw: RawBody) -> Response:
     return await call.write(work)
 
 
-@router.post("/rules/{id}/reset-counters", responses=ONE, dependencies=MESSAGE_ALONE)
+@router.post("/rules/{id}/reset-counters", responses=ONE, dependencies=[OPERATOR, *MESSAGE_ALONE])
 async def reset_one(call: ChangeCall, id: str) -> Response:
     """Show the counters of a rule from 0 on."""
 

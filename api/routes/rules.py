@@ -28,6 +28,7 @@ from xdpwall.api.request import (
     json_answer,
     revision_etag,
 )
+from xdpwall.api.roles import OPERATOR, READ
 from xdpwall.api.routes.rule import PLACES, parse_place, rule_answer
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade, ServiceFacade
@@ -48,7 +49,9 @@ MANY = answer_docs(RuleOutcome, examples.RULES_CHANGED)
 GONE = answer_docs(DeleteOutcome, examples.DELETED)
 
 
-@router.get("/rules", responses=answer_docs(RuleList, examples.RULES), dependencies=NO_INPUT)
+@router.get(
+    "/rules", responses=answer_docs(RuleList, examples.RULES), dependencies=[READ, *NO_INPUT]
+)
 async def list_rules(call: ReadCall) -> Response:
     """The rules in order, with their counters."""
 
@@ -66,7 +69,7 @@ async def list_rules(call: ReadCall) -> Response:
     responses=answer_docs(
         None, examples.RULE_CHANGED, status=201, what="Added; a list: RuleOutcome"
     ),
-    dependencies=CONFIRM_AND_BODY,
+    dependencies=[OPERATOR, *CONFIRM_AND_BODY],
     openapi_extra=body_docs(
         {
             "anyOf": [
@@ -102,7 +105,7 @@ async def add_rules(call: ConfirmableCall, raw: RawBody) -> Response:
 @router.post(
     "/rules/parse",
     responses=answer_docs(Parsed, examples.PARSED, what="The sentence read; nothing is changed"),
-    dependencies=[allow_query()],
+    dependencies=[READ, allow_query()],
     openapi_extra=body_docs(
         Sentence,
         {"text": "drop icmp on docker0"},
@@ -140,7 +143,7 @@ async def parse_rule(call: ReadCall, raw: RawBody) -> Response:
 @router.post(
     "/rules/delete",
     responses=GONE,
-    dependencies=CONFIRM_AND_BODY,
+    dependencies=[OPERATOR, *CONFIRM_AND_BODY],
     openapi_extra=body_docs(IdsBody, {"ids": ["r1", "r2"]}),
 )
 async def delete_rules(call: ConfirmableCall, raw: RawBody) -> Response:
@@ -154,7 +157,7 @@ async def delete_rules(call: ConfirmableCall, raw: RawBody) -> Response:
     return await call.write(work)
 
 
-@router.post("/rules/flush", responses=GONE, dependencies=CONFIRM_ALONE)
+@router.post("/rules/flush", responses=GONE, dependencies=[OPERATOR, *CONFIRM_ALONE])
 async def flush(call: ConfirmableCall) -> Response:
     """Delete every rule."""
 
@@ -168,7 +171,7 @@ async def flush(call: ConfirmableCall) -> Response:
 _switch = functools.partial(
     router.post,
     responses=MANY,
-    dependencies=CONFIRM_AND_BODY,
+    dependencies=[OPERATOR, *CONFIRM_AND_BODY],
     openapi_extra=body_docs(IdsBody, {"ids": ["r1"]}),
 )
 
@@ -188,7 +191,7 @@ async def disable_rules(call: ConfirmableCall, raw: RawBody) -> Response:
 @router.post(
     "/rules/reset-counters",
     responses=MANY,
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=[OPERATOR, *MESSAGE_AND_BODY],
     openapi_extra=body_docs(SomeIdsBody, {"ids": ["r1"]}, {}, required=False),
 )
 async def reset_several(call: ChangeCall, raw: RawBody) -> Response:

@@ -21,6 +21,7 @@ from xdpwall.api.request import (
     no_body,
     revision_etag,
 )
+from xdpwall.api.roles import OPERATOR, READ
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.views.check import CheckReport
@@ -32,7 +33,7 @@ router = APIRouter(tags=["ruleset"])
 @router.get(
     "/ruleset",
     responses=answer_docs(None, examples.RULESET, what="The ruleset; PUT takes it back unchanged"),
-    dependencies=[allow_query("sets"), Depends(no_body)],
+    dependencies=[READ, allow_query("sets"), Depends(no_body)],
 )
 async def show_ruleset(
     call: ReadCall, sets: Annotated[bool, Query(description="what they hold too")] = False
@@ -49,7 +50,7 @@ async def show_ruleset(
 @router.put(
     "/ruleset",
     responses=answer_docs(ApplyOutcome, examples.APPLIED),
-    dependencies=[allow_query("message", "dry_run", "adopt", "confirm")],
+    dependencies=[OPERATOR, allow_query("message", "dry_run", "adopt", "confirm")],
     openapi_extra=body_docs(RulesetBody, examples.RULESET),
 )
 async def apply(
@@ -58,7 +59,10 @@ async def apply(
     dry_run: Annotated[bool, Query(description="say what would change, change nothing")] = False,
     adopt: Annotated[bool, Query(description=ADOPT)] = False,
 ) -> Response:
-    """Make the kernel hold exactly this in one switch; rules that stay keep id and counters."""
+    """Make the kernel hold exactly this in one switch; rules that stay keep id and counters.
+    `adopt`, and other attachments than there are, need the role admin."""
+    if adopt:
+        call.by.require("admin", "adopt")
 
     def work(firewall: Facade) -> Response:
         ruleset = Ruleset.parse(parse_json(raw))
@@ -72,7 +76,7 @@ async def apply(
 @router.post(
     "/check",
     responses=answer_docs(CheckReport, examples.CHECKED),
-    dependencies=[allow_query()],
+    dependencies=[READ, allow_query()],
     openapi_extra=body_docs(RulesetBody, examples.RULESET, required=False),
 )
 async def check(call: ReadCall, raw: RawBody) -> Response:

@@ -21,6 +21,7 @@ from xdpwall.api.request import (
     allow_query,
     json_answer,
 )
+from xdpwall.api.roles import OPERATOR, READ
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
 from xdpwall.sets.content import SetContent
@@ -35,7 +36,7 @@ MAX_LISTED = 100_000
 """Entries in one answer."""
 
 
-@router.get("/sets", responses=answer_docs(SetList, examples.SETS), dependencies=NO_INPUT)
+@router.get("/sets", responses=answer_docs(SetList, examples.SETS), dependencies=[READ, *NO_INPUT])
 async def list_sets(call: ReadCall) -> Response:
     """Every set, by name, without its entries."""
     return await call.read(lambda firewall: json_answer(firewall.sets()))
@@ -44,7 +45,7 @@ async def list_sets(call: ReadCall) -> Response:
 @router.post(
     "/sets",
     responses=answer_docs(SetOutcome, examples.SET_CHANGED),
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=[OPERATOR, *MESSAGE_AND_BODY],
     openapi_extra=body_docs(SetNameBody, {"name": "bad"}),
 )
 async def create_set(call: ChangeCall, raw: RawBody) -> Response:
@@ -60,7 +61,7 @@ async def create_set(call: ChangeCall, raw: RawBody) -> Response:
 @router.get(
     "/sets/{name}",
     responses=answer_docs(SetShown, examples.SET_SHOWN),
-    dependencies=[allow_query("start", "limit")],
+    dependencies=[READ, allow_query("start", "limit")],
 )
 async def show_set(
     call: ReadCall,
@@ -81,7 +82,7 @@ async def show_set(
 @router.put(
     "/sets/{name}",
     responses=answer_docs(SetOutcome, examples.SET_CHANGED),
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=[OPERATOR, *MESSAGE_AND_BODY],
     openapi_extra=body_docs(SetBody, *examples.SET_BODIES),
 )
 async def replace_set(call: ChangeCall, name: str, raw: RawBody) -> Response:
@@ -106,7 +107,7 @@ async def replace_set(call: ChangeCall, name: str, raw: RawBody) -> Response:
 @router.delete(
     "/sets/{name}",
     responses=answer_docs(DeleteOutcome, examples.SET_DELETED),
-    dependencies=MESSAGE_ALONE,
+    dependencies=[OPERATOR, *MESSAGE_ALONE],
 )
 async def delete_set(call: ChangeCall, name: str) -> Response:
     """Delete a set that no rule names."""
@@ -116,7 +117,7 @@ async def delete_set(call: ChangeCall, name: str) -> Response:
 @router.post(
     "/sets/{name}/entries",
     responses=answer_docs(SetChange, examples.SET_ENTRIES_CHANGED),
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=[OPERATOR, *MESSAGE_AND_BODY],
     openapi_extra=body_docs(SetEntriesBody, *examples.SET_ENTRIES),
 )
 async def change_entries(call: ChangeCall, name: str, raw: RawBody) -> Response:
@@ -137,7 +138,7 @@ async def change_entries(call: ChangeCall, name: str, raw: RawBody) -> Response:
 @router.get(
     "/sets/{name}/test",
     responses=answer_docs(SetTest, examples.SET_TESTED),
-    dependencies=[allow_query("address")],
+    dependencies=[READ, allow_query("address")],
 )
 async def test_set(
     call: ReadCall,

@@ -21,6 +21,7 @@ from xdpwall.api.request import (
     json_answer,
     no_body,
 )
+from xdpwall.api.roles import ADMIN
 from xdpwall.firewall.facade import Facade
 from xdpwall.views.status import RepairOutcome, RestoreOutcome, SwitchOutcome
 
@@ -30,7 +31,7 @@ router = APIRouter(tags=["firewall"])
 @router.put(
     "/switch",
     responses=answer_docs(SwitchOutcome, examples.SWITCHED),
-    dependencies=MESSAGE_AND_BODY,
+    dependencies=[ADMIN, *MESSAGE_AND_BODY],
     openapi_extra=body_docs(SwitchBody, {"on": False}),
 )
 async def set_switch(call: ChangeCall, raw: RawBody) -> Response:
@@ -45,7 +46,7 @@ async def set_switch(call: ChangeCall, raw: RawBody) -> Response:
 @router.post(
     "/restore",
     responses=answer_docs(RestoreOutcome, examples.RESTORED),
-    dependencies=[allow_query("message", "adopt"), Depends(no_body)],
+    dependencies=[ADMIN, allow_query("message", "adopt"), Depends(no_body)],
 )
 async def restore(
     call: ChangeCall, adopt: Annotated[bool, Query(description=ADOPT)] = False
@@ -57,7 +58,7 @@ async def restore(
 @router.post(
     "/repair",
     responses=answer_docs(RepairOutcome, examples.REPAIRED),
-    dependencies=MESSAGE_ALONE,
+    dependencies=[ADMIN, *MESSAGE_ALONE],
 )
 async def repair(call: ChangeCall) -> Response:
     """Make a damaged or lost database anew from its second copy; the kernel goes on as it is."""

@@ -16,11 +16,12 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from xdpwall.api.errors import MEDIA_TYPE
+from xdpwall.api.serving.caller import Peer
 from xdpwall.api.serving.crowd import BUSY, IDLE, WAITING, Crowd, Rank
 from xdpwall.api.serving.refusals import Refusals
-from xdpwall.api.serving.security import HEADERS, PEER, Peer
+from xdpwall.api.serving.security import HEADERS, PEER
 from xdpwall.api.stream.client import ABORT
-from xdpwall.firewall.peers import PeerOwners
+from xdpwall.firewall.peers import PeerOwners, peer_groups
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -206,7 +207,7 @@ def peer_of(connection: socket.socket, owners: PeerOwners) -> Peer:
     uid = owners.uid_of(connection)
     if connection.family != socket.AF_UNIX:
         return Peer("tcp", uid)
-    return Peer("socket", uid, admitted=True)
+    return Peer("socket", uid, peer_groups(connection), admitted=True)
 
 
 def _last_words(status: int, code: str, detail: str) -> bytes:

@@ -19,7 +19,9 @@ log = logging.getLogger("xdpwall.api")
 
 CODES = (
     "wrong-token",
+    "expired-token",
     "no-token",
+    "wrong-role",
     "wrong-host",
     "wrong-origin",
     "not-http",
@@ -81,6 +83,8 @@ class Refusals:
         self._tries: dict[int | None, _Tries] = {}
         self._logged = Tally(LOG_EVERY, _log_wrong_tokens)
         self._audited = Tally(AUDIT_EVERY, self._write_entry)
+        self._misused = Tally(LOG_EVERY, self._tell_misuse)
+        self._overreached = Tally(LOG_EVERY, _log_wrong_role)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def count(self, code: str) -> None:
@@ -95,6 +99,15 @@ class Refusals:
         self._audited.add(who)
         if delay := self.delay_of(uid, asyncio.get_running_loop().time()):
             await asyncio.sleep(delay)
+
+    def wrong_role(self, who: str, what: str) -> None:
+        """Count and tell of what somebody asked for whose role it is not."""
+        self.count("wrong-role")
+        self._overreached.add(f"{who}: {what}")
+
+    def misused_token(self, name: str, address: str | None) -> None:
+        """Tell of a token from where it is not valid."""
+        self._misused.add(f"{name} from {address or 'an unknown place'}")
 
     def delay_of(self, uid: int | None, now: float) -> float:
         """Count a try of this user at `now`; the seconds for which its answer waits."""
@@ -111,7 +124,17 @@ class Refusals:
         return min(MAX_DELAY, FIRST_DELAY * 2.0**doubled)
 
     def _write_entry(self, count: int, who: str) -> None:
-        task = asyncio.ensure_future(self._write(f"refused {_times(count)}", Author(who, "tcp")))
+        self._begin_entry(f"refused {_times(count)}", Author(who, "tcp"))
+
+    def _tell_misuse(self, count: int, what: str) -> None:
+        times = "" if count == 1 else f", the last of {count:,}"
+        log.warning("refused %s, where it is not valid%s", what, times)
+        name, _, address = what.partition(" from ")
+        by = Author(name, "tcp", address=address)
+        self._begin_entry(f"refused: used where it is not valid{times}", by)
+
+    def _begin_entry(self, action: str, by: Author) -> None:
+        task = asyncio.ensure_future(self._write(action, by))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -129,6 +152,11 @@ def author_name(uid: int | None) -> str:
 
 def _log_wrong_tokens(count: int, who: str) -> None:
     log.warning("refused %s over TCP, the last of %s", _times(count), who)
+
+
+def _log_wrong_role(count: int, what: str) -> None:
+    times = "" if count == 1 else f", the last of {count:,}"
+    log.warning("refused what needs another role%s: %s", times, what)
 
 
 def _times(count: int) -> str:

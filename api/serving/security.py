@@ -6,9 +6,7 @@ A plain ASGI wrapper. Whether a request came by the unix socket is decided by th
 
 from __future__ import annotations
 
-import hmac
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
@@ -16,6 +14,16 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from xdpwall.api.errors import HttpError, http_problem, unexpected_problem
+from xdpwall.api.serving.caller import (
+    CALLER,
+    NOBODY,
+    TOKEN_HINT,
+    Caller,
+    Callers,
+    MisusedToken,
+    Peer,
+    wrong_token,
+)
 from xdpwall.api.serving.refusals import Refusals
 
 if TYPE_CHECKING:
@@ -60,18 +68,6 @@ _PORT = re.compile(r":[0-9]{1,5}$")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
-@dataclass(slots=True)
-class Peer:
-    """The other end of a connection."""
-
-    via: str = "tcp"
-    """socket or tcp"""
-    uid: int | None = None
-    """The peer's user id; None where it is not known, which over TCP may happen."""
-    admitted: bool = False
-    """It has shown a token, or needs none."""
-
-
 class SecurityMiddleware:
     """Refuses requests that must not reach the app; puts security headers on every answer."""
 
@@ -79,7 +75,7 @@ class SecurityMiddleware:
         self,
         app: ASGIApp,
         *,
-        token: str,
+        callers: Callers,
         hosts: frozenset[str],
         page: frozenset[str],
         refusals: Refusals,
@@ -90,7 +86,7 @@ class SecurityMiddleware:
         """
         self.app = app
         self._page = page
-        self._token = token.encode()
+        self._callers = callers
         self._hosts = hosts
         self._refusals = refusals
         self._held = 0
@@ -133,6 +129,8 @@ class SecurityMiddleware:
             pass  # It has gone before it had sent all of the body.
         except HttpError as error:
             self._refusals.count(error.code)
+            if isinstance(error, MisusedToken):
+                self._refusals.misused_token(error.name, _address(scope))
             if error.code == "wrong-token":
                 await self._refusals.wrong_token((scope.get(PEER) or Peer()).uid)
             await _send_answer(http_problem(error), scope, receive, with_headers, started)
@@ -153,8 +151,12 @@ class SecurityMiddleware:
         is_open = scope["method"] in ("GET", "HEAD") and (
             path in PATHS_WITHOUT_TOKEN or path in self._page
         )
-        if over_tcp and not is_open:
-            self._check_token(headers)
+        if not over_tcp:
+            scope[CALLER] = self._callers.by_peer(peer)
+        elif is_open:
+            scope[CALLER] = NOBODY
+        else:
+            scope[CALLER] = self._caller_by_token(headers, scope)
             peer.admitted = True
         if path not in self._page:
             _check_body(scope, headers)
@@ -176,23 +178,28 @@ class SecurityMiddleware:
                 403, "wrong-origin", "requests from other sites' pages are refused", field="origin"
             )
 
-    def _check_token(self, headers: Headers) -> None:
+    def _caller_by_token(self, headers: Headers, scope: Scope) -> Caller:
         given = headers.getlist("authorization")
-        hint = "send `Authorization: Bearer TOKEN`; the token is in the state folder's file `token`"
-        challenge = {"www-authenticate": 'Bearer realm="xdpwall"'}
         if not given:
-            raise HttpError(401, "no-token", "a token is needed", hint=hint, headers=challenge)
+            challenge = {"www-authenticate": 'Bearer realm="xdpwall"'}
+            raise HttpError(
+                401, "no-token", "a token is needed", hint=TOKEN_HINT, headers=challenge
+            )
         scheme, _, credentials = given[0].partition(" ")
-        sent = credentials.strip().encode("latin-1")
-        right = hmac.compare_digest(sent, self._token)
-        if len(given) != 1 or scheme.lower() != "bearer" or not right:
-            challenge = {"www-authenticate": 'Bearer realm="xdpwall", error="invalid_token"'}
-            raise HttpError(401, "wrong-token", "the token is wrong", hint=hint, headers=challenge)
+        secret = credentials.strip().encode("latin-1")
+        if len(given) != 1 or scheme.lower() != "bearer" or not secret:
+            raise wrong_token()
+        return self._callers.by_token(secret, _address(scope))
 
 
 def in_api(path: str) -> bool:
     """Whether the path belongs to the API rather than to the page."""
     return path == "/api" or path.startswith("/api/") or path in {"/metrics", "/healthz"}
+
+
+def _address(scope: Scope) -> str | None:
+    client = scope.get("client")
+    return client[0] if client else None
 
 
 def max_body(scope: Scope) -> int:

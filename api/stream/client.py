@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import re
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from starlette.responses import Response
@@ -28,6 +29,8 @@ HEARTBEAT = 10.0
 """Seconds without an event after which a comment is sent."""
 RETRY_MS = 1000
 """Milliseconds that a browser's EventSource waits before it comes back."""
+_DATA = re.compile(rb',"data":"[0-9a-f]*"')
+"""PacketEvent.data as it is serialized; within a text its quotes would have a backslash in front."""
 CHUNK_BYTES = 32 << 10
 """Bytes written at a time: no more than this, and the transport's own 64 KiB, wait for a client."""
 
@@ -35,6 +38,7 @@ END_SLOW = StreamEnd(
     reason="slow",
     detail="you read more slowly than things happen; come back for a fresh snapshot",
 )
+END_REFUSED = StreamEnd(reason="refused", detail="your token is not valid any more")
 END_STOPPING = StreamEnd(reason="stopping", detail="the service stops; filtering goes on")
 
 
@@ -57,14 +61,20 @@ class EventStream(Response):
         *,
         packets_only: bool = False,
         kept: bool = False,
+        with_bytes: bool = True,
+        is_welcome: Callable[[], bool] = lambda: True,
         status_code: int = 200,
     ) -> None:
+        """`with_bytes` False: packets without their bytes. `is_welcome`: whether the client may still
+        listen; asked at each event."""
         super().__init__(None, status_code, {"x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._hub = hub
         self._last_id = last_id
         self._packets_only = packets_only
         self._kept = kept
+        self._with_bytes = with_bytes
+        self._is_welcome = is_welcome
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until the client goes, is too slow, or the service stops."""
@@ -116,16 +126,18 @@ class EventStream(Response):
         if self._packets_only:
             number = ring.newest
             if self._kept:
-                await _send_event(send, packets.recent(always=True))
+                await _send_event(send, self._shown(packets.recent(always=True)))
         elif (known := ring.number_of(self._last_id)) is not None:
             number = known
-            await _send_event(send, packets.recent())
+            await _send_event(send, self._shown(packets.recent()))
         else:
             number, event = await _with_heartbeat(send, hub.snapshot())
             await _send_event(send, event)
             batch = packets.ring.newest
-            await _send_event(send, packets.recent())
+            await _send_event(send, self._shown(packets.recent()))
         while True:
+            if not self._is_welcome():
+                return END_REFUSED
             try:
                 event = b"" if self._packets_only else ring.after(number)
                 seen = packets.ring.after(batch)
@@ -134,11 +146,15 @@ class EventStream(Response):
             number += bool(event)
             batch += bool(seen)
             if event or seen:
-                await _send_event(send, event + seen)
+                await _send_event(send, event + self._shown(seen))
             elif hub.closed.is_set():
                 return END_STOPPING
             else:
                 await _with_heartbeat(send, hub.wait_for_news())
+
+    def _shown(self, packets: bytes) -> bytes:
+        """An event of packets as this client may see it."""
+        return packets if self._with_bytes else _DATA.sub(b"", packets)
 
 
 async def _with_heartbeat(send: Send, wait: Awaitable[T]) -> T:

@@ -181,4 +181,4 @@ def test_who_changed_it_is_noted(service: Service) -> None:
         "POST", f"{RULES}?message=by%20tcp", {"content-type": "application/json"},
         b'{"action": "count"}', token=service.token,
     )  # fmt: skip
-    assert service.audit(*who) == ("token", "tcp 127.0.0.1", "by tcp")
+    assert service.audit(*who) == ("token first", "tcp 127.0.0.1", "by tcp")

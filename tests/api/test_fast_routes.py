@@ -13,7 +13,8 @@ import pytest
 from tests.support.net.netns import Lab
 from xdpwall.api.app import PREFIX, ROUTERS, create_app
 from xdpwall.api.routes.fast import FastRouteMiddleware
-from xdpwall.api.serving.security import PEER, Peer
+from xdpwall.api.serving.caller import Callers, Peer
+from xdpwall.api.serving.security import PEER
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.instance.clock import InstanceClock
 from xdpwall.settings import Settings
@@ -125,7 +126,7 @@ def _answers(lab: Lab, folder: Path) -> list[tuple[int, dict[str, str], str]]:
     settings = Settings(folder / "state", lab.bpffs / folder.name, folder / "socket")
 
     async def ask(firewall: Firewall) -> list[httpx.Response]:
-        app = create_app(firewall, token="secret")
+        app = create_app(firewall, callers=Callers(firewall.token_book))
 
         async def from_here(scope: Any, receive: Any, send: Any) -> None:
             await app({**scope, PEER: Peer("socket", 0)}, receive, send)

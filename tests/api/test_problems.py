@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -11,11 +13,12 @@ import pytest
 
 from xdpwall import errors
 from xdpwall.api.app import create_app
+from xdpwall.api.serving.caller import Callers, Peer
+from xdpwall.api.serving.security import PEER
 from xdpwall.firewall.facade import ServiceFacade
+from xdpwall.firewall.token_book import TokenBook
 from xdpwall.ruleset.policy import Policy
 from xdpwall.views.status import Health
-
-TOKEN = "t" * 43
 
 
 class Raising:
@@ -32,13 +35,16 @@ class Raising:
 
 
 def answer_to(error: Exception) -> httpx.Response:
-    app = create_app(cast(ServiceFacade, Raising(error)), token=TOKEN)
+    book = TokenBook(Path("/nonexistent"), time.time)
+    app = create_app(cast(ServiceFacade, Raising(error)), callers=Callers(book))
+
+    async def from_here(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, PEER: Peer("socket", 0)}, receive, send)
 
     async def ask() -> httpx.Response:
-        transport = httpx.ASGITransport(app)
+        transport = httpx.ASGITransport(from_here)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            headers = {"authorization": f"Bearer {TOKEN}"}
-            return await client.get("/api/v1/policy", headers=headers)
+            return await client.get("/api/v1/policy")
 
     return asyncio.run(ask())
 

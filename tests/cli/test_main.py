@@ -258,6 +258,7 @@ def test_every_error_class_has_its_exit_code() -> None:
         "InvalidInput": 2,
         "NotFound": 3,
         "NeedsPrivileges": 4,
+        "WrongRole": 4,
         "Conflict": 5,
         "Unsupported": 6,
         "ServiceUnreachable": 7,

@@ -61,6 +61,8 @@ def apply_ruleset(
     had, has = ({row.name for row in ruleset.sets} for ruleset in (old, new))
     change = diff(old, new)
     coming, leaving = attachments_to_change(rows, wanted.attachments)
+    if coming or leaving:
+        by.require("admin", "a ruleset with other attachments than there are")
     leaving = highest_first(leaving, lambda row: row.index)
     lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
     for spec in coming:

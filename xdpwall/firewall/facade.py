@@ -33,10 +33,12 @@ from xdpwall.views.status import (
     Status,
     SwitchOutcome,
 )
+from xdpwall.views.tokens import TokenList, TokenOutcome, TokensRevoked
 
 from .observation import Observation
 
 if TYPE_CHECKING:
+    from xdpwall.firewall.token_book import TokenBook
     from xdpwall.rule.rule import Rule
     from xdpwall.ruleset.edits import Where
     from xdpwall.ruleset.ruleset import Ruleset
@@ -259,6 +261,32 @@ class Facade(Protocol):
         """Make a damaged or lost database anew from its second copy; the kernel goes on as it is."""
         ...
 
+    # -- tokens ----------------------------------------------------------------------------------
+    def tokens(self) -> TokenList:
+        """Every token, without its secret."""
+        ...
+
+    def add_token(
+        self,
+        name: str,
+        role: str,
+        *,
+        expires: str | None = None,
+        sources: Sequence[str] = (),
+        by: Author = Author(),
+    ) -> TokenOutcome:
+        """`expires` is a time or a duration, `sources` are prefixes. Conflict "token-exists", Full
+        "too-many-tokens"."""
+        ...
+
+    def rotate_token(self, name: str, *, by: Author = Author()) -> TokenOutcome:
+        """A new secret; the former one is refused from now on."""
+        ...
+
+    def revoke_tokens(self, names: Sequence[str], *, by: Author = Author()) -> TokensRevoked:
+        """All of them or, where one is unknown, none."""
+        ...
+
     # -- events ----------------------------------------------------------------------------------
     def events(self) -> EventsView:
         """The settings of events, and how many packets became some."""
@@ -294,6 +322,11 @@ class ServiceFacade(Facade, Protocol):
 
     def note(self, action: str, *, by: Author) -> None:
         """Write an entry of the audit trail about what changes nothing, such as a refusal."""
+        ...
+
+    @property
+    def token_book(self) -> TokenBook:
+        """Whose secret it is."""
         ...
 
     def metrics(self) -> Metrics:

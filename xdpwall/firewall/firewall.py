@@ -57,6 +57,7 @@ from .history import HistoryMethods
 from .pending import pending_now
 from .real_names import ruleset_with_real_names
 from .sight_reader import SightWatcher
+from .tokens import TokenMethods
 
 if TYPE_CHECKING:
     from xdpwall.changes.watcher import Watcher
@@ -69,8 +70,11 @@ _ANYONE = Author()
     *("create_set", "replace_set", "change_set", "delete_set", "block", "unblock"),
     *("set_policy", "apply", "attach", "detach", "set_switch", "set_events", "reset_counters"),
     *("flush", "confirm", "rollback", "restore", "repair"),
+    *("add_token", "rotate_token", "revoke_tokens"),
 )
-class Firewall(BlockMethods, AttachmentMethods, HistoryMethods, CheckMethods, ExplainMethods):
+class Firewall(
+    BlockMethods, AttachmentMethods, HistoryMethods, CheckMethods, ExplainMethods, TokenMethods
+):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
     def __init__(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 import struct
+from contextlib import suppress
 
 from xdpwall.kernel.net.socket_owner import SocketOwners
 
 _UCRED = struct.Struct("3i")
+_SO_PEERGROUPS = 59
+"""asm-generic/socket.h, since Linux 4.13; the socket module has no name for it."""
+_MOST_BYTES = 1024
+"""What the socket module takes at most: 256 groups."""
 
 
 class PeerOwners:
@@ -32,3 +39,17 @@ class PeerOwners:
     def close(self) -> None:
         """Give the netlink socket back."""
         self._owners.close()
+
+
+def peer_groups(connection: socket.socket) -> tuple[int, ...]:
+    """The groups, its own one first, of the process that connected to a unix socket, as they were then."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+    _, uid, gid = _UCRED.unpack(credentials)
+    try:
+        raw = connection.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _MOST_BYTES)
+    except OSError:
+        # More than fit: those that the user has by name.
+        with suppress(KeyError, OSError):
+            return (gid, *os.getgrouplist(pwd.getpwuid(uid).pw_name, gid))
+        return (gid,)
+    return (gid, *struct.unpack(f"{len(raw) // 4}I", raw))

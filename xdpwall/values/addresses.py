@@ -12,6 +12,7 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any, Literal, NamedTuple
 
 from .inputs import invalid, parse_text, split_negation
+from .names import NAME, parse_name
 
 _WANTED = "an address or a prefix: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32"
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
@@ -25,22 +26,13 @@ _LIST_HINTS = dict.fromkeys(
     ("src", "dst"), "several addresses are a set: `xdpwall set add NAME ADDRESS...`, then @NAME"
 )
 
-_SET_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}", re.ASCII)
-
 SetUse = tuple[bool, str]
 """(negated, name): `!@name` in `src` or `dst`."""
 
 
 def parse_set_name(field: str, value: Any) -> str:
     """The name of a set, without the @ that a rule writes in front."""
-    if isinstance(value, str) and _SET_NAME.fullmatch(value):
-        return value
-    raise invalid(
-        field,
-        value,
-        "is not a set's name",
-        "1 to 32 of a-z, 0-9, _ and -, beginning with a letter or a digit",
-    )
+    return parse_name(field, value, "a set's name")
 
 
 def set_use(field: str, value: Any) -> SetUse | None:
@@ -50,7 +42,7 @@ def set_use(field: str, value: Any) -> SetUse | None:
     negated, body = split_negation(value)
     if not body.startswith("@"):
         return None
-    if not _SET_NAME.fullmatch(body[1:]):
+    if not NAME.fullmatch(body[1:]):
         wanted = "@ and 1 to 32 of a-z, 0-9, _ and -, beginning with a letter or a digit"
         raise invalid(field, value, "is not the name of a set", wanted)
     return negated, body[1:]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .roles import Role, covers, wrong_role
+
 MAX_CONFIRM = 3600
 """Seconds that a change may wait for its confirmation."""
 
@@ -13,7 +15,7 @@ class Author:
     """The author of a change: name, way in, and message; and whether it has to be confirmed."""
 
     name: str = "cli"
-    """"uid 0", "token", ..."""
+    """"uid 0", "token grafana", ..."""
     via: str = "cli"
     """cli, socket, tcp"""
     message: str | None = None
@@ -21,3 +23,10 @@ class Author:
     """Seconds after which the kernel takes the change back unless it is confirmed; None: it stays."""
     address: str | None = None
     """The client's, where it is known."""
+    role: Role = "admin"
+    """What the author may do at most; whoever can open the state folder may do everything."""
+
+    def require(self, needed: Role, what: str) -> None:
+        """WrongRole where `what`, which this author asks for, takes more than his role."""
+        if not covers(self.role, needed):
+            raise wrong_role(what, needed, self.name, self.role, local=self.via == "socket")

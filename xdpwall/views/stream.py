@@ -117,7 +117,7 @@ class EventsSnapshot(View):
 class StreamEnd(View):
     """`end`: the last event of a stream that the service ends."""
 
-    reason: Literal["slow", "stopping"]
+    reason: Literal["slow", "stopping", "refused"]
     detail: str
 
 

@@ -33,6 +33,7 @@ _KINDS: dict[str, type[errors.XdpwallError]] = {
         errors.InvalidInput,
         errors.NotFound,
         errors.NeedsPrivileges,
+        errors.WrongRole,
         errors.Conflict,
         errors.Unsupported,
         errors.ServiceUnreachable,

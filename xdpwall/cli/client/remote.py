@@ -29,6 +29,7 @@ from xdpwall.views.status import (
 from .http import ServiceAnswer
 from .remote_history import RemoteHistory
 from .remote_sets import RemoteSets
+from .remote_tokens import RemoteTokens
 from .service_calls import ANYBODY, read_answer, unreadable
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _BESIDE_RULE = ("revision", "warnings", "pending")
 """What stands among the fields of a rule in the answer about it."""
 
 
-class RemoteFirewall(RemoteSets, RemoteHistory):
+class RemoteFirewall(RemoteSets, RemoteHistory, RemoteTokens):
     """Keeps facade.Facade. The service notes the peer's uid; of `by` only the message goes over."""
 
     # -- reading ---------------------------------------------------------------------------------
