@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.lock_held import check_locks
 from tests.support.net.netns import Lab
 
 # The same examples in every run, however long each takes: a run of what has not changed says what
@@ -23,6 +24,7 @@ def pytest_configure() -> None:
     # Whoever runs the suite in the background of a shell has Ctrl-C ignored, and every process of
     # the tests would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    check_locks()
 
 
 def pytest_report_header() -> list[str]:

@@ -149,6 +149,21 @@ def rules(*texts: str) -> list[Rule]:
     return [Rule.parse(text) for text in texts]
 
 
+def dataplane_of(firewall: Firewall) -> Dataplane:
+    """The maps that it has open; beside the threads of a service."""
+    with firewall._instance.lock.threads:
+        found = firewall._instance.dataplane()
+    assert found is not None
+    return found
+
+
+def trail(firewall: Firewall) -> list[str]:
+    """The actions in its audit trail, oldest first; beside the threads of a service."""
+    with firewall._instance.lock.threads:
+        _, entries = firewall._instance.store.audit.since(0, 1 << 60)
+    return [entry.action for entry in entries]
+
+
 def pings(site: Site) -> tuple[bool, bool]:
     """Whether pings of (IPv4, IPv6) are answered."""
     return site.ping(1) == 1, site.ping(1, HOST6) == 1
@@ -156,13 +171,10 @@ def pings(site: Site) -> tuple[bool, bool]:
 
 def wait_until_reverted(firewall: Firewall) -> None:
     """Until the deadline of the change that waits, by what the kernel says; nobody of ours does anything."""
-    dataplane = firewall._instance.dataplane()
-    assert dataplane is not None
-    wait_for_deadline(dataplane.control)
+    wait_for_deadline(dataplane_of(firewall).control)
 
 
 def revert_now(firewall: Firewall) -> None:
     """Let the kernel take the change that waits back at this moment; nobody of ours does anything."""
-    dataplane = firewall._instance.dataplane()
-    assert dataplane is not None
+    dataplane = dataplane_of(firewall)
     reach_deadline(dataplane.control)

@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from tests.firewall.support import Site, rules, step
+from tests.firewall.support import Site, rules, step, trail
 from tests.support.net.netns import wait_for
 from xdpwall.dataplane.pinned_clock import PinnedClock
 from xdpwall.firewall.firewall import Firewall
@@ -39,11 +39,6 @@ class ShiftedClock(SystemClock):
     def text(self, seconds: int = 0) -> str:
         """The time that this clock will show in so many seconds."""
         return epoch_text((self.boot_ns() + self.offset_ns()) // 10**9 + seconds)
-
-
-def trail(firewall: Firewall) -> list[str]:
-    """The actions in the audit trail."""
-    return [change.action for change in firewall._instance.store.audit.since(0, 1 << 30)[1]]
 
 
 def accept_until(site: Site, clock: ShiftedClock, seconds: int, by: str = "rule") -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.firewall.support import Site, rules
+from tests.firewall.support import Site, dataplane_of, rules
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.rule.rule import Rule
@@ -52,7 +52,7 @@ def test_far_times_are_kept_as_given_and_never_come(site: Site, hook: str) -> No
             assert site.ping(1) == 0, moment
         _, exported = firewall.ruleset(sets=True)
         assert exported.to_json()["sets"]["bad"]["entries"][0]["expires"] == FAR[-1]
-        maps = firewall._instance.sets.maps(_dataplane(firewall))
+        maps = firewall._instance.sets.maps(dataplane_of(firewall))
         assert int(np.max(maps.classes["expires"])) == (1 << 64) - 1
     with site.open() as firewall:  # the next process reads and compiles the same
         firewall.add_rules(rules(f"count tcp until {FAR[-1]}"))
@@ -112,9 +112,3 @@ def test_years_that_no_format_holds_are_refused_by_field(firewall: Firewall, mom
         with pytest.raises(InvalidInput) as caught:
             work()
         assert caught.value.field == field and "wanted a time" in caught.value.message
-
-
-def _dataplane(firewall: Firewall):  # type: ignore[no-untyped-def]
-    found = firewall._instance.dataplane()
-    assert found is not None
-    return found

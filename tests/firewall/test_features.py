@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.firewall.support import Site, rules
+from tests.firewall.support import Site, dataplane_of, rules
 from tests.support.net.netns import wait_for
 from xdpwall.abi import Feature
 from xdpwall.compiler.generation import Generation
@@ -146,8 +146,7 @@ def test_rules_about_sets_join_in_place(site: Site) -> None:
             ("accept icmp from !10.9.0.0/25", 1, 0),
         ]
         for text, at, replies in steps:
-            dataplane = firewall._instance.dataplane()
-            assert dataplane is not None
+            dataplane = dataplane_of(firewall)
             before = dataplane.generations.active
             assert before is not None
             firewall.add_rules(rules(text), at=at)

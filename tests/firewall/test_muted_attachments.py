@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.cli.support import Instance
-from tests.firewall.support import Site, rules
+from tests.firewall.support import Site, dataplane_of, rules
 from tests.support.net.netns import wait_for
 from tests.support.net.ping import ping
 from xdpwall.errors import Failed
@@ -33,8 +33,7 @@ def out_of_reach(site: Site) -> Iterator[socket.socket]:
 
 
 def muted(firewall: Firewall) -> dict[int, int]:
-    dataplane = firewall._instance.dataplane()
-    assert dataplane is not None
+    dataplane = dataplane_of(firewall)
     return dataplane.control.muted()
 
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from tests.firewall.support import Site, in_kernel, rules
+from tests.firewall.support import Site, dataplane_of, in_kernel, rules
 from tests.support.packets.frames import ether, ipv4, udp
 from xdpwall.dataplane.set_hash4 import bucket_count
 from xdpwall.kernel.bpf.programs import Program
@@ -22,8 +22,7 @@ def test_addresses_of_one_bucket(site: Site) -> None:
         firewall.attach("veth0")
         firewall.create_set("bad")
         firewall.add_rules(rules("drop from @bad"))
-        dataplane = firewall._instance.dataplane()
-        assert dataplane is not None
+        dataplane = dataplane_of(firewall)
         firewall.change_set("bad", add=["0.0.0.0"])  # makes room for a thousand
         count = bucket_count(dataplane.map_set.sizes.set4)
         factor = dataplane.map_set.addresses.factor
@@ -61,8 +60,7 @@ def test_a_worn_table_is_copied(site: Site, first: int, then: int) -> None:
         firewall.create_set("bad")
         firewall.add_rules(rules("drop icmp from @bad"))
         firewall.replace_set("bad", Entries.of(f"10.1.{i >> 8}.{i & 255}" for i in range(first)))
-        dataplane = firewall._instance.dataplane()
-        assert dataplane is not None
+        dataplane = dataplane_of(firewall)
         before = dataplane.map_set.maps["set4"].info
         kept = ["10.9.0.2", *(f"10.2.{i >> 8}.{i & 255}" for i in range(then))]
         firewall.replace_set("bad", Entries.of(kept))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.firewall.support import Site, in_kernel, rules
+from tests.firewall.support import Site, dataplane_of, in_kernel, rules
 from tests.support.net.netns import wait_for
 from xdpwall.firewall.firewall import Firewall
 
@@ -32,8 +32,7 @@ def test_an_entry_expires_while_no_process_of_ours_runs(site: Site, entry: str) 
         # The next writer takes out what is left of it.
         firewall.create_set("other")
         assert firewall._instance.store.sets.next_expiry() is None
-        dataplane = firewall._instance.dataplane()
-        assert dataplane is not None
+        dataplane = dataplane_of(firewall)
         assert not any(in_kernel(dataplane).values())
 
 
@@ -76,8 +75,7 @@ def test_a_service_removes_expired_entries(site: Site) -> None:
         firewall.create_set("bad")
         firewall.change_set("bad", add=["10.9.0.2", "fd00::/16"], expires="1s")
         store = firewall._instance.store.sets
-        dataplane = firewall._instance.dataplane()
-        assert dataplane is not None
+        dataplane = dataplane_of(firewall)
 
         def gone() -> bool:
             with firewall._instance.lock.threads:

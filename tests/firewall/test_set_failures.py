@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.firewall.support import PATIENCE, Site, in_kernel, rules, step
+from tests.firewall.support import PATIENCE, Site, dataplane_of, in_kernel, rules, step
 from tests.support.net.netns import Lab, Namespace, wait_for
 from xdpwall import abi
 from xdpwall.changes import set_entries, set_kernel
@@ -60,8 +60,7 @@ def is_bad_everywhere(site: Site, firewall: Firewall) -> bool:
     assert set(firewall._instance.store.sets.entry_counts()) <= numbers
     assert firewall._instance.store.sets.unapplied_changes() == []
     held = firewall._instance.store.sets.entry_counts().values()
-    dataplane = firewall._instance.dataplane()
-    assert dataplane is not None
+    dataplane = dataplane_of(firewall)
     counts = {kind: sum(getattr(one, kind) for one in held) for kind in KINDS}
     assert in_kernel(dataplane) == counts
     assert expiry_steps_are_written(firewall, dataplane)

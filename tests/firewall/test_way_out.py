@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.firewall.support import Site, rules
+from tests.firewall.support import Site, rules, trail
 from tests.firewall.test_instance import fill
 from tests.firewall.test_state_folder import Folders
 from tests.firewall.test_upgrade import flood
@@ -133,7 +133,7 @@ def test_each_condition_times_each_command(conditions: Conditions) -> None:
         with site.open() as firewall:
             again = firewall.restore()
             assert (again.attached, again.already, again.failed) == ([], [], []), kind
-            assert last_action(firewall) == "found detached: veth0 xdp" or kind == "full", kind
+            assert trail(firewall)[-1] == "found detached: veth0 xdp" or kind == "full", kind
             firewall.attach("veth0")
             assert firewall.status().warnings == []
             assert site.ping(1) == 0
@@ -173,11 +173,6 @@ def _is_refused(firewall: Firewall, change: Callable[[Firewall], object], kind: 
         assert kind == "full" and change is not _change or change is _service_start, (kind, change)
 
 
-def last_action(firewall: Firewall) -> str:
-    """What the audit trail says last."""
-    return firewall._instance.store.audit.since(0, 1 << 60)[1][-1].action
-
-
 def pinned(site: Site) -> list[str]:
     return sorted(str(path) for path in site.settings.bpffs.rglob("*"))
 
@@ -197,7 +192,7 @@ def test_a_switch_that_was_not_recorded_is_recorded_by_the_next_who_can(
                 firewall.restore()  # as the service's start does
                 assert firewall.status().on is on
                 assert firewall._instance.store.read().on is on
-                assert last_action(firewall) == f"found switched {'on' if on else 'off'}"
+                assert trail(firewall)[-1] == f"found switched {'on' if on else 'off'}"
             assert site.ping(1) == (0 if on else 1)
             conditions.take_right()
 

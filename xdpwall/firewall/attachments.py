@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from xdpwall.attach.in_place import former_name
 from xdpwall.attach.interfaces import highest_first, index_of
@@ -114,7 +114,9 @@ class AttachmentMethods:
             except XdpwallError as error:
                 if error.code == OTHER_NAMESPACE or by.confirm is not None:
                     raise
-                return detach_unlocked(self._instance, iface, hook, direction, error)
+                # Other threads may be in the middle of something with what this one has open.
+                with closing(Instance(self._instance.settings)) as own, own.lock.threads:
+                    return detach_unlocked(own, iface, hook, direction, error)
             if iface is not None and not any(row.iface == iface for row in now.attachments):
                 iface = real_name(iface)
                 iface = former_name(iface, now.attachments) or iface

@@ -176,6 +176,7 @@ class Firewall(
                 ruleset = commit(self._instance, ruleset, by=by, action=f"policy {words}")
                 self._changed()
             pending = pending_now(self._instance)
+            said = [*policy_warnings(policy), *policy_change_warnings(self._instance, changes)]
         rules = [entry.rule for entry in ruleset.entries]
         stricter = {"drop", "judge"}.intersection(changes.values())
         missing, unread = missing_now(
@@ -187,12 +188,7 @@ class Firewall(
             policy=policy,
             pending=pending,
             missing_rules=[one.sentence for one in missing],
-            warnings=[
-                *policy_warnings(policy),
-                *policy_change_warnings(self._instance, changes),
-                *warnings_of(missing),
-                *unread,
-            ],
+            warnings=[*said, *warnings_of(missing), *unread],
         )
 
     def set_switch(self, on: bool, *, by: Author = _ANYONE) -> SwitchOutcome:

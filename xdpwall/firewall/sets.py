@@ -148,8 +148,9 @@ class SetMethods:
             covered = _still_covered(store, row, list(leaving), self._now())
             if over:
                 count = self._outcome(name, changed=True).set.entries
-        if ends:
-            self._changed()
+            if ends:
+                self._changed()
+            off = off_warnings(self._instance)
         return SetChange(
             name=name,
             added=added,
@@ -157,7 +158,7 @@ class SetMethods:
             unchanged=unchanged,
             entries=count,
             warnings=[
-                *off_warnings(self._instance),
+                *off,
                 *everything_warnings(name, Entries.from_entries(coming)),
                 *covered,
                 *(

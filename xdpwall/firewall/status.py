@@ -52,7 +52,8 @@ class StatusMethods:
                 raise
             from .kernel_status import kernel_status
 
-            return kernel_status(self._instance, error, service=self._service)
+            with self._instance.lock.threads:
+                return kernel_status(self._instance, error, service=self._service)
 
     def _status(self) -> Status:
         from xdpwall.attach.orphans import describe_orphan, find_orphans
@@ -120,7 +121,8 @@ class StatusMethods:
                 raise
             from .kernel_status import kernel_interfaces
 
-            return InterfaceList(interfaces=kernel_interfaces(self._instance))
+            with self._instance.lock.threads:
+                return InterfaceList(interfaces=kernel_interfaces(self._instance))
 
     # -- inside ----------------------------------------------------------------------------------
     def _attachment_views(

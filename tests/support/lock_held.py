@@ -1,0 +1,76 @@
+"""A check in every test: threads share an instance's database and maps, so whoever uses them holds its lock.
+
+Looked at are the calls of Firewall's methods and of background threads, in this process. A test that reaches
+into `_instance` beside such threads takes the lock too: `with firewall._instance.lock.threads:`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from xdpwall.firewall.firewall import Firewall
+from xdpwall.instance.instance import Instance
+from xdpwall.store.database import Database
+from xdpwall.store.store import Store
+
+_USES = ("transaction", "read", "data_version", "check", "stretch")
+"""Methods of the database that run statements on its one connection; whoever wants the maps asks for the
+database's version first."""
+_locks: WeakKeyDictionary[Database, Any] = WeakKeyDictionary()
+"""By database, the lock of the instance that has it."""
+
+
+class _Depth(threading.local):
+    """How many calls of a firewall's methods this thread is in."""
+
+    calls = 0
+
+
+_depth = _Depth()
+
+
+def check_locks() -> None:
+    """Check from now on, as long as this process runs."""
+    Instance.store = property(_remember_lock(Instance.store.fget))  # type: ignore[attr-defined,method-assign,assignment]
+    for name in _USES:
+        setattr(Database, name, _checked(getattr(Database, name)))
+    for owner in Firewall.__mro__:
+        for name, method in list(vars(owner).items()):
+            if not name.startswith("_") and callable(method) and not isinstance(method, type):
+                setattr(owner, name, _facade(method))
+
+
+def _remember_lock(opened: Callable[[Instance], Store]) -> Callable[[Instance], Store]:
+    def store(self: Instance) -> Store:
+        there = opened(self)
+        _locks[there._database] = self.lock.threads
+        return there
+
+    return store
+
+
+def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def run(self: Database, *args: Any, **named: Any) -> Any:
+        lock = _locks.get(self)
+        if lock is not None and (_depth.calls or threading.active_count() > 1):
+            assert lock._is_owned(), "the instance's lock is not held (tests/support/lock_held.py)"
+        return method(self, *args, **named)
+
+    return run
+
+
+def _facade(method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def run(*args: Any, **named: Any) -> Any:
+        _depth.calls += 1
+        try:
+            return method(*args, **named)
+        finally:
+            _depth.calls -= 1
+
+    return run
