@@ -25,7 +25,7 @@ from xdpwall.sets.names import MAX_SETS
 from xdpwall.values.roles import Role
 from xdpwall.values.terms import Direction, Hook, Verdict, WantedMode
 from xdpwall.views.base import View
-from xdpwall.views.explain import MOST_PACKETS, GivenFrame
+from xdpwall.views.explain import MOST_PACKETS, MOST_RULES, GivenFrame
 
 
 class _StopAtFirst(FailFast):
@@ -304,10 +304,22 @@ class RulesetBody(Body):
 class ExplainBody(Body):
     """POST /explain."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"required": ["packets"]}, {"required": ["rules"]}]}
+    )
+
     packets: Annotated[
         list[PacketText | GivenFrame],
         Field(min_length=1, max_length=MOST_PACKETS, description="in order"),
-    ]
+    ] = []  # noqa: RUF012  pydantic copies it
+    rules: Annotated[
+        list[IdText],
+        Field(
+            min_length=1,
+            max_length=MOST_RULES,
+            description="behind them, a packet for each of these: one that it decides, or else matches",
+        ),
+    ] = []  # noqa: RUF012
     ruleset: Annotated[
         dict[str, Any] | None,
         WithJsonSchema({"anyOf": [{"$ref": "#/components/schemas/RulesetBody"}]}),

@@ -11,6 +11,7 @@ from xdpwall.api.openapi.bodies import ExplainBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import RawBody, ReadCall, allow_query, json_answer
 from xdpwall.api.roles import READ
+from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.views.explain import ExplainReport
@@ -22,15 +23,17 @@ router = APIRouter(tags=["ruleset"])
     "/explain",
     responses=answer_docs(ExplainReport, examples.EXPLAINED),
     dependencies=[READ, allow_query()],
-    openapi_extra=body_docs(ExplainBody, examples.EXPLAIN),
+    openapi_extra=body_docs(ExplainBody, examples.EXPLAIN, {"rules": ["r1"]}),
 )
 async def explain(call: ReadCall, raw: RawBody) -> Response:
-    """Say what becomes of packets, and why, by the ruleset in force or by one in the body. Nothing is
-    counted, reported or changed."""
+    """Say what becomes of packets, or of a packet for a rule, and why, by the ruleset in force or by one in
+    the body. Nothing is counted, reported or changed."""
 
     def work(firewall: Facade) -> Response:
         body = validate_body(ExplainBody, parse_object(raw))
+        if not body.packets and not body.rules:
+            raise InvalidInput("packets: is missing; wanted packets or rules", field="packets")
         ruleset = None if body.ruleset is None else Ruleset.parse(body.ruleset)
-        return json_answer(firewall.explain(body.packets, ruleset))
+        return json_answer(firewall.explain(body.packets, ruleset, rules=body.rules))
 
     return await call.read(work)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.packets import frames as f
 from tests.support.service.service import Service
-from xdpwall.views.explain import MOST_PACKETS, ExplainReport
+from xdpwall.views.explain import MOST_PACKETS, MOST_RULES, ExplainReport
 
 RULES = {
     "version": 1,
@@ -40,6 +40,31 @@ def test_by_what_is_in_force(service: Service) -> None:
     assert [rule["packets"] for rule in rules] == [0, 0, 0]
 
 
+def test_of_a_rule_is_a_packet_that_it_decides(service: Service) -> None:
+    assert service.call("PUT", "/ruleset", RULES).status == 200
+    ids = [rule["id"] for rule in service.call("GET", "/rules").json["rules"]]
+    answer = service.call("POST", "/explain", {"rules": ids})
+    assert answer.status == 200, answer.content
+    hooks = [one["hooks"][0] for one in answer.json["packets"]]
+    assert [rule["id"] for rule in hooks[0]["counted"]] == ids[:1]
+    assert [hook["rule"]["id"] for hook in hooks[1:]] == ids[1:]
+    assert all(one["packet"] and one["hooks"][0]["attached"] for one in answer.json["packets"])
+    both = service.call("POST", "/explain", {"packets": ["icmp on eth1"], "rules": ids[2:]}).json
+    assert [one["verdict"] for one in both["packets"]] == ["pass", "drop"]
+
+
+def test_of_a_rule_that_never_decides(service: Service) -> None:
+    rules = ["accept tcp", "drop tcp/22", "drop from @bad"]
+    with_set = {**RULES, "rules": rules, "sets": {"bad": {"entries": []}}}
+    assert service.call("PUT", "/ruleset", with_set).status == 200
+    shadowed, empty = [rule["id"] for rule in service.call("GET", "/rules").json["rules"]][1:]
+    found = service.call("POST", "/explain", {"rules": [shadowed]}).json["packets"][0]
+    assert "tcp/22" in found["packet"] and found["hooks"][0]["rule"]["text"] == "accept tcp"
+    for rule_id, status, code in ((empty, 409, "no-packet"), ("nobody", 404, "not-found")):
+        answer = service.call("POST", "/explain", {"rules": [rule_id]})
+        assert (answer.status, answer.json["code"], answer.json["field"]) == (status, code, "rules")
+
+
 def test_by_a_ruleset_in_the_body(service: Service) -> None:
     assert service.call("PUT", "/ruleset", RULES).status == 200
     before = service.call("GET", "/ruleset").json
@@ -55,6 +80,8 @@ def test_by_a_ruleset_in_the_body(service: Service) -> None:
     [
         ({}, "packets"),
         ({"packets": []}, "packets"),
+        ({"rules": []}, "rules"),
+        ({"rules": ["r1"] * (MOST_RULES + 1)}, "rules"),
         ({"packets": ["tcp"] * (MOST_PACKETS + 1)}, "packets"),
         ({"packets": ["tcp/22-23"]}, "dport"),
         ({"packets": [{"data": "zz"}]}, "packets"),

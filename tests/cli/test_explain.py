@@ -62,6 +62,12 @@ def test_in_words(wall: Instance) -> None:
     ):
         assert line in text
     assert wall.here("explain", "-o", "name", "tcp/80").stdout == "pass\n"
+    (one,) = explained(wall, "--rule", "ssh")
+    assert one["hooks"][0]["rule"]["id"] == "ssh" and one["hooks"][0]["attached"]
+    (one,) = explained(wall, "--rule", "off")
+    assert one["packet"] and one["hooks"][0]["by"] == "policy"
+    assert wall.run("explain", "--rule", "nobody").returncode == 3
+    assert wall.run("explain", "--rule", "ssh", "tcp").returncode == 2
 
 
 def test_what_is_not_attached_or_not_in_force(wall: Instance) -> None:

@@ -11,6 +11,7 @@ from xdpwall.changes.transactions import reading
 from xdpwall.errors import Conflict, NotFound
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.set_references import sets_named_by
+from xdpwall.values.inputs import quoted
 from xdpwall.values.terms import Place
 
 if TYPE_CHECKING:
@@ -32,12 +33,17 @@ class ExplainMethods:
     _instance: Instance
 
     def explain(
-        self, packets: Sequence[PacketInput], ruleset: Ruleset | None = None
+        self,
+        packets: Sequence[PacketInput],
+        ruleset: Ruleset | None = None,
+        *,
+        rules: Sequence[str] = (),
     ) -> ExplainReport:
-        """What becomes of packets by a ruleset, or by the one in force; nothing is counted."""
+        """What becomes of packets by a ruleset, or by the one in force; nothing is counted. Behind them, of
+        a packet for each of `rules` (ids): one that it decides, or else matches."""
         for _ in range(_ATTEMPTS):
             with reading(self._instance) as now:
-                report = _Explanation(self._instance, now, ruleset).report(packets)
+                report = _Explanation(self._instance, now, ruleset).report(packets, rules)
             if report is not None:
                 return report
         raise Conflict(
@@ -59,7 +65,9 @@ class _Explanation:
         for row in self._attachments():
             self._attached[row.iface, row.place] = row
 
-    def report(self, packets: Sequence[PacketInput]) -> ExplainReport | None:
+    def report(
+        self, packets: Sequence[PacketInput], rules: Sequence[str] = ()
+    ) -> ExplainReport | None:
         """The answer; None where the kernel has gone on to another revision."""
         from xdpwall.explain.explain import explain_packet
         from xdpwall.explain.request import asked_of
@@ -67,7 +75,8 @@ class _Explanation:
 
         alone = {iface for iface, _ in self._attached}
         only = alone.pop() if len(alone) == 1 else None
-        asked = [asked_of(one, only) for one in packets]
+        shown = [self._packet_for(rule_id) for rule_id in rules]
+        asked = [asked_of(one, only) for one in (*packets, *shown)]
         with ExitStack() as stack:
             in_force = self._in_force(stack)
             planned = self._planned(stack, asked)
@@ -97,6 +106,45 @@ class _Explanation:
     def _strips(self, iface: str) -> bool:
         row = self._attached.get((iface, "xdp"))
         return row is not None and may_strip_tags(row)
+
+    def _packet_for(self, rule_id: str) -> str:
+        """A packet for a rule, in words. NotFound; Conflict "no-packet" where there is none."""
+        from xdpwall.check.members import Members
+        from xdpwall.check.rule_packet import packet_of_rule
+
+        now = self._instance.clock.now_text()
+        rules = [
+            rule.model_copy(update={"enabled": False})
+            if rule.expires is not None and rule.expires <= now
+            else rule
+            for rule in self._rules()
+        ]
+        number = next((n for n, rule in enumerate(rules) if rule.id == rule_id), None)
+        if number is None:
+            raise NotFound(
+                f"no rule with the id {quoted(rule_id)}",
+                field="rules",
+                value=rule_id,
+                hint="see the ids with: xdpwall rule list",
+            )
+        named = {name for rule in rules[: number + 1] for _, name in sets_named_by(rule)}
+        members = Members({name: self._entries(name) for name in named})
+        sides = [(iface, place == "tc-egress") for iface, place in self._attached]
+        found = packet_of_rule(rules, number, members, sides)
+        if found is None:
+            raise Conflict(
+                f"rule {number + 1} ({rules[number].text}) matches no packet",
+                code="no-packet",
+                field="rules",
+                value=rule_id,
+                hint="`xdpwall check` says why, and of which other rules it is true",
+            )
+        return found.text
+
+    def _rules(self) -> Sequence[Rule]:
+        if self._wanted is not None:
+            return self._wanted.rules
+        return [entry.rule for entry in self._now.ruleset.entries]
 
     # -- grounds -----------------------------------------------------------------------------------
     def _in_force(self, stack: ExitStack) -> Ground | None:
@@ -135,12 +183,8 @@ class _Explanation:
         from xdpwall.explain.classifier import Planned
         from xdpwall.explain.explain import Ground
 
-        rules: list[Rule]
-        if self._wanted is None:
-            rules = [entry.rule for entry in self._now.ruleset.entries]
-            policy = self._now.ruleset.policy
-        else:
-            rules, policy = list(self._wanted.rules), self._wanted.policy
+        rules = list(self._rules())
+        policy = (self._now.ruleset if self._wanted is None else self._wanted).policy
         named = {name for rule in rules if rule.enabled for _, name in sets_named_by(rule)}
         interfaces = sorted({one.iface or "" for one in asked})
         classifier = Planned(

@@ -65,11 +65,15 @@ class Facade(Protocol):
         ...
 
     def explain(
-        self, packets: Sequence[PacketInput], ruleset: Ruleset | None = None
+        self,
+        packets: Sequence[PacketInput],
+        ruleset: Ruleset | None = None,
+        *,
+        rules: Sequence[str] = (),
     ) -> ExplainReport:
         """What becomes of packets by a ruleset, or by the one in force, and why. Nothing is counted,
         reported or remembered. Sets and attachments that the ruleset does not state are those there
-        are."""
+        are. Behind the packets come those made for `rules`, by id: NotFound, Conflict "no-packet"."""
         ...
 
     def check(self, ruleset: Ruleset | None = None) -> CheckReport:

@@ -16,6 +16,8 @@ Decider = Literal["rule", "policy", "off", "passing", "error", "not-run"]
 
 MOST_PACKETS = 1000
 """Packets of one request."""
+MOST_RULES = 20
+"""Rules of one request for which packets are made: each takes up to a second among 10,000."""
 HEADER = 14
 """Bytes of an Ethernet header, without which there is no frame."""
 MOST_BYTES = 1 << 18

@@ -88,11 +88,17 @@ class RemoteFirewall(RemoteSets, RemoteHistory, RemoteTokens):
         return read_answer(CheckReport, self._transport.call("POST", "/check", body).body)
 
     def explain(
-        self, packets: Sequence[PacketInput], ruleset: Ruleset | None = None
+        self,
+        packets: Sequence[PacketInput],
+        ruleset: Ruleset | None = None,
+        *,
+        rules: Sequence[str] = (),
     ) -> ExplainReport:
-        body: dict[str, Any] = {
-            "packets": [one if isinstance(one, str) else one.to_json() for one in packets]
-        }
+        body: dict[str, Any] = {}
+        if packets:
+            body["packets"] = [one if isinstance(one, str) else one.to_json() for one in packets]
+        if rules:
+            body["rules"] = list(rules)
         if ruleset is not None:
             body["ruleset"] = ruleset.to_json()
         return read_answer(ExplainReport, self._transport.call("POST", "/explain", body).body)

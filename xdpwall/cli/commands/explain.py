@@ -10,7 +10,7 @@ import click
 from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.options import common_options, invocation
 from xdpwall.cli.ruleset_input import read_ruleset
-from xdpwall.cli.shell_complete import complete_interfaces
+from xdpwall.cli.shell_complete import complete_interfaces, complete_rule_ids
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note
 from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound
@@ -32,6 +32,12 @@ _MOST_BYTES = 64 << 20
 @click.argument("words", nargs=-1, metavar="[PACKET...]")
 @click.option("--pcap", metavar="FILE", help="Explain the packets of a capture file instead.")
 @click.option(
+    "--rule",
+    metavar="ID",
+    shell_complete=complete_rule_ids,
+    help="Explain a packet that this rule decides; if there is none, one that it matches.",
+)
+@click.option(
     "--iface",
     metavar="IFACE",
     shell_complete=complete_interfaces,
@@ -41,7 +47,9 @@ _MOST_BYTES = 64 << 20
     "--file", metavar="RULESET", help="By this ruleset, which is not put in force; - reads it."
 )
 @common_options()
-def explain(words: tuple[str, ...], pcap: str | None, iface: str | None, file: str | None) -> int:
+def explain(
+    words: tuple[str, ...], pcap: str | None, rule: str | None, iface: str | None, file: str | None
+) -> int:
     """Say what becomes of a packet, at each hook that it meets, and why.
 
     The packet is told in the words of a rule: a protocol (tcp/22, icmp/echo-request, proto 47), then from
@@ -59,14 +67,17 @@ def explain(words: tuple[str, ...], pcap: str | None, iface: str | None, file: s
       xdpwall explain tcp/22 from 10.0.0.2 on eth0
       xdpwall explain tcp from 10.0.0.2/4000 to 10.0.0.1/22 flags syn,ack on eth1 out
       xdpwall explain icmp from 10.0.0.2 on docker0 --file new.yaml
+      xdpwall explain --rule r2
       xdpwall explain --pcap capture.pcapng --iface eth0
     """
     asked = invocation.get()
     printer = Printer(asked)
-    packets = _packets(words, pcap, iface)
+    packets = [] if rule is not None else _packets(words, pcap, iface)
+    if rule is not None and (words or pcap is not None or iface is not None):
+        raise InvalidInput("--rule: a packet is given besides", field="rule", value=rule)
     ruleset = None if file is None else read_ruleset(file)
     with open_firewall() as fw:
-        report = fw.explain(packets, ruleset)
+        report = fw.explain(packets, ruleset, rules=[] if rule is None else [rule])
     printer.show(
         report.to_json,
         lambda: [one.verdict or "unknown" for one in report.packets],
@@ -83,7 +94,7 @@ def explain(words: tuple[str, ...], pcap: str | None, iface: str | None, file: s
 def _packets(words: tuple[str, ...], pcap: str | None, iface: str | None) -> list[PacketInput]:
     if bool(words) == (pcap is not None):
         raise InvalidInput(
-            "wanted a packet in words, or --pcap FILE",
+            "wanted a packet in words, --pcap FILE, or --rule ID",
             field="packet",
             hint="xdpwall explain tcp/22 from 10.0.0.2 on eth0",
         )
