@@ -3,6 +3,7 @@
 export const BASE = "/api/v1";
 const TOKEN_KEY = "xdpwall-token";
 const TIMEOUT_MS = 8000;
+const LONG_TIMEOUT_MS = 120_000; // of a question about all of 16,384 rules
 
 /** The service answered, and said no. Fields as in problem details (RFC 9457). */
 export class Problem extends Error {
@@ -41,7 +42,7 @@ export function noteServiceClock(response) {
 
 export const authHeader = () => ({ Authorization: `Bearer ${sessionStorage.getItem(TOKEN_KEY) ?? ""}` });
 
-async function request(method, path, body, etag) {
+async function request(method, path, body, { etag, timeout = TIMEOUT_MS } = {}) {
   const headers = { ...authHeader(), ...(etag && { "If-Match": etag }) };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response, text;
@@ -51,7 +52,7 @@ async function request(method, path, body, etag) {
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeout),
     });
     text = await response.text();
   } catch (error) {
@@ -81,24 +82,37 @@ function parseJson(text) {
 }
 
 const encoded = encodeURIComponent;
+/** "?confirm=60": what is absent is left out. */
+function withQuery(path, parameters = {}) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
+  return given.length ? `${path}?${new URLSearchParams(given)}` : path;
+}
+
 const attachmentPath = (iface, place) => `/interfaces/${encoded(iface)}/attachments/${place}`;
 
+/** `how` a change is made: {confirm: seconds}, {force: true}, or nothing of it. */
 export const api = {
   status: () => request("GET", "/status"),
   parse: (text) => request("POST", "/rules/parse", { text, partial: true }),
-  add: (rule) => request("POST", "/rules", rule),
-  edit: (id, changes, etag) => request("PATCH", `/rules/${encoded(id)}`, changes, etag),
-  move: (id, position) => request("POST", `/rules/${encoded(id)}/move`, { position }),
+  add: (rule, how) => request("POST", withQuery("/rules", how), rule),
+  edit: (id, changes, how, etag) => request("PATCH", withQuery(`/rules/${encoded(id)}`, how), changes, { etag }),
+  move: (id, position, how) => request("POST", withQuery(`/rules/${encoded(id)}/move`, how), { position }),
   reset: (id) => request("POST", `/rules/${encoded(id)}/reset-counters`),
   /** {answer, etag}: the etag makes a later edit fail when somebody else was faster. */
-  rule: (id) => request("GET", `/rules/${encoded(id)}`, undefined, null),
-  remove: (id) => request("DELETE", `/rules/${encoded(id)}`),
+  rule: (id) => request("GET", `/rules/${encoded(id)}`, undefined, { etag: null }),
+  remove: (id, how) => request("DELETE", withQuery(`/rules/${encoded(id)}`, how)),
   confirm: (revision) => request("POST", "/ruleset/confirm", { revision }),
-  cancel: (revision) => request("POST", "/ruleset/rollback", { revision }),
-  setPolicy: (changes) => request("PUT", "/policy", changes),
-  setSwitch: (on) => request("PUT", "/switch", { on }),
+  rollback: (body, how) => request("POST", withQuery("/ruleset/rollback", how), body),
+  history: (parameters) => request("GET", withQuery("/ruleset/history", parameters)),
+  explain: (question) => request("POST", "/explain", question, { timeout: LONG_TIMEOUT_MS }),
+  check: () => request("POST", "/check", undefined, { timeout: LONG_TIMEOUT_MS }),
+  blocks: () => request("GET", "/block"),
+  block: (block, how) => request("POST", withQuery("/block", how), block),
+  unblock: (block) => request("DELETE", withQuery("/block", block)),
+  setPolicy: (changes, how) => request("PUT", withQuery("/policy", how), changes),
+  setSwitch: (on, how) => request("PUT", withQuery("/switch", how), { on }),
   eventSettings: () => request("GET", "/events/settings"),
   setEventSettings: (changes) => request("PUT", "/events/settings", changes),
-  attach: (iface, place, options) => request("PUT", attachmentPath(iface, place), options),
+  attach: (iface, place, options, how) => request("PUT", withQuery(attachmentPath(iface, place), how), options),
   detach: (iface, place) => request("DELETE", attachmentPath(iface, place)),
 };

@@ -34,7 +34,7 @@ function App() {
       ${state.loaded
         ? html`
           <${Header} status=${status} rules=${rules} rates=${rates} offline=${offline} />
-          <${Attention} pending=${status.pending} warnings=${status.warnings} offline=${offline} />
+          <${Attention} pending=${state.panel ? null : status.pending} warnings=${status.warnings} offline=${offline} />
           <main>
             <${Interfaces} interfaces=${interfaces} attachments=${status.attachments} rates=${rates} offline=${offline} />
             <${QuickAdd} offline=${offline} suggestion=${suggestion} />

@@ -9,12 +9,19 @@ import { withRules } from "./rule_order.mjs";
 import { setState, state } from "./store.mjs";
 
 let serviceRules = []; // the rules as the events tell them
+let ownRevision = 0; // up to which what differs was changed here
 let awaitedRevision = 0; // the revision that they must have reached to be shown
 
 /** Show no rules older than this answer to a change: events up to its revision are behind it. */
 export function awaitRevision(answer) {
   awaitedRevision = Math.max(awaitedRevision, answer.revision ?? 0);
   return answer;
+}
+
+/** The same after a change of many rules: what differs up to its revision is not somebody else's. */
+export function awaitOwnRevision(answer) {
+  ownRevision = answer.revision;
+  return awaitRevision(answer);
 }
 
 /** A stream begins, at this revision or before: a snapshot may be some seconds old. */
@@ -26,7 +33,7 @@ export function beginStream({ revision }) {
 function showServiceRules(revision, auditEntries) {
   if (revision < awaitedRevision) return;
   const takenBack = revision < state.status.revision; // which the line under the head tells
-  if (state.loaded && !takenBack && state.rules !== serviceRules) takeServiceRules(serviceRules, auditEntries);
+  if (state.loaded && !takenBack && revision > ownRevision && state.rules !== serviceRules) takeServiceRules(serviceRules, auditEntries);
   const enabled = serviceRules.filter((rule) => rule.enabled).length;
   const status = { ...state.status, revision, rules: serviceRules.length, enabled_rules: enabled };
   setState({ status, rules: serviceRules, loaded: true });
@@ -72,6 +79,7 @@ const HANDLERS = {
     if (words) setState({ announcement: words });
     // What was taken back is no longer waited for.
     awaitedRevision = Math.min(awaitedRevision, revision);
+    ownRevision = Math.min(ownRevision, revision);
     showServiceRules(revision);
   },
   warnings({ warnings }) {

@@ -5,11 +5,12 @@ import { wordsForPeople } from "./format.mjs";
 import { html, useState } from "./html.mjs";
 import { PendingChange } from "./pending_change.mjs";
 
+/** `pending` is the change that waits, unless the drawer tells it: the drawer lies over the buttons. */
 export function Attention({ pending, warnings, offline }) {
   const [open, setOpen] = useState(false);
   const lines = warnings.map(wordsForPeople);
   const count = lines.length === 1 ? "the warning" : `${lines.length} warnings`;
-  return html`<section class="attention" aria-label="What needs attention">
+  return html`<section class=${pending ? "attention waits" : "attention"} aria-label="What needs attention">
     <div class="line">
       ${pending
         ? html`<${PendingChange} key=${pending.revision} pending=${pending} offline=${offline} />`

@@ -1,18 +1,34 @@
-// The drawer at the right: one rule, the form, or the policy. The page stays usable beside it.
+// The drawer at the right: one rule, a form, an answer. The page stays usable beside it.
 
+import { BlocksPanel } from "./blocks.mjs";
+import { CheckPanel } from "./check.mjs";
 import { closeDrawer } from "./drawer_state.mjs";
+import { ExplainPanel } from "./explain.mjs";
+import { HistoryPanel } from "./history.mjs";
 import { html, useLayoutEffect, useRef } from "./html.mjs";
+import { PendingChange } from "./pending_change.mjs";
 import { PolicyForm } from "./policy_form.mjs";
 import { RuleForm } from "./rule_form.mjs";
 import { RuleView } from "./rule_view.mjs";
 
-const PANEL_NAMES = { rule: "Rule", edit: "Rule form", policy: "Policy" };
+const PANELS = {
+  rule: ["Rule", RuleView],
+  edit: ["Rule form", RuleForm],
+  policy: ["Policy", PolicyForm],
+  explain: ["Explanation", ExplainPanel],
+  blocks: ["Blocks", BlocksPanel],
+  history: ["History", HistoryPanel],
+  check: ["Check", CheckPanel],
+};
+const BEGINS_IN_A_FIELD = ["edit"];
 
 export function Drawer({ panel, offline, ...rest }) {
   if (!panel) return null;
+  const { pending } = rest.status;
   const key = `${panel.kind} ${panel.key ?? ""}`;
-  const Panel = { rule: RuleView, edit: RuleForm, policy: PolicyForm }[panel.kind];
-  return html`<${Frame} key=${key} name=${PANEL_NAMES[panel.kind]} focusHeading=${panel.kind !== "edit"}>
+  const [name, Panel] = PANELS[panel.kind];
+  return html`<${Frame} key=${key} name=${name} focusHeading=${!BEGINS_IN_A_FIELD.includes(panel.kind)}>
+    ${pending && html`<div class="waits"><${PendingChange} key=${pending.revision} pending=${pending} offline=${offline} /></div>`}
     <${Panel} panel=${panel} offline=${offline} ...${rest} />
   <//>`;
 }

@@ -12,6 +12,12 @@ function openDrawer(panel) {
 
 export const openRule = (id) => openDrawer({ kind: "rule", id });
 export const openPolicy = () => openDrawer({ kind: "policy" });
+export const openHistory = () => openDrawer({ kind: "history" });
+export const openBlocks = () => openDrawer({ kind: "blocks" });
+export const openCheck = () => openDrawer({ kind: "check" });
+
+/** `question` is {text, frame?, about?} or {rule}; none opens what was asked last. */
+export const openExplanation = (question) => openDrawer({ kind: "explain", question, key: `question ${Date.now()}` });
 
 /** A new rule: `text` begins its sentence, `position` is its place (absent: first). */
 export const editNewRule = ({ text = "", position = 1, title = "New rule" } = {}) =>

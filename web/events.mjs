@@ -2,10 +2,11 @@
 
 import { api } from "./api.mjs";
 import { runChange } from "./connection.mjs";
-import { editNewRule, openRule } from "./drawer_state.mjs";
+import { editNewRule, openExplanation, openRule } from "./drawer_state.mjs";
 import { exact, placeWords, plural } from "./format.mjs";
 import { html, useEffect, useLayoutEffect, useState } from "./html.mjs";
-import { blockingSentence, clearPackets, latestPackets, matchingPackets, onPackets, packetWords } from "./reported_packets.mjs";
+import { PanelButtons } from "./panel_buttons.mjs";
+import { blockingSentence, clearPackets, latestPackets, matchingPackets, onPackets, packetQuestion, packetWords } from "./reported_packets.mjs";
 import { ruleOf } from "./store.mjs";
 
 const PHONE = matchMedia("(max-width: 640px)"); // as in events.css
@@ -26,6 +27,7 @@ export function Events({ offline, eventCounts }) {
       <h2 id="events-title"><button class="plain" aria-expanded=${open} onClick=${() => setOpen(!open)}>
         <span aria-hidden="true">${open ? "▾" : "▸"}</span> Events</button></h2>
       <span class="quiet">${counts?.filter(Boolean).join(", ")}</span>
+      <${PanelButtons} />
     </div>
     ${open && html`<${PacketList} offline=${offline} />`}
   </section>`;
@@ -94,7 +96,8 @@ function Packet({ packet, index, offline }) {
       ? html`<button class="plain" onClick=${() => openRule(packet.rule)} aria-label="Rule ${by}">${by}</button>` : by}</td>
     <th scope="row" class="text" title=${packet.log ? `${text}; reported by the log of ${packet.log}` : text}>${text}</th>
     <td class="number size">${exact(packet.bytes)}</td>
-    <td class="actions"><button disabled=${offline} onClick=${openBlockingRule}
+    <td class="actions"><button disabled=${offline} onClick=${() => openExplanation(packetQuestion(packet))}
+      aria-label="Why: ${text}">Why?</button> <button disabled=${offline} onClick=${openBlockingRule}
       aria-label="Block this: ${blockingSentence(packet)}">Block…</button></td>
   </tr>`;
 }

@@ -15,6 +15,13 @@ const KEYS = [
     [["d"], "duplicate"],
     [["Backspace"], "delete"],
     [["u"], "undo the last change"],
+    [["w"], "why: what the rule decides"],
+  ]],
+  ["Everywhere", [
+    [["w"], "why: what becomes of a packet"],
+    [["b"], "blocks"],
+    [["h"], "history"],
+    [["c"], "check the rules"],
     [["p"], "policy"],
   ]],
   ["While typing a rule", [
@@ -22,6 +29,7 @@ const KEYS = [
     [["Tab"], "complete the word"],
     [["Enter"], "add it first"],
     [["Shift Enter"], "add it last"],
+    [["Ctrl Enter"], "add it, with a countdown"],
     [["Esc"], "leave"],
   ]],
 ];

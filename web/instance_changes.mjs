@@ -2,60 +2,81 @@
 
 import { api } from "./api.mjs";
 import { awaitRevision } from "./apply_event.mjs";
+import { askHow } from "./ask.mjs";
 import { runChange } from "./connection.mjs";
-import { placeWords, policyWords } from "./format.mjs";
-import { askFirst, setState, showResult, state } from "./store.mjs";
+import { placeWords, plural, policyWords } from "./format.mjs";
+import { setState, showResult, state } from "./store.mjs";
 import { offerUndo } from "./undo.mjs";
 
+/** Attach; where the policy drops what the place sees, every packet without an accept rule ends: it asks. */
 export async function attach(iface, place, options) {
+  const how = dropsAt(place) ? await askToAttach(iface, place) : {};
+  if (!how) return;
   const occupied = (error) => error.code === "occupied" && !options.replace;
   try {
-    const answer = await runChange(() => api.attach(iface, place, options), occupied);
-    if (!answer) return;
-    const { attachment, changed, warnings, why_generic: why } = answer;
-    const where = [placeWords(place), attachment.mode].filter(Boolean).join(" ");
-    const sees = attachment.sees.length ? ` It sees ${attachment.sees.join(", ")}.` : "";
-    const verb = changed ? "Attached" : "Already attached";
-    showResult(`${verb}: ${iface} ${where}${why ? ` (${why})` : ""}.${sees}`, warnings);
+    const answer = await runChange(() => api.attach(iface, place, options, how), occupied);
+    if (answer) showAttached(iface, place, answer);
   } catch (error) {
-    askFirst({
+    const replace = await askHow({
       title: `Replace another owner’s program on ${iface}?`,
       text: `${error.message}. Whatever it did for its owner ends at once.`,
-      confirmLabel: "Replace it",
-      onConfirm: () => attach(iface, place, { ...options, replace: true }),
+      label: "Replace it",
+      trial: false, // the kernel could not put another owner's program back
     });
+    if (replace) await attach(iface, place, { ...options, replace: true });
   }
 }
 
+function showAttached(iface, place, { attachment, changed, warnings, why_generic: why }) {
+  const where = [placeWords(place), attachment.mode].filter(Boolean).join(" ");
+  const sees = attachment.sees.length ? ` It sees ${attachment.sees.join(", ")}.` : "";
+  const verb = changed ? "Attached" : "Already attached";
+  showResult(`${verb}: ${iface} ${where}${why ? ` (${why})` : ""}.${sees}`, warnings);
+}
+
+const dropsAt = (place) => state.status.policy[place === "tc-egress" ? "egress" : "ingress"] === "drop";
+
+const askToAttach = (iface, place) => askHow({
+  title: `Attach ${placeWords(place)} to ${iface}?`,
+  text: `The policy is to drop: from that moment only what an accept rule names passes there. ${sshRuleWords()}`,
+  label: "Attach",
+});
+
 /** Detaching lets everything through that this attachment judges: it asks first. */
-export function detach(iface, place, sees) {
+export async function detach(iface, place, sees) {
   const seenWords = sees.length ? sees.join(", ") : "its packets";
-  askFirst({
+  const how = await askHow({
     title: `Detach ${placeWords(place)} from ${iface}?`,
     text: `From that moment no rule judges what it sees: ${seenWords}.`,
-    confirmLabel: "Detach",
-    onConfirm: async () => {
-      const done = await runChange(() => api.detach(iface, place));
-      if (done) showResult(`Detached: ${iface} ${placeWords(place)}.`);
-    },
+    label: "Detach",
+    trial: false, // it cuts nobody off
   });
+  const done = how && await runChange(() => api.detach(iface, place));
+  if (done) showResult(`Detached: ${iface} ${placeWords(place)}.`);
 }
 
 const POLICY_WORDS = { ingress: "comes in", egress: "goes out", non_ip: "is not IP (ARP among it)" };
 
 /** Change the policy. To drop by default asks first and says whom it hits. */
-export function setPolicy(changes) {
+export async function setPolicy(changes) {
   const previous = state.status.policy;
   const drops = Object.keys(changes).filter((key) => changes[key] === "drop" && previous[key] !== "drop");
-  if (!drops.length) return putPolicy(changes, previous);
-  const dropWords = drops.map((key) => POLICY_WORDS[key]).join(" and ");
-  askFirst({
-    title: `Drop by default what ${dropWords}?`,
-    text: dropConsequence(drops),
-    confirmLabel: "Drop by default",
-    onConfirm: () => putPolicy(changes, previous),
+  const how = drops.length ? await askToDrop(changes, drops) : {};
+  return how && putPolicy(changes, previous, how);
+}
+
+/** The question before a default drop, with the rules that this host would miss. */
+async function askToDrop(changes, drops) {
+  const trial = await runChange(() => api.setPolicy(changes, { dry_run: true }));
+  if (!trial) return null;
+  const missing = trial.missing_rules ?? [];
+  const advice = missing.length ? ` What this host does now would end without ${plural(missing.length, "rule")}:` : "";
+  return askHow({
+    title: `Drop by default what ${drops.map((key) => POLICY_WORDS[key]).join(" and ")}?`,
+    text: `${dropConsequence(drops)}${advice}`,
+    lines: missing,
+    label: "Drop by default",
   });
-  return undefined;
 }
 
 function dropConsequence(drops) {
@@ -66,13 +87,14 @@ function dropConsequence(drops) {
     : "Nothing is attached yet: it takes effect on the first interface that you attach.";
   const session = drops.includes("non_ip")
     ? "Without ARP neighbours cannot find this host, and every IPv4 session ends."
-    : sshRuleWords() || "No accept rule names tcp/22: an SSH session that passes there ends.";
+    : sshRuleWords();
   return `${where} ${session}`;
 }
 
 function sshRuleWords() {
   const rule = state.rules.find((r) => r.enabled && r.action === "accept" && r.proto === "tcp" && portsInclude(r.dport, 22));
-  return rule && `SSH is let in by rule ${rule.position}, ${rule.text}; check that your session is in it.`;
+  return rule ? `SSH is let in by rule ${rule.position}, ${rule.text}; check that your session is in it.`
+    : "No accept rule names tcp/22: an SSH session that passes there ends.";
 }
 
 function portsInclude(list, port) {
@@ -83,14 +105,14 @@ function portsInclude(list, port) {
   });
 }
 
-async function putPolicy(changes, previous, { undoable = true } = {}) {
-  const done = await runChange(async () => awaitRevision(await api.setPolicy(changes)));
+async function putPolicy(changes, previous, how, { undoable = true } = {}) {
+  const done = await runChange(async () => awaitRevision(await api.setPolicy(changes, how)));
   if (!done) return done;
   setState({ status: { ...state.status, policy: done.policy } });
   setState({ notice: null, announcement: `Otherwise: ${policyWords(done.policy)}.` });
-  if (undoable) {
+  if (undoable && !done.pending) {
     const before = Object.fromEntries(Object.keys(changes).map((key) => [key, previous[key]]));
-    const revert = () => putPolicy(before, done.policy, { undoable: false });
+    const revert = () => putPolicy(before, done.policy, {}, { undoable: false });
     offerUndo({ key: "policy", kind: "policy", words: "changed", revert });
   }
   return done;
@@ -102,13 +124,14 @@ async function setSwitch(on) {
   if (done) setState({ status: { ...state.status, on: done.on }, notice: null, announcement: on ? "Filtering is on." : "Filtering is off." });
 }
 
-export function turnOff() {
-  askFirst({
+export async function turnOff() {
+  const how = await askHow({
     title: "Turn filtering off?",
     text: "Every packet passes on every interface, whatever the rules say, until it is turned on.",
-    confirmLabel: "Turn off",
-    onConfirm: () => setSwitch(false),
+    label: "Turn off",
+    trial: false, // it cuts nobody off
   });
+  if (how) await setSwitch(false);
 }
 
 export const turnOn = () => setSwitch(true);

@@ -1,6 +1,8 @@
 // Handles the keyboard: one key for what is done often, none while typing. Everything is a button too.
 
-import { closeDrawer, duplicateRule, editNewRule, editRule, openPolicy, openRule } from "./drawer_state.mjs";
+import {
+  closeDrawer, duplicateRule, editNewRule, editRule, openBlocks, openCheck, openExplanation, openHistory, openPolicy, openRule,
+} from "./drawer_state.mjs";
 import { focusIsHeldBack } from "./kept_focus.mjs";
 import { currentRuleId, neighbourId, revealRow } from "./row_focus.mjs";
 import { deleteRule, enableRule, moveRule } from "./rule_changes.mjs";
@@ -37,6 +39,10 @@ const KEYS = {
   n: focusQuickAdd,
   f: () => connected() && editNewRule(),
   p: openPolicy,
+  w: () => openExplanation(ruleOf(currentRuleId()) && connected() ? { rule: currentRuleId() } : undefined),
+  b: openBlocks,
+  h: openHistory,
+  c: openCheck,
   j: () => goBy(1),
   k: () => goBy(-1),
   ArrowDown: () => goBy(1),

@@ -35,31 +35,32 @@ function ConnectionLost({ lost }) {
   </aside>`;
 }
 
-/** A question before something that may hurt. Its consequence is in the text. */
+/** A question before something that may hurt: {title, text, lines, note, choices, answer}, as ask.mjs makes it. */
 export function Confirmation({ question }) {
   const dialog = useRef();
   useEffect(() => {
     if (question) dialog.current.showModal();
   }, [question]);
   if (!question) return null;
+  const { title, text, lines, note, choices, answer } = question;
+  let chosen = null;
   // Closing by close() gives the focus back to where it was; Escape does the same.
-  const close = () => dialog.current.close();
-  let answered = false;
+  const choose = (how) => {
+    chosen = how;
+    dialog.current.close();
+  };
   const onClose = () => {
     if (state.question === question) setState({ question: null });
-    if (!answered) question.onCancel?.();
+    answer(chosen);
   };
-  const confirm = () => {
-    answered = true;
-    close();
-    question.onConfirm();
-  };
-  return html`<dialog ref=${dialog} onClose=${onClose} aria-labelledby="ask" aria-describedby="why">
-    <h2 id="ask">${question.title}</h2>
-    <p id="why">${question.text}</p>
+  return html`<dialog ref=${dialog} onClose=${onClose} aria-labelledby="ask" aria-describedby="why why-not">
+    <h2 id="ask">${title}</h2>
+    <p id="why">${text}</p>
+    ${lines.length > 0 && html`<ul class="lines">${lines.map((words) => html`<li key=${words}>${words}</li>`)}</ul>`}
+    <p id="why-not" class="quiet">${note}</p>
     <div class="choices">
-      <button onClick=${close}>Cancel</button>
-      <button class="danger" onClick=${confirm}>${question.confirmLabel}</button>
+      <button onClick=${() => choose(null)}>Cancel</button>
+      ${choices.map(({ label, tone, how }) => html`<button key=${label} class=${tone} onClick=${() => choose(how)}>${label}</button>`)}
     </div>
   </dialog>`;
 }

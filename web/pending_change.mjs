@@ -31,7 +31,7 @@ async function confirmChange(revision) {
 }
 
 async function revertChange(revision) {
-  const done = await runChange(() => api.cancel(revision));
+  const done = await runChange(() => api.rollback({ revision }));
   if (done) endWaiting(done.cancelled ? `Revision ${revision} is taken back.` : `Revision ${revision} was confirmed meanwhile: it stays.`);
 }
 

@@ -1,6 +1,7 @@
 // The bar that adds a rule: what its sentence becomes, or where it goes wrong, is shown beneath
 // while typing.
 
+import { ON_TRIAL } from "./ask.mjs";
 import { editNewRule } from "./drawer_state.mjs";
 import { wordsForPeople } from "./format.mjs";
 import { html, useEffect, useState } from "./html.mjs";
@@ -26,7 +27,8 @@ export function QuickAdd({ offline, suggestion }) {
     if (!text.trim() || offline || busy || check.problem) return;
     setBusy(true);
     try {
-      const rule = await addRule(text, { position: event.shiftKey ? undefined : 1 });
+      const how = event.ctrlKey ? ON_TRIAL : {};
+      const rule = await addRule(text, { position: event.shiftKey ? undefined : 1, how });
       if (rule) {
         setAdded(rule);
         setText((now) => (now === text ? "" : now));
@@ -52,7 +54,7 @@ export function QuickAdd({ offline, suggestion }) {
     <//>
     <div id="quick-add-verdict" class="sentence-verdict">
       ${text.trim() ? html`<${SentenceVerdict} check=${check}>
-          <p class="keys"><kbd>Enter</kbd> adds it first <kbd>Shift Enter</kbd> adds it last</p><//>`
+          <p class="keys"><kbd>Enter</kbd> adds it first <kbd>Shift Enter</kbd> last <kbd>Ctrl Enter</kbd> with a countdown</p><//>`
         : added ? html`<${AddedRule} rule=${added} />` : html`<${GrammarHint} />`}
     </div>
   </section>`;

@@ -3,6 +3,7 @@
 
 const MAX_PACKETS = 500;
 const DRAW_MS = 250;
+const HEADER_BYTES = 14; // of Ethernet: less is no frame
 
 let packets = [];
 let lastNumber = 0; // the number of the newest; they are counted up by one run of the service
@@ -67,6 +68,28 @@ export function packetWords(packet) {
   ];
   const first = kind ?? (packet.ethertype ? `ethertype ${packet.ethertype}` : "not IP");
   return [first, from, ">", to, ...more].filter(Boolean).join(" ");
+}
+
+/** The packet as a question, {text, frame?, about}: its bytes where they are all that there was to judge. */
+export function packetQuestion(packet) {
+  const { data = "", bytes, iface, direction, time, vlan, stripped } = packet;
+  // A tag that stood beside the frame can only be told in words.
+  const whole = data.length >= 2 * HEADER_BYTES && !(stripped && vlan !== undefined);
+  const about = `the packet of ${new Date(time).toLocaleTimeString("en-GB")}: ${packetWords(packet)}`;
+  return { text: questionWords(packet), about, ...(whole && { frame: { data, length: bytes, iface, direction } }) };
+}
+
+/** "tcp/22 from 192.0.2.1 sport 5555 to 198.51.100.2 on eth1 in flags syn", as `explain` takes it. */
+function questionWords(packet) {
+  const { proto, src, dst, sport, dport, icmp_type: type, icmp_code: code, direction } = packet;
+  const name = typeof proto === "number" ? `proto ${proto}` : (proto ?? "");
+  const suffix = [dport, type, type === undefined ? undefined : code].filter((part) => part !== undefined);
+  const clauses = [
+    ["from", src], ["sport", sport], ["to", dst], ["on", packet.iface], [direction === "egress" ? "out" : "in"],
+    ["vlan", packet.vlan], ["flags", packet.tcp_flags], ["ttl", packet.ttl], ["fragment", packet.fragment],
+  ];
+  const first = packet.family ? [name, ...suffix].join("/") : `ethertype ${packet.ethertype ?? "0x88b5"}`;
+  return [first, ...clauses.filter((clause) => clause.at(-1) !== undefined).map((clause) => clause.join(" "))].join(" ");
 }
 
 /** The sentence of a rule that would block this packet: its sender, or its kind where it has no address. */

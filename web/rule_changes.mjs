@@ -2,9 +2,10 @@
 
 import { api } from "./api.mjs";
 import { awaitRevision } from "./apply_event.mjs";
+import { askHow } from "./ask.mjs";
 import { runChange } from "./connection.mjs";
 import { withoutRule, withRule } from "./rule_order.mjs";
-import { askFirst, ruleOf, setState, state } from "./store.mjs";
+import { ruleOf, setState, state } from "./store.mjs";
 import { currentIdsAbove, offerUndo, restoredPosition, withdrawUndo } from "./undo.mjs";
 
 const announce = (announcement) => setState({ announcement, notice: null });
@@ -16,40 +17,44 @@ function showRule(rule) {
   return rule;
 }
 
-/** Add a sentence; `position` from 1, absent at the end. A refused one is thrown for the bar to show. */
-export async function addRule(text, { position } = {}) {
-  if (!(await confirmCuts(text, "Add it"))) return undefined;
+/**
+ * Add a sentence; `position` from 1, absent at the end; `how` as in api.mjs. A refused one is thrown for the
+ * bar to show.
+ */
+export async function addRule(text, { position, how = {} } = {}) {
+  const agreed = how.confirm ? how : await confirmCuts(text, "Add it");
+  if (!agreed) return undefined;
   // The first place is sure whatever the list is by now; others were counted in ours.
   const atEnd = position === undefined || (position > 1 && position > state.rules.length);
   const body = { text, ...(!atEnd && { position }) };
-  const rule = await runChange(async () => showRule(await api.add(body)), isRefusedSentence);
+  const rule = await runChange(async () => showRule(await api.add(body, agreed)), isRefusedSentence);
   if (rule) announce(`Added at ${rule.position}: ${rule.text}.`);
   return rule;
 }
 
 const isRefusedSentence = (error) => error.status === 422;
 
-/** True at once for a sentence that cuts nobody off whom a person would miss; else it asks. */
-async function confirmCuts(text, confirmLabel) {
+/** {} at once for a sentence that cuts nobody off whom a person would miss; else it asks. */
+async function confirmCuts(text, label) {
   const check = await runChange(() => api.parse(text));
-  if (!check?.cuts?.length) return Boolean(check);
-  return new Promise((resolve) => askFirst({
+  if (!check) return null;
+  if (!check.cuts?.length) return {};
+  return askHow({
     title: "This may cut you off",
     text: `“${text.trim()}” drops ${check.cuts.join(", ")}. If that is your way to this host, it ends at once.`,
-    confirmLabel,
-    onConfirm: () => resolve(true),
-    onCancel: () => resolve(false),
-  }));
+    label,
+  });
 }
 
 /** Give a rule another sentence; `etag` refuses when somebody else changed it since. */
-export async function saveRule(rule, text, etag) {
-  if (!(await confirmCuts(text, "Save it"))) return undefined;
+export async function saveRule(rule, text, { etag, how = {} }) {
+  const agreed = how.confirm ? how : await confirmCuts(text, "Save it");
+  if (!agreed) return undefined;
   const isHandled = (error) => error.status === 422 || error.status === 412;
-  const changed = await runChange(async () => showRule(await api.edit(rule.id, { text }, etag)), isHandled);
+  const changed = await runChange(async () => showRule(await api.edit(rule.id, { text }, agreed, etag)), isHandled);
   if (!changed) return changed;
   announce(`Changed: ${changed.text}.`);
-  if (changed.text !== rule.text) {
+  if (changed.text !== rule.text && !changed.pending) {
     offerUndo({ key: rule.id, kind: "edited", words: "edited", revert: () => restoreText(rule) });
   }
   return changed;
@@ -62,13 +67,14 @@ async function restoreText(rule) {
 }
 
 export async function enableRule(rule, enabled = !rule.enabled, { undoable = true } = {}) {
-  if (undoable && enabled && !(await confirmCuts(rule.text.replace(" disabled", ""), "Enable it"))) return undefined;
-  const changed = await runChange(async () => showRule(await api.edit(rule.id, { enabled })));
+  const agreed = undoable && enabled ? await confirmCuts(rule.text.replace(" disabled", ""), "Enable it") : {};
+  if (!agreed) return undefined;
+  const changed = await runChange(async () => showRule(await api.edit(rule.id, { enabled }, agreed)));
   if (!changed) return changed;
   const words = enabled ? "enabled" : "disabled";
   announce(`${enabled ? "Enabled" : "Disabled"} ${changed.text}.`);
   withdrawUndo(rule.id);
-  if (undoable) {
+  if (undoable && !changed.pending) {
     const revert = () => enableRule(changed, !enabled, { undoable: false });
     offerUndo({ key: rule.id, kind: "switched", words, revert });
   }

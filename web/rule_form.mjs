@@ -1,6 +1,7 @@
 // The form of one rule: its sentence and every field of it, each following the other.
 
 import { api } from "./api.mjs";
+import { ON_TRIAL, TRIAL_LABEL } from "./ask.mjs";
 import { closeDrawer, openRule } from "./drawer_state.mjs";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.mjs";
 import { addRule, saveRule } from "./rule_changes.mjs";
@@ -45,13 +46,14 @@ export function RuleForm({ panel, offline }) {
     setText(composed.text);
     setSpans(composed.spans);
   };
-  const save = async (event) => {
+  const save = async (event, how = event?.ctrlKey ? ON_TRIAL : {}) => {
     event?.preventDefault();
     if (!text.trim() || offline || busy || check.problem) return;
     setBusy(true);
     try {
       const ifMatch = stale ? undefined : await etag.current;
-      const saved = rule ? await saveRule(ruleOf(rule.id) ?? rule, text, ifMatch) : await addRule(text, { position });
+      const saved = rule ? await saveRule(ruleOf(rule.id) ?? rule, text, { etag: ifMatch, how })
+        : await addRule(text, { position, how });
       if (saved && rule) openRule(rule.id);
       else if (saved) closeDrawer();
     } catch (problem) {
@@ -63,6 +65,7 @@ export function RuleForm({ panel, offline }) {
 
   const wrong = problemField(check.problem, spans);
   const current = rule && ruleOf(rule.id);
+  const held = offline || !text.trim() || (rule && !current);
   const changedRemotely = rule && (!current || current.text !== rule.text);
   return html`<form class="rule-form" onSubmit=${save} aria-label=${title ?? "Edit rule"}>
     <h2 tabindex="-1">${title ?? `Edit rule ${current?.position ?? rule.position}`}</h2>
@@ -75,7 +78,8 @@ export function RuleForm({ panel, offline }) {
       <div id="sentence-verdict" class="sentence-verdict"><${SentenceVerdict} check=${check} /></div>
       <div class="choices">
         <button type="button" onClick=${closeDrawer}>Cancel</button>
-        <button class="primary" disabled=${offline || !text.trim() || (rule && !current)} aria-disabled=${busy}>
+        <button type="button" disabled=${held} aria-disabled=${busy} onClick=${(event) => save(event, ON_TRIAL)}>${TRIAL_LABEL}</button>
+        <button class="primary" disabled=${held} aria-disabled=${busy}>
           ${rule ? "Save" : `Add at ${position}`}</button>
       </div>
     </div>

@@ -1,6 +1,6 @@
 // The actions on one rule, with their words and keys: the row's menu and the drawer share them.
 
-import { duplicateRule, editRule, insertRule, openRule } from "./drawer_state.mjs";
+import { duplicateRule, editRule, insertRule, openExplanation, openRule } from "./drawer_state.mjs";
 import { deleteRule, enableRule, moveRule, resetCounters } from "./rule_changes.mjs";
 
 /** [{name, key?, act, disabled?, danger?}]; `disabled` is true where it cannot be done. */
@@ -14,6 +14,7 @@ export function ruleMenuItems(rule, count) {
     { name: "Duplicate", key: "d", act: () => duplicateRule(rule) },
     { name: "Insert above", act: () => insertRule(rule, false) },
     { name: "Insert below", act: () => insertRule(rule, true) },
+    { name: "Why?", key: "w", act: () => openExplanation({ rule: rule.id }) },
     { name: "Counters to 0", act: () => resetCounters(rule) },
     { name: "Delete", key: "⌫", act: () => deleteRule(rule), danger: true },
   ];

@@ -16,10 +16,10 @@ export const state = {
   undos: [], // what can still be taken back, newest last: see undo.mjs
   marks: new Map(), // rule id -> {words, who, was}: what somebody else just did to it
   deletedRemotely: [], // rules that somebody else just deleted: {rule, idsAbove}
-  panel: null, // what the drawer shows: {kind: "rule" | "edit" | "policy", ...}
+  panel: null, // what the drawer shows: {kind, ...}, of drawer.mjs
   help: false, // the list of keys is open
   notice: null, // {kind: "error" | "done" | "warning", text, hint}
-  question: null, // {title, text, confirmLabel, onConfirm, onCancel?}: what must be confirmed first
+  question: null, // {title, text, lines, note, choices, answer}: what must be answered first
   announcement: "", // the last change of state, for screen readers
 };
 

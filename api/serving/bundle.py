@@ -2,7 +2,8 @@
 
 Forty-two small modules cost a browser 0.6 s on loopback and compress by a quarter worse than the
 same text in one piece. Nothing is built and nothing minified, so an installed page and
-one that is being edited are served alike.
+one that is being edited are served alike. Only lines that are nothing but comment are left out: they are
+a sixth of what is sent.
 
 A module becomes a function that is called at once and returns what the module exports; they stand
 in the order in which they need each other. Of JavaScript's syntax this knows what web/ uses:
@@ -23,6 +24,7 @@ _EXPORTED = re.compile(
     r"^export (?:async function\*? |function\*? |class |const |let )(\w+)", re.MULTILINE
 )
 _EXPORT_LIST = re.compile(r"^export \{([^{}]*)\};\n", re.MULTILINE)
+_COMMENT_LINES = re.compile(r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.MULTILINE)
 _UNKNOWN_FORM = re.compile(r"^(?:import|export) .*", re.MULTILINE)
 
 
@@ -51,7 +53,7 @@ def _collect(
     """Put the module at `path` into `parts`, after those that it imports."""
     if path in above:
         raise CannotBundle(f"{' -> '.join([*above, path])}: modules that need each other")
-    text = (web / path).read_text("utf-8")
+    text = _COMMENT_LINES.sub("", (web / path).read_text("utf-8"))
     taken = []
     for found in _IMPORT.finditer(text):
         names, source = found.groups()

@@ -43,9 +43,9 @@ def themed(browser: Browser, host: Host, faults: Faults, scheme: Scheme) -> Iter
     assert faults.found == []
 
 
-def check(page: Page, what: str, scheme: Scheme) -> None:
+def check(page: Page, what: str, scheme: Scheme, within: str = "html") -> None:
     options = {"resultTypes": ["violations"], **RULES[scheme]}
-    found = page.evaluate("(options) => axe.run(document, options)", options)
+    found = page.evaluate("([within, options]) => axe.run(within, options)", [within, options])
     said = [
         f"{what}: {one['id']}: {node['html'][:160]} {node['any'][:1]}"
         for one in found["violations"]
@@ -84,6 +84,22 @@ def test_axe_finds_nothing(themed: Page, host: Host, traffic: None, scheme: Sche
     page.keyboard.press("Enter")
     page.locator(".plot polyline").wait_for()
     sound("drawer")
+    page.get_by_role("complementary").get_by_role("button", name="Why?").click()
+    page.get_by_role("region", name="What becomes of it").wait_for()
+    sound("explanation", within=".drawer")
+    page.keyboard.press("h")
+    page.get_by_role("button", name="What revision").first.click()
+    page.locator(".diff").wait_for()
+    sound("history", within=".drawer")
+    page.keyboard.press("c")
+    page.locator(".findings li").first.wait_for()
+    sound("findings", within=".drawer")
+    host.service.call("POST", "/block", {"target": "203.0.113.0/24", "for": "10m"})
+    page.keyboard.press("b")
+    page.locator(".blocks").wait_for()
+    sound("blocks", within=".drawer")
+    page.get_by_role("button", name="Close").click()
+    row(page, "icmp").locator(".sentence-button").click()
     page.set_viewport_size(NARROW)
     page.get_by_role("button", name="View as table").click()
     sound("narrow drawer")

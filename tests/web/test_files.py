@@ -44,7 +44,7 @@ def test_joined_modules_see_each_others_exports_and_nothing_else(
     modules = {
         "app": 'import { one, two as second } from "./a.mjs";\nimport { hello } from "./b.mjs";\n'
         "const mine = 3;\nconsole.log(one, second(), mine, hello.text);\n",
-        "a": "const mine = 1;\nexport const one = mine;\n"
+        "a": "// A line.\n/**\n * const mine = 2; */\nconst mine = 1; // of a\nexport const one = mine;\n"
         "export function two() {\n  return mine + 1;\n}\n",
         "b": 'import {\n  one,\n} from "./a.mjs";\nconst hello = { text: `${one} world` };\n'
         "export { hello };\n",

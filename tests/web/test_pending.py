@@ -64,6 +64,40 @@ def test_it_is_taken_back(page: Page, host: Host, how: str) -> None:
     expect(row(page, "tcp/2")).to_be_visible()
 
 
+def test_the_page_begins_changes_with_a_countdown(page: Page, host: Host) -> None:
+    bar = page.get_by_role("combobox", name="Add a rule")
+    bar.fill("drop tcp/1")
+    bar.press("Control+Enter")
+    waiting(page).get_by_role("button", name="Revert now").click()
+    expect(waiting(page)).to_have_count(0)
+    expect(page.get_by_role("button", name="Undo")).to_have_count(0)
+    assert host.texts() == []
+    page.get_by_role("button", name="Form with every field").click()
+    page.get_by_role("combobox", name="Sentence").fill("drop tcp/2")
+    page.get_by_role("combobox", name="Sentence").press("Escape")  # The list lies over the buttons.
+    page.get_by_role("button", name="With a countdown").click()
+    waiting(page).get_by_role("button", name="Confirm").click()
+    expect(waiting(page)).to_have_count(0)
+    assert host.texts() == ["drop tcp/2"]
+    page.keyboard.press("p")
+    page.get_by_role("group", name="IP packets that come in").get_by_label("drop").click()
+    page.get_by_role("dialog").get_by_role("button", name="With a countdown").click()
+    expect(page.locator("tr.policy")).to_contain_text("drop in")
+    waiting(page).get_by_role(
+        "button", name="Confirm"
+    ).click()  # In the drawer, which is over the line.
+    expect(waiting(page)).to_have_count(0)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Attach to docker0").click()
+    ask = page.get_by_role("dialog")
+    expect(ask).to_contain_text("The policy is to drop")
+    ask.get_by_role("button", name="With a countdown").click()
+    expect(waiting(page)).to_contain_text("attach docker0 xdp")
+    waiting(page).get_by_role("button", name="Revert now").click()
+    expect(page.get_by_role("button", name="Detach xdp from docker0")).to_have_count(0)
+    assert host.service.call("GET", "/policy").json["ingress"] == "drop"
+
+
 def test_another_change_is_refused_and_says_why(page: Page, host: Host, faults: Faults) -> None:
     faults.expected = ["409"]
     revision = begin(host)
