@@ -26,6 +26,8 @@ from .set_arrays import check_arrays
 SMALL_SET = 1 << 16
 """Entries up to which a set is written at once; larger ones when no set was replaced for a while."""
 _TABLES = ("meta", "rules", "attachments", "sets", "set_held", "set_log", "classes")
+_SET_TABLES = ("set_part", "set_timed")
+"""What the files of sets are made of."""
 _REVISIONS = 2
 """Revisions with what they changed: one that waits for its confirmation, or is not finished."""
 _AUDIT = 100
@@ -63,6 +65,12 @@ class SecondCopy:
             return self._read() is not None  # a damaged head says anything
         return False
 
+    def _has_all_of(self, database: FileHead) -> bool:
+        """Whether it can be read, and a database with these counts has nothing more."""
+        with suppress(XdpwallError):
+            return self.head() == database and self._read() is not None
+        return False
+
     # -- writing ---------------------------------------------------------------------------------
     def update(
         self,
@@ -73,16 +81,22 @@ class SecondCopy:
         unless: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Bring it to what the database has; without `large`, large sets are left for later and the
-        answer is whether there are any. With `only_later` nothing is done for a database that is older,
-        nor where `unless` is true once that has been read. OSError; Failed "corrupt" for a database that is damaged."""
+        answer is whether there are any. With `only_later` the database may be damaged: nothing is taken from
+        one that is older, nor from tables that lost rows, and nothing that the copy has already. Nothing is
+        done where `unless` is true once that has been read. OSError; Failed "corrupt" for a database that is
+        damaged."""
         with claimed(self.path):
             connection.execute("BEGIN")
             try:
-                head, tables = _dump(connection)
+                if only_later:
+                    _check_whole(connection, (*_TABLES, *_SET_TABLES))
+                head, tables = _dump(connection, is_suspect=only_later)
                 if unless() or (only_later and self.is_later_than(*head)):
                     return False
                 named = {row[1] for row in tables["sets"]}
                 left = self._update_sets(connection, head.identity, named, large)
+                if only_later and self._has_all_of(head):
+                    return left
             finally:
                 connection.execute("ROLLBACK")
             body = zlib.compress(_encode({"version": SCHEMA_VERSION, "tables": tables}), 1)
@@ -177,17 +191,29 @@ def _replay_log(connection: sqlite3.Connection) -> None:
             _insert(connection, "set_timed", [(number, key, expires, checksum)])
 
 
-def _dump(connection: sqlite3.Connection) -> tuple[FileHead, dict[str, list[Any]]]:
+def _check_whole(connection: sqlite3.Connection, tables: Iterable[str]) -> None:
+    """Raise Failed "corrupt" where a page of these tables is damaged: rows may be missing, which the
+    checksums of the others do not tell."""
+    for table in tables:
+        found = connection.execute(f"PRAGMA integrity_check({table})").fetchall()
+        if found != [("ok",)]:
+            raise Failed(f"the table {table} is damaged", code="corrupt", detail=str(found[:1]))
+
+
+def _dump(
+    connection: sqlite3.Connection, *, is_suspect: bool
+) -> tuple[FileHead, dict[str, list[Any]]]:
     """Head and tables of a database; Failed "corrupt" when they are not what was written."""
     tables = {table: connection.execute(f"SELECT * FROM {table}").fetchall() for table in _TABLES}
     named = {row[1] for row in tables["sets"]}
     tables["set_log"] = [row for row in tables["set_log"] if row[1] in named]
     for _, *values, checksum in tables["set_log"]:
         check_row(checksum, *values)
-    for *values, checksum in tables["set_held"]:
-        check_row(checksum, *values)
-    tables["audit"] = _newest(connection, "audit", "id", _AUDIT)
-    tables["revisions"] = _newest(connection, "revisions", "number", _REVISIONS)
+    for table in ("set_held", "classes"):
+        for *values, checksum in tables[table]:
+            check_row(checksum, *values)
+    for table, key, count in (("audit", "id", _AUDIT), ("revisions", "number", _REVISIONS)):
+        tables[table] = _newest(connection, table, key, count, is_suspect=is_suspect)
     meta = dict(tables["meta"])
     check_seal(meta, tables["rules"], sorted(tables["attachments"]), sorted(tables["sets"]))
     return FileHead(*read_counts(connection, meta)), {
@@ -195,13 +221,17 @@ def _dump(connection: sqlite3.Connection) -> tuple[FileHead, dict[str, list[Any]
     }
 
 
-def _newest(connection: sqlite3.Connection, table: str, key: str, count: int) -> list[Any]:
+def _newest(
+    connection: sqlite3.Connection, table: str, key: str, count: int, *, is_suspect: bool
+) -> list[Any]:
     """The last rows of a table whose damage is no reason to make no copy."""
     try:
+        if is_suspect:
+            _check_whole(connection, [table])
         return connection.execute(
             f"SELECT * FROM {table} ORDER BY {key} DESC LIMIT {count}"
         ).fetchall()
-    except sqlite3.Error:
+    except (sqlite3.Error, Failed):
         return []
 
 
