@@ -20,11 +20,13 @@ from uvicorn import Config, Server
 
 from xdpwall.api.app import create_app
 from xdpwall.api.serving import h11_patterns
+from xdpwall.api.serving.activation import open_listeners
 from xdpwall.api.serving.caller import Callers
 from xdpwall.api.serving.connection import Doorkeeper
-from xdpwall.api.serving.listen import host_names, page_url, system_error, tcp_socket, unix_socket
+from xdpwall.api.serving.listen import loopback_address, page_url, system_error
 from xdpwall.api.serving.log_repeats import RepeatFilter
 from xdpwall.api.serving.peer_roles import PeerRoles
+from xdpwall.api.serving.service_manager import ServiceManager
 from xdpwall.api.serving.token import load_token
 from xdpwall.errors import ANOTHER_STATE, Conflict, XdpwallError
 from xdpwall.gcpause import put_off_collections
@@ -61,21 +63,22 @@ def serve(
 ) -> None:
     """Restore what should be in force, then answer until SIGTERM or SIGINT.
 
-    `say` gets the page's address once both sockets answer. Filtering goes on after the end.
+    Sockets that systemd hands over go before `host` and `port`. `say` gets the page's address once both
+    answer. Filtering goes on after the end.
     """
     from xdpwall.firewall.firewall import Firewall
 
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     for handler in logging.getLogger().handlers:
         handler.addFilter(RepeatFilter())
-    names = host_names(host)
+    loopback_address(host)
+    manager = ServiceManager()
     _allow_files()
     with (
         _StopSignals() as stop,
         Firewall.open(settings, service=True) as firewall,
         _single_service(settings),
-        unix_socket(settings.socket) as local,
-        tcp_socket(host, port) as tcp,
+        open_listeners(settings.socket, host, port) as listeners,
     ):
         take_time_from(firewall.seconds)
         token = load_token(settings.state_dir)
@@ -84,10 +87,11 @@ def serve(
         firewall.keep_first_token(token)
         roles = PeerRoles(service_tables().get("roles"))
         callers = Callers(firewall.token_book, roles)
-        app = create_app(firewall, callers=callers, hosts=names)
-        address = page_url(tcp) + f"#token={token}"
+        app = create_app(firewall, callers=callers, hosts=listeners.hosts)
+        page = page_url(listeners.tcp)
+        address = page + f"#token={token}"
         if _is_journal(sys.stdout):
-            address = f"{page_url(tcp)} (token: {settings.state_dir / 'token'})"
+            address = f"{page} (token: {settings.state_dir / 'token'})"
         keeper = Doorkeeper(app.state.refusals)
         server = _Server(_config(app, keeper))
 
@@ -95,13 +99,19 @@ def serve(
             put_off_collections()
             app.state.events.start()
             say(f"xdpwall: page at {address}")
+            manager.ready(f"page at {page}")
+
+        def stopping() -> None:
+            manager.stopping()
+            app.state.events.close()
 
         server.keeper = keeper
         server.book = firewall.token_book
         server.on_started = started
-        server.on_stopping = app.state.events.close
+        server.on_stopping = stopping
+        server.on_stopped = manager.close
         try:
-            stop.run(server, [local, tcp])
+            stop.run(server, [listeners.local, listeners.tcp])
         finally:
             firewall.token_book.save_uses()
 
@@ -151,6 +161,7 @@ class _Server(Server):
     book: TokenBook
     on_started: Callable[[], None]
     on_stopping: Callable[[], None]
+    on_stopped: Callable[[], None]
     _tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -164,6 +175,7 @@ class _Server(Server):
         await super().shutdown(sockets)
         for task in self._tasks:
             task.cancel()
+        self.on_stopped()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -60,12 +60,7 @@ check "completion for Bash" bash -n /usr/share/bash-completion/completions/xdpwa
 check "completion asks the command" \
     says "rule" env _XDPWALL_COMPLETE=bash_complete COMP_WORDS="xdpwall ru" COMP_CWORD=1 xdpwall
 check "settings" grep -q state_dir /etc/xdpwall/config.toml
-answers() { # the service, within a minute
-    for _ in $(seq 600); do says '"service": true' xdpwall status -j >/dev/null && return; sleep 0.1; done
-    return 1
-}
-
-check "the service answers the command" answers
+check "the service answers the command" says '"service": true' xdpwall status -j
 check "the page" says "<!doctype html>" curl -sS http://127.0.0.1:8480/
 
 cable
@@ -74,6 +69,39 @@ check "attach" xdpwall attach near
 check "rule add" xdpwall rule add drop icmp
 check "the ping is dropped" not ping_far
 check "the service is restarted" systemctl restart xdpwall.service
+check "and the ping dropped" not ping_far
+
+serving() { systemctl show --value -p MainPID xdpwall.service; }
+
+started_anew() { # within a minute: another process than the one given is ready
+    for _ in $(seq 600); do
+        [ "$(serving)" != "$1" ] && systemctl is-active --quiet xdpwall.service && return
+        sleep 0.1
+    done
+    return 1
+}
+
+port_is_taken() {
+    python3 -c 'import socket; socket.create_server(("127.0.0.1", 8480))' 2>&1 | grep "in use"
+}
+
+check "systemd tells what it says" says "page at http://127.0.0.1:8480/" \
+    systemctl show -p StatusText xdpwall.service
+systemctl stop xdpwall.service 2>/dev/null
+check "it is stopped" not systemctl is-active xdpwall.service
+check "and nobody else gets its port" port_is_taken
+check "a request starts it" says "<!doctype html>" curl -sS http://127.0.0.1:8480/
+mkdir -p /run/systemd/system/xdpwall.service.d
+printf '[Service]\nWatchdogSec=2\n' >/run/systemd/system/xdpwall.service.d/watchdog.conf
+systemctl daemon-reload
+check "with a short watchdog" systemctl restart xdpwall.service
+before=$(serving)
+kill -STOP "$before"
+check "one that stands still is started anew" started_anew "$before"
+check "by the watchdog" says "Watchdog timeout" journalctl --no-pager -b -u xdpwall.service
+check "and the ping dropped" not ping_far
+check "the same package again" dpkg --install /root/xdpwall.deb
+check "it answers" says '"service": true' xdpwall status -j
 check "and the ping dropped" not ping_far
 
 check "removal says how to take the programs off" \

@@ -17,6 +17,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -55,10 +56,21 @@ class Service:
     """One service process; `stop` is SIGTERM, `kill` is SIGKILL."""
 
     def __init__(
-        self, space: Namespace, folder: Path, bpffs: Path, *, port: int = 0, prelude: str = ""
+        self,
+        space: Namespace,
+        folder: Path,
+        bpffs: Path,
+        *,
+        port: int = 0,
+        prelude: str = "",
+        handed: Sequence[socket.socket] = (),
+        environ: Mapping[str, str] | None = None,
     ) -> None:
-        """Port 0 is any free one, another one at each start. `prelude` is run before serving."""
+        """Port 0 is any free one, another one at each start. `prelude` is run before serving. `handed`: sockets
+        as systemd hands them over; `environ`: variables besides."""
         self.space = space
+        self._handed = handed
+        self._environ = environ or {}
         self._main = prelude + _MAIN
         self._port = port
         self.settings = Settings(folder / "state", bpffs / "xdpwall", folder / "xdpwall.sock")
@@ -72,10 +84,12 @@ class Service:
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 self.space.argv(
-                    sys.executable, "-c", self._main, *map(str, paths), str(self._port)
+                    *self._handing_over(),
+                    *(sys.executable, "-c", self._main, *map(str, paths), str(self._port)),
                 ),
                 cwd=ROOT,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": str(ROOT), **self._environ},
+                pass_fds=[one.fileno() for one in self._handed],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -118,6 +132,16 @@ class Service:
             found = store.execute(f"SELECT {wanted} FROM audit ORDER BY id DESC LIMIT 1")
             row: tuple[Any, ...] = found.fetchone()
             return row
+
+    def _handing_over(self) -> list[str]:
+        """The words in front of a command for which the sockets become descriptors 3, 4 ..."""
+        if not self._handed:
+            return []
+        fds = [one.fileno() for one in self._handed]
+        assert min(fds) >= 3 + len(fds), "a descriptor would be overwritten by another"
+        moved = " ".join(f"{n}<&{fd} {fd}<&-" for n, fd in enumerate(fds, start=3))
+        script = f'export LISTEN_PID=$$ LISTEN_FDS={len(fds)}; exec "$@" {moved}'
+        return ["bash", "-c", script, "bash"]
 
     def log(self) -> str:
         """What it wrote to stderr."""
