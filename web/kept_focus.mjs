@@ -8,9 +8,13 @@ addEventListener("focusout", (event) => {
   if (!event.target.disabled) last = null;
 });
 
-/** Whether the page has the focus only because its owner is held back. */
-export const focusIsHeldBack = () =>
-  document.activeElement === document.body && Boolean(last?.isConnected && last.matches(":disabled"));
+/** Whether the focus is with what is held back, or with the page only because its owner is. */
+export function focusIsHeldBack() {
+  const active = document.activeElement;
+  // Until the next frame the browser leaves it with what has just been disabled.
+  const owner = active === document.body ? last : active;
+  return Boolean(owner?.isConnected && owner.matches(":disabled"));
+}
 
 /** Give the focus back to what was held back, unless it is elsewhere by now. */
 export function returnFocus() {

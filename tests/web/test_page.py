@@ -184,6 +184,7 @@ def test_another_owners_program_is_named_and_not_replaced_unasked(
 ) -> None:
     faults.expected = ["409"]
     host.space.call(occupy, host.space.index("eth1"))
+    host.space.ip("link add hint0 type veth peer name hint1")  # Interfaces are read anew at once.
     eth1 = page.locator("tbody[data-iface=eth1]")
     expect(eth1).to_contain_text("another owner’s program “xdp_other”")
     page.get_by_role("button", name="Attach to eth1").click()
@@ -194,6 +195,7 @@ def test_another_owners_program_is_named_and_not_replaced_unasked(
     page.get_by_role("button", name="Replace it").click()
     expect(eth1.get_by_role("button", name="Detach")).to_be_visible()
     expect(eth1).not_to_contain_text("xdp_other")
+    host.space.ip("link del hint0")
 
 
 def test_off_is_shouted(page: Page, host: Host) -> None:
