@@ -1,7 +1,8 @@
 """Every error as one shape: problem details (RFC 9457).
 
     {"type": "urn:xdpwall:invalid", "title": "A value is wrong", "status": 422,
-     "detail": "...", "code": "invalid", "field"?, "value"?, "hint"?, "span"?, "role"?, "debug"?}
+     "detail": "...", "code": "invalid", "field"?, "value"?, "hint"?, "span"?, "role"?, "debug"?,
+     "lock_out"?}
 
 `type` is the kind of error (the tree in xdpwall/errors.py), or about:blank when HTTP itself was
 used wrongly; `code` is stable and says exactly which; `debug` is errno or the verifier's last
@@ -15,7 +16,7 @@ import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -25,6 +26,7 @@ from starlette.responses import Response
 
 from xdpwall import errors as own
 from xdpwall.api.body_checks import as_invalid_input
+from xdpwall.values.terms import Place
 
 MEDIA_TYPE = "application/problem+json"
 MAX_VALUE = 300
@@ -55,6 +57,40 @@ HTTP_CODES = {
 """The stable code of an error that the framework raises, by its status."""
 
 
+class CutConnection(BaseModel):
+    """A TCP connection that a change would cut."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    whose: Literal["own", "login"] = Field(
+        description="the asker's own, or from an address that is logged in"
+    )
+    user: str | None = Field(None, description="who is logged in from there, where it is known")
+    peer: str
+    peer_port: int
+    local: str
+    local_port: int
+    iface: str
+    place: Place
+    words: str
+
+
+class LockOutFields(BaseModel):
+    """Why the guard refuses a change, and what passes it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    rule: str | None = Field(None, description="id of the rule that would drop their packets")
+    position: int | None = Field(None, description="where it would stand, from 1")
+    text: str | None = Field(None, description="its sentence")
+    policy: str | None = Field(None, description="the part of the policy that would, and its value")
+    connections: list[CutConnection] = Field(description="16 at most")
+    count: int = Field(description="all of them")
+    passed_by: list[Literal["force", "confirm"]] = Field(
+        description="query parameters with which the change is made all the same"
+    )
+
+
 class Problem(BaseModel):
     """The body of every error response."""
 
@@ -73,6 +109,9 @@ class Problem(BaseModel):
     )
     role: str | None = Field(None, description="with wrong-role: the least role that would do")
     debug: str | None = Field(None, description="errno, or the verifier's last lines")
+    lock_out: LockOutFields | None = Field(
+        None, description="with the code lock-out: whom the change would cut off, and why"
+    )
 
 
 class HttpError(HTTPException):
@@ -144,6 +183,7 @@ def problem_body(error: own.XdpwallError) -> dict[str, Any]:
         span=list(error.span) if error.span else None,
         role=error.role if isinstance(error, own.WrongRole) else None,
         debug=error.detail,
+        lock_out=getattr(error, "told", None),
     )
 
 

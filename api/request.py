@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel
@@ -25,9 +25,13 @@ from xdpwall.rule.fields import parse_line
 from xdpwall.rule.rule import Rule
 from xdpwall.values.author import MAX_CONFIRM, Author
 from xdpwall.values.inputs import invalid
+from xdpwall.values.session import LoginSession, read_session
 
 T = TypeVar("T")
 
+SESSION = "xdpwall-session"
+"""A header of the command line's requests: the login's connection, as SSH_CONNECTION has it."""
+_LONGEST_SESSION = 200
 DEADLINE = "xdpwall-deadline"
 """A request's header: the CLOCK_MONOTONIC, in ns, after which its change must not begin any more."""
 _NOT_IN_ETAG = frozenset(READ_ONLY_FIELDS) - {"text", "created"}
@@ -41,20 +45,25 @@ ADOPT = "also in the place of what the state folder does not know"
 """The description of the query parameter."""
 
 
+class Terms(NamedTuple):
+    """On which terms a change is asked for."""
+
+    message: str | None = None
+    confirm: int | None = None
+    force: bool = False
+    may_confirm: bool = False
+    """The route takes `confirm`."""
+
+
 class Call:
     """One request: its author, its conditions, and access to the firewall in worker threads."""
 
-    def __init__(self, request: Request, message: str | None, confirm: int | None = None) -> None:
+    def __init__(self, request: Request, terms: Terms) -> None:
         self._request = request
         self.workers: Workers = request.app.state.workers
         self.rule_json: RuleJsonCache = request.app.state.events.rule_json
-        self.by = author_of(caller_of(request.scope), message, confirm, _address(request))
-
-    @property
-    def addresses(self) -> list[str]:
-        """The address that a TCP request comes from."""
-        peer = self._request.scope.get("client")
-        return [peer[0]] if self.by.via == "tcp" and peer else []
+        caller = caller_of(request.scope)
+        self.by = author_of(caller, terms, _session(request, caller), _address(request))
 
     async def read(self, work: Callable[[ServiceFacade], T]) -> T:
         """Run `work` in a reader thread."""
@@ -117,12 +126,36 @@ def check_deadline(deadline: str) -> None:
 
 
 def author_of(
-    caller: Caller, message: str | None, confirm: int | None = None, address: str | None = None
+    caller: Caller,
+    terms: Terms = Terms(),  # noqa: B008  # a tuple
+    session: LoginSession | None = None,
+    address: str | None = None,
 ) -> Author:
     """The author that the audit trail records for a caller; a client over TCP has an address."""
-    known = address if caller.via == "tcp" else None
-    # Nobody in particular changes nothing: his role is asked for before.
-    return Author(caller.name, caller.via, message, confirm, known, caller.role or "metrics")
+    return Author(
+        name=caller.name,
+        via=caller.via,
+        message=terms.message,
+        confirm=terms.confirm,
+        address=address if caller.via == "tcp" else None,
+        # Nobody in particular changes nothing: his role is asked for before.
+        role=caller.role or "metrics",
+        session=session,
+        force=terms.force,
+        may_confirm=terms.may_confirm,
+    )
+
+
+def _session(request: Request, caller: Caller) -> LoginSession | None:
+    """The connection that a change must not cut: the request's own, or over the unix socket that of the
+    login from which it comes. Over TCP nobody is believed what a header says."""
+    if caller.via == "socket":
+        told = request.headers.get(SESSION)
+        return None if told is None else read_session(told[:_LONGEST_SESSION])
+    client, server = request.scope.get("client"), request.scope.get("server")
+    if not client or not server or not server[1]:
+        return None
+    return read_session(f"{client[0]} {client[1]} {server[0]} {server[1]}")
 
 
 def _address(request: Request) -> str | None:
@@ -134,20 +167,26 @@ def _address(request: Request) -> str | None:
 
 
 async def _read_call(request: Request) -> Call:
-    return Call(request, None)
+    return Call(request, Terms())
+
+
+MessageQuery = Annotated[str | None, Query(description="goes into the history")]
+ForceQuery = Annotated[
+    bool, Query(description="also where it cuts off who asks, or who is logged in")
+]
 
 
 async def _change_call(
-    request: Request,
-    message: Annotated[str | None, Query(description="goes into the history")] = None,
+    request: Request, message: MessageQuery = None, force: ForceQuery = False
 ) -> Call:
     _check_message(message)
-    return Call(request, message)
+    return Call(request, Terms(message, force=force))
 
 
 async def _confirmable_call(
     request: Request,
-    message: Annotated[str | None, Query(description="goes into the history")] = None,
+    message: MessageQuery = None,
+    force: ForceQuery = False,
     confirm: Annotated[
         int | None,
         Query(
@@ -158,7 +197,7 @@ async def _confirmable_call(
     ] = None,
 ) -> Call:
     _check_message(message)
-    return Call(request, message, confirm)
+    return Call(request, Terms(message, confirm, force, may_confirm=True))
 
 
 def _check_message(message: str | None) -> None:
@@ -202,12 +241,12 @@ ConfirmableCall = Annotated[Call, Depends(_confirmable_call)]
 RawBody = Annotated[bytes, Depends(_raw_body)]
 NO_INPUT = [allow_query(), Depends(no_body)]
 """Dependencies of routes that take neither query parameters nor a body."""
-MESSAGE_AND_BODY = [allow_query("message")]
+MESSAGE_AND_BODY = [allow_query("message", "force")]
 """Dependencies of routes that change something and read a body."""
-CONFIRM_AND_BODY = [allow_query("message", "confirm")]
+CONFIRM_AND_BODY = [allow_query("message", "force", "confirm")]
 """The same for changes that may wait for their confirmation."""
-CONFIRM_ALONE = [allow_query("message", "confirm"), Depends(no_body)]
-MESSAGE_ALONE = [allow_query("message"), Depends(no_body)]
+CONFIRM_ALONE = [allow_query("message", "force", "confirm"), Depends(no_body)]
+MESSAGE_ALONE = [allow_query("message", "force"), Depends(no_body)]
 """Dependencies of routes that change something and take no body."""
 
 

@@ -31,7 +31,7 @@ FLOORS = {
     "events": "store views rule kernel values abi closing trusted settings version errors",
     "instance": "dataplane attach store compiler ruleset sets kernel values trusted settings errors",
     "explain": "dataplane events compiler views ruleset rule sets values abi closing errors",
-    "changes": "instance dataplane attach store compiler views ruleset sets kernel values abi limits"
+    "changes": "explain instance dataplane attach store compiler views ruleset rule sets kernel values abi limits"
     " closing errors",
     "trace": "changes instance events dataplane views kernel values abi closing settings errors",
     "firewall": "explain check changes instance events dataplane attach store views ruleset rule sets kernel values"

@@ -11,6 +11,7 @@
     +-- Unsupported                  6   422   this interface, driver or kernel cannot
     +-- ServiceUnreachable           7   503
     +-- Refused                      8   409   a guard holds it back
+        +-- LockOut                            it would cut a connection that must not be
 
 A message says what came and what was wanted; `hint` says the next step; `code` is stable for
 programs; `field` and `value` name the offending input; `detail` (errno, the verifier's last lines)
@@ -19,7 +20,8 @@ is for -v.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 ANOTHER_STATE = "another-state"
 """The code of the Conflict between the state folder and what the kernel holds."""
@@ -136,3 +138,14 @@ class Refused(XdpwallError):
     exit_code = 8
     http_status = 409
     default_code = "refused"
+
+
+class LockOut(Refused):
+    """It would cut off who asks for it, or who is logged in."""
+
+    default_code = "lock-out"
+
+    def __init__(self, message: str, *, told: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """`told`: the same for programs; LockOutFields in api/errors.py says what stands there."""
+        super().__init__(message, **more)
+        self.told = told

@@ -126,8 +126,6 @@ class BlockBody(Body):
     """A duration or a time."""
     iface: str | None = None
     spared: str | None = Field(None, alias="except")
-    own: list[str] | None = None
-    """Addresses of the asker, which are not blocked without ?force=true."""
 
 
 class TokenBody(Body):

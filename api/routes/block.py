@@ -46,11 +46,7 @@ async def list_blocks(call: ReadCall) -> Response:
         {"target": "tcp/22", "except": "10.0.0.0/8"},
     ),
 )
-async def block(
-    call: ChangeCall,
-    raw: RawBody,
-    force: Annotated[bool, Query(description="also the address that asks")] = False,
-) -> Response:
+async def block(call: ChangeCall, raw: RawBody) -> Response:
     """Block an address or a prefix, or what a rule says behind `drop`."""
 
     def work(firewall: Facade) -> Response:
@@ -60,7 +56,6 @@ async def block(
             lasts=body.lasts,
             iface=body.iface,
             spared=body.spared,
-            own=() if force else (*(body.own or ()), *call.addresses),
             by=call.by,
         )
         return json_answer(outcome)
@@ -71,7 +66,11 @@ async def block(
 @router.delete(
     "/block",
     responses=answer_docs(BlockOutcome, examples.BLOCKED),
-    dependencies=[OPERATOR, allow_query("message", "target", "iface", "except"), Depends(no_body)],
+    dependencies=[
+        OPERATOR,
+        allow_query("message", "force", "target", "iface", "except"),
+        Depends(no_body),
+    ],
 )
 async def unblock(
     call: ChangeCall,

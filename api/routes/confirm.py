@@ -47,7 +47,7 @@ async def confirm(call: ChangeCall, raw: RawBody) -> Response:
 @router.post(
     "/ruleset/rollback",
     responses=answer_docs(RollbackOutcome, examples_history.ROLLED_BACK),
-    dependencies=[OPERATOR, allow_query("message", "confirm", "dry_run")],
+    dependencies=[OPERATOR, allow_query("message", "force", "confirm", "dry_run")],
     openapi_extra=body_docs(RollbackBody, {"revision": 9}, required=False),
 )
 async def rollback(

@@ -28,6 +28,7 @@ from xdpwall.api.request import (
     ConfirmableCall,
     RawBody,
     ReadCall,
+    Terms,
     no_body,
 )
 from xdpwall.api.roles import check_role, is_role_check, role_of
@@ -50,6 +51,8 @@ class _Endpoint(NamedTuple):
     role: Role | None
     """The role that it needs."""
     rank: int
+    may_confirm: bool
+    """It takes `confirm`."""
 
 
 class FastRouteMiddleware:
@@ -103,7 +106,7 @@ async def _call_endpoint(
     if endpoint.bare:
         await no_body(await request.body())
     if endpoint.call is not None:
-        given[endpoint.call] = Call(request, None)
+        given[endpoint.call] = Call(request, Terms(may_confirm=endpoint.may_confirm))
     if endpoint.body is not None:
         given[endpoint.body] = await request.body()
     return await endpoint.function(**given)
@@ -115,10 +118,11 @@ def _endpoint_of(route: APIRoute) -> _Endpoint | None:
     if checks - QUERY_CHECKS - {no_body}:
         return None
     call = body = None
+    may_confirm = False
     for name, parameter in inspect.signature(route.endpoint, eval_str=True).parameters.items():
         kind = parameter.annotation
         if kind in (ReadCall, ChangeCall, ConfirmableCall):
-            call = name
+            call, may_confirm = name, kind == ConfirmableCall
         elif kind == RawBody:
             body = name
         elif name in route.param_convertors:
@@ -127,7 +131,8 @@ def _endpoint_of(route: APIRoute) -> _Endpoint | None:
         elif not _is_optional_query(parameter):
             return None
     role = role_of(route).role
-    return _Endpoint(route.endpoint, call, body, no_body in checks, role, rank_of(role))
+    bare = no_body in checks
+    return _Endpoint(route.endpoint, call, body, bare, role, rank_of(role), may_confirm)
 
 
 def _is_optional_query(parameter: inspect.Parameter) -> bool:

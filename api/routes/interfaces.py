@@ -36,7 +36,7 @@ ATTACHED = {
     **answer_docs(AttachOutcome, {**examples.ATTACHED, "changed": False}, what="It was so"),
     **answer_docs(AttachOutcome, examples.ATTACHED, status=201, what="Attached"),
 }
-NARROWED = [allow_query("message", "hook", "direction", "confirm"), Depends(no_body)]
+NARROWED = [allow_query("message", "force", "hook", "direction", "confirm"), Depends(no_body)]
 OnlyHook = Annotated[Hook | None, Query(description="only this hook")]
 OnlyDirection = Annotated[Direction | None, Query(description="only this direction")]
 

@@ -39,7 +39,7 @@ async def show_policy(call: ReadCall) -> Response:
 @router.put(
     "/policy",
     responses=answer_docs(PolicyOutcome, examples.POLICY_CHANGED),
-    dependencies=[OPERATOR, allow_query("message", "dry_run", "confirm")],
+    dependencies=[OPERATOR, allow_query("message", "force", "dry_run", "confirm")],
     openapi_extra=body_docs(PolicyBody, {"ingress": "drop"}),
 )
 async def set_policy(

@@ -50,7 +50,7 @@ async def show_ruleset(
 @router.put(
     "/ruleset",
     responses=answer_docs(ApplyOutcome, examples.APPLIED),
-    dependencies=[OPERATOR, allow_query("message", "dry_run", "adopt", "confirm")],
+    dependencies=[OPERATOR, allow_query("message", "force", "dry_run", "adopt", "confirm")],
     openapi_extra=body_docs(RulesetBody, examples.RULESET),
 )
 async def apply(

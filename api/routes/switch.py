@@ -46,7 +46,7 @@ async def set_switch(call: ChangeCall, raw: RawBody) -> Response:
 @router.post(
     "/restore",
     responses=answer_docs(RestoreOutcome, examples.RESTORED),
-    dependencies=[ADMIN, allow_query("message", "adopt"), Depends(no_body)],
+    dependencies=[ADMIN, allow_query("message", "force", "adopt"), Depends(no_body)],
 )
 async def restore(
     call: ChangeCall, adopt: Annotated[bool, Query(description=ADOPT)] = False

@@ -130,7 +130,7 @@ def test_every_example_of_a_body_is_taken(service: Service, document: dict[str, 
 
 def test_the_parameters_are_said(document: dict[str, Any]) -> None:
     apply = document["paths"]["/api/v1/ruleset"]["put"]["parameters"]
-    assert {one["name"] for one in apply} == {"adopt", "confirm", "dry_run", "message"}
+    assert {one["name"] for one in apply} == {"adopt", "confirm", "dry_run", "force", "message"}
     place = document["paths"]["/api/v1/interfaces/{name}/attachments/{place}"]["put"]["parameters"]
     schema = next(one for one in place if one["name"] == "place")["schema"]
     assert ["xdp", *schema["enum"]] == list(get_args(Place))

@@ -34,17 +34,19 @@ from .bringup import fill_from_store
 from .crashpoints import crash_point
 from .detached import forget_detached
 from .generations import compile_committed
+from .guard import guard_adoption
 from .ownership import agree_on_identity, kernel_standing, new_identity, replacement_folder
 from .set_load import contents_of, planned_sets
 from .set_loss import check_losses
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
+    from xdpwall.sets.entries import Entries
 
 
 def adopt_stored(instance: Instance, *, by: Author) -> None:
     """Put the last committed ruleset of the state folder in force; nothing to do where it is. Conflict
-    "another-state" when there is none, Refused "empty-set"."""
+    "another-state" when there is none, Refused "empty-set", LockOut."""
     if _is_ours(instance):
         return
     disk = instance.store.read()
@@ -55,6 +57,13 @@ def adopt_stored(instance: Instance, *, by: Author) -> None:
             hint="xdpwall apply FILE --adopt takes that of a file",
         )
     _check_sets_filled(instance, disk)
+    guard_adoption(
+        instance,
+        [entry.rule for entry in disk.ruleset.entries],
+        disk.ruleset.policy,
+        _contents_on_disk(instance, disk),
+        by=by,
+    )
     _begin(instance, by)
     _take_over(instance, by)
 
@@ -86,6 +95,13 @@ def adopt_ruleset(instance: Instance, wanted: Ruleset, *, by: Author) -> Diff | 
     for spec in wanted.attachments or ():
         instance.attacher.check(spec, index_of(spec.iface))
     compile_committed(instance, new)
+    guard_adoption(
+        instance,
+        wanted.rules,
+        wanted.policy,
+        {name: content.all() for name, content in contents.items()},
+        by=by,
+    )
     held = _held_revision(instance)
     new = replace(new, revision=max(new.revision, held + 1))
     _begin(instance, by)
@@ -96,6 +112,17 @@ def adopt_ruleset(instance: Instance, wanted: Ruleset, *, by: Author) -> Diff | 
     crash_point("adopt-recorded")
     _take_over(instance, by)
     return diff(old, new)
+
+
+def _contents_on_disk(instance: Instance, disk: Snapshot) -> dict[str, Entries]:
+    """What the sets hold that rules name, by name."""
+    named = {name for entry in disk.ruleset.entries for _, name in sets_named_by(entry.rule)}
+    now = instance.clock.seconds()
+    return {
+        row.name: instance.store.sets.read_set(row.number).unexpired(now).all()
+        for row in disk.ruleset.sets
+        if row.name in named
+    }
 
 
 def _is_ours(instance: Instance) -> bool:

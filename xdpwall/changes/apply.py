@@ -32,6 +32,7 @@ from xdpwall.views.status import ApplyNeeds, ApplyOutcome
 from .adopt import adopt_ruleset
 from .attachments import attach_interface, check_detachable, detach_interface
 from .bringup import ensure_loaded
+from .guard import Moves
 from .requirements import needs_of
 from .set_load import (
     changed_contents,
@@ -88,10 +89,12 @@ def apply_ruleset(
         try:
             for row in changing:
                 detach_interface(instance, row, by=by)
+            # Where a commit follows, it is guarded with them.
+            alone = new.same_as(old)
             for spec in coming if by.confirm is None else ():
-                made.append(attach_interface(instance, spec, by=by)[0])
+                made.append(attach_interface(instance, spec, guarded=alone, by=by)[0])
             for spec in lost:
-                again.append(attach_interface(instance, spec, by=by)[0])
+                again.append(attach_interface(instance, spec, guarded=alone, by=by)[0])
             with sweeping(instance), attaching(instance, on_trial, by=by) as tried:
                 loaded_rows = load_under_new_numbers(instance, fresh)
                 if loaded_rows:
@@ -99,7 +102,13 @@ def apply_ruleset(
                         old, wanted, planned_sets(old.sets, contents, loaded_rows, now=now), now
                     )
                 revision = commit_sets(
-                    instance, new, by=by, action="apply", coming=tried, leaving=going
+                    instance,
+                    new,
+                    by=by,
+                    action="apply",
+                    coming=tried,
+                    leaving=going,
+                    moves=Moves([*made, *again], leaving),
                 ).revision
         except BaseException:
             _detach_all(instance, made, by)

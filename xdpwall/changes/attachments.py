@@ -24,6 +24,7 @@ from xdpwall.values.terms import Direction, Hook, Place
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
 from .generations import reload_ruleset
+from .guard import guard_attach
 from .mutes import mute_program, muted_numbers
 from .set_aside import HeldByAnother, setting_aside
 from .unrecorded import unrecorded_attachments
@@ -33,15 +34,22 @@ if TYPE_CHECKING:
 
 
 def attach_interface(
-    instance: Instance, spec: AttachmentSpec, *, replace_other: bool = False, by: Author
+    instance: Instance,
+    spec: AttachmentSpec,
+    *,
+    replace_other: bool = False,
+    guarded: bool = False,
+    by: Author,
 ) -> tuple[Attachment, bool]:
     """Attach a program. Returns the attachment and whether anything changed. Raises what
-    Attacher.attach() raises."""
+    Attacher.attach() raises, and with `guarded` LockOut."""
     index = index_of(spec.iface)
     for row in instance.attachments:
         if (row.iface, row.place) == (spec.iface, spec.place):
             if _lost_to_another(instance, row, index):
                 row = _with_free_number(instance, row)
+            if guarded:
+                guard_attach_again(instance, row, by=by)
             return _attach_again(instance, spec, row, index, replace_other, by)
     dataplane = ensure_loaded(instance)
     row = new_attachment(instance, spec, index)
@@ -49,6 +57,8 @@ def attach_interface(
     try:
         reload_ruleset(instance, dataplane)
         crash_point("attach-loaded")
+        if guarded:
+            guard_attach(instance, dataplane, row, by=by)
         load = dataplane.programs.loader(row.place, row.number)
         with setting_aside(instance, dataplane) as aside:
             aside.clear_for(spec.place, index)
@@ -66,6 +76,15 @@ def attach_interface(
     return record_attached(
         instance, replace(row, mode=done.mode, why_generic=done.why_generic), by
     ), True
+
+
+def guard_attach_again(instance: Instance, row: Attachment, *, by: Author) -> None:
+    """Guard the attachment of a recorded program that is not in place. LockOut; NotFound without the
+    interface."""
+    index = index_of(row.iface)
+    there = instance.attacher.find(index, row.place)
+    if index != row.index or there is None or not there.ours:
+        guard_attach(instance, ensure_loaded(instance), replace(row, index=index), by=by)
 
 
 def new_attachment(instance: Instance, spec: AttachmentSpec, index: int) -> Attachment:

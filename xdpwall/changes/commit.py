@@ -20,6 +20,7 @@ from xdpwall.values.times import epoch_text
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
 from .generations import activate_generation, compile_committed, next_generation
+from .guard import NO_MOVES, Moves, guard_commit
 from .programs import prepare_generation
 from .recovery import step_back
 
@@ -43,13 +44,14 @@ def commit(
     action: str,
     coming: Sequence[Attachment] = (),
     leaving: Sequence[Attachment] = (),
+    moves: Moves = NO_MOVES,
 ) -> CommittedRuleset:
     """Put `new` into force. Returns the ruleset in force then: the old one when nothing differs.
 
     `action` is for the audit trail. Where the author wants to confirm (`by.confirm`), it is in force
     until the deadline, and `coming` and `leaving` are the attachments that it makes and removes: the
-    ones are attached after this, the others when it is confirmed. Raises Full when it does not fit,
-    Failed when it broke.
+    ones are attached after this, the others when it is confirmed. `moves`: all that come and go
+    with it. Raises Full when it does not fit, Failed when it broke, LockOut when it would cut off who must not be.
     """
     old = instance.ruleset
     if new.same_as(old) and not (coming or leaving):
@@ -91,6 +93,9 @@ def commit(
     try:
         prepare_generation(instance, dataplane, compiled)
         dataplane.generations.fill(compiled)
+        # While the disk is busy.
+        moves = Moves((*moves.made, *coming), (*moves.going, *leaving))
+        guard_commit(instance, dataplane, old, new, by=by, moves=moves)
         instance.store.synced()
         crash_point("after-write")
         dataplane.generations.switch(new.revision, trial=_trial(waits))

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from xdpwall.attach.in_place import out_of_place
 from xdpwall.attach.interfaces import lowest_first
 from xdpwall.attach.orphans import describe_orphan, find_orphans
 from xdpwall.attach.warnings import generic_warnings
-from xdpwall.errors import XdpwallError
+from xdpwall.errors import NotFound, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.author import Author
 from xdpwall.values.switched_off import SWITCHED_OFF
 from xdpwall.views.status import RestoreOutcome
 
-from .attachments import attach_interface
+from .attachments import attach_interface, guard_attach_again
 from .bringup import ensure_loaded
 from .programs import reload_programs
 
 
 def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     """Load the committed ruleset and attach what was attached. An attachment that fails is
-    reported, and the others go on."""
+    reported, and the others go on. LockOut, with nothing attached, where that would cut off an author
+    with a session."""
     # Programs of another version may be on maps that were unpinned.
     reload_programs(instance, ensure_loaded(instance))
+    if by.session is not None:
+        _guard(instance, by)
     outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": []}
     made: list[Attachment] = []
     lost = find_orphans(instance.attacher, instance.attachments)
@@ -55,6 +60,13 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
         ],
         **outcome,
     )
+
+
+def _guard(instance: Instance, by: Author) -> None:
+    """Hold back what would cut off the person who asks; a boot and a service have no such session."""
+    for row in instance.attachments:
+        with suppress(NotFound):
+            guard_attach_again(instance, row, by=by)
 
 
 def _goes_on(instance: Instance, row: Attachment) -> bool:

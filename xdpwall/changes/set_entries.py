@@ -20,6 +20,7 @@ from xdpwall.values.author import Author
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
 from .generations import waiting_rulesets
+from .guard_entries import guard_entries
 from .set_kernel import make_room, publish_classes, write_bulk
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def change_entries(
     by: Author,
 ) -> tuple[int, int, int]:
     """Add and remove entries of a set, all or none. Returns how many were (added or given another
-    expiry, removed, unchanged). Raises NotFound, Full.
+    expiry, removed, unchanged). Raises NotFound, Full, LockOut.
 
     While a change waits that has loaded the set anew, they are added to and removed from what it may be
     reverted to as well.
@@ -60,6 +61,7 @@ def change_entries(
     plan = _plan_changes(instance, dataplane, wanted)
     mine = [change for change in plan.changes if change.number == number]
     if plan.changes:
+        guard_entries(instance, dataplane, name, add, remove, by=by)
         action = _action_text(name, mine or plan.changes)
         _record_and_write(instance, dataplane, plan, by=by, action=action)
         instance.store.sets.fold_log()

@@ -24,6 +24,7 @@ from xdpwall.values.author import Author
 from .bringup import ensure_loaded
 from .commit import commit
 from .crashpoints import crash_point
+from .guard import NO_MOVES, Moves
 from .set_kernel import load_into_kernel, make_room, sweep_unnamed
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def commit_sets(
     action: str,
     coming: Sequence[Attachment] = (),
     leaving: Sequence[Attachment] = (),
+    moves: Moves = NO_MOVES,
 ) -> CommittedRuleset:
     """Commit a ruleset in which sets may have been created, deleted or given other numbers."""
     old = instance.ruleset
@@ -113,7 +115,15 @@ def commit_sets(
         if row.number not in had:
             instance.sets.classes.reserve_spares(row.number)
     try:
-        ruleset = commit(instance, new, by=by, action=action, coming=coming, leaving=leaving)
+        ruleset = commit(
+            instance,
+            new,
+            by=by,
+            action=action,
+            coming=coming,
+            leaving=leaving,
+            moves=moves,
+        )
     except BaseException:
         instance.sets.invalidate()
         raise

@@ -13,11 +13,12 @@ from xdpwall.attach.orphans import ORPHANED, raise_if_orphaned
 from xdpwall.dataplane.pinned_identity import PinnedIdentity
 from xdpwall.dataplane.single_maps import open_other_switches, open_switch
 from xdpwall.dataplane.switch import Switch
-from xdpwall.errors import OTHER_NAMESPACE, XdpwallError
+from xdpwall.errors import OTHER_NAMESPACE, Refused, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.values.author import Author
 
 from .crashpoints import crash_point
+from .guard import guard_on
 from .ownership import another_state, standing
 from .transactions import check_namespace, holding, writing
 from .unrecorded_words import unrecorded_words
@@ -37,13 +38,14 @@ class Switched:
 
 def switch_firewall(instance: Instance, on: bool, *, by: Author) -> Switched:
     """Let everything pass, or filter again. Conflict "other-namespace"; Failed "orphaned-programs" when
-    programs go on that this does not reach; an error of the disk only where nothing is loaded."""
+    programs go on that this does not reach; an error of the disk only where nothing is loaded; LockOut
+    where that would cut off who asks."""
     try:
         check_namespace(instance)
     except XdpwallError as error:
         if error.code == OTHER_NAMESPACE:
             raise
-    warnings: list[str] = []
+    warnings = _guard(instance, by) if on else []
     with open_switch(instance.settings.bpffs) as switch:
         changed = switch is not None and switch.set_switch(on)
         with open_other_switches(instance.settings.bpffs, switch) as others:
@@ -70,6 +72,19 @@ def switch_firewall(instance: Instance, on: bool, *, by: Author) -> Switched:
             if not warnings:
                 warnings.append(f"whether it reaches every program is not known: {error.message}")
     return Switched(changed, warnings)
+
+
+def _guard(instance: Instance, by: Author) -> list[str]:
+    """Hold `on` back where it would cut the asker off; nothing else does, nor that it cannot be known."""
+    try:
+        with instance.lock.hold(RECORD_SECONDS):
+            instance.notices.clear()
+            guard_on(instance, by=by)
+            return list(instance.notices)
+    except Refused:
+        raise
+    except XdpwallError as error:
+        return [f"whether it cuts your own connection is not known: {error.message}"]
 
 
 def _record(instance: Instance, switch: Switch | None, on: bool, changed: bool, by: Author) -> bool:

@@ -64,6 +64,7 @@ def writing(
     kernel holds that, "change-pending".
     """
     with holding(instance, seconds):
+        instance.notices.clear()
         instance.clock.look()
         fault = instance.fault()
         if fault is not None and not (in_need or adopt):

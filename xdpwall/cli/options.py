@@ -54,12 +54,27 @@ class Invocation:
         """The author of a change: the user, or sudo's caller."""
         from xdpwall.values.author import Author
 
-        from .ssh_session import session_client
+        from .ssh_session import login_session
 
+        session = login_session()
         uid = os.environ.get("SUDO_UID", "")
         number = int(uid) if uid.isascii() and uid.isdigit() else os.getuid()
         name = f"uid {number}"
-        return Author(name, "cli", self.message, self.confirm, session_client())
+        return Author(
+            name,
+            "cli",
+            self.message,
+            self.confirm,
+            address=None if session is None else str(session.peer),
+            session=session,
+            force=self.force,
+            may_confirm=_takes_confirm(),
+        )
+
+
+def _takes_confirm() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and any(one.name == "confirm" for one in context.command.params)
 
 
 class _InvocationHolder:
@@ -227,7 +242,7 @@ def change_options(
                 default=False,
                 callback=_store("force"),
                 hidden=not guarded,
-                help="Pass the guards (SSH session).",
+                help="Also where it cuts off your own connection, or who is logged in.",
             ),
             _stored_option(
                 "-y",

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xdpwall.values.session import LoginSession
 
 _PROC = Path("/proc")
 
 
-def session_client() -> str | None:
-    """The address of the SSH client whose session this command runs in: SSH_CONNECTION of this process
-    or, since sudo drops it, of a parent."""
+def login_session() -> LoginSession | None:
+    """The connection of the SSH session in which this command runs, by SSH_CONNECTION of this process or,
+    since sudo drops it, of a parent."""
+    told = _told()
+    if told is None:
+        return None
+    from xdpwall.values.session import read_session
+
+    return read_session(told)
+
+
+def _told() -> str | None:
     own = os.environ.get("SSH_CONNECTION")
     if own:
-        return own.split()[0]
+        return own
     process = os.getppid()
     for _ in range(64):
         if process <= 1:
             return None
         found = _environment(process).get("SSH_CONNECTION")
         if found:
-            return found.split()[0]
+            return found
         process = _parent(process)
     return None
 

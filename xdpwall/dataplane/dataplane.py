@@ -73,6 +73,7 @@ class Dataplane:
         """Let go of descriptors and mappings; the pins stay."""
         if self._parts is not None:
             parts, self._parts = self._parts, None
+            parts.programs.drop_explainers()
             parts.clock.close()
             parts.maps.close()
 

@@ -88,6 +88,7 @@ class Generations:
         """
         self._check_idle_is_free()
         self.wait_grace_period()
+        self._programs.drop_explainers()
         outgrown = self._maps.grow(need, self._control.read().copy)
         self._idle_missing = None
         yield

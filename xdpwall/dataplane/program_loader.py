@@ -55,6 +55,7 @@ class ProgramLoader:
         self._control = control
         self.wanted = Feature(0)
         """Features that programs are loaded with besides those that all in place have."""
+        self._explainers: dict[Hook, Explainer] = {}
 
     def load(
         self, place: Place, number: int, *, frags: bool = False, features: Feature | None = None
@@ -76,6 +77,18 @@ class ProgramLoader:
         """Load the program that explains, on the newest maps. It is not pinned nor attached, and
         goes with close()."""
         return Explainer.load(hook, self._maps.shared, self._maps.map_set)
+
+    def explainer(self, hook: Hook) -> Explainer:
+        """The program that explains, loaded when first asked for (30 ms), and kept."""
+        if hook not in self._explainers:
+            self._explainers[hook] = self.load_explainer(hook)
+        return self._explainers[hook]
+
+    def drop_explainers(self) -> None:
+        """Unload those that are kept: they hold maps that were outgrown."""
+        for explainer in self._explainers.values():
+            explainer.close()
+        self._explainers.clear()
 
     @property
     def _features(self) -> Feature:

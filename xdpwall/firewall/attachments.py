@@ -63,7 +63,7 @@ class AttachmentMethods:
             there = {(one.iface, one.place) for one in before.attachments}
             if by.confirm is None or (spec.iface, spec.place) in there:
                 row, changed = attachments.attach_interface(
-                    self._instance, spec, replace_other=replace, by=by
+                    self._instance, spec, replace_other=replace, guarded=True, by=by
                 )
             else:
                 row, changed = attach_on_trial(self._instance, spec, by=by), True
@@ -75,6 +75,7 @@ class AttachmentMethods:
             views = attachment_views(self._instance.attacher, self._instance.dataplane(), beside)
             view = next(one for one in views if one.place == row.place)
             warnings = [
+                *self._instance.notices,
                 *off_warnings(self._instance),
                 *(turned_off(iface, merging, merging_of(iface)) if row.mode == "generic" else []),
                 *([] if given == iface else [f"{given} is another name of {iface}"]),

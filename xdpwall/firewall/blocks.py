@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from xdpwall.errors import Conflict, InvalidInput, NotFound, Refused
+from xdpwall.errors import Conflict, NotFound, Refused
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.blocks import (
     BLOCKED,
@@ -15,7 +15,7 @@ from xdpwall.ruleset.blocks import (
     next_block_id,
     parse_block,
 )
-from xdpwall.sets.entries import AddressEntry, parse_entry
+from xdpwall.sets.entries import AddressEntry, address_entry, parse_entry
 from xdpwall.values.author import Author
 from xdpwall.values.time_read import parse_expiry
 from xdpwall.views.blocks import BlockList, BlockOutcome, BlockView
@@ -59,15 +59,14 @@ class BlockMethods(RuleMethods, SetMethods):
         lasts: str | None = None,
         iface: str | None = None,
         spared: str | None = None,
-        own: Sequence[str] = (),
         by: Author = _ANYONE,
     ) -> BlockOutcome:
         """Drop what comes from an address, or what a rule says. `lasts` is a duration or a time,
-        `spared` what is left out, `own` addresses of the asker. Refused "own-address"."""
+        `spared` what is left out. Refused "own-address" for that of the asker."""
         wanted = parse_block(target, iface, spared)
         expires = None if lasts is None else parse_expiry("for", lasts)
         if isinstance(wanted, AddressEntry):
-            _check_not_own(wanted, own)
+            _check_not_own(wanted, by)
             return self._block_address(wanted, expires, by)
         return self._block_by_rule(wanted, expires, by)
 
@@ -162,20 +161,17 @@ class BlockMethods(RuleMethods, SetMethods):
         ]
 
 
-def _check_not_own(entry: AddressEntry, own: Sequence[str]) -> None:
-    for address in own:
-        try:
-            mine = parse_entry(address)
-        except InvalidInput:  # a link-local address with its interface
-            continue
-        if entry.contains(mine):
-            raise Refused(
-                f"{entry.text} is where you come from ({address}): it would block you",
-                code="own-address",
-                field="target",
-                value=entry.text,
-                hint="--force blocks it all the same",
-            )
+def _check_not_own(entry: AddressEntry, by: Author) -> None:
+    if by.session is None or by.force:
+        return
+    if entry.contains(address_entry(by.session.peer)):
+        raise Refused(
+            f"{entry.text} is where you come from ({by.session.peer}): it would block you",
+            code="own-address",
+            field="target",
+            value=entry.text,
+            hint="--force blocks it all the same",
+        )
 
 
 def _same_block(rules: Sequence[RuleView], wanted: Rule) -> RuleView | None:

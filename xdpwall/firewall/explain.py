@@ -226,8 +226,7 @@ class _Explanation:
         from functools import cache
 
         from xdpwall.sets.entries import AddressEntry
-
-        from .set_views import entries_containing
+        from xdpwall.sets.membership import entries_containing
 
         @cache
         def holds(name: str, family: int, address: int) -> bool:

@@ -158,11 +158,10 @@ class Facade(Protocol):
         lasts: str | None = None,
         iface: str | None = None,
         spared: str | None = None,
-        own: Sequence[str] = (),
         by: Author = Author(),
     ) -> BlockOutcome:
         """Drop what comes from an address, or what a rule says behind `drop`; `lasts` is a duration or
-        a time, `spared` what is left out, `own` addresses of the asker (Refused "own-address")."""
+        a time, `spared` what is left out. Refused "own-address" for that of the asker."""
         ...
 
     def unblock(

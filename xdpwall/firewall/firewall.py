@@ -177,6 +177,7 @@ class Firewall(
                 self._changed()
             pending = pending_now(self._instance)
             said = [*policy_warnings(policy), *policy_change_warnings(self._instance, changes)]
+            said = said if dry_run else [*self._instance.notices, *said]
         rules = [entry.rule for entry in ruleset.entries]
         stricter = {"drop", "judge"}.intersection(changes.values())
         missing, unread = missing_now(
@@ -241,7 +242,7 @@ class Firewall(
                 outcome = apply_ruleset(self._instance, wanted, dry_run=dry_run, by=by)
             self._changed()
             rows = attachment_places(self._instance.attachments)
-            off = off_warnings(self._instance)
+            off = [*self._instance.notices, *off_warnings(self._instance)]
             outcome = outcome.model_copy(update={"pending": pending_now(self._instance)})
         outcome = outcome.model_copy(update={"warnings": [*off, *said, *outcome.warnings]})
         if not outcome.policy_changed:
@@ -265,6 +266,7 @@ class Firewall(
             if adopt:
                 adopt_stored(self._instance, by=by)
             done = restore(self._instance, by=by)
+            said += self._instance.notices
         return done.model_copy(update={"warnings": [*said, *done.warnings]})
 
     def repair(self, *, by: Author = _ANYONE) -> RepairOutcome:

@@ -135,6 +135,7 @@ class HistoryMethods(PendingMethods):
                 diff=difference,
                 pending=pending_now(self._instance),
                 warnings=[
+                    *([] if dry_run else self._instance.notices),
                     *(f"set {name} was gone: it is made again, empty" for name in plan.made),
                     *(
                         f"set {name} came later and stays, since what it holds would be lost: "

@@ -131,13 +131,21 @@ class RuleMethods(ReadMethods):
         return RuleOutcome(
             revision=ruleset.revision,
             rules=self._views(ruleset, ids),
-            warnings=[*said, *rule_change_warnings(self._instance, rules)],
+            warnings=[
+                *said,
+                *self._instance.notices,
+                *rule_change_warnings(self._instance, rules),
+            ],
             pending=pending_now(self._instance),
         )
 
     def _deleted(self, ruleset: CommittedRuleset, ids: list[str]) -> DeleteOutcome:
-        pending = pending_now(self._instance)
-        return DeleteOutcome(revision=ruleset.revision, deleted=ids, pending=pending)
+        return DeleteOutcome(
+            revision=ruleset.revision,
+            deleted=ids,
+            pending=pending_now(self._instance),
+            warnings=list(self._instance.notices),
+        )
 
     def _check_directions(self, rules: Sequence[Rule], now: Snapshot) -> None:
         specs = [row.spec for row in now.attachments]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.set_references import rules_by_set
-from xdpwall.sets.entries import AddressEntry, Entries
+from xdpwall.sets.entries import AddressEntry
+from xdpwall.sets.membership import entries_containing
 from xdpwall.sets.names import SetRow
 from xdpwall.store.set_counts import EntryCounts
 from xdpwall.store.sets import SetStore
@@ -101,30 +102,3 @@ def covering_entries(
         found |= {one for one in content.expiring if one.contains(entry)}
         if found:
             yield entry, sorted(found, key=lambda one: one.length)
-
-
-def entries_containing(entries: Entries, address: AddressEntry) -> list[AddressEntry]:
-    """The entries that contain an address, or a prefix and are wider, found by one search for each
-    prefix length."""
-    import numpy as np
-
-    from xdpwall.sets.prefix_index import prefix_entries, prefix_keys
-    from xdpwall.values.arrays import keys16
-
-    bits = 32 if address.family == 4 else 128
-    exact = Entries.from_entries([address])
-    every, one = (entries.v4, exact.v4) if bits == 32 else (keys16(entries.v6), keys16(exact.v6))
-    keys = prefix_keys(address.family, entries)
-    found = (
-        [address]
-        if len(one) and len(every) and every[np.searchsorted(every, one[0]) % len(every)] == one[0]
-        else []
-    )
-    for length in range(address.length if len(keys) else 0):
-        network = address.address >> (bits - length) << (bits - length)
-        wide = Entries.from_entries([AddressEntry(address.family, network, length)])
-        key = prefix_keys(address.family, wide)[0]
-        at = int(np.searchsorted(keys, key))
-        if at < len(keys) and keys[at] == key:
-            found += prefix_entries(address.family, keys[at : at + 1])
-    return found

@@ -146,6 +146,7 @@ class SetMethods:
             store = self._instance.store.sets
             count = store.entry_count(row.number)
             covered = _still_covered(store, row, list(leaving), self._now())
+            notices = list(self._instance.notices)
             if over:
                 count = self._outcome(name, changed=True).set.entries
             if ends:
@@ -158,6 +159,7 @@ class SetMethods:
             unchanged=unchanged,
             entries=count,
             warnings=[
+                *notices,
                 *off,
                 *everything_warnings(name, Entries.from_entries(coming)),
                 *covered,
@@ -176,7 +178,11 @@ class SetMethods:
         with writing(self._instance):
             delete_set(self._instance, name, by=by)
             self._changed()
-            return DeleteOutcome(revision=self._instance.ruleset.revision, deleted=[name])
+            return DeleteOutcome(
+                revision=self._instance.ruleset.revision,
+                deleted=[name],
+                warnings=list(self._instance.notices),
+            )
 
     def _outcome(self, name: str, changed: bool, warnings: Sequence[str] = ()) -> SetOutcome:
         self._changed()
@@ -187,7 +193,7 @@ class SetMethods:
             revision=ruleset.revision,
             set=view,
             changed=changed,
-            warnings=[*off_warnings(self._instance), *warnings],
+            warnings=[*self._instance.notices, *off_warnings(self._instance), *warnings],
         )
 
 

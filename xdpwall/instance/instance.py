@@ -49,6 +49,8 @@ class Instance:
         self._sets: SetCache | None = None
         self._version = 0
         self.namespace = CurrentNamespace()
+        self.notices: list[str] = []
+        """What the answer to the change under way has to say besides; emptied when the next begins."""
 
     def close(self) -> None:
         """Close files and maps; filtering goes on."""

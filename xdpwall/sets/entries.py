@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -51,6 +52,11 @@ class AddressEntry:
             return False
         bits = 32 if self.family == 4 else 128
         return (self.address ^ other.address) >> (bits - self.length) == 0
+
+
+def address_entry(address: IPv4Address | IPv6Address) -> AddressEntry:
+    """One address; its scope is left out."""
+    return AddressEntry(4 if address.version == 4 else 6, int(address), address.max_prefixlen)
 
 
 def parse_entry(text: object, field: str = "entry") -> AddressEntry:

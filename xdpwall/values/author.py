@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .roles import Role, covers, wrong_role
+
+if TYPE_CHECKING:
+    from .session import LoginSession
 
 MAX_CONFIRM = 3600
 """Seconds that a change may wait for its confirmation."""
@@ -25,6 +29,12 @@ class Author:
     """The client's, where it is known."""
     role: Role = "admin"
     """What the author may do at most; whoever can open the state folder may do everything."""
+    session: LoginSession | None = None
+    """The connection by which it is asked for, which a change must not cut; None: none is known."""
+    force: bool = False
+    """The guards only warn."""
+    may_confirm: bool = False
+    """Where it is asked for, `confirm` could have been given."""
 
     def require(self, needed: Role, what: str) -> None:
         """WrongRole where `what`, which this author asks for, takes more than his role."""

@@ -73,4 +73,5 @@ class DeleteOutcome(View):
 
     revision: int
     deleted: list[str]
+    warnings: list[str] = []
     pending: PendingView | None = None

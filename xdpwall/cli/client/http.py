@@ -25,6 +25,9 @@ _UCRED = struct.Struct("3i")
 DEADLINE = "Xdpwall-Deadline"
 """The header with the CLOCK_MONOTONIC, in ns, after which a change must not begin any more."""
 
+SESSION = "Xdpwall-Session"
+"""The header with the connection of the login from which a change is asked for."""
+
 _KINDS: dict[str, type[errors.XdpwallError]] = {
     kind.default_code: kind
     for kind in (
@@ -91,17 +94,18 @@ class ServiceTransport:
         body: Any = None,
         *,
         query: Mapping[str, str | None] | None = None,
+        session: str | None = None,
     ) -> ServiceAnswer:
         """One request below /api/v1; an answer of 400 and above becomes its XdpwallError.
 
-        Of `query` only what is not None is sent.
+        Of `query` only what is not None is sent. `session`: the login's connection, for the guard.
         """
         from urllib.parse import urlencode
 
         sent = {name: value for name, value in (query or {}).items() if value is not None}
         target = path + (f"?{urlencode(sent)}" if sent else "")
         try:
-            return self._request(method, target, body)
+            return self._request(method, target, body, session=session)
         except OSError as error:
             raise self._unreachable("went away", error) from error
 
@@ -143,7 +147,13 @@ class ServiceTransport:
             )
 
     def _request(
-        self, method: str, path: str, body: Any = None, *, timeout: float = CALL_TIMEOUT
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        timeout: float = CALL_TIMEOUT,
+        session: str | None = None,
     ) -> ServiceAnswer:
         timeout = self._patience or timeout
         connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -159,6 +169,8 @@ class ServiceTransport:
         headers = {"Accept": "application/json", "Connection": "close"}
         if self._patience:
             headers[DEADLINE] = str(time.monotonic_ns() + int(timeout * 1e9))
+        if session is not None:
+            headers[SESSION] = session
         if payload is not None:
             headers["Content-Type"] = "application/json"
         try:

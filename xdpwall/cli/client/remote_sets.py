@@ -96,7 +96,6 @@ class RemoteSets(ServiceCalls):
         lasts: str | None = None,
         iface: str | None = None,
         spared: str | None = None,
-        own: Sequence[str] = (),
         by: Author = ANYBODY,
     ) -> BlockOutcome:
         asked = {
@@ -104,7 +103,6 @@ class RemoteSets(ServiceCalls):
             "for": lasts,
             "iface": iface,
             "except": spared,
-            "own": own or None,
         }
         body = {name: value for name, value in asked.items() if value is not None}
         return read_answer(BlockOutcome, self._change("POST", "/block", body, by).body)

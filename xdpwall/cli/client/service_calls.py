@@ -33,8 +33,15 @@ class ServiceCalls:
         by: Author,
         query: Mapping[str, str | None] | None = None,
     ) -> ServiceAnswer:
-        asked = {"message": by.message, "confirm": None if by.confirm is None else str(by.confirm)}
-        return self._transport.call(method, path, body, query={**(query or {}), **asked})
+        asked = {
+            "message": by.message,
+            "confirm": None if by.confirm is None else str(by.confirm),
+            "force": "true" if by.force else None,
+        }
+        session = None if by.session is None else by.session.text
+        return self._transport.call(
+            method, path, body, query={**(query or {}), **asked}, session=session
+        )
 
 
 def read_answer(kind: type[V], body: Any) -> V:

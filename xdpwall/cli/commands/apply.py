@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.guards import guard_detach, guard_policy, guarded_client, tell_losses
 from xdpwall.cli.options import (
     Invocation,
     allow_empty,
@@ -19,13 +18,13 @@ from xdpwall.cli.options import (
     most_shrink,
 )
 from xdpwall.cli.ruleset_input import read_ruleset
+from xdpwall.cli.terminal.losses import tell_losses
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_pending, print_warnings
 from xdpwall.cli.terminal.text import with_prefix
 from xdpwall.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from xdpwall.firewall.facade import Facade
     from xdpwall.ruleset.policy import Policy
     from xdpwall.ruleset.ruleset import Ruleset
     from xdpwall.views.status import ApplyOutcome
@@ -75,8 +74,6 @@ def apply(
     asked = invocation.get()
     ruleset = _with_limits(read_ruleset(file), may_empty, shrink)
     with open_firewall() as fw:
-        if not dry_run and guarded_client() is not None:
-            _guard(fw, ruleset)
         said: list[str] = []
         if not dry_run and _drops_more(ruleset.policy, fw.policy()):
             said = tell_losses(fw.apply(ruleset, dry_run=True, adopt=adopt), asked)
@@ -156,22 +153,6 @@ def _with_limits(ruleset: Ruleset, may_empty: bool, shrink: int | None) -> Rules
     if shrink is not None:
         sets = {name: replace(content, most_shrink=shrink) for name, content in sets.items()}
     return replace(ruleset, sets=sets) if sets else ruleset
-
-
-def _guard(fw: Facade, ruleset: Ruleset) -> None:
-    """What detach and policy set would refuse, apply refuses too."""
-    there = fw.status().attachments
-    guard_policy(fw, ruleset.policy)
-    if ruleset.attachments is None:
-        return
-    kept = {(spec.iface, spec.place) for spec in ruleset.attachments}
-    for one in there:
-        if (one.iface, one.place) not in kept:
-            guard_detach(fw, one.iface, one.hook, one.direction)
-    had = {(one.iface, one.place) for one in there}
-    for spec in ruleset.attachments:
-        if (spec.iface, spec.place) not in had:
-            guard_policy(fw, ruleset.policy, attaching=(spec.iface, spec.direction))
 
 
 def _drops_more(wanted: Policy, there: Policy) -> bool:

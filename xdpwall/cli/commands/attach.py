@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.guards import guard_detach, guard_policy, lenient_guard
 from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.shell_complete import complete_attached, complete_interfaces
 from xdpwall.cli.terminal.output import Printer
@@ -60,7 +59,6 @@ def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, repla
     AttachmentSpec(iface, hook, direction, mode)  # refuses what no kernel needs to be asked for
     asked = invocation.get()
     with open_firewall() as fw:
-        guard_policy(fw, fw.policy(), attaching=(iface, direction))
         outcome = fw.attach(
             iface, hook=hook, direction=direction, mode=mode, replace=replace, by=asked.author()
         )
@@ -75,14 +73,14 @@ def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, repla
 @click.option("--all", "every", is_flag=True, help="From every interface.")
 @click.option("--hook", type=HOOK, help="This hook only; both when absent.")
 @click.option("--direction", type=DIRECTION, help="This direction only; both when absent.")
-@change_options(guarded=True, confirms=True)
+@change_options(confirms=True)
 @common_options()
 def detach(iface: str | None, every: bool, hook: Hook | None, direction: Direction | None) -> None:
     """Take the filter off an interface. Its packets pass from then on.
 
     Only programs of this instance go, never somebody else's. A program whose interface was moved to
     another network namespace is taken off there; where that cannot be done it lets everything pass,
-    and the exit code is 1. The interface that carries your SSH session is refused without --force.
+    and the exit code is 1.
     Works also where the disk cannot be used or the service hangs: what could not be recorded is said.
 
     \b
@@ -96,8 +94,6 @@ def detach(iface: str | None, every: bool, hook: Hook | None, direction: Directi
     asked = invocation.get()
 
     def take_off(fw: Facade) -> DetachOutcome:
-        with lenient_guard():
-            guard_detach(fw, iface, hook, direction)
         return fw.detach(iface, hook=hook, direction=direction, by=asked.author())
 
     outcome = act_in_need(take_off, seconds=5.0)

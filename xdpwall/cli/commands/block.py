@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.guards import guarded_client
 from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.terminal.output import Column, Printer
 from xdpwall.cli.terminal.problems import print_note, print_warnings, require
@@ -55,14 +54,12 @@ def block(
             lambda: _list(printer, found),
         )
         return
-    client = guarded_client()
     with open_firewall() as fw:
         outcome = fw.block(
             " ".join(target),
             lasts=lasts,
             iface=iface,
             spared=spared,
-            own=[client] if client else [],
             by=asked.author(),
         )
     print_warnings(outcome.warnings, asked)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.guards import guard_policy, guarded_client
 from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.terminal.difference import print_difference
 from xdpwall.cli.terminal.output import Printer
@@ -68,11 +67,6 @@ def rollback(revision: int | None, dry_run: bool, may_empty: bool) -> None:
     """
     asked = invocation.get()
     with open_firewall() as fw:
-        if not dry_run and guarded_client() is not None:
-            plan = fw.rollback(revision, allow_empty=may_empty, dry_run=True)
-            if plan.diff is not None and plan.diff.policy:
-                coming = {one.field: one.new for one in plan.diff.policy}
-                guard_policy(fw, fw.policy().model_copy(update=coming))
         outcome = fw.rollback(revision, allow_empty=may_empty, dry_run=dry_run, by=asked.author())
     print_warnings(outcome.warnings, asked)
     print_pending(outcome.pending, asked)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.guards import guard_policy, tell_losses
 from xdpwall.cli.lazy import LazyCommand, LazyGroup
 from xdpwall.cli.options import change_options, common_options, invocation
+from xdpwall.cli.terminal.losses import tell_losses
 from xdpwall.cli.terminal.output import Printer, TableCell
 from xdpwall.cli.terminal.problems import print_note, print_pending, print_warnings
 from xdpwall.errors import InvalidInput
@@ -79,7 +79,7 @@ def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
 
     ingress, egress and non_ip take accept or drop; neighbor_discovery takes accept or judge.
     It is about IPv6 neighbour discovery and multicast listener discovery that no rule decides.
-    A default drop on the interface that carries your SSH session is refused without --force.
+    One that would cut your own connection, or who is logged in, is refused without --force or --confirm.
     What else of what this host does now no rule accepts is said first, each with the rule to add,
     and asked about on a terminal.
 
@@ -92,8 +92,6 @@ def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
     changes = read_pairs(pairs)
     asked = invocation.get()
     with open_firewall() as fw:
-        if not dry_run and "drop" in (changes.get("ingress"), changes.get("egress")):
-            guard_policy(fw, fw.policy().model_copy(update=changes))
         said: list[str] = []
         if not dry_run and {"drop", "judge"}.intersection(changes.values()):
             said = tell_losses(fw.set_policy(changes, dry_run=True), asked)

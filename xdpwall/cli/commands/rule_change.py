@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--disabled", is_flag=True, help="Keep it, but not in force yet.")
 @place_options("Its place from 1; appended when absent.")
 @click.option("--id", "rule_id", metavar="ID", help="Its name; made when absent: r1, r2, ...")
-@change_options(confirms=True)
+@change_options(guarded=True, confirms=True)
 @common_options()
 def add(
     words: tuple[str, ...],
@@ -73,7 +73,7 @@ def add(
 @rule_flags
 @click.option("--action", type=click.Choice(("drop", "accept", "count")), help="What it does.")
 @click.option("--unset", multiple=True, metavar="FIELD", help="Take a field away; repeatable.")
-@change_options(confirms=True)
+@change_options(guarded=True, confirms=True)
 @common_options()
 def set_(rule_id: str, words: tuple[str, ...], action: str | None, unset: tuple[str, ...]) -> None:
     """Change a rule: only what is named changes.
@@ -99,7 +99,7 @@ def set_(rule_id: str, words: tuple[str, ...], action: str | None, unset: tuple[
 @click.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=complete_rule_ids)
 @click.option("--ignore-missing", is_flag=True, help="An id that is not there is no error.")
-@change_options(confirms=True)
+@change_options(guarded=True, confirms=True)
 @common_options()
 def delete(ids: tuple[str, ...], ignore_missing: bool) -> None:
     """Delete rules, all of them or, when one is not there, none.
@@ -126,7 +126,7 @@ def delete(ids: tuple[str, ...], ignore_missing: bool) -> None:
 
 
 @click.command()
-@change_options(asks=True, confirms=True)
+@change_options(guarded=True, asks=True, confirms=True)
 @common_options()
 def flush() -> None:
     """Delete every rule. The policy stays and decides from then on.
@@ -146,7 +146,7 @@ def flush() -> None:
 @click.command()
 @click.argument("rule_id", metavar="ID", shell_complete=complete_rule_ids)
 @place_options("Its place after the move.")
-@change_options(confirms=True)
+@change_options(guarded=True, confirms=True)
 @common_options()
 def move(rule_id: str, at: int | None, before: str | None, after: str | None) -> None:
     """Move a rule to another place; the others close up. Counters are kept.
@@ -168,7 +168,7 @@ def move(rule_id: str, at: int | None, before: str | None, after: str | None) ->
 
 @click.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=complete_rule_ids)
-@change_options(confirms=True)
+@change_options(guarded=True, confirms=True)
 @common_options()
 def enable(ids: tuple[str, ...]) -> None:
     """Put rules in force. Counters are kept.
@@ -182,7 +182,7 @@ def enable(ids: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", shell_complete=complete_rule_ids)
-@change_options(confirms=True)
+@change_options(guarded=True, confirms=True)
 @common_options()
 def disable(ids: tuple[str, ...]) -> None:
     """Keep rules, but not in force. Counters are kept.
@@ -240,6 +240,7 @@ def _report(outcome: RuleOutcome, what: str, *, single: bool) -> None:
 
 def _deleted(outcome: DeleteOutcome) -> None:
     asked = invocation.get()
+    print_warnings(outcome.warnings, asked)
     print_pending(outcome.pending, asked)
     words = f"deleted: {', '.join(outcome.deleted)}" if outcome.deleted else "nothing to delete"
     Printer(asked).show(outcome.to_json, lambda: outcome.deleted, lambda: print_note(words, asked))

@@ -7,7 +7,6 @@ import gc
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.guards import guard_policy
 from xdpwall.cli.options import change_options, common_options, invocation
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_warnings
@@ -66,8 +65,6 @@ def restore(adopt: bool) -> int:
     """
     asked = invocation.get()
     with open_firewall() as fw:
-        if adopt:
-            guard_policy(fw, fw.policy())
         outcome = fw.restore(adopt=adopt, by=asked.author())
     print_warnings(outcome.warnings, asked)
 

@@ -42,7 +42,7 @@ def create(name: str) -> None:
 @click.argument("name", metavar="NAME", shell_complete=complete_set_names)
 @click.argument("entries", nargs=-1, required=True, metavar="ENTRY...|-")
 @click.option("--for", "duration", metavar="D", help="They leave by themselves after 10m, 2h, 7d.")
-@change_options()
+@change_options(guarded=True)
 @common_options()
 def add(name: str, entries: tuple[str, ...], duration: str | None) -> None:
     """Add addresses and prefixes: all of them or, when one is wrong, none.
@@ -66,7 +66,7 @@ def add(name: str, entries: tuple[str, ...], duration: str | None) -> None:
 @click.command()
 @click.argument("name", metavar="NAME", shell_complete=complete_set_names)
 @click.argument("entries", nargs=-1, required=True, metavar="ENTRY...|-")
-@change_options()
+@change_options(guarded=True)
 @common_options()
 def remove(name: str, entries: tuple[str, ...]) -> None:
     """Take entries out of a set. One that is not there is no error.

@@ -37,7 +37,7 @@ MAX_LINES = 10
 @click.option("--skip-bad", is_flag=True, help="Load the other lines when some are wrong.")
 @allow_empty
 @most_shrink
-@change_options()
+@change_options(guarded=True)
 @common_options()
 def load(name: str, file: str, skip_bad: bool, may_empty: bool, shrink: int | None) -> None:
     """Make a set hold exactly the addresses of a file, in one switch. Makes the set if need be.

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.guards import guard_policy, guarded_client, lenient_guard
 from xdpwall.cli.options import (
     change_options,
     common_options,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
     from xdpwall.ruleset.policy import Policy
     from xdpwall.views.attachments import AttachmentView, InterfaceView
-    from xdpwall.views.status import Status, SwitchOutcome
+    from xdpwall.views.status import Status
 
 Counted = tuple[str, str, str]
 """(interface, place, "seen" or "dropped")."""
@@ -140,19 +139,14 @@ def off() -> None:
 def on() -> None:
     """Filter again, after `xdpwall off`.
 
+    Where that would cut your own connection, or who is logged in, it is refused without --force.
+
     \b
     Examples:
       xdpwall on
     """
     asked = invocation.get()
-
-    def switch(fw: Facade) -> SwitchOutcome:
-        with lenient_guard():
-            if guarded_client() is not None and not (now := fw.status()).on:
-                guard_policy(fw, now.kernel.policy if now.kernel else now.policy)
-        return fw.set_switch(True, by=asked.author())
-
-    outcome = act_in_need(switch)
+    outcome = act_in_need(lambda fw: fw.set_switch(True, by=asked.author()))
     print_warnings(outcome.warnings, asked)
     print_note("on: filtering" if outcome.changed else "already on", asked)
     Printer(asked).show(outcome.to_json, lambda: ["on"], lambda: None)

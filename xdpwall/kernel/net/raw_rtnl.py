@@ -17,10 +17,13 @@ RECEIVED = 1 << 17
 """Bytes that hold what the kernel puts into one datagram."""
 
 
-def ask(kind: int, flags: int, body: bytes) -> Iterator[bytes]:
+def ask(
+    kind: int, flags: int, body: bytes, *, family: int = socket.NETLINK_ROUTE
+) -> Iterator[bytes]:
     """Send a request in this thread's network namespace and give the bodies of the messages that
-    answer; OSError of the kernel. `flags`: 0, or DUMP."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as asking:
+    answer; OSError of the kernel. `flags`: 0, or DUMP; `family`: of netlink. Who has read enough closes
+    the iterator."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family) as asking:
         asking.bind((0, 0))
         size = HEADER.size + len(body)
         asking.send(HEADER.pack(size, kind, _NLM_F_REQUEST | flags, 1, 0) + body)

@@ -1,0 +1,120 @@
+"""The lock-out guard at changes of single entries of sets. Called with the instance's lock held.
+
+They come by the thousand and are in force one by one: it looks at the asker's address alone, and at
+nothing where that neither comes into the set nor goes out of it. What the classifier would then say of
+the asker's packets is worked out from the rules, since no copy has the set as it would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.set_references import sets_named_by
+from xdpwall.sets.entries import AddressEntry, Entries, address_entry
+from xdpwall.sets.membership import entries_containing
+from xdpwall.sets.names import find_set
+from xdpwall.values.author import Author
+
+from .guard import guard_own
+
+if TYPE_CHECKING:
+    from xdpwall.dataplane.dataplane import Dataplane
+    from xdpwall.dataplane.explaining import Answer
+    from xdpwall.explain.guard import Spot
+    from xdpwall.explain.near_miss import Holds, ReadPacket
+    from xdpwall.ruleset.index import RuleEntry
+
+
+def guard_entries(
+    instance: Instance,
+    dataplane: Dataplane,
+    name: str,
+    add: Sequence[AddressEntry],
+    remove: Sequence[AddressEntry],
+    *,
+    by: Author,
+) -> None:
+    """Guard entries that come and go. Raises LockOut."""
+    if by.session is None:
+        return
+    mine = address_entry(by.session.peer)
+    comes = any(entry.contains(mine) for entry in add)
+    goes = {entry for entry in remove if entry.contains(mine)}
+    if not (comes or goes):
+        return
+    held = _Held(instance)
+    before = held.containing(name, mine)
+    after = comes or bool(before - goes)
+    if after == bool(before):
+        return
+
+    def holds(asked: str, family: int, address: int) -> bool:
+        if (asked, family, address) == (name, mine.family, mine.address):
+            return after
+        bits = 32 if family == 4 else 128
+        return bool(held.containing(asked, AddressEntry(4 if family == 4 else 6, address, bits)))
+
+    def after_change(answer: Answer, spot: Spot) -> Answer:
+        from xdpwall.explain.near_miss import packet_of
+
+        packet = packet_of(answer.record, spot.iface, spot.place == "tc-egress")
+        return _judged_again(instance, name, answer, packet, cache(holds))
+
+    guard_own(instance, dataplane, after_change, by=by)
+
+
+class _Held:
+    """What sets hold on disk now."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._entries: dict[str, Entries] = {}
+
+    def containing(self, name: str, address: AddressEntry) -> set[AddressEntry]:
+        if name not in self._entries:
+            row = find_set(self._instance.ruleset.sets, name)
+            content = self._instance.store.sets.read_set(row.number)
+            self._entries[name] = content.unexpired(self._instance.clock.seconds()).all()
+        return set(entries_containing(self._entries[name], address))
+
+
+def _judged_again(
+    instance: Instance, name: str, answer: Answer, packet: ReadPacket, holds: Holds
+) -> Answer:
+    """The answer when the set holds something else: rules in front of the one that decided match now if
+    they name the set; if it does not match any more, those behind it decide."""
+    from xdpwall import abi
+    from xdpwall.dataplane.explaining import MatchingRule
+    from xdpwall.explain.near_miss import differences
+
+    entries, now = instance.ruleset.entries, instance.clock.now_text()
+    slot = None if answer.by is None else answer.by.slot
+    decided = next((n for n, one in enumerate(entries) if one.slot == slot), len(entries))
+    for index, entry in enumerate(entries):
+        rule = entry.rule
+        if not rule.enabled or rule.action == "count" or (rule.expires or now) < now:
+            continue
+        if index < decided and not _names(entry, name):
+            continue
+        if not differences(rule, packet, holds):
+            action = abi.Action.DROP if rule.action == "drop" else abi.Action.ACCEPT
+            by = MatchingRule(entry.slot, action, rule.log, expired=False)
+            return replace(answer, dropped=rule.action == "drop", by=by)
+    return replace(answer, dropped=_policy_drops(instance, answer, packet), by=None)
+
+
+def _names(entry: RuleEntry, name: str) -> bool:
+    return any(named == name for _, named in sets_named_by(entry.rule))
+
+
+def _policy_drops(instance: Instance, answer: Answer, packet: ReadPacket) -> bool:
+    policy = instance.ruleset.policy
+    if packet.family is None:
+        return policy.non_ip == "drop"
+    if answer.neighbor_discovery and policy.neighbor_discovery == "accept":
+        return False
+    return (policy.egress if packet.egress else policy.ingress) == "drop"
