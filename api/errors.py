@@ -46,6 +46,7 @@ TITLES: dict[type[own.XdpwallError], str] = {
     own.Unsupported: "The interface, its driver or the kernel cannot",
     own.ServiceUnreachable: "The service does not answer",
     own.Refused: "A guard holds it back",
+    own.LockOut: "It would cut somebody off",
 }
 """`title` of each class; its default code, after urn:xdpwall:, is `type`. Subclasses share both."""
 

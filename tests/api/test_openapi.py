@@ -135,7 +135,7 @@ def test_the_parameters_are_said(document: dict[str, Any]) -> None:
     schema = next(one for one in place if one["name"] == "place")["schema"]
     assert ["xdp", *schema["enum"]] == list(get_args(Place))
     xdp = document["paths"]["/api/v1/interfaces/{name}/attachments/xdp"]["put"]["parameters"]
-    assert {one["name"] for one in xdp} == {"confirm", "name", "message"}
+    assert {one["name"] for one in xdp} == {"confirm", "force", "name", "message"}
 
 
 def test_the_rules_schema_has_every_field_with_a_note(document: dict[str, Any]) -> None:

@@ -9,11 +9,11 @@ forces it or the kernel will take it back; of others that is told.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from xdpwall.errors import Refused, XdpwallError
+from xdpwall.errors import LockOut, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.committed import CommittedRuleset
@@ -90,15 +90,35 @@ def guard_on(instance: Instance, *, by: Author) -> None:
     """Guard the switch from off to on, by what the kernel holds. Raises LockOut."""
     from xdpwall.explain.suspects import Suspects
 
-    dataplane = instance.dataplane()
-    if dataplane is None or (now := dataplane.control.read()).on:
-        return
-    rows = _unmuted(dataplane, attachments_in_kernel(instance))
-    judge = partial(_ask, dataplane, copy=now.copy)
-    known = instance.ruleset
-    if known.revision != now.revision:
-        known = CommittedRuleset(now.revision, known.policy)
-    _guard(instance, by, rows, Suspects(None), _judges(known, _passes_all, judge))
+    with _doubting(instance), _maps_in_need(instance) as dataplane:
+        if dataplane is None or (now := dataplane.control.read()).on:
+            return
+        rows = _unmuted(dataplane, attachments_in_kernel(instance))
+        judge = partial(_ask, dataplane, copy=now.copy)
+        known = CommittedRuleset()
+        with suppress(XdpwallError):
+            if instance.ruleset.revision == now.revision:
+                known = instance.ruleset
+        _guard(instance, by, rows, Suspects(None), _judges(known, _passes_all, judge))
+
+
+@contextmanager
+def _maps_in_need(instance: Instance) -> Iterator[Dataplane | None]:
+    """The maps, also where the disk cannot be read; None when there are none."""
+    from xdpwall.dataplane.dataplane import Dataplane
+
+    try:
+        found = instance.dataplane()
+    except XdpwallError:
+        opened = Dataplane(instance.settings.bpffs)
+        try:
+            if opened.alive():
+                opened.open()
+            yield opened if opened.alive() else None
+        finally:
+            opened.close()
+    else:
+        yield found
 
 
 def guard_own(
@@ -274,7 +294,7 @@ def _doubting(instance: Instance) -> Iterator[None]:
     """Go on where the guard cannot look, and say so: not every change may hang on it."""
     try:
         yield
-    except Refused:
+    except LockOut:
         raise
     except (XdpwallError, OSError) as error:
         words = getattr(error, "message", str(error))

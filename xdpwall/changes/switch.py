@@ -6,14 +6,14 @@ records it; only a reboot before that forgets it.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from xdpwall.attach.orphans import ORPHANED, raise_if_orphaned
 from xdpwall.dataplane.pinned_identity import PinnedIdentity
 from xdpwall.dataplane.single_maps import open_other_switches, open_switch
 from xdpwall.dataplane.switch import Switch
-from xdpwall.errors import OTHER_NAMESPACE, Refused, XdpwallError
+from xdpwall.errors import OTHER_NAMESPACE, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.values.author import Author
 
@@ -76,15 +76,14 @@ def switch_firewall(instance: Instance, on: bool, *, by: Author) -> Switched:
 
 def _guard(instance: Instance, by: Author) -> list[str]:
     """Hold `on` back where it would cut the asker off; nothing else does, nor that it cannot be known."""
-    try:
-        with instance.lock.hold(RECORD_SECONDS):
-            instance.notices.clear()
-            guard_on(instance, by=by)
-            return list(instance.notices)
-    except Refused:
-        raise
-    except XdpwallError as error:
-        return [f"whether it cuts your own connection is not known: {error.message}"]
+    with ExitStack() as held:
+        try:
+            held.enter_context(instance.lock.hold(RECORD_SECONDS))
+        except XdpwallError:  # no disk, or somebody else keeps it
+            held.enter_context(instance.lock.threads)
+        instance.notices.clear()
+        guard_on(instance, by=by)
+        return list(instance.notices)
 
 
 def _record(instance: Instance, switch: Switch | None, on: bool, changed: bool, by: Author) -> bool:

@@ -41,6 +41,7 @@ _KINDS: dict[str, type[errors.XdpwallError]] = {
         errors.Unsupported,
         errors.ServiceUnreachable,
         errors.Refused,
+        errors.LockOut,
     )
 }
 """The class of an error by its problem type, after urn:xdpwall:."""
