@@ -177,7 +177,7 @@ def guard_adoption(
         def rule_of(slot: int) -> tuple[int, Rule] | None:
             return slot + 1, rules[slot]
 
-        judges = Judges(_passes_all, judge, rule_of, policy, lambda: rules)
+        judges = Judges(_passes_all, judge, rule_of, lambda: rules)
         _guard(instance, by, rows, Suspects(None), judges)
 
 
@@ -266,7 +266,6 @@ def _judges(
         passes,
         judge,
         lambda slot: by_slot().get(slot),
-        ruleset.policy,
         lambda: [entry.rule for entry in ruleset.entries],
     )
 

@@ -13,7 +13,6 @@ from typing import Any
 from xdpwall.dataplane.explaining import Answer
 from xdpwall.errors import LockOut
 from xdpwall.rule.rule import Rule
-from xdpwall.ruleset.policy import Policy
 from xdpwall.values.inputs import first_few
 from xdpwall.values.terms import Place
 
@@ -47,8 +46,6 @@ class Judges:
     """What becomes of it then."""
     rule_of: Callable[[int], tuple[int, Rule] | None]
     """(position from 1, rule) of a slot."""
-    policy: Policy
-    """Then in force."""
     rules: Callable[[], Sequence[Rule]]
     """Those then in force, in order."""
 
@@ -138,10 +135,8 @@ def _cause(cut: Cut, judges: Judges) -> dict[str, Any]:
     if cut.slot is not None:
         return {"text": "a rule that is not known here"}
     if cut.packet.family is None:
-        return {"policy": f"non_ip {judges.policy.non_ip}"}
-    if cut.spot.place == "tc-egress":
-        return {"policy": f"egress {judges.policy.egress}"}
-    return {"policy": f"ingress {judges.policy.ingress}"}
+        return {"policy": "non_ip drop"}
+    return {"policy": "egress drop" if cut.spot.place == "tc-egress" else "ingress drop"}
 
 
 def _cause_words(cause: Mapping[str, Any]) -> str:
