@@ -41,6 +41,8 @@ with absent fields left out.
     GET    /ruleset                                what `apply` takes back
     PUT    /ruleset                                ?dry_run=true, ?adopt=true -> ApplyOutcome
     GET    /session                                SessionView: who asks, and his role
+    POST   /session                                {"code"} -> TokenOutcome; no token
+    POST   /page                                   PageCode; by the unix socket only
     GET    /tokens                                 TokenList
     POST   /tokens                                 {"name", "role", "expires", "from"} -> TokenOutcome
     POST   /tokens/revoke                          {"names"} -> TokensRevoked

@@ -19,6 +19,7 @@ from xdpwall.api.routes import (
     interfaces,
     metrics,
     not_yet,
+    page,
     policy,
     rule,
     rules,
@@ -32,6 +33,7 @@ from xdpwall.api.routes.fast import FastRouteMiddleware
 from xdpwall.api.serving.caller import Callers
 from xdpwall.api.serving.compression import CompressionMiddleware
 from xdpwall.api.serving.page import page_beside, page_paths
+from xdpwall.api.serving.page_codes import PageCodes
 from xdpwall.api.serving.refusals import Refusals
 from xdpwall.api.serving.security import SecurityMiddleware
 from xdpwall.api.serving.workers import Workers
@@ -61,6 +63,7 @@ ROUTERS = [
         block,
         history,
         tokens,
+        page,
     )
 ]
 """Below PREFIX, in the order in which they are asked."""
@@ -83,6 +86,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.callers = callers
+    app.state.page_codes = PageCodes()
+    app.state.page_url = "http://localhost/"
     hub = EventHub(firewall)
     app.state.events = hub
     workers = app.state.workers = Workers(firewall, changed=hub.look_now)

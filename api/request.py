@@ -137,7 +137,7 @@ def author_of(
         via=caller.via,
         message=terms.message,
         confirm=terms.confirm,
-        address=address if caller.via == "tcp" else None,
+        address=None if caller.via == "socket" else address,
         # Nobody in particular changes nothing: his role is asked for before.
         role=caller.role or "metrics",
         session=session,

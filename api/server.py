@@ -25,9 +25,10 @@ from xdpwall.api.serving.caller import Callers
 from xdpwall.api.serving.connection import Doorkeeper
 from xdpwall.api.serving.listen import loopback_address, page_url, system_error
 from xdpwall.api.serving.log_repeats import RepeatFilter
+from xdpwall.api.serving.page_codes import CodeGrant
 from xdpwall.api.serving.peer_roles import PeerRoles
 from xdpwall.api.serving.service_manager import ServiceManager
-from xdpwall.api.serving.token import load_token
+from xdpwall.api.serving.token import take_over_token
 from xdpwall.errors import ANOTHER_STATE, Conflict, XdpwallError
 from xdpwall.gcpause import put_off_collections
 from xdpwall.settings import Settings, service_tables
@@ -36,6 +37,7 @@ from xdpwall.values.author import Author
 from xdpwall.values.times import take_time_from
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from starlette.types import ASGIApp
 
     from xdpwall.firewall.firewall import Firewall
@@ -81,24 +83,21 @@ def serve(
         open_listeners(settings.socket, host, port) as listeners,
     ):
         take_time_from(firewall.seconds)
-        token = load_token(settings.state_dir)
+        if take_over_token(settings.state_dir, firewall.keep_first_token):
+            log.info("the file `token` is the admin token `first` now; its secret is as before")
         _restore(firewall)
         firewall.watch()
-        firewall.keep_first_token(token)
         roles = PeerRoles(service_tables().get("roles"))
         callers = Callers(firewall.token_book, roles)
         app = create_app(firewall, callers=callers, hosts=listeners.hosts)
-        page = page_url(listeners.tcp)
-        address = page + f"#token={token}"
-        if _is_journal(sys.stdout):
-            address = f"{page} (token: {settings.state_dir / 'token'})"
+        page = app.state.page_url = page_url(listeners.tcp)
         keeper = Doorkeeper(app.state.refusals)
         server = _Server(_config(app, keeper))
 
         def started() -> None:
             put_off_collections()
             app.state.events.start()
-            say(f"xdpwall: page at {address}")
+            say(f"xdpwall: page at {_page_address(app)}")
             manager.ready(f"page at {page}")
 
         def stopping() -> None:
@@ -251,11 +250,11 @@ def _go_on(*_: object) -> None:
     log.info("SIGHUP: there is nothing to reload; the service goes on")
 
 
-def _is_journal(stream: Any) -> bool:
-    """Whether systemd keeps what is printed: the token must not stay there."""
-    told = os.environ.get("JOURNAL_STREAM", "")
-    try:
-        state = os.fstat(stream.fileno())
-    except (OSError, ValueError):
-        return False
-    return told == f"{state.st_dev}:{state.st_ino}"
+def _page_address(app: FastAPI) -> str:
+    """The page's address for whoever started the service: on a terminal one that opens it. Elsewhere,
+    in a journal or a file, no secret must stay."""
+    url: str = app.state.page_url
+    if not sys.stdout.isatty():
+        return f"{url} (sudo xdpwall page prints an address that opens it)"
+    code = app.state.page_codes.make(CodeGrant(f"uid {os.getuid()}", "admin"))
+    return f"{url}#code={code} (once, within a minute; another: sudo xdpwall page)"

@@ -58,6 +58,14 @@ class ServedInstance:
             raise BenchFailed(f"xdpwall {' '.join(arguments)}: {done.stderr}")
         return seconds
 
+    def page_address(self) -> str:
+        """An address that opens the running service's page, once."""
+        argv = self.space.argv(*program(), "page", "--quiet")
+        done = subprocess.run(argv, env=self.environ, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BenchFailed(f"xdpwall page: {done.stderr}")
+        return done.stdout.strip()
+
     @contextmanager
     def opened(self) -> Iterator[Facade]:
         """The firewall in this process, in the instance's namespace."""

@@ -17,13 +17,11 @@ export class Problem extends Error {
 /** Nobody answered, or something that is not our service did. */
 export class Unreachable extends Error {}
 
-/** Take the token out of the address bar (#token=...), so that it is neither seen nor shared. */
-export function takeTokenFromAddress() {
-  const match = /^#token=(.+)$/.exec(location.hash);
-  if (!match) return false;
-  storeToken(match[1]);
-  history.replaceState(null, "", location.pathname + location.search);
-  return true;
+/** Take a secret (#code=..., #token=...) out of the address bar, so that it is neither seen nor shared. */
+export function takeFromAddress() {
+  const [, kind, secret] = /^#(code|token)=(.+)$/.exec(location.hash) ?? [];
+  if (kind) history.replaceState(null, "", location.pathname + location.search);
+  return kind ? { [kind]: secret } : {};
 }
 
 /** What is not a token's alphabet is encoded: a header takes no more, and the service says 401. */
@@ -92,6 +90,8 @@ const attachmentPath = (iface, place) => `/interfaces/${encoded(iface)}/attachme
 
 /** `how` a change is made: {confirm: seconds}, {force: true}, or nothing of it. */
 export const api = {
+  openSession: (code) => request("POST", "/session", { code }),
+  session: () => request("GET", "/session"),
   status: () => request("GET", "/status"),
   parse: (text) => request("POST", "/rules/parse", { text, partial: true }),
   add: (rule, how) => request("POST", withQuery("/rules", how), rule),

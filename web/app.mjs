@@ -12,6 +12,7 @@ import { returnFocus } from "./kept_focus.mjs";
 import { listenForKeys } from "./keys.mjs";
 import { Announcer, Confirmation, NoticeBar } from "./notices.mjs";
 import { QuickAdd } from "./quick_add.mjs";
+import { may } from "./roles.mjs";
 import { RuleTable } from "./rule_table.mjs";
 import { connected, setState, state, subscribe } from "./store.mjs";
 import { TokenForm } from "./token_form.mjs";
@@ -28,20 +29,21 @@ function App() {
   if (state.tokenProblem) return html`<${TokenForm} why=${state.tokenProblem} /><${Announcer} announcement=${state.announcement} />`;
   const { status, rules, interfaces, rates, lost } = state;
   const offline = !connected();
+  const [fixed, unattachable] = [offline || !may("operator"), offline || !may("admin")]; // what cannot be changed
   const iface = interfaces.find((i) => i.attachments.length)?.name;
   return html`
     <div class=${lost ? "page stale" : "page"}>
       ${state.loaded
         ? html`
-          <${Header} status=${status} rules=${rules} rates=${rates} offline=${offline} />
-          <${Attention} pending=${state.panel ? null : status.pending} warnings=${status.warnings} offline=${offline} />
+          <${Header} status=${status} rules=${rules} rates=${rates} offline=${unattachable} />
+          <${Attention} pending=${state.panel ? null : status.pending} warnings=${status.warnings} offline=${fixed} />
           <main>
-            <${Interfaces} interfaces=${interfaces} attachments=${status.attachments} rates=${rates} offline=${offline} />
-            <${QuickAdd} offline=${offline} suggestion=${suggestion} />
+            <${Interfaces} interfaces=${interfaces} attachments=${status.attachments} rates=${rates} offline=${unattachable} />
+            <${QuickAdd} offline=${fixed} suggestion=${suggestion} />
             <${Events} offline=${offline} eventCounts=${state.eventCounts} />
-            <${RuleTable} state=${state} offline=${offline} iface=${iface} suggest=${(text) => setSuggestion({ text })} />
+            <${RuleTable} state=${state} offline=${fixed} iface=${iface} suggest=${(text) => setSuggestion({ text })} />
           </main>
-          <${Footer} status=${status} />
+          <${Footer} status=${status} session=${state.session} />
           <${Drawer} ...${state} offline=${offline} />`
         : html`<header class="head"><h1>xdpwall</h1></header>`}
     </div>
@@ -51,9 +53,9 @@ function App() {
     <${Announcer} announcement=${state.announcement} />`;
 }
 
-const Footer = ({ status }) => html`<footer>
+const Footer = ({ status, session }) => html`<footer>
   <button class="plain" onClick=${() => setState({ help: true })}>All keys <kbd>?</kbd></button>
-  <p>xdpwall ${status.version}</p>
+  <p>${session && `${session.name}, role ${session.role} · `}xdpwall ${status.version}</p>
 </footer>`;
 
 /** Draw each second while something counts down or up. */

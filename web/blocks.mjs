@@ -6,6 +6,7 @@ import { connectionFailed, runChange } from "./connection.mjs";
 import { dateWords, durationWords, exact, plural } from "./format.mjs";
 import { guardedChange } from "./guard.mjs";
 import { html, useEffect, useRef, useState } from "./html.mjs";
+import { may } from "./roles.mjs";
 import { showResult } from "./store.mjs";
 
 const REFRESH_MS = 5000; // entries of the set change without an event
@@ -32,13 +33,13 @@ export function BlocksPanel({ status, offline }) {
   const hidden = list ? list.total - list.blocks.length : 0;
   return html`
     <h2 tabindex="-1">Blocks</h2>
-    <${BlockForm} offline=${offline} done=${load} />
+    <${BlockForm} offline=${offline || !may("operator")} done=${load} />
     ${shown?.length === 0 && html`<p class="none">Nothing is blocked.</p>`}
     ${shown?.length > 0 && html`<table class="blocks">
       <caption class="visually-hidden">What is blocked</caption>
       <thead><tr><th scope="col">Blocked</th><th scope="col" class="number">Dropped</th><th scope="col" class="number">Ends in</th>
         <th scope="col" class="actions"><span class="visually-hidden">Actions</span></th></tr></thead>
-      <tbody>${shown.map((block) => html`<${Block} key="${block.rule} ${block.target}" block=${block} offline=${offline} done=${load} />`)}</tbody>
+      <tbody>${shown.map((block) => html`<${Block} key="${block.rule} ${block.target}" block=${block} offline=${offline || !may("operator")} done=${load} />`)}</tbody>
     </table>`}
     ${hidden > 0 && html`<p class="quiet">And ${plural(hidden, "address").replace(/s$/, "ses")} more in the set blocked.</p>`}`;
 }

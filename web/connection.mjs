@@ -1,7 +1,7 @@
 // Keeps the page's state that of the service: follows its events, again when they ended, and runs
 // changes one after the other.
 
-import { api, hasToken, Problem, storeToken, takeTokenFromAddress } from "./api.mjs";
+import { api, hasToken, Problem, storeToken, takeFromAddress } from "./api.mjs";
 import { applyEvent, beginStream } from "./apply_event.mjs";
 import { streamEvents } from "./event_stream.mjs";
 import { setState, showError, state } from "./store.mjs";
@@ -56,6 +56,7 @@ async function followEvents() {
   if (state.tokenProblem) return;
   streamAbort = new AbortController();
   const { signal } = streamAbort;
+  let asked = false;
   try {
     // What was missed is shown at once when it has all come; a snapshot is whole anyway.
     if (lastEventId) beginStream(await api.status());
@@ -63,6 +64,8 @@ async function followEvents() {
       // What this page is changing is not somebody else's change.
       while (pendingChanges) await lastChange;
       if (signal.aborted) return;
+      if (!asked) askWhoWeAre(); // once we are let in
+      asked = true;
       applyEvent(name, data);
       lastEventId = id ?? lastEventId;
       if (state.lost) setState({ lost: null, announcement: "The service answers again." });
@@ -84,15 +87,27 @@ export function enterToken(token) {
   followEvents();
 }
 
-/** Begin with the token of the address or the one stored, or ask for one. */
-function openPage() {
-  const fromAddress = takeTokenFromAddress();
-  if (fromAddress || hasToken()) {
-    if (fromAddress) setState({ tokenProblem: null });
-  } else {
-    setState({ tokenProblem: "missing" });
-  }
+/** The role may be another one since the last time. Whoever cannot be told what he may not sees it refused. */
+const askWhoWeAre = () => api.session().then((session) => setState({ session }), () => {});
+
+/** Begin with the code or the token of the address or the token stored, or ask for one. */
+async function openPage() {
+  const { code, token } = takeFromAddress();
+  if (token) storeToken(token);
+  if (code) await exchangeCode(code);
+  else if (token) setState({ tokenProblem: null });
+  else if (!hasToken()) setState({ tokenProblem: "missing" });
   followEvents();
+}
+
+/** A code that is over leaves a session of before as it is. */
+async function exchangeCode(code) {
+  try {
+    storeToken((await api.openSession(code)).secret);
+    setState({ tokenProblem: null });
+  } catch (error) {
+    if (!hasToken()) setState({ tokenProblem: error instanceof Problem ? "code" : "missing" });
+  }
 }
 
 export function connect() {

@@ -8,6 +8,7 @@ import { HistoryPanel } from "./history.mjs";
 import { html, useLayoutEffect, useRef } from "./html.mjs";
 import { PendingChange } from "./pending_change.mjs";
 import { PolicyForm } from "./policy_form.mjs";
+import { may } from "./roles.mjs";
 import { RuleForm } from "./rule_form.mjs";
 import { RuleView } from "./rule_view.mjs";
 
@@ -20,6 +21,7 @@ const PANELS = {
   history: ["History", HistoryPanel],
   check: ["Check", CheckPanel],
 };
+const CHANGES_ONLY = ["rule", "edit", "policy"]; // of no use, but to read, to who may not change anything
 const BEGINS_IN_A_FIELD = ["edit"];
 
 export function Drawer({ panel, offline, ...rest }) {
@@ -27,9 +29,10 @@ export function Drawer({ panel, offline, ...rest }) {
   const { pending } = rest.status;
   const key = `${panel.kind} ${panel.key ?? ""}`;
   const [name, Panel] = PANELS[panel.kind];
+  const fixed = offline || !may("operator");
   return html`<${Frame} key=${key} name=${name} focusHeading=${!BEGINS_IN_A_FIELD.includes(panel.kind)}>
-    ${pending && html`<div class="waits"><${PendingChange} key=${pending.revision} pending=${pending} offline=${offline} /></div>`}
-    <${Panel} panel=${panel} offline=${offline} ...${rest} />
+    ${pending && html`<div class="waits"><${PendingChange} key=${pending.revision} pending=${pending} offline=${fixed} /></div>`}
+    <${Panel} panel=${panel} offline=${CHANGES_ONLY.includes(panel.kind) ? fixed : offline} ...${rest} />
   <//>`;
 }
 

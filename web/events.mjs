@@ -7,6 +7,7 @@ import { exact, placeWords, plural } from "./format.mjs";
 import { html, useEffect, useLayoutEffect, useState } from "./html.mjs";
 import { PanelButtons } from "./panel_buttons.mjs";
 import { blockingSentence, clearPackets, latestPackets, matchingPackets, onPackets, packetQuestion, packetWords } from "./reported_packets.mjs";
+import { may } from "./roles.mjs";
 import { ruleOf } from "./store.mjs";
 
 const PHONE = matchMedia("(max-width: 640px)"); // as in events.css
@@ -97,7 +98,7 @@ function Packet({ packet, index, offline }) {
     <th scope="row" class="text" title=${packet.log ? `${text}; reported by the log of ${packet.log}` : text}>${text}</th>
     <td class="number size">${exact(packet.bytes)}</td>
     <td class="actions"><button disabled=${offline} onClick=${() => openExplanation(packetQuestion(packet))}
-      aria-label="Why: ${text}">Why?</button> <button disabled=${offline} onClick=${openBlockingRule}
+      aria-label="Why: ${text}">Why?</button> <button disabled=${offline || !may("operator")} onClick=${openBlockingRule}
       aria-label="Block this: ${blockingSentence(packet)}">Block…</button></td>
   </tr>`;
 }
@@ -110,7 +111,7 @@ function EventSettings({ offline }) {
     runChange(async () => setSettings((await api.eventSettings()).settings));
   }, []);
   if (!settings) return null;
-  const checkbox = (name, label) => html`<label><input type="checkbox" checked=${settings[name]} disabled=${offline}
+  const checkbox = (name, label) => html`<label><input type="checkbox" checked=${settings[name]} disabled=${offline || !may("admin")}
     onChange=${(event) => changeSettings({ [name]: event.target.checked })} /> ${label}</label>`;
   return html`<span class="event-settings">${checkbox("enabled", "Events on")} ${checkbox("log_drops", "Every drop")}
     <span class="quiet">${exact(settings.rate)} a second of a rule${settings.sample > 1 && `, one in ${exact(settings.sample)}`}</span></span>`;

@@ -5,6 +5,7 @@ import { rollBack } from "./revision_changes.mjs";
 import { connectionFailed } from "./connection.mjs";
 import { dateWords, exact } from "./format.mjs";
 import { html, useEffect, useRef, useState } from "./html.mjs";
+import { may } from "./roles.mjs";
 import { RulesetDiff } from "./ruleset_diff.mjs";
 import { showError } from "./store.mjs";
 
@@ -59,7 +60,7 @@ function Revision({ revision, oldest, waits, pending, offline }) {
     <p class="quiet">${authorWords(revision)}</p>
     <div class="rule-actions">
       <button aria-expanded=${Boolean(diff)} disabled=${offline} onClick=${toggle} aria-label="What revision ${number} changed">What changed</button>
-      ${canGoBack && html`<button disabled=${offline || Boolean(pending)} onClick=${() => rollBack(number)}
+      ${canGoBack && html`<button disabled=${offline || Boolean(pending) || !may("operator")} onClick=${() => rollBack(number)}
         aria-label="Roll back to revision ${number}">Roll back to it…</button>`}
     </div>
     ${diff && html`<${RulesetDiff} diff=${diff} />`}

@@ -4,6 +4,7 @@ import {
   closeDrawer, duplicateRule, editNewRule, editRule, openBlocks, openCheck, openExplanation, openHistory, openPolicy, openRule,
 } from "./drawer_state.mjs";
 import { focusIsHeldBack } from "./kept_focus.mjs";
+import { canChange } from "./roles.mjs";
 import { currentRuleId, neighbourId, revealRow } from "./row_focus.mjs";
 import { deleteRule, enableRule, moveRule } from "./rule_changes.mjs";
 import { connected, ruleOf, setState, state } from "./store.mjs";
@@ -21,9 +22,9 @@ function goBy(by) {
   revealRow(id, { focus: !along });
 }
 
-const onCurrentRule = (act) => () => {
+const onCurrentRule = (act, possible = canChange) => () => {
   const rule = ruleOf(currentRuleId());
-  if (rule && connected()) act(rule);
+  if (rule && possible()) act(rule);
 };
 
 async function carryRule(rule, by) {
@@ -37,7 +38,7 @@ const focusQuickAdd = () => document.getElementById("quick-add")?.focus();
 const KEYS = {
   "/": focusQuickAdd,
   n: focusQuickAdd,
-  f: () => connected() && editNewRule(),
+  f: () => canChange() && editNewRule(),
   p: openPolicy,
   w: () => openExplanation(ruleOf(currentRuleId()) && connected() ? { rule: currentRuleId() } : undefined),
   b: openBlocks,
@@ -47,7 +48,7 @@ const KEYS = {
   k: () => goBy(-1),
   ArrowDown: () => goBy(1),
   ArrowUp: () => goBy(-1),
-  Enter: onCurrentRule((rule) => openRule(rule.id)),
+  Enter: onCurrentRule((rule) => openRule(rule.id), connected),
   " ": onCurrentRule((rule) => enableRule(rule)),
   e: onCurrentRule(editRule),
   d: onCurrentRule(duplicateRule),
@@ -55,7 +56,7 @@ const KEYS = {
   K: onCurrentRule((rule) => carryRule(rule, -1)),
   Backspace: onCurrentRule(deleteRule),
   Delete: onCurrentRule(deleteRule),
-  u: () => connected() && undo(),
+  u: () => canChange() && undo(),
   "?": () => setState({ help: true }),
 };
 

@@ -4,7 +4,8 @@ import { wordsForPeople } from "./format.mjs";
 import { NO_RATES } from "./rates.mjs";
 
 export const state = {
-  tokenProblem: null, // "missing" or "wrong": no token that the service takes
+  tokenProblem: null, // "missing", "wrong" or "code": no token that the service takes
+  session: null, // {name, role, ...}: as whom the service takes this page
   loaded: false,
   status: null,
   rules: [],

@@ -3,6 +3,11 @@
 import { enterToken } from "./connection.mjs";
 import { html, useLayoutEffect, useRef, useState } from "./html.mjs";
 
+const WHY = {
+  wrong: "The service does not take this token.",
+  code: "This address was used already, or is older than a minute: get another one.",
+};
+
 export function TokenForm({ why }) {
   const [token, setToken] = useState("");
   const input = useRef();
@@ -11,23 +16,22 @@ export function TokenForm({ why }) {
     event.preventDefault();
     if (token.trim()) enterToken(token);
   };
-  const wrong = why === "wrong";
+  const said = WHY[why];
   return html`<main class="token-form">
     <h1>xdpwall</h1>
     <form onSubmit=${submit}>
       <label for="token">Token</label>
       <input id="token" ref=${input} type="password" autocomplete="off" spellcheck=${false}
         value=${token} onInput=${(e) => setToken(e.target.value)}
-        aria-invalid=${wrong} aria-describedby="token-help token-error" />
+        aria-invalid=${why === "wrong"} aria-describedby="token-help token-error" />
       <button class="primary" disabled=${!token.trim()}>Open</button>
       <p id="token-error" class="error" role="alert">
-        ${wrong && "The service does not take this token."}
+        ${said}
       </p>
     </form>
     <p id="token-help" class="quiet">
-      <code>xdpwall serve</code> prints this page's address with the token in it. The token is also in
-      the file <code>token</code> of the state folder:
+      Open the page by an address that this prints on its host, or enter a token (<code>xdpwall token</code>):
     </p>
-    <pre>sudo cat /var/lib/xdpwall/token</pre>
+    <pre>sudo xdpwall page</pre>
   </main>`;
 }

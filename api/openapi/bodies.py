@@ -139,6 +139,12 @@ class TokenBody(Body):
     )
 
 
+class CodeBody(Body):
+    """POST /session."""
+
+    code: str = Field(max_length=64)
+
+
 class NamesBody(Body):
     """POST /tokens/revoke."""
 
@@ -337,6 +343,7 @@ BODIES: list[type[BaseModel]] = [
     BlockBody,
     TokenBody,
     NamesBody,
+    CodeBody,
     PendingBody,
     RollbackBody,
     PolicyBody,

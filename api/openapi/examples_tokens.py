@@ -23,3 +23,22 @@ TOKEN_BODIES: tuple[dict[str, Any], ...] = (
     {"name": "deploy", "role": "operator"},
 )
 SESSION = {"name": "token deploy", "via": "tcp", "role": "operator"}
+PAGE_CODE = {
+    "url": "http://127.0.0.1:8480/#code=EXAMPLE-EXAMPLE-EXAMPL",
+    "code": "EXAMPLE-EXAMPLE-EXAMPL",
+    "seconds": 60,
+    "role": "admin",
+}
+SESSION_OPENED = {
+    "token": {
+        "name": "page-1",
+        "role": "admin",
+        "kind": "page",
+        "owner": "uid 0",
+        "created": "2026-11-21T10:00:00Z",
+        "expires": "2026-11-21T22:00:00Z",
+        "expired": False,
+        "from": [],
+    },
+    "secret": "xdpwall_EXAMPLE-EXAMPLE-EXAMPLE-EXAMPLE-EXAMPLE-EX",
+}

@@ -40,7 +40,8 @@ class Caller:
 
     name: str
     """As the audit trail has it: "uid 0", "token grafana"."""
-    via: Literal["socket", "tcp"]
+    via: Literal["socket", "tcp", "page"]
+    """page: a browser, for the user who opened its session."""
     role: Role | None = None
     token: KnownToken | None = None
     rank: int = field(init=False)
@@ -80,7 +81,7 @@ class Callers:
             raise _refusal("expired-token", f"the token was valid until {known.stored.expires}")
         caller = self._by_digest.get(known.stored.digest)
         if caller is None or caller.token is not known:
-            caller = Caller(_name_of(known), "tcp", known.stored.role, known)
+            caller = _caller_with(known)
             if len(self._by_digest) >= MOST_CALLERS:
                 self._by_digest.clear()
             self._by_digest[known.stored.digest] = caller
@@ -131,6 +132,8 @@ def wrong_token() -> HttpError:
     return _refusal("wrong-token", "the token is wrong")
 
 
-def _name_of(known: KnownToken) -> str:
+def _caller_with(known: KnownToken) -> Caller:
     stored = known.stored
-    return f"token {stored.name}" if stored.owner is None else f"{stored.owner}, {stored.name}"
+    if stored.owner is not None:
+        return Caller(stored.owner, "page", stored.role, known)
+    return Caller(f"token {stored.name}", "tcp", stored.role, known)

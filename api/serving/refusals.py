@@ -20,6 +20,7 @@ log = logging.getLogger("xdpwall.api")
 CODES = (
     "wrong-token",
     "expired-token",
+    "wrong-code",
     "no-token",
     "wrong-role",
     "wrong-host",

@@ -44,6 +44,12 @@ MAX_HELD = 256 << 20
 
 PATHS_WITHOUT_TOKEN = frozenset({"/healthz", "/api/v1/healthz"})
 """Paths of the API that need no token; besides these only the page's files do not."""
+OPEN_REQUESTS = frozenset(
+    {("GET", path) for path in PATHS_WITHOUT_TOKEN}
+    | {("HEAD", path) for path in PATHS_WITHOUT_TOKEN}
+    | {("POST", "/api/v1/session")}
+)
+"""Requests to the API that need no token: health, and a code that is exchanged for one."""
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -148,8 +154,9 @@ class SecurityMiddleware:
             self._check_host(headers)
         if _CONTROL.search(path):
             raise HttpError(400, "bad-path", "the path holds a control character", field="path")
-        is_open = scope["method"] in ("GET", "HEAD") and (
-            path in PATHS_WITHOUT_TOKEN or path in self._page
+        method = scope["method"]
+        is_open = (method, path) in OPEN_REQUESTS or (
+            path in self._page and method in ("GET", "HEAD")
         )
         if not over_tcp:
             scope[CALLER] = self._callers.by_peer(peer)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from bench.instance import ServedInstance
 from bench.packets.rulesets import rules
-from tests.support.net.netns import wait_for
 from tests.web.conftest import CHROMIUM, FLAGS
 from xdpwall.limits import MAX_RULES
 from xdpwall.ruleset.ruleset import Ruleset
@@ -28,7 +26,6 @@ _SCROLL = """
   requestAnimationFrame(step);
 })
 """
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+/#token=\S+")
 _PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
 
 
@@ -45,18 +42,16 @@ def measure(instance: ServedInstance) -> PageTimes:
     """Scroll through as many rules as fit, the counters of the service streaming meanwhile."""
     from playwright.sync_api import expect, sync_playwright
 
-    found, log = PageTimes(rules=MAX_RULES), instance.folder / "serve.log"
+    found = PageTimes(rules=MAX_RULES)
     with instance.opened() as firewall:
         firewall.apply(Ruleset.parse({"version": 1, "rules": rules("hosts", MAX_RULES, "ipv4")}))
     with instance.service():
-        # The socket listens a moment before the address is printed.
-        address = wait_for(lambda: _ADDRESS.findall(log.read_text()), "the page's address")
         with instance.space.inside():  # whatever the browser starts stays in this namespace
             playwright = sync_playwright().start()
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
             page = browser.new_page(viewport={"width": 1400, "height": 900})
-            page.goto(address[0])
+            page.goto(instance.page_address())
             expect(page.get_by_role("banner")).to_contain_text(f"{MAX_RULES:,} rules", timeout=60e3)
             found.paint = page.evaluate(_PAINT)
             found.frames = page.evaluate(_SCROLL, SECONDS)

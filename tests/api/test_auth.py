@@ -41,7 +41,7 @@ def test_the_token_in_the_address_or_a_cookie_is_no_token(service: Service) -> N
     assert service.tcp("GET", RULES, {"cookie": f"token={service.token}"}).status == 401
 
 
-def test_every_route_but_health_needs_the_token(service: Service) -> None:
+def test_every_route_but_health_and_login_needs_the_token(service: Service) -> None:
     paths: dict[str, dict[str, Any]] = service.call("GET", "/openapi.json").json["paths"]
     seen = 0
     for path, methods in paths.items():
@@ -49,6 +49,8 @@ def test_every_route_but_health_needs_the_token(service: Service) -> None:
             reply = service.tcp(method.upper(), re.sub(r"\{\w+\}", "xdp", path))
             if path.endswith("/healthz"):
                 assert reply.status == 200
+            elif (method, path) == ("post", "/api/v1/session"):
+                assert (reply.status, reply.json["code"]) == (422, "no-body")
             else:
                 assert (reply.status, reply.json["code"]) == (401, "no-token"), (method, path)
             seen += 1
@@ -181,4 +183,4 @@ def test_who_changed_it_is_noted(service: Service) -> None:
         "POST", f"{RULES}?message=by%20tcp", {"content-type": "application/json"},
         b'{"action": "count"}', token=service.token,
     )  # fmt: skip
-    assert service.audit(*who) == ("token first", "tcp 127.0.0.1", "by tcp")
+    assert service.audit(*who) == ("token tests", "tcp 127.0.0.1", "by tcp")

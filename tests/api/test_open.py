@@ -1,4 +1,4 @@
-"""What needs no token is a list: health and the page's files. No spelling of a path gets around it."""
+"""What needs no token is a list: health, the page's files, and a code that is exchanged for one. No spelling of a path gets around it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.service.service import Service
 from xdpwall.api.serving.page import page_paths
-from xdpwall.api.serving.security import PATHS_WITHOUT_TOKEN
+from xdpwall.api.serving.security import OPEN_REQUESTS, PATHS_WITHOUT_TOKEN
 
 WEB = Path(__file__).parents[2] / "web"
 BESIDE = ["/metrics", "/api", "/api/v1", "/api/v1/openapi.json", "/openapi.json", "/docs"]
@@ -49,7 +49,7 @@ def test_no_spelling_of_a_route_is_answered_without_the_token(service: Service) 
             for method in {"HEAD", *(method.upper() for method in methods)}:
                 reply = service.tcp(method, path)
                 meant = unquote(path.partition("?")[0])
-                if meant in page or meant in PATHS_WITHOUT_TOKEN and method in ("GET", "HEAD"):
+                if meant in page or (method, meant) in OPEN_REQUESTS:
                     continue
                 assert reply.status in (400, 401), (method, path, reply.status)
                 assert service.token.encode() not in reply.content
@@ -69,6 +69,11 @@ def test_what_is_open_is_health_and_the_page() -> None:
     files = {f"/{one.relative_to(WEB)}" for one in WEB.rglob("*") if one.is_file()}
     assert page_paths() == files | {"/", "/page.mjs", "/page.css"}
     assert sorted(PATHS_WITHOUT_TOKEN) == ["/api/v1/healthz", "/healthz"]
+    assert sorted(OPEN_REQUESTS) == [
+        *(("GET", path) for path in sorted(PATHS_WITHOUT_TOKEN)),
+        *(("HEAD", path) for path in sorted(PATHS_WITHOUT_TOKEN)),
+        ("POST", "/api/v1/session"),
+    ]
 
 
 def test_what_is_open_is_open_for_reading_only(service: Service) -> None:

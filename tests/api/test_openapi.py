@@ -119,6 +119,8 @@ def test_every_example_of_a_body_is_taken(service: Service, document: dict[str, 
             target = path.removeprefix("/api/v1").replace("{id}", "r1")
             target = target.replace("{name}", "docker0").replace("{place}", "xdp")
             value = example["value"]
+            if "code" in value:
+                value = {"code": service.call("POST", "/page").json["code"]}
             if "revision" in value:  # it is the one of a change that waits
                 waits = service.call("PUT", "/policy?confirm=60", {"ingress": "drop"}).json
                 value = {"revision": waits["revision"]}

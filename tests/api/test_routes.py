@@ -57,6 +57,8 @@ BESIDE = [
     "GET /status",
     "POST /repair",
     "GET /session",
+    "POST /session",
+    "POST /page",
     "GET /tokens",
     "POST /tokens",
     "POST /tokens/revoke",

@@ -11,7 +11,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,13 +18,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.net.netns import Lab, wait_for
-from tests.support.paths import ROOT
 from tests.support.service.service import START, Service
 from xdpwall.api.server import serve
 from xdpwall.api.serving import listen
 from xdpwall.api.serving.listen import tcp_socket, unix_socket
-from xdpwall.api.serving.token import load_token
-from xdpwall.errors import Conflict, Failed, InvalidInput, NeedsPrivileges, Refused
+from xdpwall.api.serving.token import take_over_token
+from xdpwall.errors import Conflict, Failed, InvalidInput, Refused
 from xdpwall.settings import Settings
 
 
@@ -78,13 +76,14 @@ def test_stop_waits_for_a_change_in_progress(own: Service) -> None:
 
 def test_a_slow_change_does_not_stall_the_service(own: Service) -> None:
     with own:
+        token = own.token
         with _waiting_change(own) as answers:
             for _ in range(3):
                 health = own.tcp("GET", "/healthz")
                 assert health.status == 200
                 assert health.json["status"] == "degraded"
                 assert own.tcp("GET", "/").status == 200
-                assert own.tcp("GET", "/api/v1/openapi.json", token=own.token).status == 200
+                assert own.tcp("GET", "/api/v1/openapi.json", token=token).status == 200
             assert not answers
         assert answers == [201]
         assert own.call("GET", "/healthz").json["status"] == "ok"
@@ -143,31 +142,6 @@ def test_whoever_can_connect_and_has_no_role_changes_nothing(own: Service) -> No
         )  # fmt: skip
         assert done.stdout == "HTTP/1.1 403\n"
         assert own.call("GET", "/status").json["on"] is True
-
-
-def test_under_systemd_the_token_is_not_printed(own: Service, tmp_path: Path) -> None:
-    journal = tmp_path / "journal"
-    main = (
-        "import os, sys\nfrom pathlib import Path\nfrom xdpwall.settings import Settings\n"
-        "from xdpwall.api.server import serve\n"
-        "state = os.fstat(1)\n"
-        "os.environ['JOURNAL_STREAM'] = f'{state.st_dev}:{state.st_ino}'\n"
-        "serve(Settings(*map(Path, sys.argv[1:])), port=0)\n"
-    )
-    paths = [str(p) for p in (own.settings.state_dir, own.settings.bpffs, own.settings.socket)]
-    with journal.open("w") as out:
-        process = subprocess.Popen(
-            own.space.argv(sys.executable, "-c", main, *paths), stdout=out, cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        try:
-            wait_for(lambda: "page at" in journal.read_text(), "the address")
-        finally:
-            process.terminate()
-            assert process.wait(START) == 0
-    token = (own.settings.state_dir / "token").read_text().strip()
-    assert token not in journal.read_text()
-    assert str(own.settings.state_dir / "token") in journal.read_text()
 
 
 # -- the unix socket and the port, without a service ----------------------------------------------
@@ -237,52 +211,62 @@ def test_only_loopback_is_listened_on(host: str, tmp_path: Path) -> None:
 # -- the token ------------------------------------------------------------------------------------
 
 
-def test_the_token_is_made_once_and_is_private(tmp_path: Path) -> None:
-    token = load_token(tmp_path)
-    assert len(token) >= 43
-    assert load_token(tmp_path) == token
-    assert [path.name for path in tmp_path.iterdir()] == ["token"]
-    assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+@pytest.fixture
+def former(tmp_path: Path) -> Path:
+    """The file of an earlier release."""
+    path = tmp_path / "token"
+    path.write_text("x" * 43 + "\n")
+    path.chmod(0o600)
+    return path
 
 
-def test_two_first_starts_agree(tmp_path: Path) -> None:
-    found: list[str] = []
-    ready = threading.Barrier(8)
-
-    def first_start() -> None:
-        ready.wait()
-        found.append(load_token(tmp_path))
-
-    threads = [threading.Thread(target=first_start) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 8
-    assert len(set(found)) == 1
+def test_the_token_of_an_earlier_release_is_taken_over(former: Path) -> None:
+    kept: list[str] = []
+    assert take_over_token(former.parent, kept.append)
+    assert kept == ["x" * 43]
+    assert not former.exists()
+    assert not take_over_token(former.parent, kept.append)
 
 
-def test_an_exposed_token_is_refused(tmp_path: Path) -> None:
-    load_token(tmp_path)
-    (tmp_path / "token").chmod(0o644)
+def test_it_stays_until_it_is_kept(former: Path) -> None:
+    def cannot(secret: str) -> None:
+        raise Failed("no space")
+
+    with pytest.raises(Failed):
+        take_over_token(former.parent, cannot)
+    assert former.exists()
+
+
+def test_a_service_goes_on_with_it(own: Service) -> None:
+    folder = own.settings.state_dir
+    folder.mkdir(mode=0o700, exist_ok=True)
+    (folder / "token").write_text("y" * 43)
+    (folder / "token").chmod(0o600)
+    with own:
+        assert own.tcp("GET", "/api/v1/session", token="y" * 43).json == {
+            "name": "token first", "via": "tcp", "role": "admin",
+        }  # fmt: skip
+        assert not (folder / "token").exists()
+        for file in (one for one in folder.rglob("*") if one.is_file()):
+            assert b"y" * 43 not in file.read_bytes(), file
+        own.stop()
+        own.start()
+        assert own.tcp("GET", "/api/v1/session", token="y" * 43).status == 200
+
+
+def test_an_exposed_token_is_refused(former: Path) -> None:
+    former.chmod(0o644)
     with pytest.raises(Refused) as caught:
-        load_token(tmp_path)
+        take_over_token(former.parent, lambda secret: None)
     assert caught.value.code == "token-exposed"
 
 
 @pytest.mark.parametrize("text", ["", "short", "x" * 31, "with blanks " * 5, "é" * 40])
-def test_a_file_that_holds_no_token(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "token"
-    path.write_text(text)
-    path.chmod(0o600)
+def test_a_file_that_holds_no_token(former: Path, text: str) -> None:
+    former.write_text(text)
     with pytest.raises(Failed) as caught:
-        load_token(tmp_path)
+        take_over_token(former.parent, lambda secret: None)
     assert "rm " in (caught.value.hint or "")
-
-
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises((Failed, NeedsPrivileges)):
-        load_token(tmp_path / "nowhere")
 
 
 # -- help -----------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import stat
 import threading
@@ -248,3 +249,17 @@ def test_by_the_command_line(lab: Lab, tmp_path: Path) -> None:
         assert service.tcp("GET", RULES, token=served).status == 200
         assert here.run("token", "revoke", "ops", "nobody").returncode == 3
         assert service.tcp("GET", RULES, token=served).status == 200
+
+
+def test_a_secret_is_taken_back_while_a_change_is_stuck(own: Service) -> None:
+    secret = made(own, "leaked", "admin")
+    with (own.settings.state_dir / "lock").open("r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stuck = threading.Thread(target=own.call, args=("POST", "/rules", {"action": "count"}))
+        stuck.start()
+        revoking = threading.Thread(target=own.call, args=("DELETE", "/tokens/leaked"))
+        revoking.start()
+        wait_for(lambda: own.tcp("GET", RULES, token=secret).status == 401, "it is refused")
+    for thread in (stuck, revoking):
+        thread.join()
+    assert own.audit("action") == ("token revoke leaked",) or own.audit("action") == ("add r1",)

@@ -171,8 +171,8 @@ def test_loading_a_set_shows_a_bar_and_ctrl_c_keeps_the_old_one(
 
 def test_serve_says_where_the_page_is_and_ends_on_ctrl_c(direct: Instance) -> None:
     with terminal(direct, "serve", "--port", "0") as screen:
-        seen = screen.until("#token=")
-        assert re.search(r"http://127\.0\.0\.1:\d+/#token=", seen)
+        seen = screen.until("xdpwall page)")
+        assert re.search(r"http://127\.0\.0\.1:\d+/#code=[\w-]{22} ", seen)
         assert direct.json("status")["service"] is True
         second = direct.run("serve", "--port", "0")
         assert second.returncode == 5, second.stderr

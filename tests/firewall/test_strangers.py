@@ -15,7 +15,7 @@ import pytest
 from tests.firewall.support import Site, rules
 from tests.support.net.netns import Lab
 from xdpwall.api.serving.listen import unix_socket
-from xdpwall.api.serving.token import load_token
+from xdpwall.api.serving.token import take_over_token
 from xdpwall.cli.client.http import ServiceTransport
 from xdpwall.errors import Refused, XdpwallError
 from xdpwall.events.reader import EventReader
@@ -24,6 +24,7 @@ from xdpwall.firewall.rule_list_fast import list_rules
 from xdpwall.instance.lock import InstanceLock
 from xdpwall.settings import Settings
 from xdpwall.store.store import Store
+from xdpwall.store.token_file import TokenFile
 from xdpwall.trusted import check_folder, open_folder
 
 STRANGER = 1000
@@ -36,6 +37,7 @@ FILES = (
     "xdpwall.db-shm",
     "xdpwall.db-journal",
     "token",
+    "tokens",
 )
 """What root opens in the state folder."""
 
@@ -46,7 +48,8 @@ def open_all(settings: Settings) -> None:
     with closing(InstanceLock(settings.state_dir / "lock")) as lock, lock.hold():
         pass
     EventReader(settings, "test").close()
-    load_token(settings.state_dir)
+    take_over_token(settings.state_dir, lambda secret: None)
+    TokenFile(settings.state_dir).tokens()
     from xdpwall.api.server import _single_service
 
     with _single_service(settings):

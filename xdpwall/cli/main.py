@@ -46,6 +46,7 @@ COMMANDS = {
     "trace": LazyCommand(
         "trace:trace", "Who drops packets: our rules, or anything else in the kernel"
     ),
+    "page": LazyCommand("page:page", "Print an address that opens the page in a browser"),
     "token": LazyCommand("token:token", "Who may come in over TCP, and what each may do"),
     "doctor": LazyCommand("doctor:doctor", "Check kernel, privileges and interfaces"),
     "restore": LazyCommand("serve:restore", "Put everything back in force, after a reboot"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.author import Author
+from xdpwall.values.roles import Role
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
 from xdpwall.views.blocks import BlockList, BlockOutcome
@@ -330,6 +331,10 @@ class ServiceFacade(Facade, Protocol):
     @property
     def token_book(self) -> TokenBook:
         """Whose secret it is."""
+        ...
+
+    def open_session(self, owner: str, role: Role) -> TokenOutcome:
+        """Make the token of a browser's session, for `owner`."""
         ...
 
     def metrics(self) -> Metrics:

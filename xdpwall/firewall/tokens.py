@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from difflib import get_close_matches
+from itertools import count
 from typing import TYPE_CHECKING
 
 from xdpwall.changes.transactions import writing
@@ -18,7 +19,7 @@ from xdpwall.values.addresses import parse_prefix, prefix_text
 from xdpwall.values.author import Author
 from xdpwall.values.inputs import first_few, invalid, parse_in_list
 from xdpwall.values.names import parse_name
-from xdpwall.values.roles import parse_role
+from xdpwall.values.roles import Role, parse_role
 from xdpwall.values.time_read import parse_expiry
 from xdpwall.values.times import epoch_seconds, epoch_text
 from xdpwall.views.tokens import TokenList, TokenOutcome, TokensRevoked, TokenView
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 MAX_TOKENS = 256
 MAX_SOURCES = 64
 """Prefixes of one token."""
+SESSION_HOURS = 12
+MAX_SESSIONS = 32
+"""Sessions of browsers at once."""
 FIRST = "first"
 """The name of the token that was the file `token` of an earlier release."""
 PREFIX = "xdpwall_"
@@ -50,6 +54,8 @@ class TokenMethods:
     def token_book(self) -> TokenBook:
         """The tokens, for whoever takes requests."""
         if self._book is None:
+            with self._instance.lock.threads:
+                self._instance.clock.seconds()  # which asks the disk the first time, and then no more
             self._book = TokenBook(self._instance.settings.state_dir, self._instance.clock.seconds)
         return self._book
 
@@ -123,8 +129,28 @@ class TokenMethods:
         self._note_late(f"token revoke {first_few(revoked)}", by)
         return TokensRevoked(revoked=revoked)
 
+    def open_session(self, owner: str, role: Role) -> TokenOutcome:
+        """Make the token of a browser's session, for `owner` ("uid 0"), with his role, for SESSION_HOURS.
+        Sessions that are over go, and past MAX_SESSIONS the oldest."""
+        secret, digest = _new_secret()
+        now = int(self.token_book.seconds())
+        with self._changing() as tokens:
+            sessions = sorted(
+                (one for one in tokens.values() if one.owner is not None),
+                key=lambda one: one.expires or "",
+            )
+            left = [one for one in sessions if epoch_seconds(one.expires or "") > now]
+            for one in {*sessions} - {*left[-(MAX_SESSIONS - 1) :]}:
+                del tokens[one.name]
+            name = next(f"page-{n}" for n in count(1) if f"page-{n}" not in tokens)
+            expires = epoch_text(now + SESSION_HOURS * 3600)
+            made = StoredToken(name, role, digest, epoch_text(now), expires, owner=owner)
+            tokens[name] = made
+        self._note_late(f"open the page ({name}, {role})", Author(owner, "page"))
+        return TokenOutcome(token=self._view(made), secret=secret)
+
     def keep_first_token(self, secret: str) -> None:
-        """Keep the secret of an earlier release's file as the admin token `first`."""
+        """Keep the secret of an earlier release as the admin token `first`."""
         digest = hashlib.sha256(secret.encode()).hexdigest()
         with self._changing() as tokens:
             found = tokens.get(FIRST)

@@ -86,7 +86,7 @@ class TokenFile:
 
     def _signature(self) -> object:
         try:
-            found = os.stat(self._path)
+            found = os.lstat(self._path)
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size

@@ -21,7 +21,7 @@ class Author:
     name: str = "cli"
     """"uid 0", "token grafana", ..."""
     via: str = "cli"
-    """cli, socket, tcp"""
+    """cli, socket, tcp, page"""
     message: str | None = None
     confirm: int | None = None
     """Seconds after which the kernel takes the change back unless it is confirmed; None: it stays."""

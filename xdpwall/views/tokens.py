@@ -57,6 +57,18 @@ class SessionView(View):
 
     name: str
     """As the audit trail has it."""
-    via: Literal["socket", "tcp"]
+    via: Literal["socket", "tcp", "page"]
     role: Role | None = None
     expires: str | None = None
+
+
+class PageCode(View):
+    """The answer to POST /page: an address that opens the page, once."""
+
+    url: str
+    code: str
+    """The part of the address that is secret."""
+    seconds: int
+    """For which it is good."""
+    role: Role
+    """Of the session that it opens."""

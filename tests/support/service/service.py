@@ -74,7 +74,8 @@ class Service:
         self._main = prelude + _MAIN
         self._port = port
         self.settings = Settings(folder / "state", bpffs / "xdpwall", folder / "xdpwall.sock")
-        self.address = ""
+        self._url = ""
+        self._token = ""
         self._log = folder / "service.log"
         self._process: subprocess.Popen[str] | None = None
 
@@ -96,11 +97,11 @@ class Service:
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        found = re.fullmatch(r"xdpwall: page at (http://127\.0\.0\.1:\d+/#token=\S+)\n", line)
+        found = re.fullmatch(r"xdpwall: page at (http://127\.0\.0\.1:\d+/) \(sudo .*\)\n", line)
         if found is None:
             self.kill()
             raise AssertionError(f"the service said {line!r}\n{self.log()}")
-        self.address = found[1]
+        self._url = found[1]
         return self
 
     __enter__ = start
@@ -117,12 +118,21 @@ class Service:
     @property
     def port(self) -> int:
         """The TCP port."""
-        return int(self.address.split("/")[2].rpartition(":")[2])
+        return int(self._url.split("/")[2].rpartition(":")[2])
+
+    @property
+    def address(self) -> str:
+        """The page's address, with the token."""
+        return f"{self._url}#token={self.token}"
 
     @property
     def token(self) -> str:
-        """The bearer token."""
-        return self.address.partition("#token=")[2]
+        """The admin token `tests`, made when it is asked for."""
+        if not self._token:
+            made = self.call("POST", "/tokens", {"name": "tests", "role": "admin"})
+            assert made.status == 201, made.content
+            self._token = made.json["secret"]
+        return self._token
 
     def audit(self, *columns: str) -> tuple[Any, ...]:
         """The columns of the latest entry of the audit trail."""

@@ -28,8 +28,9 @@ from xdpwall.cli.terminal.problems import print_note, print_warnings
 def serve(host: str, port: int) -> None:
     """Run the REST service and the page, until Ctrl-C.
 
-    Listens on the unix socket and on TCP, or on what systemd hands over in their place (xdpwall.socket);
-    prints the page's address with the token in it. Filtering does not depend on it.
+    Listens on the unix socket and on TCP, or on what systemd hands over in their place (xdpwall.socket).
+    On a terminal it prints an address that opens the page once, within a minute; `xdpwall page` prints
+    another. Filtering does not depend on it.
 
     \b
     Examples:
