@@ -1,5 +1,5 @@
 # make run     install what is missing, build, start the service and print the page's address
-# make test    install what is missing, build, lint, run every test (root: it makes namespaces)
+# make test    install what is missing, build, lint, run every test, two at a time (root: it makes namespaces)
 # make demo    block pings on a bridge in a namespace of its own, and show that it works
 # make build   leave a ready .venv/bin/xdpwall       make bpf     compile the kernel programs only
 # make lint    what CI lints                         make format  let the formatters write
@@ -96,7 +96,7 @@ $(VENV)/.installed-ship: $(VENV)/.installed-dev
 	touch $@
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m scripts.run_tests
 
 # Random rulesets and frames against the reference classifier; what fails is shrunk and kept.
 FUZZ_SECONDS ?= 60

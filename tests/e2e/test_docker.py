@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 from pathlib import Path
 
+import pytest
+
 from tests.support.net.docker import Docker
 from tests.support.net.netns import Lab, Namespace, wait_for
 from tests.support.net.ping import ping
@@ -27,6 +29,7 @@ def fetch(space: Namespace, address: str) -> bytes:
         connection.close()
 
 
+@pytest.mark.host  # the daemon's control groups
 def test_icmp_is_blocked_on_a_real_docker0(lab: Lab, tmp_path: Path) -> None:
     host = lab.namespace("docker")
     with Docker(host, lab.tag) as docker, Service(host, tmp_path, lab.bpffs) as service:

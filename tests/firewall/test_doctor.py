@@ -128,6 +128,7 @@ def test_a_bpffs_closed_to_others_is_no_accident(lab: Lab) -> None:
     )
 
 
+@pytest.mark.host  # /proc/sys/net/core/bpf_jit_enable is in the first network namespace alone
 def test_the_jit_and_the_features_are_really_tried() -> None:
     tried = {feature.name: feature.works for feature in probes.features()}
     assert all(tried.values()), tried
