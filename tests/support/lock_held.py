@@ -17,6 +17,7 @@ from xdpwall.instance.instance import Instance
 from xdpwall.store.database import Database
 from xdpwall.store.store import Store
 
+NOT_HELD = "the instance's lock is not held (tests/support/lock_held.py)"
 _USES = ("transaction", "read", "data_version", "check", "stretch")
 """Methods of the database that run statements on its one connection; whoever wants the maps asks for the
 database's version first."""
@@ -58,7 +59,7 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     def run(self: Database, *args: Any, **named: Any) -> Any:
         lock = _locks.get(self)
         if lock is not None and (_depth.calls or threading.active_count() > 1):
-            assert lock._is_owned(), "the instance's lock is not held (tests/support/lock_held.py)"
+            assert lock._is_owned(), NOT_HELD
         return method(self, *args, **named)
 
     return run

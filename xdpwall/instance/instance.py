@@ -82,7 +82,8 @@ class Instance:
         return self._store is not None
 
     def _newest_change(self) -> str | None:
-        with suppress(XdpwallError):  # the clock alone tells the time where the disk does not
+        # The clock alone tells the time where the disk does not; whoever asks may hold no lock.
+        with suppress(XdpwallError), self.lock.threads:
             return self.store.newest_change()
         return None
 

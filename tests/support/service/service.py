@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.lock_held import NOT_HELD
 from tests.support.net.netns import Namespace
 from tests.support.paths import ROOT
 from xdpwall.settings import Settings
@@ -32,8 +33,10 @@ START = 120.0
 _MAIN = """
 import sys
 from pathlib import Path
+from tests.support.lock_held import check_locks
 from xdpwall.api.server import serve
 from xdpwall.settings import Settings
+check_locks()
 serve(Settings(*map(Path, sys.argv[1:4])), port=int(sys.argv[4]))
 """
 
@@ -177,6 +180,7 @@ class Service:
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None
+        assert NOT_HELD not in self.log(), self.log()
         return code
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
