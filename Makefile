@@ -9,6 +9,7 @@
 # make fuzz-api    requests drawn from the service's own OpenAPI, good and bad, FUZZ_SECONDS=60
 # make test-damage  a database damaged at DAMAGE_PLACES=200 places, each x status, a change, restore, a start
 # make test-many-changes  CHANGES=10000 commits in a row: no descriptor, mapping, pin or disk space is left
+# make test-kills  KILLS=10 processes killed at each point of changes on trial, under traffic
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
@@ -24,7 +25,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api test-damage test-many-changes demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api test-damage test-many-changes test-kills demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -122,6 +123,11 @@ test-damage: dev
 CHANGES ?= 10000
 test-many-changes: dev
 	CHANGES=$(CHANGES) $(BIN)/python -m pytest tests/firewall/test_rollback.py -k many_changes
+
+# make test has one point of each kind of change.
+KILLS ?= 10
+test-kills: dev
+	KILLS=$(KILLS) $(BIN)/python -m pytest tests/firewall/test_trials_under_traffic.py
 
 # What depends on the kernel, on others than the running one: make test-kernels KERNELS=6.1
 KERNELS ?= 6.1 6.12
