@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.packets.rounds import Hook
 from bench.packets.rulesets import Family, Kind, parsed
 from tests.support.kernel.dataplane import KernelBench
+from xdpwall.dataplane.control_word import Trial
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.ruleset.policy import Policy
 
@@ -20,14 +21,24 @@ class DataPlanes:
         self._pins = pins
         self._made: dict[str, KernelBench] = {}
 
-    def get(self, kind: Kind, count: int, family: Family, *, policy: str = "accept") -> KernelBench:
-        """The data plane with these rules; `policy` is for what no rule decides."""
-        name = f"{kind}-{count}-{family}-{policy}"
+    def get(
+        self,
+        kind: Kind,
+        count: int,
+        family: Family,
+        *,
+        policy: str = "accept",
+        trial: Trial | None = None,
+    ) -> KernelBench:
+        """The data plane with these rules; `policy` is for what no rule decides. With `trial` they wait
+        for their confirmation."""
+        name = f"{kind}-{count}-{family}-{policy}{'-waiting' if trial else ''}"
         if name not in self._made:
             made = self._stack.enter_context(KernelBench(self._pins / name))
             made.load(
                 parsed(kind, count, family),
                 Policy(ingress="drop" if policy == "drop" else "accept"),
+                trial=trial,
             )
             self._made[name] = made
         return self._made[name]

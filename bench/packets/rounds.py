@@ -39,6 +39,8 @@ class Cell:
 DROP = "bare drop"
 PARSE = "parse and count"
 OURS = "xdpwall"
+WAITING = "xdpwall, a change waits"
+"""The same program while a change waits for its confirmation."""
 XDP_FILTER = "xdp-filter"
 XDP_FILTER_IPV4 = "xdp-filter -f ipv4"
 NFT = "nftables netdev"
@@ -65,6 +67,8 @@ def baselines_of(cell: Cell) -> tuple[Cell, ...]:
     if cell.path == "wire":
         return tuple(dict.fromkeys((baseline(cell, DROP), baseline(cell, DROP, "xdp"))))
     found = [own_baseline(cell), baseline(cell, PARSE)]
+    if cell.contender == WAITING:
+        found.append(replace(cell, contender=OURS))
     if cell.size and cell.case == "random":
         found.append(baseline(cell, DROP))
         if cell.family == "ipv6":

@@ -7,10 +7,11 @@ from contextlib import ExitStack, contextmanager
 from statistics import fmean
 
 from bench.packets.data_planes import DataPlanes, program
-from bench.packets.rounds import OURS, XDP_FILTER, XDP_FILTER_IPV4, Cell, Hook, Timer
+from bench.packets.rounds import OURS, WAITING, XDP_FILTER, XDP_FILTER_IPV4, Cell, Hook, Timer
 from bench.packets.rulesets import SEVERAL, Family, Kind, cases, packets
 from bench.packets.xdp_filter import xdp_filter
 from tests.support.net.netns import Namespace
+from xdpwall.dataplane.control_word import Trial
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.kernel.net.xdp import xdp_attach, xdp_detach
 
@@ -56,6 +57,10 @@ def cells(
                     for case in cases(size):
                         cell = Cell(OURS, hook, family, kind, size, case)
                         add(cell, program(bench, hook), case != "none")
+    for hook in HOOKS:
+        waiting = planes.get("acl", _WAITING, "ipv4", trial=Trial(3600, leaving=(63,)))
+        cell = Cell(WAITING, hook, "ipv4", "acl", _WAITING, "first")
+        add(cell, program(waiting, hook), True)
     for features, name, most in (
         ("all", XDP_FILTER, XDP_FILTER_SIZES),
         ("ipv4", XDP_FILTER_IPV4, _IPV4_ONLY),
@@ -69,6 +74,8 @@ def cells(
     return made
 
 
+_WAITING = 10
+"""Rules of the data plane on which a change waits for its confirmation."""
 _IPV4_ONLY: Mapping[Family, Sequence[int]] = {"ipv4": (1, 1_000)}
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from statistics import median
 
 from bench.packets.rounds import (
     DROP,
     OURS,
+    WAITING,
     XDP_FILTER,
     Cell,
     Hook,
@@ -31,6 +33,8 @@ SET: Mapping[tuple[str, Case], float] = {
 }
 IPV6 = 1.3
 TC = 1.2
+PENDING = 20.0
+"""ns of a packet while a change waits for its confirmation; nothing else costs it anything then."""
 BPFILTER_RULE = 95.0
 """ns of bpfilter's one rule by test-run. This and the next two, ns over a bare drop on the wire, were
 measured once, on the machine of speed.py."""
@@ -53,6 +57,7 @@ def packet_aims(times: Mapping[Cell, Times]) -> Iterator[Found]:
     six, four = (_many("xdp", family) for family in ("ipv6", "ipv4"))
     yield from _ratio(times, "IPv6 to IPv4, access list of 10,000, random hits", six, four, IPV6)
     yield from _extra(times)
+    yield from _waiting(times)
     for kind in ("hosts", "acl"):
         cell = Cell(OURS, "xdp", "ipv4", kind, 10_000, "random", "wire")
         yield from _wire(times, f"10,000 rules ({kind})", cell, BPFILTER_WIRE_RULE)
@@ -103,6 +108,16 @@ def _extra(times: Mapping[Cell, Times]) -> Iterator[Found]:
             found = extra[1] / extra[0]
             what = f"tc's extra cost to XDP's, 10,000 rules (acl), {where}"
             yield what, f"{found:.2f} x", f"at most {TC} x", found <= TC, ""
+
+
+def _waiting(times: Mapping[Cell, Times]) -> Iterator[Found]:
+    """What a packet pays more while a change waits for its confirmation, beside the same rules."""
+    for cell in times:
+        if cell.contender == WAITING:
+            found = difference(times, cell, replace(cell, contender=OURS))
+            what = f"while a change waits, {cell.size} rules (acl), {cell.hook}, more"
+            here = at_this_speed(found, PENDING, by_test_run(times), _ns)
+            yield what, _ns(found), f"at most {_ns(PENDING)}", found <= PENDING, here
 
 
 def _wire(times: Mapping[Cell, Times], what: str, cell: Cell, limit: float) -> Iterator[Found]:

@@ -11,6 +11,7 @@ from bench.packets.rounds import (
     NFT,
     OURS,
     PARSE,
+    WAITING,
     XDP_FILTER,
     XDP_FILTER_IPV4,
     Cell,
@@ -24,7 +25,7 @@ from bench.packets.rounds import (
 from bench.packets.rulesets import CASES, Case, Family
 from bench.report.table import table
 
-NAMES = (DROP, PARSE, OURS, XDP_FILTER, XDP_FILTER_IPV4, NFT, IPTABLES)
+NAMES = (DROP, PARSE, OURS, WAITING, XDP_FILTER, XDP_FILTER_IPV4, NFT, IPTABLES)
 KINDS = ("", "hosts", "acl", "fw", "ipc")
 SETS = ("addresses", "prefixes")
 SET_CASES: tuple[Case, ...] = ("hit", "miss", "near")

@@ -19,6 +19,7 @@ from xdpwall.compiler.compile import NO_SETS, compile_ruleset, entries_of
 from xdpwall.compiler.delta import MAX_EDITED_RULES, apply_edit, plan_edits
 from xdpwall.compiler.generation import NumberedAttachment
 from xdpwall.compiler.sizes import Sizes
+from xdpwall.dataplane.control_word import Trial
 from xdpwall.kernel.clock import SystemClock
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
@@ -39,8 +40,13 @@ class Stepping(KernelBench):
         self.whole = self.changed = 0
 
     def load(
-        self, rules: Iterable[Rule | str | Mapping[str, Any]], policy: Policy | None = None
+        self,
+        rules: Iterable[Rule | str | Mapping[str, Any]],
+        policy: Policy | None = None,
+        *,
+        trial: Trial | None = None,
     ) -> None:
+        assert trial is None, "steps are in force at once"
         self.rules = [r if isinstance(r, Rule) else Rule.parse(r) for r in rules]
         target: Sources = [(rule, slot) for slot, rule in enumerate(self.rules)]
         extra = [(rule, EXTRA_SLOTS + n) for n, rule in enumerate(self.former[-12:])]

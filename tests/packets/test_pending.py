@@ -28,12 +28,7 @@ def compiled_rule(sentence: str) -> Generation:
 
 def change(bench: KernelBench, sentence: str, trial: Trial) -> None:
     """Switch to this rule on trial."""
-    generations = bench.dataplane.generations
-    compiled = compiled_rule(sentence)
-    generations.expect(compiled)
-    generations.fill(compiled)
-    bench.revision += 1
-    generations.switch(bench.revision, trial=trial)
+    bench.load([sentence], trial=trial)
 
 
 def verdicts(bench: KernelBench) -> list[bool]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.support.kernel.loading import load
 from xdpwall.closing import Closing
+from xdpwall.dataplane.control_word import Trial
 from xdpwall.dataplane.dataplane import Dataplane
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.rule.rule import Rule
@@ -45,16 +46,28 @@ class KernelBench(Closing):
         self._programs: dict[Place, Program] = {}
 
     def load(
-        self, rules: Iterable[Rule | str | Mapping[str, Any]], policy: Policy | None = None
+        self,
+        rules: Iterable[Rule | str | Mapping[str, Any]],
+        policy: Policy | None = None,
+        *,
+        trial: Trial | None = None,
     ) -> None:
-        """Make these the rules in force, with slots as positions and counters at 0."""
+        """Make these the rules in force, with slots as positions and counters at 0; with `trial` until
+        they are confirmed."""
         self.rules = [r if isinstance(r, Rule) else Rule.parse(r) for r in rules]
         self.revision += 1
         where = [
             (NUMBERS[p], self.iface, "egress" if p == "tc-egress" else "ingress") for p in PLACES
         ]
-        reload = self._forget_programs
-        load(self.dataplane, self.rules, policy, where, revision=self.revision, reload=reload)
+        load(
+            self.dataplane,
+            self.rules,
+            policy,
+            where,
+            revision=self.revision,
+            reload=self._forget_programs,
+            trial=trial,
+        )
 
     def program(self, place: Place) -> Program:
         """The place's program, loaded when first asked for."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from tests.support.compiling import compile_rules
 from xdpwall.compiler.generation import Generation
+from xdpwall.dataplane.control_word import Trial
 from xdpwall.dataplane.dataplane import Dataplane
 from xdpwall.kernel.clock import SystemClock
 from xdpwall.rule.rule import Rule
@@ -20,10 +21,11 @@ def load(
     *,
     revision: int,
     reload: Callable[[], None],
+    trial: Trial | None = None,
 ) -> None:
     """Make these the rules in force, with slots as positions and counters at 0.
 
-    `attachments`: (number, interface, direction). `reload` is as for activate().
+    `attachments`: (number, interface, direction). `reload` and `trial` are as for activate().
     """
     compiled = compile_rules(
         [(rule, slot) for slot, rule in enumerate(rules)],
@@ -31,15 +33,19 @@ def load(
         attachments,
         boot=SystemClock().offset_ns(),
     )
-    activate(dataplane, compiled, revision, reload)
+    activate(dataplane, compiled, revision, reload, trial)
     dataplane.counters.zero(range(len(rules)))
 
 
 def activate(
-    dataplane: Dataplane, compiled: Generation, revision: int, reload: Callable[[], None]
+    dataplane: Dataplane,
+    compiled: Generation,
+    revision: int,
+    reload: Callable[[], None],
+    trial: Trial | None = None,
 ) -> None:
     """Write a generation and switch to it. `reload` is called where the programs have to be loaded
-    anew: on larger maps, or with more features."""
+    anew: on larger maps, or with more features. With `trial` it waits for its confirmation."""
     dataplane.generations.expect(compiled)
     if not dataplane.map_set.sizes.holds(compiled.needed_sizes):
         with dataplane.generations.growing(compiled.needed_sizes):
@@ -47,4 +53,4 @@ def activate(
     elif dataplane.generations.wants_reload():
         reload()
     dataplane.generations.fill(compiled)
-    dataplane.generations.switch(revision)
+    dataplane.generations.switch(revision, trial=trial)
