@@ -137,14 +137,6 @@ def test_an_attachment_that_somebody_took_off_is_put_back(site: Site) -> None:
         assert site.ping() == 0
 
 
-def test_another_mode_is_taken_by_detaching_first(site: Site) -> None:
-    with site.open() as firewall:
-        firewall.attach("veth0", mode="native")
-        firewall.apply(ruleset("drop icmp", attachments=[{**VETH, "mode": "generic"}]))
-        (view,) = firewall.status().attachments
-        assert (view.mode, view.state) == ("generic", "attached")
-
-
 def test_a_refused_attachment_leaves_all_as_it_was(site: Site) -> None:
     site.lab.bridge(site.host, "br0")
     with site.open() as firewall:

@@ -26,13 +26,15 @@ KILLED = -9
 
 TRIALS = [point for point in POINTS if point.split("-")[0] in ("trial", "confirm", "revert")]
 """In test_confirm_crashes.py."""
+MODES = [point for point in POINTS if point.startswith("mode-")]
+"""In test_mode_change.py."""
 REWRITES = [point for point in POINTS if point.startswith("rewrite-")]
 """In test_entries_while_waiting.py."""
 
 
 def test_every_point_has_a_test_here() -> None:
     here = {*CHANGE, *ATTACH, *DETACH, *RESTORE, *ADOPT, *ASIDE, *SETS, *TRIALS, *REPAIR, *COPY}
-    assert {*here, *REWRITES, "switch-set"} == set(POINTS)
+    assert {*here, *REWRITES, *MODES, "switch-set"} == set(POINTS)
 
 
 @pytest.mark.parametrize("service", [False, True])

@@ -204,11 +204,8 @@ def agree(ground: Ground, firewall: Firewall, accepted: bool) -> None:
 
 
 def begin_again(firewall: Firewall) -> None:
-    """The ruleset of before."""
+    """The ruleset of before. Sets stay: the next one has a number of its own, and needs rows of its own."""
     if firewall.pending() is not None:
         firewall.cancel()
     firewall.detach("out")
     firewall.apply(Ruleset.parse(ruleset()))
-    for one in firewall.sets().sets:
-        if one.name != "many":
-            firewall.delete_set(one.name)

@@ -7,7 +7,6 @@ switch to the new rules; then the attachments that are not wanted go.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 
 from xdpwall.attach.in_place import place_warnings
 from xdpwall.attach.interfaces import highest_first, index_of, interface_names, lowest_first
@@ -33,6 +32,7 @@ from .adopt import adopt_ruleset
 from .attachments import attach_interface, check_detachable, detach_interface
 from .bringup import ensure_loaded
 from .guard import Moves
+from .mode_change import ModeChange, change_back, change_modes
 from .requirements import needs_of
 from .set_load import (
     changed_contents,
@@ -70,8 +70,11 @@ def apply_ruleset(
         index_of(spec.iface)
     coming = lowest_first(coming, lambda spec: index_of(spec.iface))
     check_detachable(instance, leaving)
+    pairs = [(row, spec) for row in leaving for spec in coming if _same_place(row, spec)]
+    gone = [row for row in leaving if row not in [row for row, _ in pairs]]
     made: list[Attachment] = []
     again: list[Attachment] = []
+    changed: list[ModeChange] = []
     remaining: dict[str, str] = {}
     needs: ApplyNeeds | None = None
     if dry_run:
@@ -81,17 +84,16 @@ def apply_ruleset(
         needs = needs_of(instance, new, fresh, stays, [*coming, *lost])
         revision = old.revision
     else:
-        changing = [row for row in leaving if _changes_mode(row, coming)]
-        if changing:
-            refuse_to_confirm(by, f"another mode of {changing[0].words}")
-        on_trial = [] if by.confirm is None else coming
-        going = [] if by.confirm is None else leaving
+        if pairs:
+            refuse_to_confirm(by, f"another mode of {pairs[0][0].words}")
+        new_places = [spec for spec in coming if spec not in [spec for _, spec in pairs]]
+        on_trial = [] if by.confirm is None else new_places
+        going = [] if by.confirm is None else gone
         try:
-            for row in changing:
-                detach_interface(instance, row, by=by)
+            changed += change_modes(instance, pairs, by=by)
             # Where a commit follows, it is guarded with them.
             alone = new.same_as(old)
-            for spec in coming if by.confirm is None else ():
+            for spec in new_places if by.confirm is None else ():
                 made.append(attach_interface(instance, spec, guarded=alone, by=by)[0])
             for spec in lost:
                 again.append(attach_interface(instance, spec, guarded=alone, by=by)[0])
@@ -108,13 +110,13 @@ def apply_ruleset(
                     action="apply",
                     coming=tried,
                     leaving=going,
-                    moves=Moves([*made, *again], leaving),
+                    moves=Moves([*made, *again], gone),
                 ).revision
         except BaseException:
             _detach_all(instance, made, by)
-            _put_back(instance, changing, by)
+            change_back(instance, changed, by=by)
             raise
-        for row in [row for row in leaving if not _changes_mode(row, coming)]:
+        for row in gone:
             if row not in going and (left := detach_interface(instance, row, by=by)):
                 remaining[row.words] = left
     staying = [row for row in instance.attachments if not dry_run or row not in leaving]
@@ -132,11 +134,7 @@ def apply_ruleset(
         sets_replaced=sorted(had.intersection(fresh)),
         sets_removed=sorted(had - has),
         attached=[f"{spec.iface} {spec.place}" for spec in (*coming, *lost)],
-        detached=[
-            row.words
-            for row in leaving
-            if not _changes_mode(row, coming) and row.words not in remaining
-        ],
+        detached=[row.words for row in gone if row.words not in remaining],
         needs=needs,
         warnings=[
             *(f"not detached: {left}" for left in remaining.values()),
@@ -147,7 +145,8 @@ def apply_ruleset(
             *place_warnings(
                 instance.attacher, [row for row in staying if not dry_run or row.spec not in lost]
             ),
-            *generic_warnings([*made, *again]),
+            *generic_warnings([*made, *again, *(one.now for one in changed)]),
+            *(one.warning for one in changed if one.warning),
             *(policy_warnings(new.policy) if change.policy_changed else []),
         ],
     )
@@ -218,25 +217,15 @@ def _lost(
     return lost
 
 
-def _changes_mode(row: Attachment, coming: list[AttachmentSpec]) -> bool:
-    """Whether the attachment only changes its mode. It is detached first: XDP cannot change its
-    mode in place."""
-    return any((spec.iface, spec.place) == (row.iface, row.place) for spec in coming)
+def _same_place(row: Attachment, spec: AttachmentSpec) -> bool:
+    """Whether the attachment only changes its mode."""
+    return (spec.iface, spec.place) == (row.iface, row.place)
 
 
 def _detach_all(instance: Instance, rows: list[Attachment], by: Author) -> None:
     for row in rows:
         with suppress(XdpwallError):
             detach_interface(instance, row, by=by)
-
-
-def _put_back(instance: Instance, rows: list[Attachment], by: Author) -> None:
-    """Attach again, in their former mode, attachments that were detached to change their mode."""
-    for row in rows:
-        with suppress(XdpwallError):
-            spec = AttachmentSpec(row.iface, row.hook, row.direction, row.mode or "auto")
-            back, _ = attach_interface(instance, spec, by=by)
-            instance.store.attachments.put(replace(back, wanted=row.wanted))
 
 
 def _as_planned(staying: list[Attachment], coming: list[AttachmentSpec]) -> list[Attachment]:

@@ -19,7 +19,7 @@ from xdpwall.kernel.net.links import LinkInfo, links
 from xdpwall.kernel.net.rtnl import interface_name
 from xdpwall.kernel.net.xdp import BELOW_XDP
 from xdpwall.ruleset.attachment import Attachment
-from xdpwall.values.terms import Place
+from xdpwall.values.terms import Mode, Place
 
 from .crashpoints import crash_point
 from .unrecorded import number_of, unrecorded_attachments
@@ -171,12 +171,19 @@ class SetAside:
             return
         with program:
             number = number_of(program)
+        mode: Mode = "generic"
+        there = self._attacher.find(index, "xdp")
         for row in self._instance.attachments:
-            if (row.index, row.place) == (index, "xdp"):
-                number = row.number
+            if (row.index, row.place) != (index, "xdp"):
+                continue
+            number, mode = row.number, row.mode or mode
+            if there is not None and there.ours and there.mode != mode:
+                # A change of its mode was made, and not recorded.
+                mode = there.mode or mode
+                self._instance.store.attachments.put(replace(row, mode=mode, wanted=mode))
         self.clear(index)
         name = interface_name(index)
-        self._rows.append(Attachment(name, "xdp", index, "generic", number, "", "generic"))
+        self._rows.append(Attachment(name, "xdp", index, mode, number, "", mode))
 
 
 def put_back_left(instance: Instance, dataplane: Dataplane) -> None:
