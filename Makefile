@@ -7,6 +7,7 @@
 # make fuzz-large  10,000 generated rules of each kind x FUZZ_PACKETS=100000 against it
 # make fuzz-lists  random address lists through both readers of them, FUZZ_SECONDS=60
 # make fuzz-api    requests drawn from the service's own OpenAPI, good and bad, FUZZ_SECONDS=60
+# make fuzz-guard   random rulesets x changes with a live session: none locks it out, GUARD_ROUNDS=1000
 # make test-damage  a database damaged at DAMAGE_PLACES=200 places, each x status, a change, restore, a start
 # make test-many-changes  CHANGES=10000 commits in a row: no descriptor, mapping, pin or disk space is left
 # make test-kills  KILLS=10 processes killed at each point of changes on trial, under traffic
@@ -25,7 +26,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api test-damage test-many-changes test-kills demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api fuzz-guard test-damage test-many-changes test-kills demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -113,6 +114,10 @@ fuzz-lists: dev
 
 fuzz-api: dev
 	$(BIN)/python -m tests.fuzz.api --seconds $(FUZZ_SECONDS)
+
+GUARD_ROUNDS ?= 1000
+fuzz-guard: dev
+	$(BIN)/python -m tests.fuzz.lock_out --rounds $(GUARD_ROUNDS) --seed $$(date +%s)
 
 # make test has a few of them.
 DAMAGE_PLACES ?= 200

@@ -184,7 +184,7 @@ def problem_body(error: own.XdpwallError) -> dict[str, Any]:
         span=list(error.span) if error.span else None,
         role=error.role if isinstance(error, own.WrongRole) else None,
         debug=error.detail,
-        lock_out=getattr(error, "told", None),
+        lock_out=error.told or None if isinstance(error, own.LockOut) else None,
     )
 
 

@@ -148,4 +148,4 @@ class LockOut(Refused):
     def __init__(self, message: str, *, told: Mapping[str, Any] | None = None, **more: Any) -> None:
         """`told`: the same for programs; LockOutFields in api/errors.py says what stands there."""
         super().__init__(message, **more)
-        self.told = told
+        self.told: Mapping[str, Any] = told or {}

@@ -15,6 +15,10 @@ from tests.support.paths import ROOT
 
 OWN = "your own connection from 10.9.0.2 port"
 SHUT = ("rule", "add", "drop", "tcp/22")
+DIRECT, SERVED = (
+    pytest.mark.parametrize("wall", [way], indirect=True) for way in ("direct", "service")
+)
+"""The ways are the same but for who is told of the session: that is tried with both."""
 
 
 @pytest.fixture
@@ -46,30 +50,24 @@ def made(wall: Instance, session: LiveSession, words: str, stdin: str | None = N
     return done.stderr
 
 
+@DIRECT
 def test_rules_that_cut_the_session(wall: Instance, session: LiveSession) -> None:
     said = refused(wall, session, "rule add drop tcp/22")
     assert f"rule r1 (drop tcp/22) would cut {OWN}" in said
     assert "on veth0 (xdp)" in said
     assert "--confirm 60" in said
     for words in (
-        "drop from 10.9.0.0/24",
         "drop from not 192.0.2.0/24 on veth0",
         "drop tcp sport 22 out",
-        "drop tcp flags ack",
         "drop tcp flags syn/syn,ack",
         "drop tcp/22 length 200-300",
         "drop ethertype arp",
-        "drop ethertype any in",
     ):
         refused(wall, session, f"rule add {words}")
     for words in (
         "drop icmp",
-        "drop tcp/23",
-        "drop from 198.51.100.0/24",
         "drop tcp/22 on veth1",
-        "drop tcp/22 out",
         "drop tcp/22 from not 10.9.0.0/24",
-        "drop udp/22",
         "drop tcp sport 22 in",
         "accept from 10.9.0.2 --at 1",
         "drop tcp/22",
@@ -79,9 +77,10 @@ def test_rules_that_cut_the_session(wall: Instance, session: LiveSession) -> Non
     refused(wall, session, f"rule delete {first}")
     refused(wall, session, f"rule disable {first}")
     refused(wall, session, f"rule set {first} --src 10.9.0.3")
-    assert f"(drop tcp/22) would cut {OWN}" in refused(wall, session, f"rule move {first} --at 10")
+    assert f"(drop tcp/22) would cut {OWN}" in refused(wall, session, f"rule move {first} --at 6")
 
 
+@DIRECT
 def test_policies_that_cut_the_session(wall: Instance, session: LiveSession) -> None:
     said = refused(wall, session, "policy set ingress drop -y")
     assert f"the policy ingress drop would cut {OWN}" in said
@@ -96,6 +95,7 @@ def test_policies_that_cut_the_session(wall: Instance, session: LiveSession) -> 
     refused(wall, session, "rule flush -y")
 
 
+@DIRECT
 def test_a_file_that_cuts_the_session(wall: Instance, session: LiveSession) -> None:
     text = "version: 1\nrules:\n- drop icmp\n- drop from 10.0.0.0/8 on veth0\n"
     assert "(drop from 10.0.0.0/8 on veth0)" in refused(wall, session, "apply -", text)
@@ -113,6 +113,7 @@ def test_a_file_that_cuts_the_session(wall: Instance, session: LiveSession) -> N
     assert wall.json("status")["attachments"] != []
 
 
+@SERVED
 def test_sets_that_cut_the_session(wall: Instance, session: LiveSession) -> None:
     for words in ("set create friends", "set add friends 10.9.0.2 192.0.2.1"):
         made(wall, session, words)
@@ -166,6 +167,7 @@ def test_force_and_confirm_pass_and_the_kernel_gives_the_session_back(
     assert session.hear() == b"!"
 
 
+@SERVED
 def test_blocks(wall: Instance, session: LiveSession) -> None:
     done = wall.here("block", "10.9.0.0/24", **session.env)
     assert done.exit_code == 8
@@ -175,6 +177,7 @@ def test_blocks(wall: Instance, session: LiveSession) -> None:
     made(wall, session, "block tcp/22 --except 10.9.0.2")
 
 
+@DIRECT
 def test_a_stranger_vetoes_nothing_and_is_told_of(wall: Instance, session: LiveSession) -> None:
     # Without a session of its own: the connection from the box is a stranger's.
     done = wall.here("rule", "add", "drop", "tcp/22")

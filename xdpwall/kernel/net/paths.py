@@ -91,7 +91,8 @@ def _route(peer: Address, local: Address, bound: int) -> int | None:
     """The index of the interface that the kernel would choose; None: it has no way."""
     found = _ask_route(peer, local, bound)
     # Whoever asks may come from an address that this namespace does not have.
-    return _ask_route(peer, None, bound) if found is None else found
+    found = _ask_route(peer, None, bound) if found is None else found
+    return found if found is not None or not bound else bound
 
 
 def _ask_route(peer: Address, local: Address | None, bound: int) -> int | None:
