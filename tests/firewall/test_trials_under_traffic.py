@@ -68,6 +68,8 @@ def ground(request: pytest.FixtureRequest, lab: Lab, tmp_path: Path) -> Iterator
     lab.bridge(host, "br0")
     lab.veth(host, "eth0", near, "eth0", master="br0")
     lab.veth(host, "out", far, "eth0", master="br0")
+    # Linux stops a device's transmission while it gets its first clsact qdisc, whoever makes that.
+    host.run("tc", "qdisc", "add", "dev", "out", "clsact")
     made = Ground(lab, host, near, tmp_path)
     with host.inside(), Wire(near, "eth0") as made.entry, Wire(far, "eth0") as made.end:
         with made.open() as firewall:
