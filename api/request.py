@@ -18,11 +18,9 @@ from xdpwall.api.rule_json import RuleJsonCache
 from xdpwall.api.serving.caller import Caller, caller_of
 from xdpwall.api.serving.workers import Workers
 from xdpwall.errors import InvalidInput, ServiceUnreachable
-from xdpwall.firewall.cut_off import browser_connection, cut_off, ssh_sessions
 from xdpwall.firewall.facade import Facade, ServiceFacade
 from xdpwall.rule.field_names import READ_ONLY_FIELDS
 from xdpwall.rule.fields import parse_line
-from xdpwall.rule.rule import Rule
 from xdpwall.values.author import MAX_CONFIRM, Author
 from xdpwall.values.inputs import invalid
 from xdpwall.values.session import LoginSession, read_session
@@ -80,16 +78,6 @@ class Call:
             return work(firewall)
 
         return await self.workers.write(in_time)
-
-    def cut_off(self, rule: Rule, firewall: Facade) -> list[str]:
-        """The sessions that a rule would cut off, in words. Call it in a worker thread."""
-        scope = self._request.scope
-        sessions = [*ssh_sessions(), *browser_connection(scope.get("client"), scope.get("server"))]
-
-        def attached() -> set[str]:
-            return {one.name for one in firewall.interfaces().interfaces if one.attachments}
-
-        return cut_off(rule, sessions, attached)
 
     def check_if_match(self, current: Callable[[], str]) -> None:
         """HttpError 412 when If-Match does not name the ETag that `current()` gives."""

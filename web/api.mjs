@@ -11,6 +11,7 @@ export class Problem extends Error {
     super(body.detail || body.title || `the service answered ${status}`);
     Object.assign(this, { status, code: body.code, hint: body.hint, field: body.field });
     this.span = Array.isArray(body.span) ? body.span : null;
+    this.lockOut = body.lock_out; // whom it would cut off: LockOutFields of the OpenAPI document
   }
 }
 

@@ -8,7 +8,10 @@ import { addPackets, forgetPackets } from "./reported_packets.mjs";
 import { withRules } from "./rule_order.mjs";
 import { setState, state } from "./store.mjs";
 
+const MAX_BEHIND_MS = 3000;
+
 let serviceRules = []; // the rules as the events tell them
+let behindSince = 0; // since when events are behind it, in ms of this page's clock; 0: they are not
 let ownRevision = 0; // up to which what differs was changed here
 let awaitedRevision = 0; // the revision that they must have reached to be shown
 
@@ -29,10 +32,25 @@ export function beginStream({ revision }) {
   awaitedRevision = revision;
 }
 
+/**
+ * Whether the awaited revision was taken back before an event told of it: events are behind the answer to a change,
+ * but not for so long.
+ */
+function isGone(revision) {
+  if (revision >= awaitedRevision) behindSince = 0;
+  else behindSince ||= performance.now();
+  if (!behindSince || performance.now() - behindSince < MAX_BEHIND_MS) return false;
+  awaitedRevision = revision;
+  behindSince = 0;
+  setState({ announcement: "What was changed here is taken back." });
+  return true;
+}
+
 /** Show what the events told, once they have come as far as we know the service to be. */
 function showServiceRules(revision, auditEntries) {
+  const gone = isGone(revision);
   if (revision < awaitedRevision) return;
-  const takenBack = revision < state.status.revision; // which the line under the head tells
+  const takenBack = gone || revision < state.status.revision; // which the line under the head tells
   if (state.loaded && !takenBack && revision > ownRevision && state.rules !== serviceRules) takeServiceRules(serviceRules, auditEntries);
   const enabled = serviceRules.filter((rule) => rule.enabled).length;
   const status = { ...state.status, revision, rules: serviceRules.length, enabled_rules: enabled };

@@ -2,7 +2,7 @@
 
 import { api, serviceTime } from "./api.mjs";
 import { awaitOwnRevision } from "./apply_event.mjs";
-import { connectionFailed, runChange } from "./connection.mjs";
+import { connectionFailed } from "./connection.mjs";
 import { dateWords, durationWords, exact, plural } from "./format.mjs";
 import { guardedChange } from "./guard.mjs";
 import { html, useEffect, useRef, useState } from "./html.mjs";
@@ -47,7 +47,7 @@ export function BlocksPanel({ status, offline }) {
 function Block({ block, offline, done }) {
   const { target, expires, packets } = block;
   const unblock = async () => {
-    const gone = await runChange(() => asOwn(api.unblock({ target })));
+    const gone = await guardedChange((how) => asOwn(api.unblock({ target, ...how })));
     if (gone) showResult(`Unblocked ${target}.`, gone.warnings);
     await done();
   };
@@ -78,7 +78,7 @@ function BlockForm({ offline, done }) {
     if (!target.trim() || offline) return;
     const body = { target: target.trim(), ...(lasts && { for: lasts }) };
     try {
-      const outcome = await guardedChange((how) => asOwn(api.block(body, how)), { trial: false, callerHandles: (error) => error.status === 422 });
+      const outcome = await guardedChange((how) => asOwn(api.block(body, how)), { callerHandles: (error) => error.status === 422 });
       if (!outcome) return;
       const { block, changed, warnings } = outcome;
       showResult(`${changed ? "Blocked" : "Already blocked:"} ${block.target}.`, warnings);

@@ -3,25 +3,38 @@
 import { askHow } from "./ask.mjs";
 import { runChange } from "./connection.mjs";
 
-const GUARDS = ["own-address"];
-const isHeldBack = (error) => GUARDS.includes(error.code);
+const GUARDED = ["lock-out", "own-address"]; // the latter of a block
+const isLockOut = (error) => GUARDED.includes(error.code);
 
 /**
- * Run a change as runChange does: `send(how)` is asked with {confirm} or {force} where the guard refuses it and
- * that was chosen. `trial`: whether it can wait for a confirmation.
+ * Run a change as runChange does: `send(how)` is asked with {}, and where the guard refuses that, with {confirm}
+ * or {force} as was chosen; undefined when nothing was. Answers of `callerHandles(error)` are thrown.
  */
-export async function guardedChange(send, { how = {}, trial = true, callerHandles = () => false } = {}) {
+export async function guardedChange(send, { how = {}, callerHandles = () => false } = {}) {
   try {
-    return await runChange(() => send(how), (error) => isHeldBack(error) || callerHandles(error));
+    return await runChange(() => send(how), (error) => isLockOut(error) || callerHandles(error));
   } catch (error) {
-    if (!isHeldBack(error)) throw error;
-    const chosen = await askHow({
-      title: "This would cut you off",
-      text: error.message,
-      label: "Do it all the same",
-      atOnce: { force: true },
-      trial,
-    });
-    return chosen && guardedChange(send, { how: { ...how, ...chosen }, trial, callerHandles });
+    if (!isLockOut(error)) throw error;
+    const chosen = await askWhetherToCut(error);
+    return chosen ? guardedChange(send, { how: { ...how, ...chosen }, callerHandles }) : undefined;
   }
+}
+
+/** The warnings of an answer that tell of connections that the change cuts. */
+export const cutWarnings = ({ warnings = [] }) => warnings.filter((words) => /\bcuts\b/.test(words));
+
+/** The question in the service's words, with the connections one by one where there are several. */
+function askWhetherToCut({ message, lockOut }) {
+  const { connections = [], count = 0, passed_by: ways = ["force"] } = lockOut ?? {};
+  const own = !lockOut || connections.some(({ whose }) => whose === "own");
+  const rest = count - connections.length;
+  const lines = connections.map(({ words, iface }) => `${words} on ${iface}`);
+  return askHow({
+    title: own ? "This would cut you off" : "This would cut off who is logged in",
+    text: `${message[0].toUpperCase()}${message.slice(1)}.`,
+    lines: count > 1 ? [...lines, ...(rest > 0 ? [`and ${rest} more`] : [])] : [],
+    label: "Do it all the same",
+    atOnce: { force: true },
+    trial: ways.includes("confirm"),
+  });
 }

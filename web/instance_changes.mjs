@@ -5,6 +5,7 @@ import { awaitRevision } from "./apply_event.mjs";
 import { askHow } from "./ask.mjs";
 import { runChange } from "./connection.mjs";
 import { placeWords, plural, policyWords } from "./format.mjs";
+import { cutWarnings, guardedChange } from "./guard.mjs";
 import { setState, showResult, state } from "./store.mjs";
 import { offerUndo } from "./undo.mjs";
 
@@ -14,7 +15,7 @@ export async function attach(iface, place, options) {
   if (!how) return;
   const occupied = (error) => error.code === "occupied" && !options.replace;
   try {
-    const answer = await runChange(() => api.attach(iface, place, options, how), occupied);
+    const answer = await guardedChange((chosen) => api.attach(iface, place, options, chosen), { how, callerHandles: occupied });
     if (answer) showAttached(iface, place, answer);
   } catch (error) {
     const replace = await askHow({
@@ -38,7 +39,7 @@ const dropsAt = (place) => state.status.policy[place === "tc-egress" ? "egress" 
 
 const askToAttach = (iface, place) => askHow({
   title: `Attach ${placeWords(place)} to ${iface}?`,
-  text: `The policy is to drop: from that moment only what an accept rule names passes there. ${sshRuleWords()}`,
+  text: "The policy is to drop: from that moment only what an accept rule names passes there.",
   label: "Attach",
 });
 
@@ -85,31 +86,16 @@ function dropConsequence(drops) {
   const where = places.length
     ? `From that moment only what an accept rule names passes on ${places.join(", ")}.`
     : "Nothing is attached yet: it takes effect on the first interface that you attach.";
-  const session = drops.includes("non_ip")
-    ? "Without ARP neighbours cannot find this host, and every IPv4 session ends."
-    : sshRuleWords();
-  return `${where} ${session}`;
-}
-
-function sshRuleWords() {
-  const rule = state.rules.find((r) => r.enabled && r.action === "accept" && r.proto === "tcp" && portsInclude(r.dport, 22));
-  return rule ? `SSH is let in by rule ${rule.position}, ${rule.text}; check that your session is in it.`
-    : "No accept rule names tcp/22: an SSH session that passes there ends.";
-}
-
-function portsInclude(list, port) {
-  if (!list || list.startsWith("!")) return false;
-  return list.split(",").some((part) => {
-    const [from, to = from] = part.split("-").map(Number);
-    return from <= port && port <= to;
-  });
+  return drops.includes("non_ip") ? `${where} Without ARP neighbours cannot find this host, and every IPv4 session ends.` : where;
 }
 
 async function putPolicy(changes, previous, how, { undoable = true } = {}) {
-  const done = await runChange(async () => awaitRevision(await api.setPolicy(changes, how)));
+  const done = await guardedChange(async (chosen) => awaitRevision(await api.setPolicy(changes, chosen)), { how });
   if (!done) return done;
   setState({ status: { ...state.status, policy: done.policy } });
-  setState({ notice: null, announcement: `Otherwise: ${policyWords(done.policy)}.` });
+  const [words, cuts] = [`Otherwise: ${policyWords(done.policy)}.`, cutWarnings(done)];
+  if (cuts.length) showResult(words, cuts);
+  else setState({ notice: null, announcement: words });
   if (undoable && !done.pending) {
     const before = Object.fromEntries(Object.keys(changes).map((key) => [key, previous[key]]));
     const revert = () => putPolicy(before, done.policy, {}, { undoable: false });
@@ -119,7 +105,7 @@ async function putPolicy(changes, previous, how, { undoable = true } = {}) {
 }
 
 async function setSwitch(on) {
-  const done = await runChange(() => api.setSwitch(on));
+  const done = await guardedChange((how) => api.setSwitch(on, how));
   // The head shouts it; no notice besides.
   if (done) setState({ status: { ...state.status, on: done.on }, notice: null, announcement: on ? "Filtering is on." : "Filtering is off." });
 }

@@ -2,13 +2,19 @@
 
 import { api } from "./api.mjs";
 import { awaitRevision } from "./apply_event.mjs";
-import { askHow } from "./ask.mjs";
 import { runChange } from "./connection.mjs";
+import { cutWarnings, guardedChange } from "./guard.mjs";
 import { withoutRule, withRule } from "./rule_order.mjs";
-import { ruleOf, setState, state } from "./store.mjs";
+import { ruleOf, setState, showResult, state } from "./store.mjs";
 import { currentIdsAbove, offerUndo, restoredPosition, withdrawUndo } from "./undo.mjs";
 
-const announce = (announcement) => setState({ announcement, notice: null });
+/** Say what was done; a notice only for connections that it cut. */
+function announce(words, answer = {}) {
+  const cuts = cutWarnings(answer);
+  if (cuts.length) showResult(words, cuts);
+  else setState({ announcement: words, notice: null });
+}
+
 const ruleLabel = (rule) => `rule ${rule.position}, ${rule.text}`;
 
 /** Show the rule that the service answered at once: what differs later is somebody else's. */
@@ -22,38 +28,22 @@ function showRule(rule) {
  * bar to show.
  */
 export async function addRule(text, { position, how = {} } = {}) {
-  const agreed = how.confirm ? how : await confirmCuts(text, "Add it");
-  if (!agreed) return undefined;
   // The first place is sure whatever the list is by now; others were counted in ours.
   const atEnd = position === undefined || (position > 1 && position > state.rules.length);
   const body = { text, ...(!atEnd && { position }) };
-  const rule = await runChange(async () => showRule(await api.add(body, agreed)), isRefusedSentence);
-  if (rule) announce(`Added at ${rule.position}: ${rule.text}.`);
+  const rule = await guardedChange(async (chosen) => showRule(await api.add(body, chosen)), { how, callerHandles: isRefusedSentence });
+  if (rule) announce(`Added at ${rule.position}: ${rule.text}.`, rule);
   return rule;
 }
 
 const isRefusedSentence = (error) => error.status === 422;
 
-/** {} at once for a sentence that cuts nobody off whom a person would miss; else it asks. */
-async function confirmCuts(text, label) {
-  const check = await runChange(() => api.parse(text));
-  if (!check) return null;
-  if (!check.cuts?.length) return {};
-  return askHow({
-    title: "This may cut you off",
-    text: `“${text.trim()}” drops ${check.cuts.join(", ")}. If that is your way to this host, it ends at once.`,
-    label,
-  });
-}
-
 /** Give a rule another sentence; `etag` refuses when somebody else changed it since. */
 export async function saveRule(rule, text, { etag, how = {} }) {
-  const agreed = how.confirm ? how : await confirmCuts(text, "Save it");
-  if (!agreed) return undefined;
-  const isHandled = (error) => error.status === 422 || error.status === 412;
-  const changed = await runChange(async () => showRule(await api.edit(rule.id, { text }, agreed, etag)), isHandled);
+  const callerHandles = (error) => error.status === 422 || error.status === 412;
+  const changed = await guardedChange(async (chosen) => showRule(await api.edit(rule.id, { text }, chosen, etag)), { how, callerHandles });
   if (!changed) return changed;
-  announce(`Changed: ${changed.text}.`);
+  announce(`Changed: ${changed.text}.`, changed);
   if (changed.text !== rule.text && !changed.pending) {
     offerUndo({ key: rule.id, kind: "edited", words: "edited", revert: () => restoreText(rule) });
   }
@@ -61,18 +51,16 @@ export async function saveRule(rule, text, { etag, how = {} }) {
 }
 
 async function restoreText(rule) {
-  const changed = await runChange(async () => showRule(await api.edit(rule.id, { text: rule.text })));
+  const changed = await guardedChange(async (how) => showRule(await api.edit(rule.id, { text: rule.text }, how)));
   if (changed) announce(`Changed back: ${changed.text}.`);
   return changed;
 }
 
 export async function enableRule(rule, enabled = !rule.enabled, { undoable = true } = {}) {
-  const agreed = undoable && enabled ? await confirmCuts(rule.text.replace(" disabled", ""), "Enable it") : {};
-  if (!agreed) return undefined;
-  const changed = await runChange(async () => showRule(await api.edit(rule.id, { enabled }, agreed)));
+  const changed = await guardedChange(async (how) => showRule(await api.edit(rule.id, { enabled }, how)));
   if (!changed) return changed;
   const words = enabled ? "enabled" : "disabled";
-  announce(`${enabled ? "Enabled" : "Disabled"} ${changed.text}.`);
+  announce(`${enabled ? "Enabled" : "Disabled"} ${changed.text}.`, changed);
   withdrawUndo(rule.id);
   if (undoable && !changed.pending) {
     const revert = () => enableRule(changed, !enabled, { undoable: false });
@@ -86,10 +74,10 @@ export async function moveRule(id, to, { undoable = true } = {}) {
   const rule = ruleOf(id);
   if (!rule || to < 1 || to > state.rules.length || to === rule.position) return undefined;
   const from = rule.position;
-  const changed = await runChange(async () => showRule(await api.move(id, to)));
+  const changed = await guardedChange(async (how) => showRule(await api.move(id, to, how)));
   if (!changed) return changed;
-  announce(`Moved from ${from} to ${changed.position}: ${changed.text}.`);
-  if (undoable) {
+  announce(`Moved from ${from} to ${changed.position}: ${changed.text}.`, changed);
+  if (undoable && !changed.pending) {
     const revert = () => moveRule(id, from, { undoable: false });
     offerUndo({ key: id, kind: "moved", words: "moved", revert });
   }
@@ -99,12 +87,15 @@ export async function moveRule(id, to, { undoable = true } = {}) {
 /** Delete at once; the row stays for ten seconds with its Undo. */
 export async function deleteRule(rule) {
   const ids = currentIdsAbove(rule.id);
-  return runChange(async () => {
-    awaitRevision(await api.remove(rule.id));
+  return guardedChange(async (how) => {
+    const done = awaitRevision(await api.remove(rule.id, how));
     setState({ rules: withoutRule(state.rules, rule.id) });
-    const revert = () => putBack(rule, ids);
-    offerUndo({ key: rule.id, kind: "deleted", words: "deleted", rule, idsAbove: ids, revert });
-    announce(`Deleted ${ruleLabel(rule)}. Undo within ten seconds by the key u.`);
+    if (done.pending) announce(`Deleted ${ruleLabel(rule)}.`, done);
+    else {
+      const revert = () => putBack(rule, ids);
+      offerUndo({ key: rule.id, kind: "deleted", words: "deleted", rule, idsAbove: ids, revert });
+      announce(`Deleted ${ruleLabel(rule)}. Undo within ten seconds by the key u.`, done);
+    }
     return true;
   });
 }
@@ -114,7 +105,7 @@ export async function putBack(rule, ids) {
   const position = restoredPosition(ids);
   const atEnd = position > state.rules.length;
   const body = { id: rule.id, text: rule.text, ...(!atEnd && { position }) };
-  const changed = await runChange(async () => showRule(await api.add(body)));
+  const changed = await guardedChange(async (how) => showRule(await api.add(body, how)));
   if (!changed) return changed;
   setState({ deletedRemotely: state.deletedRemotely.filter((one) => one.rule.id !== rule.id) });
   announce(`Put back at ${changed.position}: ${changed.text}. Its counters begin at 0.`);

@@ -5,14 +5,14 @@ import { html } from "./html.mjs";
 import { isUnfinished } from "./sentence_check.mjs";
 
 export function SentenceVerdict({ check, children }) {
-  const { text, problem, warnings = [], cuts = [] } = check;
+  const { text, problem, warnings = [] } = check;
   if (isUnfinished(check)) return html`<p>${problem.message}</p>`;
   if (problem) {
     return html`<div class="error"><p>${problem.message}</p>${problem.hint && html`<p class="hint">${problem.hint}</p>`}</div>`;
   }
   return text && html`<div>
       <p><${Sentence} text=${text} /></p>
-      ${[...cuts.map((who) => `drops ${who}`), ...warnings].map((words) => html`<p class="warning" key=${words}>Warning: ${wordsForPeople(words)}</p>`)}
+      ${warnings.map((words) => html`<p class="warning" key=${words}>Warning: ${wordsForPeople(words)}</p>`)}
     </div>${children}`;
 }
 

@@ -63,8 +63,6 @@ class Parsed(View):
     """The canonical sentence."""
     warnings: list[str] | None = None
     """What to know about it with the attachments in place."""
-    cuts: list[str] | None = None
-    """Whom it would cut off, in words: an open SSH session, the browser that asks."""
     problem: Problem | None = None
     completions: list[CompletionView] | None = None
     """Only when they were asked for."""

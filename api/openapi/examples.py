@@ -30,7 +30,7 @@ RULE: dict[str, Any] = {
 RULES = {"revision": 7, "rules": [RULE]}
 RULES_CHANGED = {**RULES, "warnings": []}
 RULE_CHANGED = {**RULE, "warnings": [], "revision": 7}
-PARSED = {"rule": BLOCK_PING, "text": "drop icmp on docker0", "warnings": [], "cuts": []}
+PARSED = {"rule": BLOCK_PING, "text": "drop icmp on docker0", "warnings": []}
 DELETED = {"revision": 8, "deleted": ["r1"]}
 POLICY = {
     "ingress": "accept",

@@ -128,7 +128,6 @@ async def parse_rule(call: ReadCall, raw: RawBody) -> Response:
             _check_sets(firewall, rule, asked.text)
             warnings = firewall.advise(rule)
             found = {"rule": rule.to_json(), "text": rule.text, "warnings": warnings}
-            found["cuts"] = call.cut_off(rule, firewall)
         except InvalidInput as error:
             found = {"problem": problem_body(error)}
         if asked.partial:
