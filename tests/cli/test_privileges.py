@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.cli.support import Instance
-from tests.support.service.nobody import as_nobody
+from tests.support.service.nobody import as_nobody, open_folder
 
 NOBODY = as_nobody()
 COMMANDS = [
@@ -20,16 +23,15 @@ COMMANDS = [
 ]
 
 
-def open_up(folder: Path) -> None:
-    """Let nobody walk to the folder, as far as pytest's own folders go."""
-    for one in (folder, *folder.parents):
-        if one.stat().st_uid == os.getuid() and one.name.startswith(("pytest", "test_")):
-            one.chmod(0o755)
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Not pytest's own, which others may not enter."""
+    with open_folder() as folder:
+        yield folder
 
 
 def test_roots_instance_is_closed_to_nobody(direct: Instance) -> None:
     direct.done("rule", "add", "drop", "icmp", "--id", "one")
-    open_up(direct.state_dir.parent)
     before = direct.json("rule", "list")
     for line in COMMANDS:
         done = direct.run(*line.split(), wrap=NOBODY)
@@ -44,7 +46,6 @@ def test_nobodys_own_state_does_not_open_the_kernel(direct: Instance) -> None:
     own = direct.state_dir.parent / "own"
     own.mkdir()
     os.chown(own, 65534, 65534)
-    open_up(direct.state_dir.parent)
     mine = Instance(own / "state", direct.bpffs, own / "socket", direct.space)
     done = mine.run("attach", "veth0", wrap=NOBODY)
     assert done.returncode == 4, (done.stdout, done.stderr)
@@ -52,7 +53,6 @@ def test_nobodys_own_state_does_not_open_the_kernel(direct: Instance) -> None:
 
 
 def test_the_service_answers_nobody_only_by_the_group(served: Instance) -> None:
-    open_up(served.state_dir.parent)
     done = served.run("rule", "list", wrap=NOBODY)
     assert done.returncode == 4
     assert "join the group xdpwall" in done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import threading
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.cli.support import Instance
-from tests.support.service.nobody import as_nobody
+from tests.support.service.nobody import as_nobody, open_folder
 from xdpwall import errors
 from xdpwall.cli.client import http as subject
 from xdpwall.cli.client.http import ServiceTransport, error_of_problem
@@ -253,14 +252,12 @@ def test_an_answer_of_another_version_is_told(instance: Instance) -> None:
     assert "does not understand" in done.stderr
 
 
-def test_a_socket_that_one_may_not_open_is_exit_4(instance: Instance) -> None:
-    instance.socket.parent.chmod(0o755)
-    for folder in instance.socket.parents:
-        if folder.stat().st_uid == os.getuid() and folder.name.startswith("pytest"):
-            folder.chmod(0o755)
-    with speaker(instance.socket):
-        instance.socket.chmod(0o600)
-        done = instance.run("rule", "list", wrap=as_nobody())
+def test_a_socket_that_one_may_not_open_is_exit_4() -> None:
+    with open_folder() as folder:
+        instance = Instance(folder / "state", folder / "bpffs", folder / "s")
+        with speaker(instance.socket):
+            instance.socket.chmod(0o600)
+            done = instance.run("rule", "list", wrap=as_nobody())
     assert done.returncode == 4, done.stderr
     assert "permission denied" in done.stderr
     assert "hint: run as root (sudo)" in done.stderr

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import shlex
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.paths import ROOT
@@ -40,6 +43,15 @@ def as_nobody() -> list[str]:
         return _DROP.split()
     line = "set -e\n" + "\n".join(script) + f'\nexec {_DROP} "$@"'
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", line, "sh"]
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that nobody can walk to: pytest closes its own to others whenever a run begins."""
+    with tempfile.TemporaryDirectory(prefix="xwt-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        yield folder
 
 
 def _closed(path: Path) -> Path | None:
