@@ -10,8 +10,9 @@ import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
+from xdpwall.changes.background import Background
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.instance.instance import Instance
 from xdpwall.store.database import Database
@@ -21,8 +22,10 @@ NOT_HELD = "the instance's lock is not held (tests/support/lock_held.py)"
 _USES = ("transaction", "read", "data_version", "check", "stretch")
 """Methods of the database that run statements on its one connection; whoever wants the maps asks for the
 database's version first."""
-_locks: WeakKeyDictionary[Database, Any] = WeakKeyDictionary()
-"""By database, the lock of the instance that has it."""
+_instances: WeakKeyDictionary[Database, Instance] = WeakKeyDictionary()
+"""By database, the instance that has it open."""
+_shared: WeakSet[Instance] = WeakSet()
+"""Those that background threads use."""
 
 
 class _Depth(threading.local):
@@ -39,6 +42,7 @@ def check_locks() -> None:
     Instance.store = property(_remember_lock(Instance.store.fget))  # type: ignore[attr-defined,method-assign,assignment]
     for name in _USES:
         setattr(Database, name, _checked(getattr(Database, name)))
+    Background.__init__ = _shares(Background.__init__)  # type: ignore[method-assign,assignment]
     for owner in Firewall.__mro__:
         for name, method in list(vars(owner).items()):
             if not name.startswith("_") and callable(method) and not isinstance(method, type):
@@ -48,17 +52,28 @@ def check_locks() -> None:
 def _remember_lock(opened: Callable[[Instance], Store]) -> Callable[[Instance], Store]:
     def store(self: Instance) -> Store:
         there = opened(self)
-        _locks[there._database] = self.lock.threads
+        _instances[there._database] = self
         return there
 
     return store
 
 
+def _shares(
+    begun: Callable[[Background, Instance], None],
+) -> Callable[[Background, Instance], None]:
+    def __init__(self: Background, instance: Instance) -> None:
+        _shared.add(instance)
+        begun(self, instance)
+
+    return __init__
+
+
 def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def run(self: Database, *args: Any, **named: Any) -> Any:
-        lock = _locks.get(self)
-        if lock is not None and (_depth.calls or threading.active_count() > 1):
+        instance = _instances.get(self)
+        if instance is not None and (_depth.calls or instance in _shared):
+            lock: Any = instance.lock.threads
             assert lock._is_owned(), NOT_HELD
         return method(self, *args, **named)
 
