@@ -136,6 +136,7 @@ def _keep(
     crash_point("confirm-detached")
     instance.store.revisions.confirm(by=by, now=instance.clock.now_text())
     if instance.ruleset.sets and instance.sets.has_maps(dataplane):
+        instance.sets.invalidate()  # only what is recorded can be in the generation
         instance.sets.mark_published(dataplane)
 
 

@@ -61,7 +61,11 @@ def change_entries(
     plan = _plan_changes(instance, dataplane, wanted)
     mine = [change for change in plan.changes if change.number == number]
     if plan.changes:
-        guard_entries(instance, dataplane, name, add, remove, by=by)
+        try:
+            guard_entries(instance, dataplane, name, add, remove, by=by)
+        except BaseException:
+            instance.sets.invalidate()  # as in _plan_changes()
+            raise
         action = _action_text(name, mine or plan.changes)
         _record_and_write(instance, dataplane, plan, by=by, action=action)
         instance.store.sets.fold_log()
