@@ -11,6 +11,7 @@ import pytest
 from tests.firewall.support import Site, revert_now, rules, step
 from tests.firewall.test_clock import ShiftedClock
 from xdpwall.changes.crashpoints import POINTS
+from xdpwall.errors import Conflict
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.values.author import Author
@@ -120,6 +121,25 @@ def test_removed_from_a_set_that_the_change_loaded(site: Site) -> None:
         revert_now(firewall)
         assert site.ping() == 3, "nobody of ours has done anything since"
         assert entries(firewall, "bad") == {BOX6}
+
+
+def test_rows_that_could_not_be_made_are_made_after_the_confirmation(site: Site) -> None:
+    """A class that was recorded and never compiled must not be taken for one that packets know."""
+    prepare(site)
+    with site.open() as firewall:
+        firewall.add_rules(rules("count tcp/80"), by=LONG)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("xdpwall.changes.generations.check_replaceable", _refuse)
+            with pytest.raises(Conflict):
+                firewall.change_set("bad", add=[BOX])
+        assert entries(firewall, "bad") == set() and site.ping() == 3
+        firewall.confirm()
+        firewall.change_set("bad", add=[BOX])
+        assert site.ping() == 0
+
+
+def _refuse(*_: object) -> None:
+    raise Conflict("a program above keeps the one below", code="below-xdp")
 
 
 def entries(firewall: Firewall, name: str) -> set[str]:

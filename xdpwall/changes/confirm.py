@@ -135,9 +135,6 @@ def _keep(
             detach_interface(instance, row, by=by, refuse=False)
     crash_point("confirm-detached")
     instance.store.revisions.confirm(by=by, now=instance.clock.now_text())
-    if instance.ruleset.sets and instance.sets.has_maps(dataplane):
-        instance.sets.invalidate()  # only what is recorded can be in the generation
-        instance.sets.mark_published(dataplane)
 
 
 def _drop_coming(instance: Instance, waits: Unconfirmed, by: Author) -> None:
