@@ -129,6 +129,7 @@ def test_sets_that_cut_the_session(wall: Instance, session: LiveSession) -> None
     refused(wall, session, "set add bad 10.9.0.0/30")
     refused(wall, session, "set load bad -", "10.0.0.0/8\n")
     made(wall, session, "set add bad 192.0.2.0/24")
+    assert "on veth0 (tc-egress)" in refused(wall, session, "set add bad 10.9.0.1")
 
 
 def test_rollback_and_on(wall: Instance, session: LiveSession) -> None:
@@ -173,6 +174,7 @@ def test_blocks(wall: Instance, session: LiveSession) -> None:
     assert done.exit_code == 8
     assert "10.9.0.0/24 is where you come from (10.9.0.2)" in done.stderr
     made(wall, session, "block 10.9.0.3")
+    assert "this host's address" in refused(wall, session, "block 10.9.0.1")
     refused(wall, session, "block tcp/22")
     made(wall, session, "block tcp/22 --except 10.9.0.2")
 

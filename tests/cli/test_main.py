@@ -263,6 +263,7 @@ def test_every_error_class_has_its_exit_code() -> None:
         "Unsupported": 6,
         "ServiceUnreachable": 7,
         "Refused": 8,
+        "LockOut": 8,
     }
 
 

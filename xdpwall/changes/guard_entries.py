@@ -1,7 +1,7 @@
 """The lock-out guard at changes of single entries of sets. Called with the instance's lock held.
 
-They come by the thousand and are in force one by one: it looks at the asker's address alone, and at
-nothing where that neither comes into the set nor goes out of it. What the classifier would then say of
+They come by the thousand and are in force one by one: it looks at the two ends of the asker's own
+connection alone, and at nothing where neither comes into the set nor goes out of it. What the classifier would then say of
 the asker's packets is worked out from the rules, since no copy has the set as it would be.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from xdpwall.instance.instance import Instance
@@ -41,45 +40,60 @@ def guard_entries(
     """Guard entries that come and go. Raises LockOut."""
     if by.session is None:
         return
-    mine = address_entry(by.session.peer)
-    comes = any(entry.contains(mine) for entry in add)
-    goes = {entry for entry in remove if entry.contains(mine)}
-    if not (comes or goes):
+    ends = [address_entry(one) for one in (by.session.peer, by.session.local)]
+    if not any(entry.contains(end) for entry in (*add, *remove) for end in ends):
         return
-    held = _Held(instance)
-    before = held.containing(name, mine)
-    after = comes or bool(before - goes)
-    if after == bool(before):
+    sets = _ChangedSets(instance, name, add, remove)
+    if all(sets.holds(name, end) == sets.held(name, end) for end in ends):
         return
-
-    def holds(asked: str, family: int, address: int) -> bool:
-        if (asked, family, address) == (name, mine.family, mine.address):
-            return after
-        bits = 32 if family == 4 else 128
-        return bool(held.containing(asked, AddressEntry(4 if family == 4 else 6, address, bits)))
 
     def after_change(answer: Answer, spot: Spot) -> Answer:
         from xdpwall.explain.near_miss import packet_of
 
         packet = packet_of(answer.record, spot.iface, spot.place == "tc-egress")
-        return _judged_again(instance, name, answer, packet, cache(holds))
+        return _judged_again(instance, name, answer, packet, sets.holds_address)
 
     guard_own(instance, dataplane, after_change, by=by)
 
 
-class _Held:
-    """What sets hold on disk now."""
+class _ChangedSets:
+    """What sets hold on disk, and what they will."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        name: str,
+        add: Sequence[AddressEntry],
+        remove: Sequence[AddressEntry],
+    ) -> None:
         self._instance = instance
+        self._changed = name
+        self._add = add
+        self._remove = frozenset(remove)
         self._entries: dict[str, Entries] = {}
 
-    def containing(self, name: str, address: AddressEntry) -> set[AddressEntry]:
+    def held(self, name: str, address: AddressEntry) -> bool:
+        """Whether the set holds it now."""
+        return bool(self._containing(name, address))
+
+    def holds(self, name: str, address: AddressEntry) -> bool:
+        """Whether the set will hold it."""
+        found = self._containing(name, address)
+        if name != self._changed:
+            return bool(found)
+        return any(entry.contains(address) for entry in self._add) or bool(found - self._remove)
+
+    def holds_address(self, name: str, family: int, address: int) -> bool:
+        """The same, as near_miss.Holds asks."""
+        bits = 32 if family == 4 else 128
+        return self.holds(name, AddressEntry(4 if family == 4 else 6, address, bits))
+
+    def _containing(self, name: str, address: AddressEntry) -> frozenset[AddressEntry]:
         if name not in self._entries:
             row = find_set(self._instance.ruleset.sets, name)
             content = self._instance.store.sets.read_set(row.number)
             self._entries[name] = content.unexpired(self._instance.clock.seconds()).all()
-        return set(entries_containing(self._entries[name], address))
+        return frozenset(entries_containing(self._entries[name], address))
 
 
 def _judged_again(

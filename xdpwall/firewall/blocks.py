@@ -164,14 +164,20 @@ class BlockMethods(RuleMethods, SetMethods):
 def _check_not_own(entry: AddressEntry, by: Author) -> None:
     if by.session is None or by.force:
         return
-    if entry.contains(address_entry(by.session.peer)):
-        raise Refused(
-            f"{entry.text} is where you come from ({by.session.peer}): it would block you",
-            code="own-address",
-            field="target",
-            value=entry.text,
-            hint="--force blocks it all the same",
-        )
+    peer, local = by.session.peer, by.session.local
+    if entry.contains(address_entry(peer)):
+        whose = f"where you come from ({peer})"
+    elif entry.contains(address_entry(local)):
+        whose = f"this host's address by which you are connected ({local})"
+    else:
+        return
+    raise Refused(
+        f"{entry.text} is {whose}: it would block you",
+        code="own-address",
+        field="target",
+        value=entry.text,
+        hint="--force blocks it all the same",
+    )
 
 
 def _same_block(rules: Sequence[RuleView], wanted: Rule) -> RuleView | None:
