@@ -36,10 +36,12 @@ class RuleJsonCache:
         for at, (entry, raw) in enumerate(zip(seen.ruleset.entries, seen.raw, strict=True), 1):
             packets, size = since_reset(entry, raw)
             hit = seen.hits.get(entry.id)
+            limited = seen.limited.get(entry.id)
+            kept_from = "" if limited is None else f'"limited":{limited},'
             over = "true" if entry.id in seen.expired else "false"
             written.append(
                 f'{kept[entry.id][1]},"position":{at},"packets":{packets},"bytes":{size},'
-                f"{_time_member('last_hit', hit)}{_time_member('created', entry.created)}"
+                f"{kept_from}{_time_member('last_hit', hit)}{_time_member('created', entry.created)}"
                 f'"expired":{over}}}'
             )
         return written

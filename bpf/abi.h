@@ -6,6 +6,7 @@
 
 #include <linux/types.h>
 
+#include "abi_rates.h"
 #include "abi_sets.h"
 
 #define XW_SLOTS       32768 /* of rules and counters: 16,384 rules, and deleted ones for a while */
@@ -49,6 +50,8 @@ enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
  * matches waits for this cache line. */
 #define XW_RULE_SLOT	0x7fffU
 #define XW_RULE_ACTION	16	    /* first bit of enum xw_action */
+#define XW_RULE_LIMIT	0x10000000U /* matches while its rate has tokens (abi_rates.h) */
+#define XW_RULE_OVER	0x20000000U /* matches once its rate has none */
 #define XW_RULE_EXPIRES 0x40000000U /* at the time in the map `expiries` */
 #define XW_RULE_LOG	0x80000000U /* packets that match are reported */
 
@@ -83,8 +86,9 @@ enum xw_feature {
 	XW_NEGATED_SET = 1 << 9,
 	XW_TIMED_SET = 1 << 10,
 	XW_RULES = 1 << 11,
-	XW_COUNTING = 1 << 12, /* a matching rule may not decide: `count`, or expiry */
+	XW_COUNTING = 1 << 12, /* a matching rule may not decide: `count`, expiry or a rate */
 	XW_EXPIRING = 1 << 13,
+	XW_RATES = 1 << 16, /* `limit` and `over` */
 };
 
 /* Bits of struct xw_tables.tries: IPv6 prefixes are in tries, as their blocks would take more than

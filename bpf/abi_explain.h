@@ -22,6 +22,7 @@ struct xw_question {
 
 #define XW_ANSWER_RULES	  16384	   /* rules that match, at most */
 #define XW_ANSWER_EXPIRED 0x40000U /* the rule would match, and is past its time */
+#define XW_ANSWER_LIMITED 0x8000U  /* the rule would match, but for its rate */
 
 struct xw_answer {
 	__u64

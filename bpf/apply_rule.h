@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Apply a rule that matches: count the packet, mark it for the log, take the action. */
+/* Apply a rule that matches: ask its rate, count the packet, mark it for the log, take the action.
+ */
 #ifndef XDPWALL_APPLY_RULE_H
 #define XDPWALL_APPLY_RULE_H
 
@@ -12,6 +13,7 @@
 #include "explain.h"
 #include "maps.h"
 #include "packet.h"
+#include "rates.h"
 #include "ruleset_shape.h"
 
 static __always_inline bool has_expired(const struct shape s, __u32 copy, __u32 position)
@@ -21,21 +23,11 @@ static __always_inline bool has_expired(const struct shape s, __u32 copy, __u32 
 	return all && bpf_ktime_get_boot_ns() >= all[position & (position_count(s) - 1)];
 }
 
-/* -1: the rule has expired, or only counts. */
-static __always_inline int apply_rule(const struct shape s, __u32 copy, __u32 position,
-				      struct packet *p)
+/* Count and mark the packet for a rule that matches. -1: it only counts. */
+static __always_inline int take_action(struct packet *p, __u32 rule)
 {
-	const __u32 *all = bpf_map_lookup_elem(&rules, &copy);
-	__u32 rule, slot, action;
+	__u32 slot, action;
 
-	if (!all)
-		return DECISION_ERROR;
-	rule = all[position & (position_count(s) - 1)];
-	if (has_feature(s, XW_EXPIRING) && rule & XW_RULE_EXPIRES &&
-	    has_expired(s, copy, position)) {
-		note_rule(rule | XW_ANSWER_EXPIRED);
-		return -1;
-	}
 	note_rule(rule);
 	slot = rule & XW_RULE_SLOT;
 	count_rule(slot, p);
@@ -46,6 +38,54 @@ static __always_inline int apply_rule(const struct shape s, __u32 copy, __u32 po
 		return -1;
 	p->slot = slot + 1;
 	return action == XW_DROP ? DECISION_DROP : 0;
+}
+
+#if RATED
+
+/* Apply a rule with a rate. -1: its rate keeps it from matching, or it only counts. Not inlined,
+ * for its stack: walk_step() has none left, and leaves such a rule to its caller. */
+__noinline int apply_rated_rule(struct packet *p, __u32 rule)
+{
+	if (!p)
+		return DECISION_ERROR;
+	if (rate_matches(p, rule))
+		return take_action(p, rule);
+	note_rule(rule | XW_ANSWER_LIMITED);
+	return -1;
+}
+
+#else
+
+static __always_inline int apply_rated_rule(struct packet *p, __u32 rule)
+{
+	return -1;
+}
+
+#endif
+
+/* -1: the rule has expired, or only counts. A rule with a rate is left in `rated`, if that is
+ * given. */
+static __always_inline int apply_rule(const struct shape s, __u32 copy, __u32 position,
+				      struct packet *p, __u32 *rated)
+{
+	const __u32 *all = bpf_map_lookup_elem(&rules, &copy);
+	__u32 rule;
+
+	if (!all)
+		return DECISION_ERROR;
+	rule = all[position & (position_count(s) - 1)];
+	if (has_feature(s, XW_EXPIRING) && rule & XW_RULE_EXPIRES &&
+	    has_expired(s, copy, position)) {
+		note_rule(rule | XW_ANSWER_EXPIRED);
+		return -1;
+	}
+	if (has_rates(s) && rule & (XW_RULE_LIMIT | XW_RULE_OVER)) {
+		if (!rated)
+			return apply_rated_rule(p, rule);
+		*rated = rule;
+		return DECISION_LEFT;
+	}
+	return take_action(p, rule);
 }
 
 #endif

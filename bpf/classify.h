@@ -13,6 +13,7 @@
 #include "packet.h"
 #include "maps.h"
 #include "explain.h"
+#include "rate_maps.h"
 #include "parse.h"
 #include "fragment.h"
 #include "match.h"

@@ -37,7 +37,8 @@
  *                     candidate_segments  row_words.h    AND of the summaries
  *                     candidate_words     row_words.h    the same, within a segment
  *                     combined_word       row_words.h    AND of the rows' words
- *                     apply_rule          apply_rule.h   expiry, counter, log mark, action
+ *                     apply_rule          apply_rule.h   expiry, rate, counter, log mark, action
+ *                         apply_rated_rule               of a rule with a rate; rates.h, gcra.h
  *                     walk_remaining_rules  walk.h       bpf_loop() if a rule does not decide
  *             classify_by_policy          match.h
  *         count_packet                    account.h
@@ -48,7 +49,8 @@
  *
  * Constraints:
  * - A call chain has 512 bytes of stack, each frame rounded up to 32. With all features should_drop
- *   and what is inlined into it take 384, walk_remaining_rules 32 and walk_step 96: none is left.
+ *   and what is inlined into it take 384, walk_remaining_rules 32 and walk_step 96: none is left;
+ *   nor beside the 128 of apply_rated_rule, which the walk leaves to its caller.
  *   Hence row numbers (u32) and not pointers in struct walk.
  * - The verifier wants a bound on every index: it is masked where it is used, by a mask in .rodata.
  * - The arguments of a global function are plain memory to the verifier: no pointer survives there.

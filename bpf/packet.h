@@ -13,6 +13,9 @@ enum decision {
 	DECISION_ERROR = 1 << 2,     /* not parsed, or a map lookup failed */
 };
 
+/* In place of a verdict: a rule with a rate is left to the caller (walk.h). */
+#define DECISION_LEFT -2
+
 enum ports { PORTS_NONE = 0, PORTS_READ, PORTS_HIDDEN };
 
 /* Addresses are in network byte order (IPv4 in the first word), all else in host order. A field

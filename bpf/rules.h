@@ -3,6 +3,7 @@
 #ifndef XDPWALL_RULES_H
 #define XDPWALL_RULES_H
 
+#include <stddef.h>
 #include <linux/types.h>
 #include <bpf/bpf_helpers.h>
 
@@ -20,17 +21,48 @@
  * (bench/). */
 #define FIRST_WORDS 4
 
-/* Apply the first matching rule, the lowest bit of `word`, and the rest if it does not decide. */
-static __always_inline int apply_first_rule(const struct shape s, struct packet *p, struct walk *w,
-					    __u64 word)
+#if RATED
+
+/* Rules applied here, before walk_remaining_rules(): many packets meet one or two whose rate keeps
+ * them from matching. */
+#define FIRST_RULES 4
+
+/* Apply the matching rules of `word`, from the lowest bit on, and the rest if none decides. */
+static __always_inline int apply_first_rules(const struct shape s, struct packet *p, struct walk *w,
+					     __u64 word)
 {
-	int decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p);
+	int decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+
+	if (decision >= 0 || !has_feature(s, XW_COUNTING))
+		return decision;
+	word &= word - 1;
+	for (int n = 1; n < FIRST_RULES && word; n++) {
+		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+		if (decision >= 0)
+			return decision;
+		word &= word - 1;
+	}
+	if (!word && !w->words_left && !w->segments_left)
+		return -1;
+	w->rules_left = word;
+	return walk_on(s, p, w);
+}
+
+#else
+
+/* Apply the first matching rule, the lowest bit of `word`, and the rest if it does not decide. */
+static __always_inline int apply_first_rules(const struct shape s, struct packet *p, struct walk *w,
+					     __u64 word)
+{
+	int decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
 
 	if (decision >= 0 || !has_feature(s, XW_COUNTING))
 		return decision;
 	w->rules_left = word & (word - 1);
 	return walk_remaining_rules(p, w);
 }
+
+#endif
 
 /* The verdict of the first rule that decides; -1: none does. */
 static __always_inline int classify_by_rules(const struct xw_tables *t, struct packet *p,
@@ -53,7 +85,7 @@ static __always_inline int classify_by_rules(const struct xw_tables *t, struct p
 		return DECISION_ERROR;
 	if (is_one_word(s)) {
 		word = combined_word(&pr, 0);
-		return word ? apply_first_rule(s, p, &w, word) : -1;
+		return word ? apply_first_rules(s, p, &w, word) : -1;
 	}
 	segments_left = candidate_segments(&pr);
 	for (int n = 0; n < FIRST_WORDS; n++) {
@@ -75,7 +107,7 @@ static __always_inline int classify_by_rules(const struct xw_tables *t, struct p
 	w.segment = segment;
 	w.words_left = words_left;
 	w.segments_left = segments_left;
-	return word ? apply_first_rule(s, p, &w, word) : walk_remaining_rules(p, &w);
+	return word ? apply_first_rules(s, p, &w, word) : walk_on(s, p, &w);
 }
 
 #endif

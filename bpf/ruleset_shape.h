@@ -16,6 +16,13 @@
 
 #include "maps.h"
 
+/* Has this object the code for rates (rates.h)? */
+#if defined(XW_RATED) || defined(XW_EXPLAIN)
+#define RATED 1
+#else
+#define RATED 0
+#endif
+
 struct shape {
 	__u32 features; /* enum xw_feature */
 	__u32 positions;
@@ -29,6 +36,12 @@ struct shape {
 static __always_inline __u32 has_feature(const struct shape s, const __u32 some)
 {
 	return (s.known ? s.features : features) & some;
+}
+
+/* May rules have a rate? */
+static __always_inline bool has_rates(const struct shape s)
+{
+	return RATED && has_feature(s, XW_RATES);
 }
 
 static __always_inline __u32 position_count(const struct shape s)

@@ -4,6 +4,7 @@
 #ifndef XDPWALL_WALK_H
 #define XDPWALL_WALK_H
 
+#include <stddef.h>
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
@@ -29,7 +30,20 @@ struct walk {
 	__u32 segment;
 	__u32 index;
 	__s32 decision;
+#if RATED
+	__u32 rated; /* the rule with a rate that walk_step() left */
+#endif
 };
+
+/* Where walk_step() leaves a rule with a rate. */
+static __always_inline __u32 *rated_rule(struct walk *w)
+{
+#if RATED
+	return &w->rated;
+#else
+	return NULL;
+#endif
+}
 
 struct walk_context {
 	struct packet *p;
@@ -49,9 +63,10 @@ static long walk_step(__u32 n, struct walk_context *context)
 	bits = w->rules_left;
 	if (bits) {
 		w->rules_left = bits & (bits - 1);
-		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(bits), context->p);
+		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(bits), context->p,
+				      rated_rule(w));
 		w->decision = decision;
-		return decision >= 0;
+		return decision >= 0 || (RATED && decision == DECISION_LEFT);
 	}
 	if (!locate_rows(&pr, w->copy, w->rows))
 		return 1;
@@ -71,9 +86,9 @@ static long walk_step(__u32 n, struct walk_context *context)
 	return 0;
 }
 
-/* Go on from where *w stands; -1: no rule decides. Thousands of rules may be left, so the loop is
- * bpf_loop() (Linux 5.17), whose body is verified once. Its call costs little beside the map
- * lookups of a step. */
+/* Go on from where *w stands; -1: no rule decides; DECISION_LEFT: at a rule with a rate. Thousands
+ * of rules may be left, so the loop is bpf_loop() (Linux 5.17), whose body is verified once. Its
+ * call costs little beside the map lookups of a step. */
 __noinline int walk_remaining_rules(struct packet *p, struct walk *w)
 {
 	struct walk_context context = {.p = p, .w = w};
@@ -83,6 +98,21 @@ __noinline int walk_remaining_rules(struct packet *p, struct walk *w)
 	w->decision = -1;
 	bpf_loop(positions + positions / 64 + MAX_SEGMENTS, walk_step, &context, 0);
 	return w->decision;
+}
+
+/* Go on from where *w stands, also past rules with a rate. -1: no rule decides. */
+static __always_inline int walk_on(const struct shape s, struct packet *p, struct walk *w)
+{
+	int decision = walk_remaining_rules(p, w);
+
+	if (!has_rates(s))
+		return decision;
+	for (int n = 0; n < XW_RATED_RULES && decision == DECISION_LEFT; n++) {
+		decision = apply_rated_rule(p, *rated_rule(w));
+		if (decision < 0)
+			decision = walk_remaining_rules(p, w);
+	}
+	return decision;
 }
 
 #endif

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import WithJsonSchema
 
 from xdpwall.limits import MAX_RULES
+from xdpwall.rule.field_names import RATE_FIELDS
 from xdpwall.rule.rule import Rule
 
 Schema = dict[str, Any]
@@ -36,6 +37,24 @@ PacketText = Annotated[str, WithJsonSchema(PACKET)]
 EntryText = Annotated[str, WithJsonSchema(ENTRY)]
 ExpiryText = Annotated[str, WithJsonSchema(EXPIRY)]
 MESSAGE: Schema = {"anyOf": [LINE]}
+
+_COUNT_OF_TOKENS: Schema = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "string", "format": "burst", "minLength": 1},
+    ]
+}
+RATE: Schema = {
+    "type": "object",
+    "properties": {
+        "rate": {"type": "string", "format": "tempo", "minLength": 1},
+        "burst": _COUNT_OF_TOKENS,
+        "per": {"type": "string", "pattern": "^src(/([1-9]|[1-5][0-9]|6[0-4]))?$"},
+    },
+    "required": ["rate"],
+    "additionalProperties": False,
+}
+"""`limit` and `over` of a rule."""
 
 _NUMBER_OR_TEXT: dict[str, tuple[int, int]] = {
     "proto": (0, 255),
@@ -64,6 +83,8 @@ FIELD_NOTES = {
     "length": "the IP packet's bytes: a number or a range",
     "ttl": "TTL or hop limit: a number or a range",
     "fragment": "true, false, first or later",
+    "limit": "the rule matches while its rate lasts: an object, or text like 6/m burst 6 per src",
+    "over": "the rule matches beyond its rate; as limit, and not beside it",
     "expires": "RFC 3339 time, or a duration from now (10m)",
     "log": "each packet that matches makes an event",
     "comment": "up to 256 characters",
@@ -101,6 +122,8 @@ def rule_schema() -> Schema:
     for name, (low, high) in _NUMBER_OR_TEXT.items():
         number = {"type": "integer", "minimum": low, "maximum": high}
         fields[name] = {"anyOf": [number, {"type": "string", "format": name, "minLength": 1}]}
+    for name in RATE_FIELDS:
+        fields[name] = {"anyOf": [RATE, {"type": "string", "format": "rate", "minLength": 1}]}
     fields["fragment"] = {"enum": [True, False, "first", "later"]}
     for name, note in FIELD_NOTES.items():
         fields[name]["description"] = note

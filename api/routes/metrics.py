@@ -103,6 +103,15 @@ class _MetricsCollector(Collector):
             size.add_metric([rule], count.bytes)
         yield packets
         yield size
+        text = "Packets that only the rate of a rule kept from matching it."
+        limited = _counter("rule_limited_packets", text, "rule")
+        for rule, number in self._found.limited.items():
+            limited.add_metric([rule], number)
+        yield limited
+        text = "Sources with a bucket of their own whose place another one took too soon."
+        forgotten = _counter("rate_sources_forgotten", text)
+        forgotten.add_metric([], self._found.forgotten)
+        yield forgotten
         text = "Rules without series of their own: those past the oldest 1,000."
         yield _gauge("rules_left_out", text, value=self._found.left_out)
 

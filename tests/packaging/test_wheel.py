@@ -18,7 +18,10 @@ from xdpwall.api.serving import bundle
 
 NETWORK = {"PIP_RETRIES": "10", "PIP_DEFAULT_TIMEOUT": "60"}
 """Retries of downloads."""
-OBJECTS = {f"xdpwall/bpf/{n}.bpf.o" for n in ("xdp", "tc", "explain_xdp", "explain_tc")}
+OBJECTS = {
+    f"xdpwall/bpf/{n}.bpf.o"
+    for n in ("xdp", "tc", "xdp_rated", "tc_rated", "explain_xdp", "explain_tc")
+}
 
 
 def tracked() -> list[str]:

@@ -14,11 +14,12 @@ import pytest
 
 from tests.support.paths import ROOT
 from xdpwall import abi
-from xdpwall.dataplane import explaining
+from xdpwall.dataplane import explaining, rate_maps
 from xdpwall.kernel.bpf.objects import object_path, read_btf
 
 HEADER = "".join(
-    (ROOT / "bpf" / name).read_text() for name in ("abi.h", "abi_sets.h", "abi_explain.h")
+    (ROOT / "bpf" / name).read_text()
+    for name in ("abi.h", "abi_sets.h", "abi_rates.h", "abi_explain.h")
 )
 STRUCTS = {
     "xw_tables": abi.TABLES,
@@ -39,6 +40,9 @@ ELEMENTS = {
     "xw_leaf": abi.LEAVES,
     "xw_leaf4": abi.LEAVES4,
     "xw_class_rows": abi.CLASS_ROWS,
+    "xw_rate": rate_maps.RATE,
+    "xw_limited": rate_maps.LIMITED,
+    "xw_source": rate_maps.SOURCE,
 }
 """No map has them as its values' type, so that the programs' BTF does not know them."""
 CONSTANTS = {
@@ -60,6 +64,11 @@ CONSTANTS = {
     "XW_RULE_SLOT": abi.RULE_SLOT,
     "XW_RULE_ACTION": abi.RULE_ACTION,
     "XW_RULE_EXPIRES": abi.RULE_EXPIRES,
+    "XW_RULE_LIMIT": abi.RULE_LIMIT,
+    "XW_RULE_OVER": abi.RULE_OVER,
+    "XW_RATED_RULES": abi.RATED_RULES,
+    "XW_TICK_SHIFT": abi.TICK_SHIFT,
+    "XW_SOURCE_PLACES": rate_maps.PLACES,
     "XW_RULE_LOG": abi.RULE_LOG,
     "XW_PATTERNS": abi.PATTERNS,
     "XW_AGGREGATES": abi.AGGREGATES,
@@ -81,6 +90,7 @@ CONSTANTS = {
     "XW_QUESTION_NOW": explaining.QUESTION_NOW,
     "XW_ANSWER_RULES": abi.MAX_POSITIONS,
     "XW_ANSWER_EXPIRED": explaining.ANSWER_EXPIRED,
+    "XW_ANSWER_LIMITED": explaining.ANSWER_LIMITED,
 }
 ENUMS: dict[str, type[IntEnum | IntFlag]] = {
     "xw_action": abi.Action,

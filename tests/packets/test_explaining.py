@@ -72,7 +72,7 @@ def written(bench: KernelBench) -> dict[str, list[object]]:
 
 def of_step(answer: Answer) -> tuple[bool, int | None, tuple[int, ...], bool, bool]:
     """In the words of the reference: dropped, by which rule, what counted, by policy, unreadable."""
-    counted = tuple(rule.slot for rule in answer.matched if not rule.expired)
+    counted = tuple(rule.slot for rule in answer.matched if rule.counted)
     malformed = bool(answer.record[abi.EVENT.fields["malformed"][1]])  # type: ignore[index]
     by = None if answer.by is None else answer.by.slot
     return answer.dropped, by, counted, answer.dropped and answer.by_policy, malformed

@@ -107,6 +107,26 @@ _IP: dict[str, st.SearchStrategy[Any]] = {
 
 
 @st.composite
+def rates(draw: st.DrawFn, family: str | None = None) -> str | dict[str, Any]:
+    """A rate as a rule takes it, as text or as an object; per wider networks where a family is given."""
+    in_bytes = draw(st.booleans())
+    number = draw(st.integers(1, 100_000))
+    unit = draw(st.sampled_from(["B", "kB"])) if in_bytes else ""
+    time = draw(st.sampled_from("smh" if in_bytes else "smhd"))
+    parts: dict[str, Any] = {"rate": f"{number * (1000 if unit == 'B' else 1)}{unit}/{time}"}
+    least = number * (1000 if in_bytes else 1) // 50 + (1514 if in_bytes else 1) + 1
+    if draw(st.booleans()) and not (in_bytes and time != "s"):
+        parts["burst"] = least + draw(st.integers(0, 80))
+    if draw(st.booleans()):
+        bits = draw(st.integers(1, 32 if family == "ipv4" else 64)) if family else None
+        parts["per"] = f"src/{bits}" if bits and draw(st.booleans()) else "src"
+    if draw(st.booleans()):
+        return parts
+    words = [parts.pop("rate"), *(f"{name} {value}" for name, value in parts.items())]
+    return " ".join(map(str, words))
+
+
+@st.composite
 def rule_objects(draw: st.DrawFn) -> dict[str, Any]:
     """An object that Rule.parse takes."""
 
@@ -116,6 +136,8 @@ def rule_objects(draw: st.DrawFn) -> dict[str, Any]:
     rule = {"action": draw(st.sampled_from(["drop", "accept", "count"])), **some(_ALWAYS)}
     if draw(st.integers(0, 5)) == 0:
         number = st.integers(0x600, 0xFFFF).filter(lambda n: n not in (0x800, 0x86DD))
+        if draw(st.booleans()):
+            rule[draw(st.sampled_from(["limit", "over"]))] = "100/s"
         rule["ethertype"] = draw(st.one_of(st.sampled_from(["arp", "any"]), number))
         return rule
     proto = draw(st.one_of(st.none(), st.sampled_from([1, 6, 17, 58, 132]), st.integers(0, 255)))
@@ -134,6 +156,9 @@ def rule_objects(draw: st.DrawFn) -> dict[str, Any]:
         names = list(ICMP_TYPES["icmp" if proto == 1 else "icmpv6"])
         rule["icmp_type"] = draw(st.one_of(st.integers(0, 255), st.sampled_from(names)))
         rule |= some({"icmp_code": st.integers(0, 255)})
+    if draw(st.booleans()):
+        named = rule.get("family") if not {"src", "dst"} & rule.keys() else None
+        rule[draw(st.sampled_from(["limit", "over"]))] = draw(rates(named))
     return rule
 
 

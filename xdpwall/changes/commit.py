@@ -81,6 +81,7 @@ def commit(
             # period is over.
             dataplane.generations.wait_grace_period()
             dataplane.counters.zero(slots)
+            dataplane.map_set.rates.clear(slots)
         if not early:
             _record(instance, old, new, by, action, waits, wait=True)
     except BaseException:

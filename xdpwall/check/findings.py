@@ -1,7 +1,7 @@
 """What is wrong with a ruleset as a whole, rule by rule, each with a packet that shows it. Pure.
 
-A rule with an expiry is never a reason, since what it hides comes back; a rule that is disabled is
-left out. Frames that cannot be read whole are left out too: a drop rule takes those with hidden
+A rule with an expiry is never a reason, since what it hides comes back, nor is one with a rate, which
+matches only now and then; a rule that is disabled is left out. Frames that cannot be read whole are left out too: a drop rule takes those with hidden
 fields even where an accept rule above takes all others.
 """
 
@@ -83,13 +83,16 @@ class _Analysis:
         matches = [match_of(rule) for rule in rules]
         self._matches = matches
         self._spaces: dict[Kind, Space] = {kind: Space(kind, matches, members) for kind in KINDS}
-        lasting = [rule.expires is None for rule in rules]
+        lasting = [
+            rule.expires is None and match.rate is None
+            for rule, match in zip(rules, matches, strict=True)
+        ]
         self._deciding = _bits(
             stays and rule.action != "count" for rule, stays in zip(rules, lasting, strict=True)
         )
         self._first_counting: dict[Match, int] = {}
         for number, rule in enumerate(rules):
-            if rule.action == "count" and rule.expires is None:
+            if rule.action == "count" and lasting[number]:
                 self._first_counting.setdefault(matches[number], number)
         self._acting = _bits(rule.action != "count" for rule in rules)
         self._dropping = _bits(rule.action == "drop" for rule in rules)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xdpwall.abi import RULE_LOG, Action
+from xdpwall.abi import RULE_LIMIT, RULE_LOG, RULE_OVER, Action
 from xdpwall.abi import VLAN_NONE as UNTAGGED
 from xdpwall.rule.match import VLAN_NONE, Match
 from xdpwall.values.arrays import Array
@@ -61,7 +61,10 @@ class CompilerRule(NamedTuple):
     @property
     def kernel_action(self) -> int:
         """The field `action` of abi.RULE."""
-        return int(self.action) | (RULE_LOG if self.log else 0)
+        flags = RULE_LOG if self.log else 0
+        if self.match.rate is not None:
+            flags |= RULE_OVER if self.match.rate[0] else RULE_LIMIT
+        return int(self.action) | flags
 
 
 class DistinctValues(NamedTuple):

@@ -71,6 +71,7 @@ def compile_ruleset(
             f"{len(entries)} enabled rules; at most {abi.MAX_POSITIONS} fit",
             code="too-many-rules",
         )
+    check_rated(entries)
     generation = Generation(entries, max(least, _position_count(len(entries))))
     columns = Columns(entries)
     generation.class_rows = np.zeros(max(sets.classes, default=0) + 1, dtype=abi.CLASS_ROWS)
@@ -113,7 +114,20 @@ def action_features(entries: Sequence[CompilerRule]) -> Feature:
         found |= Feature.EXPIRING | Feature.COUNTING
     if any(e.action is Action.COUNT for e in entries):
         found |= Feature.COUNTING
+    if any(e.match.rate is not None for e in entries):
+        found |= Feature.RATES | Feature.COUNTING
     return found
+
+
+def check_rated(entries: Sequence[CompilerRule]) -> None:
+    """Raise Full when more rules have a rate than a packet can be led past."""
+    rated = sum(e.match.rate is not None for e in entries)
+    if rated > abi.RATED_RULES:
+        raise Full(
+            f"{rated} enabled rules have a rate; at most {abi.RATED_RULES} may",
+            code="too-many-rates",
+            hint="join them: one rule per src counts each source by itself",
+        )
 
 
 def policy_of(bits: int) -> Policy:

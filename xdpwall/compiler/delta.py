@@ -18,7 +18,7 @@ from xdpwall.abi import Feature
 from xdpwall.values.arrays import Array
 
 from .columns import Columns, CompilerRule
-from .compile import action_features
+from .compile import action_features, check_rated
 from .generation import Generation
 
 MAX_EDITED_RULES = 64
@@ -80,6 +80,8 @@ def _can_apply(generation: Generation, edit: Edit, columns: Columns) -> bool:
     # The classes that only deleted rules needed take memory until the ruleset is compiled.
     if generation.deleted_rules > len(generation.entries) // 2 + abi.MIN_POSITIONS:
         return False
+    if any(entry.match.rate is not None for entry in edit.new):
+        check_rated([*generation.entries, *edit.new])
     # A field that no rule has named so far has no group.
     if action_features(edit.new) | field_features(columns) not in generation.features:
         return False

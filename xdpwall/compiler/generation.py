@@ -211,7 +211,15 @@ class Generation:
             whole=max(self.kernel_rows.whole.count, 1),
             prefixes6=max(len(self.src6), len(self.dst6), 1),
             class_rows=len(self.class_rows),
+            **self._rate_sizes(),
         )
+
+    def _rate_sizes(self) -> dict[str, int]:
+        if Feature.RATES not in self.features:
+            return {}
+        rates = [e.match.rate[1] for e in self.entries if e.match.rate is not None]
+        each = any(rate.per_source for rate in rates)
+        return {"rates": abi.SLOTS, "rate_lines": abi.RATE_LINES if each else 1}
 
     # -- rows ------------------------------------------------------------------------------------
 

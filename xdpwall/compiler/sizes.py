@@ -26,6 +26,10 @@ class Sizes:
     """IPv4 addresses of all sets together; 1 means that there are none."""
     set6: int = 1
     """IPv6 addresses of all sets together; 1 means that there are none."""
+    rates: int = 1
+    """Rates of rules, by slot; 1 means that no rule has one."""
+    rate_lines: int = 1
+    """Lines of sources with a bucket; 1 means that no rule has one for each source."""
 
     @property
     def packed(self) -> bool:

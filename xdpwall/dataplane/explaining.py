@@ -48,6 +48,7 @@ QUESTION = np.dtype(
 
 QUESTION_NOW = 2
 ANSWER_EXPIRED = 1 << 18
+ANSWER_LIMITED = 1 << 15
 
 ANSWER = np.dtype(
     [
@@ -109,6 +110,13 @@ class MatchingRule:
     log: bool
     expired: bool
     """It has all that the rule asks for, and the rule's time is over: it did nothing."""
+    limited: bool = False
+    """It has all that the rule asks for, but for its rate: it did nothing."""
+
+    @property
+    def counted(self) -> bool:
+        """Whether it matched."""
+        return not (self.expired or self.limited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,4 +232,5 @@ def _matching(word: int) -> MatchingRule:
         action=abi.Action(word >> abi.RULE_ACTION & 3),
         log=bool(word & abi.RULE_LOG),
         expired=bool(word & ANSWER_EXPIRED),
+        limited=bool(word & ANSWER_LIMITED),
     )

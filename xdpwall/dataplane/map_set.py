@@ -22,6 +22,7 @@ from xdpwall.kernel.bpf.objects import MapSize, load_object, object_path
 from xdpwall.values.arrays import Array
 
 from .event_maps import EVENT_MAPS
+from .rate_maps import LIMITED, PLACES, RATE, RATE_MAPS, SOURCE, RateMaps, rates_bytes
 from .set_hash4 import SET4_MAPS, SetHash4, bucket_count, table_bytes
 from .trace_taps import TAP_MAPS
 
@@ -31,7 +32,7 @@ SET_MAPS = (*SET4_MAPS, "set6", "set4_prefixes", "set6_prefixes", "classes", "oc
 MAP_SET_MAPS = (
     "tables", "blocks", "leaves", "leaves4", "rows", "whole_rows", "rules", "expiries",
     "class_rows",
-    *TRIES, *SET_MAPS,
+    *TRIES, *SET_MAPS, *RATE_MAPS,
 )  # fmt: skip
 
 
@@ -81,6 +82,8 @@ class MapSet:
             class_rows=maps["class_rows"].info.value_size // abi.CLASS_ROWS.itemsize,
             set4=maps["set4_rest"].info.max_entries,
             set6=maps["set6"].info.max_entries,
+            rates=maps["rates"].info.value_size // RATE.itemsize - 1,
+            rate_lines=maps["sources"].info.value_size // (PLACES * SOURCE.itemsize),
         )
         return cls(maps, sizes)
 
@@ -117,12 +120,18 @@ class MapSet:
             "class_mask": s.class_rows - 1,
             "bucket_mask": bucket_count(s.set4) - 1,
             "hash_factor": self.addresses.factor,
+            **self.rates.constants,
         }
 
     @property
     def addresses(self) -> SetHash4:
         """The hash table of the IPv4 addresses in sets."""
         return SetHash4.of(self.maps)
+
+    @property
+    def rates(self) -> RateMaps:
+        """The rates of rules, and their buckets."""
+        return RateMaps(self.maps, {name: self._mapped(name) for name in RATE_MAPS})
 
     @property
     def map_sizes(self) -> dict[str, MapSize]:
@@ -137,6 +146,7 @@ class MapSet:
         self._class_rows(copy)[: len(compiled.class_rows)] = compiled.class_rows
         self._array("tables", copy, abi.TABLES)[0] = compiled.tables
         self._write_rules(copy, slice(len(compiled.rules)), compiled.rules)
+        self.rates.write(compiled)
         for name, trie in (("src6", compiled.src6), ("dst6", compiled.dst6)):
             self._write_trie(self.maps[f"{name}_{copy}"], trie)
 
@@ -150,6 +160,7 @@ class MapSet:
             self._array("tables", copy, abi.TABLES)[name][0] = compiled.tables[name]
         at = list(touched.positions)
         self._write_rules(copy, at, compiled.rules[at])
+        self.rates.write(compiled)
 
     def _pools(
         self, compiled: Generation, touched: Touched
@@ -190,7 +201,7 @@ class MapSet:
         rows, whole = grow_rows(self._rows(copy), self._whole(copy), tables, self.sizes, sizes)
         sizes = sizes.grown_to(replace(sizes, whole=len(whole)))
         before, after = map_sizes(self.sizes), map_sizes(sizes)
-        stay = {name for name in SET_MAPS if before[name] == after[name]}
+        stay = {name for name in (*SET_MAPS, *RATE_MAPS) if before[name] == after[name]}
         if self.addresses.worn or not stay.issuperset(SET4_MAPS):
             stay.difference_update(SET4_MAPS)
         bigger, _ = MapSet.create(sizes, shared, {name: self.maps[name] for name in stay})
@@ -321,5 +332,8 @@ def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
         "set4_prefixes": MapSize(max_entries=abi.SET_PREFIXES if sizes.sets else 1),
         "set6_prefixes": MapSize(max_entries=abi.SET_PREFIXES if sizes.sets else 1),
         "classes": MapSize(max_entries=abi.CLASSES if sizes.sets else 1),
+        "rates": MapSize(value_size=rates_bytes(sizes.rates)),
+        "limited": MapSize(max_entries=cpu_ids(), value_size=LIMITED.itemsize * sizes.rates),
+        "sources": MapSize(value_size=PLACES * SOURCE.itemsize * sizes.rate_lines),
         "occupied": MapSize(max_entries=abi.OCCUPIED.itemsize // 8 if sizes.sets else 1),
     }

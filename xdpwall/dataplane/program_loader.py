@@ -14,6 +14,7 @@ from .control_word import ControlWord
 from .explaining import Explainer, Hook
 from .map_set import MapSet
 from .pinned_maps import PinnedMaps
+from .rate_maps import RATE_MAPS
 
 
 def load_program(
@@ -27,6 +28,7 @@ def load_program(
 ) -> Program:
     """Load a program on these maps. Unsupported when the kernel refuses it."""
     name = "xdpwall_xdp" if place == "xdp" else "xdpwall_tc"
+    rated = Feature.RATES in features
     rodata: dict[str, int | bytes] = {
         **map_set.constants,
         "features": int(features),
@@ -36,7 +38,7 @@ def load_program(
     if place == "xdp":
         rodata["fragmented"] = int(frags)
     loaded = load_object(
-        object_path("xdp" if place == "xdp" else "tc"),
+        object_path(("xdp" if place == "xdp" else "tc") + ("_rated" if rated else "")),
         rodata=rodata,
         sizes=map_set.map_sizes,
         reuse={**shared, **map_set.maps},
@@ -44,6 +46,10 @@ def load_program(
     )
     program = loaded.programs.pop(name)
     loaded.close()
+    if not rated:
+        # Its code does not name them, and by programs in place are maps found that lost their pin.
+        for one in RATE_MAPS:
+            program.bind_map(map_set.maps[one])
     return program
 
 

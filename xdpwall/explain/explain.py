@@ -16,6 +16,7 @@ from xdpwall.views.explain import (
     ExplainedPacket,
     ExplainedRule,
     FieldDiffers,
+    LimitedRule,
     NearRule,
     Verdict,
 )
@@ -169,7 +170,8 @@ def _why(answer: Answer, judged: Answer, ground: Ground, packet: ReadPacket) -> 
         "by": by,
         "rule": None if judged.by is None else _rule(ground, decided),
         "policy": _policy(ground.policy, judged, packet) if judged.by_policy else None,
-        "counted": [_rule(ground, index) for one, index in before if not one.expired],
+        "counted": [_rule(ground, index) for one, index in before if one.counted],
+        "limited": [_limited_rule(ground, index) for one, index in before if one.limited],
         "expired": [_rule(ground, index) for one, index in before if one.expired],
         "near": [
             NearRule(
@@ -208,6 +210,12 @@ def _rule(ground: Ground, index: int | None) -> ExplainedRule:
         return ExplainedRule(position=0, text="a rule that is not known any more")
     rule = ground.rules[index]
     return ExplainedRule(position=index + 1, id=rule.id, text=rule.text)
+
+
+def _limited_rule(ground: Ground, index: int | None) -> LimitedRule:
+    rule = None if index is None else ground.rules[index]
+    over = rule is not None and rule.over is not None
+    return LimitedRule(rule=_rule(ground, index), tokens="left" if over else "none")
 
 
 def _policy(policy: Policy, judged: Answer, packet: ReadPacket) -> str:

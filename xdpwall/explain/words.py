@@ -29,7 +29,7 @@ Kind = Literal["none", "first", "later"]
 _LLC_LENGTH = 38
 _USUAL = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 """Addresses for documentation (RFC 5737, RFC 3849)."""
-_NO_FIELDS = ("expires", "log", "comment", "enabled")
+_NO_FIELDS = ("limit", "over", "expires", "log", "comment", "enabled")
 _PORT_SIDES = {"from": "sport", "to": "dport"}
 
 

@@ -21,7 +21,7 @@ from xdpwall.views.doctor import Check, DoctorReport
 from .doctor_interfaces import check_interfaces
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-OBJECTS = ("xdp", "tc")
+OBJECTS = ("xdp", "tc", "xdp_rated", "tc_rated")
 _ASK_BCC = (
     "import bcc; print(getattr(bcc, '__version__', 'of unknown version')"
     " if hasattr(bcc, 'BPF') else 'lattice')"

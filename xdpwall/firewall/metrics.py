@@ -21,6 +21,8 @@ from xdpwall.views.base import Count
 from xdpwall.views.events import EventCounts
 from xdpwall.views.metrics import MOST_RULES, Fill, Metrics
 
+from .rule_views import rated_slots
+
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.store.store import Store
@@ -43,16 +45,21 @@ def read_metrics(
     # Rules of one commit are equally old; then by slot, which a rule keeps wherever it moves.
     age = attrgetter("created", "slot")
     shown = sorted(zip(ruleset.entries, raw, strict=True), key=lambda pair: age(pair[0]))
-    counted = {}
+    counted, limited = {}, {}
     for entry, (packets, size) in shown[:MOST_RULES]:
         before = figures.carried.get(entry.id, (0, 0))
         counted[entry.id] = Count(packets=packets + before[0], bytes=size + before[1])
+    rated = rated_slots(entry for entry, _ in shown[:MOST_RULES])
+    if dataplane is not None:
+        kept = dataplane.map_set.rates.limited_ever(list(rated.values()))
+        limited = dict(zip(rated, kept, strict=True))
     enabled = sum(entry.rule.enabled for entry in ruleset.entries)
     fill = {"slots": Fill(used=len(ruleset.entries), size=SLOTS)}
     held = store.sets.entry_counts()
     known = {
         **figures.fill,
         "positions": enabled,
+        "rates": len(rated_slots(ruleset.entries)),
         "set4": sum(one.v4 for one in held.values()),
         "set6": sum(one.v6 for one in held.values()),
     }
@@ -67,6 +74,8 @@ def read_metrics(
         rules=len(ruleset.entries),
         enabled_rules=enabled,
         counted=counted,
+        limited=limited,
+        forgotten=0 if dataplane is None else dataplane.map_set.rates.forgotten,
         left_out=max(0, len(ruleset.entries) - MOST_RULES),
         attachments=[
             AttachmentTotals(iface=one.iface, place=one.place, totals=one.totals)

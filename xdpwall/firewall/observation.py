@@ -53,6 +53,8 @@ class Observation:
     out_of_place: tuple[str, ...] = ()
     """A sentence for each attachment that is wanted and not in place."""
     events: EventCounts = field(default_factory=EventCounts)
+    limited: Mapping[str, int] = field(default_factory=dict)
+    """Packets that its rate kept from matching, by id of each rule that has one."""
     pending: PendingView | None = None
     """The change that waits for its confirmation."""
 
@@ -62,7 +64,7 @@ def rules_at(seen: Observation, only: Iterable[str] | None = None) -> list[RuleV
     entries, wanted = seen.ruleset.entries, None if only is None else set(only)
     at = [i for i, entry in enumerate(entries) if wanted is None or entry.id in wanted]
     placed, raw = [(i + 1, entries[i]) for i in at], [seen.raw[i] for i in at]
-    return rule_views(placed, raw, now=seen.now, hits=seen.hits)
+    return rule_views(placed, raw, now=seen.now, hits=seen.hits, limited=seen.limited)
 
 
 def rules_changed(old: Observation, new: Observation) -> RulesChanged | None:
@@ -128,13 +130,16 @@ def _waiting(seen: Observation) -> tuple[int, str] | None:
 def counters_now(old: Observation | None, new: Observation) -> Counters:
     """The `counters` event, with the rules that changed since `old`; with none of them for None."""
     moved: list[RuleDelta] = []
-    if old is not None and new.counts is not old.counts:
+    if old is not None and (new.counts is not old.counts or new.limited != old.limited):
         for rule_id, pair in new.counts.items():
-            if old.counts.get(rule_id, (0, 0)) != pair:
+            limited = new.limited.get(rule_id)
+            if old.counts.get(rule_id, (0, 0)) != pair or old.limited.get(rule_id) != limited:
                 packets, size = pair
                 hit = new.hits.get(rule_id)
                 moved.append(
-                    RuleDelta.model_construct(id=rule_id, packets=packets, bytes=size, last_hit=hit)
+                    RuleDelta.model_construct(
+                        id=rule_id, packets=packets, bytes=size, limited=limited, last_hit=hit
+                    )
                 )
     totals = [one.totals.policy_dropped for one in new.attachments]
     return Counters.model_construct(

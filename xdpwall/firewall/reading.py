@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xdpwall.attach.in_place import judged_names
@@ -19,6 +19,7 @@ from xdpwall.instance import namespace
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.committed import CommittedRuleset, find_rule
+from xdpwall.ruleset.index import RuleEntry
 from xdpwall.ruleset.policy import Policy
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.store.records import Snapshot
@@ -32,7 +33,14 @@ from xdpwall.views.status import Health, Stats
 from .observation import Observation
 from .pending import pending_view
 from .real_names import with_real_names
-from .rule_views import LastHits, has_expired, rule_counts, rule_views, since_reset
+from .rule_views import (
+    LastHits,
+    has_expired,
+    rated_slots,
+    rule_counts,
+    rule_views,
+    since_reset,
+)
 from .set_views import content_of
 from .state_folder import known_policy
 from .status import StatusMethods
@@ -51,6 +59,7 @@ class ReadMethods(StatusMethods):
     def __init__(self, instance: Instance, *, service: bool) -> None:
         super().__init__(instance, service=service)
         self._hits = LastHits()
+        self._rated: tuple[Sequence[RuleEntry], Mapping[str, int]] = ((), {})
 
     def rules(self) -> RuleList:
         """All rules in order, with counters."""
@@ -75,7 +84,9 @@ class ReadMethods(StatusMethods):
                 revision=now.ruleset.revision,
                 on=self._switch_state(now)[0],
                 time=time.monotonic(),
-                rules=rule_counts(now.ruleset, self._raw(now.ruleset)),
+                rules=rule_counts(
+                    now.ruleset, self._raw(now.ruleset), self._limited(now.ruleset.entries)
+                ),
                 attachments=self._totals(now),
             )
 
@@ -119,6 +130,7 @@ class ReadMethods(StatusMethods):
                 trail=trail,
                 out_of_place=tuple(self._out_of_place(now)),
                 events=self._event_counts(),
+                limited=self._limited(ruleset.entries),
                 pending=pending_view(self._instance, now.unconfirmed),
             )
 
@@ -210,7 +222,8 @@ class ReadMethods(StatusMethods):
             placed = [(ruleset.place(entry) + 1, entry) for entry in entries]
             raw = self._read([entry.slot for entry in entries])
         hits = self._hits.known(entries)
-        return rule_views(placed, raw, now=self._instance.clock.now_text(), hits=hits)
+        moment, limited = self._instance.clock.now_text(), self._limited(entries)
+        return rule_views(placed, raw, now=moment, hits=hits, limited=limited)
 
     def _totals(self, now: Snapshot) -> list[AttachmentTotals]:
         if not now.attachments:
@@ -229,6 +242,18 @@ class ReadMethods(StatusMethods):
         if self._service:
             self._hits.note(ruleset.entries, raw, self._instance.clock.now_text())
         return raw
+
+    def _limited(self, entries: Sequence[RuleEntry]) -> Mapping[str, int]:
+        """Packets that its rate kept from matching, by id of each rule that has one."""
+        known, limited = self._rated
+        if known is not entries:
+            limited = rated_slots(entries)
+            self._rated = entries, limited
+        dataplane = self._instance.dataplane() if limited else None
+        if dataplane is None:
+            return dict.fromkeys(limited, 0)
+        counts = dataplane.map_set.rates.limited(list(limited.values()))
+        return dict(zip(limited, counts, strict=True))
 
     def _read(self, slots: Sequence[int]) -> list[Counts]:
         if len(slots) <= _FEW and not self._instance.has_dataplane:

@@ -102,7 +102,7 @@ def _read(settings: Settings) -> tuple[int, list[_Row], str | None, str | None] 
             connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
             for table in ("attachments", "sets")
         ]
-    if len(rows) > MOST:
+    if len(rows) > MOST or any('"limit"' in row[2] or '"over"' in row[2] for row in rows):
         return None
     check_seal(meta, rows, *others)
     known = int(meta.get("revision", "0")), [row[2:] for row in rows]

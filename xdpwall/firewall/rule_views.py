@@ -22,29 +22,57 @@ def rule_views(
     *,
     now: str,
     hits: Mapping[str, str],
+    limited: Mapping[str, int],
 ) -> list[RuleView]:
     """Rules as read back, of (position from 1, entry)s.
 
     `raw` has one pair for each of them; `now` is the canonical time that decides `expired`; `hits`
-    has the times of last hits, by rule id, where known.
+    has the times of last hits, by rule id, where known; `limited` what rates kept from matching, of
+    the rules that have one.
     """
     return [
-        _view(entry, position, since_reset(entry, counts), now, hits.get(entry.id))
+        _view(
+            entry,
+            position,
+            since_reset(entry, counts),
+            now,
+            hits.get(entry.id),
+            limited.get(entry.id),
+        )
         for (position, entry), counts in zip(placed, raw, strict=True)
     ]
 
 
-def rule_counts(ruleset: CommittedRuleset, raw: Sequence[Counts]) -> list[RuleCount]:
+def rule_counts(
+    ruleset: CommittedRuleset, raw: Sequence[Counts], limited: Mapping[str, int]
+) -> list[RuleCount]:
     """The counters alone, for GET /stats."""
     found = []
     for entry, pair in zip(ruleset.entries, raw, strict=True):
         packets, size = since_reset(entry, pair)
-        found.append(RuleCount.model_construct(id=entry.id, packets=packets, bytes=size))
+        kept = limited.get(entry.id)
+        found.append(
+            RuleCount.model_construct(id=entry.id, packets=packets, bytes=size, limited=kept)
+        )
     return found
 
 
+def rated_slots(entries: Iterable[RuleEntry]) -> dict[str, int]:
+    """The slots of the rules with a rate, by id."""
+    return {
+        entry.id: entry.slot
+        for entry in entries
+        if entry.rule.limit is not None or entry.rule.over is not None
+    }
+
+
 def _view(
-    entry: RuleEntry, position: int, counts: Counts, now: str, last_hit: str | None
+    entry: RuleEntry,
+    position: int,
+    counts: Counts,
+    now: str,
+    last_hit: str | None,
+    limited: int | None,
 ) -> RuleView:
     return RuleView(
         **entry.rule.to_json(),
@@ -52,6 +80,7 @@ def _view(
         position=position,
         packets=counts[0],
         bytes=counts[1],
+        limited=limited,
         last_hit=last_hit,
         created=entry.created,
         expired=has_expired(entry, now),

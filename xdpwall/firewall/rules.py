@@ -21,6 +21,7 @@ from .change_warnings import rule_change_warnings
 from .pending import pending_now
 from .reading import ReadMethods
 from .real_names import change_with_real_name, with_real_names
+from .rule_views import rated_slots
 
 _ANYONE = Author()
 
@@ -107,6 +108,7 @@ class RuleMethods(ReadMethods):
             dataplane = self._instance.dataplane()
             if dataplane is not None and entries:
                 raw = dataplane.counters.read([entry.slot for entry in entries])
+                dataplane.map_set.rates.reset(rated_slots(entries).values())
                 self._instance.store.set_baselines(
                     dict(zip(ids, raw, strict=True)),
                     by=by,

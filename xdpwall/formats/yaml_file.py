@@ -12,6 +12,7 @@ from typing import Any
 
 from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import printable, quoted
+from xdpwall.values.rate_text import rate_text
 
 from .yaml_fast import read_yaml_fast
 from .yaml_scalar import parse_scalar
@@ -158,7 +159,7 @@ def _scalar_text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    text = str(value)
+    text = rate_text(value) if isinstance(value, dict) else str(value)
     if (
         _PLAIN.fullmatch(text)
         and isinstance(parse_scalar(text), str)

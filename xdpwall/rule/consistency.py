@@ -8,6 +8,7 @@ from typing import Any
 from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import did_you_mean, field_label, invalid
 from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, icmp_type_number
+from xdpwall.values.rates import check_source_bits, rate_of
 
 from .field_names import IP_FIELDS, READ_ONLY_FIELDS, RULE_FIELDS
 from .fields import PARSERS, parse_icmp_code, parse_icmp_type
@@ -38,6 +39,8 @@ def canonical_fields(values: Mapping[Any, Any]) -> dict[str, Any]:
         _ethertype(rule)
     _layers(rule)
     _families(rule)
+    if "limit" in rule or "over" in rule:
+        _rates(rule)
     return rule
 
 
@@ -101,6 +104,22 @@ def _layers(rule: dict[str, Any]) -> None:
                 )
     if proto != "tcp" and "tcp_flags" in rule:
         raise invalid("tcp_flags", rule["tcp_flags"], _without(proto), "proto: tcp beside it")
+
+
+def _rates(rule: dict[str, Any]) -> None:
+    if "limit" in rule and "over" in rule:
+        raise invalid(
+            "over", rule["over"], f"stands beside limit {rule['limit']}", "one of the two in a rule"
+        )
+    name = "limit" if "limit" in rule else "over"
+    if "ethertype" in rule and rate_of(rule[name]).per_source:
+        raise invalid(
+            name,
+            rule[name],
+            f"says per src beside ethertype {rule['ethertype']}, and only IP has a source",
+            "one bucket for all of them: without per src",
+        )
+    rule[name] = check_source_bits(name, rule[name], implied_family(rule)[0])
 
 
 def implied_family(rule: Mapping[str, Any]) -> tuple[str | None, str]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 RULE_FIELDS = (
     *("id", "action", "iface", "direction", "ethertype", "family", "proto", "src", "dst"),
     *("sport", "dport", "icmp_type", "icmp_code", "tcp_flags", "vlan", "length", "ttl"),
-    *("fragment", "expires", "enabled", "log", "comment"),
+    *("fragment", "limit", "over", "expires", "enabled", "log", "comment"),
 )
+
+RATE_FIELDS = ("limit", "over")
 
 MATCH_FIELDS = tuple(
     name for name in RULE_FIELDS if name not in ("id", "expires", "enabled", "log", "comment")
@@ -19,9 +21,11 @@ MATCH_FIELDS = tuple(
 IP_FIELDS = tuple(
     name
     for name in MATCH_FIELDS
-    if name not in ("action", "iface", "direction", "ethertype", "vlan")
+    if name not in ("action", "iface", "direction", "ethertype", "vlan", *RATE_FIELDS)
 )
 """The fields that only IP packets have."""
 
-READ_ONLY_FIELDS = ("text", "position", "packets", "bytes", "last_hit", "created", "expired")
+READ_ONLY_FIELDS = (
+    *("text", "position", "packets", "bytes", "limited", "last_hit", "created", "expired"),
+)
 """What a rule that is read back has besides: its sentence, place, counters and times."""

@@ -32,6 +32,7 @@ from xdpwall.values.protocols import (
     flag_names,
 )
 from xdpwall.values.ranges import NUMBER_RANGE, parse_ranges, range_text
+from xdpwall.values.rates import rate_parser
 from xdpwall.values.time_read import parse_expiry
 
 from .sentence_words import ACTIONS, FOREIGN_ACTIONS
@@ -308,6 +309,8 @@ PARSERS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
         "length": _remembered(_span("length", MAX_LENGTH)),
         "ttl": _remembered(_span("ttl", 255)),
         "fragment": parse_fragment,
+        "limit": rate_parser("limit"),
+        "over": rate_parser("over"),
         "expires": lambda value: parse_expiry("expires", value),
         "enabled": lambda value: parse_boolean("enabled", value),
         "log": lambda value: parse_boolean("log", value),

@@ -98,6 +98,8 @@ def _answers(match: Match, packet: KnownPacket, holds: Holds) -> Iterator[bool |
         yield None if packet.tcp_flags is None else packet.tcp_flags & mask == want
     if match.fragment is not None:
         yield match.fragment == "none"
+    if match.rate is not None:
+        yield None
     if (match.vlan, match.length, match.ttl) != (None, None, None):
         yield None
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from xdpwall.values.addresses import Prefix, set_use
 from xdpwall.values.inputs import split_negation
 from xdpwall.values.protocols import PROTOCOLS, icmp_type_number
 from xdpwall.values.ranges import Ranges, parse_ranges
+from xdpwall.values.rates import Rate, rate_of
 
 from .fields import parse_flags
 from .rule import Rule
@@ -50,6 +51,8 @@ class Match(NamedTuple):
     ttl: tuple[int, int] | None = None
     fragment: Literal["any", "first", "later", "none"] | None = None
     """`true` is any, `false` is none."""
+    rate: tuple[bool, Rate] | None = None
+    """(it is `over`, the rate)"""
 
 
 def match_of(rule: Rule) -> Match:
@@ -92,6 +95,7 @@ def _numbers_of(rule: Rule) -> Match:
             None if length is None else _span(length),
             None if ttl is None else _span(ttl),
             None if fragment is None else _fragment(fragment),
+            None if mine["limit"] is None and mine["over"] is None else _rate(mine),
         )
     )
 
@@ -100,6 +104,11 @@ _FAMILIES: dict[str | None, Literal[4, 6] | None] = {None: None, "ipv4": 4, "ipv
 
 
 _IMPLIED: dict[object, Literal[4, 6]] = {"icmp": 4, "icmpv6": 6}
+
+
+def _rate(mine: dict[str, Any]) -> tuple[bool, Rate]:
+    over = mine["over"] is not None
+    return over, rate_of(mine["over" if over else "limit"])
 
 
 def _ethertype(text: str) -> int | Literal["any"]:

@@ -13,10 +13,11 @@ from typing import Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from xdpwall.values.inputs import field_label, invalid
+from xdpwall.values.rates import rate_json
 from xdpwall.values.terms import Direction
 
 from .consistency import canonical_fields
-from .field_names import MATCH_FIELDS, RULE_FIELDS
+from .field_names import MATCH_FIELDS, RATE_FIELDS, RULE_FIELDS
 from .fields import parse_id
 from .sentence_read_fast import read_sentence_fast
 
@@ -49,6 +50,10 @@ class Rule(BaseModel):
     length: int | str | None = None
     ttl: int | str | None = None
     fragment: bool | Literal["first", "later"] | None = None
+    limit: str | None = None
+    """`6/m burst 6 per src`: the rule matches while there are tokens. In JSON an object."""
+    over: str | None = None
+    """The rule matches once there are none."""
     expires: str | None = None
     enabled: bool = True
     log: bool = False
@@ -105,6 +110,9 @@ class Rule(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """The canonical object: what is absent, `enabled: true` and `log: false` are left out."""
         found = {name: value for name, value in self.__dict__.items() if value is not None}
+        for name in RATE_FIELDS:
+            if name in found:
+                found[name] = rate_json(found[name])
         if self.enabled:
             del found["enabled"]
         if not self.log:

@@ -19,8 +19,9 @@ from xdpwall.values.protocols import (
 )
 from xdpwall.values.services import SERVICES
 
+from .field_names import RATE_FIELDS
 from .sentence_read import split_words
-from .sentence_words import ACTIONS, BARE, CLAUSES, NEGATABLE, VALUED
+from .sentence_words import ACTIONS, BARE, CLAUSES, NEGATABLE, RATED, VALUED
 from .sentence_write import quote_word
 
 CompletionKind = Literal[
@@ -38,11 +39,20 @@ _VALUES: dict[str, tuple[tuple[str, str | None], ...]] = {
         ("none/fin,syn,rst,psh,ack,urg", "null scan"),
     ),
     "ethertype": (("arp", None), ("any", "every frame")),
+    "limit": (("50/s", None), ("6/m", None), ("10MB/s", "bytes, not packets")),
+    "over": (("50/s", None), ("6/m", None), ("10MB/s", "bytes, not packets")),
+    "per": (("src", "each source by itself"),),
     "for": (("10m", None), ("1h", None), ("24h", None), ("7d", None)),
 }
 _PROTOCOLS = tuple(dict.fromkeys(("icmp", "tcp", "udp", "icmpv6", *PROTOCOLS)))
 """The usual ones first."""
-_ONE_OF = (("in", "out"), ("ipv4", "ipv6"), ("fragment", "unfragmented"), ("for", "until"))
+_ONE_OF = (
+    ("in", "out"),
+    ("ipv4", "ipv6"),
+    ("fragment", "unfragmented"),
+    ("for", "until"),
+    RATE_FIELDS,
+)
 _NO_IP = frozenset(
     {"ipv4", "ipv6", "from", "to", "sport", "dport", "flags", "length", "ttl"}
     | {"fragment", "unfragmented"}
@@ -64,6 +74,10 @@ _HINTS = {
     "ttl": "TTL or hop limit",
     "for": "expires after",
     "until": "expires at",
+    "limit": "matches while its rate lasts",
+    "over": "matches beyond its rate",
+    "burst": "packets that may come at once",
+    "per": "a rate for each source",
     "log": "each packet makes an event",
     "disabled": "kept, not in force",
     "not": "all but",
@@ -98,6 +112,8 @@ class _SentenceState:
     ports: bool = False
     clauses: set[str] = field(default_factory=set)
     open: str | None = None
+    rated: set[str] | None = None
+    """What may follow the rate that was said last."""
     negated: bool = False
 
 
@@ -149,6 +165,8 @@ def _whole(
             more = name in PORT_PROTOCOLS or name in ICMP_PROTOCOLS
             yield 0, Completion(name, "protocol", name if more else f"{name} ")
         yield 0, _word("proto", "protocol")
+    for word in said.rated or ():
+        yield 0, _word(word, "value")
     if words[-1] == "fragment":
         for part in ("first", "later"):
             yield 0, _word(part, "value")
@@ -174,10 +192,15 @@ def _read(words: Sequence[str]) -> _SentenceState:
             if word == "not" and said.open in NEGATABLE and not said.negated:
                 said.negated = True
             else:
+                if said.open in RATE_FIELDS:
+                    said.rated = {*RATED}
                 said.open, said.negated = None, False
+        elif said.rated and word in said.rated:
+            said.rated = said.rated - {word}
+            said.open = word
         elif word in CLAUSES:
             said.clauses.add(word)
-            said.open = word if word in VALUED else None
+            said.open, said.rated = word if word in VALUED else None, None
     return said
 
 

@@ -22,6 +22,7 @@ from xdpwall.values.time_read import parse_duration, parse_moment
 from xdpwall.values.times import expiry_after
 
 from .consistency import canonical_fields
+from .field_names import RATE_FIELDS
 from .sentence_words import (
     ACTIONS,
     BARE,
@@ -29,6 +30,7 @@ from .sentence_words import (
     FOREIGN_ACTIONS,
     FOREIGN_CLAUSES,
     NEGATABLE,
+    RATED,
     VALUED,
 )
 from .sentence_write import quote_word
@@ -239,7 +241,19 @@ class _SentenceReader:
             raise _wrong(text, taken.span, f"{wanted}: 'not' and '!' are one too many", field)
         if field == "expires":
             text = self._expiry(name, text, span)
+        elif field in RATE_FIELDS:
+            text, span = self._rate(field, taken)
         self._put(field, f"!{text}" if negated else text, span)
+
+    def _rate(self, field: str, first: Word) -> tuple[str, tuple[int, int]]:
+        """The words of a rate: what was taken, and `burst B` and `per S` behind it."""
+        words, span = [first.text], first.span
+        while (name := self._peek()) in RATED and name not in words:
+            start = self._take().span[0]
+            taken = self._value(str(name), field, RATED[str(name)], start)
+            words += [str(name), taken.text]
+            span = (span[0], taken.span[1])
+        return " ".join(words), span
 
     def _expiry(self, clause: str, text: str, span: tuple[int, int]) -> str:
         try:

@@ -12,10 +12,13 @@ from xdpwall.errors import InvalidInput
 from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, PROTOCOLS
 
 from .consistency import canonical_fields
+from .field_names import RATE_FIELDS
 from .sentence_words import ACTIONS, BARE, NEGATABLE, VALUED
 
 _TAKES = {
-    word: (field, word in NEGATABLE) for word, (field, _) in VALUED.items() if field != "expires"
+    word: (field, word in NEGATABLE)
+    for word, (field, _) in VALUED.items()
+    if field not in ("expires", *RATE_FIELDS)
 }
 
 

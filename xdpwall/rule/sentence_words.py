@@ -14,6 +14,8 @@ VALUED = {
     "length": ("length", "a number or a range"),
     "ttl": ("ttl", "a number or a range"),
     "ethertype": ("ethertype", "arp, any or a number like 0x88cc"),
+    "limit": ("limit", "a rate like 50/s, 6/m or 10MB/s"),
+    "over": ("over", "a rate like 50/s, 6/m or 10MB/s"),
     "for": ("expires", "a duration like 10m"),
     "until": ("expires", "a time like 2026-11-21T10:00:00Z"),
     "comment": ("comment", 'text in quotes: comment "no pings"'),
@@ -29,11 +31,16 @@ BARE: dict[str, tuple[str, object]] = {
     "disabled": ("enabled", False),
 }
 """Clause words that stand alone: the field and its value."""
+RATED = {
+    "burst": "a number of packets like 20, or of bytes like 66kB",
+    "per": "src, or src/N for wider networks",
+}
+"""Words that may follow the rate of `limit` and `over`, each with what it takes."""
 NEGATABLE = ("from", "to", "sport", "dport", "on", "vlan")
 CLAUSES = (
     *("ipv4", "ipv6", "from", "to", "sport", "dport", "on", "in", "out", "vlan", "flags"),
-    *("length", "ttl", "fragment", "unfragmented", "ethertype", "log", "disabled", "for"),
-    *("until", "comment"),
+    *("length", "ttl", "fragment", "unfragmented", "ethertype", "limit", "over", "log"),
+    *("disabled", "for", "until", "comment"),
 )
 _DROPS = "here it is called drop, which ends the packet without an answer"
 _ACCEPTS = "here it is called accept"
@@ -58,6 +65,9 @@ FOREIGN_CLAUSES = {
         "what a rule does not name is any: leave it out",
     ),
     **dict.fromkeys(("protocol", "-p"), "the protocol stands right after the action: drop tcp"),
+    **dict.fromkeys(("rate", "ratelimit", "rate-limit", "hashlimit"), "here it is called limit"),
+    "burst": "it follows a rate: limit 50/s burst 100",
+    "per": "it follows a rate: over 6/m per src",
     "ping": "a ping is icmp/echo-request, or icmpv6/echo-request",
     "and": "clauses follow each other without a word between them",
 }

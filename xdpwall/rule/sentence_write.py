@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
+
+from xdpwall.values.rate_text import rate_text
 
 from .sentence_words import VALUED
 
@@ -37,6 +40,10 @@ class RuleFields(Protocol):
     @property
     def fragment(self) -> bool | str | None: ...
     @property
+    def limit(self) -> str | Mapping[str, object] | None: ...
+    @property
+    def over(self) -> str | Mapping[str, object] | None: ...
+    @property
     def expires(self) -> str | None: ...
     @property
     def enabled(self) -> bool: ...
@@ -68,6 +75,9 @@ def write_sentence(rule: RuleFields) -> str:
         words.append(_fragment_text(rule.fragment))
     if rule.ethertype is not None:
         words += ["ethertype", rule.ethertype]
+    for clause, rate in (("limit", rule.limit), ("over", rule.over)):
+        if rate is not None:
+            words += [clause, rate if isinstance(rate, str) else rate_text(rate)]
     if rule.log:
         words.append("log")
     if not rule.enabled:

@@ -75,6 +75,13 @@ class NearRule(View):
     differs: list[FieldDiffers]
 
 
+class LimitedRule(View):
+    """A rule that only its rate keeps from matching: `limit` without a token, `over` with one."""
+
+    rule: ExplainedRule
+    tokens: Literal["none", "left"]
+
+
 class ExplainedHook(View):
     """One program that the packet meets, or would meet."""
 
@@ -95,6 +102,9 @@ class ExplainedHook(View):
     counted: Annotated[list[ExplainedRule], Field(description="before the decision")] = []
     expired: Annotated[
         list[ExplainedRule], Field(description="would match, their time is over")
+    ] = []
+    limited: Annotated[
+        list[LimitedRule], Field(description="would match, but for their rate at this moment")
     ] = []
     near: list[NearRule] = []
     unreadable: Annotated[list[str], Field(description="fields")] = []

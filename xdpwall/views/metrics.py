@@ -29,6 +29,10 @@ class Metrics(View):
     enabled_rules: int
     counted: dict[str, Count]
     """By rule id, at most MOST_RULES."""
+    limited: dict[str, int] = Field(default_factory=dict)
+    """Of the rules in `counted` that have a rate: packets that it kept from matching."""
+    forgotten: int = 0
+    """Sources whose bucket owed something when another took its place."""
     left_out: int
     """Rules that are not in `counted`."""
     attachments: list[AttachmentTotals]

@@ -10,6 +10,16 @@ from .base import View
 from .pending import PendingView
 
 
+class RateView(View):
+    """The rate of a rule with `limit` or `over`."""
+
+    rate: str
+    """Packets or, with a unit, bytes in a time: `6/m`, `10MB/s`."""
+    burst: int | str
+    per: str | None = None
+    """`src`: each source has a bucket of its own; absent: the rule has one."""
+
+
 class RuleView(View):
     """A rule as read back: the canonical fields, its sentence and its counters."""
 
@@ -31,6 +41,8 @@ class RuleView(View):
     length: int | str | None = None
     ttl: int | str | None = None
     fragment: bool | str | None = None
+    limit: RateView | None = None
+    over: RateView | None = None
     expires: str | None = None
     enabled: bool = True
     log: bool = False
@@ -39,6 +51,8 @@ class RuleView(View):
     position: int
     packets: int = 0
     bytes: int = 0
+    limited: int | None = None
+    """Packets that only the rule's rate kept from matching; absent: it has no rate."""
     last_hit: str | None = None
     created: str
     expired: bool = False
@@ -57,6 +71,7 @@ class RuleCount(View):
     id: str
     packets: int
     bytes: int
+    limited: int | None = None
 
 
 class RuleOutcome(View):

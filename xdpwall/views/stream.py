@@ -21,6 +21,7 @@ class RuleDelta(View):
     id: str
     packets: int
     bytes: int
+    limited: int | None = None
     last_hit: str | None = None
 
 

@@ -23,7 +23,7 @@ def load(
     reload: Callable[[], None],
     trial: Trial | None = None,
 ) -> None:
-    """Make these the rules in force, with slots as positions and counters at 0.
+    """Make these the rules in force, with slots as positions, counters at 0 and full buckets.
 
     `attachments`: (number, interface, direction). `reload` and `trial` are as for activate().
     """
@@ -33,6 +33,7 @@ def load(
         attachments,
         boot=SystemClock().offset_ns(),
     )
+    dataplane.map_set.rates.clear(range(len(rules)))
     activate(dataplane, compiled, revision, reload, trial)
     dataplane.counters.zero(range(len(rules)))
 

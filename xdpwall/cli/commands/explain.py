@@ -175,6 +175,9 @@ def _hook(printer: Printer, packet: ExplainedPacket, hook: ExplainedHook) -> Non
     for title, rules in (("counted before", hook.counted), ("expired", hook.expired)):
         for rule in rules:
             printer.line(f"      {title}: {_rule(rule)}")
+    for one in hook.limited:
+        why = "its rate is used up" if one.tokens == "none" else "its rate is not reached"
+        printer.line(f"      {why}: {_rule(one.rule)}")
     for near in hook.near:
         differs = "; ".join(map(_difference, near.differs))
         printer.line(f"      not {_rule(near.rule)}")

@@ -45,8 +45,8 @@ def add(
     """Add a rule, as a sentence or as an action with flags.
 
     A sentence is an action (drop, accept, count), a protocol and clauses in any order:
-    from, to, sport, on, in, out, vlan, flags, length, ttl, fragment, ethertype, for, until,
-    comment, disabled; `not` in front of a value turns it round. Several quoted sentences are
+    from, to, sport, on, in, out, vlan, flags, length, ttl, fragment, ethertype, limit, over, for,
+    until, comment, disabled; `not` in front of a value turns it round. Several quoted sentences are
     added in one change.
 
     \b
@@ -54,6 +54,7 @@ def add(
       xdpwall rule add drop icmp on docker0
       xdpwall rule add accept tcp/22 from not 10.0.0.0/8 on eth0 in --at 1
       xdpwall rule add drop udp/dns --before office
+      xdpwall rule add drop tcp/22 flags syn/syn,ack over 6/m burst 6 per src
       xdpwall rule add drop --proto udp --dport 53,5353 --iface eth0 --id nodns
       xdpwall rule add 'drop icmp on docker0' 'drop icmpv6 on docker0'
     """

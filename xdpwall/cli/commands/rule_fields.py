@@ -34,6 +34,8 @@ _HELP = {
     "length": "IP length in bytes: a number or a range.",
     "ttl": "TTL or hop limit: a number or a range.",
     "fragment": "true, false, first or later.",
+    "limit": "Matches while this rate lasts: 50/s, '6/m burst 6 per src', 10MB/s.",
+    "over": "Matches beyond this rate; as --limit, and not beside it.",
     "expires": "RFC 3339 time, or a duration such as 10m.",
     "comment": "Up to 256 characters.",
 }

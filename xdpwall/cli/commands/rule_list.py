@@ -14,7 +14,9 @@ from xdpwall.cli.terminal.output import Printer, TableCell
 from xdpwall.cli.terminal.problems import print_warnings
 from xdpwall.cli.terminal.rule_table import ACTION_COLORS, RuleListFilter, rule_table
 from xdpwall.cli.terminal.rule_watch import watch_rules
+from xdpwall.rule.field_names import RATE_FIELDS
 from xdpwall.rule.sentence_words import ACTIONS
+from xdpwall.values.rate_text import rate_text
 
 if TYPE_CHECKING:
     from xdpwall.views.rules import RuleView
@@ -88,8 +90,16 @@ def show(rule_id: str) -> None:
 
 def _facts(printer: Printer, rule: RuleView) -> None:
     shown = rule.to_json()
-    for name, value in (("packets", printer.packets), ("bytes", printer.bytes)):
-        shown[name] = value(shown[name])
+    for name, value in (
+        ("packets", printer.packets),
+        ("bytes", printer.bytes),
+        ("limited", printer.packets),
+    ):
+        if name in shown:
+            shown[name] = value(shown[name])
+    for name in RATE_FIELDS:
+        if name in shown:
+            shown[name] = rate_text(shown[name])
     text = shown.pop("text")
     pairs: list[tuple[str, str | TableCell]] = [
         ("text", TableCell(text, ACTION_COLORS[rule.action]))

@@ -55,6 +55,9 @@ def rule_table(printer: Printer, found: Json, rates: Rates | None = None) -> Non
     """Print the rules, with rates where they are given."""
     columns = [Column("#", right=True), Column("ID")]
     columns += [Column("PACKETS", right=True), Column("BYTES", right=True)]
+    limits = any("limited" in rule for rule in found["rules"])
+    if limits:
+        columns.append(Column("LIMITED", right=True))
     if rates is not None:
         columns += [Column("PKT/S", right=True), Column("BIT/S", right=True)]
     columns += [Column("LAST HIT", wide=True), Column("CREATED", wide=True), Column("RULE")]
@@ -62,6 +65,8 @@ def rule_table(printer: Printer, found: Json, rates: Rates | None = None) -> Non
     for rule in found["rules"]:
         row: list[str | TableCell] = [str(rule["position"]), rule["id"]]
         row += [printer.packets(rule["packets"]), printer.bytes(rule["bytes"])]
+        if limits:
+            row.append(printer.packets(rule["limited"]) if "limited" in rule else "-")
         if rates is not None:
             row += rate_cells(printer, rates.get(rule["id"]))
         row += [rule.get("last_hit", "-"), rule["created"], _sentence(rule)]

@@ -215,6 +215,7 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "bpf_obj_get_info_by_fd": (c_int, [c_int, c_void_p, _U32P]),
     "bpf_map_get_fd_by_id": (c_int, [c_uint32]),
     "bpf_prog_get_fd_by_id": (c_int, [c_uint32]),
+    "bpf_prog_bind_map": (c_int, [c_int, c_int, c_void_p]),
     "bpf_prog_test_run_opts": (c_int, [c_int, POINTER(TestRunOpts)]),
     "bpf_prog_query": (c_int, [c_int, c_int, c_uint32, _U32P, _U32P, _U32P]),
     # ring buffers

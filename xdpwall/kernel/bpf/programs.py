@@ -53,7 +53,7 @@ class Program(Handle):
 
     @functools.cached_property
     def info(self) -> ProgramDescription:
-        """The kernel's description, read once: it never changes."""
+        """The kernel's description, read once: only bind_map() changes it."""
         count = self._describe(ProgramInfo()).nr_map_ids
         ids = (ctypes.c_uint32 * count)()
         raw = self._describe(ProgramInfo(nr_map_ids=count, map_ids=ctypes.addressof(ids)))
@@ -94,6 +94,12 @@ class Program(Handle):
     @property
     def map_ids(self) -> tuple[int, ...]:
         return self.info.map_ids
+
+    def bind_map(self, table: Handle) -> None:
+        """Name a map, which its code does not use, among the program's maps (Linux 5.10)."""
+        result = lib().bpf_prog_bind_map(self.fileno(), table.fileno(), None)
+        check(result, "a program cannot name another map")
+        self.__dict__.pop("info", None)
 
     def test_run(
         self,

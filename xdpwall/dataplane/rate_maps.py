@@ -1,0 +1,133 @@
+"""The rates of rules in the kernel: buckets, what they kept from matching, and buckets of sources.
+
+A rule's rate hangs on its slot, as its counter does. Another rate is another match and takes another
+slot, so what stands in a slot is written once, and its bucket is full then. bpf/gcra.h says what a
+bucket is.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from xdpwall.abi import SLOTS, Feature
+from xdpwall.compiler.rates import kernel_rate
+from xdpwall.kernel.bpf.maps import Map
+from xdpwall.kernel.jiffies import jiffies_per_second
+from xdpwall.values.arrays import Array
+
+if TYPE_CHECKING:
+    from xdpwall.compiler.generation import Generation
+
+RATE_MAPS = ("rates", "limited", "sources")
+"""The maps of this module: of one element each, until a rule has a rate."""
+
+RATE = np.dtype(
+    [
+        ("bucket", "<u8"),
+        ("token", "<u8"),
+        ("depth", "<u8"),
+        ("burst", "<u4"),
+        ("shift", "u1"),
+        ("bytes", "u1"),
+        ("bits4", "u1"),
+        ("bits6", "u1"),
+        ("seed", "<u8"),
+        ("before", "<u8"),
+        ("pad", "<u8", (2,)),
+    ]
+)
+"""struct xw_rate."""
+
+LIMITED = np.dtype([("packets", "<u8"), ("bytes", "<u8"), ("forgotten", "<u8"), ("pad", "<u8")])
+"""struct xw_limited."""
+
+SOURCE = np.dtype([("key", "<u8"), ("bucket", "<u8")])
+"""struct xw_source."""
+
+PLACES = 4
+"""Sources of a line."""
+
+
+def rates_bytes(rates: int) -> int:
+    """The value_size of `rates`: those of so many rules, and one for the factor."""
+    return RATE.itemsize * (rates + 1)
+
+
+class RateMaps:
+    """The three maps of one map set."""
+
+    def __init__(self, maps: Mapping[str, Map], memory: Mapping[str, memoryview]) -> None:
+        """`memory`: each map, mapped."""
+        whole: Array = np.frombuffer(memory["rates"], RATE)
+        self._rates = whole[: maps["rates"].info.value_size // RATE.itemsize - 1]
+        last = whole[len(self._rates) :].view("<u8")
+        if not last[0]:
+            last[0] = secrets.randbits(64) | 1
+        self.source_factor = int(last[0])
+        self._limited = np.frombuffer(memory["limited"], LIMITED).reshape(-1, len(self._rates))
+        self._sources: Array = np.frombuffer(memory["sources"], SOURCE)
+
+    @property
+    def constants(self) -> dict[str, int]:
+        """The constants in .rodata that follow from the maps (bpf/rates.h)."""
+        return {
+            "rate_mask": len(self._rates) - 1,
+            "source_mask": len(self._sources) // PLACES - 1,
+            "source_factor": self.source_factor,
+        }
+
+    def write(self, generation: Generation) -> None:
+        """Write the rates of a generation's rules where they are not there; those buckets are full."""
+        if Feature.RATES not in generation.features:
+            return
+        hertz = jiffies_per_second()
+        for entry in generation.entries:
+            if entry.match.rate is not None:
+                wanted = kernel_rate(entry.match.rate[1], hertz)
+                found = self._rates[entry.slot]
+                if any(found[name] != value for name, value in wanted.items()):
+                    self.clear([entry.slot])
+                    for name, value in {**wanted, "seed": secrets.randbits(64)}.items():
+                        found[name] = value
+
+    def clear(self, slots: Sequence[int]) -> None:
+        """Fill the buckets of slots that no generation uses, after a grace period; zero the counts."""
+        if len(self._rates) == SLOTS:
+            self._rates[list(slots)] = 0
+            self._limited[:, list(slots)] = 0
+
+    def limited(self, slots: Sequence[int]) -> list[int]:
+        """Packets that the rates of these slots kept from matching, since the last reset."""
+        return [max(0, n - int(self._before(slot))) for slot, n in self._counted(slots)]
+
+    def limited_ever(self, slots: Sequence[int]) -> list[int]:
+        """The same, resets left out."""
+        return [n for _, n in self._counted(slots)]
+
+    def reset(self, slots: Iterable[int]) -> None:
+        """Count from 0 on again."""
+        for slot, n in self._counted(list(slots)):
+            if len(self._rates) == SLOTS:
+                self._rates["before"][slot] = n
+
+    def held(self) -> bytes:
+        """All buckets, as they are at this moment."""
+        return self._rates["bucket"].tobytes() + self._sources.tobytes()
+
+    @property
+    def forgotten(self) -> int:
+        """Sources that owed something and whose place another one took."""
+        return int(self._limited["forgotten"].sum())
+
+    def _before(self, slot: int) -> int:
+        return int(self._rates["before"][slot]) if len(self._rates) == SLOTS else 0
+
+    def _counted(self, slots: Sequence[int]) -> list[tuple[int, int]]:
+        if len(self._rates) != SLOTS or not slots:
+            return [(slot, 0) for slot in slots]
+        counts = self._limited["packets"][:, slots].sum(axis=0).tolist()
+        return list(zip(slots, counts, strict=True))
