@@ -6,11 +6,12 @@ import fcntl
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.firewall.support import Site, rules, trail
+from tests.firewall.support import PATIENCE, Site, rules, trail
 from tests.firewall.test_instance import fill
 from tests.firewall.test_state_folder import Folders
 from tests.firewall.test_upgrade import flood
@@ -221,6 +222,33 @@ def test_the_lock_is_not_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch)
         assert not bpffs.pin_names(site.settings.bpffs / "detached")
         firewall.attach("veth0")
         assert firewall.restore().already == ["veth0 xdp"]
+
+
+def test_a_thread_that_hangs_is_not_waited_for(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has open is not touched: the detach opens the instance anew."""
+    monkeypatch.setattr("xdpwall.firewall.attachments.LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("xdpwall.changes.detached._GIVE_WAY", 0.05)
+    site.prepare("drop icmp")
+    hangs, end = threading.Event(), threading.Event()
+
+    with site.open() as firewall:
+        instance = firewall._instance
+        monkeypatch.setattr(instance, "dataplane", None)  # fails when it is called
+
+        def hang() -> None:
+            with instance.lock.threads:
+                hangs.set()
+                end.wait()
+
+        thread = threading.Thread(target=hang)
+        thread.start()
+        try:
+            assert hangs.wait(PATIENCE)
+            assert firewall.detach("veth0").detached == ["veth0 xdp"]
+            assert site.ping(1) == 1
+        finally:
+            end.set()
+            thread.join()
 
 
 def test_a_missing_pin_keeps_nobody_in(site: Site) -> None:

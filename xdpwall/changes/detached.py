@@ -8,8 +8,8 @@ the service's start would attach again what somebody took off.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 
 from xdpwall.attach.interfaces import highest_first, index_of
 from xdpwall.errors import Failed, XdpwallError
@@ -24,7 +24,23 @@ from .attachments import matching_attachments, take_off
 from .unrecorded import attachments_in_kernel
 from .unrecorded_words import unrecorded_words
 
+_GIVE_WAY = 1.0
+"""Seconds in which a thread that is all right has answered its question."""
 _NAME = re.compile(r"(\d{1,10})-(xdp|tc-ingress|tc-egress)")
+
+
+@contextmanager
+def undisturbed(instance: Instance) -> Iterator[Instance]:
+    """The instance while its other threads wait. Where one of them does not give way, another that is opened
+    for this: that thread may be in the middle of something with what this one has open."""
+    if instance.lock.threads.acquire(timeout=_GIVE_WAY):
+        try:
+            yield instance
+        finally:
+            instance.lock.threads.release()
+        return
+    with closing(Instance(instance.settings)) as own, own.lock.threads:
+        yield own
 
 
 def detach_unlocked(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 
 from xdpwall.attach.in_place import former_name
 from xdpwall.attach.interfaces import highest_first, index_of
@@ -11,7 +11,12 @@ from xdpwall.attach.merging import left_off, merging_of, turned_off
 from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
 from xdpwall.changes import attachments
 from xdpwall.changes.confirm import change_pending
-from xdpwall.changes.detached import detach_outcome, detach_unlocked, unrecorded
+from xdpwall.changes.detached import (
+    detach_outcome,
+    detach_unlocked,
+    undisturbed,
+    unrecorded,
+)
 from xdpwall.changes.transactions import writing
 from xdpwall.changes.trial import attach_on_trial, detach_on_trial, refuse_to_confirm
 from xdpwall.errors import OTHER_NAMESPACE, XdpwallError
@@ -115,9 +120,8 @@ class AttachmentMethods:
             except XdpwallError as error:
                 if error.code == OTHER_NAMESPACE or by.confirm is not None:
                     raise
-                # Other threads may be in the middle of something with what this one has open.
-                with closing(Instance(self._instance.settings)) as own, own.lock.threads:
-                    return detach_unlocked(own, iface, hook, direction, error)
+                with undisturbed(self._instance) as instance:
+                    return detach_unlocked(instance, iface, hook, direction, error)
             if iface is not None and not any(row.iface == iface for row in now.attachments):
                 iface = real_name(iface)
                 iface = former_name(iface, now.attachments) or iface
