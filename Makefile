@@ -129,7 +129,7 @@ CHANGES ?= 10000
 test-many-changes: dev
 	CHANGES=$(CHANGES) $(BIN)/python -m pytest tests/firewall/test_rollback.py -k many_changes
 
-# make test has one point of each kind of change.
+# make test kills three.
 KILLS ?= 10
 test-kills: dev
 	KILLS=$(KILLS) $(BIN)/python -m pytest tests/firewall/test_trials_under_traffic.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.firewall.support import Site, rules, step, wait_until_reverted
+from tests.firewall.support import Site, revert_now, rules, step, wait_until_reverted
 from xdpwall.errors import CHANGE_PENDING, Conflict, InvalidInput, NotFound
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.ruleset import Ruleset
@@ -54,8 +54,8 @@ def test_confirmed(site: Site) -> None:
 def test_confirmed_too_late(site: Site) -> None:
     site.prepare("accept udp")
     with site.open() as firewall:
-        firewall.add_rules(rules("drop icmp"), by=SHORT)
-        wait_until_reverted(firewall)
+        firewall.add_rules(rules("drop icmp"), by=LONG)
+        revert_now(firewall)
         with pytest.raises(Conflict) as late:
             firewall.confirm()
         assert late.value.code == "already-reverted"
@@ -111,9 +111,9 @@ def test_what_goes_on_meanwhile(site: Site) -> None:
 def test_attach_on_trial(site: Site) -> None:
     with site.open() as firewall:
         firewall.add_rules(rules("drop icmp"))
-        assert firewall.attach("veth0", by=SHORT).pending is not None
+        assert firewall.attach("veth0", by=LONG).pending is not None
         assert site.ping() == 0
-        wait_until_reverted(firewall)
+        revert_now(firewall)
         assert site.ping() == 3
         assert firewall.status().attachments == []
         assert "xdp" not in site.host.ip("link show dev veth0").split()
@@ -127,9 +127,9 @@ def test_attach_on_trial(site: Site) -> None:
 def test_detach_on_trial(site: Site) -> None:
     site.prepare("drop icmp")
     with site.open() as firewall:
-        assert firewall.detach("veth0", by=SHORT).pending is not None
+        assert firewall.detach("veth0", by=LONG).pending is not None
         assert site.ping() == 3
-        wait_until_reverted(firewall)
+        revert_now(firewall)
         assert site.ping() == 0
         assert [one.state for one in firewall.status().attachments] == ["attached"]
         firewall.detach("veth0", by=LONG)
@@ -161,10 +161,10 @@ def test_a_whole_ruleset(site: Site) -> None:
     }
     with site.open() as firewall:
         before = firewall.ruleset(sets=True)
-        outcome = firewall.apply(Ruleset.parse(file), by=SHORT)
+        outcome = firewall.apply(Ruleset.parse(file), by=LONG)
         assert outcome.pending is not None
         assert site.ping() == 0
-        wait_until_reverted(firewall)
+        revert_now(firewall)
         assert site.ping() == 3
         assert firewall.ruleset(sets=True) == before
         assert firewall.health().problems == []
@@ -199,8 +199,8 @@ def test_after_a_reboot_it_is_not_restored(site: Site) -> None:
 def test_the_service_notices(site: Site) -> None:
     site.prepare("accept udp")
     with site.open(service=True) as firewall:
-        firewall.add_rules(rules("drop icmp"), by=SHORT)
-        wait_until_reverted(firewall)
+        firewall.add_rules(rules("drop icmp"), by=LONG)
+        revert_now(firewall)
         assert ids(firewall) == ["r1"]
         firewall.add_rules(rules("drop icmp"), by=LONG)
     with site.open() as firewall:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.firewall.support import Site, Step, rules, step, wait_until_reverted
+from tests.firewall.support import Site, Step, revert_now, rules, step
 from xdpwall.changes.crashpoints import POINTS
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.attachment import AttachmentSpec
@@ -18,7 +18,6 @@ KEEP = [point for point in POINTS if point.startswith("confirm-")]
 REVERT = [point for point in POINTS if point.startswith("revert-")]
 KILLED = -9
 ON_TRIAL = {"by": {"confirm": 3600}}
-SOON = {"by": {"confirm": 1}}
 
 
 def settled(site: Site, firewall: Firewall) -> bool:
@@ -49,9 +48,9 @@ def test_a_change(site: Site, point: str) -> None:
 @pytest.mark.parametrize("point", ["after-switch", "after-commit"])
 def test_all_are_dead_at_the_deadline(site: Site, point: str) -> None:
     site.prepare("accept udp")
-    assert site.run(step("add_rules", ["drop icmp"], **SOON), crash_at=point) == KILLED
+    assert site.run(step("add_rules", ["drop icmp"], **ON_TRIAL), crash_at=point) == KILLED
     with site.open() as firewall:
-        wait_until_reverted(firewall)
+        revert_now(firewall)
         assert site.ping() == 3, "nothing of ours has run since"
         assert not settled(site, firewall)
 
@@ -72,9 +71,9 @@ def test_a_confirmation(site: Site, point: str) -> None:
 def test_an_end(site: Site, point: str, cancelled: bool) -> None:
     site.prepare("accept udp")
     with site.open() as firewall:
-        firewall.add_rules(rules("drop icmp"), by=Author(confirm=3600 if cancelled else 1))
+        firewall.add_rules(rules("drop icmp"), by=Author(confirm=3600))
         if not cancelled:
-            wait_until_reverted(firewall)
+            revert_now(firewall)
     ends = step("cancel") if cancelled else step("add_rules", ["count tcp"])
     assert site.run(ends, crash_at=point) == KILLED
     with site.open() as firewall:

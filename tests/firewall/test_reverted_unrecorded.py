@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.firewall.support import Site, rules, wait_until_reverted
-from tests.firewall.test_confirm import SHORT
+from tests.firewall.support import Site, revert_now, rules
+from tests.firewall.test_confirm import LONG
 from xdpwall.errors import XdpwallError
 from xdpwall.firewall.firewall import Firewall
 
@@ -70,9 +70,9 @@ def test_status_tells_what_is_in_force(site: Site, how: str) -> None:
     with site.open() as firewall:
         for port in (1, 2, 3):
             firewall.add_rules(rules(f"count tcp/{port}"))
-        firewall.set_policy({"ingress": "drop"}, by=SHORT)
+        firewall.set_policy({"ingress": "drop"}, by=LONG)
         with broken(site.settings.state_dir, how):
-            wait_until_reverted(firewall)
+            revert_now(firewall)
             for opened in (site.settings, site.settings):
                 with Firewall(opened) as other:
                     assert told(other) == {"revision": 4, "ingress": "accept"}, how
