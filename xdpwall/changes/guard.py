@@ -60,7 +60,7 @@ def guard_commit(
     now = dataplane.control.read()
     going = {row.number for row in moves.going}
     rows = [row for row in instance.attachments if row.number not in going]
-    suspects = Suspects(None) if moves.made else suspects_of(old, new)
+    suspects = Suspects(None) if moves.made else suspects_of(old, new, {row.iface for row in rows})
     if not now.on or not rows or suspects is None:
         return
     fresh = {row.number for row in moves.made}

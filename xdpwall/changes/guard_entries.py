@@ -114,6 +114,10 @@ def _judged_again(
             continue
         if index < decided and not _names(entry, name):
             continue
+        if (
+            rule.over is not None
+        ):  # what is within the rate, as a person's packets are, is none of it
+            continue
         if not differences(rule, packet, holds):
             action = abi.Action.DROP if rule.action == "drop" else abi.Action.ACCEPT
             by = MatchingRule(entry.slot, action, rule.log, expired=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from xdpwall.rule.known_packet import KnownPacket, matches
 from xdpwall.rule.match import Match, match_of
@@ -32,8 +32,11 @@ class Suspects:
         )
 
 
-def suspects_of(old: CommittedRuleset, new: CommittedRuleset) -> Suspects | None:
-    """The suspects of a change; None where it can drop nothing that passed."""
+def suspects_of(
+    old: CommittedRuleset, new: CommittedRuleset, judged: Collection[str]
+) -> Suspects | None:
+    """The suspects of a change; None where it can drop nothing that passed. `judged`: the interfaces with
+    attachments."""
     if _stricter(old.policy, new.policy):
         return Suspects(None)
     step = new.step
@@ -45,10 +48,14 @@ def suspects_of(old: CommittedRuleset, new: CommittedRuleset) -> Suspects | None
         found = [one.rule for one in step.come if one.rule.action == "drop"]
         found += [one.rule for one in step.gone if one.rule.action == "accept"]
     found += _of_changed_sets(old, new)
-    enabled = [match_of(rule) for rule in found if rule.enabled]
+    enabled = [match for rule in found if rule.enabled and _is_met(match := match_of(rule), judged)]
     if len(enabled) > _MOST:
         return Suspects(None)
     return Suspects(enabled) if enabled else None
+
+
+def _is_met(match: Match, judged: Collection[str]) -> bool:
+    return match.iface is None or match.iface[0] or match.iface[1] in judged
 
 
 def _of_changed_sets(old: CommittedRuleset, new: CommittedRuleset) -> list[Rule]:

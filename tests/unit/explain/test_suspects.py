@@ -27,7 +27,7 @@ def ruleset(*texts: str, policy: Policy | None = None) -> CommittedRuleset:
 
 
 def suspected(old: CommittedRuleset, new: CommittedRuleset) -> bool:
-    found = suspects_of(old, new)
+    found = suspects_of(old, new, {"eth0"})
     return found is not None and found.may_drop(known_packets(SESSION))
 
 
@@ -42,6 +42,9 @@ def suspected(old: CommittedRuleset, new: CommittedRuleset) -> bool:
         ("drop ethertype arp", True),
         ("drop tcp/22 out", False),
         ("drop tcp/23", False),
+        ("drop tcp/22 on eth0", True),
+        ("drop tcp/22 on eth1", False),
+        ("drop tcp/22 on not eth1", True),
         ("drop udp", False),
         ("drop ethertype 0x88cc", False),
         ("drop icmpv6", False),
