@@ -70,11 +70,11 @@ ROUTERS = [
 
 
 def create_app(
-    firewall: ServiceFacade, *, callers: Callers, hosts: frozenset[str] = LOOPBACK_NAMES
+    firewall: ServiceFacade, *, callers: Callers, hosts: frozenset[str] | None = LOOPBACK_NAMES
 ) -> FastAPI:
     """The service over one firewall.
 
-    `callers` knows who asks; `hosts` are the Host names that TCP clients may send.
+    `callers` knows who asks; `hosts` are the Host names that TCP clients may send, None any.
     """
     app = FastAPI(
         title="xdpwall",

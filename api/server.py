@@ -9,10 +9,12 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import uvloop
@@ -23,11 +25,13 @@ from xdpwall.api.serving import h11_patterns
 from xdpwall.api.serving.activation import open_listeners
 from xdpwall.api.serving.caller import Callers
 from xdpwall.api.serving.connection import Doorkeeper
-from xdpwall.api.serving.listen import loopback_address, page_url, system_error
+from xdpwall.api.serving.listen import listen_address, page_url, system_error
 from xdpwall.api.serving.log_repeats import RepeatFilter
 from xdpwall.api.serving.page_codes import CodeGrant
 from xdpwall.api.serving.peer_roles import PeerRoles
+from xdpwall.api.serving.reload import ServiceReload
 from xdpwall.api.serving.service_manager import ServiceManager
+from xdpwall.api.serving.tls import HANDSHAKE_TIMEOUT, TlsSettings
 from xdpwall.api.serving.token import take_over_token
 from xdpwall.errors import ANOTHER_STATE, Conflict, XdpwallError
 from xdpwall.gcpause import put_off_collections
@@ -73,24 +77,27 @@ def serve(
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     for handler in logging.getLogger().handlers:
         handler.addFilter(RepeatFilter())
-    loopback_address(host)
+    tables = service_tables()
+    tls = TlsSettings.parse(tables["tls"]) if "tls" in tables else None
+    context = None if tls is None else tls.context()
+    roles = PeerRoles(tables.get("roles"))
+    listen_address(host, encrypted=tls is not None)
     manager = ServiceManager()
     _allow_files()
     with (
         _StopSignals() as stop,
         Firewall.open(settings, service=True) as firewall,
         _single_service(settings),
-        open_listeners(settings.socket, host, port) as listeners,
+        open_listeners(settings.socket, host, port, tls=tls) as listeners,
     ):
         take_time_from(firewall.seconds)
         if take_over_token(settings.state_dir, firewall.keep_first_token):
             log.info("the file `token` is the admin token `first` now; its secret is as before")
         _restore(firewall)
         firewall.watch()
-        roles = PeerRoles(service_tables().get("roles"))
         callers = Callers(firewall.token_book, roles)
         app = create_app(firewall, callers=callers, hosts=listeners.hosts)
-        page = app.state.page_url = page_url(listeners.tcp)
+        page = app.state.page_url = page_url(listeners.tcp, encrypted=tls is not None)
         keeper = Doorkeeper(app.state.refusals)
         server = _Server(_config(app, keeper))
 
@@ -104,8 +111,12 @@ def serve(
             manager.stopping()
             app.state.events.close()
 
-        server.keeper = keeper
-        server.book = firewall.token_book
+        server.tls = context
+        server.chores = [
+            lambda: keeper.watch(server.server_state.connections),
+            lambda: _save_uses(firewall.token_book),
+            ServiceReload(callers, tls, context).watch,
+        ]
         server.on_started = started
         server.on_stopping = stopping
         server.on_stopped = manager.close
@@ -156,17 +167,35 @@ def _config(app: ASGIApp, keeper: Doorkeeper) -> Config:
 class _Server(Server):
     """uvicorn's server with callbacks at start and stop; signals are left to `_StopSignals`."""
 
-    keeper: Doorkeeper
-    book: TokenBook
+    tls: ssl.SSLContext | None = None
+    chores: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    """Run from the start until the stop."""
     on_started: Callable[[], None]
     on_stopping: Callable[[], None]
     on_stopped: Callable[[], None]
     _tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        watch = self.keeper.watch(self.server_state.connections)
-        self._tasks = (asyncio.create_task(watch), asyncio.create_task(_save_uses(self.book)))
+        # uvicorn would have TLS on all sockets or on none.
+        over_tcp = [one for one in sockets or () if one.family != socket.AF_UNIX]
+        await super().startup([one for one in sockets or () if one not in over_tcp])
+        protocol = partial(
+            self.config.http_protocol_class,  # type: ignore[call-arg]  # as uvicorn has it
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        for one in over_tcp:
+            self.servers.append(
+                await asyncio.get_running_loop().create_server(
+                    protocol,
+                    sock=one,
+                    ssl=self.tls,
+                    ssl_handshake_timeout=HANDSHAKE_TIMEOUT if self.tls else None,
+                    backlog=self.config.backlog,
+                )
+            )
+        self._tasks = tuple(asyncio.create_task(chore()) for chore in self.chores)
         self.on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -192,7 +221,7 @@ async def _save_uses(book: TokenBook) -> None:
 class _StopSignals:
     """Handler of SIGTERM and SIGINT: ends the server; a second signal does not cut that short.
 
-    SIGHUP ends it too where its terminal went; a daemon goes on, since it has nothing to reload.
+    SIGHUP ends it too where its terminal went; a daemon goes on: files are read anew when they change (reload.py).
     """
 
     def __init__(self) -> None:
@@ -247,7 +276,9 @@ def _single_service(settings: Settings) -> Iterator[None]:
 
 
 def _go_on(*_: object) -> None:
-    log.info("SIGHUP: there is nothing to reload; the service goes on")
+    log.info(
+        "SIGHUP: the service goes on; roles and certificates are read anew when their files change"
+    )
 
 
 def _page_address(app: FastAPI) -> str:

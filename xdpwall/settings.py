@@ -16,7 +16,7 @@ _DEFAULTS = {
     "bpffs": ("XDPWALL_BPFFS", "/sys/fs/bpf/xdpwall"),
     "socket": ("XDPWALL_SOCKET", "/run/xdpwall/xdpwall.sock"),
 }
-SERVICE_TABLES = ("roles",)
+SERVICE_TABLES = ("roles", "tls")
 """Tables of config.toml that only the service reads."""
 MAX_SOCKET_PATH = 107
 """Bytes of a unix socket's path that the kernel takes."""

@@ -57,7 +57,7 @@ async def open_session(request: Request, call: ReadCall, raw: RawBody) -> Respon
         # Guessing is slowed as for tokens.
         peer: Peer = request.scope.get(PEER) or Peer()
         request.app.state.refusals.count("wrong-code")
-        await request.app.state.refusals.wrong_token(peer.uid)
+        await request.app.state.refusals.wrong_token(peer.owner)
         raise HttpError(
             401,
             "wrong-code",

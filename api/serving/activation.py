@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xdpwall.api.serving.listen import host_names, tcp_socket, unix_socket
+from xdpwall.api.serving.tls import TlsSettings
 from xdpwall.errors import InvalidInput
 
 FIRST_DESCRIPTOR = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
@@ -28,33 +29,38 @@ class Listeners:
 
     local: socket.socket
     tcp: socket.socket
-    hosts: frozenset[str]
-    """The Host names that clients may send over TCP."""
+    hosts: frozenset[str] | None
+    """The Host names that clients may send over TCP; None, with TLS, is any."""
 
 
 @contextmanager
 def open_listeners(
-    path: Path, host: str, port: int, environ: MutableMapping[str, str] = os.environ
+    path: Path,
+    host: str,
+    port: int,
+    environ: MutableMapping[str, str] = os.environ,
+    *,
+    tls: TlsSettings | None = None,
 ) -> Iterator[Listeners]:
     """Take the sockets that systemd hands over, and make those that it does not.
 
     InvalidInput for a handed-over socket that is not one of these: a unix stream socket at `path`, a TCP
-    socket on a loopback address. What systemd made is not removed at the end.
+    socket on a loopback address, or on any with `tls`. What systemd made is not removed at the end.
     """
     with ExitStack() as opened:
-        local, tcp = _handed_over(opened, path, environ)
+        local, tcp = _handed_over(opened, path, environ, encrypted=tls is not None)
         if tcp is not None:
             host = tcp.getsockname()[0]
-        names = host_names(host)
+        names = host_names(host) if tls is None else tls.names
         if local is None:
             local = opened.enter_context(unix_socket(path))
         if tcp is None:
-            tcp = opened.enter_context(tcp_socket(host, port))
+            tcp = opened.enter_context(tcp_socket(host, port, encrypted=tls is not None))
         yield Listeners(local, tcp, names)
 
 
 def _handed_over(
-    opened: ExitStack, path: Path, environ: MutableMapping[str, str]
+    opened: ExitStack, path: Path, environ: MutableMapping[str, str], *, encrypted: bool
 ) -> tuple[socket.socket | None, socket.socket | None]:
     """The unix and the TCP socket that were handed over; children of this process inherit neither."""
     told = {name: environ.pop(name, "") for name in _VARIABLES}
@@ -73,7 +79,7 @@ def _handed_over(
         if one.family == socket.AF_UNIX and local is None:
             local = _checked_local(one, path)
         elif one.family in (socket.AF_INET, socket.AF_INET6) and tcp is None:
-            tcp = _checked_tcp(one)
+            tcp = one if encrypted else _checked_tcp(one)
         else:
             raise _unfit(
                 f"descriptor {fd} is one socket more than are used",
@@ -93,7 +99,7 @@ def _checked_tcp(one: socket.socket) -> socket.socket:
     address, port = one.getsockname()[:2]
     if not ipaddress.ip_address(address.partition("%")[0]).is_loopback:
         raise _unfit(
-            f"the TCP socket {address}:{port}", "ListenStream=127.0.0.1:8480, or [::1]:8480"
+            f"the TCP socket {address}:{port}", "ListenStream=127.0.0.1:8480 or [::1]:8480, or TLS"
         )
     return one
 

@@ -27,11 +27,20 @@ class Peer:
     """The peer's user id; None where it is not known, which over TCP may happen."""
     groups: tuple[int, ...] = ()
     """The peer's groups, over the unix socket."""
+    certificate: tuple[str, ...] = ()
+    """The names in its client certificate, which was verified."""
+    place: str | None = None
+    """Its address, or the /64 of it, where no user of this host is at the other end."""
     admitted: bool = False
     """It has shown a token, or needs none."""
     caller: Caller | None = None
     """Who that is by the roles of `asked`."""
     asked: PeerRoles | None = None
+
+    @property
+    def owner(self) -> int | str | None:
+        """Whose connection it is, as far as is known: a user of this host, or a place elsewhere."""
+        return self.place if self.uid is None else self.uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,14 @@ class Callers:
             peer.caller, peer.asked = Caller(f"uid {peer.uid}", "socket", role), self.roles
         return peer.caller
 
+    def by_certificate(self, peer: Peer) -> Caller:
+        """The caller with the peer's client certificate; his role may be none."""
+        if peer.caller is None or peer.asked is not self.roles:
+            name, role = self.roles.role_of_certificate(peer.certificate)
+            peer.caller = Caller(f"certificate {name}", "tcp", role)
+            peer.asked = self.roles
+        return peer.caller
+
     def by_token(self, secret: bytes, address: str | None) -> Caller:
         """The caller with this secret. HttpError 401, MisusedToken."""
         known = self.book.find(secret)
@@ -94,7 +111,7 @@ class Callers:
     def still(self, caller: Caller) -> bool:
         """Whether a caller who was let in would be let in now: his token may be gone meanwhile."""
         if caller.token is None:
-            return True
+            return True  # A peer's role is read from the settings, his connection is his own.
         stored = caller.token.stored
         known = self.book.named(stored.name, stored.digest)
         return known is not None and not known.is_over(self.book.seconds())

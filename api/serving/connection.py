@@ -6,6 +6,7 @@ uvicorn has no time-out but for a connection that has been answered, and no boun
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import socket
 from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ from xdpwall.api.serving.caller import Peer
 from xdpwall.api.serving.crowd import BUSY, IDLE, WAITING, Crowd, Rank
 from xdpwall.api.serving.refusals import Refusals
 from xdpwall.api.serving.security import HEADERS, PEER
+from xdpwall.api.serving.tls import certificate_names
 from xdpwall.api.stream.client import ABORT
 from xdpwall.firewall.peers import PeerOwners, peer_groups
 
@@ -101,10 +103,11 @@ class Connection(H11Protocol):
         connection = transport.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.peer = peer_of(connection, self._keeper.owners)
+        self.peer.certificate = certificate_names(transport.get_extra_info("peercert"))
         if self.peer.via == "socket":
             self._crowd = self._keeper.unix
         self.app = _ConnectionApp(self.app, self.peer, transport.abort)
-        leaving = self._crowd.enter(self, self.peer.uid)
+        leaving = self._crowd.enter(self, self.peer.owner)
         if leaving is not None:
             leaving.give_way()
 
@@ -206,8 +209,19 @@ def peer_of(connection: socket.socket, owners: PeerOwners) -> Peer:
     """The peer of an accepted socket, which has the family of the listening one."""
     uid = owners.uid_of(connection)
     if connection.family != socket.AF_UNIX:
-        return Peer("tcp", uid)
+        return Peer("tcp", uid, place=None if uid is not None else _place(connection))
     return Peer("socket", uid, peer_groups(connection), admitted=True)
+
+
+def _place(connection: socket.socket) -> str | None:
+    """The address of a peer elsewhere, of IPv6 its /64: one host may have all of that."""
+    try:
+        found = ipaddress.ip_address(connection.getpeername()[0].partition("%")[0])
+    except (OSError, ValueError):
+        return None
+    if found.is_loopback:
+        return None
+    return str(found if found.version == 4 else ipaddress.ip_network((found, 64), strict=False))
 
 
 def _last_words(status: int, code: str, detail: str) -> bytes:

@@ -29,6 +29,8 @@ class Ranked(Protocol):
 
 
 M = TypeVar("M", bound=Ranked)
+Owner = int | str | None
+"""A user of this host by uid, a place elsewhere, or nobody who is known."""
 
 
 class Crowd(Generic[M]):
@@ -39,13 +41,13 @@ class Crowd(Generic[M]):
         self._most = most
         self._of_one = of_one
         self._waiting = waiting
-        self._members: dict[int | None, dict[M, None]] = {}
-        self._owners: dict[M, int | None] = {}
+        self._members: dict[Owner, dict[M, None]] = {}
+        self._owners: dict[M, Owner] = {}
 
-    def enter(self, one: M, owner: int | None) -> M | None:
+    def enter(self, one: M, owner: Owner) -> M | None:
         """Count it in. The one that has to go for it, which may be itself, or None.
 
-        `owner` is a uid; None are those of whom none is known, as if they were one user.
+        None are those of whom nothing is known, as if they were one user.
         """
         mine = self._members.setdefault(owner, {})
         leaving = self._leaving(one, owner, mine)
@@ -68,7 +70,7 @@ class Crowd(Generic[M]):
     def __len__(self) -> int:
         return len(self._owners)
 
-    def _leaving(self, one: M, owner: int | None, mine: dict[M, None]) -> M | None:
+    def _leaving(self, one: M, owner: Owner, mine: dict[M, None]) -> M | None:
         if len(mine) >= self._waiting:
             waiting = [other for other in mine if other.rank().standing == WAITING]
             if len(waiting) >= self._waiting:

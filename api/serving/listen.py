@@ -1,4 +1,4 @@
-"""The two listening sockets: a unix socket for this host's administrators, loopback TCP."""
+"""The two listening sockets: a unix socket for this host's users, and TCP: loopback, or with TLS."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from xdpwall.errors import Conflict, Failed, InvalidInput, NeedsPrivileges, XdpwallError
 from xdpwall.settings import check_socket_path
 from xdpwall.trusted import open_folder
+from xdpwall.values.inputs import invalid
 
 SOCKET_GROUP = "xdpwall"
 
@@ -43,9 +44,9 @@ def unix_socket(path: Path) -> Iterator[socket.socket]:
 
 
 @contextmanager
-def tcp_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """A bound TCP socket on a loopback address; port 0 takes a free one."""
-    family, address = loopback_address(host)
+def tcp_socket(host: str, port: int, *, encrypted: bool = False) -> Iterator[socket.socket]:
+    """A bound TCP socket, on a loopback address unless it is encrypted; port 0 takes a free one."""
+    family, address = listen_address(host, encrypted=encrypted)
     # asyncio sets TCP_NODELAY only where the protocol is named. Without it the second half of each
     # answer waits 40 ms for the client's delayed acknowledgement of the first.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
@@ -57,31 +58,36 @@ def tcp_socket(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def loopback_address(host: str) -> tuple[socket.AddressFamily, str]:
-    """Family and address; the token would cross a network in clear text, so loopback only."""
+def listen_address(host: str, *, encrypted: bool) -> tuple[socket.AddressFamily, str]:
+    """Family and address. Without TLS tokens would cross a network in clear text: loopback only then."""
     with contextlib.suppress(ValueError):
         address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-        if address.is_loopback:
+        if address.is_loopback or encrypted:
             family = socket.AF_INET if address.version == 4 else socket.AF_INET6
             return family, str(address)
+    if encrypted:
+        raise invalid("host", host, "is no address", "one to listen on: 0.0.0.0, ::, 192.0.2.1")
     raise InvalidInput(
         f"host: {host!r} is not a loopback address; wanted 127.0.0.1, ::1 or localhost",
         field="host",
         value=host,
-        hint="from elsewhere: ssh -L 8480:127.0.0.1:8480 HOST",
+        hint="elsewhere TLS is needed: [tls] in /etc/xdpwall/config.toml; or tunnel: "
+        "ssh -L 8480:127.0.0.1:8480 HOST",
     )
 
 
 def host_names(host: str) -> frozenset[str]:
-    """The Host names that clients may send to a service that listens there."""
-    family, address = loopback_address(host)
+    """The Host names that clients may send to a service that listens there without TLS."""
+    family, address = listen_address(host, encrypted=False)
     return frozenset({"localhost", address if family == socket.AF_INET else f"[{address}]"})
 
 
-def page_url(listener: socket.socket) -> str:
-    """The page's address, without the token."""
+def page_url(listener: socket.socket, *, encrypted: bool = False) -> str:
+    """The page's address. Of a socket on every address it has this host's name."""
     host, port = listener.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    if ipaddress.ip_address(host.partition("%")[0]).is_unspecified:
+        host = socket.gethostname()
+    return f"{'https' if encrypted else 'http'}://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def _clear_stale(path: Path) -> None:

@@ -5,6 +5,8 @@ alice = "admin"
 [roles.groups]
 xdpwall = "operator"        # what it is when nothing is said
 monitoring = "metrics"
+[roles.certificates]        # names in client certificates, with TLS
+"grafana.example" = "read"
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import logging
 import os
 import pwd
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from xdpwall.errors import InvalidInput
 from xdpwall.values.inputs import invalid, parse_choice
@@ -35,8 +37,9 @@ class PeerRoles:
         that is not there is told in the log, and nobody then."""
         config = config or {}
         for name in config:
-            if name not in ("users", "groups"):
-                raise invalid(f"roles.{name}", config[name], "is not known", "users or groups")
+            if name not in ("users", "groups", "certificates"):
+                wanted = "users, groups or certificates"
+                raise invalid(f"roles.{name}", config[name], "is not known", wanted)
         self._users = _numbers("users", config.get("users", {}), _uid)
         groups = {DEFAULT_GROUP: "operator", **_table("groups", config.get("groups", {}))}
         quiet = DEFAULT_GROUP not in config.get("groups", {})
@@ -47,8 +50,19 @@ class PeerRoles:
                 field="roles.users",
                 value="root",
             )
+        self._certificates = {
+            name: _role("certificates", name, value)
+            for name, value in _table("certificates", config.get("certificates", {})).items()
+        }
         # What this process may, its user may.
         self._admins = {0, os.geteuid()} - (set(self._users) - {0})
+
+    def role_of_certificate(self, names: tuple[str, ...]) -> tuple[str, Role | None]:
+        """The name that has a role, and that; the first name and None where none has."""
+        for name in names:
+            if name in self._certificates:
+                return name, self._certificates[name]
+        return names[0], None
 
     def role_of(self, uid: int | None, groups: tuple[int, ...]) -> Role | None:
         """A user's own role where he has one, else the highest of his groups'; None for none."""
@@ -73,15 +87,20 @@ def _numbers(
 ) -> dict[int, Role | None]:
     found: dict[int, Role | None] = {}
     for name, value in _table(kind, table).items():
-        role = parse_choice(f"roles.{kind}.{name}", value, (*ROLES, NONE))
+        role = _role(kind, name, value)
         try:
             number = number_of(name)
         except KeyError:
             if not (quiet and name == DEFAULT_GROUP):
                 log.warning("config.toml: roles.%s: there is no %r here", kind, name)
             continue
-        found[number] = None if role == NONE else role  # type: ignore[assignment]
+        found[number] = role
     return found
+
+
+def _role(kind: str, name: str, value: Any) -> Role | None:
+    role = parse_choice(f"roles.{kind}.{name}", value, (*ROLES, NONE))
+    return None if role == NONE else cast(Role, role)
 
 
 def _uid(name: str) -> int:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from xdpwall.api.serving.crowd import Owner
 from xdpwall.errors import XdpwallError
 from xdpwall.values.author import Author
 
@@ -81,7 +82,7 @@ class Refusals:
     def __init__(self, note: Note) -> None:
         self.counts = Counter(dict.fromkeys(CODES, 0))
         self._note = note
-        self._tries: dict[int | None, _Tries] = {}
+        self._tries: dict[Owner, _Tries] = {}
         self._logged = Tally(LOG_EVERY, _log_wrong_tokens)
         self._audited = Tally(AUDIT_EVERY, self._write_entry)
         self._misused = Tally(LOG_EVERY, self._tell_misuse)
@@ -93,12 +94,12 @@ class Refusals:
         if code in self.counts:
             self.counts[code] += 1
 
-    async def wrong_token(self, uid: int | None) -> None:
+    async def wrong_token(self, owner: Owner) -> None:
         """Tell of a wrong token, and wait as long as its answer has to."""
-        who = author_name(uid)
+        who = author_name(owner)
         self._logged.add(who)
         self._audited.add(who)
-        if delay := self.delay_of(uid, asyncio.get_running_loop().time()):
+        if delay := self.delay_of(owner, asyncio.get_running_loop().time()):
             await asyncio.sleep(delay)
 
     def wrong_role(self, who: str, what: str) -> None:
@@ -110,13 +111,13 @@ class Refusals:
         """Tell of a token from where it is not valid."""
         self._misused.add(f"{name} from {address or 'an unknown place'}")
 
-    def delay_of(self, uid: int | None, now: float) -> float:
+    def delay_of(self, owner: Owner, now: float) -> float:
         """Count a try of this user at `now`; the seconds for which its answer waits."""
-        tries = self._tries.get(uid)
+        tries = self._tries.get(owner)
         if tries is None or now - tries.latest > FORGET_AFTER:
             if len(self._tries) >= MOST_USERS:
                 self._tries.clear()
-            tries = self._tries[uid] = _Tries(0, now)
+            tries = self._tries[owner] = _Tries(0, now)
         tries.count += 1
         tries.latest = now
         if tries.count <= FREE_TRIES:
@@ -146,9 +147,11 @@ class Refusals:
             log.warning("audit trail: %s", error.message)
 
 
-def author_name(uid: int | None) -> str:
-    """A user, as the audit trail names him."""
-    return "unknown" if uid is None else f"uid {uid}"
+def author_name(owner: Owner) -> str:
+    """A user or a place, as the audit trail names it."""
+    if owner is None:
+        return "unknown"
+    return f"uid {owner}" if isinstance(owner, int) else owner
 
 
 def _log_wrong_tokens(count: int, who: str) -> None:

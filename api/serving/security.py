@@ -82,11 +82,12 @@ class SecurityMiddleware:
         app: ASGIApp,
         *,
         callers: Callers,
-        hosts: frozenset[str],
+        hosts: frozenset[str] | None,
         page: frozenset[str],
         refusals: Refusals,
     ) -> None:
-        """`hosts`: the names that TCP clients may call us by; any port, for those who tunnel.
+        """`hosts`: the names that TCP clients may call us by; any port, for those who tunnel. None is any
+        name: with TLS a browser does not take a certificate for a name that is not ours.
 
         `page`: the paths of the page's files, which anybody may read.
         """
@@ -138,7 +139,7 @@ class SecurityMiddleware:
             if isinstance(error, MisusedToken):
                 self._refusals.misused_token(error.name, _address(scope))
             if error.code == "wrong-token":
-                await self._refusals.wrong_token((scope.get(PEER) or Peer()).uid)
+                await self._refusals.wrong_token((scope.get(PEER) or Peer()).owner)
             await _send_answer(http_problem(error), scope, receive, with_headers, started)
         except Exception as error:  # noqa: BLE001  # a defect answers as a problem too
             await _send_answer(unexpected_problem(error), scope, receive, with_headers, started)
@@ -151,7 +152,7 @@ class SecurityMiddleware:
         peer = scope.get(PEER) or Peer()
         over_tcp = peer.via != "socket"
         if over_tcp:
-            self._check_host(headers)
+            self._check_host(headers, scope["scheme"])
         if _CONTROL.search(path):
             raise HttpError(400, "bad-path", "the path holds a control character", field="path")
         method = scope["method"]
@@ -163,30 +164,33 @@ class SecurityMiddleware:
         elif is_open:
             scope[CALLER] = NOBODY
         else:
-            scope[CALLER] = self._caller_by_token(headers, scope)
+            scope[CALLER] = self._caller_over_tcp(headers, scope, peer)
             peer.admitted = True
         if path not in self._page:
             _check_body(scope, headers)
 
-    def _check_host(self, headers: Headers) -> None:
+    def _check_host(self, headers: Headers, scheme: str) -> None:
         # A page of a foreign name that resolves to 127.0.0.1 sends that name (DNS rebinding).
         hosts = headers.getlist("host")
-        if len(hosts) != 1 or _PORT.sub("", hosts[0].lower()) not in self._hosts:
+        known = self._hosts
+        if len(hosts) != 1 or known is not None and _PORT.sub("", hosts[0].lower()) not in known:
             raise HttpError(
                 421,
                 "wrong-host",
                 "the Host header is none of the names that the service listens on",
-                hint=f"the names are {', '.join(sorted(self._hosts))}",
+                hint=f"the names are {', '.join(sorted(known or ()))}",
                 field="host",
             )
-        ours = f"http://{hosts[0].lower()}"
+        ours = f"{scheme}://{hosts[0].lower()}"
         if any(origin.lower() != ours for origin in headers.getlist("origin")):
             raise HttpError(
                 403, "wrong-origin", "requests from other sites' pages are refused", field="origin"
             )
 
-    def _caller_by_token(self, headers: Headers, scope: Scope) -> Caller:
+    def _caller_over_tcp(self, headers: Headers, scope: Scope, peer: Peer) -> Caller:
         given = headers.getlist("authorization")
+        if not given and peer.certificate:
+            return self._callers.by_certificate(peer)
         if not given:
             challenge = {"www-authenticate": 'Bearer realm="xdpwall"'}
             raise HttpError(

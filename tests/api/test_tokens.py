@@ -262,4 +262,6 @@ def test_a_secret_is_taken_back_while_a_change_is_stuck(own: Service) -> None:
         wait_for(lambda: own.tcp("GET", RULES, token=secret).status == 401, "it is refused")
     for thread in (stuck, revoking):
         thread.join()
-    assert own.audit("action") == ("token revoke leaked",) or own.audit("action") == ("add r1",)
+    # By the audit trail or, where that stayed busy for too long, by the log.
+    actions = [entry["action"] for entry in own.call("GET", "/audit").json["entries"]]
+    assert "token revoke leaked" in actions or "token revoke leaked by uid 0" in own.log()

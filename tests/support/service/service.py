@@ -37,7 +37,7 @@ from tests.support.lock_held import check_locks
 from xdpwall.api.server import serve
 from xdpwall.settings import Settings
 check_locks()
-serve(Settings(*map(Path, sys.argv[1:4])), port=int(sys.argv[4]))
+serve(Settings(*map(Path, sys.argv[1:4])), port=int(sys.argv[4]), host=sys.argv[5])
 """
 
 
@@ -64,6 +64,7 @@ class Service:
         folder: Path,
         bpffs: Path,
         *,
+        host: str = "127.0.0.1",
         port: int = 0,
         prelude: str = "",
         handed: Sequence[socket.socket] = (),
@@ -75,6 +76,7 @@ class Service:
         self._handed = handed
         self._environ = environ or {}
         self._main = prelude + _MAIN
+        self._host = host
         self._port = port
         self.settings = Settings(folder / "state", bpffs / "xdpwall", folder / "xdpwall.sock")
         self._url = ""
@@ -89,7 +91,8 @@ class Service:
             self._process = subprocess.Popen(
                 self.space.argv(
                     *self._handing_over(),
-                    *(sys.executable, "-c", self._main, *map(str, paths), str(self._port)),
+                    *(sys.executable, "-c", self._main),
+                    *(*map(str, paths), str(self._port), self._host),
                 ),
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **self._environ},
@@ -100,7 +103,7 @@ class Service:
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        found = re.fullmatch(r"xdpwall: page at (http://127\.0\.0\.1:\d+/) \(sudo .*\)\n", line)
+        found = re.fullmatch(r"xdpwall: page at (https?://[^/]+:\d+/) \(sudo .*\)\n", line)
         if found is None:
             self.kill()
             raise AssertionError(f"the service said {line!r}\n{self.log()}")

@@ -14,7 +14,11 @@ from xdpwall.cli.terminal.problems import print_note, print_warnings
 
 @click.command()
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="Where TCP listens."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where TCP listens; off loopback with TLS only.",
 )
 @click.option(
     "--port",
@@ -31,6 +35,8 @@ def serve(host: str, port: int) -> None:
     Listens on the unix socket and on TCP, or on what systemd hands over in their place (xdpwall.socket).
     On a terminal it prints an address that opens the page once, within a minute; `xdpwall page` prints
     another. Filtering does not depend on it.
+
+    Off loopback TLS is needed: [tls] in /etc/xdpwall/config.toml, as docs/guides/who-may-what.md says.
 
     \b
     Examples:
