@@ -45,6 +45,7 @@ HISTORY = {
             "action": "add noping",
             "message": "ticket 4711",
             "in_force": True,
+            "unconfirmed": False,
         }
     ],
     "more": True,

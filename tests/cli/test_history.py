@@ -140,6 +140,8 @@ def test_history(wall: Instance) -> None:
 
 def test_the_audit_trail(wall: Instance) -> None:
     wall.done("rule", "add", "drop tcp/22", "--confirm", "600")
+    assert wall.here("history").stdout.startswith("revision 1 (in force, not confirmed)\n")
+    assert [one["unconfirmed"] for one in wall.json("history")["revisions"]] == [True]
     wall.done("rollback", "--message", "not that")
     wall.done("off")
     wall.done("on")

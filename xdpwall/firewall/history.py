@@ -27,6 +27,7 @@ from .real_names import ruleset_with_real_names
 if TYPE_CHECKING:
     from xdpwall.ruleset.ruleset import Ruleset
     from xdpwall.store.history import RecordedRevision
+    from xdpwall.store.records import Snapshot
 
 _ANYONE = Author()
 
@@ -55,10 +56,7 @@ class HistoryMethods(PendingMethods):
             shown, oldest = found[:limit], store.history.oldest()
             differences = self._differences(shown) if diff else {}
             return History(
-                revisions=[
-                    _revision_view(one, now.ruleset.revision, differences.get(one.number))
-                    for one in shown
-                ],
+                revisions=[_revision_view(one, now, differences.get(one.number)) for one in shown],
                 more=len(found) > limit,
                 oldest=None if oldest is None else oldest - 1,
             )
@@ -149,7 +147,7 @@ class HistoryMethods(PendingMethods):
 
 
 def _revision_view(
-    one: RecordedRevision, in_force: int, diff: RulesetDifference | None
+    one: RecordedRevision, now: Snapshot, diff: RulesetDifference | None
 ) -> RevisionView:
     return RevisionView(
         revision=one.number,
@@ -157,7 +155,8 @@ def _revision_view(
         **_who(one.author, one.via),
         action=one.action,
         message=one.message,
-        in_force=one.number == in_force,
+        in_force=one.number == now.ruleset.revision,
+        unconfirmed=now.unconfirmed is not None and one.number == now.unconfirmed.revision,
         diff=diff,
     )
 

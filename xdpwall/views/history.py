@@ -118,6 +118,8 @@ class RevisionView(View):
     action: str
     message: str | None = None
     in_force: bool = False
+    unconfirmed: bool = False
+    """In force, and taken back by the kernel unless it is confirmed."""
     diff: RulesetDifference | None = None
     """To the revision before it, where that was asked for."""
 

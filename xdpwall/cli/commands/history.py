@@ -70,7 +70,7 @@ def _print_history(printer: Printer, found: History) -> None:
     for number, one in enumerate(found.revisions):
         if number:
             printer.line()
-        printer.line(f"revision {one.revision}{' (in force)' if one.in_force else ''}", "yellow")
+        printer.line(f"revision {one.revision}{_standing(one)}", "yellow")
         facts: list[tuple[str, str | TableCell]] = [("Author:", _author(one)), ("Date:", one.time)]
         printer.facts(facts)
         printer.line()
@@ -83,6 +83,12 @@ def _print_history(printer: Printer, found: History) -> None:
             if one.diff.same:
                 printer.line("rules, policy and sets stay as they are", "dim")
             print_difference(printer, one.diff)
+
+
+def _standing(one: RevisionView) -> str:
+    if not one.in_force:
+        return ""
+    return " (in force, not confirmed)" if one.unconfirmed else " (in force)"
 
 
 def _print_trail(printer: Printer, entries: list[AuditLine], more: bool) -> None:
