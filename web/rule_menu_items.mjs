@@ -3,7 +3,7 @@
 import { duplicateRule, editRule, insertRule, openExplanation, openRule } from "./drawer_state.mjs";
 import { deleteRule, enableRule, moveRule, resetCounters } from "./rule_changes.mjs";
 
-/** [{name, key?, act, disabled?, danger?}]; `disabled` is true where it cannot be done. */
+/** [{name, key?, act, disabled?, danger?, asks?}]; `disabled`: it cannot be done; `asks`: it changes nothing. */
 export function ruleMenuItems(rule, count) {
   return [
     { name: "Open", key: "Enter", act: () => openRule(rule.id) },
@@ -14,7 +14,7 @@ export function ruleMenuItems(rule, count) {
     { name: "Duplicate", key: "d", act: () => duplicateRule(rule) },
     { name: "Insert above", act: () => insertRule(rule, false) },
     { name: "Insert below", act: () => insertRule(rule, true) },
-    { name: "Why?", key: "w", act: () => openExplanation({ rule: rule.id }) },
+    { name: "Why?", key: "w", asks: true, act: () => openExplanation({ rule: rule.id }) },
     { name: "Counters to 0", act: () => resetCounters(rule) },
     { name: "Delete", key: "⌫", act: () => deleteRule(rule), danger: true },
   ];

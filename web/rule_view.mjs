@@ -8,6 +8,7 @@ import { putBack } from "./rule_changes.mjs";
 import { FIELDS } from "./rule_fields.mjs";
 import { ruleMenuItems } from "./rule_menu_items.mjs";
 import { Sentence } from "./sentence_verdict.mjs";
+import { connected } from "./store.mjs";
 import { undo, undoOf } from "./undo.mjs";
 
 const SHOWN_ELSEWHERE = ["action", "enabled", "expires", "log", "comment"];
@@ -26,7 +27,7 @@ export function RuleView({ panel, rules, rates, deletedRemotely, marks, offline 
     <p class="rule-sentence"><${Sentence} text=${rule.text} /></p>
     ${mark && html`<p class="warning">${mark.words}${mark.was && html`; it said <code>${mark.was}</code>`}</p>`}
     <div class="rule-actions">${ruleMenuItems(rule, rules.length).slice(1).map((item) => html`<button key=${item.name}
-      class=${item.danger ? "danger" : ""} disabled=${offline || item.disabled} onClick=${item.act}>${item.name}</button>`)}</div>
+      class=${item.danger ? "danger" : ""} disabled=${item.asks ? !connected() : offline || item.disabled} onClick=${item.act}>${item.name}</button>`)}</div>
     <${RuleCounters} rule=${rule} meter=${meter} />
     <${Chart} history=${meter?.history ?? []} time=${rates.at / 1000} tone=${rule.action} subject=${rule.id} />
     <h3>Fields</h3>

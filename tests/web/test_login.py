@@ -60,6 +60,7 @@ def test_what_a_role_may_not_is_not_offered(blank: Page, host: Host) -> None:
         expect(others).to_be_disabled()
     expect(page.get_by_role("combobox", name="Add a rule")).to_have_attribute("readonly", "")
     page.locator("tr[data-rule]").first.click()
+    expect(page.get_by_role("complementary").get_by_role("button", name="Why?")).to_be_enabled()
     page.keyboard.press("Delete")
     page.keyboard.press("h")
     expect(page.get_by_role("complementary", name="History")).to_be_visible()
