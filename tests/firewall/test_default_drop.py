@@ -135,9 +135,8 @@ def test_each_rule_lets_its_packets_pass_and_is_told_no_more(busy: Site) -> None
         assert sorted(missing) == sorted([*INGRESS, *EGRESS])
         outcome = firewall.set_policy(BOTH)
         assert outcome.missing_rules == missing
-        assert outcome.warnings[1] == (
-            f"no rule accepts answers from the resolver {BOX}: xdpwall rule add {missing[0]}"
-        )
+        resolver = f"no rule accepts answers from the resolver {BOX}: xdpwall rule add {missing[0]}"
+        assert resolver in outcome.warnings
         assert outcome.warnings[-1].startswith(f"missing rules not shown: {len(missing) - 12};")
         for sentence in missing:
             frame, *way = (
