@@ -62,5 +62,7 @@ def _resolve(answer: asyncio.Future[Any], result: Any, error: BaseException | No
         return
     if error is None:
         answer.set_result(result)
+    elif isinstance(error, StopIteration):  # which a future refuses: who waits would wait for ever
+        answer.set_exception(RuntimeError(f"a change ended with {error!r}"))
     else:
         answer.set_exception(error)

@@ -55,6 +55,30 @@ check "the units are active" systemctl is-active xdpwall-restore.service xdpwall
 check "units and their words are what systemd knows" \
     systemd-analyze verify xdpwall-restore.service xdpwall.service
 check "there is a group" getent group xdpwall
+exposed_at_most() { # LIMIT UNIT, in tenths
+    local found
+    found=$(systemd-analyze security --no-pager "$2" | sed -n 's/.*Overall exposure level.*: \([0-9]*\)\.\([0-9]\).*/\1\2/p')
+    echo "$2: $found"
+    [ "$found" -le "$1" ]
+}
+
+runs_as() { # USER CAPABILITIES: those of the service's process, all of their sets
+    local pid
+    pid=$(systemctl show --value -p MainPID xdpwall.service)
+    cat "/proc/$pid/status"
+    [ "$(ps -o user= -p "$pid")" = "$1" ] &&
+        [ "$(grep -c "^Cap\(Inh\|Prm\|Eff\|Bnd\|Amb\):.*$2\$" "/proc/$pid/status")" = 5 ]
+}
+
+all_its_own() { # nothing below its folders is another's
+    [ -z "$(find /sys/fs/bpf/xdpwall /var/lib/xdpwall ! -user xdpwall -print | tee /dev/stderr)" ]
+}
+
+for unit in xdpwall.service xdpwall-restore.service xdpwall-pins.service; do
+    check "$unit is exposed at 2.0 at most" exposed_at_most 20 "$unit"
+done
+# CAP_NET_ADMIN 12, CAP_PERFMON 38, CAP_BPF 39
+check "the service is its own user's, with three capabilities" runs_as xdpwall 000000c000001000
 check "the manual page" says "rule add" zcat /usr/share/man/man1/xdpwall.1.gz
 check "completion for Bash" bash -n /usr/share/bash-completion/completions/xdpwall
 check "completion asks the command" \
@@ -68,6 +92,22 @@ check "a ping is answered" answered
 check "attach" xdpwall attach near
 check "rule add" xdpwall rule add drop icmp
 check "the ping is dropped" not ping_far
+check "what the service makes is its own" all_its_own
+systemctl stop xdpwall.socket xdpwall.service
+check "root without the service" xdpwall rule add drop tcp/22
+check "makes a set" xdpwall set create bad
+check "attaches" xdpwall attach near --hook tc --direction egress
+check "and a set that needs another program" xdpwall rule add drop udp/53 from @bad
+check "and all of it is the service's" all_its_own
+check "root takes the folder of pins over" xdpwall restore --adopt
+check "and it is the service's" all_its_own
+check "the service works on it" systemctl start xdpwall.service
+check "and changes it" xdpwall rule add drop udp/54 from @bad
+check "as well as its entries" xdpwall set add bad 10.0.0.0/8
+check "nothing was refused by the filter of system calls" \
+    not says "SECCOMP" journalctl --no-pager -b -u 'xdpwall*' -g SECCOMP
+check "the ping is dropped" not ping_far
+check "detach" xdpwall detach near --hook tc
 check "the service is restarted" systemctl restart xdpwall.service
 check "and the ping dropped" not ping_far
 

@@ -51,6 +51,14 @@ def test_what_it_raises_is_raised_and_the_next_one_runs(kind: type[BaseException
     go(main)
 
 
+def test_what_a_future_refuses_is_told_too() -> None:
+    async def main(writer: WriterThread) -> None:
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await writer.run(lambda: next(iter(())))
+
+    go(main)
+
+
 def test_what_was_begun_is_done_and_what_nobody_waits_for_is_not_begun() -> None:
     async def main(writer: WriterThread) -> None:
         began, may_end, done = threading.Event(), threading.Event(), []

@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xdpwall.attach.interfaces import index_of
-from xdpwall.errors import ANOTHER_STATE, Conflict, Failed, Refused, XdpwallError
+from xdpwall.errors import (
+    ANOTHER_STATE,
+    Conflict,
+    Failed,
+    NeedsPrivileges,
+    Refused,
+    XdpwallError,
+)
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.kernel.bpf.programs import Program
@@ -171,11 +178,18 @@ def _take_over(instance: Instance, by: Author) -> None:
         _pin_programs_again(folder / "progs", beside / "progs")
         crash_point("adopt-filled")
         bpffs.exchange(folder, beside)
-    except BaseException:
+    except BaseException as error:
         made.close()
         instance.sets.invalidate()
         with suppress(XdpwallError):
             bpffs.remove_tree(beside)
+        if isinstance(error, NeedsPrivileges):
+            raise NeedsPrivileges(
+                f"{folder} cannot be exchanged for another by this user",
+                hint="root can, without the service: systemctl stop xdpwall.socket xdpwall.service, "
+                "the same command, then start both",
+                detail=f"{error.message}: {error.detail}",
+            ) from error
         raise
     made.close()
     instance.drop_dataplane()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from xdpwall.errors import NotFound, XdpwallError
+from xdpwall.errors import NeedsPrivileges, NotFound, XdpwallError
 from xdpwall.instance.instance import Instance
 
 if TYPE_CHECKING:
@@ -14,15 +15,14 @@ if TYPE_CHECKING:
 def mute_program(instance: Instance, program_id: int) -> bool:
     """Let every packet pass that the program still meets. False when it does not read the maps of this
     instance, or these cannot be opened."""
-    from xdpwall.dataplane.program_loader import ProgramLoader
     from xdpwall.kernel.bpf.programs import Program
 
     try:
         dataplane = instance.dataplane()
         if dataplane is None:
             return False
-        with Program.open_id(program_id) as program:
-            number = ProgramLoader.constant(program, "number")
+        with instance.attacher.pins.open(program_id) or Program.open_id(program_id) as program:
+            number = dataplane.programs.constant(program, "number")
             if number is None or not dataplane.programs.runs_on_these_maps(program):
                 return False
     except XdpwallError:
@@ -33,13 +33,14 @@ def mute_program(instance: Instance, program_id: int) -> bool:
 
 def muted_numbers(dataplane: Dataplane) -> dict[int, int]:
     """The numbers that a muted program still has, and the program's id; those of programs that are
-    gone are given back."""
+    gone are given back, by whoever may ask for them (CAP_SYS_ADMIN)."""
     from xdpwall.kernel.bpf.programs import Program
 
     found = dataplane.control.muted()
     for number, program_id in list(found.items()):
         try:
-            Program.open_id(program_id).close()
+            with suppress(NeedsPrivileges):
+                Program.open_id(program_id).close()
         except NotFound:
             dataplane.control.unmute(number)
             del found[number]

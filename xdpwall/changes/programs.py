@@ -110,7 +110,7 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
             with attacher.stand_ins.open(index) or nullcontext() as program:
                 if program is None or not _outdated(instance, dataplane, program):
                     continue
-                load = dataplane.programs.loader("tc-ingress", number_of(program))
+                load = dataplane.programs.loader("tc-ingress", number_of(instance, program))
             attacher.stand_ins.put(interface_name(index), index, load)
 
 

@@ -170,7 +170,7 @@ class SetAside:
             self._attacher.stand_ins.end(index)
             return
         with program:
-            number = number_of(program)
+            number = number_of(self._instance, program)
         mode: Mode = "generic"
         there = self._attacher.find(index, "xdp")
         for row in self._instance.attachments:

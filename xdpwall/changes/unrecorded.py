@@ -33,7 +33,7 @@ def attachments_in_kernel(instance: Instance, known: Iterable[Attachment] = ()) 
         if program is None:
             continue
         with program:
-            number = number_of(program)
+            number = number_of(instance, program)
             since = instance.clock.text_at(program.info.load_time)
         iface = names.get(index, f"index{index}")
         found.append(
@@ -59,8 +59,8 @@ def _muted_ids(instance: Instance) -> frozenset[int]:
     return frozenset(dataplane.control.muted().values() if dataplane else ())
 
 
-def number_of(program: Program) -> int:
+def number_of(instance: Instance, program: Program) -> int:
     """The number of the attachment that a program of ours was loaded for."""
-    from xdpwall.dataplane.program_loader import ProgramLoader
+    from xdpwall.dataplane.program_constants import read_constant
 
-    return ProgramLoader.constant(program, "number") or 0
+    return read_constant(instance.settings.bpffs, program, "number") or 0

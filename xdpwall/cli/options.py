@@ -45,10 +45,14 @@ class Invocation:
     """Called when all is printed; what they return is a warning."""
 
     def settings(self) -> Settings:
-        """The paths of the instance: flag over environment over file."""
+        """The paths of the instance: flag over environment over file. Files of the service's user are opened
+        as that user from here on."""
+        from xdpwall.firewall.owner import act_as_owner
         from xdpwall.settings import Settings
 
-        return Settings.load(self.paths)
+        settings = Settings.load(self.paths)
+        act_as_owner(settings)
+        return settings
 
     def author(self) -> Author:
         """The author of a change: the user, or sudo's caller."""

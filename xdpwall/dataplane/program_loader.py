@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from xdpwall.abi import Feature
 from xdpwall.kernel.bpf.maps import Map
-from xdpwall.kernel.bpf.objects import load_object, object_path, read_btf
+from xdpwall.kernel.bpf.objects import load_object, object_path
 from xdpwall.kernel.bpf.programs import BPF_F_XDP_HAS_FRAGS, Program
 from xdpwall.values.terms import Place
 
@@ -14,6 +15,7 @@ from .control_word import ControlWord
 from .explaining import Explainer, Hook
 from .map_set import MapSet
 from .pinned_maps import PinnedMaps
+from .program_constants import keep_constants, read_constant
 from .rate_maps import RATE_MAPS
 
 
@@ -25,8 +27,10 @@ def load_program(
     *,
     features: Feature,
     frags: bool = False,
+    folder: Path | None = None,
 ) -> Program:
-    """Load a program on these maps. Unsupported when the kernel refuses it."""
+    """Load a program on these maps, and keep its constants in `folder`. Unsupported when the kernel refuses
+    it."""
     name = "xdpwall_xdp" if place == "xdp" else "xdpwall_tc"
     rated = Feature.RATES in features
     rodata: dict[str, int | bytes] = {
@@ -44,8 +48,10 @@ def load_program(
         reuse={**shared, **map_set.maps},
         flags={name: BPF_F_XDP_HAS_FRAGS} if frags else {},
     )
-    program = loaded.programs.pop(name)
-    loaded.close()
+    with loaded:
+        if folder is not None and loaded.constants is not None:
+            keep_constants(folder, loaded.constants)
+        program = loaded.programs.pop(name)
     if not rated:
         # Its code does not name them, and by programs in place are maps found that lost their pin.
         for one in RATE_MAPS:
@@ -72,7 +78,13 @@ class ProgramLoader:
         """
         wanted = self._features if features is None else features
         return load_program(
-            self._maps.map_set, self._maps.shared, place, number, features=wanted, frags=frags
+            self._maps.map_set,
+            self._maps.shared,
+            place,
+            number,
+            features=wanted,
+            frags=frags,
+            folder=self._maps.folder,
         )
 
     def loader(self, place: Place, number: int) -> Callable[[bool], Program]:
@@ -107,18 +119,10 @@ class ProgramLoader:
             return False
         return self.constant(program, "features") == self._features
 
+    def constant(self, program: Program, name: str) -> int | None:
+        """A constant that a program of ours was loaded with; None where it cannot be read."""
+        return read_constant(self._maps.folder, program, name)
+
     def runs_on_these_maps(self, program: Program) -> bool:
         """Whether it reads this control word; else its maps were unpinned and made anew."""
         return self._maps.shared["control"].info.id in program.map_ids
-
-    @staticmethod
-    def constant(program: Program, name: str) -> int | None:
-        """A constant that a program of ours was loaded with (bpf/maps.h); None when it is gone."""
-        source = object_path("xdp" if program.info.name.startswith("xdpwall_xdp") else "tc")
-        place = read_btf(source).section(".rodata")[name]
-        for number in program.map_ids:
-            with Map.open_id(number) as m:
-                if m.info.name.endswith(".rodata") and (value := m.lookup(0)):
-                    found = value[place.offset : place.offset + place.size]
-                    return int.from_bytes(found, "little")
-        return None

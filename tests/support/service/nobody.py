@@ -10,18 +10,21 @@ from __future__ import annotations
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.paths import ROOT
 
 ID = 65534
-_DROP = f"setpriv --reuid={ID} --regid={ID} --clear-groups --bounding-set=-all"
+_DROP = f"setpriv --reuid={ID} --regid={ID} --clear-groups"
 
 
-def as_nobody() -> list[str]:
-    """The prefix of a command line."""
+def as_nobody(capabilities: Sequence[str] = (), bpffs: Path | None = None) -> list[str]:
+    """The prefix of a command line: with these capabilities (`bpf`, `net_admin` ...), and with nothing on
+    /sys/fs/bpf but that folder, as the unit has it."""
+    kept = "".join(f",+{name}" for name in capabilities)
+    drop = f"{_DROP} --inh-caps=-all{kept} --ambient-caps=-all{kept} --bounding-set=-all{kept}"
     needed = {ROOT, Path(sys.prefix), Path(sys.base_prefix)}
     hidden: dict[Path, list[Path]] = {}
     for path in sorted(needed):
@@ -39,9 +42,14 @@ def as_nobody() -> list[str]:
                 f"[ -e {quoted} ] || {{ mkdir -p {quoted}; "
                 f"mount --no-canonicalize --bind /proc/self/fd/{fd} {quoted}; }}"
             )
+    if bpffs is not None:
+        script.append(
+            f"exec 9<{bpffs}; mount -t tmpfs -o mode=755 tmpfs /sys/fs/bpf; mkdir -p {bpffs}; "
+            f"mount --no-canonicalize --bind /proc/self/fd/9 {bpffs}; exec 9<&-"
+        )
     if not script:
-        return _DROP.split()
-    line = "set -e\n" + "\n".join(script) + f'\nexec {_DROP} "$@"'
+        return drop.split()
+    line = "set -e\n" + "\n".join(script) + f'\nexec {drop} "$@"'
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", line, "sh"]
 
 

@@ -136,11 +136,14 @@ class ServiceTransport:
         return connected, rest
 
     def _connect(self, connected: socket.socket) -> None:
-        """Connect to a service of root's, or of whoever runs this: another could answer what it likes."""
+        """Connect to a service of root's, of its own user, or of whoever runs this: another could answer what
+        it likes."""
         connected.connect(str(self._path))
         peer = connected.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         uid = _UCRED.unpack(peer)[1]
-        if uid not in (0, os.geteuid()):
+        from xdpwall.firewall.owner import service_uid
+
+        if uid not in (0, os.geteuid()) and uid != service_uid():
             raise errors.Refused(
                 f"the service at {self._path} runs as uid {uid}; wanted root's",
                 code="untrusted-service",

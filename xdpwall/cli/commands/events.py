@@ -259,8 +259,11 @@ def _capture(where: str, now: EventsView, stack: ExitStack) -> Callable[[PacketE
 
 
 def _opened(where: str) -> BinaryIO:
+    from xdpwall.firewall.owner import own_rights
+
     try:
-        return open(where, "wb")
+        with own_rights():
+            return open(where, "wb")
     except OSError as error:
         raise _unwritable(where, error) from error
 

@@ -6,9 +6,12 @@ import ctypes
 import errno
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from xdpwall.errors import InvalidInput, Unsupported, XdpwallError
+from xdpwall.kernel.identity import own_rights
 from xdpwall.kernel.libc import libc
 from xdpwall.kernel.os_errors import os_error
 from xdpwall.trusted import check_folder
@@ -75,9 +78,23 @@ def _mount(target: Path) -> None:
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with _rights_in(folder.parent) as owner:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            if owner is not None:
+                os.chown(folder, *owner)
     except OSError as error:
         raise _failed(error, f"{folder}: cannot be made") from error
+
+
+@contextmanager
+def _rights_in(parent: Path) -> Iterator[tuple[int, int] | None]:
+    """What is to be done to names in a folder of root's, the bpffs's own, root does with its own rights: the
+    user as whom it opens files, which this yields, may not. In that user's folders it has but the user's."""
+    if os.stat(parent).st_uid != 0:
+        yield None
+        return
+    with own_rights() as owner:
+        yield owner
 
 
 def pin_names(folder: str | os.PathLike[str]) -> list[str]:
@@ -108,8 +125,9 @@ def rename(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> No
 def exchange(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> None:
     """Give two folders of one bpffs each other's name, at once (Linux 5.16)."""
     first, second = os.fsencode(one), os.fsencode(other)
-    if libc().renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE):
-        raise os_error(ctypes.get_errno(), f"{one} and {other}: cannot be exchanged")
+    with _rights_in(Path(one).parent):
+        if libc().renameat2(_AT_FDCWD, first, _AT_FDCWD, second, _RENAME_EXCHANGE):
+            raise os_error(ctypes.get_errno(), f"{one} and {other}: cannot be exchanged")
 
 
 def unlink(path: str | os.PathLike[str]) -> bool:
@@ -135,10 +153,13 @@ def remove_tree(folder: str | os.PathLike[str]) -> None:
         else:
             unlink(entry)
     try:
-        path.rmdir()
+        with _rights_in(path.parent):
+            path.rmdir()
     except FileNotFoundError:
         return
     except OSError as error:
+        if error.errno == errno.EROFS and not os.path.lexists(path):
+            return  # as in unlink()
         raise _failed(error, f"{path}: cannot be removed") from error
 
 

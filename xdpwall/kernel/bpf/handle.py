@@ -17,6 +17,10 @@ from xdpwall.errors import Failed
 from .libbpf import ObjectGetOpts, check, lib
 from .pin_path import check_name, is_bpffs, not_a_bpffs
 
+_BY_ID = (
+    "that takes CAP_SYS_ADMIN, which a service of its own user does without; root can, past the "
+    "service: the same command with --socket /run/xdpwall/none.sock"
+)
 _READ_ONLY = 1 << 3  # BPF_F_RDONLY of linux/bpf.h
 
 
@@ -77,7 +81,7 @@ class Handle(Closing):
         """Open by the kernel's id: NotFound when it is gone, NeedsPrivileges without
         CAP_SYS_ADMIN (the other capabilities do not allow it)."""
         result = getattr(lib(), f"bpf_{cls.kind}_get_fd_by_id")(number)
-        hint = "opening by id needs CAP_SYS_ADMIN" if result == -errno.EPERM else None
+        hint = _BY_ID if result == -errno.EPERM else None
         return cls(check(result, f"BPF {cls.kind} {number} cannot be opened", hint=hint))
 
     def fileno(self) -> int:

@@ -6,7 +6,7 @@ import errno
 import re
 from collections.abc import Sequence
 
-from xdpwall.errors import Unsupported, XdpwallError
+from xdpwall.errors import NeedsPrivileges, Unsupported, XdpwallError
 from xdpwall.kernel.os_errors import describe, os_error
 
 _SHOWN = 40
@@ -27,6 +27,13 @@ def load_error(number: int, log: Sequence[str]) -> XdpwallError:
     """
     program = _first(_PROGRAM, log)
     useful = _verifier_lines(log)
+    if program and useful and not _may_compare_pointers():
+        # The verifier's reason would be one that root never meets.
+        return NeedsPrivileges(
+            f"program {program} cannot be loaded without CAP_PERFMON",
+            hint="run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
+            detail="\n".join([describe(number), *useful[-_SHOWN:]]),
+        )
     if program and useful:
         return Unsupported(
             f"the kernel's verifier refuses program {program}: {_reason(useful)}",
@@ -44,6 +51,12 @@ def load_error(number: int, log: Sequence[str]) -> XdpwallError:
             f"{what} is not accepted by this kernel", detail="\n".join([describe(number), *last])
         )
     return os_error(number, f"{what} cannot be loaded", more="\n".join(last))
+
+
+def _may_compare_pointers() -> bool:
+    from .probes import capabilities
+
+    return not {"CAP_PERFMON", "CAP_SYS_ADMIN"}.isdisjoint(capabilities())
 
 
 def _reason(lines: Sequence[str]) -> str:

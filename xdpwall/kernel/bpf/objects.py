@@ -36,10 +36,14 @@ class LoadedObject(Closing):
     def __init__(self, maps: dict[str, Map], programs: dict[str, Program]) -> None:
         self.maps = maps
         self.programs = programs
+        self.constants: Map | None = None
+        """The map of its `const volatile` variables, where it has some."""
 
     def close(self) -> None:
         for handle in (*self.maps.values(), *self.programs.values()):
             handle.close()
+        if self.constants is not None:
+            self.constants.close()
 
 
 def object_path(name: str) -> Path:
@@ -224,6 +228,9 @@ def _loaded(handle: int) -> LoadedObject:
     try:
         for name, item in _maps(handle):
             loaded.maps[name] = Map(_duplicate(lib().bpf_map__fd(item)))
+        constants = lib().bpf_object__find_map_by_name(handle, b".rodata")
+        if constants:
+            loaded.constants = Map(_duplicate(lib().bpf_map__fd(constants)))
         for name, item in _programs(handle):
             fd = lib().bpf_program__fd(item)
             if fd >= 0:
