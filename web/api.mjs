@@ -105,6 +105,7 @@ export const api = {
   confirm: (revision) => request("POST", "/ruleset/confirm", { revision }),
   rollback: (body, how) => request("POST", withQuery("/ruleset/rollback", how), body),
   history: (parameters) => request("GET", withQuery("/ruleset/history", parameters)),
+  audit: (parameters) => request("GET", withQuery("/audit", parameters)),
   explain: (question) => request("POST", "/explain", question, { timeout: LONG_TIMEOUT_MS }),
   check: () => request("POST", "/check", undefined, { timeout: LONG_TIMEOUT_MS }),
   blocks: () => request("GET", "/block"),

@@ -109,3 +109,9 @@ export function policyWords(policy) {
   if (policy.neighbor_discovery === "judge") more.push("judge neighbour discovery");
   return [ip, ...more].join(", ");
 }
+
+/** "alice (uid 1000) by socket from 127.0.0.1" */
+export function authorWords({ author, user, via, address }) {
+  const who = user ? `${user} (${author})` : author;
+  return [`${who} by ${via}`, address && `from ${address}`].filter(Boolean).join(" ");
+}

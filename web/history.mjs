@@ -1,44 +1,42 @@
 // The history in the drawer: revisions with their author and message, what each changed, and the way back.
 
 import { api } from "./api.mjs";
+import { AuditTrail } from "./audit_trail.mjs";
+import { authorWords, dateWords, exact } from "./format.mjs";
+import { html, useState } from "./html.mjs";
+import { askToShow, usePages } from "./pages.mjs";
 import { rollBack } from "./revision_changes.mjs";
-import { connectionFailed } from "./connection.mjs";
-import { dateWords, exact } from "./format.mjs";
-import { html, useEffect, useRef, useState } from "./html.mjs";
 import { may } from "./roles.mjs";
 import { RulesetDiff } from "./ruleset_diff.mjs";
-import { showError } from "./store.mjs";
 
-const PAGE = 20;
-
-/** Ask for what is only shown; undefined after a problem, which is told. */
-async function ask(question) {
-  try {
-    return await question();
-  } catch (error) {
-    if (!connectionFailed(error)) showError(error);
-    return undefined;
-  }
-}
+const PAGES = { ask: (parameters) => api.history(parameters), name: "revisions", idOf: ({ revision }) => revision };
+const LISTS = [
+  ["Revisions", Revisions, "Each change of rules, policy and sets as a whole. What sets hold and what is attached is no part of it."],
+  ["Everything done", AuditTrail, "Also what was refused or failed, on and off, attachments, entries of sets and wrong tokens."],
+];
 
 export function HistoryPanel({ status, offline }) {
-  const [{ revisions, more, oldest }, setHistory] = useState({ revisions: null });
-  const asked = useRef(0);
-  const load = async (before) => {
-    const number = (asked.current += 1);
-    const found = await ask(() => api.history({ limit: before ? PAGE : Math.max(PAGE, revisions?.length ?? 0), before }));
-    if (!found || number !== asked.current) return;
-    setHistory({ ...found, revisions: before ? [...revisions, ...found.revisions] : found.revisions });
-  };
-  // A change of anybody is a line more; one that is taken back is a line less.
-  useEffect(() => { if (!offline) load(); }, [status.revision, status.pending?.revision, offline]);
+  const [chosen, choose] = useState(0);
+  const [, List, about] = LISTS[chosen];
   return html`
     <h2 tabindex="-1">History</h2>
-    <p class="quiet">Each change of rules, policy and sets as a whole. What sets hold and what is attached is no part of it.</p>
-    ${revisions?.length === 0 && html`<p class="none">Nothing has been changed yet.</p>`}
-    <ol class="history">${revisions?.map((one) => html`<${Revision} key=${one.revision} revision=${one} oldest=${oldest}
-      waits=${status.pending?.revision === one.revision} pending=${status.pending} offline=${offline} />`)}</ol>
-    ${more && html`<button class="more" disabled=${offline} onClick=${() => load(revisions.at(-1).revision)}>Show older ones</button>`}`;
+    <div class="rule-actions" role="group" aria-label="What is listed">${LISTS.map(([name], i) => html`<button key=${name}
+      aria-pressed=${i === chosen} onClick=${() => choose(i)}>${name}</button>`)}</div>
+    <p class="quiet">${about}</p>
+    <${List} status=${status} offline=${offline} />`;
+}
+
+function Revisions({ status, offline }) {
+  const { pending } = status;
+  // A change of anybody is a line more; one that is taken back is a line less.
+  const [answer, loadOlder] = usePages(PAGES, [status.revision, pending?.revision], offline);
+  if (!answer) return null;
+  const { revisions, oldest, more } = answer;
+  return html`
+    ${revisions.length === 0 && html`<p class="none">Nothing has been changed yet.</p>`}
+    <ol class="history">${revisions.map((one) => html`<${Revision} key=${one.revision} revision=${one} oldest=${oldest}
+      waits=${pending?.revision === one.revision} pending=${pending} offline=${offline} />`)}</ol>
+    ${more && html`<button class="more" disabled=${offline} onClick=${loadOlder}>Show older ones</button>`}`;
 }
 
 function Revision({ revision, oldest, waits, pending, offline }) {
@@ -46,7 +44,7 @@ function Revision({ revision, oldest, waits, pending, offline }) {
   const [diff, setDiff] = useState(null);
   const toggle = async () => {
     if (diff) return setDiff(null);
-    const found = await ask(() => api.history({ limit: 1, before: number + 1, diff: true }));
+    const found = await askToShow(() => api.history({ limit: 1, before: number + 1, diff: true }));
     return setDiff(found?.revisions.find((one) => one.revision === number)?.diff ?? null);
   };
   const canGoBack = !inForce && oldest !== undefined && number >= oldest;
@@ -65,10 +63,4 @@ function Revision({ revision, oldest, waits, pending, offline }) {
     </div>
     ${diff && html`<${RulesetDiff} diff=${diff} />`}
   </li>`;
-}
-
-/** "alice (uid 1000) by socket from 127.0.0.1" */
-function authorWords({ author, user, via, address }) {
-  const who = user ? `${user} (${author})` : author;
-  return [`${who} by ${via}`, address && `from ${address}`].filter(Boolean).join(" ");
 }

@@ -3,7 +3,10 @@
 import { state } from "./store.mjs";
 
 /** Seconds until the kernel takes the change back, by the host's clock as the events tell it. */
-export const secondsLeft = ({ deadline }) => Math.max(0, deadline - state.hostClock - performance.now() / 1000);
+export function secondsLeft({ deadline, seconds }) {
+  // The first is told in whole seconds, rounded up.
+  return Math.min(seconds, Math.max(0, deadline - state.hostClock - performance.now() / 1000));
+}
 
 /** The state's form of a change that waits: `time` is when the host read the seconds that are left. */
 export const withDeadline = (pending, time) => pending && { ...pending, deadline: time + pending.seconds_left };

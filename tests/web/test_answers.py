@@ -85,6 +85,9 @@ def test_history_shows_changes_and_goes_back(page: Page, host: Host) -> None:
     waits.get_by_role("button", name="Confirm").click()
     expect(page.get_by_role("status")).to_contain_text("is confirmed")
     expect(row(page, "tcp/3").locator(".number")).to_have_count(0)
+    assert host.service.call("PUT", "/switch", {"on": True}).status == 200
+    history.get_by_role("button", name="Everything done").click()
+    expect(history.get_by_role("heading", name=f"confirm revision {before + 2}")).to_be_visible()
 
 
 def test_blocks_are_listed_with_their_time_and_end(page: Page, host: Host, faults: Faults) -> None:

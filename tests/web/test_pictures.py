@@ -98,6 +98,7 @@ def test_pictures(
     page.locator("tr[data-rule] .sentence-button").nth(1).click()
     page.locator(".plot polyline").wait_for()
     draw(page, folder, f"rule-{scheme}")
+    page.locator("tr[data-rule] .sentence-button").nth(6).click()
     page.keyboard.press("w")
     page.locator(".near").wait_for()
     draw(page, folder, f"why-{scheme}")
