@@ -6,6 +6,8 @@ export const FIELD_GROUPS = [
     { name: "action", label: "Action", choices: [["drop"], ["accept"], ["count"]] },
     { name: "enabled", label: "State", choices: [["true", "enabled"], ["false", "disabled"]] },
     { name: "expires", label: "Ends", example: "10m, 2h" },
+    { name: "limit", label: "While within", example: "20/s burst 40" },
+    { name: "over", label: "Beyond", example: "6/m burst 6 per src" },
     { name: "log", label: "Packets", choices: [["false", "counted"], ["true", "counted and reported"]] },
   ]],
   ["Where", [
@@ -44,9 +46,13 @@ const FIRST_CLAUSES = [
 const LATER_CLAUSES = [["vlan", "vlan"], ["flags", "tcp_flags"], ["length", "length"], ["ttl", "ttl"]];
 const FRAGMENT_WORDS = { true: "fragment", false: "unfragmented", first: "fragment first", later: "fragment later" };
 
+/** A field as text: a rate, which is an object in JSON, in the words of a sentence. */
+export const fieldText = (value) =>
+  value?.rate ? [value.rate, "burst", value.burst, ...(value.per ? ["per", value.per] : [])].join(" ") : String(value);
+
 /** The form's values, all text, of a rule as JSON. */
 export function fieldValues(rule) {
-  const values = Object.fromEntries(FIELDS.map(({ name }) => [name, rule[name] === undefined ? "" : String(rule[name])]));
+  const values = Object.fromEntries(FIELDS.map(({ name }) => [name, rule[name] === undefined ? "" : fieldText(rule[name])]));
   return { ...values, action: values.action || "drop", enabled: values.enabled || "true", log: values.log || "false" };
 }
 
@@ -76,6 +82,7 @@ export function composeSentence(values) {
   for (const [word, name] of LATER_CLAUSES) clause(word, name);
   put("fragment", FRAGMENT_WORDS[given.fragment]);
   clause("ethertype", "ethertype");
+  for (const name of ["limit", "over"]) if (given[name]) put(name, `${name} ${rateWords(given[name])}`);
   if (given.log === "true") put("log", "log");
   if (given.enabled === "false") put("enabled", "disabled");
   if (given.expires) put("expires", `${/^\d{4}-/.test(given.expires) ? "until" : "for"} ${quotedIfNeeded(given.expires)}`);
@@ -97,4 +104,6 @@ const tidy = (name, value) => (/port$/.test(name) ? value.replace(/\s+/g, "") : 
 const quote = (text) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
 /** One word: what holds a space or a quote is quoted, and refused with the right place. */
 const quotedIfNeeded = (text) => (/[\s"]/.test(text) ? quote(text) : text);
+/** A rate is several words; anything else in its place is quoted, and refused with the right place. */
+const rateWords = (text) => (/^[^\s"]+(\s+(burst|per)\s+[^\s"]+)*$/.test(text) ? text : quote(text));
 const negated = (text) => (text.startsWith("!") ? `not ${quotedIfNeeded(text.slice(1).trim())}` : quotedIfNeeded(text));

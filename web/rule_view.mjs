@@ -5,7 +5,7 @@ import { agoWords, bitRateWords, dateWords, exact, packetRateWords, sizeWords } 
 import { html, useRef } from "./html.mjs";
 import { lastHit } from "./rates.mjs";
 import { putBack } from "./rule_changes.mjs";
-import { FIELDS } from "./rule_fields.mjs";
+import { FIELDS, fieldText } from "./rule_fields.mjs";
 import { ruleMenuItems } from "./rule_menu_items.mjs";
 import { Sentence } from "./sentence_verdict.mjs";
 import { connected } from "./store.mjs";
@@ -37,7 +37,7 @@ export function RuleView({ panel, rules, rates, deletedRemotely, marks, offline 
 }
 
 const ruleField = (rule) => ({ name, label, choices }) => {
-  const value = String(rule[name]);
+  const value = fieldText(rule[name]);
   const words = choices?.find(([key]) => key === value)?.[1] ?? value;
   return html`<div key=${name}><dt>${label}</dt><dd>${words}</dd></div>`;
 };
@@ -57,6 +57,7 @@ function RuleCounters({ rule, meter }) {
   const facts = [
     ["Packets", exact(packets), ""],
     ["Bytes", sizeWords(bytes), `${exact(bytes)} bytes`],
+    ...(rule.limited === undefined ? [] : [["Limited", exact(meter?.limited ?? rule.limited), "only its rate kept them from matching"]]),
     ["Last hit", agoWords(hit) || "never", hit ? dateWords(new Date(hit).toISOString()) : ""],
     ["Now", `${packetRateWords(meter?.rate ?? 0)} · ${bitRateWords(meter?.byteRate ?? 0)}`, ""],
   ];

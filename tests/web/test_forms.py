@@ -18,6 +18,7 @@ FILLED = {
     "Length": "40-1500",
     "TTL": "0-5",
     "Ends": "2h",
+    "Beyond": "6/m per src",
     "Comment": 'say "no" \\ twice',
 }
 CHOSEN = {
@@ -47,7 +48,7 @@ def test_a_rule_of_every_field(page: Page, host: Host) -> None:
     rule = host.service.call("GET", "/rules").json["rules"][0]
     assert rule["text"].startswith(
         "count tcp/80,443 ipv4 from not 10.0.0.0/8 to 192.0.2.1 sport not 53 on docker0 in "
-        "vlan not 100 flags syn/syn length 40-1500 ttl 0-5 unfragmented log until 2"
+        "vlan not 100 flags syn/syn length 40-1500 ttl 0-5 unfragmented over 6/m burst 5 per src log until 2"
     )
     assert rule["comment"] == FILLED["Comment"]
 
@@ -65,6 +66,23 @@ def test_what_is_wrong_is_said_at_its_field(page: Page, host: Host) -> None:
     expect(port).to_have_attribute("aria-invalid", "false")
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="New rule")).to_have_count(0)
+
+
+def test_a_rate_that_is_none_is_said_at_its_field(page: Page, host: Host) -> None:
+    form(page)
+    rate = page.get_by_label("While within")
+    for wrong in ("fast", "5/s on eth0", "1000/s burst 5"):
+        rate.fill(wrong)
+        expect(rate).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#sentence-verdict")).to_contain_text("burst 21 or more")
+    rate.fill("1000/s burst 21")
+    expect(rate).to_have_attribute("aria-invalid", "false")
+    page.get_by_role("button", name="Add at 1").click()
+    expect(page.locator("tr[data-rule]")).to_have_count(1)
+    assert host.texts() == ["drop limit 1000/s burst 21"]
+    page.locator("tr[data-rule] .sentence-button").click()
+    expect(page.get_by_text("Limited", exact=True)).to_be_visible()
+    expect(page.get_by_text("1000/s burst 21", exact=True)).to_be_visible()
 
 
 def test_the_sentence_fills_the_form(page: Page) -> None:
