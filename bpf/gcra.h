@@ -109,38 +109,51 @@ enum taken {
 	TAKEN_FORGOTTEN, /* taken, and a source that owed something is forgotten for it */
 };
 
-/* Take a packet's tokens, no more than `burst`, out of the rule's bucket or, with a line of places,
- * its source's. `peek`: say whether it has them, and take nothing.
+/* Take a packet's tokens, no more than `burst`, out of a bucket. `peek`: say whether it has them,
+ * and take nothing. */
+static __always_inline enum taken take_tokens(__u64 *bucket, const struct xw_rate *r, __u32 tokens,
+					      __u64 tick, const bool peek)
+{
+	for (int n = 0; n < BUCKET_TRIES; n++) {
+		__u64 old = *(volatile __u64 *)bucket;
+		__u64 new = bucket_after(old, r, tokens_cost(r, tokens), tick);
+
+		if (!new)
+			return TAKEN_NONE;
+		if (peek || exchange_word(bucket, old, new))
+			return TAKEN;
+	}
+	return TAKEN_NONE;
+}
+
+/* Take them out of the source's bucket, in one of a line's places.
  *
  * Whoever exchanges the word of a place has it, and writes its key afterwards. In between a packet
  * of the source that is forgotten may pay for the new one, and one of the new source, on another
  * CPU, may take a second place: that is never looked at again, as the first with the key counts. */
-static __always_inline enum taken take_tokens(struct xw_rate *r, struct xw_source *line, __u64 key,
-					      __u32 tokens, __u64 tick, const bool peek)
+static __always_inline enum taken take_source_tokens(struct xw_source *line,
+						     const struct xw_rate *r, __u64 key,
+						     __u32 tokens, __u64 tick, const bool peek)
 {
 	for (int n = 0; n < BUCKET_TRIES; n++) {
-		struct xw_source *place = 0;
-		__u64 *bucket = &r->bucket;
-		bool known = true;
+		struct xw_source *place;
 		__u64 old, new;
+		bool known;
 
 		/* Else clang computes ahead of the loop what then has no room but the stack. */
 		barrier_var(r);
 		barrier_var(line);
 		barrier_var(tick);
 		barrier_var(key);
-		if (line) {
-			place = find_place(line, key, tick);
-			known = place->key == key;
-			bucket = &place->bucket;
-		}
-		old = *(volatile __u64 *)bucket;
+		place = find_place(line, key, tick);
+		known = place->key == key;
+		old = *(volatile __u64 *)&place->bucket;
 		new = bucket_after(known ? old : 0, r, tokens_cost(r, tokens), tick);
 		if (!new)
 			return TAKEN_NONE;
 		if (peek)
 			return TAKEN;
-		if (!exchange_word(bucket, old, new))
+		if (!exchange_word(&place->bucket, old, new))
 			continue;
 		if (known)
 			return TAKEN;

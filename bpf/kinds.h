@@ -50,6 +50,7 @@ static __always_inline int classify_known_shape(const struct xw_tables *t, struc
 
 	if (EXPLAINING) /* nobody waits */
 		return classify_by_rules(t, p, copy, (struct shape){});
+#define RATED_KIND (XW_COUNTING | XW_RATES)
 #define FEW(kind)                                                                                  \
 	if (fields == (kind) && positions == 64)                                                   \
 	return classify_by_rules(t, p, copy, plain_shape(XW_RULES | (kind), 64, 8))
@@ -58,6 +59,15 @@ static __always_inline int classify_known_shape(const struct xw_tables *t, struc
 	if (fields == (kind) && positions > 64)                                                    \
 	return classify_many_rules(t, p, copy, XW_RULES | (kind))
 
+#if RATED /* with a rate a rule may not decide */
+	FEW(RATED_KIND);
+	FEW(RATED_KIND | XW_DPORT);
+	FEW(RATED_KIND | XW_ATTACHMENT | XW_DPORT);
+	FEW(RATED_KIND | XW_SRC | XW_DPORT);
+	FEW(RATED_KIND | XW_SRC_SET | XW_DPORT);
+	MORE(RATED_KIND | XW_SRC | XW_DST | XW_DPORT);
+	MORE(RATED_KIND | XW_SRC | XW_DST | XW_SPORT | XW_DPORT);
+#else
 	FEW(0);
 	FEW(XW_DPORT);
 	FEW(XW_ATTACHMENT);
@@ -68,9 +78,11 @@ static __always_inline int classify_known_shape(const struct xw_tables *t, struc
 	MORE(XW_SRC | XW_DST | XW_DPORT);
 	MORE(XW_SRC | XW_DST | XW_SPORT | XW_DPORT);
 	MORE(XW_ATTACHMENT | XW_SRC | XW_DST | XW_SPORT | XW_DPORT);
+#endif
 	return classify_by_rules(t, p, copy, (struct shape){});
 #undef MORE
 #undef FEW
+#undef RATED_KIND
 }
 
 #endif

@@ -68,24 +68,32 @@ static __always_inline int count_limited(const struct packet *p, __u32 slot, boo
 	return 0;
 }
 
-/* Does the packet get its tokens out of the rule's bucket, or its source's? */
-static __always_inline bool gets_tokens(const struct packet *p, struct xw_rate *r, __u32 slot)
+/* Does the packet get its tokens out of its source's bucket? */
+static __always_inline bool source_gets_tokens(const struct packet *p, const struct xw_rate *r,
+					       __u32 slot, __u32 tokens)
 {
-	__u32 tokens = r->bytes ? p->bytes : p->packets;
-	struct xw_source *line = NULL;
+	__u64 key = source_key(p, r);
+	struct xw_source *line = source_line(key);
 	enum taken taken;
-	__u64 key = 0;
 
-	if (tokens > r->burst)
+	if (!line)
 		return false;
-	if (r->bits4) {
-		key = source_key(p, r);
-		line = source_line(key);
-	}
-	taken = take_tokens(r, line, key, tokens, bpf_jiffies64(), EXPLAINING);
+	taken = take_source_tokens(line, r, key, tokens, bpf_jiffies64(), EXPLAINING);
 	if (taken == TAKEN_FORGOTTEN)
 		count_limited(p, slot, true);
 	return taken != TAKEN_NONE;
+}
+
+/* Does the packet get its tokens, out of the rule's bucket or its source's? */
+static __always_inline bool gets_tokens(const struct packet *p, struct xw_rate *r, __u32 slot)
+{
+	__u32 tokens = r->bytes ? p->bytes : p->packets;
+
+	if (tokens > r->burst)
+		return false;
+	if (r->bits4)
+		return source_gets_tokens(p, r, slot, tokens);
+	return take_tokens(&r->bucket, r, tokens, bpf_jiffies64(), EXPLAINING) != TAKEN_NONE;
 }
 
 /* Does a rule with a rate match a packet whose fields match? A source that cannot be read satisfies

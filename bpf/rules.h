@@ -23,9 +23,18 @@
 
 #if RATED
 
+/* Is a word all there is, and applied here to the last rule? So no walk need be ready to go on. */
+static __always_inline bool is_all(const struct shape s)
+{
+	return s.known && is_one_word(s);
+}
+
 /* Rules applied here, before walk_remaining_rules(): many packets meet one or two whose rate keeps
  * them from matching. */
-#define FIRST_RULES 4
+static __always_inline int first_rules(const struct shape s)
+{
+	return is_all(s) ? 64 : 4;
+}
 
 /* Apply the matching rules of `word`, from the lowest bit on, and the rest if none decides. */
 static __always_inline int apply_first_rules(const struct shape s, struct packet *p, struct walk *w,
@@ -36,13 +45,13 @@ static __always_inline int apply_first_rules(const struct shape s, struct packet
 	if (decision >= 0 || !has_feature(s, XW_COUNTING))
 		return decision;
 	word &= word - 1;
-	for (int n = 1; n < FIRST_RULES && word; n++) {
+	for (int n = 1; n < first_rules(s) && word; n++) {
 		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
 		if (decision >= 0)
 			return decision;
 		word &= word - 1;
 	}
-	if (!word && !w->words_left && !w->segments_left)
+	if (is_all(s) || (!word && !w->words_left && !w->segments_left))
 		return -1;
 	w->rules_left = word;
 	return walk_on(s, p, w);

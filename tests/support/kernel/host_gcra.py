@@ -20,8 +20,11 @@ int take(struct xw_rate *r, struct xw_source *line, __u64 key, __u32 tokens, __u
 {
 	if (tokens > r->burst)
 		return TAKEN_NONE;
-	return peek ? take_tokens(r, line, key, tokens, tick, true) :
-		      take_tokens(r, line, key, tokens, tick, false);
+	if (line)
+		return peek ? take_source_tokens(line, r, key, tokens, tick, true) :
+			      take_source_tokens(line, r, key, tokens, tick, false);
+	return peek ? take_tokens(&r->bucket, r, tokens, tick, true) :
+		      take_tokens(&r->bucket, r, tokens, tick, false);
 }
 
 /* `times` packets of one token each; how many got it. */
@@ -30,7 +33,7 @@ long take_many(struct xw_rate *r, struct xw_source *line, __u64 key, __u64 tick,
 	long taken = 0;
 
 	for (long n = 0; n < times; n++)
-		taken += take_tokens(r, line, key, 1, tick, false) != TAKEN_NONE;
+		taken += take(r, line, key, 1, tick, 0) != TAKEN_NONE;
 	return taken;
 }
 """
