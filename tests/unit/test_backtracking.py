@@ -20,7 +20,10 @@ JAVASCRIPT = re.compile(
 )
 """A literal of JavaScript, its pattern and its flags."""
 FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "g": 0}
-BOUNDED = {r"\B(?=(\d{3})+$)": "format.mjs: the digits of one number"}
+BOUNDED = {
+    r"\B(?=(\d{3})+$)": "format.mjs: the digits of one number",
+    r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n": "bundle.py: the page's own scripts, by nobody else",
+}
 """Patterns that are not linear, but whose text is never long."""
 
 Found = tuple[str, str, int, bool]
