@@ -49,6 +49,10 @@ RULES: dict[str, list[dict[str, Any]]] = {
     "enabled": each("enabled", "yes", 1, "", []),
     "comment": each("comment", "x" * 257, "a\nb", "\x1b[31m", 5, ["x"], "\x00"),
     "log": each("log", "yes", 1, "", []),
+    "limit": each(
+        "limit", "", "10", "0/s", "-1/s", "10/week", "10/s burst 0", "10/s per dst", 10, []
+    ),
+    "over": each("over", "", "ten/s", "10/s per src/33", "10/s burst x", {"burst": 5}, True),
     "position": each("position", 0, -1, 3, 99_999, "x", 1.5, True, [1]),
     "color": each("color", "red"),
     "packets": each("packets", 0),

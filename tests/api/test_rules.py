@@ -184,7 +184,7 @@ def test_parse_completes_the_word_at_the_end(service: Service) -> None:
     assert found["text"] == "drop icmp on dock"
     half = service.call("POST", "/rules/parse", {"text": "drop icmp o", "partial": True}).json
     assert half["problem"]["span"] == half["word"] == [10, 11]
-    assert [one["text"] for one in half["completions"]] == ["on", "out"]
+    assert [one["text"] for one in half["completions"]] == ["on", "out", "over"]
 
 
 def test_reset_counters_answers_the_rule(service: Service) -> None:

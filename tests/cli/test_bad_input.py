@@ -38,6 +38,8 @@ FLAGS: dict[str, list[str]] = {
     "fragment": ["maybe", "2", "", "True"],
     "expires": ["soon", "2026-13-01T00:00:00Z", "2026-01-01", "10", "-5m", ""],
     "comment": ["x" * 257, "a\nb", "\x1b[2J"],
+    "limit": ["", "10", "0/s", "-1/s", "10/week", "10/s burst 0", "10/s per dst"],
+    "over": ["", "ten/s", "10/s burst x", "10/s per src/129", "per src"],
 }
 """Values that the flag of each field must refuse by the field's name."""
 
