@@ -116,8 +116,8 @@ def test_a_drop_policy_says_what_it_ends_and_asks(direct: Instance) -> None:
 
 
 def test_a_guard_does_not_ask(direct: Instance) -> None:
-    direct.done("attach", "lo", "--mode", "generic")
-    with terminal(direct, "detach", "lo", SSH_CONNECTION="127.0.0.1 1 127.0.0.1 22") as screen:
+    session = "203.0.113.9 4000 203.0.113.1 22"
+    with terminal(direct, "block", "203.0.113.0/24", SSH_CONNECTION=session) as screen:
         assert screen.end() == 8
     assert "error:" in screen.seen
     assert "--force" in screen.seen
