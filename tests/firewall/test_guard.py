@@ -75,6 +75,29 @@ def test_ipv6_lives_by_neighbour_discovery(site6: Site) -> None:
         assert session.works()
 
 
+def test_neighbours_ask_by_multicast_and_a_gateway_from_its_own_address(site6: Site) -> None:
+    with site6.open() as firewall:
+        firewall.attach("veth0")
+
+        def refused(session: LiveSession, text: str) -> None:
+            with pytest.raises(LockOut) as caught:
+                firewall.add_rules(rules(text), by=asker(session))
+            assert "neighbour discovery" in caught.value.message
+
+        with LiveSession(site6.host, site6.box, HOST6) as session:
+            refused(session, "drop to ff00::/8")
+            firewall.add_rules(rules("drop from fe80::/10"), by=asker(session))
+            firewall.delete_rules([one.id for one in firewall.rules().rules])
+        site6.box.ip("-6 addr add 2001:db8:7::7/128 dev lo")
+        site6.box.ip("-6 addr add fe80::77/64 dev eth0 nodad")
+        site6.host.ip("-6 route add 2001:db8:7::7/128 via fe80::77 dev veth0")
+        site6.box.ip(f"-6 route replace {HOST6}/128 dev eth0 src 2001:db8:7::7")
+        with LiveSession(site6.host, site6.box, HOST6) as session:
+            assert session.text.startswith("2001:db8:7::7 ")
+            refused(session, "drop from fe80::/10")
+            assert session.works()
+
+
 def test_a_port_of_the_bridge_that_is_the_way(site: Site) -> None:
     site.host.ip("addr del 10.9.0.1/24 dev veth0")
     site.lab.bridge(site.host, "br0", "10.9.0.1/24")

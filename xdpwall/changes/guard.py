@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -235,20 +236,21 @@ class _Cuts:
 
     def among(self, connections: Sequence[GuardedConnection]) -> list[Cut]:
         """Those that are cut, each once."""
-        from xdpwall.explain.guard import find_cut
-
-        found = [find_cut(one, self._spots(one), self._judges) for one in connections]
+        found = [self._cut(one) for one in connections]
         return [one for one in found if one is not None]
 
-    def _spots(self, connection: GuardedConnection) -> list[Spot]:
-        from xdpwall.explain.guard import Spot
+    def _cut(self, connection: GuardedConnection) -> Cut | None:
+        from xdpwall.explain.guard import Spot, find_cut
 
-        ways = self._paths.to(connection.peer, connection.local, connection.bound)
-        return [
+        ends = connection.peer, connection.local, connection.bound
+        ways = self._paths.to(*ends)
+        spots = [
             Spot(row.iface, row.place, row.number, ways[row.index])
             for row in self._rows
             if row.index in ways
         ]
+        known = replace(connection, neighbor=self._paths.neighbor(*ends))
+        return find_cut(known, spots, self._judges)
 
 
 def _judges(

@@ -20,8 +20,11 @@ Whose = Literal["own", "login", "other"]
 
 SYN, SYN_ACK, ACK, PUSH = 0x02, 0x12, 0x10, 0x18
 _ARP = 0x0806
-_NEIGHBOR = (135, 136)
+_SOLICITATION, _ADVERTISEMENT = _NEIGHBOR = (135, 136)
 """ICMPv6 neighbor solicitation and advertisement (RFC 4861)."""
+_SOLICITED_NODE = int(IPv6Address("ff02::1:ff00:0"))
+"""The multicast group of all addresses with the same last 24 bits, where one whose link-layer address is
+not known is asked for (RFC 4291, section 2.7.1)."""
 _TTL, _NEIGHBOR_TTL = 64, 255
 _OVER_IP = {4: 20, 6: 40}
 _BARE, _OPENING, _FULL = 32, 40, 1500
@@ -45,6 +48,8 @@ class GuardedConnection:
     """Who is logged in from there, where that is known."""
     bound: int = 0
     """The index of the interface that its socket is bound to; 0: none."""
+    neighbor: Address | None = None
+    """Whose link-layer address its packets need; None: the peer's own."""
 
     @property
     def words(self) -> str:
@@ -129,20 +134,22 @@ def _neighbor(connection: GuardedConnection, egress: bool) -> list[AskedPacket]:
     direction: Literal["ingress", "egress"] = "egress" if egress else "ingress"
     if connection.peer.version == 4:
         return [AskedPacket(direction=direction, ethertype=_ARP)]
-    ends = [int(connection.peer), int(connection.local)]
+    ends = [int(connection.neighbor or connection.peer), int(connection.local)]
     src, dst = reversed(ends) if egress else ends
+    group = _SOLICITED_NODE | dst & 0xFFFFFF
+    asked = ((_SOLICITATION, group), (_SOLICITATION, dst), (_ADVERTISEMENT, dst))
     return [
         AskedPacket(
             direction=direction,
             family=6,
             proto=ICMP[6],
             src=src,
-            dst=dst,
+            dst=to,
             icmp_type=kind,
             icmp_code=0,
             ttl=_NEIGHBOR_TTL,
         )
-        for kind in _NEIGHBOR
+        for kind, to in asked
     ]
 
 

@@ -53,6 +53,22 @@ def test_the_way_to_a_peer(host: Namespace, peer: str, names: set[str]) -> None:
     assert found == {host.index(name): None for name in names}
 
 
+@pytest.mark.parametrize(
+    ("peer", "neighbor"),
+    [
+        ("10.0.0.2", "10.0.0.2"),
+        ("10.0.0.200", "192.0.2.1"),
+        ("198.51.100.1", "198.51.100.1"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("2001:dba::7", "fe80::77"),
+    ],
+)
+def test_whose_link_layer_address_is_needed(host: Namespace, peer: str, neighbor: str) -> None:
+    host.ip("-6 route add 2001:dba::/64 via fe80::77 dev wan")
+    local = ip_address("10.0.0.1" if "." in peer else "2001:db8::1")
+    assert Paths().neighbor(ip_address(peer), local) == ip_address(neighbor)
+
+
 def test_an_address_that_is_not_here_is_no_obstacle(host: Namespace) -> None:
     found = Paths().to(ip_address("10.0.0.2"), ip_address("172.31.0.1"))
     assert set(found) == {host.index("br0"), host.index("port")}

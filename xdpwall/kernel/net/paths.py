@@ -9,7 +9,7 @@ import socket
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from .names import interface_index
 from .raw_rtnl import DUMP, ask, attributes
@@ -18,7 +18,7 @@ Address = IPv4Address | IPv6Address
 
 # linux/rtnetlink.h, linux/if_link.h
 _RTM_GETLINK, _RTM_GETROUTE = 18, 26
-_RTA_DST, _RTA_SRC, _RTA_OIF = 1, 2, 4
+_RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY = 1, 2, 4, 5
 _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_LINK_NETNSID = 5, 10, 18, 37
 _KIND, _DATA, _VLAN_ID = 1, 2, 1
 _LINK = struct.Struct("=BxHiII")
@@ -39,23 +39,38 @@ class _Link:
     """Of its frames on the interface below."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Hop:
+    index: int
+    """Of the interface by which packets leave."""
+    gateway: Address | None = None
+
+
 class Paths:
     """Looks routes up, and knows what lies above and below interfaces at the moment when it was made."""
 
     def __init__(self) -> None:
         """OSError of the kernel."""
         self._links = _links()
-        self._routes: dict[tuple[Address, Address, int], int | None] = {}
+        self._routes: dict[tuple[Address, Address, int], _Hop | None] = {}
 
     def to(self, peer: Address, local: Address, bound: int = 0) -> Mapping[int, int | None]:
         """The indexes of the interfaces that packets to `peer` from `local` pass: that of the route, its
         masters, parents and ports; each with the VLAN id of the packets' tag there. Empty without a
         route. `bound`: the index of the interface that the socket is bound to."""
+        hop = self._hop(peer, local, bound)
+        return {} if hop is None else self._around(hop.index)
+
+    def neighbor(self, peer: Address, local: Address, bound: int = 0) -> Address:
+        """Whose link-layer address packets to `peer` need: the gateway's, or without one the peer's own."""
+        hop = self._hop(peer, local, bound)
+        return peer if hop is None or hop.gateway is None else hop.gateway
+
+    def _hop(self, peer: Address, local: Address, bound: int) -> _Hop | None:
         key = (peer, local, bound)
         if key not in self._routes:
             self._routes[key] = _route(peer, local, bound or _scope(peer))
-        index = self._routes[key]
-        return {} if index is None else self._around(index)
+        return self._routes[key]
 
     def _around(self, index: int) -> dict[int, int | None]:
         found: dict[int, int | None] = {}
@@ -87,15 +102,15 @@ def _scope(address: Address) -> int:
     return 0
 
 
-def _route(peer: Address, local: Address, bound: int) -> int | None:
-    """The index of the interface that the kernel would choose; None: it has no way."""
+def _route(peer: Address, local: Address, bound: int) -> _Hop | None:
+    """The way that the kernel would choose; None: it has none."""
     found = _ask_route(peer, local, bound)
     # Whoever asks may come from an address that this namespace does not have.
     found = _ask_route(peer, None, bound) if found is None else found
-    return found if found is not None or not bound else bound
+    return found if found is not None or not bound else _Hop(bound)
 
 
-def _ask_route(peer: Address, local: Address | None, bound: int) -> int | None:
+def _ask_route(peer: Address, local: Address | None, bound: int) -> _Hop | None:
     family = socket.AF_INET if peer.version == 4 else socket.AF_INET6
     bits = peer.max_prefixlen
     body = _ROUTE.pack(family, bits, 0 if local is None else bits, 0)
@@ -108,10 +123,13 @@ def _ask_route(peer: Address, local: Address | None, bound: int) -> int | None:
         (answer, *_) = ask(_RTM_GETROUTE, 0, body)
     except OSError:
         return None
-    for kind, value in attributes(answer[_ROUTE.size :]):
-        if kind == _RTA_OIF:
-            return int(_NUMBER.unpack(value)[0])
-    return None
+    told = dict(attributes(answer[_ROUTE.size :]))
+    if _RTA_OIF not in told:
+        return None
+    gateway = told.get(_RTA_GATEWAY)
+    return _Hop(
+        int(_NUMBER.unpack(told[_RTA_OIF])[0]), None if gateway is None else ip_address(gateway)
+    )
 
 
 def _attribute(kind: int, value: bytes) -> bytes:
