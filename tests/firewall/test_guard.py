@@ -114,6 +114,32 @@ def test_a_port_of_the_bridge_that_is_the_way(site: Site) -> None:
         assert session.works()
 
 
+def test_entries_are_guarded_in_what_a_change_may_be_reverted_to(
+    firewall: Firewall, session: LiveSession
+) -> None:
+    for name in ("bad", "good"):
+        firewall.create_set(name)
+    firewall.change_set("good", add=["10.9.0.2"])
+    firewall.attach("veth0")
+    firewall.add_rules(rules("drop from @bad", "drop tcp/22 from not @good"))
+    me, ids = asker(session), [one.id for one in firewall.rules().rules]
+    firewall.delete_rules(ids, by=asker(session, confirm=3600))
+    with pytest.raises(LockOut) as caught:
+        firewall.change_set("bad", add=["10.9.0.0/24"], by=me)
+    assert (caught.value.told["rule"], caught.value.told["position"]) == (ids[0], 1)
+    with pytest.raises(LockOut) as caught:
+        firewall.change_set("good", remove=["10.9.0.2"], by=me)
+    assert (caught.value.told["rule"], caught.value.told["position"]) == (ids[1], 2)
+    firewall.change_set("bad", add=["10.9.1.0/24"], by=me)
+    firewall.rollback(by=me)
+    assert session.works()
+    # Once it is confirmed that they go, the entries cut nobody.
+    firewall.delete_rules(ids, by=asker(session, confirm=3600))
+    firewall.confirm(by=me)
+    firewall.change_set("bad", add=["10.9.0.0/24"], by=me)
+    assert session.works()
+
+
 def test_adoption_is_guarded_and_what_is_refused_changes_nothing(site: Site) -> None:
     folders = Folders(site)
     folders.put("lost")

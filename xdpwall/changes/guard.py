@@ -125,28 +125,31 @@ def _maps_in_need(instance: Instance) -> Iterator[Dataplane | None]:
 def guard_own(
     instance: Instance,
     dataplane: Dataplane,
+    ruleset: CommittedRuleset,
     then: Callable[[Answer, Spot], Answer],
     *,
     by: Author,
+    waiting: bool = False,
 ) -> None:
     """Guard the asker's own connection alone, where `then` makes of the answer now what it would be.
-    Raises LockOut."""
+    `ruleset`: the one in force; if `waiting`, the one that it may be reverted to. Raises LockOut."""
     from .guarded import own_connection
 
     now = dataplane.control.read()
     if not now.on:
         return
+    ask = partial(_ask, dataplane, copy=1 - now.copy if waiting else now.copy)
 
     def judge(frame: Frame, spot: Spot) -> Answer:
-        return then(_ask(dataplane, frame, spot, now.copy), spot)
+        return then(ask(frame, spot), spot)
 
     def passes(frame: Frame, spot: Spot) -> bool:
-        return not _ask(dataplane, frame, spot, now.copy).dropped
+        return not ask(frame, spot).dropped
 
     rows = _unmuted(dataplane, instance.attachments)
     with _doubting(instance):
         mine = own_connection(by)
-        _decide(instance, by, rows, _judges(instance.ruleset, passes, judge), mine)
+        _decide(instance, by, rows, _judges(ruleset, passes, judge), mine)
 
 
 def guard_adoption(

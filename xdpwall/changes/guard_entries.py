@@ -1,7 +1,8 @@
 """The lock-out guard at changes of single entries of sets. Called with the instance's lock held.
 
 They come by the thousand and are in force one by one: it looks at the two ends of the asker's own
-connection alone, and at nothing where neither comes into the set nor goes out of it. What the classifier would then say of
+connection alone, and at nothing where neither comes into the set nor goes out of it. While a change
+waits it looks at what that may be reverted to as well, for that comes without being asked. What the classifier would then say of
 the asker's packets is worked out from the rules, since no copy has the set as it would be.
 """
 
@@ -12,12 +13,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.set_references import sets_named_by
 from xdpwall.sets.entries import AddressEntry, Entries, address_entry
 from xdpwall.sets.membership import entries_containing
 from xdpwall.sets.names import find_set
 from xdpwall.values.author import Author
 
+from .generations import waiting_rulesets
 from .guard import guard_own
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from xdpwall.explain.guard import Spot
     from xdpwall.explain.near_miss import Holds, ReadPacket
     from xdpwall.ruleset.index import RuleEntry
+    from xdpwall.ruleset.policy import Policy
 
 
 def guard_entries(
@@ -43,7 +47,27 @@ def guard_entries(
     ends = [address_entry(one) for one in (by.session.peer, by.session.local)]
     if not any(entry.contains(end) for entry in (*add, *remove) for end in ends):
         return
-    sets = _ChangedSets(instance, name, add, remove)
+    _guard_ruleset(instance, dataplane, instance.ruleset, name, add, remove, by=by)
+    waiting = waiting_rulesets(instance)
+    if waiting is not None and any(row.name == name for row in waiting[1].sets):
+        _guard_ruleset(instance, dataplane, waiting[1], name, add, remove, by=by, waiting=True)
+
+
+def _guard_ruleset(
+    instance: Instance,
+    dataplane: Dataplane,
+    ruleset: CommittedRuleset,
+    name: str,
+    add: Sequence[AddressEntry],
+    remove: Sequence[AddressEntry],
+    *,
+    by: Author,
+    waiting: bool = False,
+) -> None:
+    """Guard them in one copy: `waiting`, in the one that the change that waits may be reverted to."""
+    assert by.session is not None
+    ends = [address_entry(one) for one in (by.session.peer, by.session.local)]
+    sets = _ChangedSets(instance, ruleset, name, add, remove)
     if all(sets.holds(name, end) == sets.held(name, end) for end in ends):
         return
 
@@ -51,9 +75,9 @@ def guard_entries(
         from xdpwall.explain.near_miss import packet_of
 
         packet = packet_of(answer.record, spot.iface, spot.place == "tc-egress")
-        return _judged_again(instance, name, answer, packet, sets.holds_address)
+        return _judged_again(instance, ruleset, name, answer, packet, sets.holds_address)
 
-    guard_own(instance, dataplane, after_change, by=by)
+    guard_own(instance, dataplane, ruleset, after_change, by=by, waiting=waiting)
 
 
 class _ChangedSets:
@@ -62,11 +86,13 @@ class _ChangedSets:
     def __init__(
         self,
         instance: Instance,
+        ruleset: CommittedRuleset,
         name: str,
         add: Sequence[AddressEntry],
         remove: Sequence[AddressEntry],
     ) -> None:
         self._instance = instance
+        self._ruleset = ruleset
         self._changed = name
         self._add = add
         self._remove = frozenset(remove)
@@ -90,14 +116,19 @@ class _ChangedSets:
 
     def _containing(self, name: str, address: AddressEntry) -> frozenset[AddressEntry]:
         if name not in self._entries:
-            row = find_set(self._instance.ruleset.sets, name)
+            row = find_set(self._ruleset.sets, name)
             content = self._instance.store.sets.read_set(row.number)
             self._entries[name] = content.unexpired(self._instance.clock.seconds()).all()
         return frozenset(entries_containing(self._entries[name], address))
 
 
 def _judged_again(
-    instance: Instance, name: str, answer: Answer, packet: ReadPacket, holds: Holds
+    instance: Instance,
+    ruleset: CommittedRuleset,
+    name: str,
+    answer: Answer,
+    packet: ReadPacket,
+    holds: Holds,
 ) -> Answer:
     """The answer when the set holds something else: rules in front of the one that decided match now if
     they name the set; if it does not match any more, those behind it decide."""
@@ -105,7 +136,7 @@ def _judged_again(
     from xdpwall.dataplane.explaining import MatchingRule
     from xdpwall.explain.near_miss import differences
 
-    entries, now = instance.ruleset.entries, instance.clock.now_text()
+    entries, now = ruleset.entries, instance.clock.now_text()
     slot = None if answer.by is None else answer.by.slot
     decided = next((n for n, one in enumerate(entries) if one.slot == slot), len(entries))
     for index, entry in enumerate(entries):
@@ -122,15 +153,14 @@ def _judged_again(
             action = abi.Action.DROP if rule.action == "drop" else abi.Action.ACCEPT
             by = MatchingRule(entry.slot, action, rule.log, expired=False)
             return replace(answer, dropped=rule.action == "drop", by=by)
-    return replace(answer, dropped=_policy_drops(instance, answer, packet), by=None)
+    return replace(answer, dropped=_policy_drops(ruleset.policy, answer, packet), by=None)
 
 
 def _names(entry: RuleEntry, name: str) -> bool:
     return any(named == name for _, named in sets_named_by(entry.rule))
 
 
-def _policy_drops(instance: Instance, answer: Answer, packet: ReadPacket) -> bool:
-    policy = instance.ruleset.policy
+def _policy_drops(policy: Policy, answer: Answer, packet: ReadPacket) -> bool:
     if packet.family is None:
         return policy.non_ip == "drop"
     if answer.neighbor_discovery and policy.neighbor_discovery == "accept":
