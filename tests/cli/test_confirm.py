@@ -26,6 +26,8 @@ def test_a_change_is_confirmed(wall: Instance) -> None:
     refused = wall.run("rule", "add", "drop", "udp")
     assert (refused.returncode, "revision 1 waits" in refused.stderr) == (5, True)
     assert wall.run("confirm", "7").returncode == 5
+    would = wall.done("policy", "set", "ingress", "drop", "--dry-run")
+    assert "waits" not in would, "what waits is another change"
     assert "revision 1 is confirmed" in wall.done("confirm", "1")
     again = wall.run("confirm")
     assert (again.returncode, "no change waits" in again.stderr) == (3, True)
@@ -43,8 +45,14 @@ def test_a_change_is_taken_back(wall: Instance) -> None:
     assert outcome["pending"]["seconds"] == 1
     wait_until_reverted(wall)
     assert pings(wall) == 2
-    late = wall.run("confirm", str(outcome["revision"]))
-    assert late.returncode in (3, 5)
+    wall.done("off")
+    wall.done("on")
+    for late in (wall.run("confirm", str(outcome["revision"])), wall.run("confirm")):
+        assert (late.returncode, "is reverted: revision 0 is in force" in late.stderr) == (5, True)
+    assert wall.run("confirm", "7").returncode == 3
+    wall.done("rule", "add", "drop", "udp")
+    assert wall.run("confirm").returncode == 3
+    wall.done("rollback")
     assert wall.json("rule", "list")["rules"] == []
 
 

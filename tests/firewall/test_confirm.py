@@ -30,9 +30,12 @@ def test_nobody_confirms(site: Site) -> None:
         assert ids(firewall) == ["r1"]
         assert site.kernel_revision() == site.disk_revision() == 1
         assert firewall.status().pending is None and firewall.health().problems == []
+        with pytest.raises(Conflict) as late:
+            firewall.confirm()
+        assert late.value.code == "already-reverted", "also when the disk agrees already"
+        firewall.add_rules(rules("count tcp"))
         with pytest.raises(NotFound):
             firewall.confirm()
-        firewall.add_rules(rules("count tcp"))
     assert site.kernel_revision() == site.disk_revision() == 2
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.store.metrics import ReadCounters
 
+TOO_LATE = "was not confirmed in time"
+"""In the audit trail: why the kernel took a change back."""
+
 
 def settle(instance: Instance, dataplane: Dataplane, disk: Snapshot, *, by: Author) -> bool:
     """Make the disk agree with a kernel that has reverted or kept a change. Returns whether there was
@@ -43,7 +46,7 @@ def settle(instance: Instance, dataplane: Dataplane, disk: Snapshot, *, by: Auth
     if left is None and revision == waits.revision:
         _keep(instance, waits, disk, dataplane, by)
     else:
-        take_back(instance, dataplane, waits, by=by, why="was not confirmed in time")
+        take_back(instance, dataplane, waits, by=by, why=TOO_LATE)
     return True
 
 
@@ -63,6 +66,7 @@ def confirm_change(instance: Instance, revision: int | None, *, by: Author) -> U
     disk = instance.store.read()
     waits, dataplane = disk.unconfirmed, instance.dataplane()
     if waits is None or dataplane is None:
+        _refuse_if_reverted(instance, revision)
         raise NotFound("no change waits for its confirmation", code="nothing-pending")
     if revision is not None and revision != waits.revision:
         raise Conflict(
@@ -73,18 +77,30 @@ def confirm_change(instance: Instance, revision: int | None, *, by: Author) -> U
             hint="look at it first: xdpwall status",
         )
     if not dataplane.control.confirm():
-        take_back(instance, dataplane, waits, by=by, why="was not confirmed in time")
-        raise already_reverted(waits)
+        take_back(instance, dataplane, waits, by=by, why=TOO_LATE)
+        raise already_reverted(waits.revision, f"within {waits.seconds} s")
     crash_point("confirm-kept")
     _keep(instance, waits, disk, dataplane, by)
     return waits
 
 
-def already_reverted(waits: Unconfirmed) -> Conflict:
+def _refuse_if_reverted(instance: Instance, revision: int | None) -> None:
+    """Conflict "already-reverted" where the service, or another command, has made the disk agree with the
+    revert before the confirmation came, and the ruleset was not changed since."""
+    last = instance.store.audit.newest_change()
+    if last is None:
+        return
+    action, in_force = last
+    reverted = in_force + 1
+    if action.startswith(f"revision {reverted} {TOO_LATE}") and revision in (None, reverted):
+        raise already_reverted(reverted, "in time")
+
+
+def already_reverted(revision: int, within: str) -> Conflict:
     """The error of a confirmation that comes too late."""
     return Conflict(
-        f"revision {waits.revision} was not confirmed within {waits.seconds} s and is reverted: "
-        f"revision {waits.revision - 1} is in force",
+        f"revision {revision} was not confirmed {within} and is reverted: "
+        f"revision {revision - 1} is in force",
         code="already-reverted",
         hint="make the change again, with more time: --confirm SECONDS",
     )

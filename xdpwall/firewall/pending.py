@@ -37,7 +37,7 @@ class PendingMethods:
             if asked is not None and now.unconfirmed is None:
                 if now.ruleset.revision >= asked.revision:  # somebody else was faster
                     return PendingOutcome(revision=asked.revision, confirmed=True)
-                raise already_reverted(asked)
+                raise already_reverted(asked.revision, f"within {asked.seconds} s")
             waits = confirm_change(self._instance, revision, by=by)
             self._changed()
             return PendingOutcome(revision=waits.revision, confirmed=True)

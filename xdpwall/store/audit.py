@@ -55,6 +55,14 @@ class AuditTrail:
             row = connection.execute("SELECT time FROM audit ORDER BY id DESC LIMIT 1").fetchone()
         return None if row is None else str(row[0])
 
+    def newest_change(self) -> tuple[str, int] | None:
+        """What the newest entry about the ruleset did, and the revision that it led to."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                "SELECT action, revision FROM audit WHERE revision IS NOT NULL ORDER BY id DESC LIMIT 1"
+            ).fetchone()
+        return None if row is None else (str(row[0]), int(row[1]))
+
     def listed(
         self, limit: int, *, before: int | None = None, since: str | None = None
     ) -> list[tuple[int, AuditEntry, int | None]]:

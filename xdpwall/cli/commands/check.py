@@ -93,7 +93,7 @@ def _name(rule: CheckRule) -> str:
 def _summary(report: CheckReport) -> str:
     counts = Counter(one.kind for one in report.findings)
     found = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nothing found"
-    words = f"{report.rules} rules: {found}"
+    words = f"{report.rules} {'rule' if report.rules == 1 else 'rules'}: {found}"
     if report.undecided:
         words += f"; {len(report.undecided)} took too long to decide"
     return words

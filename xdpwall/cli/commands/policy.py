@@ -97,7 +97,8 @@ def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
             said = tell_losses(fw.set_policy(changes, dry_run=True), asked)
         outcome = fw.set_policy(changes, dry_run=dry_run, by=asked.author())
     print_warnings([one for one in outcome.warnings if one not in said], asked)
-    print_pending(outcome.pending, asked)
+    if not dry_run:  # what waits then is another change
+        print_pending(outcome.pending, asked)
     words = ", ".join(f"{name} {value}" for name, value in changes.items())
     head = "policy would be" if dry_run else "policy"
     Printer(asked).show(
