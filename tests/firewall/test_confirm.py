@@ -130,11 +130,15 @@ def test_attach_on_trial(site: Site) -> None:
 def test_detach_on_trial(site: Site) -> None:
     site.prepare("drop icmp")
     with site.open() as firewall:
+        passes = "veth0 xdp lets every packet pass at the moment"
+        assert not any(passes in one for one in firewall.status().warnings)
         assert firewall.detach("veth0", by=LONG).pending is not None
         assert site.ping() == 3
+        assert any(passes in one for one in firewall.status().warnings)
         revert_now(firewall)
         assert site.ping() == 0
         assert [one.state for one in firewall.status().attachments] == ["attached"]
+        assert not any(passes in one for one in firewall.status().warnings)
         firewall.detach("veth0", by=LONG)
         assert site.ping() == 3
         firewall.confirm()

@@ -100,6 +100,14 @@ class ControlWord(Switch):
         """Put the fallback of the pending change in force; nothing without one."""
         self._update(lambda now: now.reverted() if now.pending else now)
 
+    def passing(self) -> frozenset[int]:
+        """Numbers of the attachments that pass all their packets in what is in force, since a change
+        waits or was reverted at its deadline."""
+        if not self.read().pending:
+            return frozenset()
+        bits = self._load(CONTROL_PASSING + self.in_force().copy)
+        return frozenset(number for number in range(ATTACHMENTS) if bits >> number & 1)
+
     def jiffies(self) -> int:
         """The kernel's jiffies64 now."""
         return self._word.jiffies()

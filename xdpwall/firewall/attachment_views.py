@@ -111,6 +111,23 @@ def attachment_warnings(views: Iterable[AttachmentView]) -> list[str]:
     return found
 
 
+def passing_warnings(dataplane: Dataplane | None, rows: Iterable[Attachment]) -> list[str]:
+    """Tell of attachments in place that judge nothing, as a change that waits takes them away or has been
+    taken back."""
+    if dataplane is None or not (passing := dataplane.control.passing()):
+        return []
+    why = (
+        "it is detached once the change that waits is confirmed"
+        if dataplane.control.seconds_left()
+        else "the change that attached it was not confirmed in time"
+    )
+    return [
+        f"{row.words} lets every packet pass at the moment: {why}"
+        for row in rows
+        if row.number in passing
+    ]
+
+
 def stray_warnings(
     attacher: Attacher, dataplane: Dataplane | None, rows: Iterable[Attachment]
 ) -> list[str]:

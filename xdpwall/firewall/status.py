@@ -61,6 +61,7 @@ class StatusMethods:
         from .attachment_views import (
             attachment_warnings,
             interface_views,
+            passing_warnings,
             stray_warnings,
             unrecorded_warnings,
         )
@@ -77,6 +78,7 @@ class StatusMethods:
             warnings += copy_warnings(self._instance, self._service)
             warnings += attachment_warnings(mine)
             warnings += stand_in_warnings(attacher)
+            warnings += passing_warnings(self._instance.dataplane(), now.attachments)
             warnings += stray_warnings(attacher, self._instance.dataplane(), now.attachments)
             warnings += unjudged
             if foreign is None:
