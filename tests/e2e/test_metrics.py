@@ -169,6 +169,7 @@ def test_many_rules_have_a_bounded_number_of_series(wall: Route) -> None:
     assert [labels for name, labels in again if name == "xdpwall_rule_packets_total"] == shown
 
 
+@pytest.mark.host  # promtool is downloaded
 def test_strict_readers(wall: Route) -> None:
     wall.rules([{"id": "named", "text": 'drop udp/53 comment "a \\\\ and a \\""'}, "count tcp"])
     wall.send([DNS, WEB])

@@ -16,6 +16,8 @@ import pytest
 from tests.support.paths import ROOT
 from xdpwall.api.serving import bundle
 
+pytestmark = pytest.mark.host  # what it builds with and needs is downloaded
+
 NETWORK = {"PIP_RETRIES": "10", "PIP_DEFAULT_TIMEOUT": "60"}
 """Retries of downloads."""
 OBJECTS = {
