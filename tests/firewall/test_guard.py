@@ -114,6 +114,22 @@ def test_a_port_of_the_bridge_that_is_the_way(site: Site) -> None:
         assert session.works()
 
 
+def test_segments_are_long_packets_where_they_are_merged(
+    firewall: Firewall, session: LiveSession
+) -> None:
+    firewall.attach("veth0")
+    firewall.add_rules(rules("drop length 1501-9000"), by=asker(session))
+    with pytest.raises(LockOut):
+        firewall.attach("veth0", hook="tc", direction="egress", by=asker(session))
+    firewall.delete_rules([one.id for one in firewall.rules().rules])
+    firewall.attach("veth0", hook="tc", direction="egress")
+    with pytest.raises(LockOut) as caught:
+        firewall.add_rules(rules("drop tcp length 2000-65535 out"), by=asker(session))
+    assert caught.value.told["connections"][0]["place"] == "tc-egress"
+    firewall.add_rules(rules("drop tcp length 2000-65535 in"), by=asker(session))
+    assert session.works()
+
+
 def test_entries_are_guarded_in_what_a_change_may_be_reverted_to(
     firewall: Firewall, session: LiveSession
 ) -> None:

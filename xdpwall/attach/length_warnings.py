@@ -33,6 +33,11 @@ def is_about_super_packets(rule: Rule) -> bool:
     return int(last or first) >= SHORTEST_SEGMENT
 
 
+def meets_super_packets(row: Attachment) -> bool:
+    """Whether it meets TCP segments as one packet of up to 64 kB."""
+    return _met_singly(row) is not None
+
+
 def about_length(rule: Rule, attachments: Sequence[Attachment]) -> Iterator[CauseWords]:
     """What is to be said of one rule: one cause for each way to meet the segments singly."""
     if not is_about_super_packets(rule):

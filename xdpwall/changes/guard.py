@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from xdpwall.attach.length_warnings import meets_super_packets
 from xdpwall.errors import LockOut, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
@@ -248,7 +249,7 @@ class _Cuts:
         ends = connection.peer, connection.local, connection.bound
         ways = self._paths.to(*ends)
         spots = [
-            Spot(row.iface, row.place, row.number, ways[row.index])
+            Spot(row.iface, row.place, row.number, ways[row.index], meets_super_packets(row))
             for row in self._rows
             if row.index in ways
         ]

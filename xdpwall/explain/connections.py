@@ -27,9 +27,12 @@ _SOLICITED_NODE = int(IPv6Address("ff02::1:ff00:0"))
 not known is asked for (RFC 4291, section 2.7.1)."""
 _TTL, _NEIGHBOR_TTL = 64, 255
 _OVER_IP = {4: 20, 6: 40}
-_BARE, _OPENING, _FULL = 32, 40, 1500
-"""Bytes of TCP with a timestamp and nothing else, of one that opens a connection, and of a full packet with
-its IP header, as Linux sends them."""
+_BARE, _OPENING = 32, 40
+"""Bytes of TCP with a timestamp and nothing else, and of one that opens a connection, as Linux sends them."""
+FULL = 1500
+"""Bytes of a full packet with its IP header."""
+_LONGEST = 65535
+"""Bytes of segments that are met as one packet (GSO, GRO)."""
 _MOST_LENGTHS = 64
 
 
@@ -97,7 +100,7 @@ def packets_of(connection: GuardedConnection, lengths: Sequence[int] = ()) -> li
     found = []
     for egress in (False, True):
         opening = (SYN_ACK if egress else SYN) if connection.inbound else None
-        flags = [(ACK, _BARE, None), (PUSH, _BARE, _FULL)]
+        flags = [(ACK, _BARE, None), (PUSH, _BARE, FULL)]
         if connection.whose != "other":
             flags += [(PUSH, _BARE, length) for length in lengths]
             flags += [(opening, _OPENING, None)] if opening is not None else []
@@ -154,7 +157,8 @@ def _neighbor(connection: GuardedConnection, egress: bool) -> list[AskedPacket]:
 
 
 def lengths_told_apart(rules: Iterable[Rule]) -> list[int]:
-    """Lengths of IP packets, one of each kind that rules tell apart, among those that TCP sends."""
+    """Lengths of IP packets, one of each kind that rules tell apart, among those that TCP has, its
+    segments merged or not."""
     least = _OVER_IP[4] + _BARE
     found: set[int] = set()
     for rule in rules:
@@ -162,7 +166,7 @@ def lengths_told_apart(rules: Iterable[Rule]) -> list[int]:
             continue
         span = match_of(rule).length
         if span is not None:
-            found.update(n for n in (max(span[0], least), span[1] + 1) if least <= n <= _FULL)
+            found.update(n for n in (max(span[0], least), span[1] + 1) if least <= n <= _LONGEST)
         if len(found) >= _MOST_LENGTHS:
             break
     return sorted(found)

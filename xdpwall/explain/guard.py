@@ -16,7 +16,7 @@ from xdpwall.rule.rule import Rule
 from xdpwall.values.inputs import first_few
 from xdpwall.values.terms import Place
 
-from .connections import GuardedConnection, frame_of, is_tcp, lengths_told_apart, packets_of
+from .connections import FULL, GuardedConnection, frame_of, is_tcp, lengths_told_apart, packets_of
 from .frame import Frame
 from .words import AskedPacket
 
@@ -34,6 +34,8 @@ class Spot:
     number: int
     vlan: int | None
     """The id of the packets' tag there; None: they have none."""
+    merged: bool = False
+    """TCP segments are met as one packet there, longer than any on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ def find_cut(connection: GuardedConnection, spots: Sequence[Spot], judges: Judge
 
 
 def _meets(packet: AskedPacket, spot: Spot) -> bool:
+    if (packet.length or 0) > FULL and not spot.merged:
+        return False
     if spot.iface == LOOPBACK:  # both directions leave by it, and come in by it
         return packet.family is not None and packet.proto is not None and is_tcp(packet)
     return (packet.direction == "egress") == (spot.place == "tc-egress")

@@ -81,7 +81,7 @@ def test_lengths() -> None:
         Rule.parse(text)
         for text in ("drop length 0-60", "accept tcp length 200-300", "drop length 2000-9000")
     ]
-    assert lengths_told_apart(rules) == [52, 61, 200, 301]
+    assert lengths_told_apart(rules) == [52, 61, 200, 301, 2000, 9001]
     assert (
         lengths_told_apart([Rule.parse("drop tcp/22"), Rule.parse("drop length 9 disabled")]) == []
     )
