@@ -27,9 +27,9 @@ def check(file: str | None) -> int:
 
     Told are rules that others in front decide for (one or several together), that say the same as
     another or the contrary, that match no packet, that no attachment sees, that take an empty set for
-    everything, whose time is over, and those without which every packet would get the same verdict. Each
-    comes with a packet that shows it. Sets are taken with what they hold now. Packets that cannot be
-    read whole are left out: a drop rule takes what it cannot read.
+    everything, whose time is over, and those without which every packet would get the same verdict. What
+    another rule or the policy is the reason of comes with a packet that shows it. Sets are taken with what
+    they hold now. Packets that cannot be read whole are left out: a drop rule takes what it cannot read.
 
     Ends with 0 when all is well, with 1 when something is found, and with 2 when FILE cannot be read.
 
