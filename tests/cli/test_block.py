@@ -55,7 +55,7 @@ def test_rules(wall: Instance) -> None:
     assert rules(wall)[2][1] == "drop icmp on veth0"
     assert rules(wall)[1][1].startswith("drop tcp/22 from not 10.0.0.0/8 until ")
     assert pings(wall) == 0
-    assert "not blocked any more: icmp on veth0" in wall.done("unblock", "icmp", "--iface", "veth0")
+    assert "block removed: icmp on veth0" in wall.done("unblock", "icmp", "--iface", "veth0")
     assert pings(wall) == 2
     wall.done("unblock", "tcp/22", "--except", "10.0.0.0/8")
     assert [one[0] for one in rules(wall)] == ["blocked", "r1"]

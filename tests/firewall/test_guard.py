@@ -164,6 +164,7 @@ def test_adoption_is_guarded_and_what_is_refused_changes_nothing(site: Site) -> 
         with pytest.raises(LockOut) as caught:
             firewall.apply(Ruleset.parse(FILE), adopt=True, by=asker(session))
         assert (caught.value.told["position"], caught.value.told["text"]) == (2, "drop tcp/22")
+        assert caught.value.message.startswith("rule 2 (drop tcp/22) would cut your own connection")
         assert (site.kernel_revision(), site.disk_revision()) == (held, 0)
         assert session.works()
         outcome = firewall.apply(Ruleset.parse(FILE), adopt=True, by=asker(session, force=True))

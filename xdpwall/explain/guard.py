@@ -147,7 +147,8 @@ def _cause_words(cause: Mapping[str, Any]) -> str:
     if "policy" in cause:
         return f"the policy {cause['policy']}"
     if "rule" in cause:
-        return f"rule {cause['rule']} ({cause['text']})"
+        name = cause["position"] if cause["rule"] is None else cause["rule"]
+        return f"rule {name} ({cause['text']})"
     return str(cause["text"])
 
 

@@ -96,7 +96,7 @@ def unblock(target: tuple[str, ...], iface: str | None, spared: str | None) -> N
     Printer(asked).show(
         outcome.to_json,
         lambda: [outcome.block.target],
-        lambda: print_note(f"not blocked any more: {outcome.block.target}", asked),
+        lambda: print_note(f"block removed: {outcome.block.target}", asked),
     )
 
 
