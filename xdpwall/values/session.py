@@ -38,6 +38,8 @@ def read_session(text: str) -> LoginSession | None:
         )
     except ValueError:
         return None
+    if peer.version != local.version:
+        return None
     if not (0 < peer_port < 1 << 16 and 0 < local_port < 1 << 16):
         return None
     return LoginSession(peer, peer_port, local, local_port)
