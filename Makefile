@@ -14,6 +14,7 @@
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
+# make dist    sdist, wheel and bill of materials of the last commit, into dist/: the same bytes each time
 # make deb     the Debian package, into dist/         make test-deb   and try it on a bare Debian
 # make install   with PREFIX=/usr/local: command, units, manual page, completion; make uninstall
 
@@ -70,7 +71,7 @@ unlink:
 
 # For hosts without apt: what the Debian package holds, below PREFIX; DESTDIR= for a tree of files.
 WHEELS := build/wheel
-.PHONY: install uninstall deb test-deb lock
+.PHONY: install uninstall dist deb test-deb lock
 install: packages
 	rm -rf $(WHEELS)
 	packaging/wheel $(WHEELS)
@@ -78,6 +79,12 @@ install: packages
 
 uninstall:
 	$(SUDO) env DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) packaging/uninstall
+
+dist: dev
+	rm -f dist/xdpwall-*.whl dist/xdpwall-*.tar.gz dist/xdpwall-*.cdx.json
+	PYTHON=$(PYTHON) packaging/dist dist
+	$(BIN)/python -m scripts.sbom dist
+	@ls dist/xdpwall-*
 
 deb:
 	@scripts/install-system-packages build deb
@@ -92,6 +99,8 @@ test-deb: dev
 lock: $(VENV)/.installed-ship
 	$(BIN)/uv pip compile --quiet pyproject.toml --upgrade --universal --python-version 3.11 \
 		--generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet packaging/build.in --upgrade --universal --python-version 3.11 \
+		--generate-hashes --custom-compile-command 'make lock' --output-file packaging/build.lock
 
 $(VENV)/.installed-ship: $(VENV)/.installed-dev
 	$(PIP) --editable '.[dev,ship]'

@@ -9,17 +9,16 @@ import sys
 import tarfile
 import venv
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.support.paths import ROOT
 from xdpwall.api.serving import bundle
 
-pytestmark = pytest.mark.host  # what it builds with and needs is downloaded
-
-NETWORK = {"PIP_RETRIES": "10", "PIP_DEFAULT_TIMEOUT": "60"}
-"""Retries of downloads."""
 OBJECTS = {
     f"xdpwall/bpf/{n}.bpf.o"
     for n in ("xdp", "tc", "xdp_rated", "tc_rated", "explain_xdp", "explain_tc")
@@ -40,16 +39,45 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the source distribution of a clean copy and the wheel built from it."""
-    copy = tmp_path_factory.mktemp("copy")
+def commit(folder: Path, umask: int) -> Path:
+    """A repository whose one commit is the present state, its files under an umask."""
     for name in tracked():
-        target = copy / name
+        target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target, follow_symlinks=False)
-    run(sys.executable, "-m", "build", cwd=copy, env={**os.environ, **NETWORK})
+        if not target.is_symlink():
+            target.chmod((ROOT / name).stat().st_mode & ~umask)
+    who = ["-c", "user.name=tests", "-c", "user.email=tests@xdpwall.example"]
+    date = {"GIT_AUTHOR_DATE": "1700000000 +0000", "GIT_COMMITTER_DATE": "1700000000 +0000"}
+    run("git", "init", "--quiet", cwd=folder)
+    run("git", "add", "--all", cwd=folder)
+    run("git", *who, "commit", "--quiet", "-m", "all", cwd=folder, env={**os.environ, **date})
+    return folder
+
+
+def built(copy: Path) -> Path:
+    """The folder into which packaging/dist has built a commit, by the tools that run the tests."""
+    env = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
+    run("packaging/dist", "dist", cwd=copy, env={**env, "BUILD_PYTHON": sys.executable})
     return copy / "dist"
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the source distribution of a commit and the wheel built from it."""
+    return built(commit(tmp_path_factory.mktemp("copy"), 0o022))
+
+
+def test_two_builds_of_a_commit_give_the_same_bytes(dist: Path, tmp_path: Path) -> None:
+    other = commit(tmp_path / "in" / "another folder", 0o077)
+    for path in (other / "bpf").iterdir():
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+    again = built(other)
+    names = sorted(path.name for path in dist.iterdir())
+    assert [name.partition("-")[0] for name in names] == ["xdpwall", "xdpwall"]
+    assert sorted(path.name for path in again.iterdir()) == names
+    for name in names:
+        assert (again / name).read_bytes() == (dist / name).read_bytes(), f"{name} differs"
 
 
 def wheel_names(dist: Path) -> set[str]:
@@ -79,21 +107,32 @@ def test_the_source_distribution_holds_no_objects(dist: Path) -> None:
     assert not {name for name in names if name.endswith(".o")}
 
 
+def collect(requires: list[str] | None, found: dict[str, metadata.Distribution]) -> None:
+    """Add what requirements name, of what is installed here, and what that needs."""
+    for wanted in map(Requirement, requires or ()):
+        name = canonicalize_name(wanted.name)
+        if name not in found and (wanted.marker is None or wanted.marker.evaluate({"extra": ""})):
+            found[name] = metadata.distribution(name)
+            collect(found[name].requires, found)
+
+
 @pytest.fixture(scope="module")
 def bare(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with only the wheel and its dependencies."""
+    """A virtual environment with the wheel and what it says that it needs, as installed here."""
     (wheel,) = dist.glob("*.whl")
     folder = tmp_path_factory.mktemp("bare")
-    venv.create(folder, with_pip=True)
-    install: list[str | Path] = [
-        folder / "bin/python",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        str(wheel),
-    ]
-    run(*install, cwd=folder, env={**os.environ, **NETWORK})
+    venv.create(folder)
+    python = folder / "bin/python"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
+    run(*pip, "install", "--quiet", "--no-index", "--no-deps", str(wheel), cwd=folder)
+    (site,) = folder.glob("lib/python3*/site-packages")
+    (installed,) = metadata.distributions(path=[str(site)])
+    found: dict[str, metadata.Distribution] = {}
+    collect(installed.requires, found)
+    for distribution in found.values():
+        for top in {file.parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(str(distribution.locate_file(top)))
     return folder
 
 
