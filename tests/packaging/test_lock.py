@@ -12,9 +12,9 @@ from packaging.utils import canonicalize_name
 from tests.support.paths import ROOT
 
 
-def locked() -> dict[str, list[Requirement]]:
-    """The lock's requirements by name; a name may stand there once for each Python."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+def locked(lock: str = "requirements.lock") -> dict[str, list[Requirement]]:
+    """A lock's requirements by name; a name may stand there once for each Python."""
+    text = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", " ")
     found: dict[str, list[Requirement]] = {}
     for line in text.splitlines():
         if line.strip() and not line.lstrip().startswith("#"):
@@ -32,14 +32,28 @@ def ranges() -> list[Requirement]:
         return [Requirement(one) for one in tomllib.load(file)["project"]["dependencies"]]
 
 
-@pytest.mark.parametrize("wanted", ranges(), ids=lambda one: one.name)
-def test_each_dependency_is_locked_within_its_range(wanted: Requirement) -> None:
-    found = locked().get(canonicalize_name(wanted.name), [])
+def within(wanted: Requirement, found: list[Requirement]) -> None:
+    """Fail unless a requirement is locked, and in its range."""
     assert found, "run: make lock"
     for one in found:
         (version,) = one.specifier
         assert version.operator == "=="
         assert wanted.specifier.contains(version.version), f"{one}: run make lock"
+
+
+@pytest.mark.parametrize("wanted", ranges(), ids=lambda one: one.name)
+def test_each_dependency_is_locked_within_its_range(wanted: Requirement) -> None:
+    within(wanted, locked().get(canonicalize_name(wanted.name), []))
+
+
+def test_what_builds_the_wheel_is_locked_within_its_range() -> None:
+    lines = (ROOT / "packaging/build.in").read_text(encoding="utf-8").splitlines()
+    wanted = {one.name: one for one in map(Requirement, (x for x in lines if x[:1] != "#"))}
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        (setuptools,) = map(Requirement, tomllib.load(file)["build-system"]["requires"])
+    assert wanted["setuptools"] == setuptools
+    for one in wanted.values():
+        within(one, locked("packaging/build.lock").get(one.name, []))
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.13"])
