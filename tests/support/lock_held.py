@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 from xdpwall.changes.background import Background
 from xdpwall.firewall.firewall import Firewall
@@ -22,8 +22,8 @@ NOT_HELD = "the instance's lock is not held (tests/support/lock_held.py)"
 _USES = ("transaction", "read", "data_version", "check", "stretch")
 """Methods of the database that run statements on its one connection; whoever wants the maps asks for the
 database's version first."""
-_instances: WeakKeyDictionary[Database, Instance] = WeakKeyDictionary()
-"""By database, the instance that has it open."""
+_instances: WeakKeyDictionary[Database, ReferenceType[Instance]] = WeakKeyDictionary()
+"""By database, the instance that has it open. Which has the database, and would be kept, with its mapped maps."""
 _shared: WeakSet[Instance] = WeakSet()
 """Those that background threads use."""
 
@@ -52,7 +52,7 @@ def check_locks() -> None:
 def _remember_lock(opened: Callable[[Instance], Store]) -> Callable[[Instance], Store]:
     def store(self: Instance) -> Store:
         there = opened(self)
-        _instances[there._database] = self
+        _instances[there._database] = ref(self)
         return there
 
     return store
@@ -71,7 +71,8 @@ def _shares(
 def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def run(self: Database, *args: Any, **named: Any) -> Any:
-        instance = _instances.get(self)
+        known = _instances.get(self)
+        instance = None if known is None else known()
         if instance is not None and (_depth.calls or instance in _shared):
             lock: Any = instance.lock.threads
             assert lock._is_owned(), NOT_HELD
