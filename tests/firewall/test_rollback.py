@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.firewall.support import Site, rules
 from tests.unit.ruleset.test_difference import changed_at_random
+from xdpwall.dataplane.program_constants import FOLDER, MOST_IDLE
 from xdpwall.errors import Conflict, NotFound, Refused, XdpwallError
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.ruleset import Ruleset
@@ -146,10 +148,11 @@ def test_after_a_repair_the_history_has_what_the_second_copy_has(site: Site) -> 
 
 
 def footprint(site: Site, firewall: Firewall) -> dict[str, int]:
-    """What an instance holds: descriptors, mappings, pins."""
+    """What an instance holds: descriptors, mappings, pins; but for constants of programs that have gone."""
     with open("/proc/self/maps") as maps:
         mapped = sum("bpf-map" in line for line in maps)
-    pins = sum(len(files) for _, _, files in os.walk(firewall._settings.bpffs))
+    folders = os.walk(firewall._settings.bpffs)
+    pins = sum(len(files) for path, _, files in folders if Path(path).name != FOLDER)
     return {"descriptors": len(os.listdir("/proc/self/fd")), "mappings": mapped, "pins": pins}
 
 
@@ -168,6 +171,8 @@ def test_many_changes_in_a_row_leave_nothing(site: Site) -> None:
         for number in range((CHANGES - KEEP_REVISIONS) // 2):
             change(number)
         assert footprint(site, firewall) == before
+        constants = list((firewall._settings.bpffs / FOLDER).iterdir())
+        assert len(constants) <= MOST_IDLE + 2, "of one program, of those that went, and the next"
         assert disk(site, firewall) <= size * 1.25
         kept = firewall.history(limit=1000)
         assert (len(kept.revisions), kept.more) == (KEEP_REVISIONS, False)

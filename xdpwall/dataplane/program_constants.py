@@ -18,7 +18,7 @@ from xdpwall.kernel.bpf.programs import Program
 from .lost_pins import pinned_programs
 
 FOLDER = "constants"
-_MOST_IDLE = 16
+MOST_IDLE = 16
 """Pins of programs that have gone, before they are looked for: that opens every program."""
 
 
@@ -27,7 +27,7 @@ def keep_constants(folder: Path, constants: Map) -> None:
     there are many."""
     own = bpffs.ensure_mounted(folder / FOLDER)
     names = bpffs.pin_names(own)
-    if len(names) >= len(bpffs.pin_names(folder / "progs")) + _MOST_IDLE:
+    if len(names) >= len(bpffs.pin_names(folder / "progs")) + MOST_IDLE:
         used = {number for ids in pinned_programs(folder) for number in ids}
         for name in names:
             if int(name) not in used:
