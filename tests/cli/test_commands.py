@@ -33,6 +33,18 @@ def test_attach_says_why_auto_took_generic(wall: Instance) -> None:
     assert "why_generic" not in wall.json("attach", "br0")  # it already was so
 
 
+def test_status_says_that_it_filters_where_something_is_attached(direct: Instance) -> None:
+    direct.done("rule", "add", "drop icmp")
+    assert "firewall  on, but no packet is judged\n" in direct.here("status").stdout
+    direct.done("attach", "veth0")
+    shown = direct.here("status").stdout
+    assert "firewall  on, filtering\n" in shown and "not running (filtering goes on)" in shown
+    assert direct.space is not None
+    direct.space.ip("link del veth0")
+    shown = direct.here("status").stdout
+    assert "firewall  on, but no packet is judged\n" in shown and "goes on" not in shown
+
+
 def test_status_alone_finds_what_sees_nothing_when_asked_to_wait(direct: Instance) -> None:
     assert direct.space is not None and direct.box is not None
     direct.space.tc("qdisc add dev veth0 clsact")

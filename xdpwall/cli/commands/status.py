@@ -34,6 +34,7 @@ Counted = tuple[str, str, str]
 """(interface, place, "seen" or "dropped")."""
 Rates = Mapping[Counted, tuple[float, float] | None]
 OFF = "OFF: every packet passes, no rule is in force"
+NOT_JUDGING = "on, but no packet is judged"
 
 
 @click.command()
@@ -153,7 +154,10 @@ def on() -> None:
 
 
 def _people(printer: Printer, found: Status, rates: Rates | None = None) -> None:
-    state = TableCell("on, filtering", "green") if found.on else TableCell(OFF, "shout")
+    judging = any(one.state == "attached" for one in found.attachments)
+    state = TableCell(OFF, "shout")
+    if found.on:
+        state = TableCell("on, filtering", "green") if judging else TableCell(NOT_JUDGING, "yellow")
     rules = "not known" if found.rules is None else f"{found.rules}"
     if found.enabled_rules != found.rules:
         rules += f" ({found.enabled_rules} enabled)"
@@ -163,7 +167,10 @@ def _people(printer: Printer, found: Status, rates: Rates | None = None) -> None
         ("firewall", state),
         ("rules", f"{rules}, revision {found.revision}"),
         ("policy", policy),
-        ("service", "running" if found.service else "not running (filtering goes on)"),
+        (
+            "service",
+            "running" if found.service else f"not running{' (filtering goes on)' * judging}",
+        ),
         ("state", f"{found.state_dir}, {found.bpffs}, network namespace {found.netns}"),
     ]
     if found.rules is not None and (held := found.kernel):
