@@ -11,6 +11,7 @@
 # make test-damage  a database damaged at DAMAGE_PLACES=200 places, each x status, a change, restore, a start
 # make test-many-changes  CHANGES=10000 commits in a row: no descriptor, mapping, pin or disk space is left
 # make test-kills  KILLS=10 processes killed at each point of changes on trial, under traffic
+# make test-planted  faults planted into PLANTED_RULES=10000 generated rules of each kind are found by check
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
@@ -27,7 +28,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api fuzz-guard test-damage test-many-changes test-kills demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api fuzz-guard test-damage test-many-changes test-planted test-kills demo lint format bench pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -127,6 +128,11 @@ fuzz-api: dev
 GUARD_ROUNDS ?= 1000
 fuzz-guard: dev
 	$(BIN)/python -m tests.fuzz.lock_out --rounds $(GUARD_ROUNDS) --seed $$(date +%s)
+
+# make test has 2,000 of them.
+PLANTED_RULES ?= 10000
+test-planted: dev
+	PLANTED_RULES=$(PLANTED_RULES) $(BIN)/python -m pytest tests/unit/check/test_planted.py
 
 # make test has a few of them.
 DAMAGE_PLACES ?= 200

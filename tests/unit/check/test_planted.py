@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from random import Random
 
@@ -16,6 +17,8 @@ from xdpwall.check.members import Members
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
+SIZE = int(os.environ.get("PLANTED_RULES", "2000"))
+"""Rules of each ruleset; make test-planted has 10,000."""
 ACTIONS = {"drop": 0.66, "accept": 0.32, "count": 0.02}
 
 
@@ -35,17 +38,19 @@ def changed(**fields: object) -> Callable[[Rule], Rule]:
     return lambda rule: Rule.parse({**rule.to_json(), **fields})
 
 
-PLANTS: list[tuple[Fault, Callable[[Rule], list[Rule]]]] = [
-    ("equal", lambda rule: [changed(comment="first")(rule)]),
-    ("contradiction", lambda rule: [changed(action=other(rule))(rule)]),
-    ("shadowed", halves),
+PLANTS: list[tuple[Fault, Callable[[Rule], tuple[list[Rule], Rule, list[Rule]]]]] = [
+    ("equal", lambda rule: ([changed(comment="first")(rule)], rule, [])),
+    ("contradiction", lambda rule: ([changed(action=other(rule))(rule)], rule, [])),
+    ("shadowed", lambda rule: (halves(rule), rule, [])),
+    ("redundant", lambda rule: ([], changed(ttl="0-100")(rule), [rule])),
 ]
+"""The rule that gets the fault, between what gives it."""
 
 
 @pytest.mark.parametrize("kind", ["acl", "fw", "ipc"])
 def test_planted_faults_are_found(kind: Kind) -> None:
     random = Random(kind)
-    made = ruleset(kind, 2000, 5, families=("ipv4", "ipv6"), actions=ACTIONS, spice=0.02)
+    made = ruleset(kind, SIZE, 5, families=("ipv4", "ipv6"), actions=ACTIONS, spice=0.02)
     rules = [Rule.parse(one) for one in made]
     clean = {one.rule for one in find_faults(rules, Policy(), Members({})).findings}
     reached = [
@@ -58,9 +63,9 @@ def test_planted_faults_are_found(kind: Kind) -> None:
     for fault, plant in PLANTS:
         for number in range(6):
             rule = next(victims)
-            victim = changed(comment=f"{fault} {number}")(rule)
+            before, victim, behind = plant(changed(comment=f"{fault} {number}")(rule))
             at = rules.index(rule)
-            rules[at : at + 1] = [*plant(victim), victim]
+            rules[at : at + 1] = [*before, victim, *behind]
             planted[victim] = fault
     report = find_faults(rules, Policy(), Members({}))
     found = {rules[one.rule]: one for one in report.findings}
@@ -75,4 +80,7 @@ def test_planted_faults_are_found(kind: Kind) -> None:
             for n, rule in enumerate(rules)
             if rule.action != "count" and matches(rule, packet, where)
         )
-        assert first in one.because
+        if fault == "redundant":
+            assert rules[first] is victim, "it does decide"
+        else:
+            assert first in one.because
