@@ -57,6 +57,25 @@ def parse_json(raw: bytes) -> Any:
     return data
 
 
+_WANTED = {
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text",
+    "list_type": "a list",
+    "literal_error": "{expected}",
+    "greater_than_equal": "{ge} or more",
+    "less_than_equal": "{le} or less",
+    "too_short": "at least {min_length} of them",
+    "too_long": "at most {max_length} of them",
+    "string_too_short": "at least {min_length} characters",
+    "string_too_long": "at most {max_length} characters",
+}
+"""What would be right, by pydantic's name of the error, with the values of its context."""
+
+
 def parse_object(raw: bytes) -> dict[str, Any]:
     """Parse a JSON object."""
     data = parse_json(raw)
@@ -101,15 +120,7 @@ def as_invalid_input(
         return invalid(field, value, "stands in an unknown field", hint=hint)
     if kind == "missing":
         return InvalidInput(f"{field}: is missing", field=field)
-    wanted = {
-        "bool_type": "true or false",
-        "bool_parsing": "true or false",
-        "int_type": "a whole number",
-        "int_parsing": "a whole number",
-        "string_type": "text",
-        "list_type": "a list",
-        "literal_error": str(error.get("ctx", {}).get("expected", "")),
-    }.get(kind, str(error["msg"]))
+    wanted = _WANTED[kind].format(**error.get("ctx", {})) if kind in _WANTED else str(error["msg"])
     return invalid(field, value, "is wrong", wanted)
 
 
