@@ -48,7 +48,7 @@ def test_a_change_is_taken_back(wall: Instance) -> None:
     wall.done("off")
     wall.done("on")
     for late in (wall.run("confirm", str(outcome["revision"])), wall.run("confirm")):
-        assert (late.returncode, "is reverted: revision 0 is in force" in late.stderr) == (5, True)
+        assert (late.returncode, "is reverted: revision 1 is in force" in late.stderr) == (5, True)
     assert wall.run("confirm", "7").returncode == 3
     wall.done("rule", "add", "drop", "udp")
     assert wall.run("confirm").returncode == 3

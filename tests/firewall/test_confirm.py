@@ -36,7 +36,56 @@ def test_nobody_confirms(site: Site) -> None:
         firewall.add_rules(rules("count tcp"))
         with pytest.raises(NotFound):
             firewall.confirm()
-    assert site.kernel_revision() == site.disk_revision() == 2
+    assert site.kernel_revision() == site.disk_revision() == 3, "numbers only go up"
+
+
+@pytest.mark.parametrize("how", ["cancelled", "reverted", "rebooted"])
+@pytest.mark.parametrize("first", [True, False])
+def test_nobody_confirms_the_change_of_another(site: Site, how: str, first: bool) -> None:
+    if not first:
+        site.prepare("accept udp")
+    with site.open() as firewall:
+        one = firewall.add_rules(rules("count tcp/3001"), by=LONG)
+        if how == "cancelled":
+            firewall.cancel()
+        elif how == "reverted":
+            revert_now(firewall)
+    if how == "rebooted":
+        site.forget_kernel()
+    with site.open() as firewall:
+        if how == "rebooted":
+            firewall.restore()
+        before = ids(firewall)
+        for _ in range(2):
+            two = firewall.add_rules(rules("count tcp/3002"), by=LONG)
+            assert two.revision > one.revision and two.pending is not None
+            with pytest.raises(Conflict) as late:
+                firewall.confirm(one.revision)
+            assert late.value.code == "other-change"
+            with pytest.raises(NotFound):
+                firewall.cancel(one.revision)
+            assert firewall.pending() == two.pending
+            assert site.kernel_revision() == site.disk_revision() == two.revision
+            base = firewall.cancel().revision
+            assert site.kernel_revision() == site.disk_revision() == base == two.revision - 1
+            assert ids(firewall) == before and firewall.health().problems == []
+            one = two
+        last = firewall.add_rules(rules("count tcp/3003"), by=LONG)
+        assert firewall.confirm(last.revision).confirmed
+        given = [line.revision for line in firewall.history(limit=100).revisions]
+        assert given == sorted(set(given), reverse=True) and given[0] == last.revision
+        assert firewall.rollback().changed and ids(firewall) == before
+
+
+def test_rollback_passes_over_numbers_that_changed_nothing(site: Site) -> None:
+    site.prepare("accept udp")
+    with site.open() as firewall:
+        firewall.add_rules(rules("count tcp"))
+        for _ in range(2):
+            firewall.add_rules(rules("count icmp"), by=LONG)
+            firewall.cancel()
+        outcome = firewall.rollback()
+        assert (outcome.changed, outcome.to, ids(firewall)) == (True, 1, ["r1"])
 
 
 def test_confirmed(site: Site) -> None:
@@ -209,7 +258,7 @@ def test_the_service_notices(site: Site) -> None:
         firewall.add_rules(rules("drop icmp"), by=LONG)
         revert_now(firewall)
         assert ids(firewall) == ["r1"]
-        firewall.add_rules(rules("drop icmp"), by=LONG)
+        again = firewall.add_rules(rules("drop icmp"), by=LONG)
     with site.open() as firewall:
-        assert firewall.confirm(2).confirmed
+        assert firewall.confirm(again.revision).confirmed
     assert site.ping() == 0

@@ -7,6 +7,7 @@ import pytest
 
 from tests.firewall.support import Site, Step, revert_now, rules, step
 from xdpwall.changes.crashpoints import POINTS
+from xdpwall.errors import Conflict
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.ruleset.ruleset import Ruleset
@@ -15,6 +16,7 @@ from xdpwall.values.author import Author
 CHANGE = [point for point in POINTS if point.startswith("after-")]
 TRIAL = [*CHANGE, *(point for point in POINTS if point.startswith("trial-"))]
 KEEP = [point for point in POINTS if point.startswith("confirm-")]
+RENUMBER = [point for point in POINTS if point.startswith("renumber-")]
 REVERT = [point for point in POINTS if point.startswith("revert-")]
 KILLED = -9
 ON_TRIAL = {"by": {"confirm": 3600}}
@@ -41,8 +43,8 @@ def test_a_change(site: Site, point: str) -> None:
     assert site.run(steps, crash_at=point) == KILLED
     with site.open() as firewall:
         assert settled(site, firewall) == (point in ("after-switch", "after-commit"))
-        firewall.add_rules(rules("count tcp"))
-    assert site.kernel_revision() == site.disk_revision() == 2
+        last = firewall.add_rules(rules("count tcp")).revision
+    assert site.kernel_revision() == site.disk_revision() == last == 3
 
 
 @pytest.mark.parametrize("point", ["after-switch", "after-commit"])
@@ -79,6 +81,26 @@ def test_an_end(site: Site, point: str, cancelled: bool) -> None:
     with site.open() as firewall:
         assert not settled(site, firewall)
         assert firewall.pending() is None
+
+
+@pytest.mark.parametrize("point", [*RENUMBER, "after-record", "after-switch"])
+def test_a_change_after_one_that_was_taken_back(site: Site, point: str) -> None:
+    site.prepare("accept udp")
+    with site.open() as firewall:
+        first = firewall.add_rules(rules("drop icmp"), by=Author(confirm=3600))
+        firewall.cancel()
+    assert site.run(step("add_rules", ["drop icmp"], **ON_TRIAL), crash_at=point) == KILLED
+    with site.open() as firewall:
+        assert (firewall.pending() is not None) == (point == "after-switch")
+        if firewall.pending() is not None:
+            firewall.cancel()
+        assert (site.ping(), len(firewall.rules().rules)) == (3, 1)
+        second = firewall.add_rules(rules("drop icmp"), by=Author(confirm=3600))
+        assert second.revision > first.revision
+        with pytest.raises(Conflict):
+            firewall.confirm(first.revision)
+        assert (site.ping(), firewall.health().problems) == (0, [])
+        assert site.kernel_revision() == site.disk_revision() == second.revision
 
 
 @pytest.mark.parametrize("point", TRIAL)

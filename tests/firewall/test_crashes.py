@@ -24,7 +24,8 @@ COPY = [point for point in POINTS if point.startswith("copy-")]
 KILLED = -9
 
 
-TRIALS = [point for point in POINTS if point.split("-")[0] in ("trial", "confirm", "revert")]
+_TRIALS = ("trial", "confirm", "revert", "renumber")
+TRIALS = [point for point in POINTS if point.split("-")[0] in _TRIALS]
 """In test_confirm_crashes.py."""
 MODES = [point for point in POINTS if point.startswith("mode-")]
 """In test_mode_change.py."""

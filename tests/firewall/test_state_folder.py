@@ -215,20 +215,20 @@ def test_a_change_that_failed_on_the_disk_is_not_in_force_later(
         assert site.ping(1) == 0
         assert [rule.id for rule in firewall.rules().rules] == ["r1"]
         assert firewall.status().warnings == []
-        assert firewall.add_rules(rules("count udp")).revision == 3
+        assert firewall.add_rules(rules("count udp")).revision == 4
         assert site.ping(1) == 0
     with site.open() as firewall:
         assert [rule.id for rule in firewall.rules().rules] == ["r1", "r2"]
-        assert site.kernel_revision() == site.disk_revision() == 3
+        assert site.kernel_revision() == site.disk_revision() == 4
         # And where it could not even be taken back, the next writer does.
         instance = firewall._instance
         old = instance.ruleset
-        new = type(old)(4, old.policy, (), old.next_number)
+        new = type(old)(5, old.policy, (), old.next_number)
         from xdpwall.values.author import Author
 
         instance.store.revisions.record(old, new, by=Author(), action="test", now="now")
-        instance.store.revisions.commit(4, lambda slots: [(0, 0)] * len(slots))
-    assert (site.kernel_revision(), site.disk_revision()) == (3, 4)
+        instance.store.revisions.commit(5, lambda slots: [(0, 0)] * len(slots))
+    assert (site.kernel_revision(), site.disk_revision()) == (4, 5)
     with site.open() as firewall:
         firewall.add_rules(rules("count tcp"))
         assert [rule.id for rule in firewall.rules().rules] == ["r1", "r2", "r3"]

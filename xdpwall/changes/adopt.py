@@ -110,7 +110,8 @@ def adopt_ruleset(instance: Instance, wanted: Ruleset, *, by: Author) -> Diff | 
         by=by,
     )
     held = _held_revision(instance)
-    new = replace(new, revision=max(new.revision, held + 1))
+    given = instance.store.read().given
+    new = replace(new, revision=max(new.revision, held + 1, given + 1))
     _begin(instance, by)
     for row in rows:
         instance.store.sets.write_whole(row.number, contents[row.name])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xdpwall.errors import Failed, XdpwallError
@@ -56,6 +57,12 @@ def commit(
     old = instance.ruleset
     if new.same_as(old) and not (coming or leaving):
         return old
+    began = time.monotonic()
+    # First of all: creating the maps renumbers the classes of the sets.
+    dataplane = ensure_loaded(instance)
+    if new.revision <= instance.store.read().given:
+        old = _renumber(instance, dataplane, old, by)
+        new = replace(new, revision=old.revision + 1)
     waits = None
     if by.confirm is not None:
         waits = Unconfirmed(
@@ -67,9 +74,6 @@ def commit(
             leaving=tuple(row.number for row in leaving),
             set_numbers=tuple(row.number for row in old.sets),
         )
-    began = time.monotonic()
-    # First of all: creating the maps renumbers the classes of the sets.
-    dataplane = ensure_loaded(instance)
     # A few rules nearly always fit, and compiling them takes as long as the disk does.
     early = _few_differ(new, old)
     try:
@@ -109,6 +113,22 @@ def commit(
         _undo(instance, dataplane, old, new.revision, error)
         raise
     crash_point("after-commit")
+    return instance.ruleset
+
+
+def _renumber(
+    instance: Instance, dataplane: Dataplane, old: CommittedRuleset, by: Author
+) -> CommittedRuleset:
+    """Let what is in force have the number of the revision that was taken back, as a revision that
+    changed nothing: nobody confirms another's change by that number, and what a change is reverted to
+    still has the number before its own."""
+    same = replace(old, revision=old.revision + 1, step=None)
+    action = f"revision {same.revision} was taken back: its number is not given again"
+    _record(instance, old, same, replace(by, message=None), action, None, wait=True)
+    crash_point("renumber-recorded")
+    dataplane.control.renumber(same.revision)
+    crash_point("renumber-switched")
+    instance.store.revisions.commit(same.revision, dataplane.counters.read)
     return instance.ruleset
 
 

@@ -124,7 +124,7 @@ def _forget(instance: Instance, read: ReadCounters, *, by: Author, why: str) -> 
     """Take a change back on disk, whether it was marked committed there or not."""
     revisions = instance.store.revisions
     if instance.store.read().pending is not None:
-        revisions.drop_pending()
+        revisions.drop_pending(was_in_force=True)
     else:
         revisions.step_back(read, by=by, now=instance.clock.now_text(), why=why)
 

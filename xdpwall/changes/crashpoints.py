@@ -42,6 +42,8 @@ POINTS = (
     "confirm-detached",
     "revert-switched",
     "revert-detached",
+    "renumber-recorded",
+    "renumber-switched",
     "repair-saved",
     "repair-built",
     "repair-moved",

@@ -84,12 +84,20 @@ def roll_back(instance: Instance, plan: PlannedRollback, *, by: Author) -> Commi
 
 
 def _find(instance: Instance, revision: int | None) -> CommittedRuleset:
-    now = instance.ruleset.revision
-    oldest = now
+    in_force = instance.ruleset
+    now = oldest = in_force.revision
+    before: CommittedRuleset | None = None
     for ruleset in instance.store.history.rulesets():
         oldest = ruleset.revision
-        if oldest == revision or (revision is None and oldest != now):
+        if oldest == revision:
             return ruleset
+        if revision is None and oldest != now:
+            # One that changed attachments alone, or nothing, is nowhere to go back to.
+            if not ruleset.same_as(in_force):
+                return ruleset
+            before = before or ruleset
+    if before is not None:
+        return before
     if revision is None:
         raise NotFound(
             f"no revision before {now} is kept",

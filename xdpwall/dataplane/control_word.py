@@ -85,6 +85,10 @@ class ControlWord(Switch):
             )
         )
 
+    def renumber(self, revision: int) -> None:
+        """Give what is in force another revision number."""
+        self._update(lambda now: replace(now, revision=revision))
+
     def confirm(self) -> bool:
         """Let the pending change stay. False, and nothing is done, when its time is over."""
         margin = round(CONFIRM_MARGIN * jiffies_per_second())

@@ -73,6 +73,9 @@ class Snapshot:
     unconfirmed: Unconfirmed | None = None
     """The last change, while it waits for its confirmation: `ruleset` has it, unless it is pending."""
 
+    given: int = 0
+    """The highest number that a revision had which was taken back, 0 for none: not given again."""
+
     @property
     def unfinished(self) -> bool:
         """Whether a change of rules or attachments was broken off."""

@@ -126,10 +126,15 @@ class Revisions:
             self._session.remember(replace(known, ruleset=recorded.ruleset, pending=None))
         self._recorded = None
 
-    def drop_pending(self) -> None:
-        """Delete the pending revision, which never came into force."""
+    def drop_pending(self, *, was_in_force: bool = False) -> None:
+        """Delete the pending revision, which never came into force, or only until it was taken back."""
         self._recorded = None
         with self._session.write() as connection:
+            if was_in_force:
+                connection.execute(
+                    "INSERT OR REPLACE INTO meta"
+                    " SELECT 'given', number FROM revisions WHERE state = 'pending'"
+                )
             connection.execute("DELETE FROM revisions WHERE state = 'pending'")
             _forget_unconfirmed(connection)
 
@@ -161,7 +166,9 @@ class Revisions:
             _write_sets(connection, back)
             metrics.take_back(connection, done, read)
             policy = json.dumps(back.policy[1].to_json())
-            write_meta(connection, {"policy": policy, "revision": str(last - 1)})
+            write_meta(
+                connection, {"policy": policy, "revision": str(last - 1), "given": str(last)}
+            )
             connection.execute("DELETE FROM revisions WHERE number = ?", (last,))
             _forget_unconfirmed(connection)
             action = f"revision {last} {why}: back to {last - 1}"

@@ -137,6 +137,7 @@ class Session:
             events=EventSettings.model_validate_json(meta.get("events", "{}")),
             identity=meta.get("identity"),
             unconfirmed=_unconfirmed(meta.get("unconfirmed")),
+            given=int(meta.get("given", "0")),
         )
         return snapshot, read_counts(connection, meta)
 

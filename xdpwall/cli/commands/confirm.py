@@ -53,8 +53,8 @@ def confirm(revision: int | None) -> None:
 def rollback(revision: int | None, dry_run: bool, may_empty: bool) -> None:
     """Take a change back: the one that waits for its confirmation, or go back to revision REV.
 
-    Without REV the change that waits is cancelled at once; where none waits, the revision before the one
-    in force is put in force again. That is a change as any other, with a revision of its own, so that a
+    Without REV the change that waits is cancelled at once; where none waits, the last revision with
+    another ruleset is put in force again. That is a change as any other, with a revision of its own, so that a
     second rollback undoes the first. Rules that were the same then keep their counters. Attachments, and
     what sets hold, are no part of a revision and stay. A set that came later and holds something stays,
     too; one that is gone with what it held, while rules of REV name it, is refused unless --allow-empty.

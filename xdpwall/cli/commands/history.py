@@ -30,8 +30,8 @@ def history(count: int, since: str | None, before: int | None, patch: bool, audi
     """Who changed what, and when: the revisions that are kept, newest first.
 
     The latest 200 changes of rules, policy and sets are kept, and at most 64 MiB of them. A revision that
-    was not confirmed, or was cancelled, is gone, and its number is given again: the audit trail
-    (--audit) tells of it. That has the last 10,000 entries of everything that was done, with off, on,
+    was not confirmed, or was cancelled, is gone, and its number is not given to another change: the
+    next change first gives it to what is in force. The audit trail (--audit) tells of it. That has the last 10,000 entries of everything that was done, with off, on,
     attach, refused and failed changes and wrong tokens. What sets held is no part of a revision.
 
     \b
