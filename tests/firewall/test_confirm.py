@@ -250,6 +250,9 @@ def test_after_a_reboot_it_is_not_restored(site: Site) -> None:
         firewall.restore()
         assert (ids(firewall), site.ping()) == (["r1"], 3)
         assert firewall.pending() is None and firewall.health().problems == []
+        with pytest.raises(Conflict) as late:
+            firewall.confirm(2)
+        assert late.value.code == "already-reverted"
 
 
 def test_the_service_notices(site: Site) -> None:

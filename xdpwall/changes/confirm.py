@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.store.metrics import ReadCounters
 
-TOO_LATE = "was not confirmed in time"
-"""In the audit trail: why the kernel took a change back."""
+NOT_CONFIRMED = "was not confirmed"
+"""In the audit trail: why a change is not in force any more."""
 
 
 def settle(instance: Instance, dataplane: Dataplane, disk: Snapshot, *, by: Author) -> bool:
@@ -46,7 +46,7 @@ def settle(instance: Instance, dataplane: Dataplane, disk: Snapshot, *, by: Auth
     if left is None and revision == waits.revision:
         _keep(instance, waits, disk, dataplane, by)
     else:
-        take_back(instance, dataplane, waits, by=by, why=TOO_LATE)
+        take_back(instance, dataplane, waits, by=by, why=f"{NOT_CONFIRMED} in time")
     return True
 
 
@@ -56,7 +56,7 @@ def forget_after_reboot(instance: Instance, disk: Snapshot, *, by: Author) -> No
     if waits is None:
         return
     _drop_coming(instance, waits, by)
-    why = "was not confirmed before the maps were lost"
+    why = f"{NOT_CONFIRMED} before the maps were lost"
     _forget(instance, lambda slots: [(0, 0)] * len(slots), by=by, why=why)
 
 
@@ -77,7 +77,7 @@ def confirm_change(instance: Instance, revision: int | None, *, by: Author) -> U
             hint="look at it first: xdpwall status",
         )
     if not dataplane.control.confirm():
-        take_back(instance, dataplane, waits, by=by, why=TOO_LATE)
+        take_back(instance, dataplane, waits, by=by, why=f"{NOT_CONFIRMED} in time")
         raise already_reverted(waits.revision, f"within {waits.seconds} s")
     crash_point("confirm-kept")
     _keep(instance, waits, disk, dataplane, by)
@@ -85,14 +85,14 @@ def confirm_change(instance: Instance, revision: int | None, *, by: Author) -> U
 
 
 def _refuse_if_reverted(instance: Instance, revision: int | None) -> None:
-    """Conflict "already-reverted" where the service, or another command, has made the disk agree with the
-    revert before the confirmation came, and the ruleset was not changed since."""
+    """Conflict "already-reverted" where the service, another command or a restore has made the disk agree
+    with the revert before the confirmation came, and the ruleset was not changed since."""
     last = instance.store.audit.newest_change()
     if last is None:
         return
     action, in_force = last
     reverted = in_force + 1
-    if action.startswith(f"revision {reverted} {TOO_LATE}") and revision in (None, reverted):
+    if action.startswith(f"revision {reverted} {NOT_CONFIRMED} ") and revision in (None, reverted):
         raise already_reverted(reverted, "in time")
 
 
