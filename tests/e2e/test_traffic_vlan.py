@@ -59,6 +59,7 @@ def test_a_tag_that_is_sent_in_the_frame(way: Route) -> None:
     assert verdicts(way, PLAIN) == BLIND
 
 
+@pytest.mark.host  # tc finds no bpffs for its own pins elsewhere
 def test_a_tag_that_the_sender_puts_beside_the_frame(offloading: Route) -> None:
     blind = offloading.place == "xdp"
     assert verdicts(offloading, PLAIN) == (BLIND if blind else SEES)

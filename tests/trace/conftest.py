@@ -15,7 +15,16 @@ from tests.support.packets.packets import Wire
 from xdpwall.closing import Closing
 
 XDP_PORT, TC_PORT, NFT_PORT, CLOSED_PORT, BAD_PORT, LAST_PORT = 1001, 1002, 1003, 1004, 1005, 1999
-SPORT = 4000
+SPORT = 4719
+"""Of no other test: drops of those beside are seen, too."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One after the other, in one process: a trace sees the drops of the whole machine, and a filter may
+    want the packets of a test beside it."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.host)
 
 
 class Place(Closing):

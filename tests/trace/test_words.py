@@ -152,7 +152,7 @@ def test_people_read_a_line(place: Place) -> None:
         send_all(place)
         assert trace.end() == 0
     time = r"\d\d:\d\d:\d\d\.\d{6}"
-    packet = r"udp 10\.9\.\d\.2:4000 > 10\.9\.\d\.1:{} length 36 ttl 64"
+    packet = r"udp 10\.9\.\d\.2:4719 > 10\.9\.\d\.1:{} length 36 ttl 64"
     process = r"( \[.+ \d+\])?"
     for port, who in (
         (XDP_PORT, r"rule by-xdp \(xdp\)"),
