@@ -7,7 +7,7 @@ every attachment of its hook, and both copies: also the idle one that was writte
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -191,6 +191,25 @@ class Explainer(Closing):
     def close(self) -> None:
         """Unload it."""
         self._loaded.close()
+
+
+class Explainers(Closing):
+    """The explaining programs of both hooks, each loaded when first asked for (30 ms), and kept."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[Hook, Explainer] = {}
+
+    def of(self, hook: Hook, load: Callable[[Hook], Explainer]) -> Explainer:
+        """The hook's program; `load` loads it, and is not kept: its owner would be kept with it."""
+        if hook not in self._loaded:
+            self._loaded[hook] = load(hook)
+        return self._loaded[hook]
+
+    def close(self) -> None:
+        """Unload those that were loaded; what is asked for after that is loaded anew."""
+        for explainer in self._loaded.values():
+            explainer.close()
+        self._loaded.clear()
 
 
 def _remembered(first: FirstFragment) -> Any:

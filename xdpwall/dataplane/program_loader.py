@@ -12,7 +12,7 @@ from xdpwall.kernel.bpf.programs import BPF_F_XDP_HAS_FRAGS, Program
 from xdpwall.values.terms import Place
 
 from .control_word import ControlWord
-from .explaining import Explainer, Hook
+from .explaining import Explainer, Explainers, Hook
 from .map_set import MapSet
 from .pinned_maps import PinnedMaps
 from .program_constants import keep_constants, read_constant
@@ -67,7 +67,7 @@ class ProgramLoader:
         self._control = control
         self.wanted = Feature(0)
         """Features that programs are loaded with besides those that all in place have."""
-        self._explainers: dict[Hook, Explainer] = {}
+        self._explainers = Explainers()
 
     def load(
         self, place: Place, number: int, *, frags: bool = False, features: Feature | None = None
@@ -97,16 +97,12 @@ class ProgramLoader:
         return Explainer.load(hook, self._maps.shared, self._maps.map_set)
 
     def explainer(self, hook: Hook) -> Explainer:
-        """The program that explains, loaded when first asked for (30 ms), and kept."""
-        if hook not in self._explainers:
-            self._explainers[hook] = self.load_explainer(hook)
-        return self._explainers[hook]
+        """The program that explains, loaded when first asked for, and kept."""
+        return self._explainers.of(hook, self.load_explainer)
 
     def drop_explainers(self) -> None:
         """Unload those that are kept: they hold maps that were outgrown."""
-        for explainer in self._explainers.values():
-            explainer.close()
-        self._explainers.clear()
+        self._explainers.close()
 
     @property
     def _features(self) -> Feature:

@@ -11,7 +11,7 @@ from xdpwall.compiler.compile import compile_ruleset, entries_of
 from xdpwall.compiler.generation import KernelSets, NumberedAttachment
 from xdpwall.compiler.sizes import Sizes
 from xdpwall.dataplane.dataplane import Dataplane
-from xdpwall.dataplane.explaining import Answer, Explainer, Hook
+from xdpwall.dataplane.explaining import Answer, Explainer, Explainers, Hook
 from xdpwall.dataplane.map_set import SET_MAPS, MapSet
 from xdpwall.dataplane.set_bulk import BulkWriter, OtherSet
 from xdpwall.dataplane.set_maps import SetMaps
@@ -34,7 +34,7 @@ class Classifier(Closing):
     """Runs frames. Not thread-safe."""
 
     def __init__(self) -> None:
-        self._explainers: dict[Hook, Explainer] = {}
+        self._explainers = Explainers()
 
     @abstractmethod
     def run(self, frame: Frame, iface: str, place: Place, copy: int | None = None) -> Answer:
@@ -46,15 +46,11 @@ class Classifier(Closing):
 
     def explainer(self, hook: Hook) -> Explainer:
         """The hook's program, loaded when first asked for."""
-        if hook not in self._explainers:
-            self._explainers[hook] = self.load(hook)
-        return self._explainers[hook]
+        return self._explainers.of(hook, self.load)
 
     def close(self) -> None:
         """Unload the programs, and free what is this classifier's own."""
-        for explainer in self._explainers.values():
-            explainer.close()
-        self._explainers.clear()
+        self._explainers.close()
 
 
 def hook_of(place: Place) -> Hook:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import socket
-from types import TracebackType
-from typing import Self
 
 from tests.support.net.netns import PATIENCE, Namespace
+from xdpwall.closing import Closing
 
 
-class LiveSession:
+class LiveSession(Closing):
     """A connection from `box` to a port of `host`."""
 
     def __init__(self, host: Namespace, box: Namespace, address: str, port: int = 22) -> None:
@@ -49,14 +48,6 @@ class LiveSession:
         """What knock() sent, once it has come through."""
         return self._server.recv(1)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         for one in (self._client, self._server, self._listener):
             one.close()
