@@ -49,6 +49,7 @@ with absent fields left out.
     DELETE /tokens/{name}                          TokensRevoked
     POST   /tokens/{name}/rotate                   TokenOutcome
     POST   /restore                                ?adopt=true -> RestoreOutcome
+    POST   /appeared                               {"interfaces"} -> RestoreOutcome
     POST   /repair                                 -> RepairOutcome
 
 Each route declares the role that it needs (roles.py).

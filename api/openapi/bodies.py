@@ -116,6 +116,12 @@ class SwitchBody(Body):
     on: bool
 
 
+class AppearedBody(Body):
+    """POST /appeared."""
+
+    interfaces: list[str]
+
+
 class BlockBody(Body):
     """POST /block."""
 
@@ -338,6 +344,7 @@ BODIES: list[type[BaseModel]] = [
     IdsBody,
     SomeIdsBody,
     SwitchBody,
+    AppearedBody,
     BlockBody,
     TokenBody,
     NamesBody,

@@ -209,6 +209,7 @@ RESTORED = {
     "failed": [],
     "warnings": [],
 }
+APPEARED = {**RESTORED, "attached": ["eth1 xdp"], "already": []}
 REPAIRED = {
     "repaired": True,
     "revision": 7,

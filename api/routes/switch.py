@@ -1,4 +1,4 @@
-"""/switch, /restore and /repair: the firewall as a whole."""
+"""/switch, /restore, /appeared and /repair: the firewall as a whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from xdpwall.api.body_checks import parse_body
 from xdpwall.api.openapi import examples
-from xdpwall.api.openapi.bodies import SwitchBody
+from xdpwall.api.openapi.bodies import AppearedBody, SwitchBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import (
     ADOPT,
@@ -53,6 +53,22 @@ async def restore(
 ) -> Response:
     """Put back what the disk says and the kernel lacks: after a boot, or an interface's return."""
     return await call.write(lambda firewall: json_answer(firewall.restore(adopt=adopt, by=call.by)))
+
+
+@router.post(
+    "/appeared",
+    responses=answer_docs(RestoreOutcome, examples.APPEARED),
+    dependencies=[ADMIN, *MESSAGE_AND_BODY],
+    openapi_extra=body_docs(AppearedBody, {"interfaces": ["eth1"]}),
+)
+async def appeared(call: ChangeCall, raw: RawBody) -> Response:
+    """Attach what is wanted on interfaces that have just come and is not in place; what a udev rule asks."""
+
+    def work(firewall: Facade) -> Response:
+        named = parse_body(AppearedBody, raw).interfaces
+        return json_answer(firewall.appeared(named, by=call.by))
+
+    return await call.write(work)
 
 
 @router.post(

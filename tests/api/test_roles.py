@@ -49,6 +49,7 @@ NEEDED: dict[Role | None, set[str]] = {
         "PUT /api/v1/switch",
         "PUT /api/v1/events/settings",
         "POST /api/v1/restore",
+        "POST /api/v1/appeared",
         "POST /api/v1/repair",
         "GET /api/v1/tokens",
         "POST /api/v1/tokens",

@@ -55,6 +55,7 @@ HERE = [
 BESIDE = [
     "",
     "GET /status",
+    "POST /appeared",
     "POST /repair",
     "GET /session",
     "POST /session",

@@ -265,6 +265,21 @@ def test_restore_says_what_is_in_place(wall: Instance) -> None:
     assert "already attached: veth0 xdp" in said
 
 
+def test_appeared_attaches_what_was_made_again_and_nothing_else(wall: Instance) -> None:
+    assert wall.space is not None
+    said = wall.done("appeared", "veth0")
+    assert "nothing is wanted on veth0" in said
+    wall.done("attach", "veth0", "--mode", "generic")
+    assert "already attached: veth0 xdp" in wall.done("appeared", "veth0", "lo")
+    wall.space.ip("link set veth0 xdpgeneric off")
+    assert "\nattached: veth0 xdp" in "\n" + wall.done("appeared", "lo", "veth0")
+    assert "xdpgeneric" in wall.space.ip("link show veth0")
+    wall.space.ip("link del veth0")
+    done = wall.run("appeared", "veth0")
+    assert done.returncode == 1
+    assert "not attached: veth0 xdp: the interface does not exist" in done.stderr
+
+
 def test_doctor_has_a_line_for_each_check_and_ends_with_1_when_one_fails(direct: Instance) -> None:
     report = direct.json("doctor")
     checks = {check["name"]: check for check in report["checks"]}

@@ -19,6 +19,7 @@ COMMANDS = [
     "export",
     "attach veth0",
     "restore",
+    "appeared veth0",
     "trace",
 ]
 

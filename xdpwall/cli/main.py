@@ -50,6 +50,9 @@ COMMANDS = {
     "token": LazyCommand("token:token", "Who may come in over TCP, and what each may do"),
     "doctor": LazyCommand("doctor:doctor", "Check kernel, privileges and interfaces"),
     "restore": LazyCommand("serve:restore", "Put everything back in force, after a reboot"),
+    "appeared": LazyCommand(
+        "appeared:appeared", "Attach what is wanted on an interface that has just come"
+    ),
     "repair": LazyCommand("serve:repair", "Make a damaged state database anew"),
     "serve": LazyCommand("serve:serve", "Run the REST service and the page"),
     "completion": LazyCommand("completion:completion", "Print a completion script for a shell"),

@@ -7,7 +7,7 @@ Every method raises only XdpwallError.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from xdpwall.ruleset.policy import Policy
@@ -259,6 +259,10 @@ class Facade(Protocol):
 
     def restore(self, *, adopt: bool = False, by: Author = Author()) -> RestoreOutcome:
         """`adopt` as in apply()."""
+        ...
+
+    def appeared(self, ifaces: Collection[str], *, by: Author = Author()) -> RestoreOutcome:
+        """Attach what is wanted on these interfaces, which have just come, and is not in place."""
         ...
 
     def repair(self, *, by: Author = Author()) -> RepairOutcome:

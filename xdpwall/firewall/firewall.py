@@ -7,7 +7,7 @@ Each method takes the lock, plans the next ruleset (ruleset/edits.py), puts it i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -69,7 +69,7 @@ _ANYONE = Author()
     *("add_rules", "set_rule", "replace_rule", "delete_rules", "move_rule", "enable_rules"),
     *("create_set", "replace_set", "change_set", "delete_set", "block", "unblock"),
     *("set_policy", "apply", "attach", "detach", "set_switch", "set_events", "reset_counters"),
-    *("flush", "confirm", "rollback", "restore", "repair"),
+    *("flush", "confirm", "rollback", "restore", "appeared", "repair"),
     *("add_token", "rotate_token", "revoke_tokens"),
 )
 class Firewall(
@@ -268,6 +268,13 @@ class Firewall(
             done = restore(self._instance, by=by)
             said += self._instance.notices
         return done.model_copy(update={"warnings": [*said, *done.warnings]})
+
+    def appeared(self, ifaces: Collection[str], *, by: Author = _ANYONE) -> RestoreOutcome:
+        """Attach what is wanted on interfaces that have just come."""
+        from xdpwall.changes.appeared import attach_appeared
+
+        with writing(self._instance, while_waiting=True):
+            return attach_appeared(self._instance, ifaces, by=by)
 
     def repair(self, *, by: Author = _ANYONE) -> RepairOutcome:
         """Make the database anew from its second copy; the kernel goes on as it is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -211,6 +211,10 @@ class RemoteFirewall(RemoteSets, RemoteHistory, RemoteTokens):
     def restore(self, *, adopt: bool = False, by: Author = ANYBODY) -> RestoreOutcome:
         query = {"adopt": "true"} if adopt else {}
         return read_answer(RestoreOutcome, self._change("POST", "/restore", None, by, query).body)
+
+    def appeared(self, ifaces: Collection[str], *, by: Author = ANYBODY) -> RestoreOutcome:
+        body = {"interfaces": list(ifaces)}
+        return read_answer(RestoreOutcome, self._change("POST", "/appeared", body, by).body)
 
     def repair(self, *, by: Author = ANYBODY) -> RepairOutcome:
         return read_answer(RepairOutcome, self._change("POST", "/repair", None, by).body)
