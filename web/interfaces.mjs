@@ -153,7 +153,7 @@ function OtherProgram({ other }) {
   const program = other.program_id ? `program ${name}, id ${other.program_id}` : "filter";
   const filter = other.pref ? `${other.kind} at pref ${other.pref}: ` : "";
   return html`<b class="place">${what}</b>
-    <span class="sees">${filter}another owner’s ${program}</span>
+    <span class="sees">${filter}another owner’s ${program}${other.owner ? `: ${other.owner}` : ""}</span>
     ${other.bypasses_us && html`<span class="mark">runs first, may bypass these rules</span>`}`;
 }
 

@@ -21,9 +21,10 @@ from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.values.terms import Mode, Place
 from xdpwall.views.attachments import Occupant
 
-from .hooks import HookProgram, Load, TcHook, XdpHook, program_name
+from .hooks import HookProgram, Load, TcHook, XdpHook
 from .native_traps import native_trap, refuse_native
-from .occupants import tc_occupants
+from .occupants import tc_occupants, xdp_occupant
+from .owners import Owners, occupied
 from .pins import Pins
 from .removal import hook_of, remove_programs
 from .stand_in import StandIns
@@ -52,6 +53,7 @@ class Attacher:
     def __init__(self, pins: Path) -> None:
         self.pins = Pins(pins / "progs")
         self.stand_ins = StandIns(self.pins)
+        self._owners = Owners()
 
     def attach(
         self, spec: AttachmentSpec, index: int, load: Load, *, replace: bool = False
@@ -80,7 +82,7 @@ class Attacher:
                 )
             return AttachResult(current.mode, current.program_id, changed=False)
         if current and not replace:
-            raise _occupied(spec.iface, current)
+            raise occupied(spec.iface, current)
         trap = native_trap(link.name, link.driver) if spec.hook == "xdp" else None
         with load(False) as program:
             mode, why_generic = hook.install(spec, program, load, current, trap)
@@ -96,7 +98,7 @@ class Attacher:
             raise refuse_native(spec.iface, trap)
         current = self._hook(spec.place, index).program()
         if current and not current.ours:
-            raise _occupied(spec.iface, current)
+            raise occupied(spec.iface, current)
 
     def swap(self, spec: AttachmentSpec, index: int, mode: Mode | None, load: Load) -> AttachResult:
         """Replace our own program; each packet runs through the old one or the new one.
@@ -157,10 +159,7 @@ class Attacher:
         try:
             xdp = XdpHook(self.pins, index).program()
             if xdp and not xdp.ours:
-                name = program_name(xdp.program_id)
-                found.append(
-                    Occupant(place="xdp", mode=xdp.mode, program_id=xdp.program_id, name=name)
-                )
+                found.append(xdp_occupant(xdp, self._owners))
             found += tc_occupants(index, "ingress", ours)
             found += tc_occupants(index, "egress", ours)
         except NotFound:
@@ -281,17 +280,4 @@ def _check_link(index: int, iface: str) -> LinkInfo:
         code="no-interface",
         field="iface",
         value=iface,
-    )
-
-
-def _occupied(iface: str, current: HookProgram) -> Conflict:
-    name = program_name(current.program_id)
-    called = f"{name!r} (id {current.program_id})" if name else f"id {current.program_id}"
-    return Conflict(
-        f"{iface} already has another owner's XDP program: {called}, {current.mode or 'offloaded'}",
-        code="occupied",
-        field="iface",
-        value=iface,
-        hint="--replace puts ours in its place;"
-        f" `bpftool prog show id {current.program_id}` tells more",
     )

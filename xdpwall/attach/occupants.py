@@ -8,7 +8,21 @@ from xdpwall.kernel.net.tc import Direction, TcFilter, tc_filters, tcx_query
 from xdpwall.values.terms import Place
 from xdpwall.views.attachments import Occupant
 
-from .hooks import program_name
+from .hooks import HookProgram, program_name
+from .owners import Owners
+
+
+def xdp_occupant(program: HookProgram, owners: Owners) -> Occupant:
+    """Another owner's XDP program, and whose it is where that can be known."""
+    name = program_name(program.program_id)
+    owner = owners.of(program.program_id, name)
+    return Occupant(
+        place="xdp",
+        mode=program.mode,
+        program_id=program.program_id,
+        name=name,
+        owner=owner.words if owner else None,
+    )
 
 
 def tc_occupants(index: int, direction: Direction, ours: frozenset[int]) -> list[Occupant]:

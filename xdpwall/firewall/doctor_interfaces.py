@@ -126,7 +126,8 @@ def _program(iface: str, other: Occupant) -> Check:
         return Check(
             name=f"programs on {iface}",
             status="warn",
-            found=f"xdp: {called}",
-            todo="the place is taken: use --hook tc, or `xdpwall attach --replace`",
+            found=f"xdp: {called}" + (f": {other.owner}" if other.owner else ""),
+            todo=f"the place is taken: `xdpwall attach {iface} --hook tc` judges beside it what it"
+            " passes, --replace puts ours in its place",
         )
     return Check(name=f"programs on {iface}", status="pass", found=f"{other.place}: {called}")

@@ -74,6 +74,9 @@ class Occupant(View):
     program_id: int | None = None
     """None for a tc filter that is no eBPF program."""
     name: str | None = None
+    owner: str | None = None
+    """In words, of an XDP program, whose it is as far as can be known: "pinned at /sys/fs/bpf/x, held by
+    process 7 (loader)", "libxdp's dispatcher, which runs ..."."""
     bypasses_us: bool = False
     """True for what runs before ours at its hook and may let packets pass, which ours never sees."""
 

@@ -14,6 +14,7 @@ from xdpwall.kernel.bpf.programs import BPF_F_XDP_HAS_FRAGS, Program
 _SOURCE = """
 SEC("xdp") int xdp_pass(struct xdp_md *ctx) { return XDP_PASS; }
 SEC("xdp") int xdp_other(struct xdp_md *ctx) { return XDP_PASS; }
+SEC("xdp") int xdp_dispatcher(struct xdp_md *ctx) { return XDP_PASS; }
 SEC("xdp") int xdp_drop(struct xdp_md *ctx) { return XDP_DROP; }
 SEC("tc") int tc_pass(struct __sk_buff *skb) { return TC_ACT_UNSPEC; }
 SEC("tc") int tc_ok(struct __sk_buff *skb) { return TC_ACT_OK; }

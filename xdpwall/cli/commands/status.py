@@ -234,7 +234,8 @@ def _others(printer: Printer, others: list[InterfaceView]) -> None:
     for interface in others:
         for other in interface.others:
             bypass = "; ours may be bypassed by it" if other.bypasses_us else ""
+            owner = f" ({other.owner})" if other.owner else ""
             printer.line(
-                f"{interface.name} {other.place}: somebody else's {other.words}{bypass}",
+                f"{interface.name} {other.place}: somebody else's {other.words}{owner}{bypass}",
                 "yellow",
             )
