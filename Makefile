@@ -12,6 +12,7 @@
 # make test-many-changes  CHANGES=10000 commits in a row: no descriptor, mapping, pin or disk space is left
 # make test-kills  KILLS=10 processes killed at each point of changes on trial, under traffic
 # make test-planted  faults planted into PLANTED_RULES=10000 generated rules of each kind are found by check
+# make docs    the documentation as a site, into build/site; and docs/reference anew out of the code
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
@@ -28,7 +29,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api fuzz-guard test-damage test-many-changes test-planted test-kills demo lint format bench pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api fuzz-guard test-damage test-many-changes test-planted test-kills demo lint format bench docs pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -47,7 +48,7 @@ $(VENV)/.installed: pyproject.toml setup.py | bpf $(BIN)/python
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable '.[dev,docs]'
 	touch $@
 
 dev: packages-test bpf $(VENV)/.installed-dev
@@ -182,6 +183,12 @@ format: dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	clang-format -i $(wildcard bpf/*.[ch] xdpwall/trace/*.c)
+
+# Strict: a page in no menu, a link or an anchor that leads nowhere is an error.
+docs: dev
+	$(BIN)/python -m scripts.reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 # The page's third-party files, fetched anew as pinned (needs npm; the result is committed).
 vendor:

@@ -11,11 +11,12 @@ from typing import Any
 from .errors import InvalidInput
 
 CONFIG_FILE = Path("/etc/xdpwall/config.toml")
-_DEFAULTS = {
+PATHS = {
     "state_dir": ("XDPWALL_STATE_DIR", "/var/lib/xdpwall"),
     "bpffs": ("XDPWALL_BPFFS", "/sys/fs/bpf/xdpwall"),
     "socket": ("XDPWALL_SOCKET", "/run/xdpwall/xdpwall.sock"),
 }
+"""By key of config.toml: the variable of the environment, and the default."""
 SERVICE_TABLES = ("roles", "tls")
 """Tables of config.toml that only the service reads."""
 MAX_SOCKET_PATH = 107
@@ -41,7 +42,7 @@ class Settings:
         flags = flags or {}
         from_file = _paths_of(config, _read_config(config))
         values = {}
-        for key, (variable, default) in _DEFAULTS.items():
+        for key, (variable, default) in PATHS.items():
             text = flags.get(key) or environ.get(variable) or from_file.get(key) or default
             path = Path(text)
             if not path.is_absolute():
@@ -96,8 +97,8 @@ def _paths_of(path: Path, data: Mapping[str, Any]) -> dict[str, str]:
                     f"{path}: {key} must be a table, got {value!r}", field=key, value=value
                 )
             continue
-        if key not in _DEFAULTS:
-            known = ", ".join((*_DEFAULTS, *SERVICE_TABLES))
+        if key not in PATHS:
+            known = ", ".join((*PATHS, *SERVICE_TABLES))
             raise InvalidInput(
                 f"{path}: unknown key {key!r}", field=key, value=value, hint=f"known keys: {known}"
             )

@@ -56,7 +56,7 @@ def exposition(found: Metrics, accepted: str, refused: Mapping[str, int]) -> tup
     were by code; they count from the service's start."""
     encode, kind = _encoder(accepted)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_MetricsCollector(found, refused))
+    registry.register(MetricsCollector(found, refused))
     return encode(registry), kind
 
 
@@ -69,7 +69,7 @@ def _encoder(accepted: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
         return choose_encoder("")
 
 
-class _MetricsCollector(Collector):
+class MetricsCollector(Collector):
     """The metrics of one scrape; nothing is kept between two."""
 
     def __init__(self, found: Metrics, refused: Mapping[str, int]) -> None:

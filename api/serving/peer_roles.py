@@ -25,6 +25,8 @@ from xdpwall.values.roles import ROLES, Role, highest
 log = logging.getLogger("xdpwall.api")
 
 DEFAULT_GROUP = "xdpwall"
+TABLES = ("users", "groups", "certificates")
+"""The tables below `roles`."""
 NONE: Literal["none"] = "none"
 """In config.toml: this user or group may nothing."""
 
@@ -37,7 +39,7 @@ class PeerRoles:
         that is not there is told in the log, and nobody then."""
         config = config or {}
         for name in config:
-            if name not in ("users", "groups", "certificates"):
+            if name not in TABLES:
                 wanted = "users, groups or certificates"
                 raise invalid(f"roles.{name}", config[name], "is not known", wanted)
         self._users = _numbers("users", config.get("users", {}), _uid)

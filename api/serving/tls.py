@@ -24,7 +24,8 @@ from xdpwall.values.inputs import invalid, refuse_unknown_fields
 
 HANDSHAKE_TIMEOUT = 10.0
 """Seconds."""
-_FIELDS = ("certificate", "key", "client_ca", "names")
+FIELDS = ("certificate", "key", "client_ca", "names")
+"""The keys of the table `tls`."""
 _FILES = ("certificate", "key", "client_ca")
 
 
@@ -41,7 +42,7 @@ class TlsSettings:
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> TlsSettings:
         """InvalidInput names the field that is wrong."""
-        refuse_unknown_fields(table, _FIELDS, "tls", "tls.")
+        refuse_unknown_fields(table, FIELDS, "tls", "tls.")
         for name in _FILES[:2]:
             if name not in table:
                 raise InvalidInput(f"tls.{name}: is missing", field=f"tls.{name}")

@@ -29,12 +29,12 @@ LINK = re.compile(r"\]\((?P<name>[^)#:\s]+)(?:#[^)\s]*)?\)")
 COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`])//[^\n]*", re.DOTALL)
 
 ELSEWHERE = re.compile(
-    r"build/.*|tests/packets/cases/|(linux|asm|asm-generic|bpf|net|sys|Documentation)/[\w/-]+\.(h|rst)"
+    r"build/.*|project/\w+\.md|tests/packets/cases/|(linux|asm|asm-generic|bpf|net|sys|Documentation)/[\w/-]+\.(h|rst)"
 )
-"""What is built, the cases that fuzzing keeps, and headers of the kernel and of libbpf."""
+"""What is built, the site's pages of the root's files, the cases that fuzzing keeps, headers of kernel and libbpf."""
 LINKED = re.compile(r"^xdpwall/(?=(?:api|bpf|web)\b)")
 """xdpwall/api and two others are symbolic links to folders at the root."""
-TOOLS = {"pip", "pytest", "venv", "build"}
+TOOLS = {"pip", "pytest", "venv", "build", "http.server"}
 
 
 def _listed() -> list[str]:

@@ -1,0 +1,1 @@
+"""Pages of docs/reference that are made out of the code: fields, settings, errors, metrics, routes."""
