@@ -75,6 +75,7 @@ class AttachBody(Body):
 
     mode: WantedMode = Field("auto", description="xdp only")
     replace: bool = Field(False, description="displace another owner's program")
+    if_present: bool = Field(False, description="the interface need not exist yet")
 
 
 class MoveBody(Body):
@@ -269,6 +270,7 @@ class AttachmentBody(Body):
     hook: Hook = "xdp"
     direction: Direction = "ingress"
     mode: WantedMode = "auto"
+    if_present: bool = Field(False, description="the interface need not exist yet")
 
 
 class TcAttachBody(Body):
@@ -276,6 +278,7 @@ class TcAttachBody(Body):
 
     mode: Literal["auto"] = "auto"
     replace: bool = Field(False, description="displace another owner's program")
+    if_present: bool = Field(False, description="the interface need not exist yet")
 
 
 class RulesetBody(Body):

@@ -78,12 +78,19 @@ Each operation says the role that it needs (`x-role`); another one is answered b
 
 
 def answer_docs(
-    model: type[BaseModel] | None, example: Any, *, status: int = 200, what: str = "Done"
+    model: type[BaseModel] | None,
+    example: Any,
+    *,
+    status: int = 200,
+    what: str = "Done",
+    or_else: type[BaseModel] | None = None,
 ) -> dict[int | str, dict[str, Any]]:
-    """`responses` of a route: one success."""
+    """`responses` of a route: one success, of a model or of the other one."""
     content: dict[str, Any] = {"example": example}
     if model is not None:
         content["schema"] = {"$ref": REF + model.__name__}
+    if or_else is not None:
+        content["schema"] = {"anyOf": [content["schema"], {"$ref": REF + or_else.__name__}]}
     return {status: {"description": what, "content": {"application/json": content}}}
 
 

@@ -25,16 +25,23 @@ from xdpwall.api.request import (
 )
 from xdpwall.api.roles import ADMIN, READ
 from xdpwall.firewall.facade import Facade
-from xdpwall.ruleset.attachment import AttachmentSpec
+from xdpwall.ruleset.attachment import AttachmentSpec, refuse_to_replace
 from xdpwall.values.terms import Direction, Hook, Place
-from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
+from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList, WantOutcome
 
 router = APIRouter(tags=["interfaces"])
 
 DETACHED = answer_docs(DetachOutcome, examples.DETACHED)
 ATTACHED = {
-    **answer_docs(AttachOutcome, {**examples.ATTACHED, "changed": False}, what="It was so"),
-    **answer_docs(AttachOutcome, examples.ATTACHED, status=201, what="Attached"),
+    **answer_docs(
+        AttachOutcome,
+        {**examples.ATTACHED, "changed": False},
+        what="It was so",
+        or_else=WantOutcome,
+    ),
+    **answer_docs(
+        AttachOutcome, examples.ATTACHED, status=201, what="Attached", or_else=WantOutcome
+    ),
 }
 NARROWED = [allow_query("message", "force", "hook", "direction", "confirm"), Depends(no_body)]
 OnlyHook = Annotated[Hook | None, Query(description="only this hook")]
@@ -60,11 +67,17 @@ async def list_interfaces(call: ReadCall) -> Response:
     ),
 )
 async def attach(call: ConfirmableCall, name: str, place: Place, raw: RawBody) -> Response:
-    """Put our program there; a body of {} is enough."""
+    """Put our program there; a body of {} is enough. `veth*` (percent-encoded), `ports:docker0` and, with
+    `if_present`, a name that need not exist yet are wanted from now on, wherever an interface matches."""
 
     def work(firewall: Facade) -> Response:
         body = parse_body(AttachBody, raw) if raw.strip() else validate_body(AttachBody, {})
-        spec = AttachmentSpec.at(name, place, body.mode)
+        spec = AttachmentSpec.at(name, place, body.mode, if_present=body.if_present)
+        if spec.by_policy:
+            if body.replace:
+                raise refuse_to_replace(spec)
+            wanted = firewall.want(spec, by=call.by)
+            return json_answer(wanted, 201 if wanted.changed else 200)
         outcome = firewall.attach(
             spec.iface,
             hook=spec.hook,

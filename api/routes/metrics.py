@@ -86,6 +86,7 @@ class MetricsCollector(Collector):
         yield _gauge("rules_enabled", "Rules that are enabled.", value=found.enabled_rules)
         yield from self._rules()
         yield from self._attachments()
+        yield from self._patterns()
         yield self._events()
         yield from self._maps()
         yield self._commits()
@@ -155,7 +156,24 @@ class MetricsCollector(Collector):
                 size.add_metric([*where, verdict], count.bytes)
             for name, family in more.items():
                 family.add_metric(where, getattr(one.totals, name).packets)
+        for key in found.unfiltered:
+            up.add_metric(list(key), 0)
         yield from (up, unfiltered, unseen, packets, size, *more.values())
+
+    def _patterns(self) -> Iterator[Metric]:
+        count = _counter(
+            "wanted_attached", "Interfaces that an attachment by policy has attached.", "wanted"
+        )
+        text = "Seconds in which they were there before that, all together."
+        seconds = _counter("wanted_open_seconds", text, "wanted")
+        longest = GaugeMetricFamily(
+            "xdpwall_wanted_longest_open_seconds", "The longest of these.", labels=["wanted"]
+        )
+        for words, one in self._found.patterns.items():
+            count.add_metric([words], one.attached)
+            seconds.add_metric([words], one.seconds)
+            longest.add_metric([words], one.longest)
+        yield from (count, seconds, longest)
 
     def _events(self) -> Metric:
         text = (

@@ -100,6 +100,8 @@ def adopt_ruleset(instance: Instance, wanted: Ruleset, *, by: Author) -> Diff | 
     )
     check_losses(instance, wanted.sets, contents, new, unknown=True)
     for spec in wanted.attachments or ():
+        if spec.by_policy:
+            continue
         instance.attacher.check(spec, index_of(spec.iface))
     compile_committed(instance, new)
     guard_adoption(

@@ -17,6 +17,7 @@ from xdpwall.views.status import RestoreOutcome
 
 from .attachments import attach_interface
 from .bringup import ensure_loaded
+from .patterns import attach_matching
 
 
 def attach_appeared(instance: Instance, ifaces: Collection[str], *, by: Author) -> RestoreOutcome:
@@ -42,10 +43,18 @@ def attach_appeared(instance: Instance, ifaces: Collection[str], *, by: Author) 
             else:
                 outcome["attached" if changed else "already"].append(row.words)
                 made.append(now)
+    matched = attach_matching(instance, by=by, only=ifaces)
+    outcome["attached"] += [row.words for row in matched.attached]
+    outcome["failed"] += matched.failed
+    made += matched.attached
     ruleset, on = instance.ruleset, instance.store.read().on
     return RestoreOutcome(
         revision=ruleset.revision,
         rules=len(ruleset.entries),
-        warnings=[*([] if on else [SWITCHED_OFF]), *generic_warnings(made)],
+        warnings=[
+            *([] if on else [SWITCHED_OFF]),
+            *matched.left_out,
+            *generic_warnings(made),
+        ],
         **outcome,
     )

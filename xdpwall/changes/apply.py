@@ -29,6 +29,7 @@ from xdpwall.values.author import Author
 from xdpwall.views.status import ApplyNeeds, ApplyOutcome
 
 from .adopt import adopt_ruleset
+from .apply_patterns import plan_patterns
 from .attachments import attach_interface, check_detachable, detach_interface
 from .bringup import ensure_loaded
 from .guard import Moves
@@ -61,8 +62,11 @@ def apply_ruleset(
     check_losses(instance, wanted.sets, contents, new)
     had, has = ({row.name for row in ruleset.sets} for ruleset in (old, new))
     change = diff(old, new)
-    coming, leaving = attachments_to_change(rows, wanted.attachments)
-    if coming or leaving:
+    plan = plan_patterns(instance, wanted.attachments)
+    coming, leaving = attachments_to_change(rows, plan.specs)
+    if plan.changes:
+        refuse_to_confirm(by, "another attachment by policy")
+    if coming or leaving or plan.changes:
         by.require("admin", "a ruleset with other attachments than there are")
     leaving = highest_first(leaving, lambda row: row.index)
     lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
@@ -116,6 +120,7 @@ def apply_ruleset(
             _detach_all(instance, made, by)
             change_back(instance, changed, by=by)
             raise
+        plan.record(instance, by=by)
         for row in gone:
             if row not in going and (left := detach_interface(instance, row, by=by)):
                 remaining[row.words] = left
@@ -133,8 +138,14 @@ def apply_ruleset(
         sets_added=sorted(has - had),
         sets_replaced=sorted(had.intersection(fresh)),
         sets_removed=sorted(had - has),
-        attached=[f"{spec.iface} {spec.place}" for spec in (*coming, *lost)],
-        detached=[row.words for row in gone if row.words not in remaining],
+        attached=[
+            *(one.words for one in plan.coming),
+            *(f"{spec.iface} {spec.place}" for spec in (*coming, *lost)),
+        ],
+        detached=[
+            *(one.words for one in plan.leaving),
+            *(row.words for row in gone if row.words not in remaining),
+        ],
         needs=needs,
         warnings=[
             *(f"not detached: {left}" for left in remaining.values()),

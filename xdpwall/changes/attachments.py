@@ -171,9 +171,15 @@ def detach_interface(
 
 
 def detach_in_need(
-    instance: Instance, row: Attachment, *, by: Author, refuse: bool = True
+    instance: Instance,
+    row: Attachment,
+    *,
+    by: Author,
+    refuse: bool = True,
+    words: str | None = None,
 ) -> tuple[str | None, XdpwallError | None]:
-    """Detach whatever the disk does. The second value is why it does not know of it, if so."""
+    """Detach whatever the disk does. The second value is why it does not know of it, if so. `words` go into
+    the audit trail."""
     with suppress(XdpwallError):  # a full disk, or a read-only one
         instance.store.attachments.put(replace(row, intent="leaving"))
     crash_point("detach-recorded")
@@ -186,7 +192,7 @@ def detach_in_need(
             instance.store.attachments.put(row)
         raise
     crash_point("detach-detached")
-    action = f"detach {row.words}" + (", which did not succeed" if left else "")
+    action = (words or f"detach {row.words}") + (", which did not succeed" if left else "")
     try:
         instance.store.attachments.delete(row, by=by, action=action, now=instance.clock.now_text())
     except XdpwallError as error:

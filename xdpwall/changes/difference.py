@@ -20,6 +20,7 @@ from xdpwall.views.history import (
 )
 
 from .apply import attachments_to_change, matched_ruleset
+from .apply_patterns import PatternPlan, plan_patterns
 from .set_load import changed_contents, contents_of, planned_sets
 
 FIRST = 5
@@ -42,9 +43,11 @@ def planned_difference(instance: Instance, wanted: Ruleset) -> RulesetDifference
             difference = set_difference(name, before, contents.get(name))
             if difference is not None:
                 sets.append(difference)
-    coming, leaving = attachments_to_change(instance.attachments, wanted.attachments)
+    plan = plan_patterns(instance, wanted.attachments)
+    coming, leaving = attachments_to_change(instance.attachments, plan.specs)
+    attachments = _attachment_differences(coming, leaving) + _pattern_differences(plan)
     return ruleset_difference(
-        old, new, sets=sets, attachments=_attachment_differences(coming, leaving)
+        old, new, sets=sets, attachments=sorted(attachments, key=lambda one: one.attachment)
     )
 
 
@@ -178,4 +181,17 @@ def _attachment_differences(
         AttachmentDifference(kind="removed", attachment=words, old_mode=row.mode)
         for words, row in going.items()
     ]
-    return sorted(found, key=lambda one: one.attachment)
+    return found
+
+
+def _pattern_differences(plan: PatternPlan) -> list[AttachmentDifference]:
+    return [
+        *(
+            AttachmentDifference(kind="added", attachment=one.words, mode=one.mode)
+            for one in plan.coming
+        ),
+        *(
+            AttachmentDifference(kind="removed", attachment=one.words, old_mode=one.mode)
+            for one in plan.leaving
+        ),
+    ]

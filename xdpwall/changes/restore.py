@@ -7,6 +7,7 @@ from contextlib import suppress
 from xdpwall.attach.in_place import out_of_place
 from xdpwall.attach.interfaces import lowest_first
 from xdpwall.attach.orphans import describe_orphan, find_orphans
+from xdpwall.attach.wanted import all_links, is_member
 from xdpwall.attach.warnings import generic_warnings
 from xdpwall.errors import NotFound, XdpwallError
 from xdpwall.instance.instance import Instance
@@ -17,6 +18,7 @@ from xdpwall.views.status import RestoreOutcome
 
 from .attachments import attach_interface, guard_attach_again
 from .bringup import ensure_loaded
+from .patterns import attach_matching, unmatched
 from .programs import reload_programs
 
 
@@ -28,8 +30,9 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     reload_programs(instance, ensure_loaded(instance))
     if by.session is not None:
         _guard(instance, by)
-    outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": []}
+    outcome: dict[str, list[str]] = {"attached": [], "already": [], "failed": [], "waiting": []}
     made: list[Attachment] = []
+    patterns = instance.store.read().patterns
     lost = find_orphans(instance.attacher, instance.attachments)
     for row in lowest_first(instance.attachments, lambda one: one.index):
         if row in lost:
@@ -43,18 +46,26 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
                 outcome["already"].append(row.words)
                 continue
             where = instance.attacher.whereabouts(row.index, row.place)
+            if error.code == "no-interface" and where is None and is_member(patterns, row):
+                continue
             moved = where and out_of_place(row.iface, row.place, "moved", where.words)
             outcome["failed"].append(moved or f"{row.words}: {error.message}")
         else:
             outcome["attached" if changed else "already"].append(row.words)
             made.append(now)
+    matched = attach_matching(instance, by=by)
+    outcome["attached"] += [row.words for row in matched.attached]
+    outcome["failed"] += matched.failed
+    made += matched.attached
     instance.attacher.prune()
+    outcome["waiting"] = unmatched(instance.store.read().patterns, all_links())
     ruleset, on = instance.ruleset, instance.store.read().on
     return RestoreOutcome(
         revision=ruleset.revision,
         rules=len(ruleset.entries),
         warnings=[
             *([] if on else [SWITCHED_OFF]),
+            *matched.left_out,
             *generic_warnings(made),
             *instance.clock.warnings(),
         ],

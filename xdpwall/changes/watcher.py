@@ -15,16 +15,21 @@ from functools import cache
 
 from xdpwall.attach.in_place import Placement, out_of_place, placement
 from xdpwall.attach.interfaces import interface_names
+from xdpwall.attach.wanted import WantedPlace, all_links, gone_members, wanted_places
 from xdpwall.errors import NotFound, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.link_watch import LinkNews, LinkWatch
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.author import Author
+from xdpwall.values.inputs import first_few
 from xdpwall.values.terms import Place
+from xdpwall.views.attachments import OpenSpell
+from xdpwall.views.metrics import PatternSpells
 
 from .attachments import attach_interface
 from .background import Background
 from .mutes import muted_numbers
+from .patterns import attach_matching
 from .transactions import writing
 
 log = logging.getLogger("xdpwall.attachments")
@@ -33,6 +38,10 @@ _LOOK = 1.0
 """Seconds between two looks when nothing is heard: not every removal of a program is told."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 5.0
 """Seconds until the next attempt after one that failed, doubled each time."""
+_TOLD = 5
+"""Interfaces that one entry of the audit trail names."""
+_TAKEN_OFF, _RECREATED = "someone took our program off", "it was recreated"
+_CAME_BACK = "it came back"
 Key = tuple[str, Place]
 
 
@@ -47,9 +56,16 @@ class _Sight:
     """When packets began to pass unjudged, by the monotonic clock; None while none do."""
     appeared: bool = False
     """The interface has come (back) since our program was on it."""
+    why: str = "it appeared"
+    """Why it is not in place, for people."""
     retry_at: float = 0.0
     wait: float = _FIRST_WAIT
     refusal: str = ""
+
+    def put_off(self, seconds: float | None = None) -> None:
+        """Try again later, and later each time; or in so many seconds."""
+        self.retry_at = time.monotonic() + (self.wait if seconds is None else seconds)
+        self.wait = min(2 * self.wait, _LONGEST_WAIT)
 
 
 class Watcher(Background):
@@ -62,7 +78,10 @@ class Watcher(Background):
         self._watch = LinkWatch()
         self._changed = changed
         self._seen: dict[Key, _Sight] = {}
+        self._waiting: dict[Key, _Sight] = {}
         self._open: dict[Key, float] = {}
+        self._spells: dict[Key, OpenSpell] = {}
+        self._by_pattern: dict[str, PatternSpells] = {}
         super().__init__(instance)
 
     def close(self) -> None:
@@ -84,6 +103,14 @@ class Watcher(Background):
             total += time.monotonic() - sight.open_since
         return total
 
+    def last_open(self, iface: str, place: Place) -> OpenSpell | None:
+        """The last time that the interface was there without our program, and is not any more."""
+        return self._spells.get((iface, place))
+
+    def pattern_spells(self) -> dict[str, PatternSpells]:
+        """For how long interfaces were there before a pattern attached them, by the pattern's words."""
+        return dict(self._by_pattern)
+
     def _run(self) -> None:
         first, news = True, LinkNews()
         while not self._ending:
@@ -96,14 +123,17 @@ class Watcher(Background):
             news = self._watch.wait(self._seconds_left())
 
     def _seconds_left(self) -> float:
-        left = [one.retry_at - time.monotonic() for one in self._seen.values() if one.appeared]
+        retried = [one for one in self._seen.values() if one.appeared]
+        left = [one.retry_at - time.monotonic() for one in (*retried, *self._waiting.values())]
         return max(0.0, min([_LOOK, *left]))
 
     def _look(self, news: LinkNews, heard: float, *, first: bool) -> None:
+        self._match(news, heard)
         rows = self._settled()
         names, ours = interface_names(), cache(self._instance.attacher.pins.ids)
-        for key in self._seen.keys() - rows.keys():
-            del self._seen[key]
+        for known in (self._seen, self._open, self._spells):
+            for key in known.keys() - rows.keys():
+                del known[key]
         for key, row in rows.items():
             now = placement(self._instance.attacher, row, names, ours, search=False)
             if now.state == "attached" and now.index != row.index:
@@ -113,6 +143,71 @@ class Watcher(Background):
             # A detach or a swap may have come between the two reads.
             elif self._settled().get(key) == row:
                 self._out_of_place(key, row, now, names.get(row.iface), news, heard, first=first)
+
+    def _match(self, news: LinkNews, heard: float) -> None:
+        """Attach interfaces that appeared and are wanted by policy, and end the attachments of those that
+        have left."""
+        with self._instance.lock.threads:
+            now = self._instance.store.read()
+        if not now.patterns:
+            self._waiting.clear()
+            return
+        links, attacher = all_links(), self._instance.attacher
+        there = {(row.iface, row.place) for row in now.attachments}
+        missing = {
+            one.key: one for one in wanted_places(now.patterns, links) if one.key not in there
+        }
+        for key in self._waiting.keys() - missing.keys():
+            del self._waiting[key]
+        for key, one in missing.items():
+            sight = self._waiting.get(key)
+            if sight is None or sight.index != one.link.index:
+                since = self._instance.clock.now_text()
+                self._waiting[key] = _Sight("displaced", one.link.index, since, heard)
+            elif one.link.index in news.changed:
+                sight.retry_at = 0.0
+        due = [key for key in missing if self._waiting[key].retry_at <= time.monotonic()]
+        if due or gone_members(attacher, now.patterns, now.attachments, links):
+            self._attach_matching({key: missing[key] for key in due})
+
+    def _attach_matching(self, due: dict[Key, WantedPlace]) -> None:
+        ended: dict[Key, float] = {}
+        with writing(self._instance, while_waiting=True):
+            done = attach_matching(
+                self._instance,
+                by=WATCHER,
+                only={iface for iface, _ in due},
+                attached=lambda row: ended.update({(row.iface, row.place): time.monotonic()}),
+            )
+            words = [self._attached(due[key], at) for key, at in ended.items() if key in due]
+            if words:
+                action = first_few(words, _TOLD)
+                self._instance.store.note(
+                    by=WATCHER, action=action, now=self._instance.clock.now_text()
+                )
+        for key in due.keys() - ended.keys():
+            self._waiting[key].put_off()
+        for text in done.failed:
+            iface, place, *_ = text.split(" ")
+            sight = self._waiting.get((iface, place.rstrip(":")))  # type: ignore[arg-type]
+            if sight is not None and text != sight.refusal:
+                sight.refusal = text
+                log.warning("%s (not filtered since %s)", text, sight.since)
+        if ended:
+            self._changed()
+
+    def _attached(self, one: WantedPlace, at: float) -> str:
+        """Count for how long an interface that appeared was open, and say it."""
+        sight = self._waiting.pop(one.key)
+        seconds = at - (sight.open_since or at)
+        spell = OpenSpell(since=sight.since, seconds=seconds, why=sight.why)
+        self._spells[one.key] = spell
+        self._open[one.key] = self._open.get(one.key, 0.0) + seconds
+        before = self._by_pattern.get(one.pattern.words, PatternSpells())
+        self._by_pattern[one.pattern.words] = before.with_one(seconds)
+        words = spell.words(f"{one.spec.iface} {one.spec.place}")
+        log.info("%s; attached by %s", words, one.pattern.selector)
+        return words
 
     def _settled(self) -> dict[Key, Attachment]:
         with self._instance.lock.threads:
@@ -133,6 +228,7 @@ class Watcher(Background):
             return
         seconds = time.monotonic() - before.open_since
         self._open[key] = self._open.get(key, 0.0) + seconds
+        self._spells[key] = OpenSpell(since=before.since, seconds=seconds, why=before.why)
         log.warning("%s: attached again; it was not filtered for %.3f s", row.words, seconds)
 
     def _out_of_place(
@@ -155,7 +251,13 @@ class Watcher(Background):
         if sight is None or sight.state != "displaced" or sight.index != index:
             appeared = index != row.index or row.index in news.gone
             appeared |= before is not None and before.state == "no interface"
-            sight = _Sight("displaced", index, self._instance.clock.now_text(), heard, appeared)
+            why = _TAKEN_OFF
+            if appeared:
+                was_there = before is not None and before.state == "attached"
+                why = _RECREATED if was_there or row.index in news.gone else _CAME_BACK
+            sight = _Sight(
+                "displaced", index, self._instance.clock.now_text(), heard, appeared, why
+            )
             self._seen[key] = sight
             if not appeared and not first:
                 log.warning("%s is not filtered since %s", _lost(row), sight.since)
@@ -191,8 +293,7 @@ class Watcher(Background):
         except NotFound:  # it has gone again
             return
         except XdpwallError as error:
-            sight.retry_at = time.monotonic() + sight.wait
-            sight.wait = min(2 * sight.wait, _LONGEST_WAIT)
+            sight.put_off()
             if error.message != sight.refusal:
                 sight.refusal = error.message
                 log.warning(

@@ -9,7 +9,7 @@ from xdpwall.attach.interfaces import highest_first, index_of
 from xdpwall.attach.length_warnings import length_warnings
 from xdpwall.attach.merging import left_off, merging_of, turned_off
 from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
-from xdpwall.changes import attachments
+from xdpwall.changes import attachments, patterns
 from xdpwall.changes.confirm import change_pending
 from xdpwall.changes.detached import (
     detach_outcome,
@@ -21,10 +21,11 @@ from xdpwall.changes.transactions import writing
 from xdpwall.changes.trial import attach_on_trial, detach_on_trial, refuse_to_confirm
 from xdpwall.errors import OTHER_NAMESPACE, XdpwallError
 from xdpwall.instance.instance import Instance
+from xdpwall.rule.fields import parse_iface_name
 from xdpwall.ruleset.attachment import AttachmentSpec, attachment_places
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
-from xdpwall.views.attachments import AttachOutcome, DetachOutcome
+from xdpwall.views.attachments import AttachOutcome, DetachOutcome, WantOutcome
 
 from .change_warnings import off_warnings
 from .default_drop import missing_now
@@ -59,6 +60,7 @@ class AttachmentMethods:
         """Attach, read back, and say which mode it got."""
         from .attachment_views import attachment_views
 
+        parse_iface_name("iface", iface)
         given, iface = iface, real_name(iface)
         spec = AttachmentSpec(iface, hook, direction, mode)
         merging = merging_of(iface) if hook == "xdp" else {}
@@ -70,6 +72,7 @@ class AttachmentMethods:
                 row, changed = attachments.attach_interface(
                     self._instance, spec, replace_other=replace, guarded=True, by=by
                 )
+                patterns.own_by_name(self._instance, row)
             else:
                 row, changed = attach_on_trial(self._instance, spec, by=by), True
             self._changed()
@@ -101,6 +104,39 @@ class AttachmentMethods:
             warnings=[*warnings, *warnings_of(missing), *unread],
         )
 
+    def want(self, spec: AttachmentSpec, *, by: Author = _ANYONE) -> WantOutcome:
+        """Want `veth*`, `ports:docker0` or a name from now on, and attach what there is."""
+        from .attachment_views import attachment_views
+        from .wanted_views import wanted_views, wanted_warnings
+
+        refuse_to_confirm(by, "an attachment by policy")
+        with writing(self._instance) as before:
+            pattern, changed, done = patterns.want_pattern(self._instance, spec, by=by)
+            if done.attached:
+                self._changed()
+            now, attacher = self._instance.store.read(), self._instance.attacher
+            beside = attachment_views(attacher, self._instance.dataplane(), now.attachments)
+            (view,) = wanted_views(attacher, [pattern], beside)
+            rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
+            warnings = [
+                *self._instance.notices,
+                *off_warnings(self._instance),
+                *hook_warnings(now.attachments),
+                *native_warnings(self._instance, self._instance.dataplane(), done.attached),
+                *vlan_warnings(rules, done.attached),
+                *length_warnings(rules, done.attached),
+                *wanted_warnings([view]),
+            ]
+        missing, unread = missing_now(
+            self._instance, before.ruleset.policy, rules, attachment_places(done.attached)
+        )
+        return WantOutcome(
+            wanted=view,
+            attached=[row.words for row in done.attached],
+            changed=changed or bool(done.attached),
+            warnings=[*warnings, *warnings_of(missing), *unread],
+        )
+
     def detach(
         self,
         iface: str | None,
@@ -122,10 +158,20 @@ class AttachmentMethods:
                     raise
                 with undisturbed(self._instance) as instance:
                     return detach_unlocked(instance, iface, hook, direction, error)
-            if iface is not None and not any(row.iface == iface for row in now.attachments):
+            ends = patterns.matching_patterns(now.patterns, iface, hook, direction)
+            if (
+                iface is not None
+                and not ends
+                and not any(row.iface == iface for row in now.attachments)
+            ):
                 iface = real_name(iface)
                 iface = former_name(iface, now.attachments) or iface
             rows = attachments.matching_attachments(now.attachments, iface, hook, direction)
+            rows += [row for row in patterns.members_of(ends, now.attachments) if row not in rows]
+            patterns.check_not_wanted(self._instance, rows, ends)
+            if ends:
+                refuse_to_confirm(by, "the end of an attachment by policy")
+                patterns.forget_patterns(self._instance, ends, by=by)
             # What is above goes first: until then the kernel keeps what is below.
             rows = highest_first(rows, lambda one: one.index)
             if by.confirm is not None and rows:
@@ -150,8 +196,9 @@ class AttachmentMethods:
             more, remaining = attachments.detach_unrecorded(
                 self._instance, iface, hook, direction, tried
             )
-            if iface is not None and not (rows or more or remaining):
+            if iface is not None and not (rows or more or remaining or ends):
                 index_of(iface)
+            gone += [one.words for one in ends if one.words not in gone]
             generic = dict.fromkeys(row.iface for row in rows if row.mode == "generic")
             for name in generic:
                 warnings += left_off(name, merging_of(name))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from xdpwall.attach.warnings import rule_warnings
 from xdpwall.check.findings import Fault, Finding, find_faults
 from xdpwall.check.members import Members
-from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
+from xdpwall.ruleset.attachment_pattern import AttachmentPattern
 from xdpwall.ruleset.set_references import sets_named_by
 from xdpwall.values.addresses import set_use
 from xdpwall.values.times import now as present
@@ -66,7 +67,7 @@ def check_file(ruleset: Ruleset) -> CheckReport:
     named = {name for rule in ruleset.rules for _, name in sets_named_by(rule)}
     attachments = None
     if ruleset.attachments is not None:
-        attachments = [Attachment.planned(spec) for spec in ruleset.attachments]
+        attachments = [Attachment.planned(spec) for spec in _interface_by_interface(ruleset)]
     return check_ruleset(
         ruleset.rules,
         ruleset.policy,
@@ -75,6 +76,20 @@ def check_file(ruleset: Ruleset) -> CheckReport:
         interface_names(),
         time_text(present()),
     )
+
+
+def _interface_by_interface(ruleset: Ruleset) -> list[AttachmentSpec]:
+    """The attachments that a ruleset states; those by policy as they would be now."""
+    from xdpwall.attach.wanted import all_links, wanted_places
+
+    specs = ruleset.attachments or ()
+    found = [spec for spec in specs if not spec.by_policy]
+    patterns = [
+        AttachmentPattern(spec.iface, spec.place, spec.mode, "") for spec in specs if spec.by_policy
+    ]
+    if patterns:
+        found += [one.spec for one in wanted_places(patterns, all_links())]
+    return found
 
 
 def _rule(rules: Sequence[Rule], number: int) -> CheckRule:

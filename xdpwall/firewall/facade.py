@@ -14,7 +14,7 @@ from xdpwall.ruleset.policy import Policy
 from xdpwall.values.author import Author
 from xdpwall.values.roles import Role
 from xdpwall.values.terms import Direction, Hook, WantedMode
-from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
+from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList, WantOutcome
 from xdpwall.views.blocks import BlockList, BlockOutcome
 from xdpwall.views.check import CheckReport
 from xdpwall.views.events import PacketEvent
@@ -41,6 +41,7 @@ from .observation import Observation
 if TYPE_CHECKING:
     from xdpwall.firewall.token_book import TokenBook
     from xdpwall.rule.rule import Rule
+    from xdpwall.ruleset.attachment import AttachmentSpec
     from xdpwall.ruleset.edits import Where
     from xdpwall.ruleset.ruleset import Ruleset
     from xdpwall.sets.entries import Entries
@@ -202,6 +203,10 @@ class Facade(Protocol):
         replace: bool = False,
         by: Author = Author(),
     ) -> AttachOutcome: ...
+    def want(self, spec: AttachmentSpec, *, by: Author = Author()) -> WantOutcome:
+        """Attach by policy: wherever an interface matches, now and later, until it is detached."""
+        ...
+
     def detach(
         self,
         iface: str | None,

@@ -35,8 +35,9 @@ from xdpwall.ruleset.policy import check_policy
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.settings import Settings
 from xdpwall.values.author import Author
-from xdpwall.views.attachments import AttachmentView
+from xdpwall.views.attachments import AttachmentView, OpenSpell
 from xdpwall.views.events import EventsOutcome
+from xdpwall.views.metrics import PatternSpells
 from xdpwall.views.status import (
     ApplyOutcome,
     PolicyOutcome,
@@ -68,7 +69,16 @@ _ANYONE = Author()
 @audited(
     *("add_rules", "set_rule", "replace_rule", "delete_rules", "move_rule", "enable_rules"),
     *("create_set", "replace_set", "change_set", "delete_set", "block", "unblock"),
-    *("set_policy", "apply", "attach", "detach", "set_switch", "set_events", "reset_counters"),
+    *(
+        "set_policy",
+        "apply",
+        "attach",
+        "want",
+        "detach",
+        "set_switch",
+        "set_events",
+        "reset_counters",
+    ),
     *("flush", "confirm", "rollback", "restore", "appeared", "repair"),
     *("add_token", "rotate_token", "revoke_tokens"),
 )
@@ -141,6 +151,12 @@ class Firewall(
 
     def _open_seconds(self, view: AttachmentView) -> float | None:
         return None if self._watcher is None else self._watcher.open_seconds(view.iface, view.place)
+
+    def _last_open(self, view: AttachmentView) -> OpenSpell | None:
+        return None if self._watcher is None else self._watcher.last_open(view.iface, view.place)
+
+    def _pattern_spells(self) -> dict[str, PatternSpells]:
+        return {} if self._watcher is None else self._watcher.pattern_spells()
 
     def seconds(self) -> float:
         """Now, in seconds since 1970, as this instance believes it."""

@@ -18,6 +18,7 @@ from xdpwall.errors import MISSING_PIN, Failed, XdpwallError
 from xdpwall.instance import namespace
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.attachment import stated_attachments
 from xdpwall.ruleset.committed import CommittedRuleset, find_rule
 from xdpwall.ruleset.index import RuleEntry
 from xdpwall.ruleset.policy import Policy
@@ -27,6 +28,7 @@ from xdpwall.values.terms import Counts
 from xdpwall.version import __version__
 from xdpwall.views.attachments import AttachmentTotals, AttachmentView
 from xdpwall.views.events import EventCounts, EventsView
+from xdpwall.views.metrics import PatternSpells
 from xdpwall.views.rules import RuleList, RuleView
 from xdpwall.views.status import Health, Stats
 
@@ -157,7 +159,7 @@ class ReadMethods(StatusMethods):
     def ruleset(self, *, sets: bool = False) -> tuple[int, Ruleset]:
         """The revision, and what `apply` takes back; with what sets hold when asked for."""
         with reading(self._instance) as now:
-            specs = tuple(row.spec for row in now.attachments)
+            specs = stated_attachments(now.attachments, now.patterns)
             rules = tuple(entry.rule for entry in now.ruleset.entries)
             store = self._instance.store.sets
             moment, rows = self._instance.clock.seconds(), now.ruleset.sets
@@ -167,6 +169,7 @@ class ReadMethods(StatusMethods):
     def metrics(self) -> Metrics:
         """The figures of /metrics."""
         from .metrics import read_metrics
+        from .wanted_views import missing_places
 
         with reading(self._instance, blind=True) as now:
             on, raw = self._switch_state(now)[0], self._raw(now.ruleset)
@@ -174,8 +177,15 @@ class ReadMethods(StatusMethods):
             dataplane = self._instance.dataplane()
             store = self._instance.store
             opened = [self._open_seconds(view) for view in attachments]
-            return read_metrics(
+            found = read_metrics(
                 store, dataplane, now, attachments, on=on, raw=raw, open_seconds=opened
+            )
+            missing = missing_places(self._instance.attacher, now.patterns, now.attachments)
+            return found.model_copy(
+                update={
+                    "patterns": self._pattern_spells(),
+                    "unfiltered": [one.key for one, _ in missing],
+                }
             )
 
     def events(self) -> EventsView:
@@ -206,12 +216,20 @@ class ReadMethods(StatusMethods):
         Firewall overrides it."""
         return None
 
+    def _pattern_spells(self) -> dict[str, PatternSpells]:
+        """For how long interfaces were there before a pattern attached them. Firewall overrides it."""
+        return {}
+
     def _out_of_place(self, now: Snapshot) -> list[str]:
         """A sentence for each attachment that is wanted and not in place, asked in microseconds."""
         from xdpwall.attach.in_place import place_warnings
 
+        from .wanted_views import unfiltered
+
         settled = [row for row in now.attachments if row.intent == "attached"]
-        return place_warnings(self._instance.attacher, settled, search=False)
+        attacher = self._instance.attacher
+        missing = unfiltered(attacher, now.patterns, now.attachments)
+        return [*place_warnings(attacher, settled, search=False), *missing]
 
     def _views(self, ruleset: CommittedRuleset, ids: Sequence[str] | None = None) -> list[RuleView]:
         if ids is None:

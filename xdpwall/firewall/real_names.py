@@ -78,7 +78,9 @@ def ruleset_with_real_names(ruleset: Ruleset) -> tuple[Ruleset, list[str]]:
     specs = ruleset.attachments
     if specs is not None:
         specs = tuple(
-            replace(one, iface=real_name(one.iface, f"attachments[{index}].iface"))
+            one
+            if one.by_policy
+            else replace(one, iface=real_name(one.iface, f"attachments[{index}].iface"))
             for index, one in enumerate(specs)
         )
         attached = zip(ruleset.attachments or (), specs, strict=True)

@@ -23,7 +23,7 @@ from xdpwall.ruleset.attachment import Attachment
 from xdpwall.store.records import Snapshot
 from xdpwall.values.switched_off import SWITCHED_OFF
 from xdpwall.version import __version__
-from xdpwall.views.attachments import AttachmentView, InterfaceList
+from xdpwall.views.attachments import AttachmentView, InterfaceList, OpenSpell
 from xdpwall.views.status import Status
 
 from .native_warnings import native_warnings
@@ -65,6 +65,7 @@ class StatusMethods:
             stray_warnings,
             unrecorded_warnings,
         )
+        from .wanted_views import wanted_views, wanted_warnings
 
         with reading(self._instance) as now:
             self._instance.store.examine()
@@ -77,6 +78,8 @@ class StatusMethods:
             on, warnings = self._switch_state(now)
             warnings += copy_warnings(self._instance, self._service)
             warnings += attachment_warnings(mine)
+            wanted = wanted_views(attacher, now.patterns, mine)
+            warnings += wanted_warnings(wanted)
             warnings += stand_in_warnings(attacher)
             warnings += passing_warnings(self._instance.dataplane(), now.attachments)
             warnings += stray_warnings(attacher, self._instance.dataplane(), now.attachments)
@@ -99,6 +102,7 @@ class StatusMethods:
                 enabled_rules=len(rules),
                 policy=ruleset.policy,
                 attachments=mine,
+                wanted=wanted,
                 others=others,
                 warnings=warnings,
                 state_dir=str(self._settings.state_dir),
@@ -112,12 +116,16 @@ class StatusMethods:
     def interfaces(self) -> InterfaceList:
         """Every interface of the namespace."""
         from .attachment_views import interface_views
+        from .wanted_views import wanted_views, with_wanted
 
         try:
             with reading(self._instance) as now:
                 unrecorded = unrecorded_attachments(self._instance)
-                mine = self._attachment_views(now, unrecorded)
-                return InterfaceList(interfaces=interface_views(self._instance.attacher, mine))
+                mine, attacher = self._attachment_views(now, unrecorded), self._instance.attacher
+                wanted = wanted_views(attacher, now.patterns, mine)
+                return InterfaceList(
+                    interfaces=with_wanted(interface_views(attacher, mine), wanted)
+                )
         except XdpwallError as error:
             if _is_final(error):
                 raise
@@ -137,10 +145,15 @@ class StatusMethods:
 
         dataplane = self._instance.dataplane()
         found = attachment_views(self._instance.attacher, dataplane, rows)
+        opened = [view.model_copy(update={"last_open": self._last_open(view)}) for view in found]
         return [
             blind_view(view, unseen) if (unseen := self._sight.unseen(row)) else view
-            for view, row in zip(found, rows, strict=True)
+            for view, row in zip(opened, rows, strict=True)
         ]
+
+    def _last_open(self, view: AttachmentView) -> OpenSpell | None:
+        """When its packets passed unjudged last; None when nobody watches. Firewall overrides it."""
+        return None
 
     def _unjudged(self, now: Snapshot) -> list[str]:
         """Warn of attachments that are in place and do not see, or lose, what their interface receives."""

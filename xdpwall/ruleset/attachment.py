@@ -7,24 +7,30 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from xdpwall.errors import InvalidInput
-from xdpwall.rule.fields import parse_iface_name
 from xdpwall.rule.rule import Rule
 from xdpwall.values.inputs import invalid, parse_choice, parse_in_list, refuse_unknown_fields
 from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode
 
+from .attachment_pattern import AttachmentPattern, is_pattern, matches, parse_selector
+
 
 @dataclass(frozen=True, slots=True)
 class AttachmentSpec:
-    """One program wanted on one interface. `mode` is about xdp alone; tc has `auto`."""
+    """One program wanted on one interface, or on all that match `iface`. `mode` is about xdp alone; tc
+    has `auto`."""
 
     iface: str
     hook: Hook = "xdp"
     direction: Direction = "ingress"
     mode: WantedMode = "auto"
+    if_present: bool = False
+    """The interface need not exist yet; `veth*` and `ports:docker0` never need one."""
 
     def __post_init__(self) -> None:
         """InvalidInput for what no kernel could attach."""
-        parse_iface_name("iface", self.iface)
+        parse_selector("iface", self.iface)
+        if type(self.if_present) is not bool:
+            raise invalid("if_present", self.if_present, "is not a truth value", "true or false")
         parse_choice("hook", self.hook, ("xdp", "tc"))
         parse_choice("direction", self.direction, ("ingress", "egress"))
         parse_choice("mode", self.mode, ("auto", "native", "generic"))
@@ -44,30 +50,66 @@ class AttachmentSpec:
         """Hook and direction in one word: the key within an interface."""
         return "xdp" if self.hook == "xdp" else cast(Place, f"tc-{self.direction}")
 
+    @property
+    def by_policy(self) -> bool:
+        """Whether it is wanted whatever interfaces there are now."""
+        return self.if_present or is_pattern(self.iface)
+
     @classmethod
-    def at(cls, iface: str, place: str, mode: WantedMode = "auto") -> AttachmentSpec:
+    def at(
+        cls, iface: str, place: str, mode: WantedMode = "auto", *, if_present: bool = False
+    ) -> AttachmentSpec:
         """From `xdp`, `tc-ingress` or `tc-egress`."""
         parse_choice("place", place, ("xdp", "tc-ingress", "tc-egress"))
         if place == "xdp":
-            return cls(iface, "xdp", "ingress", mode)
-        return cls(iface, "tc", cast(Direction, place[3:]), mode)
+            return cls(iface, "xdp", "ingress", mode, if_present)
+        return cls(iface, "tc", cast(Direction, place[3:]), mode, if_present)
+
+    @classmethod
+    def of_pattern(cls, pattern: AttachmentPattern) -> AttachmentSpec:
+        """As the pattern was asked for."""
+        return cls.at(
+            pattern.selector, pattern.place, pattern.mode or "auto", if_present=pattern.is_name
+        )
 
     @classmethod
     def parse(cls, obj: object) -> AttachmentSpec:
-        """From {"iface": ..., "hook": ..., "direction": ..., "mode": ...}; only iface is needed."""
+        """From {"iface": ..., "hook": ..., "direction": ..., "mode": ..., "if_present": ...}; only iface
+        is needed."""
         if not isinstance(obj, Mapping):
             raise invalid(
                 "attachment", obj, "is not an attachment", "an object with iface and hook"
             )
-        refuse_unknown_fields(obj, ("iface", "hook", "direction", "mode"), "an attachment")
+        refuse_unknown_fields(
+            obj, ("iface", "hook", "direction", "mode", "if_present"), "an attachment"
+        )
         if "iface" not in obj:
             raise InvalidInput("iface: missing; wanted the name of an interface", field="iface")
         return cls(**{str(name): value for name, value in obj.items()})
 
     def to_json(self) -> dict[str, Any]:
-        """The object; `mode` for xdp only."""
-        found = {"iface": self.iface, "hook": self.hook, "direction": self.direction}
-        return {**found, "mode": self.mode} if self.hook == "xdp" else found
+        """The object; `mode` for xdp only, `if_present` where it says something."""
+        found: dict[str, Any] = {
+            "iface": self.iface,
+            "hook": self.hook,
+            "direction": self.direction,
+        }
+        if self.hook == "xdp":
+            found["mode"] = self.mode
+        if self.if_present and not is_pattern(self.iface):
+            found["if_present"] = True
+        return found
+
+
+def refuse_to_replace(spec: AttachmentSpec) -> InvalidInput:
+    """The error of a program to be displaced wherever an interface matches."""
+    return invalid(
+        "replace",
+        True,
+        f"is about one interface's program, and {spec.iface} is wanted by policy",
+        "false",
+        hint="attach that one interface by its name, with --replace",
+    )
 
 
 def parse_attachments(obj: object) -> tuple[AttachmentSpec, ...]:
@@ -101,7 +143,7 @@ def check_direction(rule: Rule, attachments: Sequence[AttachmentSpec]) -> None:
     """Refuse `direction: egress` on a rule for an interface that has only xdp."""
     if rule.direction != "egress" or rule.iface is None or rule.iface.startswith("!"):
         return
-    places = {spec.place for spec in attachments if spec.iface == rule.iface}
+    places = {spec.place for spec in attachments if matches(spec.iface, rule.iface, None)}
     if places == {"xdp"}:
         raise invalid(
             "direction",
@@ -159,6 +201,18 @@ class Attachment:
     def words(self) -> str:
         """As answers name it: "docker0 xdp"."""
         return f"{self.iface} {self.place}"
+
+
+def stated_attachments(
+    rows: Iterable[Attachment], patterns: Iterable[AttachmentPattern]
+) -> tuple[AttachmentSpec, ...]:
+    """The attachments as a ruleset states them: what a pattern has attached goes without saying."""
+    wanted = list(patterns)
+    made = {(name, one.place) for one in wanted for name in one.members}
+    return (
+        *(row.spec for row in rows if (row.iface, row.place) not in made),
+        *(AttachmentSpec.of_pattern(one) for one in wanted),
+    )
 
 
 def attachment_places(rows: Iterable[Attachment | AttachmentSpec]) -> list[tuple[str, bool]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.attachment_pattern import AttachmentPattern, patterns_to_json
 from xdpwall.values.author import Author
 
 from .audit import AuditEntry, write_audit
 from .session import Session
-from .statements import ATTACHMENT_COLUMNS
+from .statements import ATTACHMENT_COLUMNS, write_meta
 
 
 class AttachmentTable:
@@ -36,6 +39,20 @@ class AttachmentTable:
                     *(attachment.mode, attachment.kind, attachment.intent),
                 ),
             )
+            if by is not None:
+                write_audit(connection, AuditEntry.of(by, action, now))
+
+    def set_patterns(
+        self,
+        patterns: Iterable[AttachmentPattern],
+        *,
+        by: Author | None = None,
+        action: str = "",
+        now: str = "",
+    ) -> None:
+        """Record the attachments by policy, with their members; with `by` the audit trail says so."""
+        with self._session.write() as connection:
+            write_meta(connection, {"patterns": patterns_to_json(patterns)})
             if by is not None:
                 write_audit(connection, AuditEntry.of(by, action, now))
 

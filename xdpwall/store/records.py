@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.attachment_pattern import AttachmentPattern
 from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.views.events import EventSettings
 
@@ -73,6 +74,8 @@ class Snapshot:
     unconfirmed: Unconfirmed | None = None
     """The last change, while it waits for its confirmation: `ruleset` has it, unless it is pending."""
 
+    patterns: tuple[AttachmentPattern, ...] = ()
+    """Attachments by policy; what they have attached is in `attachments`."""
     given: int = 0
     """The highest number that a revision had which was taken back, 0 for none: not given again."""
 

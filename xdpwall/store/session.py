@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from xdpwall.errors import Failed, XdpwallError
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.attachment_pattern import parse_patterns
 from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.index import RuleEntry
 from xdpwall.ruleset.policy import Policy
@@ -137,6 +138,7 @@ class Session:
             events=EventSettings.model_validate_json(meta.get("events", "{}")),
             identity=meta.get("identity"),
             unconfirmed=_unconfirmed(meta.get("unconfirmed")),
+            patterns=parse_patterns(meta.get("patterns", "[]")),
             given=int(meta.get("given", "0")),
         )
         return snapshot, read_counts(connection, meta)

@@ -27,6 +27,21 @@ class Totals(View):
     errors: Count = Field(default_factory=Count)
 
 
+class OpenSpell(View):
+    """A stretch of time in which an interface was there without our program, as the service saw it."""
+
+    since: str
+    seconds: float
+    """From when the kernel told of the interface until its packets were judged."""
+    why: str
+    """"it was recreated", "it appeared", "someone took our program off"."""
+
+    def words(self, what: str) -> str:
+        """ "eth1 xdp was not filtered since 2026-11-21T12:04:11Z: it was recreated; attached 38 ms later"."""
+        later = f"{self.seconds * 1000:.0f} ms" if self.seconds < 1 else f"{self.seconds:.1f} s"
+        return f"{what} was not filtered since {self.since}: {self.why}; attached {later} later"
+
+
 class AttachmentView(View):
     """One program of ours on one interface."""
 
@@ -57,7 +72,38 @@ class AttachmentView(View):
     unseen: int = 0
     """Packets that the interface has received since this attachment judged its last one, once it is
     certain that it is not run; `sees` is empty then."""
+    last_open: OpenSpell | None = None
+    """When its packets passed unjudged last, since the service began."""
     totals: Totals = Field(default_factory=Totals)
+
+
+class WaitingView(View):
+    """An interface that is wanted and not attached."""
+
+    iface: str
+    why: str
+    """In words, as the kernel or the driver has it."""
+    attachable: bool = True
+    """False where no program of ours can filter it: it has no Ethernet header, or is a VRF."""
+
+
+class WantedView(View):
+    """An attachment by policy: wanted until it is detached, in place wherever an interface matches."""
+
+    iface: str
+    """`veth*`, `ports:docker0`, or a name that need not exist yet."""
+    hook: Hook
+    direction: Direction
+    place: Place
+    wanted_mode: WantedMode | None = None
+    """XDP only."""
+    since: str
+    in_place: list[str] = []
+    """The interfaces that match and are filtered at this moment, as the kernel tells it."""
+    waiting: list[WaitingView] = []
+    """The interfaces that match and are not."""
+    why_none: str | None = None
+    """Why no interface matches at the moment, where none does."""
 
 
 class Occupant(View):
@@ -111,6 +157,10 @@ class InterfaceView(View):
     others: list[Occupant] = []
     attachable: bool
     why_not: str | None = None
+    wanted: list[str] = []
+    """ "veth* xdp": the attachments by policy that want it."""
+    waiting: dict[str, str] = {}
+    """By place: why an attachment that is wanted by policy is not in place."""
     suggestions: list[str] = []
     """In words: the attachment that would cover what those in place do not see."""
 
@@ -139,6 +189,17 @@ class AttachOutcome(View):
     """Why mode auto took generic: a clause, "native was refused: ..."."""
     warnings: list[str] = []
     pending: PendingView | None = None
+
+
+class WantOutcome(View):
+    """The answer to attach, of `veth*`, `ports:docker0`, or a name that need not exist yet."""
+
+    wanted: WantedView
+    attached: list[str] = []
+    """"veth1 xdp", of each interface that was attached now."""
+    changed: bool
+    """False when it already was so."""
+    warnings: list[str] = []
 
 
 class DetachOutcome(View):

@@ -19,6 +19,24 @@ class Fill(View):
     size: int
 
 
+class PatternSpells(View):
+    """For how long interfaces were there before a pattern attached them, since the service began."""
+
+    attached: int = 0
+    """How many were attached."""
+    seconds: float = 0.0
+    """All together."""
+    longest: float = 0.0
+
+    def with_one(self, seconds: float) -> PatternSpells:
+        """And one more."""
+        return PatternSpells(
+            attached=self.attached + 1,
+            seconds=self.seconds + seconds,
+            longest=max(self.longest, seconds),
+        )
+
+
 class Metrics(View):
     """One moment. Counts are those of the kernel since its maps were made, resets left out."""
 
@@ -41,6 +59,10 @@ class Metrics(View):
     open_seconds: list[float | None] = []
     """Of each of `attachments`: for how long its interface was there without it, since the service
     began; None when nobody watches."""
+    patterns: dict[str, PatternSpells] = {}
+    """By the words of an attachment by policy, "veth* xdp"."""
+    unfiltered: list[tuple[str, str]] = []
+    """Interface and hook of what an attachment by policy wants filtered, and is not."""
     unseen: list[int] = []
     """Of each of `attachments`: packets received since it saw its last one, once it is known to see
     nothing; else 0."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from xdpwall.ruleset.policy import Policy
 
-from .attachments import AttachmentTotals, AttachmentView, InterfaceView
+from .attachments import AttachmentTotals, AttachmentView, InterfaceView, WantedView
 from .base import View
 from .pending import PendingView
 from .rules import RuleCount
@@ -36,6 +36,8 @@ class Status(View):
     policy: Policy | None = None
     """Absent where neither the state folder nor the maps can be read."""
     attachments: list[AttachmentView]
+    wanted: list[WantedView] = []
+    """Attachments by policy; what they have attached is in `attachments`."""
     others: list[InterfaceView] = []
     """Interfaces with programs of other owners."""
     warnings: list[str] = []
@@ -136,6 +138,8 @@ class RestoreOutcome(View):
     already: list[str] = []
     failed: list[str] = []
     """"eth1 xdp: no such interface", one entry each."""
+    waiting: list[str] = []
+    """Wanted by policy, and without an interface at the moment: no failure."""
     warnings: list[str] = []
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
-from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList
+from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList, WantOutcome
 from xdpwall.views.check import CheckReport
 from xdpwall.views.events import EventsOutcome, EventsView
 from xdpwall.views.explain import ExplainReport, PacketInput
@@ -34,6 +34,7 @@ from .service_calls import ANYBODY, read_answer, unreadable
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
+    from xdpwall.ruleset.attachment import AttachmentSpec
     from xdpwall.ruleset.edits import Where
     from xdpwall.ruleset.ruleset import Ruleset
 
@@ -188,6 +189,13 @@ class RemoteFirewall(RemoteSets, RemoteHistory, RemoteTokens):
         body = {"mode": mode, "replace": replace} if hook == "xdp" else {"replace": replace}
         answer = self._change("PUT", _place(iface, hook, direction), body, by)
         return read_answer(AttachOutcome, answer.body)
+
+    def want(self, spec: AttachmentSpec, *, by: Author = ANYBODY) -> WantOutcome:
+        body: dict[str, Any] = {"if_present": True}
+        if spec.hook == "xdp":
+            body["mode"] = spec.mode
+        path = _place(spec.iface, spec.hook, spec.direction)
+        return read_answer(WantOutcome, self._change("PUT", path, body, by).body)
 
     def detach(
         self,

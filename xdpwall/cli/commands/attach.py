@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import open_firewall
-from xdpwall.cli.options import change_options, common_options, invocation
+from xdpwall.cli.options import Invocation, change_options, common_options, invocation
 from xdpwall.cli.shell_complete import complete_attached, complete_interfaces
 from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_pending, print_warnings, require
 from xdpwall.cli.way_out import act_in_need
+from xdpwall.values.inputs import first_few
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
+    from xdpwall.ruleset.attachment import AttachmentSpec
     from xdpwall.values.terms import Direction, Hook, WantedMode
     from xdpwall.views.attachments import AttachOutcome, DetachOutcome
 
@@ -40,24 +42,44 @@ DIRECTION = click.Choice(("ingress", "egress"))
     help="XDP only: auto tries native, then generic, and says which it got and why.",
 )
 @click.option("--replace", is_flag=True, help="Take the place of somebody else's program.")
+@click.option("--if-present", is_flag=True, help="The interface need not exist yet.")
 @change_options(guarded=True, confirms=True)
 @common_options()
-def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, replace: bool) -> None:
-    """Attach the filter to an interface.
+def attach(
+    iface: str,
+    hook: Hook,
+    direction: Direction,
+    mode: WantedMode,
+    replace: bool,
+    if_present: bool,
+) -> None:
+    """Attach the filter to an interface, or to all that match, now and later.
 
     It judges every packet from then on, and stays when this command ends. Attaching what is
     attached already is success. Somebody else's program is never displaced without --replace.
+
+    'veth*' is every interface with such a name, ports:docker0 every port of that bridge or bond, --if-present a
+    name that may come later: wanted until they are detached, and in place whenever a matching interface is.
 
     \b
     Examples:
       xdpwall attach eth1 --mode generic
       xdpwall attach docker0
       xdpwall attach docker0 --hook tc --direction egress
+      xdpwall attach 'veth*'
+      xdpwall attach ports:docker0 --hook tc
+      xdpwall attach ppp0 --if-present
     """
-    from xdpwall.ruleset.attachment import AttachmentSpec
+    from xdpwall.ruleset.attachment import AttachmentSpec, refuse_to_replace
 
-    AttachmentSpec(iface, hook, direction, mode)  # refuses what no kernel needs to be asked for
+    # refuses what no kernel needs to be asked for
+    spec = AttachmentSpec(iface, hook, direction, mode, if_present)
+    if replace and spec.by_policy:
+        raise refuse_to_replace(spec)
     asked = invocation.get()
+    if spec.by_policy:
+        _want(spec, asked)
+        return
     with open_firewall() as fw:
         outcome = fw.attach(
             iface, hook=hook, direction=direction, mode=mode, replace=replace, by=asked.author()
@@ -66,6 +88,24 @@ def attach(iface: str, hook: Hook, direction: Direction, mode: WantedMode, repla
     print_pending(outcome.pending, asked)
     name = f"{outcome.attachment.iface}/{outcome.attachment.place}"
     Printer(asked).show(outcome.to_json, lambda: [name], lambda: print_note(_words(outcome), asked))
+
+
+def _want(spec: AttachmentSpec, asked: Invocation) -> None:
+    with open_firewall() as fw:
+        outcome = fw.want(spec, by=asked.author())
+    print_warnings(outcome.warnings, asked)
+    view = outcome.wanted
+    words = f"{view.iface}: {view.place} {'wanted' if outcome.changed else 'already wanted'}"
+    if view.why_none:
+        words += f"; {view.why_none}: attached when one comes"
+    elif view.in_place:
+        words += f"; in place on {first_few(view.in_place)}"
+
+    def people() -> None:
+        print_note(words, asked)
+
+    names = [f"{name}/{view.place}" for name in view.in_place]
+    Printer(asked).show(outcome.to_json, lambda: names, people)
 
 
 @click.command()

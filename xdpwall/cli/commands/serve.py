@@ -81,6 +81,7 @@ def restore(adopt: bool) -> int:
             ("attached", outcome.attached),
             ("already attached", outcome.already),
             ("not restored", outcome.failed),
+            ("waiting", outcome.waiting),
         ):
             for name in names:
                 print_note(f"{what}: {name}", asked)

@@ -23,6 +23,7 @@ from xdpwall.cli.terminal.rule_table import rate_cells
 from xdpwall.cli.terminal.text import time_ago
 from xdpwall.cli.terminal.watching import RateMeter, begin_look, look_times
 from xdpwall.cli.way_out import act_in_need
+from xdpwall.values.inputs import first_few
 
 if TYPE_CHECKING:
     from xdpwall.firewall.facade import Facade
@@ -181,12 +182,13 @@ def _people(printer: Printer, found: Status, rates: Rates | None = None) -> None
         said = f"revision {waits.revision} ({waits.action}) is taken back in {waits.seconds_left} s"
         facts.insert(2, ("waits", TableCell(f"{said} unless confirmed: xdpwall confirm", "shout")))
     printer.facts(facts)
-    if not found.attachments:
+    if not found.attachments and not found.wanted:
         printer.line()
         printer.line("nothing is attached: no packet is judged (xdpwall attach IFACE)", "yellow")
-    else:
+    elif found.attachments:
         printer.line()
         _attachments(printer, found.attachments, rates)
+    _wanted(printer, found)
     _others(printer, found.others)
 
 
@@ -228,6 +230,24 @@ def _attachments(printer: Printer, attachments: list[AttachmentView], rates: Rat
     for (iface, words), places in blind.items():
         who = f"{iface} {places[0]}" if len(places) == 1 else iface
         printer.line(f"{who} cannot see: {words}", "yellow")
+
+
+def _wanted(printer: Printer, found: Status) -> None:
+    if found.wanted:
+        columns = [Column("WANTED"), Column("HOOK"), Column("SINCE")]
+        columns += [Column("IN PLACE", right=True), Column("ON")]
+        rows: list[list[str | TableCell]] = []
+        for one in found.wanted:
+            on: str | TableCell = first_few(one.in_place) if one.in_place else "-"
+            if one.why_none:
+                on = TableCell(one.why_none, "yellow")
+            of = f"{len(one.in_place)} of {len(one.in_place) + len(one.waiting)}"
+            rows.append([one.iface, one.place, time_ago(one.since), of, on])
+        printer.line()
+        printer.table(columns, rows)
+    for attachment in found.attachments:
+        if (spell := attachment.last_open) is not None:
+            printer.line(spell.words(f"{attachment.iface} {attachment.place}"), "yellow")
 
 
 def _others(printer: Printer, others: list[InterfaceView]) -> None:
