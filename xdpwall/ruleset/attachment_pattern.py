@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cache
-from re import Pattern, compile, escape
 
 from xdpwall.rule.fields import parse_iface_name
 from xdpwall.values.inputs import parse_text
@@ -32,12 +30,18 @@ def matches(selector: str, name: str, master: str | None) -> bool:
     """Whether an interface is meant; `master` is the bridge or bond that it is a port of."""
     if selector.startswith(PORTS):
         return master == selector.removeprefix(PORTS)
-    return _glob(selector).fullmatch(name) is not None if "*" in selector else selector == name
-
-
-@cache
-def _glob(selector: str) -> Pattern[str]:
-    return compile(".*".join(map(escape, selector.split("*"))))
+    if "*" not in selector:
+        return selector == name
+    first, *between, last = selector.split("*")
+    at, end = len(first), len(name) - len(last)
+    if end < at or not (name.startswith(first) and name.endswith(last)):
+        return False
+    for part in between:  # the leftmost place of each leaves most room for the next
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
