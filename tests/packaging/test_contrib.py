@@ -16,7 +16,7 @@ from xdpwall.api.routes.metrics import exposition
 from xdpwall.views.attachments import AttachmentTotals, Totals
 from xdpwall.views.base import Count
 from xdpwall.views.events import EventCounts
-from xdpwall.views.metrics import Fill, Metrics
+from xdpwall.views.metrics import Fill, Metrics, PatternSpells
 
 CONTRIB = ROOT / "contrib"
 ALERTS = CONTRIB / "prometheus/xdpwall-alerts.yml"
@@ -38,6 +38,7 @@ SAMPLE = Metrics(
     commits=[1, 2],
     commit_bounds=[0.5],
     commit_seconds=2.0,
+    patterns={"veth* xdp": PatternSpells().with_one(0.01)},
 )
 
 
