@@ -18,6 +18,7 @@
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
 # make dist    sdist, wheel and bill of materials of the last commit, into dist/: the same bytes each time
 # make deb     the Debian package, into dist/         make test-deb   and try it on a bare Debian
+# make check-fresh   every way to install it, in bare Debian 12 and 13: FRESH="bookworm --way deb" for some
 # make install   with PREFIX=/usr/local: command, units, manual page, completion; make uninstall
 
 VENV := .venv
@@ -96,6 +97,13 @@ deb:
 test-deb: dev
 	@scripts/install-system-packages deb
 	$(SUDO) $(BIN)/python -m scripts.test_deb
+
+# The README's commands, the package, make install and the wheel in bare roots: what these lacked, and how long.
+FRESH ?=
+.PHONY: check-fresh
+check-fresh: dev
+	@scripts/install-system-packages deb
+	$(SUDO) $(BIN)/python -m scripts.check_fresh $(FRESH)
 
 # The newest versions within pyproject.toml's ranges, with the hashes of their files.
 lock: $(VENV)/.installed-ship

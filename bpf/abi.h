@@ -42,7 +42,9 @@
  * every packet while this copy is in force, since it is to be made or removed by the change. */
 #define XW_CONTROL_DEADLINES 66 /* XW_CONTROL_MUTES + XW_ATTACHMENTS */
 #define XW_CONTROL_PASSING   68
-#define XW_CONTROL_WORDS     70
+/* For user space: a hash of the programs that the maps were made for. Others may read them otherwise. */
+#define XW_CONTROL_PROGRAMS 70
+#define XW_CONTROL_WORDS    71
 
 enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
 

@@ -58,7 +58,9 @@ CONTROL_DEADLINES = CONTROL_MUTES + ATTACHMENTS
 CONTROL_PASSING = CONTROL_DEADLINES + 2
 """The first of two words: by copy, a bit by attachment number for each that passes all its packets
 while a change is pending and this copy is in force."""
-CONTROL_WORDS = CONTROL_PASSING + 2
+CONTROL_PROGRAMS = CONTROL_PASSING + 2
+"""The word with a hash of the programs that the maps were made for."""
+CONTROL_WORDS = CONTROL_PROGRAMS + 1
 CLASSES = 65536
 PATTERNS = 4
 AGGREGATES = 4

@@ -57,15 +57,22 @@ class BareRoot:
         """Delete the folder."""
         shutil.rmtree(self.folder)
 
-    def run(self, *argv: str) -> str:
-        """Run a program in it as root, with the machine's network; its output. CalledProcessError."""
+    def run(self, *argv: str, alone: bool = False) -> str:
+        """Run a program in it as root, with the machine's network; its output. RuntimeError.
+
+        `alone`: in a network namespace of its own, with loopback. Pins end with the program.
+        """
         script = (
             'mount --bind "$0" "$0"; cd "$0"; mount -t proc proc proc; mount --rbind /dev dev; '
             "mount -t sysfs sys sys; mount -t bpf bpf sys/fs/bpf; "
+            "mount -t tracefs tracefs sys/kernel/tracing; mount -t cgroup2 cgroup2 sys/fs/cgroup; "
             "exec chroot . env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "
             'DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"'
         )
-        return _run(*_PRIVATE, "sh", "-ec", script, str(self.folder), *argv)
+        if alone:
+            script = f"ip link set lo up; {script}"
+        network = ["--net"] if alone else []
+        return _run(*_PRIVATE, *network, "sh", "-ec", script, str(self.folder), *argv)
 
     def apt(self, *words: str) -> str:
         """apt-get, without questions and recommended packages."""

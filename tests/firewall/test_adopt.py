@@ -12,7 +12,7 @@ import pytest
 from tests.firewall.support import Site, rules, step
 from tests.firewall.test_crashes import ADOPT, KILLED
 from tests.firewall.test_state_folder import KINDS, Folders, xdpwall
-from tests.firewall.test_upgrade import age, flood
+from tests.firewall.test_upgrade import count_otherwise, flood
 from xdpwall.errors import ANOTHER_STATE, Conflict, Refused
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.kernel.bpf import bpffs
@@ -208,7 +208,7 @@ def test_the_switch_is_the_kernels(folders: Folders) -> None:
 
 def test_maps_of_another_version_and_of_another_state(folders: Folders) -> None:
     site = folders.site
-    age(site)
+    count_otherwise(site)
     with flood(site):
         for kind in ("lost", "foreign"):
             folders.put(kind)

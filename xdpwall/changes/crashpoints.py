@@ -25,6 +25,8 @@ POINTS = (
     "aside-judged",
     "aside-off",
     "aside-back",
+    "restore-kept",
+    "restore-unpinned",
     "restore-cleared",
     "restore-created",
     "restore-loaded",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from xdpwall.dataplane.lost_pins import missing_pins_error
 from xdpwall.dataplane.pinned_counters import OTHER_VERSION
+from xdpwall.dataplane.pinned_identity import PinnedIdentity
 from xdpwall.errors import MISSING_PIN, Conflict, Failed, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf import bpffs
@@ -22,6 +23,7 @@ from .attachments import record_attached, take_off
 from .bringup import load_from_store
 from .clock_change import follow_clock
 from .confirm import forget_after_reboot, settle
+from .crashpoints import crash_point
 from .detached import follow_detached
 from .generations import reload_ruleset
 from .ownership import agree_on_identity, another_state, check_other_version, kernel_standing
@@ -114,12 +116,20 @@ def renew_maps(instance: Instance) -> None:
     except Failed as error:
         if error.code not in (OTHER_VERSION, MISSING_PIN):
             raise
-        check_other_version(instance, instance.store.read())
+        disk = instance.store.read()
+        check_other_version(instance, disk)
+        from xdpwall.dataplane.kept_maps import keep_maps
         from xdpwall.dataplane.pinned_maps import unpin_maps
+
+        folder = instance.settings.bpffs
+        if disk.identity is not None and disk.identity == PinnedIdentity(folder).read():
+            keep_maps(folder, disk.identity)
+            crash_point("restore-kept")
 
         # Of programs that are on maps without any pin nothing more is asked.
         instance.drop_dataplane()
-        unpin_maps(instance.settings.bpffs)
+        unpin_maps(folder)
+        crash_point("restore-unpinned")
 
 
 def _end_sets(instance: Instance, dataplane: Dataplane) -> None:

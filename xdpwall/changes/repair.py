@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 def repair(instance: Instance, *, by: Author) -> RepairOutcome:
     """Put the state folder right; nothing is done to one that is. Called inside `mending`.
 
-    The fault itself where there is no second copy. Refused "empty-set" where entries are lost without
+    The fault itself where there is no second copy, and Failed "newer-store". Refused "empty-set" where entries are lost without
     which a rule would match more than it did.
     """
     store = instance.store
     fault = store.examine()
     if fault is None:
         return _outcome(instance, repaired=False)
+    if fault.code == "newer-store":
+        raise fault  # nothing is wrong with it, and the copy may be of before
     rebuild = Rebuild(store)
     try:
         rebuild.save()

@@ -9,6 +9,7 @@ BPFFS/progs/     programs, pinned by attach/pins.py
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from xdpwall.errors import Failed
@@ -19,6 +20,7 @@ from .control_word import ControlWord
 from .counters import KernelCounters
 from .event_maps import EventMaps
 from .generations import Generations
+from .kept_maps import forget_kept, open_kept
 from .map_set import MapSet
 from .pinned_clock import PinnedClock
 from .pinned_identity import PinnedIdentity
@@ -55,9 +57,15 @@ class Dataplane:
         pin = control_pin(self.folder)
         return self._parts is not None and pin is not None and pin != self._parts.control_pin
 
-    def create(self) -> None:
-        """Create and open maps that accept everything, revision 0. Conflict "maps-exist"."""
-        self._adopt(PinnedMaps.create(self.folder))
+    def create(self, identity: str | None = None) -> None:
+        """Create and open maps that accept everything, revision 0. Conflict "maps-exist". Counters that
+        were kept for the instance with this id go on in them."""
+        with ExitStack() as stack:
+            kept = open_kept(self.folder, identity)
+            for one in kept.values():
+                stack.enter_context(one)
+            self._adopt(PinnedMaps.create(self.folder, kept))
+        forget_kept(self.folder)
         self.events.write(EventSettings())
 
     def open(self) -> None:

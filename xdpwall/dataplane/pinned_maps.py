@@ -11,10 +11,10 @@ from xdpwall.compiler.generation import Generation
 from xdpwall.compiler.sizes import Sizes
 from xdpwall.errors import Conflict, Failed
 from xdpwall.kernel.bpf import bpffs
-from xdpwall.kernel.bpf.cpus import cpu_ids
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map
 
+from .kept_maps import KEPT, is_laid_out_as_here, programs_hash
 from .lost_pins import find_maps, missing_pins_error, open_found, pins_in
 from .map_set import MAP_SET_MAPS, SHARED_MAPS, MapSet
 from .pinned_counters import other_version_error
@@ -41,13 +41,17 @@ class PinnedMaps:
         """Pins that were removed; the maps are open, by the ids that our programs tell."""
 
     @classmethod
-    def create(cls, folder: Path) -> PinnedMaps:
-        """Create maps that accept everything, revision 0, and pin them. Conflict "maps-exist"."""
+    def create(cls, folder: Path, kept: Mapping[str, Map] | None = None) -> PinnedMaps:
+        """Create maps that accept everything, revision 0, and pin them. Conflict "maps-exist".
+
+        `kept` are shared maps of an earlier version, which go on as they are; they stay the caller's.
+        """
         if maps_alive(folder):
             raise Conflict(f"{folder} holds maps already", code="maps-exist")
         bpffs.ensure_mounted(folder)
         unpin_maps(folder)  # left by a start that did not finish
-        map_set, shared = MapSet.create(Sizes(), {})
+        map_set, shared = MapSet.create(Sizes(), {}, kept)
+        shared["control"].update(abi.CONTROL_PROGRAMS, programs_hash().to_bytes(8, "little"))
         map_set.write(0, _accept_everything())
         map_set.write(1, _accept_everything())
         map_set.pin(folder, 1)
@@ -157,19 +161,20 @@ def maps_alive(folder: Path) -> bool:
 
 
 def _laid_out_as_here(maps: Mapping[str, Map]) -> bool:
-    """Whether those of the maps that are there are of this version."""
-    wanted = {
-        "control": (MapType.ARRAY, abi.CONTROL_WORDS, 8),
-        "counters": (MapType.ARRAY, cpu_ids(), abi.SLOTS * abi.COUNT.itemsize),
-        "totals": (MapType.PERCPU_ARRAY, abi.ATTACHMENTS, abi.TOTALS.itemsize),
-    }
-    if "set4_rest" in maps:
-        wanted["set4"] = (MapType.ARRAY, 1, table_bytes(maps["set4_rest"].info.max_entries))
-    return all(
-        (one.info.type, one.info.max_entries, one.info.value_size) == wanted[name]
-        for name, one in maps.items()
-        if name in wanted
-    )
+    """Whether those of the maps that are there are of this version: made for the same programs."""
+    control = maps.get("control")
+    if control is not None:
+        info = control.info
+        if (info.type, info.max_entries, info.value_size) != (MapType.ARRAY, abi.CONTROL_WORDS, 8):
+            return False
+        made_for = control.lookup(abi.CONTROL_PROGRAMS)
+        if made_for is None or int.from_bytes(made_for, "little") != programs_hash():
+            return False
+    if "set4_rest" in maps and "set4" in maps:
+        size = maps["set4"].info.value_size
+        if size != table_bytes(maps["set4_rest"].info.max_entries):
+            return False
+    return all(is_laid_out_as_here(name, maps[name]) for name in KEPT if name in maps)
 
 
 def control_pin(folder: Path) -> int | None:

@@ -16,7 +16,7 @@ from xdpwall.trusted import check_file, open_file, open_folder
 
 from .database_errors import damaged, disk_full, explain_sqlite, moved_away, newer_store
 from .fsync import Syncer
-from .schema import MIGRATIONS, SCHEMA_VERSION, migrate
+from .schema import MIGRATIONS, SCHEMA_VERSION, has_known_tables, migrate
 
 _LOG_BYTES = 4 << 20
 """The size at which SQLite restarts the log (wal_autocheckpoint): 1,000 pages."""
@@ -173,6 +173,8 @@ class Database:
         if not 0 <= version < _LAST_SCHEMA:
             raise damaged(self.path, f"schema {version}")
         if version > SCHEMA_VERSION:
+            if has_known_tables(self._connection):  # and the number in the file's header is damaged
+                raise damaged(self.path, f"schema {version}")
             raise newer_store(self.path, f"schema {version}")
         if version < SCHEMA_VERSION:
             execute("BEGIN IMMEDIATE")

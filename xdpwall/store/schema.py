@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
 
 _RULES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -82,3 +83,14 @@ def migrate(connection: sqlite3.Connection, scripts: Iterable[str]) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
             connection.execute(statement)
+
+
+def has_known_tables(connection: sqlite3.Connection) -> bool:
+    """Whether the tables are those that this version makes: each later one has others."""
+    with closing(sqlite3.connect(":memory:")) as made:
+        migrate(made, MIGRATIONS)
+        return _definitions(made) == _definitions(connection)
+
+
+def _definitions(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    return set(connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))

@@ -202,13 +202,15 @@ class Store:
             )
             write_audit(connection, AuditEntry.of(by, action, now))
 
-    def clear_baselines(self, identity: str) -> None:
-        """The kernel's maps are gone, so what belongs to them goes: baselines, carried counts and
-        the classes of sets. An instance without an id gets this one."""
+    def clear_baselines(self, identity: str, *, counters: bool = True) -> None:
+        """The kernel's maps are gone, so what belongs to them goes: the classes of sets, and with the
+        `counters` baselines and carried counts. An instance without an id gets this one."""
         self.sets.class_rows.clear()
         with self._session.write() as connection:
             connection.execute("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", (identity,))
             connection.execute("DELETE FROM classes")
+            if not counters:
+                return
             connection.execute("DELETE FROM carried")
             connection.execute(
                 "UPDATE rules SET base_packets = 0, base_bytes = 0"
