@@ -209,19 +209,6 @@ def test_damaged_pages_are_said(store: Store, tmp_path: Path) -> None:
     assert fault is not None and fault.code == "corrupt"
 
 
-@pytest.mark.parametrize(
-    ("table", "code"), [("CREATE TABLE later (id)", "newer-store"), ("SELECT 1", "corrupt")]
-)
-def test_a_newer_schema_is_refused(store: Store, tmp_path: Path, table: str, code: str) -> None:
-    """A number that is newer, with the tables of this version, is damage: `repair` may put it right."""
-    with sqlite3.connect(tmp_path / "state" / "xdpwall.db") as raw:
-        raw.execute(table)
-        raw.execute("PRAGMA user_version = 99")
-    with closing(Store(tmp_path / "state")) as newer, pytest.raises(Failed) as caught:
-        newer.set_switch(False, by=BY, action="off", now=NOW)
-    assert caught.value.code == code and newer.is_blank
-
-
 def test_a_locked_database_is_a_conflict(tmp_path: Path) -> None:
     store = Store(tmp_path, busy_seconds=0.05)
     blocker = sqlite3.connect(tmp_path / "xdpwall.db", isolation_level=None)
