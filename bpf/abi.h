@@ -42,7 +42,7 @@
  * every packet while this copy is in force, since it is to be made or removed by the change. */
 #define XW_CONTROL_DEADLINES 66 /* XW_CONTROL_MUTES + XW_ATTACHMENTS */
 #define XW_CONTROL_PASSING   68
-/* For user space: a hash of the programs that the maps were made for. Others may read them otherwise. */
+/* For user space: a hash of the programs that the maps were made for. Others may differ. */
 #define XW_CONTROL_PROGRAMS 70
 #define XW_CONTROL_WORDS    71
 
