@@ -12,6 +12,7 @@ from xdpwall.api.roles import READ, role_of
 from xdpwall.api.routes import (
     block,
     confirm,
+    containers,
     events,
     explain,
     health,
@@ -53,6 +54,7 @@ ROUTERS = [
         events,
         explain,
         interfaces,
+        containers,
         rules,
         rule,
         policy,

@@ -26,6 +26,7 @@ FLOORS = {
     "check": "ruleset rule sets values",
     "views": "ruleset values",
     "attach": "views ruleset rule kernel values errors",
+    "containers": "views kernel values closing trusted errors",
     "store": "views ruleset rule sets kernel values trusted errors",
     "dataplane": "compiler views ruleset sets kernel values abi closing limits errors",
     "events": "store views rule kernel values abi closing trusted settings version errors",
@@ -34,10 +35,10 @@ FLOORS = {
     "changes": "explain instance dataplane attach store compiler views ruleset rule sets kernel values abi limits"
     " closing errors",
     "trace": "changes instance events dataplane views kernel values abi closing settings errors",
-    "firewall": "explain check changes instance events dataplane attach store views ruleset rule sets kernel values"
+    "firewall": "explain check changes instance events dataplane containers attach store views ruleset rule sets kernel values"
     " abi gcpause trusted settings version errors",
     "api": "firewall views ruleset rule sets values limits gcpause trusted settings version errors",
-    "cli": "api trace firewall instance.namespace events.filter events.settings events.pcapng formats"
+    "cli": "api trace firewall containers instance.namespace events.filter events.settings events.pcapng formats"
     " views ruleset rule sets values settings version errors",
 }
 """For each package of xdpwall/: what it may import besides itself. A name with a dot is one module."""

@@ -89,7 +89,7 @@ function Interface({ iface, rates, offline }) {
   ];
   if (!hasOurs(iface)) rows.push(html`<${WordsRow} key="none">${ways.length ? form : notAttachable(iface)}<//>`);
   else if (more && ways.length) rows.push(html`<${WordsRow} key="more">${form}<//>`);
-  const kind = [iface.kind ?? iface.driver, iface.state, iface.master && `in ${iface.master}`];
+  const kind = [iface.kind ?? iface.driver, iface.state, iface.master && `in ${iface.master}`, iface.behind];
   return html`<tbody data-iface=${iface.name}>${rows.map((row, i) => html`<tr key=${row.key}>
     ${i === 0 && html`<th scope="rowgroup" rowspan=${rows.length} class="name">
       <b>${iface.name}</b> <small>${kind.filter(Boolean).join(" · ")}</small>

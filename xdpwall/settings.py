@@ -15,6 +15,7 @@ PATHS = {
     "state_dir": ("XDPWALL_STATE_DIR", "/var/lib/xdpwall"),
     "bpffs": ("XDPWALL_BPFFS", "/sys/fs/bpf/xdpwall"),
     "socket": ("XDPWALL_SOCKET", "/run/xdpwall/xdpwall.sock"),
+    "containers": ("XDPWALL_CONTAINERS", "/run/xdpwall-containers/containers.json"),
 }
 """By key of config.toml: the variable of the environment, and the default."""
 SERVICE_TABLES = ("roles", "tls")
@@ -25,11 +26,12 @@ MAX_SOCKET_PATH = 107
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The three paths that name an instance."""
+    """The three paths that name an instance, and where the names of containers are handed over."""
 
     state_dir: Path = Path("/var/lib/xdpwall")
     bpffs: Path = Path("/sys/fs/bpf/xdpwall")
     socket: Path = Path("/run/xdpwall/xdpwall.sock")
+    containers: Path = Path("/run/xdpwall-containers/containers.json")
 
     @classmethod
     def load(

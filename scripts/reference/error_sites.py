@@ -45,11 +45,17 @@ def error_sites() -> tuple[ErrorSite, ...]:
     return tuple(sorted(dict.fromkeys(found), key=lambda one: one.code))
 
 
+def _is_kind(one: object) -> bool:
+    return isinstance(one, type) and issubclass(one, errors.XdpwallError)
+
+
 @cache
 def _kinds() -> dict[str, type[errors.XdpwallError]]:
     """Every kind of error by its name, those of other modules too."""
+    kinds = "|".join(name for name, one in vars(errors).items() if _is_kind(one))
+    derived = re.compile(rf"^class \w+\((?:{kinds})\):", re.MULTILINE)
     for module, path in sources(ROOT / "xdpwall").items():
-        if "default_code =" in path.read_text(encoding="utf-8"):
+        if derived.search(path.read_text(encoding="utf-8")):
             import_module(module)
     found: dict[str, type[errors.XdpwallError]] = {}
     todo = [errors.XdpwallError]

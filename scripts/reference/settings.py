@@ -13,8 +13,10 @@ from .markdown import code, page, table
 _PATHS = {
     "state_dir": "folder of the ruleset, its history, tokens and the lock; made with mode 0700",
     "bpffs": "folder below a mounted bpffs where maps and programs are pinned",
+    "containers": "file of the names of containers, which `xdpwall container follow` writes",
     "socket": f"unix socket of the service; at most {settings.MAX_SOCKET_PATH} bytes",
 }
+_WITHOUT_FLAG = ("containers",)
 _ROLES = {
     "users": "a user of this host, by name or number; goes before groups",
     "groups": "a group of this host, by name or number; of several groups the highest role counts",
@@ -52,11 +54,15 @@ changes, and keeps what was in force where the new file is wrong, which its log 
 def _paths() -> str:
     assert _PATHS.keys() == settings.PATHS.keys()
     rows = [
-        [code(key), code(f"--{key.replace('_', '-')}"), code(variable), code(default), _PATHS[key]]
+        [code(key), _flag(key), code(variable), code(default), _PATHS[key]]
         for key, (variable, default) in settings.PATHS.items()
     ]
     head = ["config.toml", "flag", "environment", "default", "what it is"]
     return f"## Where an instance lives\n\n{table(head, rows)}"
+
+
+def _flag(key: str) -> str:
+    return "none" if key in _WITHOUT_FLAG else code(f"--{key.replace('_', '-')}")
 
 
 def _service() -> str:

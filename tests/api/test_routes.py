@@ -11,6 +11,7 @@ from tests.support.service.service import Service
 HERE = [
     "",
     "GET /interfaces",
+    "GET /containers",
     "PUT /interfaces/{name}/attachments/{place}",
     "DELETE /interfaces/{name}/attachments/{place}",
     "GET /rules",

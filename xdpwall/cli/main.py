@@ -48,6 +48,7 @@ COMMANDS = {
     ),
     "page": LazyCommand("page:page", "Print an address that opens the page in a browser"),
     "token": LazyCommand("token:token", "Who may come in over TCP, and what each may do"),
+    "container": LazyCommand("container:container", "Which interface leads to which container"),
     "doctor": LazyCommand("doctor:doctor", "Check kernel, privileges and interfaces"),
     "restore": LazyCommand("serve:restore", "Put everything back in force, after a reboot"),
     "appeared": LazyCommand(

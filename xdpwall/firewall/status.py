@@ -24,8 +24,10 @@ from xdpwall.store.records import Snapshot
 from xdpwall.values.switched_off import SWITCHED_OFF
 from xdpwall.version import __version__
 from xdpwall.views.attachments import AttachmentView, InterfaceList, OpenSpell
+from xdpwall.views.containers import ContainerList
 from xdpwall.views.status import Status
 
+from .container_names import behind, containers_now, named
 from .native_warnings import native_warnings
 from .pending import pending_view
 from .sight_reader import SightReader
@@ -75,6 +77,8 @@ class StatusMethods:
             attacher, mine = self._instance.attacher, self._attachment_views(now, unrecorded)
             foreign = foreign_kernel(self._instance, now)
             others = [view for view in interface_views(attacher, mine) if view.others]
+            names, old_names = behind(self._settings.containers)
+            mine, others = named(mine, names), named(others, names)
             on, warnings = self._switch_state(now)
             warnings += copy_warnings(self._instance, self._service)
             warnings += attachment_warnings(mine)
@@ -83,7 +87,7 @@ class StatusMethods:
             warnings += stand_in_warnings(attacher)
             warnings += passing_warnings(self._instance.dataplane(), now.attachments)
             warnings += stray_warnings(attacher, self._instance.dataplane(), now.attachments)
-            warnings += unjudged
+            warnings += [*unjudged, *old_names]
             if foreign is None:
                 warnings += unrecorded_warnings(unrecorded)
             warnings += [describe_orphan(row) for row in find_orphans(attacher, now.attachments)]
@@ -123,9 +127,9 @@ class StatusMethods:
                 unrecorded = unrecorded_attachments(self._instance)
                 mine, attacher = self._attachment_views(now, unrecorded), self._instance.attacher
                 wanted = wanted_views(attacher, now.patterns, mine)
-                return InterfaceList(
-                    interfaces=with_wanted(interface_views(attacher, mine), wanted)
-                )
+                found = with_wanted(interface_views(attacher, mine), wanted)
+                names, _ = behind(self._settings.containers)
+                return InterfaceList(interfaces=named(found, names))
         except XdpwallError as error:
             if _is_final(error):
                 raise
@@ -133,6 +137,10 @@ class StatusMethods:
 
             with self._instance.lock.threads:
                 return InterfaceList(interfaces=kernel_interfaces(self._instance))
+
+    def containers(self) -> ContainerList:
+        """The containers by the engine's names, and the interfaces that lead to them."""
+        return containers_now(self._settings.containers)
 
     # -- inside ----------------------------------------------------------------------------------
     def _attachment_views(

@@ -64,6 +64,8 @@ class AttachmentView(View):
     called: str | None = None
     """The interface's name now, where it was renamed: its packets are judged as those of `iface` until it
     is attached by the new one."""
+    behind: str | None = None
+    """What lies behind the interface by the engine's names: "container web (nginx:1)", "network backend"."""
     sees: list[str] = []
     """In words, what passes this attachment: "from containers", "everything in", ..., or "incoming
     packets that u32 at pref 1 does not let by"."""
@@ -153,6 +155,8 @@ class InterfaceView(View):
     mtu: int
     address: str | None = None
     master: str | None = None
+    behind: str | None = None
+    """As an attachment's."""
     attachments: list[AttachmentView] = []
     others: list[Occupant] = []
     attachable: bool

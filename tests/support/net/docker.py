@@ -66,6 +66,7 @@ class Docker:
                 daemon = subprocess.Popen(
                     self.space.argv(*start), env=self.environ, stdout=log, stderr=log
                 )
+            self.unshared = daemon.pid
             stack.callback(daemon.wait)
             stack.callback(daemon.kill)
             wait_for(lambda: self._answers(daemon), "dockerd answers", timeout=START, every=0.1)
@@ -81,6 +82,12 @@ class Docker:
         log = (self.folder / "log").read_text()
         assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}\n{log}"
         return done.stdout.strip()
+
+    def beside(self) -> list[str]:
+        """What goes before a command that is to run where the daemon does: among its processes and mounts,
+        as everything of a host whose daemon has no namespaces of its own."""
+        first = Path(f"/proc/{self.unshared}/task/{self.unshared}/children").read_text().split()[0]
+        return ["nsenter", f"--pid=/proc/{first}/ns/pid", f"--mount=/proc/{first}/ns/mnt"]
 
     def serve_page(self) -> str:
         """Start a container that serves a page on port 80; its address on docker0.

@@ -11,6 +11,7 @@ from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList, WantOutcome
 from xdpwall.views.check import CheckReport
+from xdpwall.views.containers import ContainerList
 from xdpwall.views.events import EventsOutcome, EventsView
 from xdpwall.views.explain import ExplainReport, PacketInput
 from xdpwall.views.pending import PendingOutcome, PendingView
@@ -51,6 +52,9 @@ class RemoteFirewall(RemoteSets, RemoteHistory, RemoteTokens):
 
     def interfaces(self) -> InterfaceList:
         return self._get(InterfaceList, "/interfaces")
+
+    def containers(self) -> ContainerList:
+        return self._get(ContainerList, "/containers")
 
     def rules(self) -> RuleList:
         return self._get(RuleList, "/rules")

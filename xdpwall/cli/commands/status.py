@@ -223,6 +223,9 @@ def _attachments(printer: Printer, attachments: list[AttachmentView], rates: Rat
         row += [printer.bytes(t.seen.bytes), str(one.program_id or "-"), sees]
         rows.append(row)
     printer.table(columns, rows)
+    for iface, behind in dict.fromkeys((one.iface, one.behind) for one in attachments):
+        if behind:
+            printer.line(f"{iface}: {behind}", "dim")
     blind: dict[tuple[str, str], list[str]] = {}
     for one in attachments:
         for words in one.blind:

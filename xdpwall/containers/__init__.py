@@ -1,0 +1,1 @@
+"""Containers by name: what an engine's socket tells, handed over as a file."""
