@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from operator import attrgetter
 
+from xdpwall import errors
+
 from .error_advice import ADVICE
 from .error_sites import ErrorSite, error_sites, title_of
 from .markdown import code, page
@@ -12,10 +14,17 @@ from .markdown import code, page
 _HEAD = """\
 Each error has a code that stays the same, for programs; its words may change. Over REST it is `code` of a problem
 (RFC 9457), beside `detail`, `hint`, `field` and `value`; on the command line `-v` shows it, and the
-[exit code](exit-codes.md) is that of its kind. {names} stand for what an error fills in, and ... for
-what depends.
+[exit code](exit-codes.md) is that of its kind. `xdpwall help CODE` prints its entry from here. {names}
+stand for what an error fills in, and ... for what depends.
 
 Nothing is changed by a request that is refused, but where the entry says so."""
+
+
+KINDS = {
+    kind.default_code
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.XdpwallError)
+}
 
 
 def error_page() -> str:
@@ -31,7 +40,8 @@ def _section(name: str, sites: list[ErrorSite]) -> str:
     ways = [f"exit [{number}](exit-codes.md)" for number in exits]
     ways += [f"HTTP {title_of(status)}" for status in sorted({one.status for one in sites})]
     lines = [f"## {name}", f"{', '.join(ways)}."]
-    told = [one for one in sites if one.message or one.hint]
+    # A code that is a whole kind of error has as many wordings as there are places.
+    told = [one for one in sites if one.message or one.hint] if name not in KINDS else []
     for one in told:
         words = [code(one.message), one.hint if _reads(one.hint) else ""]
         if any(words):

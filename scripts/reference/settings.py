@@ -37,6 +37,7 @@ _EVENTS = {
 }
 _ENVIRONMENT = {
     "NO_COLOR": "any value: no colour, as `--color never`",
+    "PAGER": "what `xdpwall help TOPIC` shows a page with, on a terminal alone; default `less`",
 }
 
 

@@ -32,8 +32,8 @@ ELSEWHERE = re.compile(
     r"build/.*|project/\w+\.md|tests/packets/cases/|(linux|asm|asm-generic|bpf|net|sys|Documentation)/[\w/-]+\.(h|rst)"
 )
 """What is built, the site's pages of the root's files, the cases that fuzzing keeps, headers of kernel and libbpf."""
-LINKED = re.compile(r"^xdpwall/(?=(?:api|bpf|web)\b)")
-"""xdpwall/api and two others are symbolic links to folders at the root."""
+LINKED = re.compile(r"^xdpwall/(?=(?:api|bpf|docs|web)\b)")
+"""xdpwall/api and three others are symbolic links to folders at the root."""
 TOOLS = {"pip", "pytest", "venv", "build", "http.server"}
 
 

@@ -58,7 +58,7 @@ COMMANDS = {
     "serve": LazyCommand("serve:serve", "Run the REST service and the page"),
     "completion": LazyCommand("completion:completion", "Print a completion script for a shell"),
     "version": LazyCommand("version:version", "Print the version"),
-    "help": LazyCommand("help:help_", "Print the help of a command"),
+    "help": LazyCommand("help:help_", "Print the help of a command, or a page"),
 }
 FUTURE_COMMANDS = ("top",)
 EPILOG = """\b
