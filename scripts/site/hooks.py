@@ -22,8 +22,22 @@ OUTSIDE = {
     "LICENSES/README.md": "project/licences.md",
 }
 """Pages of the repository's root: where they stand in the site."""
+SECTIONS = {"guides": "Guides", "concepts": "Concepts", "reference": "Reference"}
+"""Sections of the menu by folder."""
 _LINK = re.compile(r"(?<=\]\()(?P<path>[^)#:\s]+)(?=[#)])")
 _FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put a page that mkdocs.yml does not place at the end of its folder's section of the menu."""
+    nav: list[dict[str, list[str]]] = config.nav or []
+    placed = {page for section in nav for pages in section.values() for page in pages}
+    for path in sorted((ROOT / "docs").rglob("*.md")):
+        name = path.relative_to(ROOT / "docs").as_posix()
+        if name not in placed:
+            title = SECTIONS.get(name.partition("/")[0], "Project")
+            next(section[title] for section in nav if title in section).append(name)
+    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
