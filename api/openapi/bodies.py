@@ -70,12 +70,16 @@ class Parsed(View):
     """First and last+1 character of what a completion replaces."""
 
 
+HOLD = "the service puts the program back when somebody takes it off; wanted until it is detached"
+
+
 class AttachBody(Body):
     """PUT .../attachments/{place}."""
 
     mode: WantedMode = Field("auto", description="xdp only")
     replace: bool = Field(False, description="displace another owner's program")
     if_present: bool = Field(False, description="the interface need not exist yet")
+    hold: bool = Field(False, description=HOLD)
 
 
 class MoveBody(Body):
@@ -271,6 +275,7 @@ class AttachmentBody(Body):
     direction: Direction = "ingress"
     mode: WantedMode = "auto"
     if_present: bool = Field(False, description="the interface need not exist yet")
+    hold: bool = Field(False, description=HOLD)
 
 
 class TcAttachBody(Body):
@@ -279,6 +284,7 @@ class TcAttachBody(Body):
     mode: Literal["auto"] = "auto"
     replace: bool = Field(False, description="displace another owner's program")
     if_present: bool = Field(False, description="the interface need not exist yet")
+    hold: bool = Field(False, description=HOLD)
 
 
 class RulesetBody(Body):

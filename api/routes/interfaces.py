@@ -68,11 +68,12 @@ async def list_interfaces(call: ReadCall) -> Response:
 )
 async def attach(call: ConfirmableCall, name: str, place: Place, raw: RawBody) -> Response:
     """Put our program there; a body of {} is enough. `veth*` (percent-encoded), `ports:docker0` and, with
-    `if_present`, a name that need not exist yet are wanted from now on, wherever an interface matches."""
+    `if_present`, a name that need not exist yet are wanted from now on, wherever an interface matches; what is
+    taken off is put back with `hold`."""
 
     def work(firewall: Facade) -> Response:
         body = parse_body(AttachBody, raw) if raw.strip() else validate_body(AttachBody, {})
-        spec = AttachmentSpec.at(name, place, body.mode, if_present=body.if_present)
+        spec = AttachmentSpec.at(name, place, body.mode, if_present=body.if_present, hold=body.hold)
         if spec.by_policy:
             if body.replace:
                 raise refuse_to_replace(spec)

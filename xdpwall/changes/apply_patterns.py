@@ -77,12 +77,12 @@ def plan_patterns(instance: Instance, wanted: Sequence[AttachmentSpec] | None) -
         )
         for one in patterns
     )
-    known = {(one.selector, one.place, one.mode) for one in before}
+    known = {(one.selector, one.place, one.mode, one.hold) for one in before}
     kept = {(one.selector, one.place) for one in after}
     return PatternPlan(
         tuple(specs),
         after,
-        tuple(one for one in after if (one.selector, one.place, one.mode) not in known),
+        tuple(one for one in after if (one.selector, one.place, one.mode, one.hold) not in known),
         tuple(one for one in before if (one.selector, one.place) not in kept),
     )
 
@@ -92,10 +92,11 @@ def _pattern(
 ) -> AttachmentPattern:
     known = find_pattern(before, spec)
     mode = spec.mode if spec.hook == "xdp" else None
-    if known is not None and known.mode == mode:
+    if known is not None and (known.mode, known.hold) == (mode, spec.hold):
         return known
     members = frozenset[str]() if known is None else known.members
-    return AttachmentPattern(spec.iface, spec.place, mode, instance.clock.now_text(), members)
+    since = instance.clock.now_text()
+    return AttachmentPattern(spec.iface, spec.place, mode, since, members, spec.hold)
 
 
 def _attachable(instance: Instance, spec: AttachmentSpec, index: int) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from xdpwall.attach.interfaces import lowest_first
+from xdpwall.attach.interfaces import index_of, lowest_first
 from xdpwall.attach.wanted import (
     NEVER,
     WantedPlace,
@@ -25,7 +25,7 @@ from xdpwall.errors import Conflict, Refused, Unsupported, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.link_list import BriefLink
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
-from xdpwall.ruleset.attachment_pattern import AttachmentPattern
+from xdpwall.ruleset.attachment_pattern import AttachmentPattern, is_pattern
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook
 
@@ -98,9 +98,17 @@ def want_pattern(
             hint=f"`xdpwall detach '{spec.iface}' --hook xdp` first, or ask for --mode auto",
         )
     if known is None:
+        if not (spec.if_present or is_pattern(spec.iface)):
+            index_of(spec.iface)  # a slip of the pen is no wish
         mode = spec.mode if spec.hook == "xdp" else None
-        known = AttachmentPattern(spec.iface, spec.place, mode, instance.clock.now_text())
+        since = instance.clock.now_text()
+        known = AttachmentPattern(spec.iface, spec.place, mode, since, hold=spec.hold)
         _record(instance, [*before, known], by, f"attach {known.words}")
+    elif spec.hold and not known.hold:
+        held = replace(known, hold=True)
+        others = [one for one in before if one != known]
+        _record(instance, [*others, held], by, f"hold {known.words}")
+        known = held
     made: list[Attachment] = []
     try:
         outcome = attach_matching(instance, by=by, guarded=True, attached=made.append)

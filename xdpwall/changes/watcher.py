@@ -15,7 +15,13 @@ from functools import cache
 
 from xdpwall.attach.in_place import Placement, out_of_place, placement
 from xdpwall.attach.interfaces import interface_names
-from xdpwall.attach.wanted import WantedPlace, all_links, gone_members, wanted_places
+from xdpwall.attach.wanted import (
+    WantedPlace,
+    all_links,
+    gone_members,
+    wanted_places,
+    wanting,
+)
 from xdpwall.errors import NotFound, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.link_watch import LinkNews, LinkWatch
@@ -55,7 +61,7 @@ class _Sight:
     open_since: float | None = None
     """When packets began to pass unjudged, by the monotonic clock; None while none do."""
     appeared: bool = False
-    """The interface has come (back) since our program was on it."""
+    """The interface has come (back) since our program was on it, or the attachment is held: to be attached."""
     why: str = "it appeared"
     """Why it is not in place, for people."""
     retry_at: float = 0.0
@@ -259,12 +265,20 @@ class Watcher(Background):
                 "displaced", index, self._instance.clock.now_text(), heard, appeared, why
             )
             self._seen[key] = sight
-            if not appeared and not first:
+            if not appeared and self._is_held(row):
+                sight.appeared = True
+                log.warning("%s: %s; it is held, and put back", row.words, why)
+            elif not appeared and not first:
                 log.warning("%s is not filtered since %s", _lost(row), sight.since)
         elif row.index in news.gone:
             sight.appeared = True
         if sight.appeared and time.monotonic() >= sight.retry_at:
             self._attach(key, row, sight)
+
+    def _is_held(self, row: Attachment) -> bool:
+        with self._instance.lock.threads:
+            held = [one for one in self._instance.store.read().patterns if one.hold]
+        return bool(held and wanting(held, row, all_links()))
 
     def _absent(self, key: Key, row: Attachment, before: _Sight | None, *, first: bool) -> None:
         if before is not None and before.state == "no interface":

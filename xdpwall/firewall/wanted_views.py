@@ -37,6 +37,7 @@ def wanted_views(
                 direction=pattern.direction,
                 place=pattern.place,
                 wanted_mode=pattern.mode,
+                hold=pattern.hold,
                 since=pattern.since,
                 in_place=[one.link.name for one in places if one not in waiting],
                 waiting=[

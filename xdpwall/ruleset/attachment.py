@@ -25,12 +25,16 @@ class AttachmentSpec:
     mode: WantedMode = "auto"
     if_present: bool = False
     """The interface need not exist yet; `veth*` and `ports:docker0` never need one."""
+    hold: bool = False
+    """The service puts the program back when somebody takes it off. Goes with `if_present`: wanted until it
+    is detached."""
 
     def __post_init__(self) -> None:
         """InvalidInput for what no kernel could attach."""
         parse_selector("iface", self.iface)
-        if type(self.if_present) is not bool:
-            raise invalid("if_present", self.if_present, "is not a truth value", "true or false")
+        for name, value in (("if_present", self.if_present), ("hold", self.hold)):
+            if type(value) is not bool:
+                raise invalid(name, value, "is not a truth value", "true or false")
         parse_choice("hook", self.hook, ("xdp", "tc"))
         parse_choice("direction", self.direction, ("ingress", "egress"))
         parse_choice("mode", self.mode, ("auto", "native", "generic"))
@@ -53,42 +57,51 @@ class AttachmentSpec:
     @property
     def by_policy(self) -> bool:
         """Whether it is wanted whatever interfaces there are now."""
-        return self.if_present or is_pattern(self.iface)
+        return self.if_present or self.hold or is_pattern(self.iface)
 
     @classmethod
     def at(
-        cls, iface: str, place: str, mode: WantedMode = "auto", *, if_present: bool = False
+        cls,
+        iface: str,
+        place: str,
+        mode: WantedMode = "auto",
+        *,
+        if_present: bool = False,
+        hold: bool = False,
     ) -> AttachmentSpec:
         """From `xdp`, `tc-ingress` or `tc-egress`."""
         parse_choice("place", place, ("xdp", "tc-ingress", "tc-egress"))
         if place == "xdp":
-            return cls(iface, "xdp", "ingress", mode, if_present)
-        return cls(iface, "tc", cast(Direction, place[3:]), mode, if_present)
+            return cls(iface, "xdp", "ingress", mode, if_present, hold)
+        return cls(iface, "tc", cast(Direction, place[3:]), mode, if_present, hold)
 
     @classmethod
     def of_pattern(cls, pattern: AttachmentPattern) -> AttachmentSpec:
         """As the pattern was asked for."""
         return cls.at(
-            pattern.selector, pattern.place, pattern.mode or "auto", if_present=pattern.is_name
+            pattern.selector,
+            pattern.place,
+            pattern.mode or "auto",
+            if_present=pattern.is_name,
+            hold=pattern.hold,
         )
 
     @classmethod
     def parse(cls, obj: object) -> AttachmentSpec:
-        """From {"iface": ..., "hook": ..., "direction": ..., "mode": ..., "if_present": ...}; only iface
-        is needed."""
+        """From an object of iface, hook, direction, mode, if_present and hold; only iface is needed."""
         if not isinstance(obj, Mapping):
             raise invalid(
                 "attachment", obj, "is not an attachment", "an object with iface and hook"
             )
         refuse_unknown_fields(
-            obj, ("iface", "hook", "direction", "mode", "if_present"), "an attachment"
+            obj, ("iface", "hook", "direction", "mode", "if_present", "hold"), "an attachment"
         )
         if "iface" not in obj:
             raise InvalidInput("iface: missing; wanted the name of an interface", field="iface")
         return cls(**{str(name): value for name, value in obj.items()})
 
     def to_json(self) -> dict[str, Any]:
-        """The object; `mode` for xdp only, `if_present` where it says something."""
+        """The object; `mode` for xdp only, `if_present` and `hold` where they say something."""
         found: dict[str, Any] = {
             "iface": self.iface,
             "hook": self.hook,
@@ -98,6 +111,8 @@ class AttachmentSpec:
             found["mode"] = self.mode
         if self.if_present and not is_pattern(self.iface):
             found["if_present"] = True
+        if self.hold:
+            found["hold"] = True
         return found
 
 

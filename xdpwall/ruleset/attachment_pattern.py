@@ -55,6 +55,8 @@ class AttachmentPattern:
     since: str
     members: frozenset[str] = frozenset()
     """The interfaces that it has attached, or is about to; those of them without a row are not."""
+    hold: bool = False
+    """Whether the service puts a program back that somebody took off."""
 
     @property
     def is_name(self) -> bool:
@@ -95,6 +97,7 @@ def patterns_to_json(patterns: Iterable[AttachmentPattern]) -> str:
                 "mode": one.mode,
                 "since": one.since,
                 "members": sorted(one.members),
+                "hold": one.hold,
             }
             for one in patterns
         ]
@@ -105,7 +108,12 @@ def parse_patterns(text: str) -> tuple[AttachmentPattern, ...]:
     """From what patterns_to_json() wrote. ValueError, TypeError, KeyError for anything else."""
     return tuple(
         AttachmentPattern(
-            one["selector"], one["place"], one["mode"], one["since"], frozenset(one["members"])
+            one["selector"],
+            one["place"],
+            one["mode"],
+            one["since"],
+            frozenset(one["members"]),
+            one.get("hold", False),
         )
         for one in json.loads(text)
     )

@@ -99,6 +99,8 @@ class WantedView(View):
     place: Place
     wanted_mode: WantedMode | None = None
     """XDP only."""
+    hold: bool = False
+    """Whether the service puts a program back that somebody took off."""
     since: str
     in_place: list[str] = []
     """The interfaces that match and are filtered at this moment, as the kernel tells it."""

@@ -195,7 +195,7 @@ class RemoteFirewall(RemoteSets, RemoteHistory, RemoteTokens):
         return read_answer(AttachOutcome, answer.body)
 
     def want(self, spec: AttachmentSpec, *, by: Author = ANYBODY) -> WantOutcome:
-        body: dict[str, Any] = {"if_present": True}
+        body: dict[str, Any] = {"if_present": spec.if_present, "hold": spec.hold}
         if spec.hook == "xdp":
             body["mode"] = spec.mode
         path = _place(spec.iface, spec.hook, spec.direction)

@@ -43,6 +43,7 @@ DIRECTION = click.Choice(("ingress", "egress"))
 )
 @click.option("--replace", is_flag=True, help="Take the place of somebody else's program.")
 @click.option("--if-present", is_flag=True, help="The interface need not exist yet.")
+@click.option("--hold", is_flag=True, help="The service puts it back when somebody takes it off.")
 @change_options(guarded=True, confirms=True)
 @common_options()
 def attach(
@@ -52,6 +53,7 @@ def attach(
     mode: WantedMode,
     replace: bool,
     if_present: bool,
+    hold: bool,
 ) -> None:
     """Attach the filter to an interface, or to all that match, now and later.
 
@@ -61,6 +63,9 @@ def attach(
     'veth*' is every interface with such a name, ports:docker0 every port of that bridge or bond, --if-present a
     name that may come later: wanted until they are detached, and in place whenever a matching interface is.
 
+    A program that somebody takes off is told within a second by the service, and put back by `xdpwall restore`, or,
+    with --hold, which is wanted until it is detached too, by the service at once.
+
     \b
     Examples:
       xdpwall attach eth1 --mode generic
@@ -69,11 +74,12 @@ def attach(
       xdpwall attach 'veth*'
       xdpwall attach ports:docker0 --hook tc
       xdpwall attach ppp0 --if-present
+      xdpwall attach eth1 --hold
     """
     from xdpwall.ruleset.attachment import AttachmentSpec, refuse_to_replace
 
     # refuses what no kernel needs to be asked for
-    spec = AttachmentSpec(iface, hook, direction, mode, if_present)
+    spec = AttachmentSpec(iface, hook, direction, mode, if_present, hold)
     if replace and spec.by_policy:
         raise refuse_to_replace(spec)
     asked = invocation.get()
