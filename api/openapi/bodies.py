@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, FailFast, Field, WithJsonSchema
 
 from xdpwall.api.body_checks import Body
 from xdpwall.api.errors import Problem
+from xdpwall.api.openapi.attach_bodies import AttachBody, AttachmentBody, TcAttachBody
 from xdpwall.api.openapi.words import (
     ID,
     POSITION,
@@ -15,7 +16,6 @@ from xdpwall.api.openapi.words import (
     EntryText,
     ExpiryText,
     IdText,
-    IfaceText,
     PacketText,
 )
 from xdpwall.limits import MAX_RULES
@@ -23,7 +23,7 @@ from xdpwall.rule.sentence_complete import CompletionKind
 from xdpwall.ruleset.policy import Policy
 from xdpwall.sets.names import MAX_SETS
 from xdpwall.values.roles import Role
-from xdpwall.values.terms import Direction, Hook, Verdict, WantedMode
+from xdpwall.values.terms import Verdict
 from xdpwall.views.base import View
 from xdpwall.views.explain import MOST_PACKETS, MOST_RULES, GivenFrame
 
@@ -68,18 +68,6 @@ class Parsed(View):
     """Only when they were asked for."""
     word: tuple[int, int] | None = None
     """First and last+1 character of what a completion replaces."""
-
-
-HOLD = "the service puts the program back when somebody takes it off; wanted until it is detached"
-
-
-class AttachBody(Body):
-    """PUT .../attachments/{place}."""
-
-    mode: WantedMode = Field("auto", description="xdp only")
-    replace: bool = Field(False, description="displace another owner's program")
-    if_present: bool = Field(False, description="the interface need not exist yet")
-    hold: bool = Field(False, description=HOLD)
 
 
 class MoveBody(Body):
@@ -253,38 +241,6 @@ class SetEntriesBody(Body):
     expires: ExpiryText | None = Field(
         None, description="of what is added: RFC 3339 time, or a duration from now (10m)"
     )
-
-
-class AttachmentBody(Body):
-    """One attachment of a ruleset; a mode is xdp's, and so is no direction but ingress."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "anyOf": [
-                {"properties": {"hook": {"const": "xdp"}, "direction": {"const": "ingress"}}},
-                {
-                    "properties": {"hook": {"const": "tc"}, "mode": {"const": "auto"}},
-                    "required": ["hook"],
-                },
-            ]
-        }
-    )
-
-    iface: IfaceText
-    hook: Hook = "xdp"
-    direction: Direction = "ingress"
-    mode: WantedMode = "auto"
-    if_present: bool = Field(False, description="the interface need not exist yet")
-    hold: bool = Field(False, description=HOLD)
-
-
-class TcAttachBody(Body):
-    """PUT .../attachments/tc-ingress and tc-egress."""
-
-    mode: Literal["auto"] = "auto"
-    replace: bool = Field(False, description="displace another owner's program")
-    if_present: bool = Field(False, description="the interface need not exist yet")
-    hold: bool = Field(False, description=HOLD)
 
 
 class RulesetBody(Body):

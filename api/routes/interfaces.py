@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from xdpwall.api.body_checks import parse_body, validate_body
 from xdpwall.api.openapi import examples
-from xdpwall.api.openapi.bodies import AttachBody
+from xdpwall.api.openapi.attach_bodies import AttachBody
 from xdpwall.api.openapi.describe import answer_docs, body_docs
 from xdpwall.api.request import (
     CONFIRM_ALONE,
