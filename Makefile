@@ -95,14 +95,14 @@ deb:
 
 # Installed, booted with systemd, used, removed and purged, in namespaces of its own.
 test-deb: dev
-	@scripts/install-system-packages deb
+	@scripts/install-system-packages deb bare
 	$(SUDO) $(BIN)/python -m scripts.test_deb
 
 # The README's commands, the package, make install and the wheel in bare roots: what these lacked, and how long.
 FRESH ?=
 .PHONY: check-fresh
 check-fresh: dev
-	@scripts/install-system-packages deb
+	@scripts/install-system-packages deb bare
 	$(SUDO) $(BIN)/python -m scripts.check_fresh $(FRESH)
 
 # The newest versions within pyproject.toml's ranges, with the hashes of their files.
@@ -111,6 +111,8 @@ lock: $(VENV)/.installed-ship
 		--generate-hashes --custom-compile-command 'make lock' --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet packaging/build.in --upgrade --universal --python-version 3.11 \
 		--generate-hashes --custom-compile-command 'make lock' --output-file packaging/build.lock
+	$(BIN)/uv pip compile --quiet packaging/sbom.in --upgrade --universal --python-version 3.11 \
+		--generate-hashes --custom-compile-command 'make lock' --output-file packaging/sbom.lock
 
 $(VENV)/.installed-ship: $(VENV)/.installed-dev
 	$(PIP) --editable '.[dev,ship]'

@@ -17,7 +17,7 @@ from scripts.debian.bare_root import BareRoot
 ROOT = Path(__file__).parents[1]
 SUITE = "bookworm"
 BASE = ("systemd", "systemd-sysv", "udev", "dbus", "iproute2", "iputils-ping", "curl", "procps")
-INSTALLED = ROOT / "scripts" / "debian" / "installed.sh"
+INSIDE = [ROOT / "scripts" / "debian" / name for name in ("checks.sh", "installed.sh")]
 
 
 def main() -> int:
@@ -31,7 +31,7 @@ def main() -> int:
         begun = time.monotonic()
         install(root, deb)
         print(f"ok: installed in {time.monotonic() - begun:.0f} s", flush=True)
-        code, said = root.boot(INSTALLED.read_text(encoding="utf-8"))
+        code, said = root.boot("\n".join(part.read_text(encoding="utf-8") for part in INSIDE))
     print(said, end="")
     return 1 if code else 0
 

@@ -207,9 +207,10 @@ RESTORED = {
     "attached": ["docker0 xdp"],
     "already": [],
     "failed": [],
+    "waiting": ["ppp0 xdp"],
     "warnings": [],
 }
-APPEARED = {**RESTORED, "attached": ["eth1 xdp"], "already": []}
+APPEARED = {**RESTORED, "attached": ["eth1 xdp"], "waiting": []}
 REPAIRED = {
     "repaired": True,
     "revision": 7,

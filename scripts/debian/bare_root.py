@@ -78,6 +78,18 @@ class BareRoot:
         """apt-get, without questions and recommended packages."""
         return self.run("apt-get", "-y", "--no-install-recommends", *words)
 
+    def return_network(self) -> None:
+        """Take out again what was lent of this machine's, before the root is given away."""
+        for name in ("etc/resolv.conf", "etc/hosts", "etc/pip.conf"):
+            (self.folder / name).unlink(missing_ok=True)
+        for path in (self.folder / "etc/apt/apt.conf.d").iterdir():
+            name = f"/{path.relative_to(self.folder)}"
+            try:
+                self.run("dpkg-query", "--search", name)
+            except RuntimeError:  # no package's
+                path.unlink()
+        self.run("update-ca-certificates", "--fresh")
+
     def put(self, source: Path, target: str, mode: int = 0o644) -> None:
         """Copy a file to a path in the root."""
         path = self.folder / target.lstrip("/")
@@ -110,6 +122,8 @@ class BareRoot:
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
             timeout=_BOOT_SECONDS,
         )  # fmt: skip
+        link.unlink()
+        unit.unlink()
         output = (home / "output").read_text(encoding="utf-8", errors="replace")
         if not (home / "exit").exists():
             return 255, f"{done.stdout}{done.stderr}{output}"

@@ -1,54 +1,5 @@
 # Run inside a booted bare root on which the package is installed: what it brings, that it judges, and what
-# its removal and purge leave. Prints a line for each check; ends 1 at the first that fails.
-set -u
-
-check() { # NAME COMMAND...
-    local name=$1
-    shift
-    if "$@" >/tmp/said 2>&1; then
-        echo "ok: $name"
-    else
-        echo "FAILED: $name: $* ended $?"
-        cat /tmp/said
-        journalctl --no-pager -b -u 'xdpwall*' | tail -n 50
-        exit 1
-    fi
-}
-
-not() { ! "$@"; }
-
-says() { # TEXT COMMAND...: its output, stderr included, holds the text
-    local text=$1
-    shift
-    "$@" >/tmp/output 2>&1 || { cat /tmp/output; return 1; }
-    grep -qF -- "$text" /tmp/output || { cat /tmp/output; return 1; }
-}
-
-cable() { # a veth to a namespace, 198.51.100.1 here and .2 there
-    ip netns add far
-    ip link add near type veth peer name far netns far
-    ip address add 198.51.100.1/24 dev near
-    ip link set near up
-    ip -n far address add 198.51.100.2/24 dev far
-    ip -n far link set far up
-}
-
-ping_far() { ip netns exec far ping -q -n -c 1 -W 3 198.51.100.1; }
-
-answered() { # within a minute: a new cable takes a while
-    for _ in $(seq 60); do ping_far && return; done
-    return 1
-}
-
-wait_running() { # until all that the boot starts is up, which this script's own unit is part of
-    for _ in $(seq 600); do
-        [ "$(systemctl list-jobs --no-legend | grep -vc boot-check)" -le 1 ] && return
-        sleep 0.1
-    done
-    systemctl list-jobs
-    return 1
-}
-
+# its removal and purge leave. After checks.sh. Prints a line for each check; ends 1 at the first that fails.
 check "everything of the boot is up" wait_running
 check "no unit failed" not systemctl is-failed 'xdpwall*'
 check "the units are active" systemctl is-active xdpwall-restore.service xdpwall.service
@@ -74,7 +25,7 @@ all_its_own() { # nothing below its folders is another's
     [ -z "$(find /sys/fs/bpf/xdpwall /var/lib/xdpwall ! -user xdpwall -print | tee /dev/stderr)" ]
 }
 
-for unit in xdpwall.service xdpwall-restore.service xdpwall-pins.service; do
+for unit in xdpwall.service xdpwall-restore.service xdpwall-pins.service xdpwall-appeared@near.service; do
     check "$unit is exposed at 2.0 at most" exposed_at_most 20 "$unit"
 done
 # CAP_NET_ADMIN 12, CAP_PERFMON 38, CAP_BPF 39
@@ -83,6 +34,23 @@ check "the manual page" says "rule add" zcat /usr/share/man/man1/xdpwall.1.gz
 check "completion for Bash" bash -n /usr/share/bash-completion/completions/xdpwall
 check "completion asks the command" \
     says "rule" env _XDPWALL_COMPLETE=bash_complete COMP_WORDS="xdpwall ru" COMP_CWORD=1 xdpwall
+lists_what_is_installed() { # the bill of materials has each package of the environment in its version
+    python3 - <<'END'
+import glob, json, re
+document = json.load(open(glob.glob("/usr/share/doc/xdpwall/xdpwall-*.cdx.json")[0]))
+assert document["bomFormat"] == "CycloneDX", document["bomFormat"]
+listed = {(one["name"].lower().replace("_", "-"), one["version"]) for one in document["components"]}
+there = set()
+for path in glob.glob("/usr/lib/xdpwall/lib/python3*/site-packages/*.dist-info/METADATA"):
+    head = open(path, encoding="utf-8").read().split("\n\n")[0]
+    name, version = (re.search(f"(?m)^{key}: (.*)$", head)[1] for key in ("Name", "Version"))
+    there.add((name.lower().replace("_", "-"), version))
+own = {one for one in there if one[0] == "xdpwall"}
+assert own and len(there) > 10 and there - own <= listed, there - own - listed
+END
+}
+
+check "a bill of materials" lists_what_is_installed
 check "settings" grep -q state_dir /etc/xdpwall/config.toml
 check "the service answers the command" says '"service": true' xdpwall status -j
 check "the page" says "<!doctype html>" curl -sS http://127.0.0.1:8480/
@@ -108,6 +76,33 @@ check "nothing was refused by the filter of system calls" \
     not says "SECCOMP" journalctl --no-pager -b -u 'xdpwall*' -g SECCOMP
 check "the ping is dropped" not ping_far
 check "detach" xdpwall detach near --hook tc
+comes_again() { # an interface that is made anew: filtered when udev has told of it
+    ip link add late type veth peer name late-peer
+    udevadm settle --timeout=60
+    xdpwall status -o json | python3 -c '
+import json, sys
+(late,) = (one for one in json.load(sys.stdin)["attachments"] if one["iface"] == "late")
+sys.exit(late["state"] != "attached")'
+}
+
+ip link add late type veth peer name late-peer
+check "attach another interface" xdpwall attach late
+ip link del late
+check "with the service it comes again, filtered" comes_again
+ip link del late
+systemctl stop xdpwall.socket xdpwall.service
+export XDPWALL_SOCKET=/run/xdpwall/none.sock
+check "and without it" comes_again
+check "by the unit" systemctl show -p ActiveExitTimestamp xdpwall-appeared@late.service
+ip link del late
+started() { systemctl show -p InvocationID --value "xdpwall-appeared@$1.service"; }
+ip link add strange type veth peer name strange-peer
+udevadm settle --timeout=60
+check "nothing is run for others" test -z "$(started strange)"
+ip link del strange
+check "detach it" xdpwall detach late
+unset XDPWALL_SOCKET
+check "the service works again" systemctl start xdpwall.service
 check "the service is restarted" systemctl restart xdpwall.service
 check "and the ping dropped" not ping_far
 

@@ -73,3 +73,19 @@ def test_what_takes_root_is_told_with_roots_command(own: Instance) -> None:
     assert "takes CAP_SYS_ADMIN" in done.stderr
     assert "--socket /run/xdpwall/none.sock" in done.stderr
     assert own.run("detach", "--all", wrap=wrap).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["appeared veth0", "restore"])
+def test_an_interface_that_comes_again_is_attached(own: Instance, command: str) -> None:
+    """As docker0 is, made anew: the kernel does not tell this user whether the former one's program has gone."""
+    assert own.space is not None
+    wrap = as_nobody(NEEDED, own.bpffs)
+    assert own.run("attach", "veth0", wrap=wrap).returncode == 0
+    before = sorted(path.name for path in (own.bpffs / "progs").iterdir())
+    own.space.ip("link del veth0")
+    own.space.ip("link add veth0 type veth peer name veth1")
+    done = own.run(*command.split(), wrap=wrap)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "attached: veth0 xdp"
+    after = sorted(path.name for path in (own.bpffs / "progs").iterdir())
+    assert len(after) == len(before) and after != before

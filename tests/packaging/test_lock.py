@@ -46,14 +46,17 @@ def test_each_dependency_is_locked_within_its_range(wanted: Requirement) -> None
     within(wanted, locked().get(canonicalize_name(wanted.name), []))
 
 
-def test_what_builds_the_wheel_is_locked_within_its_range() -> None:
-    lines = (ROOT / "packaging/build.in").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize("tools", ["build", "sbom"])
+def test_what_packages_are_made_with_is_locked_within_its_range(tools: str) -> None:
+    lines = (ROOT / f"packaging/{tools}.in").read_text(encoding="utf-8").splitlines()
     wanted = {one.name: one for one in map(Requirement, (x for x in lines if x[:1] != "#"))}
     with (ROOT / "pyproject.toml").open("rb") as file:
-        (setuptools,) = map(Requirement, tomllib.load(file)["build-system"]["requires"])
-    assert wanted["setuptools"] == setuptools
+        project = tomllib.load(file)
+    also = project["build-system"]["requires"] + project["project"]["optional-dependencies"]["dev"]
+    others = {one.name: one for one in map(Requirement, also)}
     for one in wanted.values():
-        within(one, locked("packaging/build.lock").get(one.name, []))
+        assert others.get(one.name, one) == one
+        within(one, locked(f"packaging/{tools}.lock").get(one.name, []))
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.13"])

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from pathlib import Path
 
-from xdpwall.errors import Conflict, NotFound, Unsupported
+from xdpwall.errors import Conflict, NeedsPrivileges, NotFound, Unsupported
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.kernel.net.attached import attached_ids
 from xdpwall.kernel.net.links import LinkInfo, links
@@ -202,15 +203,17 @@ class Attacher:
 
     def prune(self, only: tuple[int, Place] | None = None) -> list[tuple[int, Place]]:
         """Unpin programs that are no longer attached: the interface was deleted, or another owner
-        replaced ours. A pin left behind holds the program and its maps in memory."""
+        replaced ours. A pin left behind holds the program and its maps in memory; it stays where only
+        CAP_SYS_ADMIN may ask whether the program is attached somewhere, as to an interface that was moved."""
         gone = []
         for index, place in self.pins.entries() if only is None else [only]:
             found = self.find(index, place)
             if found is None or not found.ours:
                 ids = self.pins.attached_ids(index, place)
-                if not self.whereabouts(index, place) and all(map(self.pins.release, ids)):
-                    self.pins.drop(index, place)
-                    gone.append((index, place))
+                with suppress(NeedsPrivileges):
+                    if not self.whereabouts(index, place) and all(map(self.pins.release, ids)):
+                        self.pins.drop(index, place)
+                        gone.append((index, place))
         return gone
 
     def whereabouts(self, index: int, place: Place) -> Whereabouts | None:

@@ -257,7 +257,13 @@ def _lost_to_another(instance: Instance, row: Attachment, index: int) -> bool:
     here = instance.attacher.find(index, row.place)
     if here is not None and here.ours:  # it came back with another index
         return False
-    return take_off(instance, row.spec, row.index)[1] is not None
+    try:
+        return take_off(instance, row.spec, row.index)[1] is not None
+    except NeedsPrivileges:
+        # No namespace that can be looked into has it. The kernel tells CAP_SYS_ADMIN alone whether another
+        # does: an interface that is here and open comes first.
+        instance.attacher.pins.drop(row.index, row.place)
+        return False
 
 
 def _shared(instance: Instance, row: Attachment) -> bool:

@@ -24,8 +24,8 @@ from .programs import reload_programs
 
 def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     """Load the committed ruleset and attach what was attached. An attachment that fails is
-    reported, and the others go on. LockOut, with nothing attached, where that would cut off an author
-    with a session."""
+    reported, as one whose interface is not there, and the others go on. LockOut, with nothing
+    attached, where that would cut off an author with a session."""
     # Programs of another version may be on maps that were unpinned.
     reload_programs(instance, ensure_loaded(instance))
     if by.session is not None:
@@ -46,10 +46,12 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
                 outcome["already"].append(row.words)
                 continue
             where = instance.attacher.whereabouts(row.index, row.place)
-            if error.code == "no-interface" and where is None and is_member(patterns, row):
-                continue
-            moved = where and out_of_place(row.iface, row.place, "moved", where.words)
-            outcome["failed"].append(moved or f"{row.words}: {error.message}")
+            if where is not None:
+                outcome["failed"].append(out_of_place(row.iface, row.place, "moved", where.words))
+            elif error.code != "no-interface":
+                outcome["failed"].append(f"{row.words}: {error.message}")
+            elif not is_member(patterns, row):
+                outcome["waiting"].append(row.words)
         else:
             outcome["attached" if changed else "already"].append(row.words)
             made.append(now)
@@ -58,7 +60,7 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     outcome["failed"] += matched.failed
     made += matched.attached
     instance.attacher.prune()
-    outcome["waiting"] = unmatched(instance.store.read().patterns, all_links())
+    outcome["waiting"] += unmatched(instance.store.read().patterns, all_links())
     ruleset, on = instance.ruleset, instance.store.read().on
     return RestoreOutcome(
         revision=ruleset.revision,

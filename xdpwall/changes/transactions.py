@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from xdpwall.errors import ANOTHER_STATE, OTHER_NAMESPACE, Conflict, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.instance.namespace import boot_id, netns_exists
+from xdpwall.instance.wanted_names import publish_wanted
 from xdpwall.store.records import Binding, Snapshot, Unconfirmed
 
 
@@ -121,7 +122,12 @@ def holding(instance: Instance, seconds: float | None = None) -> Iterator[None]:
         # First: the store may fall back on its second copy.
         store.examine()
         with store.alone():
-            yield
+            # Before it, too: a restore's own interfaces are there, and others may appear meanwhile.
+            publish_wanted(instance)
+            try:
+                yield
+            finally:
+                publish_wanted(instance)
 
 
 def _recover(instance: Instance, renew: bool = False) -> None:

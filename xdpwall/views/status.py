@@ -137,9 +137,9 @@ class RestoreOutcome(View):
     attached: list[str] = []
     already: list[str] = []
     failed: list[str] = []
-    """"eth1 xdp: no such interface", one entry each."""
+    """"eth1 xdp: ...", one entry each, of interfaces that are there."""
     waiting: list[str] = []
-    """Wanted by policy, and without an interface at the moment: no failure."""
+    """Wanted, and without an interface at the moment: no failure, it is attached when one comes."""
     warnings: list[str] = []
 
 

@@ -60,7 +60,8 @@ def restore(adopt: bool) -> int:
     was made again, or when someone took a program off.
 
     What is in force already stays as it is; after an upgrade, what attached programs judge by is made
-    anew without a moment unfiltered. Ends with 1 when something could not be put back.
+    anew without a moment unfiltered. Ends with 1 when something that is there is not filtered; what is wanted on an
+    interface that is not there is named, and attached when that comes.
 
     Where the kernel holds what the state folder does not know (it was lost, exchanged or is an old copy),
     nothing is done, unless --adopt says that the folder's last ruleset shall take its place.
