@@ -6,6 +6,7 @@
 
 #include <linux/types.h>
 
+#include "abi_flows.h"
 #include "abi_rates.h"
 #include "abi_sets.h"
 
@@ -91,6 +92,7 @@ enum xw_feature {
 	XW_COUNTING = 1 << 12, /* a matching rule may not decide: `count`, expiry or a rate */
 	XW_EXPIRING = 1 << 13,
 	XW_RATES = 1 << 16, /* `limit` and `over` */
+	XW_FLOWS = 1 << 17, /* `state` and `keep` */
 };
 
 /* Bits of struct xw_tables.tries: IPv6 prefixes are in tries, as their blocks would take more than
@@ -103,6 +105,8 @@ enum xw_policy {
 	XW_POLICY_DROP_EGRESS = 1 << 1,
 	XW_POLICY_DROP_NON_IP = 1 << 2,
 	XW_POLICY_DROP_ND = 1 << 3,
+	XW_POLICY_KEEP_INGRESS = 1 << 4,
+	XW_POLICY_KEEP_EGRESS = 1 << 5,
 };
 
 /* An entry of src4, dst4, src6, dst6 or a block is a row number; or with XW_BLOCK the number of the
@@ -290,7 +294,8 @@ struct xw_event {
 	__u8 addresses_hidden;
 	__u8 malformed;
 	__u8 decision;
-	__u8 pad[6];
+	__u8 state; /* enum xw_state */
+	__u8 pad[5];
 	__u8 data[XW_EVENT_BYTES];
 };
 

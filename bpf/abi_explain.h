@@ -17,6 +17,8 @@ struct xw_question {
 	__u32 length; /* of the frame, from the Ethernet header on; 0: that of the run */
 	__u32 vlan;   /* of a tag that is in the metadata, or XW_VLAN_NONE; not for XDP */
 	__u32 first_known;
+	__u32 ifindex; /* of the interface, for link-local flows */
+	__u32 pad;
 	struct xw_first_fragment first; /* of a later fragment's datagram, where it is known */
 };
 

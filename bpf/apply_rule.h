@@ -10,7 +10,9 @@
 
 #include "abi.h"
 #include "account.h"
+#include "context.h"
 #include "explain.h"
+#include "flow.h"
 #include "maps.h"
 #include "packet.h"
 #include "rates.h"
@@ -37,6 +39,7 @@ static __always_inline int take_action(struct packet *p, __u32 rule)
 	if (action == XW_COUNT)
 		return -1;
 	p->slot = slot + 1;
+	note_keep(p, rule);
 	return action == XW_DROP ? DECISION_DROP : 0;
 }
 
@@ -63,13 +66,15 @@ static __always_inline int apply_rated_rule(struct packet *p, __u32 rule)
 
 #endif
 
-/* -1: the rule has expired, or only counts. A rule with a rate is left in `rated`, if that is
- * given. */
-static __always_inline int apply_rule(const struct shape s, __u32 copy, __u32 position,
-				      struct packet *p, __u32 *rated)
+/* -1: the rule has expired, is not for packets of this state, or only counts. A rule with a rate is
+ * left in `rated`, if that is given. `ctx`: NULL where there is no room on the stack to ask for the
+ * state: DECISION_ASK_STATE, and the rule was not applied. */
+static __always_inline int apply_rule(const struct shape s, struct xw_ctx *ctx, __u32 copy,
+				      __u32 position, struct packet *p, __u32 *rated)
 {
 	const __u32 *all = bpf_map_lookup_elem(&rules, &copy);
 	__u32 rule;
+	int decision;
 
 	if (!all)
 		return DECISION_ERROR;
@@ -79,6 +84,9 @@ static __always_inline int apply_rule(const struct shape s, __u32 copy, __u32 po
 		note_rule(rule | XW_ANSWER_EXPIRED);
 		return -1;
 	}
+	decision = match_state(ctx, p, rule);
+	if (decision < 0)
+		return decision;
 	if (has_rates(s) && rule & (XW_RULE_LIMIT | XW_RULE_OVER)) {
 		if (!rated)
 			return apply_rated_rule(p, rule);

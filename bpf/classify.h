@@ -16,6 +16,7 @@
 #include "rate_maps.h"
 #include "parse.h"
 #include "fragment.h"
+#include "flow.h"
 #include "match.h"
 #include "account.h"
 #include "events.h"
@@ -57,11 +58,15 @@ static __noinline __u64 settle_control_word(__u64 control_word)
 /* The verdict on a frame, with its fields in `p`. */
 static __always_inline int decide(struct xw_ctx *ctx, struct packet *p, __u64 control_word)
 {
+	int decision;
+
 	if (parse_frame(ctx, p))
 		return DECISION_ERROR;
 	if (is_fragment(p) && resolve_fragment(p))
 		return DECISION_ERROR;
-	return classify_packet(p, control_word);
+	decision = classify_packet(ctx, p, control_word);
+	keep_flow(ctx, p, decision, control_word);
+	return decision;
 }
 
 /* Classify, count and report a frame of `bytes`, which stands for `packets` (GSO segments).

@@ -16,6 +16,7 @@
 #include "context.h"
 #include "event_maps.h"
 #include "explain.h"
+#include "flow.h"
 #include "maps.h"
 #include "packet.h"
 #include "trace_tap.h"
@@ -70,6 +71,7 @@ static __always_inline void fill_event(struct xw_event *e, const struct packet *
 	e->addresses_hidden = p->addresses_hidden;
 	e->malformed = p->malformed;
 	e->decision = decision;
+	note_state(e, p);
 }
 
 /* Copy the frame's first `wanted` bytes into the record; returns how many. At least the Ethernet

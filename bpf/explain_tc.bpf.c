@@ -6,6 +6,7 @@
 
 #define XW_TC
 #define XW_EXPLAIN
+#define XW_FLOWS_COMPILED
 #include "answer.h"
 
 SEC("tc")

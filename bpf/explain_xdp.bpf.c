@@ -4,6 +4,7 @@
 #include <bpf/bpf_helpers.h>
 
 #define XW_EXPLAIN
+#define XW_FLOWS_COMPILED
 #include "answer.h"
 
 SEC("xdp")

@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "flow_maps.h"
 
 const volatile __u32 number;	    /* of this attachment */
 const volatile __u32 egress;	    /* its direction */

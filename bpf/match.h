@@ -37,12 +37,12 @@
  *                     candidate_segments  row_words.h    AND of the summaries
  *                     candidate_words     row_words.h    the same, within a segment
  *                     combined_word       row_words.h    AND of the rows' words
- *                     apply_rule          apply_rule.h   expiry, rate, counter, log mark, action
- *                         apply_rated_rule               of a rule with a rate; rates.h, gcra.h
- *                     walk_remaining_rules  walk.h       bpf_loop() if a rule does not decide
- *             classify_by_policy          match.h
- *         count_packet                    account.h
- *         report_event                    events.h       with trace_tap.h
+ *                     apply_rule          apply_rule.h   expiry, state, rate, counter, log mark,
+ * action ask_state                      if a rule with `state` is reached; flow.h apply_rated_rule
+ * of a rule with a rate; rates.h, gcra.h walk_remaining_rules  walk.h       bpf_loop() if a rule
+ * does not decide classify_by_policy          match.h keep_flow                   flow.h with
+ * flow_state.h and flow_track.h count_packet                    account.h report_event events.h
+ * with trace_tap.h
  *
  * explain() in answer.h stands in the place of should_drop in programs that are run for an answer,
  * and never attached (explain.h).
@@ -67,28 +67,32 @@
 #include <bpf/bpf_helpers.h>
 
 #include "abi.h"
+#include "context.h"
 #include "explain.h"
+#include "flow.h"
 #include "kinds.h"
 #include "maps.h"
 #include "packet.h"
 
 /* Apply the policy of this direction, or that for frames without IP. IPv6 neighbor discovery and
  * multicast listener discovery pass unless the policy includes them. */
-static __always_inline int classify_by_policy(const struct xw_tables *t, const struct packet *p)
+static __always_inline int classify_by_policy(const struct xw_tables *t, struct packet *p)
 {
 	__u32 bit = is_egress() ? XW_POLICY_DROP_EGRESS : XW_POLICY_DROP_INGRESS;
 
 	if (p->kind == XW_KIND_ETHER || p->kind == XW_KIND_LLC)
 		bit = XW_POLICY_DROP_NON_IP;
-	if (!(t->policy & bit))
+	if (!(t->policy & bit)) {
+		note_policy_keep(p, t->policy);
 		return 0;
+	}
 	if (p->neighbor_discovery && !(t->policy & XW_POLICY_DROP_ND))
 		return 0;
 	return DECISION_DROP | DECISION_BY_POLICY;
 }
 
 /* The verdict of the first rule that decides, else of the policy. */
-static __always_inline int classify_packet(struct packet *p, __u64 control_word)
+static __always_inline int classify_packet(struct xw_ctx *ctx, struct packet *p, __u64 control_word)
 {
 	__u32 copy = control_word & XW_CONTROL_COPY;
 	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
@@ -97,7 +101,7 @@ static __always_inline int classify_packet(struct packet *p, __u64 control_word)
 	if (!t)
 		return DECISION_ERROR;
 	if (features & XW_RULES)
-		decision = classify_known_shape(t, p, copy);
+		decision = classify_known_shape(t, ctx, p, copy);
 	return decision < 0 ? classify_by_policy(t, p) : decision;
 }
 

@@ -61,6 +61,41 @@ static __always_inline void hide_ip(struct packet *p)
 	hide_proto(p);
 }
 
+#ifdef XW_FLOWS_COMPILED
+
+/* Remember where the L4 header is, for what flows need of it. */
+static __always_inline void note_l4(struct packet *p, __u32 off, __u32 limit)
+{
+	if (off > 0x7fff)
+		return;
+	p->l4_off = off;
+	p->l4_end = limit > 0xffff ? 0xffff : limit;
+}
+
+/* Read an echo's identifier into `sport`, which ICMP does not have, so that it is remembered with a
+ * first fragment's fields; `dport` is 1 then. */
+static __always_inline void note_echo(struct xw_ctx *ctx, struct packet *p, __u32 off, __u32 limit)
+{
+	__be16 buf, *id = off + 6 <= limit ? header_pointer(ctx, off + 4, 2, &buf) : NULL;
+
+	if (!id)
+		return;
+	p->sport = bpf_ntohs(*id);
+	p->dport = 1;
+}
+
+#else
+
+static __always_inline void note_l4(struct packet *p, __u32 off, __u32 limit)
+{
+}
+
+static __always_inline void note_echo(struct xw_ctx *ctx, struct packet *p, __u32 off, __u32 limit)
+{
+}
+
+#endif
+
 /* Read the L4 header at `off`, of a packet that ends at `limit`: ports need 4 bytes, TCP's flags
  * 14, ICMP's type and code 2. */
 static __always_inline void parse_l4(struct xw_ctx *ctx, struct packet *p, __u32 off, __u32 limit)
@@ -68,6 +103,7 @@ static __always_inline void parse_l4(struct xw_ctx *ctx, struct packet *p, __u32
 	__be16 buf[2], *l4;
 	__u8 flag_buf[2], *flags;
 
+	note_l4(p, off, limit);
 	if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP || p->proto == IPPROTO_SCTP) {
 		l4 = off + 4 <= limit ? header_pointer(ctx, off, 4, buf) : NULL;
 		if (!l4) {
@@ -91,6 +127,7 @@ static __always_inline void parse_l4(struct xw_ctx *ctx, struct packet *p, __u32
 		l4 = off + 2 <= limit ? header_pointer(ctx, off, 2, buf) : NULL;
 		if (l4) {
 			p->icmp = bpf_ntohs(l4[0]);
+			note_echo(ctx, p, off, limit);
 		} else {
 			hide_l4(p);
 		}

@@ -11,6 +11,8 @@
 #include "address.h"
 #include "apply_rule.h"
 #include "bits.h"
+#include "context.h"
+#include "flow.h"
 #include "packet.h"
 #include "row_words.h"
 #include "rows.h"
@@ -21,61 +23,48 @@
  * (bench/). */
 #define FIRST_WORDS 4
 
-#if RATED
-
 /* Is a word all there is, and applied here to the last rule? So no walk need be ready to go on. */
 static __always_inline bool is_all(const struct shape s)
 {
-	return s.known && is_one_word(s);
+	return RATED && s.known && is_one_word(s);
 }
 
 /* Rules applied here, before walk_remaining_rules(): many packets meet one or two whose rate keeps
  * them from matching. */
 static __always_inline int first_rules(const struct shape s)
 {
-	return is_all(s) ? 64 : 4;
+	return !RATED ? 1 : is_all(s) ? 64 : 4;
 }
 
 /* Apply the matching rules of `word`, from the lowest bit on, and the rest if none decides. */
-static __always_inline int apply_first_rules(const struct shape s, struct packet *p, struct walk *w,
-					     __u64 word)
+static __always_inline int apply_first_rules(const struct shape s, struct xw_ctx *ctx,
+					     struct packet *p, struct walk *w, __u64 word)
 {
-	int decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+	int decision;
 
+	if (EXPLAINING) { /* nobody waits, and it needs the stack */
+		w->rules_left = word;
+		return walk_on(s, ctx, p, w);
+	}
+	decision = apply_rule(s, ctx, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
 	if (decision >= 0 || !has_feature(s, XW_COUNTING))
 		return decision;
 	word &= word - 1;
 	for (int n = 1; n < first_rules(s) && word; n++) {
-		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+		decision = apply_rule(s, ctx, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
 		if (decision >= 0)
 			return decision;
 		word &= word - 1;
 	}
-	if (is_all(s) || (!word && !w->words_left && !w->segments_left))
+	if (is_all(s) || (RATED && !word && !w->words_left && !w->segments_left))
 		return -1;
 	w->rules_left = word;
-	return walk_on(s, p, w);
+	return walk_on(s, ctx, p, w);
 }
-
-#else
-
-/* Apply the first matching rule, the lowest bit of `word`, and the rest if it does not decide. */
-static __always_inline int apply_first_rules(const struct shape s, struct packet *p, struct walk *w,
-					     __u64 word)
-{
-	int decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
-
-	if (decision >= 0 || !has_feature(s, XW_COUNTING))
-		return decision;
-	w->rules_left = word & (word - 1);
-	return walk_remaining_rules(p, w);
-}
-
-#endif
 
 /* The verdict of the first rule that decides; -1: none does. */
-static __always_inline int classify_by_rules(const struct xw_tables *t, struct packet *p,
-					     __u32 copy, const struct shape s)
+static __always_inline int classify_by_rules(const struct xw_tables *t, struct xw_ctx *ctx,
+					     struct packet *p, __u32 copy, const struct shape s)
 {
 	__u32 word_mask = position_count(s) / 64 - 1;
 	struct generation g = {
@@ -94,7 +83,7 @@ static __always_inline int classify_by_rules(const struct xw_tables *t, struct p
 		return DECISION_ERROR;
 	if (is_one_word(s)) {
 		word = combined_word(&pr, 0);
-		return word ? apply_first_rules(s, p, &w, word) : -1;
+		return word ? apply_first_rules(s, ctx, p, &w, word) : -1;
 	}
 	segments_left = candidate_segments(&pr);
 	for (int n = 0; n < FIRST_WORDS; n++) {
@@ -116,7 +105,7 @@ static __always_inline int classify_by_rules(const struct xw_tables *t, struct p
 	w.segment = segment;
 	w.words_left = words_left;
 	w.segments_left = segments_left;
-	return word ? apply_first_rules(s, p, &w, word) : walk_on(s, p, &w);
+	return word ? apply_first_rules(s, ctx, p, &w, word) : walk_on(s, ctx, p, &w);
 }
 
 #endif

@@ -10,6 +10,8 @@
 
 #include "apply_rule.h"
 #include "bits.h"
+#include "context.h"
+#include "flow.h"
 #include "maps.h"
 #include "packet.h"
 #include "row_words.h"
@@ -63,9 +65,13 @@ static long walk_step(__u32 n, struct walk_context *context)
 	bits = w->rules_left;
 	if (bits) {
 		w->rules_left = bits & (bits - 1);
-		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(bits), context->p,
-				      rated_rule(w));
+		decision = apply_rule(s, NULL, w->copy, w->index * 64 + lowest_bit(bits),
+				      context->p, rated_rule(w));
 		w->decision = decision;
+		if (WITH_FLOWS && decision == DECISION_ASK_STATE) {
+			w->rules_left = bits;
+			return 1;
+		}
 		return decision >= 0 || (RATED && decision == DECISION_LEFT);
 	}
 	if (!locate_rows(&pr, w->copy, w->rows))
@@ -86,7 +92,8 @@ static long walk_step(__u32 n, struct walk_context *context)
 	return 0;
 }
 
-/* Go on from where *w stands; -1: no rule decides; DECISION_LEFT: at a rule with a rate. Thousands
+/* Go on from where *w stands; -1: no rule decides; DECISION_LEFT: at a rule with a rate;
+ * DECISION_ASK_STATE: at one that needs the state, from which it goes on. Thousands
  * of rules may be left, so the loop is bpf_loop() (Linux 5.17), whose body is verified once. Its
  * call costs little beside the map lookups of a step. */
 __noinline int walk_remaining_rules(struct packet *p, struct walk *w)
@@ -100,17 +107,30 @@ __noinline int walk_remaining_rules(struct packet *p, struct walk *w)
 	return w->decision;
 }
 
-/* Go on from where *w stands, also past rules with a rate. -1: no rule decides. */
-static __always_inline int walk_on(const struct shape s, struct packet *p, struct walk *w)
+/* walk_remaining_rules(), and on from a rule that needs the state: the walk has no room on the
+ * stack to ask for it. */
+static __always_inline int walk_with_state(struct xw_ctx *ctx, struct packet *p, struct walk *w)
 {
 	int decision = walk_remaining_rules(p, w);
+
+	if (!WITH_FLOWS || decision != DECISION_ASK_STATE)
+		return decision;
+	ask_state(ctx, p);
+	return walk_remaining_rules(p, w);
+}
+
+/* Go on from where *w stands, also past rules with a rate. -1: no rule decides. */
+static __always_inline int walk_on(const struct shape s, struct xw_ctx *ctx, struct packet *p,
+				   struct walk *w)
+{
+	int decision = walk_with_state(ctx, p, w);
 
 	if (!has_rates(s))
 		return decision;
 	for (int n = 0; n < XW_RATED_RULES && decision == DECISION_LEFT; n++) {
 		decision = apply_rated_rule(p, *rated_rule(w));
 		if (decision < 0)
-			decision = walk_remaining_rules(p, w);
+			decision = walk_with_state(ctx, p, w);
 	}
 	return decision;
 }

@@ -32,6 +32,9 @@ RULE_ACTION = 16
 RULE_LIMIT = 0x10000000
 RULE_OVER = 0x20000000
 """In a rule's action, as RULE_LOG: it has a rate."""
+RULE_STATE = 0xF80000
+RULE_STATE_BIT = 19
+RULE_KEEP = 0x1000000
 RULE_EXPIRES = 0x40000000
 RULE_LOG = 0x80000000
 """In a rule's action: packets that match are reported."""
@@ -44,6 +47,11 @@ EVENT_BYTES = 256
 EVENT_LIMITS = 1024
 TAPS = 4
 TAP_ANY = 0xFFFFFFFF
+
+FLOW_BUCKET = 16
+"""Places of a bucket of the flow table."""
+FLOW_PLACES = 1 << 18
+"""Places of a family in the flow table, unless set."""
 
 MAX_POSITIONS = 16384
 MIN_POSITIONS = 64
@@ -102,6 +110,7 @@ class Feature(IntFlag):
     COUNTING = 1 << 12
     EXPIRING = 1 << 13
     RATES = 1 << 16
+    FLOWS = 1 << 17
 
 
 SRC6_TRIE, DST6_TRIE = 1, 2
@@ -115,6 +124,8 @@ class PolicyBit(IntFlag):
     DROP_EGRESS = 2
     DROP_NON_IP = 4
     DROP_ND = 8
+    KEEP_INGRESS = 16
+    KEEP_EGRESS = 32
 
 
 FRAGMENT_CLASSES = ("none", "first", "later", "hidden")
@@ -293,7 +304,8 @@ EVENT = np.dtype(
         ("addresses_hidden", "u1"),
         ("malformed", "u1"),
         ("decision", "u1"),
-        ("pad", "u1", (6,)),
+        ("state", "u1"),
+        ("pad", "u1", (5,)),
         ("data", "u1", (EVENT_BYTES,)),
     ]
 )
@@ -350,7 +362,7 @@ class Control:
 def kernel_rules(rules: NDArray[Any]) -> NDArray[Any]:
     """XW_RULE_..., u32, of RULEs."""
     expires = np.where(rules["expires"] > 0, np.uint32(RULE_EXPIRES), np.uint32(0))
-    flags = rules["action"] & np.uint32(RULE_LOG | RULE_LIMIT | RULE_OVER)
+    flags = rules["action"] & np.uint32(RULE_LOG | RULE_LIMIT | RULE_OVER | RULE_STATE | RULE_KEEP)
     action = (rules["action"] & np.uint32(3)) << np.uint32(RULE_ACTION)
     answer: NDArray[Any] = rules["slot"] | action | flags | expires
     return answer

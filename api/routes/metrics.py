@@ -88,6 +88,7 @@ class MetricsCollector(Collector):
         yield from self._attachments()
         yield from self._patterns()
         yield self._events()
+        yield from self._flows()
         yield from self._maps()
         yield self._commits()
         text = "Requests and connections refused since the service started."
@@ -184,6 +185,32 @@ class MetricsCollector(Collector):
         for outcome, count in self._found.events.to_json().items():
             events.add_metric([outcome], count)
         return events
+
+    def _flows(self) -> Iterator[Metric]:
+        fill = self._found.flows
+        if fill is None:
+            return
+        live = GaugeMetricFamily("xdpwall_flows", "Flows that are live.", labels=["family"])
+        for family in ("ipv4", "ipv6"):
+            live.add_metric([family], getattr(fill, family))
+        yield live
+        yield _gauge("flow_places", "Flows of a family that there is room for.", value=fill.size)
+        texts = {
+            "made": "Flows made.",
+            "by_socket": "Flows made since a socket of this host vouched for them.",
+            "lost": "Flows not made, as two CPUs wanted one place at once.",
+        }
+        for name, text in texts.items():
+            counted = _counter(f"flows_{name}", text)
+            counted.add_metric([], getattr(fill.counts, name))
+            yield counted
+        evicted = _counter("flows_evicted", "Flows forgotten early, for want of room.", "proto")
+        for proto, count in fill.counts.evicted.items():
+            evicted.add_metric([proto], count)
+        yield evicted
+        invalid = _counter("invalid_packets", "Packets that were found invalid.")
+        invalid.add_metric([], fill.counts.invalid)
+        yield invalid
 
     def _maps(self) -> Iterator[Metric]:
         used = GaugeMetricFamily(

@@ -13,7 +13,7 @@ import pytest
 from tests.firewall.support import Site, rules
 from tests.support.packets import frames as f
 from tests.support.packets.packets import TEST_ETHERTYPE, Wire, ethernet
-from xdpwall.attach.warnings import STATELESS
+from xdpwall.attach.flow_warnings import STATELESS
 from xdpwall.firewall import host_use
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.ruleset import Ruleset

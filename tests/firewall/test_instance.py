@@ -141,7 +141,7 @@ def test_a_reboot_is_said_and_restored(site: Site) -> None:
         assert site.ping(2) == 0
         assert firewall.rule("r1").packets == 2
         assert firewall.policy().egress == "drop"
-        assert firewall.status().warnings[0].startswith("the firewall is stateless")
+        assert firewall.status().warnings[0].startswith("the ruleset is stateless")
 
 
 def test_off_survives_a_reboot(site: Site) -> None:

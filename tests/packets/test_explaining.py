@@ -82,7 +82,8 @@ def test_attached_programs_have_nothing_of_it() -> None:
     """Packets pay nothing: the maps of the explaining programs are not in the others' objects."""
     for hook in ("xdp", "tc"):
         attached, explaining = (
-            {*read_btf(object_path(name)).section(".maps")} for name in (hook, f"explain_{hook}")
+            {*read_btf(object_path(name)).section(".maps")}
+            for name in (f"{hook}_flows", f"explain_{hook}")
         )
         assert explaining - attached == {"question", "answer"}
         assert attached <= explaining

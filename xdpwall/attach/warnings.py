@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
-from xdpwall.ruleset.policy import Policy
 from xdpwall.values.inputs import first_few
 from xdpwall.values.terms import Place
 from xdpwall.views.attachments import Occupant
@@ -15,11 +14,6 @@ from .causes import NAMED, CauseWords, cause_warnings, concerns
 from .coverage import coverage, some_words
 from .length_warnings import about_length, is_about_super_packets
 from .stripped_tags import may_strip_tags
-
-STATELESS = (
-    "the firewall is stateless: under a drop policy answers to connections made from here need "
-    "accept rules of their own"
-)
 
 StripsTags = Callable[[Attachment], bool]
 """Whether the driver may take tags out of the frames before XDP sees them."""
@@ -45,11 +39,6 @@ def rule_warnings(
         for cause in causes:
             found.setdefault(cause, []).append(rule.id)
     return cause_warnings(found)
-
-
-def policy_warnings(policy: Policy) -> list[str]:
-    """A drop policy also drops answers to connections from here."""
-    return [STATELESS] if "drop" in (policy.ingress, policy.egress) else []
 
 
 def expired_warnings(rules: Iterable[Rule], now: str) -> list[str]:

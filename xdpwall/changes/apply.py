@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from xdpwall.attach.flow_warnings import flow_warnings, policy_warnings
 from xdpwall.attach.in_place import place_warnings
 from xdpwall.attach.interfaces import highest_first, index_of, interface_names, lowest_first
 from xdpwall.attach.warnings import (
     expired_warnings,
     generic_warnings,
     hook_warnings,
-    policy_warnings,
     rule_warnings,
 )
 from xdpwall.errors import XdpwallError
@@ -158,7 +158,8 @@ def apply_ruleset(
             ),
             *generic_warnings([*made, *again, *(one.now for one in changed)]),
             *(one.warning for one in changed if one.warning),
-            *(policy_warnings(new.policy) if change.policy_changed else []),
+            *(policy_warnings(new.policy, rules) if change.policy_changed else []),
+            *flow_warnings(rules, new.policy, _as_planned(staying, coming)),
         ],
     )
 

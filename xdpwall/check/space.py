@@ -51,6 +51,7 @@ _SIZES = {
     "flags": 256,
     "icmp": 1 << 16,
     "fragment": 3,
+    "state": 5,
     "sport": 1 << 16,
     "dport": 1 << 16,
     "length": 40 + (1 << 16),
@@ -207,6 +208,8 @@ def _box(match: Match, kind: Kind, interfaces: dict[str, int]) -> dict[str, Span
     if match.tcp_flags is not None:
         want, mask = match.tcp_flags
         box["flags"] = _runs([flags for flags in range(256) if flags & mask == want])
+    if match.state is not None:
+        box["state"] = _runs([n for n in range(_SIZES["state"]) if match.state >> n & 1])
     if match.fragment is not None:
         box["fragment"] = _FRAGMENTS[match.fragment]
     for name, span in (("length", match.length), ("ttl", match.ttl)):

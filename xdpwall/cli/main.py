@@ -42,6 +42,7 @@ COMMANDS = {
     "events": LazyCommand(
         "events:events", "Single packets as they come: who was dropped, by which rule"
     ),
+    "flows": LazyCommand("flows:flows", "The connections that rules with `keep` have let through"),
     "explain": LazyCommand("explain:explain", "What becomes of a packet, and why"),
     "trace": LazyCommand(
         "trace:trace", "Who drops packets: our rules, or anything else in the kernel"

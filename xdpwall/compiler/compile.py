@@ -16,7 +16,7 @@ from xdpwall import abi
 from xdpwall.abi import Action, Feature, PolicyBit
 from xdpwall.errors import Full
 from xdpwall.rule.match import match_of
-from xdpwall.ruleset.policy import Policy
+from xdpwall.ruleset.policy import KEEP, Policy, TrackedVerdict
 from xdpwall.values.times import boottime_ns, epoch_seconds
 
 from .columns import Columns, CompilerRule
@@ -41,7 +41,9 @@ MAX_ROW_MEMORY = 1 << 29
 def entries_of(rules: Sequence[tuple[Rule, int]], *, boot: int) -> list[CompilerRule]:
     """The compiler's form of (rule, slot)s; `boot` is the time of day at boot, in ns since 1970."""
     return [
-        CompilerRule(match_of(r), _ACTIONS[r.action], slot, _expires(r.expires, boot), bool(r.log))
+        CompilerRule(
+            match_of(r), _ACTIONS[r.action], slot, _expires(r.expires, boot), r.log, r.keep
+        )
         for r, slot in rules
     ]
 
@@ -91,6 +93,7 @@ def compile_ruleset(
             PrefixGroup(generation, columns, name, 6)
             SetGroup(generation, columns, name, sets)
     generation.features |= action_features(entries)
+    generation.features |= policy_features(policy)
     generation.tables["policy"] = int(_policy_bits(policy))
     rules = [(e.slot, e.kernel_action, e.expires) for e in entries]
     generation.rules[generation.positions] = np.array(rules, dtype=abi.RULE)
@@ -116,6 +119,8 @@ def action_features(entries: Sequence[CompilerRule]) -> Feature:
         found |= Feature.COUNTING
     if any(e.match.rate is not None for e in entries):
         found |= Feature.RATES | Feature.COUNTING
+    if any(e.tracks for e in entries):
+        found |= Feature.FLOWS
     return found
 
 
@@ -130,22 +135,33 @@ def check_rated(entries: Sequence[CompilerRule]) -> None:
         )
 
 
+def policy_features(policy: Policy) -> Feature:
+    """The features that a program needs for the policy."""
+    return Feature.FLOWS if KEEP in (policy.ingress, policy.egress) else Feature(0)
+
+
 def policy_of(bits: int) -> Policy:
     """The policy of compiled tables, from their bits."""
     return Policy(
-        ingress="drop" if bits & PolicyBit.DROP_INGRESS else "accept",
-        egress="drop" if bits & PolicyBit.DROP_EGRESS else "accept",
+        ingress=_verdict(bits, PolicyBit.DROP_INGRESS, PolicyBit.KEEP_INGRESS),
+        egress=_verdict(bits, PolicyBit.DROP_EGRESS, PolicyBit.KEEP_EGRESS),
         non_ip="drop" if bits & PolicyBit.DROP_NON_IP else "accept",
         neighbor_discovery="judge" if bits & PolicyBit.DROP_ND else "accept",
     )
 
 
+def _verdict(bits: int, drop: PolicyBit, keep: PolicyBit) -> TrackedVerdict:
+    if bits & drop:
+        return "drop"
+    return KEEP if bits & keep else "accept"
+
+
 def _policy_bits(policy: Policy) -> PolicyBit:
     bits = PolicyBit(0)
-    if policy.ingress == "drop":
-        bits |= PolicyBit.DROP_INGRESS
-    if policy.egress == "drop":
-        bits |= PolicyBit.DROP_EGRESS
+    if policy.ingress != "accept":
+        bits |= PolicyBit.DROP_INGRESS if policy.ingress == "drop" else PolicyBit.KEEP_INGRESS
+    if policy.egress != "accept":
+        bits |= PolicyBit.DROP_EGRESS if policy.egress == "drop" else PolicyBit.KEEP_EGRESS
     if policy.non_ip == "drop":
         bits |= PolicyBit.DROP_NON_IP
     if policy.neighbor_discovery == "judge":

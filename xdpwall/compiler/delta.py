@@ -18,7 +18,7 @@ from xdpwall.abi import Feature
 from xdpwall.values.arrays import Array
 
 from .columns import Columns, CompilerRule
-from .compile import action_features, check_rated
+from .compile import action_features, check_rated, policy_features, policy_of
 from .generation import Generation
 
 MAX_EDITED_RULES = 64
@@ -92,6 +92,7 @@ def used_features(generation: Generation) -> Feature:
     """The features that the rules of a generation use now, after deletions. TRIES, NEGATED_SET and
     TIMED_SET are kept as they are."""
     kept = generation.features & (Feature.TRIES | Feature.NEGATED_SET | Feature.TIMED_SET)
+    kept |= policy_features(policy_of(int(generation.tables["policy"])))
     return action_features(generation.entries) | field_features(Columns(generation.entries)) | kept
 
 

@@ -43,7 +43,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xdpwall import abi
-from xdpwall.abi import Feature
+from xdpwall.abi import FLOW_BUCKET, FLOW_PLACES, Feature
+from xdpwall.ruleset.flow_timeouts import FlowTimeouts
 from xdpwall.values.arrays import Array
 
 from .arrays import IndexSet, Pool
@@ -180,6 +181,9 @@ class Generation:
         self.src6: Trie = {}
         self.dst6: Trie = {}
         self.features = Feature(0)
+        self.flow_places = FLOW_PLACES
+        """Places of a family in the flow table, if it tracks flows."""
+        self.timeouts = FlowTimeouts()
         self.groups: list[Group] = []
         self.touched = Touched()
         self._changed_bits: dict[int, int] = {}
@@ -212,6 +216,7 @@ class Generation:
             prefixes6=max(len(self.src6), len(self.dst6), 1),
             class_rows=len(self.class_rows),
             **self._rate_sizes(),
+            flows=self.flow_places if self.features & Feature.FLOWS else FLOW_BUCKET,
         )
 
     def _rate_sizes(self) -> dict[str, int]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter, ge
 
-from xdpwall.abi import MIN_POSITIONS, PACKED_POSITIONS, ROW
+from xdpwall.abi import FLOW_BUCKET, MIN_POSITIONS, PACKED_POSITIONS, ROW
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Sizes:
     """Rates of rules, by slot; 1 means that no rule has one."""
     rate_lines: int = 1
     """Lines of sources with a bucket; 1 means that no rule has one for each source."""
+    flows: int = FLOW_BUCKET
+    """Places of a family in the flow table; one bucket means that nothing is tracked."""
 
     @property
     def packed(self) -> bool:

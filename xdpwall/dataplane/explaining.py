@@ -41,6 +41,8 @@ QUESTION = np.dtype(
         ("length", "<u4"),
         ("vlan", "<u4"),
         ("first_known", "<u4"),
+        ("ifindex", "<u4"),
+        ("pad", "<u4"),
         ("first", FIRST_FRAGMENT),
     ]
 )
@@ -99,6 +101,8 @@ class Question:
     """Of the tag in the metadata, which is not among the bytes; the tc hook alone sees it."""
     first: FirstFragment | None = None
     """None: what the fragment memory has."""
+    ifindex: int = 0
+    """Of the interface: flows of link-local addresses have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,8 @@ class Explainer(Closing):
             question.length or (len(frame) if len(frame) > MOST_RUN else 0),
             abi.VLAN_NONE if question.vlan is None else question.vlan,
             question.first is not None,
+            question.ifindex,
+            0,
             _remembered(question.first) if question.first is not None else _NO_MEMORY,
         )
         self._answer["matched"] = 0

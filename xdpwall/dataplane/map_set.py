@@ -22,6 +22,7 @@ from xdpwall.kernel.bpf.objects import MapSize, load_object, object_path
 from xdpwall.values.arrays import Array
 
 from .event_maps import EVENT_MAPS
+from .flow_maps import FLOW_MAPS, flow_constants, flow_map_sizes, places_of, timeout_ticks
 from .rate_maps import LIMITED, PLACES, RATE, RATE_MAPS, SOURCE, RateMaps, rates_bytes
 from .set_hash4 import SET4_MAPS, SetHash4, bucket_count, table_bytes
 from .trace_taps import TAP_MAPS
@@ -32,7 +33,7 @@ SET_MAPS = (*SET4_MAPS, "set6", "set4_prefixes", "set6_prefixes", "classes", "oc
 MAP_SET_MAPS = (
     "tables", "blocks", "leaves", "leaves4", "rows", "whole_rows", "rules", "expiries",
     "class_rows",
-    *TRIES, *SET_MAPS, *RATE_MAPS,
+    *TRIES, *SET_MAPS, *RATE_MAPS, *FLOW_MAPS,
 )  # fmt: skip
 
 
@@ -84,6 +85,7 @@ class MapSet:
             set6=maps["set6"].info.max_entries,
             rates=maps["rates"].info.value_size // RATE.itemsize - 1,
             rate_lines=maps["sources"].info.value_size // (PLACES * SOURCE.itemsize),
+            flows=places_of(maps),
         )
         return cls(maps, sizes)
 
@@ -104,7 +106,7 @@ class MapSet:
             m.close()
 
     @property
-    def constants(self) -> dict[str, int]:
+    def constants(self) -> dict[str, int | bytes]:
         """The constants in .rodata that follow from the maps (bpf/maps.h)."""
         s = self.sizes
         return {
@@ -121,6 +123,7 @@ class MapSet:
             "bucket_mask": bucket_count(s.set4) - 1,
             "hash_factor": self.addresses.factor,
             **self.rates.constants,
+            **flow_constants(self.maps),
         }
 
     @property
@@ -147,6 +150,7 @@ class MapSet:
         self._array("tables", copy, abi.TABLES)[0] = compiled.tables
         self._write_rules(copy, slice(len(compiled.rules)), compiled.rules)
         self.rates.write(compiled)
+        self._timeouts(copy)[:] = timeout_ticks(compiled.timeouts)
         for name, trie in (("src6", compiled.src6), ("dst6", compiled.dst6)):
             self._write_trie(self.maps[f"{name}_{copy}"], trie)
 
@@ -188,6 +192,7 @@ class MapSet:
         self._array("tables", copy, abi.TABLES)[0] = other._array("tables", copy, abi.TABLES)[0]
         self._rules(copy)[: old.positions] = other._rules(copy)
         self._expiries(copy)[: old.positions] = other._expiries(copy)
+        self._timeouts(copy)[:] = other._timeouts(copy)
         for name in (f"src6_{copy}", f"dst6_{copy}"):
             keys, values = other.maps[name].lookup_batch()
             if len(keys):
@@ -202,6 +207,9 @@ class MapSet:
         sizes = sizes.grown_to(replace(sizes, whole=len(whole)))
         before, after = map_sizes(self.sizes), map_sizes(sizes)
         stay = {name for name in (*SET_MAPS, *RATE_MAPS) if before[name] == after[name]}
+        # A larger flow table is a new one: connections are known by their sockets meanwhile.
+        same = self.sizes.flows == sizes.flows
+        stay |= {*FLOW_MAPS} if same else {"flow_counts"}
         if self.addresses.worn or not stay.issuperset(SET4_MAPS):
             stay.difference_update(SET4_MAPS)
         bigger, _ = MapSet.create(sizes, shared, {name: self.maps[name] for name in stay})
@@ -236,6 +244,9 @@ class MapSet:
 
     def _expiries(self, copy: int) -> Array:
         return self._array("expiries", copy, "<u8")
+
+    def _timeouts(self, copy: int) -> Array:
+        return self._array("flow_timeouts", copy, "<u4")
 
     def _blocks(self, copy: int) -> Array:
         found: Array = self._array("blocks", copy, "<u4").reshape(self.sizes.blocks, -1)
@@ -335,5 +346,6 @@ def map_sizes(sizes: Sizes) -> dict[str, MapSize]:
         "rates": MapSize(value_size=rates_bytes(sizes.rates)),
         "limited": MapSize(max_entries=cpu_ids(), value_size=LIMITED.itemsize * sizes.rates),
         "sources": MapSize(value_size=PLACES * SOURCE.itemsize * sizes.rate_lines),
+        **flow_map_sizes(sizes.flows),
         "occupied": MapSize(max_entries=abi.OCCUPIED.itemsize // 8 if sizes.sets else 1),
     }

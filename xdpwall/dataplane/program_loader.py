@@ -13,6 +13,7 @@ from xdpwall.values.terms import Place
 
 from .control_word import ControlWord
 from .explaining import Explainer, Explainers, Hook
+from .flow_maps import FLOW_MAPS
 from .map_set import MapSet
 from .pinned_maps import PinnedMaps
 from .program_constants import keep_constants, read_constant
@@ -32,7 +33,6 @@ def load_program(
     """Load a program on these maps, and keep its constants in `folder`. Unsupported when the kernel refuses
     it."""
     name = "xdpwall_xdp" if place == "xdp" else "xdpwall_tc"
-    rated = Feature.RATES in features
     rodata: dict[str, int | bytes] = {
         **map_set.constants,
         "features": int(features),
@@ -42,7 +42,7 @@ def load_program(
     if place == "xdp":
         rodata["fragmented"] = int(frags)
     loaded = load_object(
-        object_path(("xdp" if place == "xdp" else "tc") + ("_rated" if rated else "")),
+        object_path(_object_name(place == "xdp", features)),
         rodata=rodata,
         sizes=map_set.map_sizes,
         reuse={**shared, **map_set.maps},
@@ -52,11 +52,20 @@ def load_program(
         if folder is not None and loaded.constants is not None:
             keep_constants(folder, loaded.constants)
         program = loaded.programs.pop(name)
-    if not rated:
-        # Its code does not name them, and by programs in place are maps found that lost their pin.
-        for one in RATE_MAPS:
-            program.bind_map(map_set.maps[one])
+    # Its code does not name them, and by programs in place are maps found that lost their pin.
+    for feature, maps in ((Feature.RATES, RATE_MAPS), (Feature.FLOWS, FLOW_MAPS)):
+        if feature not in features:
+            for one in maps:
+                program.bind_map(map_set.maps[one])
     return program
+
+
+def _object_name(xdp: bool, features: Feature) -> str:
+    """The object to load: those with flows or rates are for whoever needs them, so that the others pay
+    nothing."""
+    flows = "_flows" if features & Feature.FLOWS else ""
+    rated = "_rated" if features & Feature.RATES else ""
+    return ("xdp" if xdp else "tc") + flows + rated
 
 
 class ProgramLoader:

@@ -12,12 +12,13 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Literal, NamedTuple
 
 from xdpwall import abi
+from xdpwall.rule.states import STATES
 from xdpwall.values.protocols import ICMP_TYPE_NAMES, PROTOCOL_NAMES, flag_names
 from xdpwall.values.terms import Place
 from xdpwall.values.times import epoch_ns_text
 from xdpwall.views.events import PacketEvent
 
-HEAD = struct.Struct("<QQ7I16s16s8H6B6x")
+HEAD = struct.Struct("<QQ7I16s16s8H7B5x")
 """Everything in front of the frame's bytes."""
 
 _IP4, _IP6 = 0, 1
@@ -58,6 +59,7 @@ class PacketRecord(NamedTuple):
     addresses_hidden: int
     malformed: int
     decision: int
+    state: int
 
 
 UNKNOWN = "?"
@@ -108,6 +110,8 @@ class Decoder:
                 "ttl": _unless(r.ttl, abi.BYTE_HIDDEN),
                 "fragment": _FRAGMENTS[r.fragment & 3],
             }
+            if 0 < r.state <= len(STATES):
+                found["state"] = STATES[r.state - 1]
             if not r.addresses_hidden:
                 found |= {"src": _address(r.kind, r.src), "dst": _address(r.kind, r.dst)}
             if r.ports == _PORTS_READ:

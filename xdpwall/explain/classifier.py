@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Literal
 
+from xdpwall import abi
 from xdpwall.closing import Closing
 from xdpwall.compiler.compile import compile_ruleset, entries_of
 from xdpwall.compiler.generation import KernelSets, NumberedAttachment
@@ -72,6 +76,8 @@ class InForce(Classifier):
 
     def run(self, frame: Frame, iface: str, place: Place, copy: int | None = None) -> Answer:
         data, question = frame.run_at(place, self._numbers[iface, place], copy)
+        with suppress(OSError):
+            question = replace(question, ifindex=socket.if_nametoindex(iface))
         return self.explainer(hook_of(place)).ask(data, question)
 
 
@@ -112,6 +118,7 @@ class Planned(Classifier):
         try:
             numbers = _write_sets(made, sets, boot)
             compiled = compile_ruleset(entries_of(enabled, boot=boot), policy, places, numbers)
+            compiled.flow_places = abi.FLOW_BUCKET  # no packet makes a flow here
             if not made.sizes.holds(compiled.needed_sizes):
                 sizes = made.sizes.grown_to(compiled.needed_sizes)
                 kept = {name: made.maps[name] for name in SET_MAPS} if sets else {}

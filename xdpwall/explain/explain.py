@@ -186,6 +186,7 @@ def _why(answer: Answer, judged: Answer, ground: Ground, packet: ReadPacket) -> 
             for one in near
         ],
         "unreadable": packet.unreadable(),
+        "state": packet.shown("state"),
         "notes": [] if looked else ["so many packets and rules: near ones were not looked for"],
     }
 

@@ -14,6 +14,7 @@ from xdpwall import abi
 from xdpwall.events.decode import HEAD, PacketRecord
 from xdpwall.rule.match import VLAN_NONE, Match, match_of
 from xdpwall.rule.rule import Rule
+from xdpwall.rule.states import STATES
 from xdpwall.values.addresses import Prefix
 from xdpwall.values.protocols import ICMP_TYPE_NAMES, PROTOCOL_NAMES, flag_names
 
@@ -48,6 +49,8 @@ class ReadPacket(NamedTuple):
     length: Value
     ttl: Value
     fragment: Value
+    state: Value
+    """None also where no rule asked for it."""
     proto: Value
     sport: Value
     dport: Value
@@ -119,6 +122,7 @@ def _ip_fields(r: PacketRecord) -> dict[str, Value]:
         "dst": HIDDEN if r.addresses_hidden else int.from_bytes(r.dst[:size]),
         "length": _unless(r.length, abi.LENGTH_HIDDEN),
         "ttl": _unless(r.ttl, abi.BYTE_HIDDEN),
+        "state": None if not r.state else STATES[r.state - 1] if r.state <= len(STATES) else HIDDEN,
         "fragment": HIDDEN if r.fragment == len(_FRAGMENTS) else _FRAGMENTS[r.fragment],
         "proto": _unless(r.proto, abi.BYTE_HIDDEN),
     }
@@ -223,6 +227,9 @@ def _numbers(m: Match, p: ReadPacket) -> Iterator[tuple[str, bool | None]]:
     if m.fragment is not None:
         kinds = _KINDS.get(m.fragment, (m.fragment,))
         yield "fragment", None if p.fragment is HIDDEN else p.fragment in kinds
+    if m.state is not None and p.state is not None:
+        known = isinstance(p.state, str)
+        yield "state", bool(m.state >> STATES.index(str(p.state)) & 1) if known else None
     if m.proto is not None:
         yield "proto", _equal(p.proto, m.proto)
     for name, ports in (("sport", m.sport), ("dport", m.dport)):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from xdpwall.attach.flow_warnings import flow_warnings
 from xdpwall.attach.in_place import judged_names, place_warnings
 from xdpwall.attach.warnings import concerned, expired_warnings, rule_warnings
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.policy import Policy
 from xdpwall.values.switched_off import SWITCHED_OFF
 
 
@@ -21,6 +23,7 @@ def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]
         *rule_warnings(rules, attachments, there),
         *expired_warnings(rules, instance.clock.now_text()),
         *place_warnings(instance.attacher, concerned(rules, attachments)),
+        *flow_warnings(rules, Policy(), attachments),
     ]
 
 

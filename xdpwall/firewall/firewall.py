@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from xdpwall.attach.warnings import policy_warnings
+from xdpwall.attach.flow_warnings import flow_warnings, policy_warnings
 from xdpwall.changes.adopt import adopt_stored
 from xdpwall.changes.apply import adopt_and_apply, apply_ruleset
 from xdpwall.changes.commit import commit
@@ -54,6 +54,7 @@ from .check_instance import CheckMethods
 from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .explain import ExplainMethods
+from .flows import FlowMethods
 from .history import HistoryMethods
 from .pending import pending_now
 from .real_names import ruleset_with_real_names
@@ -79,11 +80,17 @@ _ANYONE = Author()
         "set_events",
         "reset_counters",
     ),
-    *("flush", "confirm", "rollback", "restore", "appeared", "repair"),
+    *("flush", "flush_flows", "confirm", "rollback", "restore", "appeared", "repair"),
     *("add_token", "rotate_token", "revoke_tokens"),
 )
 class Firewall(
-    BlockMethods, AttachmentMethods, HistoryMethods, CheckMethods, ExplainMethods, TokenMethods
+    BlockMethods,
+    AttachmentMethods,
+    HistoryMethods,
+    CheckMethods,
+    ExplainMethods,
+    FlowMethods,
+    TokenMethods,
 ):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
 
@@ -192,9 +199,13 @@ class Firewall(
                 ruleset = commit(self._instance, ruleset, by=by, action=f"policy {words}")
                 self._changed()
             pending = pending_now(self._instance)
-            said = [*policy_warnings(policy), *policy_change_warnings(self._instance, changes)]
+            rules = [entry.rule for entry in ruleset.entries]
+            said = [
+                *policy_warnings(policy, rules),
+                *flow_warnings(rules, policy, rows),
+                *policy_change_warnings(self._instance, changes),
+            ]
             said = said if dry_run else [*self._instance.notices, *said]
-        rules = [entry.rule for entry in ruleset.entries]
         stricter = {"drop", "judge"}.intersection(changes.values())
         missing, unread = missing_now(
             self._instance, policy, rules, attachment_places(rows) if stricter else ()

@@ -7,7 +7,8 @@ from contextlib import suppress
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any
 
-from xdpwall.attach.warnings import expired_warnings, policy_warnings
+from xdpwall.attach.flow_warnings import policy_warnings
+from xdpwall.attach.warnings import expired_warnings
 from xdpwall.changes.difference import planned_difference, ruleset_difference
 from xdpwall.changes.rollback import plan_rollback, roll_back
 from xdpwall.changes.transactions import reading, writing
@@ -141,7 +142,11 @@ class HistoryMethods(PendingMethods):
                         for name in plan.kept
                     ),
                     *expired_warnings(rules, self._instance.clock.now_text()),
-                    *(policy_warnings(plan.new.policy) if difference.policy else []),
+                    *(
+                        policy_warnings(plan.new.policy, [one.rule for one in plan.new.entries])
+                        if difference.policy
+                        else []
+                    ),
                 ],
             )
 

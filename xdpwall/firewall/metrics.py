@@ -11,7 +11,7 @@ from dataclasses import asdict
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from xdpwall.abi import SLOTS
+from xdpwall.abi import FLOW_BUCKET, SLOTS
 from xdpwall.store.metrics import BUCKETS
 from xdpwall.store.records import Snapshot
 from xdpwall.values.terms import Counts
@@ -21,6 +21,7 @@ from xdpwall.views.base import Count
 from xdpwall.views.events import EventCounts
 from xdpwall.views.metrics import MOST_RULES, Fill, Metrics
 
+from .flows import flow_fill, tracks
 from .rule_views import rated_slots
 
 if TYPE_CHECKING:
@@ -63,9 +64,11 @@ def read_metrics(
         "set4": sum(one.v4 for one in held.values()),
         "set6": sum(one.v6 for one in held.values()),
     }
+    flows = flow_fill(dataplane) if dataplane is not None and tracks(dataplane) else None
+    known["flows"] = 0 if flows is None else max(flows.ipv4, flows.ipv6)
     if dataplane is not None:
         for name, size in asdict(dataplane.map_set.sizes).items():
-            if size > 1:  # of 1 are maps that are not in use
+            if size > (FLOW_BUCKET if name == "flows" else 1):  # else the maps are not in use
                 fill[name] = Fill(used=min(size, known.get(name, 0)), size=size)
     return Metrics(
         version=__version__,
@@ -85,6 +88,7 @@ def read_metrics(
         open_seconds=list(open_seconds),
         unseen=[one.unseen for one in attachments],
         events=EventCounts() if dataplane is None else dataplane.events.counts(),
+        flows=flows,
         fill=fill,
         sets={row.name: held[row.number].total for row in ruleset.sets if row.number in held},
         commits=list(figures.commits.buckets),

@@ -37,7 +37,7 @@ SCHEMA = 4
 MOST = 500
 """Rules; the counters of more are read faster by whoever has the data plane open."""
 
-_FREE = dict.fromkeys(RULE_FIELDS) | {"enabled": True, "log": False}
+_FREE = dict.fromkeys(RULE_FIELDS) | {"enabled": True, "keep": False, "log": False}
 _Row = tuple[str, int, str, int, int]
 
 

@@ -11,6 +11,7 @@ REQUIRED_TYPES: dict[str, type] = {
     "id": str,
     "action": str,
     "enabled": bool,
+    "keep": bool,
     "log": bool,
     "text": str,
     "position": int,

@@ -6,11 +6,11 @@ import os
 import socket
 from collections.abc import Sequence
 
+from xdpwall.attach.flow_warnings import flow_warnings, policy_warnings
 from xdpwall.attach.in_place import judged_names, stand_in_warnings
 from xdpwall.attach.warnings import (
     bypass_warnings,
     hook_warnings,
-    policy_warnings,
     rule_warnings,
 )
 from xdpwall.changes.ownership import foreign_kernel
@@ -25,9 +25,11 @@ from xdpwall.values.switched_off import SWITCHED_OFF
 from xdpwall.version import __version__
 from xdpwall.views.attachments import AttachmentView, InterfaceList, OpenSpell
 from xdpwall.views.containers import ContainerList
+from xdpwall.views.flows import FlowFill
 from xdpwall.views.status import Status
 
 from .container_names import behind, containers_now, named
+from .flows import flow_fill, tracks
 from .native_warnings import native_warnings
 from .pending import pending_view
 from .sight_reader import SightReader
@@ -96,7 +98,8 @@ class StatusMethods:
                 warnings += bypass_warnings(view.name, view.others)
             rules = [entry.rule for entry in ruleset.entries if entry.rule.enabled]
             warnings += rule_warnings(rules, now.attachments, judged_names(now.attachments))
-            warnings += policy_warnings(ruleset.policy)
+            warnings += policy_warnings(ruleset.policy, rules)
+            warnings += flow_warnings(rules, ruleset.policy, now.attachments)
             return Status(
                 version=__version__,
                 host=socket.gethostname(),
@@ -115,7 +118,12 @@ class StatusMethods:
                 service=self._service,
                 kernel=foreign[1] if foreign else None,
                 pending=pending_view(self._instance, now.unconfirmed),
+                flows=self._flow_fill(),
             )
+
+    def _flow_fill(self) -> FlowFill | None:
+        dataplane = self._instance.dataplane()
+        return flow_fill(dataplane) if dataplane is not None and tracks(dataplane) else None
 
     def interfaces(self) -> InterfaceList:
         """Every interface of the namespace."""

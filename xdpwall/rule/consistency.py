@@ -37,6 +37,8 @@ def canonical_fields(values: Mapping[Any, Any]) -> dict[str, Any]:
         raise InvalidInput("action: missing; wanted drop, accept or count", field="action")
     if "ethertype" in rule:
         _ethertype(rule)
+    if rule.get("keep"):
+        _keep(rule)
     _layers(rule)
     _families(rule)
     if "limit" in rule or "over" in rule:
@@ -92,6 +94,23 @@ def _ethertype(rule: dict[str, Any]) -> None:
                 f"cannot stand beside ethertype {rule['ethertype']}, which is about frames, not IP",
                 f"{name} or ethertype, not both",
             )
+
+
+def _keep(rule: dict[str, Any]) -> None:
+    if rule["action"] != "accept":
+        raise invalid(
+            "keep",
+            rule["keep"],
+            f"stands on a rule that says {rule['action']}: only packets that it accepts make a flow",
+            "keep on an accept rule",
+        )
+    if "ethertype" in rule:
+        raise invalid(
+            "keep",
+            rule["keep"],
+            f"cannot stand beside ethertype {rule['ethertype']}: only IP packets make a flow",
+            "keep or ethertype, not both",
+        )
 
 
 def _layers(rule: dict[str, Any]) -> None:

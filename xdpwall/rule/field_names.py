@@ -8,13 +8,15 @@ from __future__ import annotations
 RULE_FIELDS = (
     *("id", "action", "iface", "direction", "ethertype", "family", "proto", "src", "dst"),
     *("sport", "dport", "icmp_type", "icmp_code", "tcp_flags", "vlan", "length", "ttl"),
-    *("fragment", "limit", "over", "expires", "enabled", "log", "comment"),
+    *("fragment", "state", "limit", "over", "keep", "expires", "enabled", "log", "comment"),
 )
 
 RATE_FIELDS = ("limit", "over")
 
 MATCH_FIELDS = tuple(
-    name for name in RULE_FIELDS if name not in ("id", "expires", "enabled", "log", "comment")
+    name
+    for name in RULE_FIELDS
+    if name not in ("id", "keep", "expires", "enabled", "log", "comment")
 )
 """The fields, `action` among them, whose change starts a rule's counters anew."""
 

@@ -36,6 +36,7 @@ from xdpwall.values.rates import rate_parser
 from xdpwall.values.time_read import parse_expiry
 
 from .sentence_words import ACTIONS, FOREIGN_ACTIONS
+from .states import parse_state
 
 MAX_COMMENT = 256
 MAX_IFACE = 15
@@ -309,6 +310,8 @@ PARSERS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
         "length": _remembered(_span("length", MAX_LENGTH)),
         "ttl": _remembered(_span("ttl", 255)),
         "fragment": parse_fragment,
+        "state": parse_state,
+        "keep": lambda value: parse_boolean("keep", value),
         "limit": rate_parser("limit"),
         "over": rate_parser("over"),
         "expires": lambda value: parse_expiry("expires", value),

@@ -100,7 +100,7 @@ def _answers(match: Match, packet: KnownPacket, holds: Holds) -> Iterator[bool |
         yield match.fragment == "none"
     if match.rate is not None:
         yield None
-    if (match.vlan, match.length, match.ttl) != (None, None, None):
+    if (match.vlan, match.length, match.ttl, match.state) != (None, None, None, None):
         yield None
 
 

@@ -17,6 +17,7 @@ from xdpwall.values.rates import Rate, rate_of
 
 from .fields import parse_flags
 from .rule import Rule
+from .states import state_bits
 
 VLAN_NONE = -1
 """The value of `vlan: none` in Match.vlan."""
@@ -53,6 +54,8 @@ class Match(NamedTuple):
     """`true` is any, `false` is none."""
     rate: tuple[bool, Rate] | None = None
     """(it is `over`, the rate)"""
+    state: int | None = None
+    """The states that it accepts, as bits: states.STATES."""
 
 
 def match_of(rule: Rule) -> Match:
@@ -66,7 +69,7 @@ def _numbers_of(rule: Rule) -> Match:
     proto, kind, iface = mine["proto"], mine["icmp_type"], mine["iface"]
     direction, ethertype = mine["direction"], mine["ethertype"]
     flags, vlan, fragment = mine["tcp_flags"], mine["vlan"], mine["fragment"]
-    length, ttl = mine["length"], mine["ttl"]
+    length, ttl, state = mine["length"], mine["ttl"], mine["state"]
     source = target = from_set = to_set = None
     if src is not None:
         source, from_set = (None, set_use("src", src)) if "@" in src else (_prefix(src), None)
@@ -96,6 +99,7 @@ def _numbers_of(rule: Rule) -> Match:
             None if ttl is None else _span(ttl),
             None if fragment is None else _fragment(fragment),
             None if mine["limit"] is None and mine["over"] is None else _rate(mine),
+            None if state is None else state_bits(state),
         )
     )
 

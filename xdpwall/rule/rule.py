@@ -50,6 +50,9 @@ class Rule(BaseModel):
     length: int | str | None = None
     ttl: int | str | None = None
     fragment: bool | Literal["first", "later"] | None = None
+    state: str | None = None
+    keep: bool = False
+    """Packets that pass by it make a flow."""
     limit: str | None = None
     """`6/m burst 6 per src`: the rule matches while there are tokens. In JSON an object."""
     over: str | None = None
@@ -108,15 +111,17 @@ class Rule(BaseModel):
         return write_sentence(self)
 
     def to_json(self) -> dict[str, Any]:
-        """The canonical object: what is absent, `enabled: true` and `log: false` are left out."""
+        """The canonical object: what is absent, `enabled: true`, `keep: false` and `log: false` are
+        left out."""
         found = {name: value for name, value in self.__dict__.items() if value is not None}
         for name in RATE_FIELDS:
             if name in found:
                 found[name] = rate_json(found[name])
         if self.enabled:
             del found["enabled"]
-        if not self.log:
-            del found["log"]
+        for name in ("keep", "log"):
+            if not found[name]:
+                del found[name]
         return found
 
     def match_key(self) -> Hashable:
@@ -173,7 +178,7 @@ class Rule(BaseModel):
         return self._build(canonical_fields(fields))
 
 
-_ABSENT = dict.fromkeys(RULE_FIELDS) | {"enabled": True, "log": False}
+_ABSENT = dict.fromkeys(RULE_FIELDS) | {"enabled": True, "keep": False, "log": False}
 _GIVEN = set(RULE_FIELDS)
 """Common to all: pydantic copies it before it changes it."""
 _set = object.__setattr__

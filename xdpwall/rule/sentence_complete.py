@@ -42,6 +42,12 @@ _VALUES: dict[str, tuple[tuple[str, str | None], ...]] = {
     "limit": (("50/s", None), ("6/m", None), ("10MB/s", "bytes, not packets")),
     "over": (("50/s", None), ("6/m", None), ("10MB/s", "bytes, not packets")),
     "per": (("src", "each source by itself"),),
+    "state": (
+        ("established,related", "answers, and errors about what was sent"),
+        ("new", "the first packet of a flow"),
+        ("invalid", "of no flow and no socket"),
+        ("untracked", "neighbor discovery and the like"),
+    ),
     "for": (("10m", None), ("1h", None), ("24h", None), ("7d", None)),
 }
 _PROTOCOLS = tuple(dict.fromkeys(("icmp", "tcp", "udp", "icmpv6", *PROTOCOLS)))
@@ -55,7 +61,7 @@ _ONE_OF = (
 )
 _NO_IP = frozenset(
     {"ipv4", "ipv6", "from", "to", "sport", "dport", "flags", "length", "ttl"}
-    | {"fragment", "unfragmented"}
+    | {"fragment", "unfragmented", "state", "keep"}
 )
 """Clauses that cannot stand beside `ethertype`."""
 _HINTS = {
@@ -78,6 +84,8 @@ _HINTS = {
     "over": "matches beyond its rate",
     "burst": "packets that may come at once",
     "per": "a rate for each source",
+    "state": "what flows say of the packet",
+    "keep": "packets that pass make a flow",
     "log": "each packet makes an event",
     "disabled": "kept, not in force",
     "not": "all but",
@@ -108,6 +116,7 @@ class Completions:
 class _SentenceState:
     """The state of a sentence before its last word: protocol, clauses, the open clause."""
 
+    action: str = ""
     proto: str | None = None
     ports: bool = False
     clauses: set[str] = field(default_factory=set)
@@ -176,7 +185,7 @@ def _whole(
 
 
 def _read(words: Sequence[str]) -> _SentenceState:
-    said = _SentenceState()
+    said = _SentenceState(words[0])
     rest = list(words[1:])
     if rest and rest[0] == "proto":
         if len(rest) == 1:
@@ -207,6 +216,8 @@ def _read(words: Sequence[str]) -> _SentenceState:
 def _may_follow(clause: str, said: _SentenceState) -> bool:
     used = said.clauses
     if clause in used or any(clause in pair and used & set(pair) for pair in _ONE_OF):
+        return False
+    if clause == "keep" and said.action != "accept":
         return False
     if clause in ("sport", "dport") and said.proto not in PORT_PROTOCOLS:
         return False

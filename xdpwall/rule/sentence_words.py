@@ -14,6 +14,7 @@ VALUED = {
     "length": ("length", "a number or a range"),
     "ttl": ("ttl", "a number or a range"),
     "ethertype": ("ethertype", "arp, any or a number like 0x88cc"),
+    "state": ("state", "one or more of new, established, related, invalid, untracked"),
     "limit": ("limit", "a rate like 50/s, 6/m or 10MB/s"),
     "over": ("over", "a rate like 50/s, 6/m or 10MB/s"),
     "for": ("expires", "a duration like 10m"),
@@ -27,6 +28,7 @@ BARE: dict[str, tuple[str, object]] = {
     "in": ("direction", "ingress"),
     "out": ("direction", "egress"),
     "unfragmented": ("fragment", False),
+    "keep": ("keep", True),
     "log": ("log", True),
     "disabled": ("enabled", False),
 }
@@ -36,10 +38,11 @@ RATED = {
     "per": "src, or src/N for wider networks",
 }
 """Words that may follow the rate of `limit` and `over`, each with what it takes."""
-NEGATABLE = ("from", "to", "sport", "dport", "on", "vlan")
+NEGATABLE = ("from", "to", "sport", "dport", "on", "vlan", "state")
 CLAUSES = (
     *("ipv4", "ipv6", "from", "to", "sport", "dport", "on", "in", "out", "vlan", "flags"),
-    *("length", "ttl", "fragment", "unfragmented", "ethertype", "limit", "over", "log"),
+    *("length", "ttl", "fragment", "unfragmented", "ethertype", "state", "limit", "over"),
+    *("keep", "log"),
     *("disabled", "for", "until", "comment"),
 )
 _DROPS = "here it is called drop, which ends the packet without an answer"
@@ -65,6 +68,12 @@ FOREIGN_CLAUSES = {
         "what a rule does not name is any: leave it out",
     ),
     **dict.fromkeys(("protocol", "-p"), "the protocol stands right after the action: drop tcp"),
+    **dict.fromkeys(("ct", "ctstate", "conntrack"), "here it is called state"),
+    **dict.fromkeys(
+        ("new", "established", "related", "invalid", "untracked"),
+        "a state stands after state: state established,related",
+    ),
+    "stateful": "packets that pass by an accept rule make a flow with: keep",
     **dict.fromkeys(("rate", "ratelimit", "rate-limit", "hashlimit"), "here it is called limit"),
     "burst": "it follows a rate: limit 50/s burst 100",
     "per": "it follows a rate: over 6/m per src",

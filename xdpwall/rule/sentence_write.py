@@ -40,6 +40,10 @@ class RuleFields(Protocol):
     @property
     def fragment(self) -> bool | str | None: ...
     @property
+    def state(self) -> str | None: ...
+    @property
+    def keep(self) -> bool: ...
+    @property
     def limit(self) -> str | Mapping[str, object] | None: ...
     @property
     def over(self) -> str | Mapping[str, object] | None: ...
@@ -75,9 +79,13 @@ def write_sentence(rule: RuleFields) -> str:
         words.append(_fragment_text(rule.fragment))
     if rule.ethertype is not None:
         words += ["ethertype", rule.ethertype]
+    if rule.state is not None:
+        words += ["state", *_maybe_not(rule.state)]
     for clause, rate in (("limit", rule.limit), ("over", rule.over)):
         if rate is not None:
             words += [clause, rate if isinstance(rate, str) else rate_text(rate)]
+    if rule.keep:
+        words.append("keep")
     if rule.log:
         words.append("log")
     if not rule.enabled:

@@ -10,6 +10,10 @@ from pydantic import BaseModel, ConfigDict
 from xdpwall.values.inputs import invalid, parse_choice, refuse_unknown_fields
 from xdpwall.values.terms import Verdict
 
+TrackedVerdict = Literal["accept", "drop", "accept keep"]
+KEEP: Literal["accept keep"] = "accept keep"
+"""Packets that pass by the policy make a flow."""
+
 
 def parse_policy(obj: object) -> Policy:
     """Parse a policy; what it leaves out is `accept`."""
@@ -25,7 +29,11 @@ def check_policy(name: str, value: object, shown_as: str | None = None) -> None:
     """InvalidInput unless `name` is a field of the policy and `value` one of its values."""
     refuse_unknown_fields({name: value}, tuple(Policy.model_fields), "a policy")
     second = "judge" if name == "neighbor_discovery" else "drop"
-    parse_choice(shown_as or name, value, ("accept", second))
+    known = ("accept", second, *((KEEP,) if name in ("ingress", "egress") else ()))
+    hint = None
+    if value == "drop keep":
+        hint = "what is dropped makes no flow"
+    parse_choice(shown_as or name, value, known, hint=hint)
 
 
 class Policy(BaseModel):
@@ -33,8 +41,8 @@ class Policy(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    ingress: Verdict = "accept"
-    egress: Verdict = "accept"
+    ingress: TrackedVerdict = "accept"
+    egress: TrackedVerdict = "accept"
     non_ip: Verdict = "accept"
     neighbor_discovery: Literal["accept", "judge"] = "accept"
 

@@ -96,7 +96,7 @@ def _json(rule: Rule) -> str:
         f'"{name}":{_member(name, value)}'
         for name, value in rule.__dict__.items()
         if value is not None
-        and not (value is True and name == "enabled" or value is False and name == "log")
+        and not (value is True and name == "enabled" or value is False and name in ("keep", "log"))
     ]
     return f"{{{','.join(parts)}}}"
 

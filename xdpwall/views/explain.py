@@ -108,6 +108,10 @@ class ExplainedHook(View):
     ] = []
     near: list[NearRule] = []
     unreadable: Annotated[list[str], Field(description="fields")] = []
+    state: Annotated[
+        str | None,
+        Field(description="what flows say of the packet; absent: no rule asked, or unreadable"),
+    ] = None
     notes: list[str] = []
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from .attachments import AttachmentTotals
 from .base import Count, View
 from .events import EventCounts
+from .flows import FlowFill
 
 MOST_RULES = 1000
 """Rules with a series of their own: the oldest, so that a new rule takes no other's place."""
@@ -67,6 +68,8 @@ class Metrics(View):
     """Of each of `attachments`: packets received since it saw its last one, once it is known to see
     nothing; else 0."""
     events: EventCounts
+    flows: FlowFill | None = None
+    """None where nothing is tracked."""
     fill: dict[str, Fill]
     """By map."""
     sets: dict[str, int] = Field(default_factory=dict)

@@ -27,3 +27,5 @@ class PacketFields(View):
     tcp_flags: str | None = None
     ttl: int | None = None
     fragment: Literal["first", "later"] | None = None
+    state: str | None = None
+    """What flows say of it; absent: no rule asked."""

@@ -41,6 +41,8 @@ class RuleView(View):
     length: int | str | None = None
     ttl: int | str | None = None
     fragment: bool | str | None = None
+    state: str | None = None
+    keep: bool = False
     limit: RateView | None = None
     over: RateView | None = None
     expires: str | None = None

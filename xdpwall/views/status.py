@@ -10,6 +10,7 @@ from xdpwall.ruleset.policy import Policy
 
 from .attachments import AttachmentTotals, AttachmentView, InterfaceView, WantedView
 from .base import View
+from .flows import FlowFill
 from .pending import PendingView
 from .rules import RuleCount
 
@@ -35,6 +36,8 @@ class Status(View):
     """Absent, as `rules`, where the state folder cannot be read: what is told is the kernel's then."""
     policy: Policy | None = None
     """Absent where neither the state folder nor the maps can be read."""
+    flows: FlowFill | None = None
+    """Absent where nothing is tracked."""
     attachments: list[AttachmentView]
     wanted: list[WantedView] = []
     """Attachments by policy; what they have attached is in `attachments`."""

@@ -60,7 +60,10 @@ def test_unused_fields_satisfy_every_rule() -> None:
 
 def test_policy() -> None:
     drop = Policy(ingress="drop", egress="drop", non_ip="drop", neighbor_discovery="judge")
-    assert compiled_rules([], drop).tables["policy"] == sum(PolicyBit)
+    keep = PolicyBit.KEEP_INGRESS | PolicyBit.KEEP_EGRESS
+    assert compiled_rules([], drop).tables["policy"] == sum(PolicyBit) - keep
+    kept = compiled_rules([], Policy(ingress="accept keep", egress="accept keep"))
+    assert (int(kept.tables["policy"]), kept.features) == (keep, Feature.FLOWS)
     assert compiled_rules([]).tables["policy"] == 0
 
 

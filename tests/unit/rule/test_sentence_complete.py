@@ -37,14 +37,17 @@ def offered(text: str) -> list[str]:
         ("drop icmp on eth1", ["eth10"]),
         ("drop icmp on not d", ["docker0"]),
         ("drop icmp on on ", ["ipv4", "from", "to", "in", "out", "vlan", "length", "ttl", "fragment",
-                              "unfragmented", "limit", "over", "log", "disabled",
+                              "unfragmented", "state", "limit", "over", "log", "disabled",
                               "for", "until", "comment"]),
         ("drop tcp from ", ["not"]),
         ("drop tcp from not ", []),
         ("drop tcp sport !53", ["5353", "5355"]),
         ("drop tcp sport !51", ["514", "515", "51820"]),
-        ("drop icmp s", []),
-        ("drop tcp s", ["sport"]),
+        ("drop icmp s", ["state"]),
+        ("drop icmp k", []),
+        ("accept icmp k", ["keep"]),
+        ("drop state e", ["established,related"]),
+        ("drop tcp s", ["sport", "state"]),
         ("drop tcp/80 d", ["disabled"]),
         ("drop tcp f", ["from", "flags", "fragment", "for"]),
         ("drop udp fl", []),
@@ -111,6 +114,7 @@ FILLED = {
     "from": "10.0.0.0/8", "to": "10.0.0.0/8", "sport": "53", "dport": "53", "on": "eth0",
     "vlan": "5", "flags": "syn/syn", "length": "100", "ttl": "5", "ethertype": "arp", "for": "10m",
     "until": "2099-01-01T00:00:00Z", "comment": '"x"', "limit": "50/s", "over": "6/m burst 9",
+    "state": "new",
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from xdpwall.views.status import (
 )
 
 from .http import ServiceAnswer
+from .remote_flows import RemoteFlows
 from .remote_history import RemoteHistory
 from .remote_sets import RemoteSets
 from .remote_tokens import RemoteTokens
@@ -43,7 +44,7 @@ _BESIDE_RULE = ("revision", "warnings", "pending")
 """What stands among the fields of a rule in the answer about it."""
 
 
-class RemoteFirewall(RemoteSets, RemoteHistory, RemoteTokens):
+class RemoteFirewall(RemoteSets, RemoteHistory, RemoteFlows, RemoteTokens):
     """Keeps facade.Facade. The service notes the peer's uid; of `by` only the message goes over."""
 
     # -- reading ---------------------------------------------------------------------------------

@@ -182,6 +182,8 @@ def _hook(printer: Printer, packet: ExplainedPacket, hook: ExplainedHook) -> Non
         differs = "; ".join(map(_difference, near.differs))
         printer.line(f"      not {_rule(near.rule)}")
         printer.line(f"          {differs}", "dim")
+    if hook.state is not None:
+        printer.line(f"      state: {hook.state}")
     if hook.unreadable:
         printer.line(f"      cannot be read: {', '.join(hook.unreadable)}")
 

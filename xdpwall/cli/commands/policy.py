@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from xdpwall.ruleset.policy import Policy
 
 CHOICES = {
-    "ingress": ("accept", "drop"),
-    "egress": ("accept", "drop"),
+    "ingress": ("accept", "drop", "accept keep"),
+    "egress": ("accept", "drop", "accept keep"),
     "non_ip": ("accept", "drop"),
     "neighbor_discovery": ("accept", "judge"),
 }
@@ -34,13 +34,14 @@ TABLE = {
 def policy() -> None:
     """What happens to packets that no rule decides, per direction.
 
-    The firewall keeps no state of connections: under a drop policy the answers to what this host
-    asks need rules of their own.
+    Packets that pass by `accept keep` make flows, so that a rule `accept state established` knows the
+    answers. Without flows the answers to what this host asks need rules of their own under a drop policy.
 
     \b
     Examples:
       xdpwall policy show
       xdpwall policy set ingress drop
+      xdpwall policy set egress accept keep
     """
 
 
@@ -77,7 +78,7 @@ def _complete_pairs(ctx: click.Context, parameter: click.Parameter, incomplete: 
 def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
     """Change the policy; several pairs are one change.
 
-    ingress, egress and non_ip take accept or drop; neighbor_discovery takes accept or judge.
+    ingress, egress and non_ip take accept or drop, the first two also `accept keep`; neighbor_discovery takes accept or judge.
     It is about IPv6 neighbour discovery and multicast listener discovery that no rule decides.
     One that would cut your own connection, or who is logged in, is refused without --force or --confirm.
     What else of what this host does now no rule accepts is said first, each with the rule to add,
@@ -108,6 +109,7 @@ def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
 
 def read_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
     """("ingress", "drop", ...) as a mapping; InvalidInput names what is wrong."""
+    pairs = _with_keep(pairs)
     changes: dict[str, str] = {}
     for i in range(0, len(pairs), 2):
         name = pairs[i].replace("-", "_")
@@ -128,6 +130,17 @@ def read_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
             raise InvalidInput(f"{name} is given twice", field=name, value=value)
         changes[name] = value
     return changes
+
+
+def _with_keep(words: tuple[str, ...]) -> tuple[str, ...]:
+    """`accept` and `keep` as one word where they stand unquoted; `drop keep` too, which is refused so."""
+    joined: list[str] = []
+    for word in words:
+        if word == "keep" and joined and joined[-1] in ("accept", "drop"):
+            joined[-1] += " keep"
+        else:
+            joined.append(word)
+    return tuple(joined)
 
 
 def _facts(printer: Printer, found: Policy) -> None:

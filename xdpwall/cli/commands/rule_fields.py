@@ -34,12 +34,15 @@ _HELP = {
     "length": "IP length in bytes: a number or a range.",
     "ttl": "TTL or hop limit: a number or a range.",
     "fragment": "true, false, first or later.",
+    "state": "new, established, related, invalid, untracked, or a list; ! in front for all others.",
     "limit": "Matches while this rate lasts: 50/s, '6/m burst 6 per src', 10MB/s.",
     "over": "Matches beyond this rate; as --limit, and not beside it.",
     "expires": "RFC 3339 time, or a duration such as 10m.",
     "comment": "Up to 256 characters.",
 }
-FLAG_FIELDS = tuple(name for name in RULE_FIELDS if name not in ("id", "action", "enabled", "log"))
+FLAG_FIELDS = tuple(
+    name for name in RULE_FIELDS if name not in ("id", "action", "enabled", "keep", "log")
+)
 """The fields that have a flag with a value."""
 
 
@@ -61,17 +64,25 @@ def rule_flags(function: F) -> F:
     log = click.option(
         "--log",
         is_flag=True,
-        callback=_log,
+        callback=_flag,
         expose_value=False,
         default=False,
         help="Each packet that matches makes an event (xdpwall events).",
     )
-    return log(function)
+    kept = click.option(
+        "--keep",
+        is_flag=True,
+        callback=_flag,
+        expose_value=False,
+        default=False,
+        help="Packets that pass by this accept rule make a flow (xdpwall flows).",
+    )
+    return kept(log(function))
 
 
-def _log(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+def _flag(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
-        ctx.meta.setdefault("xdpwall.fields", {})["log"] = True
+        ctx.meta.setdefault("xdpwall.fields", {})[str(parameter.name)] = True
 
 
 def chosen_fields() -> dict[str, Any]:

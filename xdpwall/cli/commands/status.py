@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xdpwall.cli.client.connect import open_firewall
+from xdpwall.cli.commands.flows import fill_words
 from xdpwall.cli.options import (
     change_options,
     common_options,
@@ -181,6 +182,8 @@ def _people(printer: Printer, found: Status, rates: Rates | None = None) -> None
     if waits := found.pending:
         said = f"revision {waits.revision} ({waits.action}) is taken back in {waits.seconds_left} s"
         facts.insert(2, ("waits", TableCell(f"{said} unless confirmed: xdpwall confirm", "shout")))
+    if found.flows is not None:
+        facts.append(("flows", fill_words(found.flows)))
     printer.facts(facts)
     if not found.attachments and not found.wanted:
         printer.line()

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Flows, as the classifier meets them: what rules with `state` and `keep` add to it.
+ *
+ *   apply_rule()      a rule with `state` needs the packet's: ask_state(), once (flow_state.h)
+ *   decide()          a packet that passes: keep_flow() (flow_track.h)
+ *
+ * The table is in flow_table.h and flow_write.h, the key in flow_key.h. Only objects compiled with
+ * XW_FLOWS_COMPILED have any of it; in the others these functions are constants, so that a ruleset
+ * without flows pays nothing.
+ */
+#ifndef XDPWALL_FLOW_H
+#define XDPWALL_FLOW_H
+
+#include <stdbool.h>
+#include <linux/types.h>
+
+#include "abi.h"
+#include "context.h"
+#include "packet.h"
+
+/* apply_rule(): the state must be asked for first; the rule was not looked at. */
+#define DECISION_ASK_STATE (-3)
+
+#ifdef XW_FLOWS_COMPILED
+
+#define WITH_FLOWS 1
+
+#include "flow_state.h"
+#include "flow_track.h"
+
+static __always_inline int ask_state(struct xw_ctx *ctx, struct packet *p)
+{
+	find_state(ctx, p);
+	if (!p->state)
+		find_related(ctx, p);
+	return 0;
+}
+
+/* DECISION_ASK_STATE, -1: the rule does not match, or 0. */
+static __always_inline int match_state(struct xw_ctx *ctx, struct packet *p, __u32 rule)
+{
+	if (!(rule & XW_RULE_STATE))
+		return 0;
+	if (!p->state) {
+		if (!ctx)
+			return DECISION_ASK_STATE;
+		ask_state(ctx, p);
+	}
+	if (p->state == XW_STATE_HIDDEN)
+		return (rule >> XW_RULE_ACTION & 3) == XW_DROP ? 0 : -1;
+	return rule >> (XW_RULE_STATE_BIT - 1 + p->state) & 1 ? 0 : -1;
+}
+
+static __always_inline void note_keep(struct packet *p, __u32 rule)
+{
+	p->keep = rule & XW_RULE_KEEP ? 1 : 0;
+}
+
+static __always_inline void note_policy_keep(struct packet *p, __u32 policy)
+{
+	__u32 bit = is_egress() ? XW_POLICY_KEEP_EGRESS : XW_POLICY_KEEP_INGRESS;
+
+	p->keep = policy & bit ? 1 : 0;
+}
+
+static __always_inline void note_state(struct xw_event *e, const struct packet *p)
+{
+	e->state = p->state;
+}
+
+static __always_inline void keep_flow(struct xw_ctx *ctx, struct packet *p, int decision,
+				      __u64 control_word)
+{
+	if (decision || !(p->state | p->keep))
+		return;
+	if (!p->state)
+		ask_state(ctx, p);
+	if (!EXPLAINING)
+		track_packet(ctx, p, control_word & XW_CONTROL_COPY);
+}
+
+#else
+
+#define WITH_FLOWS 0
+
+static __always_inline int match_state(struct xw_ctx *ctx, struct packet *p, __u32 rule)
+{
+	return 0;
+}
+
+static __always_inline void note_keep(struct packet *p, __u32 rule)
+{
+}
+
+static __always_inline void note_policy_keep(struct packet *p, __u32 policy)
+{
+}
+
+static __always_inline int ask_state(struct xw_ctx *ctx, struct packet *p)
+{
+	return 0;
+}
+
+static __always_inline void note_state(struct xw_event *e, const struct packet *p)
+{
+}
+
+static __always_inline void keep_flow(struct xw_ctx *ctx, struct packet *p, int decision,
+				      __u64 control_word)
+{
+}
+
+#endif
+
+#endif

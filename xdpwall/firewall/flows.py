@@ -1,0 +1,178 @@
+"""The facade's methods for flows, which Firewall inherits (firewall.py)."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from xdpwall.changes.transactions import reading, writing
+from xdpwall.errors import NotFound
+from xdpwall.instance.instance import Instance
+from xdpwall.kernel.net.names import interface_index
+from xdpwall.values.author import Author
+from xdpwall.values.protocols import PROTOCOL_NAMES, PROTOCOLS
+from xdpwall.values.times import epoch_seconds
+from xdpwall.views.flows import (
+    ANY_FLOW,
+    MOST_LISTED,
+    FlowCounts,
+    FlowFill,
+    FlowFilter,
+    FlowList,
+    FlowsFlushed,
+    FlowView,
+)
+
+if TYPE_CHECKING:
+    from xdpwall.dataplane.dataplane import Dataplane
+    from xdpwall.dataplane.flow_table import FlowTable, KernelFlow, WantedFlows
+    from xdpwall.store.records import Snapshot
+
+_ANYONE = Author()
+_PORTS = (6, 17, 132)
+_ECHO = {"ipv4": 1, "ipv6": 58}
+
+
+class FlowMethods:
+    """Lists and ends the flows of an instance. They are no part of a revision."""
+
+    _instance: Instance
+
+    def flows(
+        self, wanted: FlowFilter = ANY_FLOW, *, limit: int = 1000, top: bool = False
+    ) -> FlowList:
+        """Live flows that the filter lets through, at most `limit`; `top`: those with most packets first,
+        else as they lie in the table."""
+        limit = min(limit, MOST_LISTED)
+        with reading(self._instance) as now:
+            dataplane = self._instance.dataplane()
+            if dataplane is None:
+                return FlowList(total=0, fill=FlowFill(), flows=[])
+            table, jiffies = _table(dataplane), dataplane.control.jiffies()
+            selected = table.select(_kernel_filter(wanted, now), jiffies)
+            views = _Views(now, self._instance.clock.seconds())
+            found = [views.view(one) for one in table.read_selected(selected, jiffies, limit, top)]
+            total = sum(len(places) for places in selected.values())
+            return FlowList(total=total, fill=flow_fill(dataplane), flows=found)
+
+    def flush_flows(self, wanted: FlowFilter = ANY_FLOW, *, by: Author = _ANYONE) -> FlowsFlushed:
+        """End the flows that the filter lets through: their next packet belongs to none."""
+        with writing(self._instance) as now:
+            dataplane = self._instance.dataplane()
+            if dataplane is None:
+                return FlowsFlushed(flushed=0)
+            from xdpwall.dataplane.flow_table import FAMILIES
+
+            table, jiffies = _table(dataplane), dataplane.control.jiffies()
+            if wanted == ANY_FLOW:
+                flushed = sum(map(len, table.select(None, jiffies).values()))
+                for family in FAMILIES:
+                    table.flush(family)
+            else:
+                selected = table.select(_kernel_filter(wanted, now), jiffies)
+                flushed = sum(table.flush(one, places) for one, places in selected.items())
+            said = ", ".join(f"{name} {text}" for name, text in wanted.query().items() if text)
+            action = f"flows flush: {flushed} flows{f' ({said})' if said else ''}"
+            self._instance.store.note(by=by, action=action, now=self._instance.clock.now_text())
+            return FlowsFlushed(flushed=flushed)
+
+
+def flow_fill(dataplane: Dataplane) -> FlowFill:
+    """How full the tables are, and what became of flows. Places of flows that are over are cleared on the
+    way: whoever asks once in nine hours keeps them from looking alive again (FlowTable.sweep)."""
+    table, jiffies = _table(dataplane), dataplane.control.jiffies()
+    table.sweep(jiffies)
+    counts = table.counts()
+    evicted = {
+        name.removeprefix("evicted_"): count
+        for name, count in counts.items()
+        if name.startswith("evicted_")
+    }
+    return FlowFill(
+        tracking=tracks(dataplane),
+        size=table.places if tracks(dataplane) else 0,
+        ipv4=len(table.live("ipv4", jiffies)),
+        ipv6=len(table.live("ipv6", jiffies)),
+        counts=FlowCounts(
+            made=counts["made"],
+            by_socket=counts["by_socket"],
+            evicted=evicted,
+            lost=counts["lost"],
+            invalid=counts["invalid"],
+        ),
+    )
+
+
+def tracks(dataplane: Dataplane) -> bool:
+    """Whether the programs in place have flows."""
+    from xdpwall.abi import Feature  # NumPy
+
+    return bool(dataplane.control.features & Feature.FLOWS)
+
+
+def _table(dataplane: Dataplane) -> FlowTable:
+    from xdpwall.dataplane.flow_table import FlowTable
+
+    return FlowTable(dataplane.map_set.maps)
+
+
+def _kernel_filter(wanted: FlowFilter, now: Snapshot) -> WantedFlows:
+    from xdpwall.dataplane.flow_table import WantedFlows
+
+    slot = None
+    if wanted.rule is not None:
+        entry = now.ruleset.by_id().get(wanted.rule)
+        if entry is None:
+            raise NotFound(f"no rule {wanted.rule!r}", field="rule", value=wanted.rule)
+        slot = entry.slot
+    proto = wanted.proto
+    return WantedFlows(
+        proto=None if proto is None else PROTOCOLS[proto] if isinstance(proto, str) else proto,
+        origin=None if wanted.src is None else ip_network(wanted.src),
+        reply=None if wanted.dst is None else ip_network(wanted.dst),
+        port=wanted.port,
+        state=wanted.state,
+        slot=slot,
+    )
+
+
+class _Views:
+    """Flows as views: with names of rules and interfaces."""
+
+    def __init__(self, now: Snapshot, seconds: float) -> None:
+        self._rules = {entry.slot: entry for entry in now.ruleset.entries}
+        self._seconds = seconds
+        self._interfaces: dict[int, str] | None = None
+
+    def view(self, flow: KernelFlow) -> FlowView:
+        echo = flow.proto == _ECHO[flow.family]
+        ports = flow.proto in _PORTS
+        return FlowView(
+            family=flow.family,
+            proto=PROTOCOL_NAMES.get(flow.proto, flow.proto),
+            src=str(flow.origin[0]),
+            sport=flow.origin[1] if ports else None,
+            dst=str(flow.reply[0]),
+            dport=flow.reply[1] if ports else None,
+            ident=flow.origin[1] or flow.reply[1] if echo else None,
+            state=flow.state,
+            assured=flow.assured,
+            age=None if flow.age is None else round(flow.age),
+            expires=round(flow.expires),
+            packets=flow.packets,
+            rule=self._rule(flow),
+            iface=self._iface(flow.zone) if flow.zone else None,
+        )
+
+    def _rule(self, flow: KernelFlow) -> str | None:
+        """The rule that has the slot, unless it is younger than the flow: slots are given again."""
+        entry = None if flow.slot is None else self._rules.get(flow.slot)
+        if entry is None:
+            return None
+        age = self._seconds - epoch_seconds(entry.created)
+        return entry.id if flow.age is None or flow.age <= age + 3 else None
+
+    def _iface(self, index: int) -> str:
+        if self._interfaces is None:
+            self._interfaces = dict(interface_index())
+        return self._interfaces.get(index, f"#{index}")

@@ -1,0 +1,38 @@
+"""The states of a packet that a rule may name (`state established,related`). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from xdpwall.values.inputs import did_you_mean, invalid, split_negation
+
+STATES = ("new", "established", "related", "invalid", "untracked")
+"""In the order of enum xw_state, from its 1 on."""
+_WANTED = "one or more of " + ", ".join(STATES) + ", with an optional ! in front"
+
+
+def parse_state(value: Any) -> str:
+    """`established,related` or `!new`, in the order of STATES; a list is taken too."""
+    if isinstance(value, str):
+        negated, body = split_negation(value)
+        names: Sequence[Any] = [name.strip() for name in body.split(",")]
+    elif isinstance(value, (list, tuple)) and value:
+        negated, names = False, value
+    else:
+        raise invalid("state", value, "is not a state", _WANTED)
+    for name in names:
+        if name not in STATES:
+            hint = did_you_mean(name, STATES) if isinstance(name, str) else None
+            problem = f"holds {str(name)[:20]!r}, which is not a state"
+            raise invalid("state", value, problem, _WANTED, hint=hint)
+    if negated and len(set(names)) == len(STATES):
+        raise invalid("state", value, "leaves no state, so nothing could match", _WANTED)
+    return ("!" if negated else "") + ",".join(name for name in STATES if name in names)
+
+
+def state_bits(text: str) -> int:
+    """The states that a canonical `state` accepts: bit n is STATES[n]."""
+    negated, body = split_negation(text)
+    names = body.split(",")
+    return sum(1 << n for n, name in enumerate(STATES) if (name in names) != negated)
