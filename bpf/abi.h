@@ -141,6 +141,7 @@ struct xw_tables {
 	__u32 src_negated; /* rules on `not @set` */
 	__u32 dst_negated;
 	__u32 attachment[XW_ATTACHMENTS];
+	__u32 state[XW_STATES]; /* the rows of enum xw_state; UNASKED: of all rules */
 	__u32 proto4[XW_BYTE_HIDDEN + 1];
 	__u32 proto6[XW_BYTE_HIDDEN + 1];
 	__u16 flags[XW_BYTE_HIDDEN + 1];

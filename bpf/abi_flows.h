@@ -18,6 +18,8 @@ enum xw_state {
 	XW_STATE_HIDDEN, /* cannot be read: satisfies `drop` rules only */
 };
 
+#define XW_STATES 8 /* rows by state (struct xw_tables): a power of two above all */
+
 /* In the word of a rule, beside abi.h's XW_RULE_... */
 #define XW_RULE_STATE	  0xf80000U /* one bit for each enum xw_state from NEW on; 0: any */
 #define XW_RULE_STATE_BIT 19

@@ -66,15 +66,13 @@ static __always_inline int apply_rated_rule(struct packet *p, __u32 rule)
 
 #endif
 
-/* -1: the rule has expired, is not for packets of this state, or only counts. A rule with a rate is
- * left in `rated`, if that is given. `ctx`: NULL where there is no room on the stack to ask for the
- * state: DECISION_ASK_STATE, and the rule was not applied. */
-static __always_inline int apply_rule(const struct shape s, struct xw_ctx *ctx, __u32 copy,
-				      __u32 position, struct packet *p, __u32 *rated)
+/* -1: the rule has expired, or only counts. A rule with a rate is left in `rated`, if that is
+ * given. DECISION_ASK_STATE: it has `state`, which is not known yet, and was not applied. */
+static __always_inline int apply_rule(const struct shape s, __u32 copy, __u32 position,
+				      struct packet *p, __u32 *rated)
 {
 	const __u32 *all = bpf_map_lookup_elem(&rules, &copy);
 	__u32 rule;
-	int decision;
 
 	if (!all)
 		return DECISION_ERROR;
@@ -84,9 +82,8 @@ static __always_inline int apply_rule(const struct shape s, struct xw_ctx *ctx, 
 		note_rule(rule | XW_ANSWER_EXPIRED);
 		return -1;
 	}
-	decision = match_state(ctx, p, rule);
-	if (decision < 0)
-		return decision;
+	if (needs_state(p, rule))
+		return DECISION_ASK_STATE;
 	if (has_rates(s) && rule & (XW_RULE_LIMIT | XW_RULE_OVER)) {
 		if (!rated)
 			return apply_rated_rule(p, rule);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Flows, as the classifier meets them: what rules with `state` and `keep` add to it.
  *
- *   apply_rule()      a rule with `state` needs the packet's: ask_state(), once (flow_state.h)
+ *   apply_rule()      a rule with `state` needs the packet's: needs_state()
+ *   rules.h, walk.h   ask_state(), once (flow_state.h); rules for other states are left out from
+ *                     there on, by the row of the state (struct xw_tables)
  *   decide()          a packet that passes: keep_flow() (flow_track.h)
  *
  * The table is in flow_table.h and flow_write.h, the key in flow_key.h. Only objects compiled with
@@ -36,19 +38,10 @@ static __always_inline int ask_state(struct xw_ctx *ctx, struct packet *p)
 	return 0;
 }
 
-/* DECISION_ASK_STATE, -1: the rule does not match, or 0. */
-static __always_inline int match_state(struct xw_ctx *ctx, struct packet *p, __u32 rule)
+/* Must the state be asked for before this rule is applied? */
+static __always_inline bool needs_state(const struct packet *p, __u32 rule)
 {
-	if (!(rule & XW_RULE_STATE))
-		return 0;
-	if (!p->state) {
-		if (!ctx)
-			return DECISION_ASK_STATE;
-		ask_state(ctx, p);
-	}
-	if (p->state == XW_STATE_HIDDEN)
-		return (rule >> XW_RULE_ACTION & 3) == XW_DROP ? 0 : -1;
-	return rule >> (XW_RULE_STATE_BIT - 1 + p->state) & 1 ? 0 : -1;
+	return rule & XW_RULE_STATE && !p->state;
 }
 
 static __always_inline void note_keep(struct packet *p, __u32 rule)
@@ -83,9 +76,9 @@ static __always_inline void keep_flow(struct xw_ctx *ctx, struct packet *p, int 
 
 #define WITH_FLOWS 0
 
-static __always_inline int match_state(struct xw_ctx *ctx, struct packet *p, __u32 rule)
+static __always_inline bool needs_state(const struct packet *p, __u32 rule)
 {
-	return 0;
+	return false;
 }
 
 static __always_inline void note_keep(struct packet *p, __u32 rule)

@@ -14,9 +14,9 @@
 #include "rules.h"
 #include "ruleset_shape.h"
 
-/* Features that every kind has. With flows, a rule may match all but the state. */
+/* Features that every kind has. */
 #ifdef XW_FLOWS_COMPILED
-#define IN_ALL (XW_RULES | XW_FLOWS | XW_COUNTING)
+#define IN_ALL (XW_RULES | XW_FLOWS)
 #else
 #define IN_ALL XW_RULES
 #endif

@@ -37,12 +37,14 @@
  *                     candidate_segments  row_words.h    AND of the summaries
  *                     candidate_words     row_words.h    the same, within a segment
  *                     combined_word       row_words.h    AND of the rows' words
- *                     apply_rule          apply_rule.h   expiry, state, rate, counter, log mark,
- * action ask_state                      if a rule with `state` is reached; flow.h apply_rated_rule
- * of a rule with a rate; rates.h, gcra.h walk_remaining_rules  walk.h       bpf_loop() if a rule
- * does not decide classify_by_policy          match.h keep_flow                   flow.h with
- * flow_state.h and flow_track.h count_packet                    account.h report_event events.h
- * with trace_tap.h
+ *                     apply_rule          apply_rule.h   expiry, rate, counter, log mark, action
+ *                         apply_rated_rule               of a rule with a rate; rates.h, gcra.h
+ *                     ask_state           flow.h         once, if a rule with `state` is reached
+ *                     walk_remaining_rules  walk.h       bpf_loop() if a rule does not decide
+ *             classify_by_policy          match.h
+ *         keep_flow                       flow.h         with flow_state.h and flow_track.h
+ *         count_packet                    account.h
+ *         report_event                    events.h       with trace_tap.h
  *
  * explain() in answer.h stands in the place of should_drop in programs that are run for an answer,
  * and never attached (explain.h).
@@ -91,14 +93,21 @@ static __always_inline int classify_by_policy(const struct xw_tables *t, struct 
 	return DECISION_DROP | DECISION_BY_POLICY;
 }
 
-/* The verdict of the first rule that decides, else of the policy. */
-static __always_inline int classify_packet(struct xw_ctx *ctx, struct packet *p, __u64 control_word)
+/* The verdict of the first rule that decides, else of the policy. Global, hence verified by itself,
+ * where there is most code: with flows and with rates. */
+#if RATED && WITH_FLOWS
+__noinline
+#else
+static __always_inline
+#endif
+    int
+    classify_packet(struct xw_ctx *ctx, struct packet *p, __u64 control_word)
 {
 	__u32 copy = control_word & XW_CONTROL_COPY;
 	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
 	int decision = -1;
 
-	if (!t)
+	if (!t || !ctx || !p)
 		return DECISION_ERROR;
 	if (features & XW_RULES)
 		decision = classify_known_shape(t, ctx, p, copy);

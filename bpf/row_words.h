@@ -56,16 +56,24 @@ static __always_inline const __u64 *row_at(const struct packet_rows *pr, __u32 r
 	return pr->base + n * row_size(pr->shape);
 }
 
-/* Point `pr` at the rows with these numbers, by group. False: a map lookup failed. */
-static __always_inline bool locate_rows(struct packet_rows *pr, __u32 copy,
-					const __u32 *row_numbers)
+/* Point `pr` at the rows of a generation. False: a map lookup failed. */
+static __always_inline bool locate_all_rows(struct packet_rows *pr, __u32 copy)
 {
 	pr->base = bpf_map_lookup_elem(&rows, &copy);
 	pr->whole = is_packed(pr->shape) ? bpf_map_lookup_elem(&whole_rows, &copy) : pr->base;
 	if (!pr->base || !pr->whole)
 		return false;
-	pr->number = row_numbers;
 	pr->whole_mask = whole_mask;
+	return true;
+}
+
+/* Point `pr` at the rows with these numbers, by group. False: a map lookup failed. */
+static __always_inline bool locate_rows(struct packet_rows *pr, __u32 copy,
+					const __u32 *row_numbers)
+{
+	if (!locate_all_rows(pr, copy))
+		return false;
+	pr->number = row_numbers;
 #pragma unroll
 	for (int g = 0; g <= G_DST; g++)
 		if (group_in_use(pr->shape, g))
@@ -116,6 +124,13 @@ static __always_inline __u64 combined_summary(const struct packet_rows *pr, __u3
 	return some;
 }
 
+/* The segments of the summary word of a plain row, whatever their pattern. */
+static __always_inline __u64 plain_segments(__u64 some)
+{
+	some |= some >> 32;
+	return (some | some >> 16) & 0xffff;
+}
+
 /* Bit s: segment s may hold a rule that matches. One pattern must have rules there in every row. */
 static __always_inline __u64 candidate_segments(const struct packet_rows *pr)
 {
@@ -124,8 +139,7 @@ static __always_inline __u64 candidate_segments(const struct packet_rows *pr)
 	if (is_packed(pr->shape))
 		return some | combined_summary(pr, 1) | combined_summary(pr, 2) |
 		       combined_summary(pr, 3);
-	some |= some >> 32;
-	return (some | some >> 16) & 0xffff;
+	return plain_segments(some);
 }
 
 /* Bit n: word n of the segment may hold a rule that matches. A superset is enough, so only the
@@ -211,6 +225,24 @@ static __always_inline __u64 address_word(const struct packet_rows *pr, const en
 	if (has_feature(pr->shape, XW_NEGATED_SET))
 		in ^= row_word(pr, set_row(pr, group, 3), at);
 	return word | in;
+}
+
+/* Word `i` of the row of a state, by number. It is in no AND above: most packets need no state, so
+ * it is found and AND-ed once a rule with `state` is reached (flow.h). */
+static __always_inline __u64 state_word(const struct packet_rows *pr, __u32 row_number, __u32 i)
+{
+	struct word_index at = {
+	    .i = i, .whole = pr->whole + i * 8, .size = position_count(pr->shape) / 8};
+
+	return unpatched_word(pr, row_at(pr, row_number), &at);
+}
+
+/* Bit s: segment s has a rule for packets of the state whose row this is. */
+static __always_inline __u64 state_segments(const struct packet_rows *pr, __u32 row_number)
+{
+	const __u64 *row = row_at(pr, row_number);
+
+	return is_packed(pr->shape) ? row[0] | row[1] | row[2] | row[3] : plain_segments(row[0]);
 }
 
 /* The AND of word `i` of all rows: bit n is the rule at position 64 * i + n. */

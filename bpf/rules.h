@@ -46,12 +46,26 @@ static __always_inline int apply_first_rules(const struct shape s, struct xw_ctx
 		w->rules_left = word;
 		return walk_on(s, ctx, p, w);
 	}
-	decision = apply_rule(s, ctx, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
-	if (decision >= 0 || !has_feature(s, XW_COUNTING))
+	decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+	if (WITH_FLOWS && decision == DECISION_ASK_STATE) {
+		ask_state(ctx, p);
+		word = rules_for_state(p, w->copy, w->index, word);
+		decision = -1;
+		if (word)
+			decision =
+			    apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+	}
+	if (decision >= 0 ||
+	    (!has_feature(s, XW_COUNTING) && (!WITH_FLOWS || word || is_one_word(s))))
 		return decision;
 	word &= word - 1;
 	for (int n = 1; n < first_rules(s) && word; n++) {
-		decision = apply_rule(s, ctx, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+		if (WITH_FLOWS && decision == DECISION_ASK_STATE) {
+			ask_state(ctx, p);
+			word = rules_for_state(p, w->copy, w->index, word);
+			continue;
+		}
 		if (decision >= 0)
 			return decision;
 		word &= word - 1;
@@ -73,17 +87,19 @@ static __always_inline int classify_by_rules(const struct xw_tables *t, struct x
 	    .copy = copy,
 	};
 	struct packet_rows pr = {.shape = s};
-	struct walk w = {.copy = copy};
+	struct walk here = {.copy = copy}, *w = walk_of(s, &here);
 	__u32 segment = 0, words_left = 0;
 	__u64 word = 0, segments_left;
 
-	if (!find_rows(&g, p, w.rows))
+	if (!w)
+		return DECISION_ERROR;
+	if (!find_rows(&g, p, w->rows))
 		return -1;
-	if (!locate_rows(&pr, copy, w.rows))
+	if (!locate_rows(&pr, copy, w->rows))
 		return DECISION_ERROR;
 	if (is_one_word(s)) {
 		word = combined_word(&pr, 0);
-		return word ? apply_first_rules(s, ctx, p, &w, word) : -1;
+		return word ? apply_first_rules(s, ctx, p, w, word) : -1;
 	}
 	segments_left = candidate_segments(&pr);
 	for (int n = 0; n < FIRST_WORDS; n++) {
@@ -96,16 +112,16 @@ static __always_inline int classify_by_rules(const struct xw_tables *t, struct x
 			if (!words_left)
 				continue;
 		}
-		w.index = segment * words_per_segment(s) + lowest_bit(words_left);
+		w->index = segment * words_per_segment(s) + lowest_bit(words_left);
 		words_left &= words_left - 1;
-		word = combined_word(&pr, w.index & word_mask);
+		word = combined_word(&pr, w->index & word_mask);
 		if (word)
 			break;
 	}
-	w.segment = segment;
-	w.words_left = words_left;
-	w.segments_left = segments_left;
-	return word ? apply_first_rules(s, ctx, p, &w, word) : walk_on(s, ctx, p, &w);
+	w->segment = segment;
+	w->words_left = words_left;
+	w->segments_left = segments_left;
+	return word ? apply_first_rules(s, ctx, p, w, word) : walk_on(s, ctx, p, w);
 }
 
 #endif

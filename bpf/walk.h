@@ -32,10 +32,24 @@ struct walk {
 	__u32 segment;
 	__u32 index;
 	__s32 decision;
+#if WITH_FLOWS
+	__u32 state_row; /* of all rules, while the state is not known */
+#endif
 #if RATED
 	__u32 rated; /* the rule with a rate that walk_step() left */
 #endif
 };
+
+/* The rules of a word that are for packets of this state, if that is known. */
+static __always_inline __u64 word_for_state(const struct packet_rows *pr, const struct walk *w,
+					    __u32 i, __u64 word)
+{
+#if WITH_FLOWS
+	return word & state_word(pr, w->state_row, i);
+#else
+	return word;
+#endif
+}
 
 /* Where walk_step() leaves a rule with a rate. */
 static __always_inline __u32 *rated_rule(struct walk *w)
@@ -46,6 +60,39 @@ static __always_inline __u32 *rated_rule(struct walk *w)
 	return NULL;
 #endif
 }
+
+#if WITH_FLOWS
+
+/* One a program and CPU, as flow_works. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct walk);
+} walks SEC(".maps");
+
+/* Where the walk of a packet is kept: on no stack where all features together leave no room. */
+static __always_inline struct walk *walk_of(const struct shape s, struct walk *here)
+{
+	__u32 zero = 0;
+	struct walk *there;
+
+	if (s.known && is_one_word(s))
+		return here;
+	there = bpf_map_lookup_elem(&walks, &zero);
+	if (there)
+		*there = *here;
+	return there;
+}
+
+#else
+
+static __always_inline struct walk *walk_of(const struct shape s, struct walk *here)
+{
+	return here;
+}
+
+#endif
 
 struct walk_context {
 	struct packet *p;
@@ -65,8 +112,8 @@ static long walk_step(__u32 n, struct walk_context *context)
 	bits = w->rules_left;
 	if (bits) {
 		w->rules_left = bits & (bits - 1);
-		decision = apply_rule(s, NULL, w->copy, w->index * 64 + lowest_bit(bits),
-				      context->p, rated_rule(w));
+		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(bits), context->p,
+				      rated_rule(w));
 		w->decision = decision;
 		if (WITH_FLOWS && decision == DECISION_ASK_STATE) {
 			w->rules_left = bits;
@@ -80,7 +127,8 @@ static long walk_step(__u32 n, struct walk_context *context)
 	if (bits) {
 		w->words_left = bits & (bits - 1);
 		w->index = w->segment * segment_words + lowest_bit(bits);
-		w->rules_left = combined_word(&pr, w->index & word_mask);
+		bits = combined_word(&pr, w->index & word_mask);
+		w->rules_left = word_for_state(&pr, w, w->index & word_mask, bits);
 		return 0;
 	}
 	bits = w->segments_left;
@@ -107,24 +155,89 @@ __noinline int walk_remaining_rules(struct packet *p, struct walk *w)
 	return w->decision;
 }
 
+#if WITH_FLOWS
+
+/* The row of the packet's state, in `pr` too. False: a map lookup failed. */
+static __always_inline bool locate_state_row(struct packet_rows *pr, const struct packet *p,
+					     __u32 copy, __u32 *row_number)
+{
+	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
+
+	if (!t || !locate_all_rows(pr, copy))
+		return false;
+	*row_number = t->state[p->state & (XW_STATES - 1)];
+	return true;
+}
+
+/* The rules of word `index` that are for packets of this state. Global, hence verified by itself.
+ */
+__noinline __u64 rules_for_state(struct packet *p, __u32 copy, __u32 index, __u64 word)
+{
+	const struct shape s = {};
+	struct packet_rows pr = {.shape = s};
+	__u32 row;
+
+	if (!p || !locate_state_row(&pr, p, copy, &row))
+		return 0;
+	return word & state_word(&pr, row, index & (position_count(s) / 64 - 1));
+}
+
+/* Leave out what is not for packets of this state, if it is known by now. */
+__noinline int narrow_walk(struct packet *p, struct walk *w)
+{
+	const struct shape s = {};
+	struct packet_rows pr = {.shape = s};
+	__u32 row;
+
+	if (!p || !w || !locate_state_row(&pr, p, w->copy, &row))
+		return 0;
+	w->state_row = row;
+	w->rules_left &= state_word(&pr, row, w->index & (position_count(s) / 64 - 1));
+	if (!is_one_word(s))
+		w->segments_left &= state_segments(&pr, row);
+	return 0;
+}
+
 /* walk_remaining_rules(), and on from a rule that needs the state: the walk has no room on the
  * stack to ask for it. */
 static __always_inline int walk_with_state(struct xw_ctx *ctx, struct packet *p, struct walk *w)
 {
 	int decision = walk_remaining_rules(p, w);
 
-	if (!WITH_FLOWS || decision != DECISION_ASK_STATE)
+	if (decision != DECISION_ASK_STATE)
 		return decision;
 	ask_state(ctx, p);
+	narrow_walk(p, w);
 	return walk_remaining_rules(p, w);
 }
+
+#else
+
+static __always_inline int narrow_walk(struct packet *p, struct walk *w)
+{
+	return 0;
+}
+
+static __always_inline __u64 rules_for_state(struct packet *p, __u32 copy, __u32 index, __u64 word)
+{
+	return word;
+}
+
+static __always_inline int walk_with_state(struct xw_ctx *ctx, struct packet *p, struct walk *w)
+{
+	return walk_remaining_rules(p, w);
+}
+
+#endif
 
 /* Go on from where *w stands, also past rules with a rate. -1: no rule decides. */
 static __always_inline int walk_on(const struct shape s, struct xw_ctx *ctx, struct packet *p,
 				   struct walk *w)
 {
-	int decision = walk_with_state(ctx, p, w);
+	int decision;
 
+	narrow_walk(p, w);
+	decision = walk_with_state(ctx, p, w);
 	if (!has_rates(s))
 		return decision;
 	for (int n = 0; n < XW_RATED_RULES && decision == DECISION_LEFT; n++) {

@@ -48,6 +48,8 @@ EVENT_LIMITS = 1024
 TAPS = 4
 TAP_ANY = 0xFFFFFFFF
 
+STATES = 8
+"""Rows by state: enum xw_state, and to spare."""
 FLOW_BUCKET = 16
 """Places of a bucket of the flow table."""
 FLOW_PLACES = 1 << 18
@@ -153,6 +155,7 @@ TABLES = np.dtype(
         ("src_negated", "<u4"),
         ("dst_negated", "<u4"),
         ("attachment", "<u4", (ATTACHMENTS,)),
+        ("state", "<u4", (STATES,)),
         ("proto4", "<u4", (BYTE_HIDDEN + 1,)),
         ("proto6", "<u4", (BYTE_HIDDEN + 1,)),
         ("flags", "<u2", (BYTE_HIDDEN + 1,)),

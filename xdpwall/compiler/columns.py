@@ -38,6 +38,7 @@ _COLUMNS: Mapping[str, tuple[str, Callable[[Any], int], int]] = {
     "fragment": ("fragment", FRAGMENTS.index, 0),
     "ethertype": ("ethertype", lambda v: v if isinstance(v, int) else ABSENT, ABSENT),
     "egress": ("egress", int, ABSENT),
+    "state": ("state", int, ABSENT),
     "vlan": ("vlan", lambda v: UNTAGGED if v[1] == VLAN_NONE else v[1], ABSENT),
     "vlan_negated": ("vlan", itemgetter(0), 0),
     "length_low": ("length", itemgetter(0), ABSENT),

@@ -26,6 +26,7 @@ from .group_attachment import AttachmentGroup
 from .group_ports import PortGroup
 from .group_protocol import ProtocolGroup
 from .group_size import SizeGroup
+from .group_state import StateGroup
 from .group_unused import UnusedFieldsGroup
 from .row_packing import too_many
 from .sizes import power_of_two
@@ -83,6 +84,8 @@ def compile_ruleset(
         AttachmentGroup(generation, columns, attachments)
     if columns.uses("length_low", "ttl_low"):
         SizeGroup(generation, columns)
+    if Feature.FLOWS in action_features(entries) | policy_features(policy):
+        StateGroup(generation, columns)
     for port in ("sport", "dport"):
         if PortGroup.wanted(columns, port):
             PortGroup(generation, columns, port)

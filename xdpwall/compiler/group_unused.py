@@ -12,7 +12,7 @@ from .generation import NEUTRAL_ROW, Generation, Group
 _TABLES = (
     "size_row", "sport_row", "sport_hidden", "dport_row", "dport_hidden", "attachment",
     "src_hidden", "dst_hidden", "src6_row", "dst6_row", "src4", "dst4", "src6", "dst6",
-    "src_unlisted", "dst_unlisted",
+    "src_unlisted", "dst_unlisted", "state",
 )  # fmt: skip
 """Fields of abi.TABLES that other groups overwrite, if rules name their fields."""
 
