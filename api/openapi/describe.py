@@ -184,6 +184,8 @@ def _describe_parameters(paths: dict[str, Any]) -> None:
             "address": {"type": "string", "format": "address", "minLength": 1},
             "only": {"enum": ["packets"]},
         }
+        if path.endswith("/flows"):
+            known |= words.FLOW_PARAMETERS
         for operation in operations.values():
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] in known:

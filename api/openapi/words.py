@@ -13,6 +13,8 @@ from pydantic import WithJsonSchema
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.field_names import RATE_FIELDS
 from xdpwall.rule.rule import Rule
+from xdpwall.rule.states import STATES
+from xdpwall.views.flows import FLOW_STATES, MOST_LISTED
 
 Schema = dict[str, Any]
 
@@ -37,6 +39,18 @@ PacketText = Annotated[str, WithJsonSchema(PACKET)]
 EntryText = Annotated[str, WithJsonSchema(ENTRY)]
 ExpiryText = Annotated[str, WithJsonSchema(EXPIRY)]
 MESSAGE: Schema = {"anyOf": [LINE]}
+
+_NETWORK: Schema = {"type": "string", "format": "network", "minLength": 1}
+FLOW_PARAMETERS: dict[str, Schema] = {
+    "proto": {"type": "string", "format": "proto", "minLength": 1},
+    "from": _NETWORK,
+    "to": _NETWORK,
+    "port": {"type": "integer", "minimum": 0, "maximum": 65535},
+    "state": {"enum": [*FLOW_STATES]},
+    "rule": ID,
+    "limit": {"type": "integer", "minimum": 0, "maximum": MOST_LISTED},
+    "top": {"type": "boolean"},
+}
 
 _COUNT_OF_TOKENS: Schema = {
     "anyOf": [
@@ -125,6 +139,9 @@ def rule_schema() -> Schema:
     for name, (low, high) in _NUMBER_OR_TEXT.items():
         number = {"type": "integer", "minimum": low, "maximum": high}
         fields[name] = {"anyOf": [number, {"type": "string", "format": name, "minLength": 1}]}
+    state = {"type": "string", "format": "state", "minLength": 1}
+    names = {"type": "array", "items": {"enum": [*STATES]}, "minItems": 1}
+    fields["state"] = {"anyOf": [state, names]}
     for name in RATE_FIELDS:
         fields[name] = {"anyOf": [RATE, {"type": "string", "format": "rate", "minLength": 1}]}
     fields["fragment"] = {"enum": [True, False, "first", "later"]}

@@ -45,6 +45,13 @@ RULES: dict[str, list[dict[str, Any]]] = {
     "length": each("length", 65_576, "9-1", "a", -1, "", "1-"),
     "ttl": each("ttl", 256, "9-1", "x", -1, "", 1.5),
     "fragment": each("fragment", "middle", 1, "", []),
+    "state": each("state", "", "open", "new;invalid", "!new,,related", 1, [], ["new", 3], True)
+    + each("state", "!new,established,related,invalid,untracked")
+    + each("state", "new", base={"action": "drop", "ethertype": "arp"}),
+    "keep": each("keep", "yes", 1, "", [])
+    + each("keep", True)
+    + each("keep", True, base={"action": "count"})
+    + each("keep", True, base={"action": "accept", "ethertype": "any"}),
     "expires": each("expires", "soon", "2030-13-01T00:00:00Z", "", 5.5, "-1h"),
     "enabled": each("enabled", "yes", 1, "", []),
     "comment": each("comment", "x" * 257, "a\nb", "\x1b[31m", 5, ["x"], "\x00"),

@@ -29,7 +29,7 @@ NEEDED: dict[Role | None, set[str]] = {
         *("GET /api/v1/" + path for path in (
             "session", "stats", "status", "events", "events/settings", "interfaces", "containers", "rules", "rules/{id}",
             "policy", "sets", "sets/{name}", "sets/{name}/test", "ruleset", "ruleset/history", "audit",
-            "block")),
+            "block", "flows")),
         *("POST /api/v1/" + path for path in ("rules/parse", "explain", "check", "diff", "page")),
     },
     "operator": {
@@ -39,7 +39,7 @@ NEEDED: dict[Role | None, set[str]] = {
             "ruleset/confirm", "ruleset/rollback")),
         *("PUT /api/v1/" + path for path in ("rules/{id}", "sets/{name}", "policy", "ruleset")),
         "PATCH /api/v1/rules/{id}",
-        *("DELETE /api/v1/" + path for path in ("rules/{id}", "sets/{name}", "block")),
+        *("DELETE /api/v1/" + path for path in ("rules/{id}", "sets/{name}", "block", "flows")),
     },
     "admin": {
         *(f"{method} /api/v1/interfaces/{{name}}/attachments/{place}"

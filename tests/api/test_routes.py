@@ -43,6 +43,8 @@ HERE = [
     "GET /block",
     "POST /block",
     "DELETE /block",
+    "GET /flows",
+    "DELETE /flows",
     "POST /diff",
     "GET /stats",
     "GET /events",

@@ -36,8 +36,6 @@ FLAGS: dict[str, list[str]] = {
     "length": ["9-1", "-5", "1-2-3", "x", "", "70000"],
     "ttl": ["256", "5-1", "x", ""],
     "fragment": ["maybe", "2", "", "True"],
-    "limit": ["", "6", "6/x", "fast", "-1/s"],
-    "over": ["", "6", "6/m per dst", "/m"],
     "state": ["open", "", "!", "new,,related", "New", "!new,established,related,invalid,untracked"],
     "expires": ["soon", "2026-13-01T00:00:00Z", "2026-01-01", "10", "-5m", ""],
     "comment": ["x" * 257, "a\nb", "\x1b[2J"],

@@ -190,7 +190,7 @@ def test_completion_offers_what_may_stand_there(direct: Instance) -> None:
     assert offered("xdpwall detach ") == ["veth0"], "lo is not attached"
     assert {"lo", "veth0"} <= set(offered("xdpwall attach "))
     assert offered("xdpwall policy set ") == ["egress", "ingress", "neighbor_discovery", "non_ip"]
-    assert offered("xdpwall policy set ingress ") == ["accept", "drop"]
+    assert offered("xdpwall policy set ingress ") == ["accept", "accept keep", "drop"]
     assert offered("xdpwall policy set neighbor_discovery ") == ["accept", "judge"]
     assert offered("xdpwall policy set ingress drop i") == []
     assert offered("xdpwall events --rule ") == ["noping"]

@@ -51,12 +51,12 @@ class Rule(BaseModel):
     ttl: int | str | None = None
     fragment: bool | Literal["first", "later"] | None = None
     state: str | None = None
-    keep: bool = False
-    """Packets that pass by it make a flow."""
     limit: str | None = None
     """`6/m burst 6 per src`: the rule matches while there are tokens. In JSON an object."""
     over: str | None = None
     """The rule matches once there are none."""
+    keep: bool = False
+    """Packets that pass by it make a flow."""
     expires: str | None = None
     enabled: bool = True
     log: bool = False

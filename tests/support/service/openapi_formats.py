@@ -47,6 +47,8 @@ FORMATS = {
     "ttl": st.sampled_from(("1", "1-64")),
     "ethertype": st.sampled_from(("arp", "any", "0x88cc")),
     "address": ADDRESS,
+    "network": ADDRESS | PREFIX,
+    "state": st.sampled_from(("new", "established,related", "!invalid", "untracked, new")),
     "entry": ENTRY,
     "expiry": st.sampled_from(("10m", "2h", "1d", "2099-01-01T00:00:00Z")),
     "packed-set": st.lists(ADDRESS, max_size=20).map(
