@@ -19,13 +19,12 @@
 #include "abi.h"
 #include "context.h"
 #include "packet.h"
+#include "ruleset_shape.h"
 
 /* apply_rule(): the state must be asked for first; the rule was not looked at. */
 #define DECISION_ASK_STATE (-3)
 
 #ifdef XW_FLOWS_COMPILED
-
-#define WITH_FLOWS 1
 
 #include "flow_state.h"
 #include "flow_track.h"
@@ -73,8 +72,6 @@ static __always_inline void keep_flow(struct xw_ctx *ctx, struct packet *p, int 
 }
 
 #else
-
-#define WITH_FLOWS 0
 
 static __always_inline bool needs_state(const struct packet *p, __u32 rule)
 {

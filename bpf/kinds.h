@@ -56,7 +56,7 @@ static __always_inline int classify_known_shape(const struct xw_tables *t, struc
 {
 	const __u32 fields = features & ~IN_ALL;
 
-	if (EXPLAINING || (RATED && WITH_FLOWS)) /* nobody waits; too much code */
+	if (EXPLAINING || GLOBAL_CLASSIFIER) /* nobody waits; too much code */
 		return classify_by_rules(t, ctx, p, copy, (struct shape){});
 #define RATED_KIND (XW_COUNTING | XW_RATES)
 #define FEW(kind)                                                                                  \

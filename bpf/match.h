@@ -93,9 +93,8 @@ static __always_inline int classify_by_policy(const struct xw_tables *t, struct 
 	return DECISION_DROP | DECISION_BY_POLICY;
 }
 
-/* The verdict of the first rule that decides, else of the policy. Global, hence verified by itself,
- * where there is most code: with flows and with rates. */
-#if RATED && WITH_FLOWS
+/* The verdict of the first rule that decides, else of the policy. */
+#if GLOBAL_CLASSIFIER
 __noinline
 #else
 static __always_inline

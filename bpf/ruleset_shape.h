@@ -23,6 +23,16 @@
 #define RATED 0
 #endif
 
+/* And for flows (flow.h)? */
+#ifdef XW_FLOWS_COMPILED
+#define WITH_FLOWS 1
+#else
+#define WITH_FLOWS 0
+#endif
+
+/* With both there is so much code that the classifier is a global function, verified by itself. */
+#define GLOBAL_CLASSIFIER (RATED && WITH_FLOWS)
+
 struct shape {
 	__u32 features; /* enum xw_feature */
 	__u32 positions;

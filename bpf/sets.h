@@ -15,6 +15,7 @@
 
 #include "abi.h"
 #include "maps.h"
+#include "ruleset_shape.h"
 
 /* Class numbers, 0: none. */
 struct membership {
@@ -71,7 +72,14 @@ static __always_inline __u32 lookup_once(void *set, const __u32 *address)
  * lookups in a row must agree; they do, unless the entry is changed again and again. */
 static __always_inline __u32 lookup_class(void *set, const __u32 *address)
 {
-	__u32 class = lookup_once(set, address);
+	__u32 class;
+#if GLOBAL_CLASSIFIER /* Linux 6.1's verifier takes no key out of a global function's argument */
+	__u32 key[4];
+
+	__builtin_memcpy(key, address, sizeof(key));
+	address = key;
+#endif
+	class = lookup_once(set, address);
 
 #pragma unroll
 	for (int i = 0; i < 3; i++) {

@@ -58,7 +58,7 @@ async def list_flows(
 @router.delete(
     "/flows",
     responses=answer_docs(FlowsFlushed, examples_flows.FLUSHED),
-    dependencies=[OPERATOR, allow_query("message", *_NAMES), Depends(no_body)],
+    dependencies=[OPERATOR, allow_query("message", "force", *_NAMES), Depends(no_body)],
 )
 async def flush_flows(call: ChangeCall, wanted: Wanted) -> Response:
     """End the flows that the filter lets through, without one all: their next packet belongs to none."""

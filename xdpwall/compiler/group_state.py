@@ -30,7 +30,8 @@ class StateGroup(Group):
         state = columns.state
         bits = np.int32(1) << np.arange(len(STATES), dtype=np.int32)[:, None]
         named = (state & bits) != 0
-        return (state == ABSENT) | np.concatenate([named, columns.drop[None]])
+        satisfied: Array = (state == ABSENT) | np.concatenate([named, columns.drop[None]])
+        return satisfied
 
     def can_add(self, columns: Columns) -> bool:
         return True

@@ -42,9 +42,9 @@ class RuleView(View):
     ttl: int | str | None = None
     fragment: bool | str | None = None
     state: str | None = None
-    keep: bool = False
     limit: RateView | None = None
     over: RateView | None = None
+    keep: bool = False
     expires: str | None = None
     enabled: bool = True
     log: bool = False
