@@ -106,7 +106,7 @@ static __always_inline
 	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
 	int decision = -1;
 
-	if (!t || !ctx || !p)
+	if (!t || (GLOBAL_CLASSIFIER && (!ctx || !p)))
 		return DECISION_ERROR;
 	if (features & XW_RULES)
 		decision = classify_known_shape(t, ctx, p, copy);
