@@ -201,12 +201,6 @@ struct xw_leaf4 {
 	__u32 outside;
 };
 
-/* LPM key of IPv6 prefixes. */
-struct xw_prefix6 {
-	__u32 bits;
-	__u8 address[16];
-};
-
 struct xw_count {
 	__u64 packets;
 	__u64 bytes;

@@ -27,6 +27,12 @@ struct xw_prefix4 {
 	__u8 address[4]; /* network byte order */
 };
 
+/* LPM key of IPv6 prefixes. */
+struct xw_prefix6 {
+	__u32 bits;
+	__u8 address[16];
+};
+
 /* Value of the sets' tries. */
 struct xw_set_prefix {
 	__u32 class; /* of the prefix's own sets and those of all wider prefixes */

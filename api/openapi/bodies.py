@@ -10,6 +10,7 @@ from xdpwall.api.body_checks import Body
 from xdpwall.api.errors import Problem
 from xdpwall.api.openapi.attach_bodies import AttachBody, AttachmentBody, TcAttachBody
 from xdpwall.api.openapi.words import (
+    FLOWS,
     ID,
     POSITION,
     SENTENCE,
@@ -248,6 +249,9 @@ class RulesetBody(Body):
 
     version: Literal[1]
     policy: Policy = Policy()
+    flows: Annotated[dict[str, Any], WithJsonSchema(FLOWS)] = Field(
+        {}, description="how long flows are remembered"
+    )
     sets: dict[IdText, SetBody] | None = Field(
         None,
         description="absent: they stay as they are",

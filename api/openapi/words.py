@@ -14,6 +14,7 @@ from xdpwall.limits import MAX_RULES
 from xdpwall.rule.field_names import RATE_FIELDS
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.states import STATES
+from xdpwall.ruleset.flow_timeouts import MOST_SECONDS, FlowTimeouts
 from xdpwall.views.flows import FLOW_STATES, MOST_LISTED
 
 Schema = dict[str, Any]
@@ -40,6 +41,24 @@ EntryText = Annotated[str, WithJsonSchema(ENTRY)]
 ExpiryText = Annotated[str, WithJsonSchema(EXPIRY)]
 MESSAGE: Schema = {"anyOf": [LINE]}
 
+_TIMEOUT: Schema = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": MOST_SECONDS},
+        {"type": "string", "format": "timeout", "minLength": 1},
+    ]
+}
+FLOWS: Schema = {
+    "type": "object",
+    "properties": {
+        "timeouts": {
+            "type": "object",
+            "properties": dict.fromkeys(FlowTimeouts.model_fields, _TIMEOUT),
+            "additionalProperties": False,
+        }
+    },
+    "additionalProperties": False,
+}
+"""The section `flows` of a ruleset."""
 _NETWORK: Schema = {"type": "string", "format": "network", "minLength": 1}
 FLOW_PARAMETERS: dict[str, Schema] = {
     "proto": {"type": "string", "format": "proto", "minLength": 1},

@@ -73,7 +73,7 @@ def test_diff(wall: Instance, tmp_path: Path) -> None:
     assert (same.exit_code, same.stdout) == (0, "")
     assert "no difference: revision 1 is this ruleset" in same.stderr
     assert wall.json("diff", str(file)) == {
-        "same": True, "revision": 1, "policy": [], "rules": [], "sets": [], "attachments": []
+        "same": True, "revision": 1, "policy": [], "timeouts": [], "rules": [], "sets": [], "attachments": []
     }  # fmt: skip
     other = wall.here("diff", "-", stdin=SECOND)
     assert (other.exit_code, other.stderr) == (1, "")

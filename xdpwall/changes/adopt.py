@@ -97,6 +97,7 @@ def adopt_ruleset(instance: Instance, wanted: Ruleset, *, by: Author) -> Diff | 
         wanted.policy,
         now=now,
         sets=planned_sets(old.sets, contents if wanted.sets is not None else None, rows, now=now),
+        timeouts=wanted.timeouts,
     )
     check_losses(instance, wanted.sets, contents, new, unknown=True)
     for spec in wanted.attachments or ():

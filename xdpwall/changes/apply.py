@@ -135,6 +135,7 @@ def apply_ruleset(
         moved=change.moved,
         kept=change.kept,
         policy_changed=change.policy_changed,
+        timeouts_changed=change.timeouts_changed,
         sets_added=sorted(has - had),
         sets_replaced=sorted(had.intersection(fresh)),
         sets_removed=sorted(had - has),
@@ -182,6 +183,7 @@ def adopt_and_apply(instance: Instance, wanted: Ruleset, *, by: Author) -> Apply
             "moved": change.moved,
             "kept": change.kept,
             "policy_changed": change.policy_changed,
+            "timeouts_changed": change.timeouts_changed,
             "sets_added": sorted(has - had),
             "sets_replaced": sorted(had.intersection(wanted.sets or {})),
             "sets_removed": sorted(had - has),
@@ -193,7 +195,9 @@ def matched_ruleset(
     old: CommittedRuleset, wanted: Ruleset, sets: tuple[SetRow, ...] | None, now: str
 ) -> CommittedRuleset:
     """The revision that follows `old` when a ruleset is applied."""
-    return edits.with_rules(old, wanted.rules, wanted.policy, now=now, sets=sets)
+    return edits.with_rules(
+        old, wanted.rules, wanted.policy, now=now, sets=sets, timeouts=wanted.timeouts
+    )
 
 
 def attachments_to_change(

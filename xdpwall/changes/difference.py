@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
 from xdpwall.ruleset.committed import CommittedRuleset
-from xdpwall.ruleset.difference import RuleLine, policy_changes, rule_hunks
+from xdpwall.ruleset.difference import RuleLine, policy_changes, rule_hunks, timeout_changes
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.sets.entries import Entries
 from xdpwall.sets.timed import TimedEntries
@@ -63,6 +63,10 @@ def ruleset_difference(
         PolicyDifference(field=field, old=before, new=after)
         for field, before, after in policy_changes(old.policy, new.policy)
     ]
+    timeouts = [
+        PolicyDifference(field=field, old=before, new=after)
+        for field, before, after in timeout_changes(old.timeouts, new.timeouts)
+    ]
     rules = [
         _rule_difference(line, number)
         for number, hunk in enumerate(rule_hunks(old.entries, new.entries), 1)
@@ -73,9 +77,10 @@ def ruleset_difference(
             {row.name: row.number for row in old.sets}, {row.name: row.number for row in new.sets}
         )
     return RulesetDifference(
-        same=not (policy or rules or sets or attachments),
+        same=not (policy or timeouts or rules or sets or attachments),
         revision=old.revision,
         policy=policy,
+        timeouts=timeouts,
         rules=rules,
         sets=list(sets),
         attachments=list(attachments),

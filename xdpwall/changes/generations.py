@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from xdpwall.errors import Full
 from xdpwall.instance.instance import Instance
@@ -21,7 +21,17 @@ if TYPE_CHECKING:
     from xdpwall.compiler.columns import CompilerRule
     from xdpwall.compiler.generation import Generation, KernelSets, NumberedAttachment
     from xdpwall.dataplane.dataplane import Dataplane
+    from xdpwall.ruleset.flow_timeouts import FlowTimeouts
     from xdpwall.ruleset.policy import Policy
+
+
+class _Basis(NamedTuple):
+    """What a generation is compiled for, beside its rules."""
+
+    policy: Policy
+    attachments: list[NumberedAttachment]
+    sets: KernelSets
+    timeouts: FlowTimeouts
 
 
 def next_generation(
@@ -71,21 +81,20 @@ def compile_committed(
     return _compile(ruleset, _basis(instance, ruleset), least=least, boot=instance.clock.offset)
 
 
-def _basis(
-    instance: Instance, ruleset: CommittedRuleset
-) -> tuple[Policy, list[NumberedAttachment], KernelSets]:
+def _basis(instance: Instance, ruleset: CommittedRuleset) -> _Basis:
     from xdpwall.compiler.generation import NumberedAttachment
 
     places = [
         NumberedAttachment(row.number, row.iface, row.place == "tc-egress")
         for row in instance.attachments
     ]
-    return ruleset.policy, places, instance.sets.kernel_sets(ruleset)
+    sets = instance.sets.kernel_sets(ruleset)
+    return _Basis(ruleset.policy, places, sets, ruleset.timeouts)
 
 
 def _compile(
     ruleset: CommittedRuleset,
-    basis: tuple[Policy, list[NumberedAttachment], KernelSets],
+    basis: _Basis,
     *,
     least: int,
     boot: int,
@@ -93,7 +102,10 @@ def _compile(
     from xdpwall.compiler.compile import compile_ruleset
 
     enabled = [entry for entry in ruleset.entries if entry.rule.enabled]
-    compiled = compile_ruleset(_entries(boot, enabled), *basis, least=least)
+    rules = _entries(boot, enabled)
+    compiled = compile_ruleset(
+        rules, basis.policy, basis.attachments, basis.sets, least=least, timeouts=basis.timeouts
+    )
     compiled.basis, compiled.source = basis, ruleset.entries
     return compiled
 

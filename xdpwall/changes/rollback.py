@@ -71,6 +71,7 @@ def plan_rollback(
         target.policy,
         now=now,
         sets=tuple(sorted([*rows, *kept], key=lambda row: row.name)),
+        timeouts=target.timeouts,
     )
     return PlannedRollback(target.revision, new, gone, [row.name for row in kept])
 

@@ -33,6 +33,7 @@ from .sizes import power_of_two
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
+    from xdpwall.ruleset.flow_timeouts import FlowTimeouts
 
 NO_SETS = KernelSets()
 MAX_ROW_MEMORY = 1 << 29
@@ -64,10 +65,12 @@ def compile_ruleset(
     sets: KernelSets = NO_SETS,
     *,
     least: int = 0,
+    timeouts: FlowTimeouts | None = None,
 ) -> Generation:
     """Compile enabled rules in their order. Raises Full when the ruleset is too large.
 
-    `least`: the smallest number of positions, a power of two; maps never shrink.
+    `least`: the smallest number of positions, a power of two; maps never shrink. `timeouts` None are
+    the usual ones.
     """
     if len(entries) > abi.MAX_POSITIONS:
         raise Full(
@@ -98,6 +101,7 @@ def compile_ruleset(
     generation.features |= action_features(entries)
     generation.features |= policy_features(policy)
     generation.tables["policy"] = int(_policy_bits(policy))
+    generation.timeouts = timeouts or generation.timeouts
     rules = [(e.slot, e.kernel_action, e.expires) for e in entries]
     generation.rules[generation.positions] = np.array(rules, dtype=abi.RULE)
     generation.set_patterns(columns)

@@ -26,6 +26,7 @@ from xdpwall.views.flows import (
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.dataplane.flow_table import FlowTable, KernelFlow, WantedFlows
+    from xdpwall.ruleset.flow_timeouts import FlowTimeouts
     from xdpwall.store.records import Snapshot
 
 _ANYONE = Author()
@@ -53,7 +54,9 @@ class FlowMethods:
             views = _Views(now, self._instance.clock.seconds())
             found = [views.view(one) for one in table.read_selected(selected, jiffies, limit, top)]
             total = sum(len(places) for places in selected.values())
-            return FlowList(total=total, fill=flow_fill(dataplane), flows=found)
+            return FlowList(
+                total=total, fill=flow_fill(dataplane, now.ruleset.timeouts), flows=found
+            )
 
     def flush_flows(self, wanted: FlowFilter = ANY_FLOW, *, by: Author = _ANYONE) -> FlowsFlushed:
         """End the flows that the filter lets through: their next packet belongs to none."""
@@ -77,8 +80,8 @@ class FlowMethods:
             return FlowsFlushed(flushed=flushed)
 
 
-def flow_fill(dataplane: Dataplane) -> FlowFill:
-    """How full the tables are, and what became of flows. Places of flows that are over are cleared on the
+def flow_fill(dataplane: Dataplane, timeouts: FlowTimeouts | None = None) -> FlowFill:
+    """How full the tables are, and what became of flows; `timeouts` are those in force. Places of flows that are over are cleared on the
     way: whoever asks once in nine hours keeps them from looking alive again (FlowTable.sweep)."""
     table, jiffies = _table(dataplane), dataplane.control.jiffies()
     table.sweep(jiffies)
@@ -100,6 +103,7 @@ def flow_fill(dataplane: Dataplane) -> FlowFill:
             lost=counts["lost"],
             invalid=counts["invalid"],
         ),
+        timeouts={} if timeouts is None else timeouts.to_json(),
     )
 
 

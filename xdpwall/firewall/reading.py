@@ -164,7 +164,9 @@ class ReadMethods(StatusMethods):
             store = self._instance.store.sets
             moment, rows = self._instance.clock.seconds(), now.ruleset.sets
             held = {row.name: content_of(store, row, moment) for row in rows} if sets else None
-            return now.ruleset.revision, Ruleset(rules, now.ruleset.policy, specs, held)
+            return now.ruleset.revision, Ruleset(
+                rules, now.ruleset.policy, specs, held, timeouts=now.ruleset.timeouts
+            )
 
     def metrics(self) -> Metrics:
         """The figures of /metrics."""

@@ -20,6 +20,7 @@ from xdpwall.errors import OTHER_NAMESPACE, NeedsPrivileges, XdpwallError
 from xdpwall.instance import namespace
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.flow_timeouts import FlowTimeouts
 from xdpwall.store.records import Snapshot
 from xdpwall.values.switched_off import SWITCHED_OFF
 from xdpwall.version import __version__
@@ -118,12 +119,14 @@ class StatusMethods:
                 service=self._service,
                 kernel=foreign[1] if foreign else None,
                 pending=pending_view(self._instance, now.unconfirmed),
-                flows=self._flow_fill(),
+                flows=self._flow_fill(ruleset.timeouts),
             )
 
-    def _flow_fill(self) -> FlowFill | None:
+    def _flow_fill(self, timeouts: FlowTimeouts) -> FlowFill | None:
         dataplane = self._instance.dataplane()
-        return flow_fill(dataplane) if dataplane is not None and tracks(dataplane) else None
+        if dataplane is None or not tracks(dataplane):
+            return None
+        return flow_fill(dataplane, timeouts)
 
     def interfaces(self) -> InterfaceList:
         """Every interface of the namespace."""

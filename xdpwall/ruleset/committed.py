@@ -10,6 +10,7 @@ from xdpwall.errors import NotFound
 from xdpwall.rule.rule import Rule
 from xdpwall.sets.names import SetRow
 
+from .flow_timeouts import FlowTimeouts
 from .index import EntryIndex, RuleEntry, with_ids
 from .index import rank_of as _rank
 from .order import longest_increasing
@@ -38,6 +39,7 @@ class CommittedRuleset:
     next_number: int = 1
     sets: tuple[SetRow, ...] = ()
     """By name."""
+    timeouts: FlowTimeouts = field(default_factory=FlowTimeouts)
     step: Step | None = field(default=None, compare=False, repr=False)
     """None when it was read from the disk."""
     _index: list[EntryIndex] = field(default_factory=list, compare=False, repr=False)
@@ -58,8 +60,10 @@ class CommittedRuleset:
         return bisect_left(self.entries, entry.rank, key=_rank)
 
     def same_as(self, other: CommittedRuleset) -> bool:
-        """Whether policy, sets and entries are equal; the revision may differ."""
+        """Whether policy, timeouts, sets and entries are equal; the revision may differ."""
         if self.policy != other.policy or self.sets != other.sets:
+            return False
+        if self.timeouts != other.timeouts:
             return False
         if len(self.entries) != len(other.entries):
             return False
@@ -82,6 +86,7 @@ class Diff:
     moved: list[str]
     kept: int
     policy_changed: bool
+    timeouts_changed: bool
 
 
 def find_rule(ruleset: CommittedRuleset, rule_id: str) -> RuleEntry:
@@ -106,6 +111,7 @@ def diff(old: CommittedRuleset, new: CommittedRuleset) -> Diff:
         moved=[rule_id for rule_id in common if rule_id not in still],
         kept=len(still.difference(changed)),
         policy_changed=old.policy != new.policy,
+        timeouts_changed=old.timeouts != new.timeouts,
     )
 
 

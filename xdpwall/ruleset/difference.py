@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from .flow_timeouts import FlowTimeouts
 from .index import RuleEntry, with_ids
 from .order import longest_increasing
 from .policy import Policy
@@ -48,7 +49,18 @@ def rule_hunks(
 
 def policy_changes(old: Policy, new: Policy) -> list[tuple[str, str, str]]:
     """(field, before, after) of the fields that differ."""
-    before, after = old.to_json(), new.to_json()
+    return _changed_fields(old.to_json(), new.to_json())
+
+
+def timeout_changes(old: FlowTimeouts, new: FlowTimeouts) -> list[tuple[str, str, str]]:
+    """(field, before, after) of the timeouts that differ, in seconds."""
+    before, after = ({name: f"{value}s" for name, value in one} for one in (old, new))
+    return _changed_fields(before, after)
+
+
+def _changed_fields(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> list[tuple[str, str, str]]:
     return [(name, before[name], after[name]) for name in after if before[name] != after[name]]
 
 

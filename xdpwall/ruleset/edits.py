@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from xdpwall.errors import Conflict, Full, InvalidInput
@@ -17,6 +18,7 @@ from xdpwall.sets.names import SetRow
 from xdpwall.values.inputs import parse_in_list
 
 from .committed import CommittedRuleset, Step, check_rules_known, find_rule
+from .flow_timeouts import FlowTimeouts
 from .index import RuleEntry, with_ids
 from .order import NO_SLOT, assign_ranks, changed_window, placed_between, with_slots
 from .policy import Policy
@@ -168,9 +170,10 @@ def with_rules(
     *,
     now: str,
     sets: tuple[SetRow, ...] | None = None,
+    timeouts: FlowTimeouts | None = None,
 ) -> CommittedRuleset:
-    """Replace all rules and the policy; rules that stay the same keep id and counters. `sets` None
-    keeps the sets.
+    """Replace all rules and the policy; rules that stay the same keep id and counters. `sets` and
+    `timeouts` None keep these.
 
     The same is: the same id; or, for a rule without id, the same sentence, else the same match and
     action (so that a new comment costs no counters), each in order.
@@ -211,7 +214,8 @@ def with_rules(
         RuleEntry(next(fresh), NO_SLOT, now) if entry is None else _carry(entry, rule)
         for rule, entry in zip(rules, partner, strict=True)
     ]
-    return _finish(ruleset, entries, policy=policy, next_number=number, sets=sets)
+    made = _finish(ruleset, entries, policy=policy, next_number=number, sets=sets)
+    return made if timeouts is None else replace(made, timeouts=timeouts)
 
 
 def _check_sets(rules: Sequence[Rule], sets: tuple[SetRow, ...], *, listed: bool) -> None:
@@ -309,6 +313,7 @@ def _spliced(
         entries=old.entries[:at] + finished + old.entries[until:],
         next_number=old.next_number if next_number is None else next_number,
         sets=old.sets if sets is None else sets,
+        timeouts=old.timeouts,
         step=Step(old.entries, at, gone, finished),
         _index=[old.index.changed(gone, finished)],
     )

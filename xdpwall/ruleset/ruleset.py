@@ -1,4 +1,4 @@
-"""A ruleset as a user states it: policy, sets, rules, attachments. Frozen and canonical. Pure."""
+"""A ruleset as a user states it: policy, timeouts, sets, rules, attachments. Frozen and canonical. Pure."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from xdpwall.sets.names import SetRow
 from xdpwall.values.inputs import invalid, parse_in_list, refuse_unknown_fields
 
 from .attachment import AttachmentSpec, parse_attachments
+from .flow_timeouts import FlowTimeouts, parse_flows
 from .policy import Policy, parse_policy
 from .set_references import check_sets_known
 
@@ -29,6 +30,8 @@ class Ruleset:
     attachments: tuple[AttachmentSpec, ...] | None = None
     sets: Mapping[str, SetContent] | None = None
     version: Literal[1] = 1
+    timeouts: FlowTimeouts = field(default_factory=FlowTimeouts)
+    """The section `flows`."""
 
     @classmethod
     def parse(cls, obj: object, *, files: SetFileReader | None = None) -> Ruleset:
@@ -39,7 +42,7 @@ class Ruleset:
         if not isinstance(obj, Mapping):
             raise invalid("ruleset", obj, "is not a ruleset", "an object with version and rules")
         refuse_unknown_fields(
-            obj, ("version", "policy", "sets", "rules", "attachments"), "a ruleset"
+            obj, ("version", "policy", "flows", "sets", "rules", "attachments"), "a ruleset"
         )
         for name, wanted in (("version", "version: 1"), ("rules", "a list ([] for none)")):
             if name not in obj:
@@ -56,11 +59,14 @@ class Ruleset:
             rows = [SetRow(name, 0, "") for name in sets]
             for index, rule in enumerate(rules):
                 parse_in_list("rules", index, check_sets_known, [rule], rows)
-        return cls(rules, parse_policy(obj.get("policy", {})), attachments, sets)
+        policy, timeouts = parse_policy(obj.get("policy", {})), parse_flows(obj.get("flows", {}))
+        return cls(rules, policy, attachments, sets, timeouts=timeouts)
 
     def to_json(self) -> dict[str, Any]:
         """The object of a ruleset file."""
         found: dict[str, Any] = {"version": self.version, "policy": self.policy.to_json()}
+        if timeouts := self.timeouts.to_json():
+            found["flows"] = {"timeouts": timeouts}
         if self.sets is not None:
             found["sets"] = {name: content.to_json() for name, content in self.sets.items()}
         found["rules"] = [rule.to_json() for rule in self.rules]

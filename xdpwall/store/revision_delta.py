@@ -12,6 +12,7 @@ from xdpwall.errors import Failed
 from xdpwall.rule.field_names import RATE_FIELDS
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.committed import CommittedRuleset
+from xdpwall.ruleset.flow_timeouts import FlowTimeouts
 from xdpwall.ruleset.index import RuleEntry, id_of, rank_of, with_ids
 from xdpwall.ruleset.policy import Policy
 from xdpwall.sets.names import SetRow
@@ -37,13 +38,14 @@ class RuleRow(NamedTuple):
 
 
 class RevisionDelta(NamedTuple):
-    """The rows and policies that differ between a revision and the next, before and after."""
+    """The rows, policies and timeouts that differ between a revision and the next, before and after."""
 
     rules: list[tuple[RuleRow | None, RuleRow | None]]
     policy: tuple[Policy, Policy]
     next_number: int
     sets: tuple[tuple[SetRow, ...], tuple[SetRow, ...]] = ((), ())
     """Two that are equal are no change; what they are is not kept then."""
+    timeouts: tuple[FlowTimeouts, FlowTimeouts] = (FlowTimeouts(), FlowTimeouts())
 
     def pack(self) -> bytes:
         """Bytes for the disk: a full ruleset's JSON shrinks to a tenth, a rule's stays as it is."""
@@ -52,6 +54,7 @@ class RevisionDelta(NamedTuple):
             "policy": [policy.to_json() for policy in self.policy],
             "next_number": self.next_number,
             "sets": [[astuple(row) for row in rows] for rows in self.sets],
+            "timeouts": [timeouts.to_json() for timeouts in self.timeouts],
         }
         text = _ENCODE(data).encode()
         body = text if len(text) < _SHORT else zlib.compress(text, 1)
@@ -60,8 +63,9 @@ class RevisionDelta(NamedTuple):
     def reversed(self) -> RevisionDelta:
         """The way back; ids that were made are not made again."""
         rules = [(after, before) for before, after in self.rules]
-        (had, has), (was, becomes) = self.sets, self.policy
-        return RevisionDelta(rules, (becomes, was), self.next_number, (has, had))
+        return RevisionDelta(
+            rules, self.policy[::-1], self.next_number, self.sets[::-1], self.timeouts[::-1]
+        )
 
     @classmethod
     def unpack(cls, blob: bytes) -> RevisionDelta:
@@ -77,7 +81,9 @@ class RevisionDelta(NamedTuple):
             rules = [(_row(old), _row(new)) for old, new in data["rules"]]
             # Revisions that an xdpwall without sets recorded have none.
             had, has = (tuple(SetRow(*row) for row in rows) for rows in data.get("sets", [[], []]))
-            return cls(rules, (before, after), int(data["next_number"]), (had, has))
+            # Nor have those of an xdpwall without flows timeouts.
+            last, then = (FlowTimeouts(**one) for one in data.get("timeouts", [{}, {}]))
+            return cls(rules, (before, after), int(data["next_number"]), (had, has), (last, then))
         except (zlib.error, ValueError, KeyError, TypeError) as error:
             raise Failed(
                 "a recorded revision cannot be read", code="corrupt", detail=str(error)
@@ -120,7 +126,8 @@ def delta_between(old: CommittedRuleset, new: CommittedRuleset) -> RevisionDelta
         if was is not becomes and was != becomes:
             rules.append((row_of(was) if was else None, row_of(becomes) if becomes else None))
     sets = ((), ()) if old.sets == new.sets else (old.sets, new.sets)
-    return RevisionDelta(rules, (old.policy, new.policy), new.next_number, sets)
+    timeouts = (old.timeouts, new.timeouts)
+    return RevisionDelta(rules, (old.policy, new.policy), new.next_number, sets, timeouts)
 
 
 def stepped_back(
@@ -133,6 +140,8 @@ def stepped_back(
     sets_changed = had != has
     if ruleset.policy != delta.policy[1] or (sets_changed and ruleset.sets != has):
         raise ValueError("policy or sets are others than it led to")
+    if ruleset.timeouts != delta.timeouts[1]:
+        raise ValueError("timeouts are others than it led to")
     for _, after in delta.rules:
         if after is not None:
             entry = entries.pop(after.id, None)
@@ -149,6 +158,7 @@ def stepped_back(
         entries=tuple(sorted(entries.values(), key=rank_of)),
         next_number=ruleset.next_number,
         sets=had if sets_changed else ruleset.sets,
+        timeouts=delta.timeouts[0],
     )
 
 

@@ -116,6 +116,8 @@ class Revisions:
             _write_sets(connection, delta)
             if delta.policy[0] != delta.policy[1] or revision == 1:
                 meta["policy"] = json.dumps(delta.policy[1].to_json())
+            if delta.timeouts[0] != delta.timeouts[1] or revision == 1:
+                meta["timeouts"] = json.dumps(delta.timeouts[1].to_json())
             meta |= {"next_number": str(delta.next_number), "revision": str(revision)}
             write_meta(connection, meta)
             _make_room(connection, revision)
@@ -166,9 +168,9 @@ class Revisions:
             _write_sets(connection, back)
             metrics.take_back(connection, done, read)
             policy = json.dumps(back.policy[1].to_json())
-            write_meta(
-                connection, {"policy": policy, "revision": str(last - 1), "given": str(last)}
-            )
+            timeouts = json.dumps(back.timeouts[1].to_json())
+            meta = {"policy": policy, "timeouts": timeouts}
+            write_meta(connection, meta | {"revision": str(last - 1), "given": str(last)})
             connection.execute("DELETE FROM revisions WHERE number = ?", (last,))
             _forget_unconfirmed(connection)
             action = f"revision {last} {why}: back to {last - 1}"

@@ -11,6 +11,7 @@ from xdpwall.errors import Failed, XdpwallError
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.attachment_pattern import parse_patterns
 from xdpwall.ruleset.committed import CommittedRuleset
+from xdpwall.ruleset.flow_timeouts import FlowTimeouts
 from xdpwall.ruleset.index import RuleEntry
 from xdpwall.ruleset.policy import Policy
 from xdpwall.sets.names import SetRow
@@ -124,6 +125,7 @@ class Session:
             entries=self._entries_of(RuleRow(*row) for row in rows),
             next_number=int(meta.get("next_number", "1")),
             sets=tuple(SetRow(*row) for row in sets),
+            timeouts=FlowTimeouts(**json.loads(meta.get("timeouts", "{}"))),
         )
         binding = None
         if "netns" in meta:

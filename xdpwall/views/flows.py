@@ -67,6 +67,8 @@ class FlowFill(View):
     ipv4: int = 0
     ipv6: int = 0
     counts: FlowCounts = FlowCounts()
+    timeouts: dict[str, int] = Field(default_factory=dict)
+    """Seconds, by name: those that the ruleset in force sets."""
 
 
 class FlowList(View):

@@ -60,7 +60,7 @@ class RuleDifference(View):
 
 
 class PolicyDifference(View):
-    """One field of the policy."""
+    """One field of the policy, or one timeout of flows."""
 
     field: str
     old: str
@@ -99,6 +99,7 @@ class RulesetDifference(View):
     revision: int
     """What it is compared with."""
     policy: list[PolicyDifference] = []
+    timeouts: list[PolicyDifference] = []
     rules: list[RuleDifference] = []
     sets: list[SetDifference] = []
     attachments: list[AttachmentDifference] = []

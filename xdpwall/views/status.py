@@ -115,6 +115,7 @@ class ApplyOutcome(View):
     moved: list[str] = []
     kept: int = 0
     policy_changed: bool = False
+    timeouts_changed: bool = False
     sets_added: list[str] = []
     sets_replaced: list[str] = []
     """Sets whose entries are others now."""

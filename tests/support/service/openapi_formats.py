@@ -48,6 +48,7 @@ FORMATS = {
     "ethertype": st.sampled_from(("arp", "any", "0x88cc")),
     "address": ADDRESS,
     "network": ADDRESS | PREFIX,
+    "timeout": st.sampled_from(("30", "90s", "10m", "1h30m")),
     "state": st.sampled_from(("new", "established,related", "!invalid", "untracked, new")),
     "entry": ENTRY,
     "expiry": st.sampled_from(("10m", "2h", "1d", "2099-01-01T00:00:00Z")),

@@ -175,6 +175,7 @@ def _words(outcome: ApplyOutcome) -> str:
     ]
     parts = [*counts, f"{outcome.kept} kept"]
     parts += ["policy changed"] if outcome.policy_changed else []
+    parts += ["timeouts of flows changed"] if outcome.timeouts_changed else []
     parts += [f"set {name} made" for name in outcome.sets_added]
     parts += [f"set {name} replaced" for name in outcome.sets_replaced]
     parts += [f"set {name} deleted" for name in outcome.sets_removed]

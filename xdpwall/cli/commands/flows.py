@@ -140,9 +140,11 @@ def fill_words(fill: FlowFill) -> str:
     if not fill.tracking:
         return "nothing is tracked: no rule has state or keep, and no policy says accept keep"
     counts = fill.counts
+    said = ", ".join(f"{name} {_seconds(value)}" for name, value in fill.timeouts.items())
     return (
         f"{fill.ipv4:,} of {fill.size:,} (v4), {fill.ipv6:,} (v6); made {counts.made:,}, evicted "
         f"{sum(counts.evicted.values()):,}, lost {counts.lost:,}, by socket {counts.by_socket:,}"
+        f"{said and f'; timeouts: {said}'}"
     )
 
 

@@ -17,9 +17,10 @@ def print_difference(printer: Printer, found: RulesetDifference, name: str | Non
     if name is not None:
         printer.line(f"--- revision {found.revision}", "bold")
         printer.line(f"+++ {name}", "bold")
-    if found.policy:
-        printer.line("@@ policy @@", "cyan")
-        for one in found.policy:
+    for title, fields in (("policy", found.policy), ("timeouts of flows", found.timeouts)):
+        if fields:
+            printer.line(f"@@ {title} @@", "cyan")
+        for one in fields:
             printer.line(f"-{one.field} {one.old}", "red")
             printer.line(f"+{one.field} {one.new}", "green")
     widths = _widths(found.rules)
