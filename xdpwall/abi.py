@@ -49,9 +49,7 @@ TAPS = 4
 TAP_ANY = 0xFFFFFFFF
 
 STATES = 8
-"""Rows by state: enum xw_state, and to spare."""
 FLOW_BUCKET = 16
-"""Places of a bucket of the flow table."""
 FLOW_PLACES = 1 << 18
 """Places of a family in the flow table, unless set."""
 

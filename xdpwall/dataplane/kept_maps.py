@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from functools import cache
 from hashlib import blake2b
+from itertools import product
 from pathlib import Path
 
 from xdpwall import abi
@@ -28,7 +29,7 @@ _PREFIX = "kept-"
 def programs_hash() -> int:
     """64 bits of the programs that this process loads. Maps made for others are laid out, or read, otherwise."""
     digest = blake2b(digest_size=8)
-    for name in ("xdp", "tc", "xdp_rated", "tc_rated"):
+    for name in map("".join, product(("xdp", "tc"), ("", "_flows"), ("", "_rated"))):
         with suppress(FileNotFoundError):  # which load_object() tells
             digest.update(object_path(name).read_bytes())
     return int.from_bytes(digest.digest(), "little")

@@ -20,7 +20,6 @@ from xdpwall.views.check import CheckReport
 from xdpwall.views.containers import ContainerList
 from xdpwall.views.events import PacketEvent
 from xdpwall.views.explain import ExplainReport, PacketInput
-from xdpwall.views.flows import ANY_FLOW, FlowFilter, FlowList, FlowsFlushed
 from xdpwall.views.history import AuditTrailView, History, RollbackOutcome, RulesetDifference
 from xdpwall.views.metrics import Metrics
 from xdpwall.views.pending import PendingOutcome, PendingView
@@ -38,6 +37,7 @@ from xdpwall.views.status import (
 )
 from xdpwall.views.tokens import TokenList, TokenOutcome, TokensRevoked
 
+from .facade_flows import FlowFacade
 from .observation import Observation
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from xdpwall.views.events import EventsOutcome, EventsView
 
 
-class Facade(Protocol):
+class Facade(FlowFacade, Protocol):
     """One instance. Changes are all or nothing and are in force when the call returns."""
 
     # -- reading ---------------------------------------------------------------------------------
@@ -178,17 +178,6 @@ class Facade(Protocol):
         by: Author = Author(),
     ) -> BlockOutcome:
         """Take back what the same words blocked. NotFound "not-blocked"."""
-        ...
-
-    # -- flows -----------------------------------------------------------------------------------
-    def flows(
-        self, wanted: FlowFilter = ANY_FLOW, *, limit: int = 1000, top: bool = False
-    ) -> FlowList:
-        """Live flows that the filter lets through; `top`: those with most packets first."""
-        ...
-
-    def flush_flows(self, wanted: FlowFilter = ANY_FLOW, *, by: Author = Author()) -> FlowsFlushed:
-        """End the flows that the filter lets through; without one all."""
         ...
 
     # -- everything else -------------------------------------------------------------------------
