@@ -19,6 +19,7 @@
 # make dist    sdist, wheel and bill of materials of the last commit, into dist/: the same bytes each time
 # make deb     the Debian package, into dist/         make test-deb   and try it on a bare Debian
 # make check-fresh   every way to install it, in bare Debian 12 and 13: FRESH="bookworm --way deb" for some
+# make test-machines   the Vagrantfile's machines made in bare Debian roots, and vagrant validate
 # make install   with PREFIX=/usr/local: command, units, manual page, completion; make uninstall
 
 VENV := .venv
@@ -104,6 +105,12 @@ FRESH ?=
 check-fresh: dev
 	@scripts/install-system-packages deb bare
 	$(SUDO) $(BIN)/python -m scripts.check_fresh $(FRESH)
+
+# What vagrant up does, in bare roots: no hypervisor, and no box can be downloaded.
+.PHONY: test-machines
+test-machines: dev
+	@scripts/install-system-packages bare machines
+	$(SUDO) $(BIN)/python -m scripts.test_machines
 
 # The newest versions within pyproject.toml's ranges, with the hashes of their files.
 lock: $(VENV)/.installed-ship
