@@ -39,12 +39,13 @@ lists_what_is_installed() { # the bill of materials has each package of the envi
 import glob, json, re
 document = json.load(open(glob.glob("/usr/share/doc/xdpwall/xdpwall-*.cdx.json")[0]))
 assert document["bomFormat"] == "CycloneDX", document["bomFormat"]
-listed = {(one["name"].lower().replace("_", "-"), one["version"]) for one in document["components"]}
+def canonical(name): return re.sub("[-_.]+", "-", name.lower())
+listed = {(canonical(one["name"]), one["version"]) for one in document["components"]}
 there = set()
 for path in glob.glob("/usr/lib/xdpwall/lib/python3*/site-packages/*.dist-info/METADATA"):
     head = open(path, encoding="utf-8").read().split("\n\n")[0]
     name, version = (re.search(f"(?m)^{key}: (.*)$", head)[1] for key in ("Name", "Version"))
-    there.add((name.lower().replace("_", "-"), version))
+    there.add((canonical(name), version))
 own = {one for one in there if one[0] == "xdpwall"}
 assert own and len(there) > 10 and there - own <= listed, there - own - listed
 END
