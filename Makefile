@@ -18,6 +18,7 @@
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
 # make dist    sdist, wheel and bill of materials of the last commit, into dist/: the same bytes each time
 # make deb     the Debian package, into dist/         make test-deb   and try it on a bare Debian
+# make test-upgrade   from the previous commit's package to this one's and back, under traffic
 # make oci     the folder of the container image, for docker build   make test-oci   and try it with a real Docker
 # make check-fresh   every way to install it, in bare Debian 12 and 13: FRESH="bookworm --way deb" for some
 # make test-machines   the Vagrantfile's machines made in bare Debian roots, and vagrant validate
@@ -100,7 +101,11 @@ test-deb: dev
 	@scripts/install-system-packages deb bare
 	$(SUDO) $(BIN)/python -m scripts.test_deb
 
-.PHONY: oci test-oci
+.PHONY: test-upgrade oci test-oci
+test-upgrade: dev
+	@scripts/install-system-packages deb bare
+	$(SUDO) $(BIN)/python -m scripts.test_upgrade
+
 oci: dev
 	@scripts/install-system-packages deb bare
 	$(SUDO) $(BIN)/python -m scripts.oci build/oci

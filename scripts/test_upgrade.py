@@ -1,0 +1,61 @@
+"""python -m scripts.test_upgrade: from the previous commit's package to this one's and back, under traffic.
+
+On a bare Debian with systemd: real packets that must pass and others that must not, all the while. Exits 1 at the
+first thing that is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from scripts.debian.bare_root import BareRoot
+from scripts.test_deb import BASE, SUITE, build
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = Path(__file__).with_name("debian")
+
+
+def main() -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.test_upgrade", description=__doc__)
+    parser.add_argument("--from", dest="before", default="HEAD~1", help="the commit to begin with")
+    parser.add_argument("--debs", type=Path, help="keep packages here, and take those that are")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="xdpwall-upgrade-", dir="/var/tmp") as work:
+        kept = options.debs or Path(work, "debs")
+        kept.mkdir(parents=True, exist_ok=True)
+        with BareRoot.unpacked(SUITE, *BASE) as root:
+            for name in ("previous", "this"):
+                deb = kept / f"{name}.deb"
+                if not deb.exists():
+                    package(name, options.before, Path(work)).rename(deb)
+                root.put(deb, f"/root/{deb.name}")
+            root.put(SCRIPTS / "traffic.py", "/root/traffic")
+            root.apt("update", "-qq")
+            # What the package needs; its own installation is the test's.
+            root.apt("install", "-qq", "/root/previous.deb")
+            root.apt("purge", "-qq", "xdpwall")
+            parts = (SCRIPTS / "checks.sh", SCRIPTS / "upgrade.sh")
+            code, said = root.boot("\n".join(part.read_text("utf-8") for part in parts))
+    print(said, end="")
+    return 1 if code else 0
+
+
+def package(name: str, before: str, work: Path) -> Path:
+    """Build one of the two packages; its path."""
+    if name == "this":
+        return build(work / name)
+    tree = work / f"{name}-tree"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(tree)], check=True)
+    subprocess.run(["git", "checkout", "--quiet", before], cwd=tree, check=True)
+    command = [tree / "packaging/deb/build", work / name]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return Path(done.stdout.strip())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
