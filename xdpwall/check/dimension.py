@@ -10,7 +10,7 @@ vectors of compiler/, over whole fields instead of bytes of them).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -188,3 +188,14 @@ def intersect(some: Spans, other: Spans) -> Spans:
             if low <= high:
                 found.append((low, high))
     return tuple(found)
+
+
+def runs_of(values: Iterable[int]) -> Spans:
+    """Ascending values as runs."""
+    runs: list[Span] = []
+    for value in values:
+        if runs and value == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], value)
+        else:
+            runs.append((value, value))
+    return tuple(runs)

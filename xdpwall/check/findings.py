@@ -14,7 +14,7 @@ from typing import Literal
 
 from xdpwall.rule.match import Match, match_of
 from xdpwall.rule.rule import Rule
-from xdpwall.ruleset.policy import Policy
+from xdpwall.ruleset.policy import KEEP, Policy
 from xdpwall.values.arrays import Array
 
 from .dimension import Spans, intersect
@@ -26,7 +26,7 @@ from .witness import Witness, witness_of
 Fault = Literal["equal", "contradiction", "shadowed", "impossible", "redundant"]
 """equal and contradiction: a rule in front has the same match, and the same or the other action;
 shadowed: those in front decide all its packets; impossible: there are no such packets;
-redundant: it decides packets, and all would be decided the same without it."""
+redundant: it decides packets, and all would be decided the same without it, their flows included."""
 
 MOST_REASONS = 64
 """Rules that together hide one, up to which the fewest that do are looked for."""
@@ -95,7 +95,11 @@ class _Analysis:
             if rule.action == "count" and lasting[number]:
                 self._first_counting.setdefault(matches[number], number)
         self._acting = _bits(rule.action != "count" for rule in rules)
-        self._dropping = _bits(rule.action == "drop" for rule in rules)
+        self._outcomes = [outcome_of(rule) for rule in rules]
+        self._alike = {
+            outcome: _bits(one == outcome for one in self._outcomes)
+            for outcome in set(self._outcomes)
+        }
 
     def fault_of(self, rule: int) -> Finding | None:
         """The worst that can be said of a rule, if anything."""
@@ -142,8 +146,10 @@ class _Analysis:
 
     def _name(self, rule: int, reasons: list[int]) -> Fault:
         if len(reasons) == 1 and self._matches[reasons[0]] == self._matches[rule]:
-            same = self._rules[reasons[0]].action == self._rules[rule].action
-            return "equal" if same else "contradiction"
+            if self._outcomes[reasons[0]] == self._outcomes[rule]:
+                return "equal"
+            if self._rules[reasons[0]].action != self._rules[rule].action:
+                return "contradiction"
         return "shadowed"
 
     def _hiding(self, space: Space, rule: int, earlier: int) -> list[int]:
@@ -217,7 +223,7 @@ class _Analysis:
     def _matters(self, space: Space, rule: int, earlier: int, same: int) -> bool:
         """Whether some frame that the rule decides would be decided otherwise without it."""
         for box, action in self._policies(space, rule):
-            differs = action != self._rules[rule].action
+            differs = action != self._outcomes[rule]
             if differs and find_frame(space, box, earlier | same) is not None:
                 return True
         box = space.box(rule)
@@ -248,7 +254,17 @@ class _Analysis:
         return _row(space.overlapping, rule) & -(2 << rule) & (1 << len(self._rules)) - 1
 
     def _acting_like(self, rule: int) -> int:
-        return self._dropping if self._rules[rule].action == "drop" else ~self._dropping
+        return self._alike[self._outcomes[rule]]
+
+
+def outcome_of(rule: Rule) -> str:
+    """What a rule makes of a packet that it decides: its verdict and, where that is to accept, whether
+    the packet makes and refreshes a flow ("accept keep") or is looked up ("accept, looked up")."""
+    if rule.action != "accept":
+        return rule.action
+    if rule.keep:
+        return KEEP
+    return "accept" if rule.state is None else "accept, looked up"
 
 
 def _row(table: Array, number: int) -> int:

@@ -17,8 +17,9 @@ from xdpwall.values.addresses import Prefix
 from xdpwall.values.arrays import Array
 from xdpwall.values.ranges import Ranges
 
-from .dimension import Dimension, Spans, intersect
+from .dimension import Dimension, Spans, intersect, runs_of
 from .members import Members
+from .states import impossible_states
 
 Kind = Literal["ipv4", "ipv6", "other"]
 KINDS: tuple[Kind, ...] = ("ipv4", "ipv6", "other")
@@ -100,6 +101,8 @@ class Space:
         ]
         pseudo = _impossible(kind)
         named = dict.fromkeys(name for box in boxes for name in box)
+        if kind != "other" and "state" in named:
+            pseudo += impossible_states(kind, fragments="fragment" in named)
         if kind != "other":
             pseudo += _members_apart([name for name in named if "@" in name], kind, members)
         self.impossible = sum(1 << len(boxes) + n for n in range(len(pseudo)))
@@ -207,9 +210,9 @@ def _box(match: Match, kind: Kind, interfaces: dict[str, int]) -> dict[str, Span
         box["icmp"] = ((first, first | 0xFF),) if code is None else ((first | code, first | code),)
     if match.tcp_flags is not None:
         want, mask = match.tcp_flags
-        box["flags"] = _runs([flags for flags in range(256) if flags & mask == want])
+        box["flags"] = runs_of([flags for flags in range(256) if flags & mask == want])
     if match.state is not None:
-        box["state"] = _runs([n for n in range(_SIZES["state"]) if match.state >> n & 1])
+        box["state"] = runs_of([n for n in range(_SIZES["state"]) if match.state >> n & 1])
     if match.fragment is not None:
         box["fragment"] = _FRAGMENTS[match.fragment]
     for name, span in (("length", match.length), ("ttl", match.ttl)):
@@ -270,13 +273,3 @@ def _complement(spans: Spans, last: int) -> Spans:
     if at <= last:
         found.append((at, last))
     return tuple(found)
-
-
-def _runs(values: list[int]) -> Spans:
-    runs: list[tuple[int, int]] = []
-    for value in values:
-        if runs and value == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], value)
-        else:
-            runs.append((value, value))
-    return tuple(runs)

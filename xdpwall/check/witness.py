@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from xdpwall.rule.packet_words import ethertype_word, protocol_name, words_after_addresses
+from xdpwall.rule.states import STATES
 from xdpwall.values.addresses import Prefix, prefix_text
 
 from .members import Members
@@ -40,6 +41,8 @@ class Witness:
     length: int | None = None
     """Of the IP packet."""
     ttl: int | None = None
+    state: str | None = None
+    """Where some rule asks for it: what it must be, which no frame says by itself."""
 
     @property
     def text(self) -> str:
@@ -104,6 +107,7 @@ def witness_of(space: Space, choice: Choice, members: Members) -> Witness | None
         fragment=FRAGMENTS[values.get("fragment", 0)],
         length=values["length"] if _is_named(space, "length") else None,
         ttl=values.get("ttl"),
+        state=STATES[values["state"]] if "state" in values else None,
     )
 
 
