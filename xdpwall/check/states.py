@@ -63,4 +63,3 @@ def _without(*names: str) -> Spans:
 
 def _of_types(types: tuple[int, ...]) -> Spans:
     return tuple((first << 8, last << 8 | 0xFF) for first, last in runs_of(types))
-

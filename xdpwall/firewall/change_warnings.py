@@ -12,6 +12,8 @@ from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.switched_off import SWITCHED_OFF
 
+from .flow_advice import advice_warnings
+
 
 def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]:
     """Warn about changed rules that are enabled, and of attachments that should judge by them."""
@@ -24,7 +26,14 @@ def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]
         *expired_warnings(rules, instance.clock.now_text()),
         *place_warnings(instance.attacher, concerned(rules, attachments)),
         *flow_warnings(rules, Policy(), attachments),
+        *_advice(instance, rules),
     ]
+
+
+def _advice(instance: Instance, changed: Sequence[Rule]) -> list[str]:
+    ruleset = instance.ruleset
+    rules = [entry.rule for entry in ruleset.entries]
+    return advice_warnings(rules, ruleset.policy, {rule.id for rule in changed})
 
 
 def off_warnings(instance: Instance) -> list[str]:

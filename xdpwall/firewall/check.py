@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from xdpwall.attach.warnings import rule_warnings
 from xdpwall.check.findings import Fault, Finding, find_faults
+from xdpwall.check.flow_advice import FlowFinding, flow_findings
 from xdpwall.check.members import Members
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
 from xdpwall.ruleset.attachment_pattern import AttachmentPattern
@@ -15,6 +16,8 @@ from xdpwall.values.addresses import set_use
 from xdpwall.values.times import now as present
 from xdpwall.values.times import time_text
 from xdpwall.views.check import CheckFinding, CheckReport, CheckRule
+
+from .flow_advice import flow_words
 
 if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
@@ -44,6 +47,9 @@ def check_ruleset(
     ]
     report = find_faults(alive, policy, Members(sets))
     found = [(one.rule, _finding(rules, policy, one, sets)) for one in report.findings]
+    found += [
+        (one.rule, _flow_finding(rules, one)) for one in flow_findings(alive, policy, Members(sets))
+    ]
     found += [(n, _expired(rules, n)) for n, ended in enumerate(over) if ended]
     found += [(n, one) for n in range(len(alive)) for one in _empty_sets(alive, n, sets)]
     if attachments is not None:
@@ -119,6 +125,18 @@ def _finding(
         more=max(0, len(one.because) - MOST_LISTED),
         message=_words(rules, one.fault, one, sets),
         packet=None if one.witness is None else one.witness.text,
+        state=None if one.witness is None else one.witness.state,
+    )
+
+
+def _flow_finding(rules: Sequence[Rule], one: FlowFinding) -> CheckFinding:
+    return CheckFinding(
+        kind=one.advice,
+        rule=_rule(rules, one.rule),
+        because=[_rule(rules, n) for n in one.because],
+        message=flow_words(rules, one, lambda numbers: _names(rules, numbers)),
+        packet=None if one.witness is None else one.witness.text,
+        state=None if one.witness is None else one.witness.state,
     )
 
 

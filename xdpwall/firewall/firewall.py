@@ -54,6 +54,7 @@ from .check_instance import CheckMethods
 from .default_drop import missing_now
 from .drop_advice import warnings_of
 from .explain import ExplainMethods
+from .flow_advice import advice_warnings
 from .flows import FlowMethods
 from .history import HistoryMethods
 from .pending import pending_now
@@ -271,7 +272,8 @@ class Firewall(
             rows = attachment_places(self._instance.attachments)
             off = [*self._instance.notices, *off_warnings(self._instance)]
             outcome = outcome.model_copy(update={"pending": pending_now(self._instance)})
-        outcome = outcome.model_copy(update={"warnings": [*off, *said, *outcome.warnings]})
+        flows = advice_warnings(wanted.rules, wanted.policy)
+        outcome = outcome.model_copy(update={"warnings": [*off, *said, *outcome.warnings, *flows]})
         if not outcome.policy_changed:
             return outcome
         if dry_run and wanted.attachments is not None:

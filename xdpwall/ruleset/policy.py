@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from xdpwall.rule.rule import Rule
 from xdpwall.values.inputs import invalid, parse_choice, refuse_unknown_fields
 from xdpwall.values.terms import Verdict
 
@@ -49,3 +50,10 @@ class Policy(BaseModel):
     def to_json(self) -> dict[str, str]:
         """The JSON object."""
         return self.model_dump()
+
+
+def asks_for_flows(rules: Iterable[Rule], policy: Policy) -> bool:
+    """Whether packets are tracked: the policy says keep, or an enabled rule says so or names a state."""
+    if KEEP in (policy.ingress, policy.egress):
+        return True
+    return any(rule.enabled and (rule.keep or rule.state is not None) for rule in rules)

@@ -17,6 +17,10 @@ CheckKind = Literal[
     "unseen",
     "empty-set",
     "expired",
+    "drops-cookies",
+    "forged-flows",
+    "no-flow",
+    "elsewhere",
 ]
 
 
@@ -40,6 +44,8 @@ class CheckFinding(View):
     message: str
     packet: str | None = None
     """A packet that shows it, in the words of a rule."""
+    state: str | None = None
+    """The state that this packet must be in to show it; explain would look for its flow."""
 
 
 class CheckReport(View):

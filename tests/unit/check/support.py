@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from random import Random
 from typing import Any
 
+from tests.support.oracle.flows.packets import TCP, UDP, FlowPacket
 from tests.support.oracle.reference.judge import Attachment, by_policy, matches
 from tests.support.oracle.reference.members import SetMembers
 from tests.support.oracle.reference.packet import Packet
@@ -177,4 +178,26 @@ def packet_of(witness: Witness) -> tuple[Packet, Attachment]:
             icmp_code=witness.icmp_code,
         ),
         where,
+    )
+
+
+def as_read(packet: FlowPacket) -> Packet:
+    """What the reference judge reads of a packet of the reference tracker."""
+    layer4: dict[str, Any] = {}
+    if packet.is_icmp:
+        layer4 = {"icmp_type": packet.icmp_type, "icmp_code": 0}
+    elif packet.proto in (TCP, UDP):
+        layer4 = {"sport": packet.sport, "dport": packet.dport}
+    if packet.proto == TCP:
+        layer4["tcp_flags"] = packet.flags
+    return Packet(
+        100,
+        family=packet.family,
+        src=int(ip_address(packet.src)),
+        dst=int(ip_address(packet.dst)),
+        length=80,
+        ttl=64,
+        fragment="none",
+        proto=packet.proto,
+        **layer4,
     )

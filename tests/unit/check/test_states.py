@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
 from random import Random
 from typing import Any
 
@@ -14,6 +13,7 @@ from tests.support.oracle.flows.packets import ICMP, ICMPV6, SYN, TCP, UDP, Flow
 from tests.support.oracle.flows.tracker import TrackedRule, Tracker
 from tests.support.oracle.reference.judge import Attachment, matches
 from tests.support.oracle.reference.packet import Packet
+from tests.unit.check.support import as_read
 from xdpwall.check.findings import Fault, find_faults, outcome_of
 from xdpwall.check.members import Members
 from xdpwall.rule.rule import Rule
@@ -36,7 +36,7 @@ def draw_packet(random: Random) -> FlowPacket:
     own = ICMP if family == 4 else ICMPV6
     src, dst = random.choice(ENDS[family]), random.choice(ENDS[family])
     proto = random.choice((TCP, TCP, UDP, own, own, 2, 47))
-    ports = {"sport": random.choice((22, 53)), "dport": random.choice((22, 53))}
+    ports: dict[str, Any] = {"sport": random.choice((22, 53)), "dport": random.choice((22, 53))}
     if proto == TCP:
         return FlowPacket(family, proto, src, dst, **ports, flags=random.choice(FLAGS))
     if proto == UDP:
@@ -66,28 +66,7 @@ def world() -> tuple[tuple[Packet, int, Attachment], ...]:
         if random.random() < 0.02:
             tracker.move(random.choice((31, 9000)))
     return tuple(
-        (_as_read(packet), state, where) for (_, state), packet in found.items() for where in WHERE
-    )
-
-
-def _as_read(packet: FlowPacket) -> Packet:
-    layer4: dict[str, Any] = {}
-    if packet.is_icmp:
-        layer4 = {"icmp_type": packet.icmp_type, "icmp_code": 0}
-    elif packet.proto in (TCP, UDP):
-        layer4 = {"sport": packet.sport, "dport": packet.dport}
-    if packet.proto == TCP:
-        layer4["tcp_flags"] = packet.flags
-    return Packet(
-        100,
-        family=packet.family,
-        src=int(ip_address(packet.src)),
-        dst=int(ip_address(packet.dst)),
-        length=80,
-        ttl=64,
-        fragment="none",
-        proto=packet.proto,
-        **layer4,
+        (as_read(packet), state, where) for (_, state), packet in found.items() for where in WHERE
     )
 
 

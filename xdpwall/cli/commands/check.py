@@ -27,7 +27,8 @@ def check(file: str | None) -> int:
 
     Told are rules that others in front decide for (one or several together), that say the same as
     another or the contrary, that match no packet, that no attachment sees, that take an empty set for
-    everything, whose time is over, and those without which every packet would get the same verdict. What
+    everything, whose time is over, and those without which every packet would get the same verdict; and
+    where flows are asked for, those that end answers, SYN cookies or room for flows without need. What
     another rule or the policy is the reason of comes with a packet that shows it. Sets are taken with what
     they hold now. Packets that cannot be read whole are left out: a drop rule takes what it cannot read.
 
@@ -79,7 +80,8 @@ def _people(printer: Printer, report: CheckReport) -> None:
         printer.line(f"{one.rule.position} {_title(one)}", "yellow")
         printer.line(f"    {one.message}")
         if one.packet is not None:
-            printer.line(f"    packet: {one.packet}", "dim")
+            state = "" if one.state is None else f" (state {one.state})"
+            printer.line(f"    packet: {one.packet}{state}", "dim")
 
 
 def _title(one: CheckFinding) -> str:
