@@ -39,15 +39,19 @@ async def show_policy(call: ReadCall) -> Response:
 @router.put(
     "/policy",
     responses=answer_docs(PolicyOutcome, examples.POLICY_CHANGED),
-    dependencies=[OPERATOR, allow_query("message", "force", "dry_run", "confirm")],
+    dependencies=[OPERATOR, allow_query("message", "force", "dry_run", "confirm", "add_missing")],
     openapi_extra=body_docs(PolicyBody, {"ingress": "drop"}),
 )
 async def set_policy(
     call: ConfirmableCall,
     raw: RawBody,
     dry_run: Annotated[bool, Query(description="say what would change, change nothing")] = False,
+    add_missing: Annotated[
+        bool, Query(description="add missing_rules and missing_policy in the same change")
+    ] = False,
 ) -> Response:
-    """Change the named fields; the others stay. Tells what a drop would end of what the host does."""
+    """Change the named fields; the others stay. Tells what a drop would end of what the host does, and
+    the rules that are missing for it."""
 
     def work(firewall: Facade) -> Response:
         changes = parse_object(raw)
@@ -55,6 +59,8 @@ async def set_policy(
             raise InvalidInput("body: names no field to change", field="body")
         for name, value in changes.items():
             check_policy(name, value)
-        return json_answer(firewall.set_policy(changes, dry_run=dry_run, by=call.by))
+        return json_answer(
+            firewall.set_policy(changes, dry_run=dry_run, add_missing=add_missing, by=call.by)
+        )
 
     return await call.write(work)

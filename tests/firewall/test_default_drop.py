@@ -13,15 +13,15 @@ import pytest
 from tests.firewall.support import Site, rules
 from tests.support.packets import frames as f
 from tests.support.packets.packets import TEST_ETHERTYPE, Wire, ethernet
-from xdpwall.attach.flow_warnings import STATELESS
 from xdpwall.firewall import host_use
+from xdpwall.firewall.drop_advice import KNOWN
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.ruleset import Ruleset
+from xdpwall.views.flows import FlowFilter
 
 HOST, BOX = "10.9.0.1", "10.9.0.2"
 HOST6, BOX6 = "fd00:9::1", "fd00:9::2"
 MARK = ethernet(b"the end", ethertype=TEST_ETHERTYPE)
-BOTH = {"ingress": "drop", "egress": "drop"}
 
 
 def came(inner: f.Layer) -> bytes:
@@ -34,30 +34,40 @@ def sent(inner: f.Layer) -> bytes:
     return f.ether(f.ipv4(inner, src=HOST, dst=BOX))
 
 
-INGRESS = {
-    "accept udp from 10.9.0.2 sport 53 in": came(f.udp(sport=53, dport=40_000)),
-    "accept tcp from 10.9.0.2 sport 53 in flags ack/ack": came(
-        f.tcp(sport=53, dport=40_000, flags="syn,ack")
+PINGS = {
+    "accept icmp/echo-request in limit 20/s burst 5": came(f.icmp(8)),
+    "accept icmpv6/echo-request in limit 20/s burst 5": f.ether(
+        f.ipv6(f.icmpv6(128), src=BOX6, dst=HOST6)
     ),
-    "accept icmp/destination-unreachable in": came(f.icmp(3, 4)),
-    "accept icmpv6/packet-too-big in": f.ether(f.ipv6(f.icmpv6(2), src=BOX6, dst=HOST6)),
+}
+SERVICES = {
     "accept tcp/22 in": came(f.tcp(sport=50_000, dport=22)),
     "accept tcp/81 to 10.9.0.1 in": came(f.tcp(sport=50_000, dport=81)),
     "accept tcp/8080 in": f.ether(f.ipv6(f.tcp(sport=50_000, dport=8080), src=BOX6, dst=HOST6)),
-    "accept udp/68 in": came(f.udp(sport=67, dport=68)),
-    "accept udp/546 in": f.ether(f.ipv6(f.udp(sport=547, dport=546), src="fe80::1", dst=HOST6)),
+    "accept udp/68 sport 67 in": came(f.udp(sport=67, dport=68)),
+    "accept udp/546 sport 547 in": f.ether(
+        f.ipv6(f.udp(sport=547, dport=546), src="fe80::1", dst=HOST6)
+    ),
     "accept udp/4789 in": came(f.udp(sport=50_000, dport=4789)),
     "accept udp/51820 in": came(f.udp(sport=51820, dport=51820)),
-    "accept tcp from 10.9.0.2 sport 8443 in flags ack/ack": came(
-        f.tcp(sport=8443, dport=40_000, flags="ack")
-    ),
-    "accept udp from 10.9.0.2 sport 123 in": came(f.udp(sport=123, dport=40_000)),
     "accept proto 112 in": came(f.raw(112, bytes(20))),
     "accept proto 2 in": came(f.raw(2, bytes(8))),
+} | PINGS
+STATELESS_ANSWERS = {
+    "accept udp from 10.9.0.2 sport 53 in": came(f.udp(sport=53, dport=40_000)),
+    "accept icmp/destination-unreachable in": came(f.icmp(3, 4)),
+    "accept icmpv6/packet-too-big in": f.ether(f.ipv6(f.icmpv6(2), src=BOX6, dst=HOST6)),
+    "accept udp from 10.9.0.2 sport 123 in": came(f.udp(sport=123, dport=40_000)),
 }
-EGRESS = {
-    "accept udp/53 to 10.9.0.2 out": sent(f.udp(sport=40_000, dport=53)),
-    "accept tcp/53 to 10.9.0.2 out": sent(f.tcp(sport=40_000, dport=53)),
+ALONE = SERVICES | STATELESS_ANSWERS
+"""With XDP alone: answers over TCP are known by their sockets."""
+UDP_SERVED = {
+    "accept udp sport 4789 out": sent(f.udp(sport=4789, dport=50_000)),
+    "accept udp sport 51820 out": sent(f.udp(sport=51820, dport=51820)),
+}
+TRACKED = SERVICES | UDP_SERVED
+"""With tc egress as well: UDP's, and errors, are known by their flows. What UDP services answer is to make none."""
+SERVED = {
     "accept tcp sport 22 out flags ack/ack": sent(f.tcp(sport=22, dport=50_000, flags="syn,ack")),
     "accept tcp from 10.9.0.1 sport 81 out flags ack/ack": sent(
         f.tcp(sport=81, dport=50_000, flags="ack")
@@ -67,13 +77,19 @@ EGRESS = {
     "accept udp sport 546 out": f.ether(
         f.ipv6(f.udp(sport=546, dport=547), src="fe80::2", dst="ff02::1:2")
     ),
-    "accept udp sport 4789 out": sent(f.udp(sport=4789, dport=50_000)),
-    "accept udp sport 51820 out": sent(f.udp(sport=51820, dport=51820)),
-    "accept tcp/8443 to 10.9.0.2 out": sent(f.tcp(sport=40_000, dport=8443)),
-    "accept udp/123 to 10.9.0.2 out": sent(f.udp(sport=40_000, dport=123)),
     "accept proto 112 out": sent(f.raw(112, bytes(20))),
     "accept proto 2 out": sent(f.raw(2, bytes(8))),
 }
+ASKED = {
+    "accept udp/53 to 10.9.0.2 out keep": sent(f.udp(sport=40_000, dport=53)),
+    "accept tcp/53 to 10.9.0.2 out keep": sent(f.tcp(sport=40_000, dport=53)),
+    "accept tcp/8443 to 10.9.0.2 out keep": sent(f.tcp(sport=40_000, dport=8443)),
+    "accept udp/123 to 10.9.0.2 out keep": sent(f.udp(sport=40_000, dport=123)),
+}
+ERRORS = {one: frame for one, frame in STATELESS_ANSWERS.items() if "icmp" in one}
+CLOSED = SERVICES | UDP_SERVED | SERVED | ASKED | ERRORS
+"""With a drop policy for what leaves, too."""
+EGRESS = UDP_SERVED | SERVED | ASKED
 
 
 def datagrams(
@@ -87,7 +103,7 @@ def datagrams(
 
 @pytest.fixture
 def busy(site6: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """The host with a socket of each kind, a resolver and a connection; XDP and tc egress on."""
+    """The host with a socket of each kind, a resolver and a connection; XDP on."""
     names = tmp_path / "resolv.conf"
     names.write_text(f"# by hand\nnameserver 127.0.0.53\nnameserver {BOX}\noptions edns0\n")
     monkeypatch.setattr(host_use, "RESOLV_CONF", (names, tmp_path / "none"))
@@ -108,8 +124,13 @@ def busy(site6: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
         stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_RAW, 112))
         with site6.open() as firewall:
             firewall.attach("veth0")
-            firewall.attach("veth0", hook="tc", direction="egress")
         yield site6
+
+
+@pytest.fixture
+def tracked(busy: Site) -> Site:
+    """The same with tc egress."""
+    return with_egress(busy)
 
 
 def passes(frame: bytes, sender: Wire, receiver: Wire) -> bool:
@@ -124,70 +145,114 @@ def passes(frame: bytes, sender: Wire, receiver: Wire) -> bool:
     return frame in found
 
 
-def test_each_rule_lets_its_packets_pass_and_is_told_no_more(busy: Site) -> None:
+CASES: list[tuple[bool, dict[str, str], dict[str, bytes]]] = [
+    (False, {"ingress": "drop"}, ALONE),
+    (True, {"ingress": "drop"}, TRACKED),
+    (True, {"ingress": "drop", "egress": "drop"}, CLOSED),
+]
+
+
+@pytest.mark.parametrize(("both", "policy", "table"), CASES, ids=["xdp", "both", "closed"])
+def test_each_rule_lets_its_packets_pass_and_is_told_no_more(
+    busy: Site, both: bool, policy: dict[str, str], table: dict[str, bytes]
+) -> None:
+    if both:
+        busy = with_egress(busy)
     with (
         busy.open() as firewall,
         Wire(busy.host, "veth0") as host,
         Wire(busy.box, "eth0") as box,
     ):
-        missing = firewall.set_policy(BOTH, dry_run=True).missing_rules
+        dry = firewall.set_policy(policy, dry_run=True)
+        missing = dry.missing_rules
         assert firewall.policy().to_json()["ingress"] == "accept", "a dry run changes nothing"
-        assert sorted(missing) == sorted([*INGRESS, *EGRESS])
-        outcome = firewall.set_policy(BOTH)
+        assert sorted(missing) == sorted([*table, KNOWN])
+        kept = {"egress": "accept keep"} if both and "egress" not in policy else {}
+        assert dry.missing_policy == kept
+        outcome = firewall.set_policy(policy | kept)
         assert outcome.missing_rules == missing
-        resolver = f"no rule accepts answers from the resolver {BOX}: xdpwall rule add {missing[0]}"
-        assert resolver in outcome.warnings
         assert outcome.warnings[-1].startswith(f"missing rules not shown: {len(missing) - 12};")
         for sentence in missing:
-            frame, *way = (
-                (INGRESS[sentence], box, host)
-                if sentence in INGRESS
-                else (EGRESS[sentence], host, box)
-            )
-            assert not passes(frame, *way), sentence
+            frame = table.get(sentence)
+            way = (host, box) if sentence in EGRESS else (box, host)
+            # What UDP services answer passes by the policy that keeps, and must only make no flow.
+            kept_only = bool(kept) and sentence in UDP_SERVED
+            if frame is not None:
+                assert passes(frame, *way) == kept_only, sentence
+                firewall.flush_flows(FlowFilter())
             firewall.add_rules(rules(sentence))
-            assert passes(frame, *way), sentence
-            left = firewall.set_policy(BOTH, dry_run=True).missing_rules
+            if frame is not None:
+                assert passes(frame, *way), sentence
+            if kept_only:
+                assert firewall.flows().total == 0
+            left = firewall.set_policy(policy | kept, dry_run=True).missing_rules
             assert left == missing[missing.index(sentence) + 1 :]
-        assert firewall.set_policy(BOTH).warnings == [STATELESS]
+
+
+def with_egress(site: Site) -> Site:
+    with site.open() as firewall:
+        firewall.attach("veth0", hook="tc", direction="egress")
+    return site
 
 
 @pytest.mark.parametrize(
     ("given", "gone"),
     [
-        (["accept in"], set(INGRESS)),
-        (["accept out on veth0"], set(EGRESS)),
+        (["accept in"], {*SERVICES, *ERRORS, KNOWN}),
+        (["accept out on veth0 keep"], {*EGRESS}),
         (["accept in on eth7"], set()),
-        (["accept icmp", "accept icmpv6"], {"icmp/", "icmpv6/"}),
+        (["accept icmp in", "accept icmpv6 in"], {"accept icmp/", "accept icmpv6/"}),
         (["accept tcp/22 from 192.0.2.0/24 in"], {"accept tcp/22 in"}),
         (["accept tcp/1-100 in"], {"accept tcp/22 in", "accept tcp/81 to 10.9.0.1 in"}),
         (["accept tcp/22 flags syn in"], set()),
-        (["drop tcp/22"], {"accept tcp/22 in"}),
+        (["drop tcp/22 in"], {"accept tcp/22 in"}),
         (["count tcp/22"], set()),
         (["accept tcp/22 in disabled"], set()),
+        (["accept state established"], set()),
+        (["accept state related,established"], {KNOWN}),
+        (["accept icmp/echo-request limit 5/s in"], {"accept icmp/echo-request"}),
+        (["drop tcp/22 over 9/m"], set()),
+    ],
+)
+def test_what_a_rule_decides_already_is_not_told(
+    tracked: Site, given: list[str], gone: set[str]
+) -> None:
+    with tracked.open() as firewall:
+        firewall.add_rules(rules(*given))
+        policy = {"ingress": "drop", "egress": "drop"}
+        found = firewall.set_policy(policy, dry_run=True).missing_rules
+    told = {one for one in {*CLOSED, KNOWN} if not any(one.startswith(part) for part in gone)}
+    if "established" in given[0] and "related" not in given[0]:
+        told.discard(KNOWN)
+    assert set(found) == told
+
+
+@pytest.mark.parametrize(
+    ("given", "gone"),
+    [
         (["accept udp sport 53 in"], {"accept udp from 10.9.0.2 sport 53 in"}),
         (["accept udp from @names in"], {"accept udp from 10.9.0.2"}),
         (["accept udp from not @names in"], set()),
     ],
 )
-def test_what_a_rule_decides_already_is_not_told(
+def test_answers_that_no_flow_tells_pass_by_other_rules_too(
     busy: Site, given: list[str], gone: set[str]
 ) -> None:
     with busy.open() as firewall:
         firewall.create_set("names")
         firewall.change_set("names", add=[BOX])
         firewall.add_rules(rules(*given))
-        found = firewall.set_policy(BOTH, dry_run=True).missing_rules
-    told = {one for one in (INGRESS | EGRESS) if not any(part in one for part in gone)}
+        found = firewall.set_policy({"ingress": "drop"}, dry_run=True).missing_rules
+    told = {one for one in {*ALONE, KNOWN} if not any(part in one for part in gone)}
     # A rule about the resolver's address alone decides what comes to any UDP port, for one peer.
     if "udp from" in given[0]:
-        told = {one for one in told if not one.startswith("accept udp/") or one.endswith("out")}
+        told = {one for one in told if not one.startswith("accept udp/")}
     assert set(found) == told
 
 
 def test_apply_and_attach_tell_it_too(busy: Site) -> None:
     ruleset = {"version": 1, "policy": {"ingress": "drop"}, "rules": ["accept tcp in"]}
-    wanted = {one for one in INGRESS if not one.startswith("accept tcp")}
+    wanted = {one for one in ALONE if not one.startswith("accept tcp")}
     with busy.open() as firewall:
         for dry_run in (True, False):
             outcome = firewall.apply(Ruleset.parse(ruleset), dry_run=dry_run)
@@ -219,7 +284,7 @@ def test_leases_end_without_their_answers(site6: Site, firewall: Firewall) -> No
     for address in ("10.9.0.7/24", "fd00:9::7/128"):
         site6.host.ip(f"addr add {address} dev veth0 valid_lft 600 preferred_lft 600")
     found = firewall.set_policy({"ingress": "drop"}, dry_run=True).missing_rules
-    assert found[:2] == ["accept udp/68 in", "accept udp/546 in"]
+    assert found[:2] == ["accept udp/68 sport 67 in", "accept udp/546 sport 547 in"]
 
 
 def test_another_interface_needs_what_one_has(busy: Site) -> None:

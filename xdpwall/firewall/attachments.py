@@ -29,7 +29,6 @@ from xdpwall.views.attachments import AttachOutcome, DetachOutcome, WantOutcome
 
 from .change_warnings import off_warnings
 from .default_drop import missing_now
-from .drop_advice import warnings_of
 from .native_warnings import native_warnings
 from .pending import pending_now
 from .real_names import real_name
@@ -93,15 +92,19 @@ class AttachmentMethods:
                 *vlan_warnings(rules, [row]),
                 *length_warnings(rules, [row]),
             ]
-        missing, unread = missing_now(
-            self._instance, now.ruleset.policy, rules, attachment_places([row]) if changed else ()
+        offer, unread = missing_now(
+            self._instance,
+            now.ruleset.policy,
+            rules,
+            attachment_places([row]) if changed else (),
+            attached=attachment_places(now.attachments),
         )
         return AttachOutcome(
             attachment=view,
             changed=changed,
             why_generic=row.why_generic,
             pending=pending,
-            warnings=[*warnings, *warnings_of(missing), *unread],
+            warnings=[*warnings, *offer.warnings, *unread],
         )
 
     def want(self, spec: AttachmentSpec, *, by: Author = _ANYONE) -> WantOutcome:

@@ -12,7 +12,7 @@ from xdpwall.rule.known_packet import Address, Holds
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
-from .drop_advice import MissingRule, missing_rules
+from .drop_advice import Offer, make_offer
 
 if TYPE_CHECKING:
     from xdpwall.sets.content import SetContent
@@ -27,24 +27,37 @@ def missing_now(
     rules: Iterable[Rule],
     places: Iterable[tuple[str, bool]],
     sets: Mapping[str, SetContent] | None = None,
-) -> tuple[list[MissingRule], list[str]]:
-    """The missing rules, and what could not be read. Raises nothing: the change is in force.
+    *,
+    attached: Iterable[tuple[str, bool]] | None = None,
+    may_keep: bool = True,
+) -> tuple[Offer, list[str]]:
+    """What is missing, and what could not be read. Raises nothing: the change is in force.
 
-    `places`: (interface, whether egress) of each attachment. `sets` stands for those on the disk.
+    `places`: (interface, whether egress) of each attachment that is asked about, `attached` of all there
+    are. `sets` stands for those on the disk. `may_keep`: the policy for egress may be offered to keep.
     """
     wanted = list(dict.fromkeys(places))
     dropping = "drop" in (policy.ingress, policy.egress, policy.non_ip)
     if not wanted or not dropping:
-        return [], []
+        return Offer([]), []
     from .host_use import host_needs_now
 
     now = instance.clock.now_text()
     there = [rule for rule in rules if rule.expires is None or rule.expires > now]
     try:
         needs = host_needs_now()
-        return missing_rules(needs, there, policy, wanted, _holds(instance, sets)), []
+        offer = make_offer(
+            needs,
+            there,
+            policy,
+            wanted,
+            _holds(instance, sets),
+            attached=attached,
+            may_keep=may_keep,
+        )
+        return offer, []
     except (XdpwallError, OSError, ValueError) as error:
-        return [], [
+        return Offer([]), [
             f"what this host uses cannot be read, so what the policy drops is open: {error}"
         ]
 

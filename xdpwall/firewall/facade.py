@@ -182,8 +182,16 @@ class Facade(FlowFacade, Protocol):
 
     # -- everything else -------------------------------------------------------------------------
     def set_policy(
-        self, changes: Mapping[str, str], *, dry_run: bool = False, by: Author = Author()
-    ) -> PolicyOutcome: ...
+        self,
+        changes: Mapping[str, str],
+        *,
+        dry_run: bool = False,
+        add_missing: bool = False,
+        by: Author = Author(),
+    ) -> PolicyOutcome:
+        """`add_missing`: with the rules, and the policy for egress, that are missing then."""
+        ...
+
     def set_switch(self, on: bool, *, by: Author = Author()) -> SwitchOutcome: ...
     def apply(
         self,

@@ -12,26 +12,22 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from xdpwall.attach.flow_warnings import flow_warnings, policy_warnings
 from xdpwall.changes.adopt import adopt_stored
 from xdpwall.changes.apply import adopt_and_apply, apply_ruleset
-from xdpwall.changes.commit import commit
 from xdpwall.changes.copy_keeper import CopyKeeper
 from xdpwall.changes.crashpoints import crash_point
 from xdpwall.changes.expirer import Expirer
 from xdpwall.changes.programs import drop_unused_features
 from xdpwall.changes.restore import restore
 from xdpwall.changes.tidier import Tidier
-from xdpwall.changes.transactions import mending, reading, writing
+from xdpwall.changes.transactions import mending, writing
 from xdpwall.changes.trial import refuse_to_confirm
 from xdpwall.errors import XdpwallError
 from xdpwall.events.settings import describe_settings, merge_settings
 from xdpwall.gcpause import no_collections
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.clock import Clock
-from xdpwall.ruleset import edits
 from xdpwall.ruleset.attachment import attachment_places
-from xdpwall.ruleset.policy import check_policy
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.settings import Settings
 from xdpwall.values.author import Author
@@ -40,7 +36,6 @@ from xdpwall.views.events import EventsOutcome
 from xdpwall.views.metrics import PatternSpells
 from xdpwall.views.status import (
     ApplyOutcome,
-    PolicyOutcome,
     RepairOutcome,
     RestoreOutcome,
     SwitchOutcome,
@@ -49,15 +44,15 @@ from xdpwall.views.status import (
 from .attachments import AttachmentMethods
 from .audited import audited
 from .blocks import BlockMethods
-from .change_warnings import off_warnings, policy_change_warnings
+from .change_warnings import off_warnings
 from .check_instance import CheckMethods
 from .default_drop import missing_now
-from .drop_advice import warnings_of
 from .explain import ExplainMethods
 from .flow_advice import advice_warnings
 from .flows import FlowMethods
 from .history import HistoryMethods
 from .pending import pending_now
+from .policy import PolicyMethods
 from .real_names import ruleset_with_real_names
 from .sight_reader import SightWatcher
 from .tokens import TokenMethods
@@ -91,6 +86,7 @@ class Firewall(
     CheckMethods,
     ExplainMethods,
     FlowMethods,
+    PolicyMethods,
     TokenMethods,
 ):
     """One instance, in this process; keeps `facade.Facade`. Safe to call from several threads."""
@@ -186,40 +182,6 @@ class Firewall(
         self.copy_error = None
         return left
 
-    def set_policy(
-        self, changes: Mapping[str, str], *, dry_run: bool = False, by: Author = _ANYONE
-    ) -> PolicyOutcome:
-        """Only the named parts change. What a drop would cost this host is looked up unlocked."""
-        for name, value in changes.items():
-            check_policy(name, value)
-        with (reading if dry_run else writing)(self._instance) as now:
-            policy = now.ruleset.policy.model_copy(update=dict(changes))
-            ruleset, rows = edits.with_policy(now.ruleset, policy), now.attachments
-            if not dry_run:
-                words = ", ".join(f"{name} {value}" for name, value in changes.items())
-                ruleset = commit(self._instance, ruleset, by=by, action=f"policy {words}")
-                self._changed()
-            pending = pending_now(self._instance)
-            rules = [entry.rule for entry in ruleset.entries]
-            said = [
-                *policy_warnings(policy, rules),
-                *flow_warnings(rules, policy, rows),
-                *policy_change_warnings(self._instance, changes),
-            ]
-            said = said if dry_run else [*self._instance.notices, *said]
-        stricter = {"drop", "judge"}.intersection(changes.values())
-        missing, unread = missing_now(
-            self._instance, policy, rules, attachment_places(rows) if stricter else ()
-        )
-        return PolicyOutcome(
-            revision=now.ruleset.revision if dry_run else ruleset.revision,
-            dry_run=dry_run,
-            policy=policy,
-            pending=pending,
-            missing_rules=[one.sentence for one in missing],
-            warnings=[*said, *warnings_of(missing), *unread],
-        )
-
     def set_switch(self, on: bool, *, by: Author = _ANYONE) -> SwitchOutcome:
         """Off: everything passes. In force at once, also where the disk cannot be used; what could not be
         recorded is among the warnings."""
@@ -279,11 +241,12 @@ class Firewall(
         if dry_run and wanted.attachments is not None:
             rows = attachment_places(wanted.attachments)
         sets = wanted.sets if dry_run else None
-        missing, unread = missing_now(self._instance, wanted.policy, wanted.rules, rows, sets)
+        offer, unread = missing_now(self._instance, wanted.policy, wanted.rules, rows, sets)
         return outcome.model_copy(
             update={
-                "missing_rules": [one.sentence for one in missing],
-                "warnings": [*outcome.warnings, *warnings_of(missing), *unread],
+                "missing_rules": offer.sentences,
+                "missing_policy": offer.policy,
+                "warnings": [*outcome.warnings, *offer.warnings, *unread],
             }
         )
 

@@ -10,7 +10,7 @@ from typing import Literal
 from xdpwall.rule.known_packet import KnownPacket
 from xdpwall.values.protocols import ICMP_TYPES, PROTOCOLS
 
-from .drop_advice import Need
+from .drop_advice import FlowPart, Need
 
 Address = IPv4Address | IPv6Address
 Transport = Literal["tcp", "udp"]
@@ -18,6 +18,8 @@ Ifaces = frozenset[str] | None
 
 _SYN, _ACK = 0x02, 0x10
 _ARP = 0x0806
+PINGS = "limit 20/s"
+"""More than monitoring sends, and less than a flood."""
 A_CLIENTS_PORT = 50_000
 """One of the ports that kernels hand out (RFC 6335: 49152 to 65535)."""
 
@@ -54,6 +56,8 @@ def service(
             _segments(kind, leaving, _SYN | _ACK, _ACK),
             ifaces,
             any_peer=True,
+            # Answers to forged questions would make flows. (TCP's make none: they are not new.)
+            flow="serves" if kind == "udp" else None,
         ),
     ]
 
@@ -77,14 +81,16 @@ def client(
             f"accept {kind}/{port} from {peer} in",
             _segments(kind, [arriving], _ACK),
             ifaces,
-            wider=replace(all_in, any_peer=False),
+            wider=replace(all_in, any_peer=False, flow="connected"),
+            flow="connected",
         ),
         Need(
             f"answers of {name} to {peer}, which is connected",
             f"accept {kind} to {peer} sport {port} out{acked}",
             _segments(kind, [arriving.answer()], _ACK),
             ifaces,
-            wider=replace(all_out, any_peer=False),
+            wider=replace(all_out, any_peer=False, flow="connected"),
+            flow="connected",
         ),
     ]
 
@@ -108,31 +114,29 @@ def server(
     acked = " flags ack" if kind == "tcp" else ""
     back = _segments(kind, [arriving], _SYN | _ACK, _ACK)
     away = _segments(kind, [arriving.answer()], _SYN, _ACK)
+    asks = Need(
+        f"packets to {name}", f"accept {kind}/{port} to {peer} out", away, ifaces, flow="asks"
+    )
+    answers = Need(
+        f"answers from {name}",
+        f"accept {kind} from {peer} sport {port} in{acked}",
+        back,
+        ifaces,
+        flow="answer",
+        asks=asks,
+    )
+    if single:
+        return [answers, asks]
     many = f"{kind.upper()} port {port} of several hosts"
-    return [
-        Need(
-            f"answers from {name}",
-            f"accept {kind} from {peer} sport {port} in{acked}",
-            back,
-            ifaces,
-            wider=None
-            if single
-            else Need(
-                f"answers from {many}",
-                f"accept {kind} sport {port} in{acked}",
-                _anyone(back),
-            ),
-        ),
-        Need(
-            f"packets to {name}",
-            f"accept {kind}/{port} to {peer} out",
-            away,
-            ifaces,
-            wider=None
-            if single
-            else Need(f"packets to {many}", f"accept {kind}/{port} out", _anyone(away)),
-        ),
-    ]
+    all_asks = Need(f"packets to {many}", f"accept {kind}/{port} out", _anyone(away), flow="asks")
+    all_answers = Need(
+        f"answers from {many}",
+        f"accept {kind} sport {port} in{acked}",
+        _anyone(back),
+        flow="answer",
+        asks=all_asks,
+    )
+    return [replace(answers, wider=all_answers), replace(asks, wider=all_asks)]
 
 
 def protocol(number: int, name: str, families: Iterable[int], ifaces: Ifaces = None) -> list[Need]:
@@ -154,8 +158,9 @@ def icmp(
     egress: bool = False,
     code: int | None = None,
     any_peer: bool = True,
+    error: bool = False,
 ) -> Need:
-    """One type of ICMP, one way."""
+    """One type of ICMP, one way. `error`: about packets of flows, by which it is known."""
     packet = KnownPacket(
         egress,
         family=4 if kind == "icmp" else 6,
@@ -164,7 +169,14 @@ def icmp(
         icmp_code=code,
     )
     sentence = f"accept {kind}/{type_name} {'out' if egress else 'in'}"
-    return Need(words, sentence, (packet,), ifaces, any_peer=any_peer)
+    flow: FlowPart = "error" if error else None
+    return Need(words, sentence, (packet,), ifaces, any_peer=any_peer, flow=flow)
+
+
+def pings(kind: Literal["icmp", "icmpv6"], words: str, ifaces: Ifaces) -> Need:
+    """Echo requests to this host, no more than it takes to be found alive."""
+    found = icmp(kind, "echo-request", words, ifaces)
+    return replace(found, sentence=f"{found.sentence} {PINGS}")
 
 
 def arp(ifaces: Ifaces) -> list[Need]:

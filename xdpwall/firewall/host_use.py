@@ -117,6 +117,8 @@ class _Host:
             *self._listeners(),
             *self._connections(),
             *self._protocols(),
+            host_needs.pings("icmp", "pings of this host (IPv4)", self._with(_is_four)),
+            host_needs.pings("icmpv6", "pings of this host (IPv6)", self._with(_is_six)),
         ]
 
     def _leases(self) -> list[Need]:
@@ -134,9 +136,11 @@ class _Host:
         back, away = host_needs.service(
             "udp", port, name, families=(family,), peer_port=_PEER_PORTS[port], ifaces=ifaces
         )
+        # Its answers come from elsewhere than was asked: no flow tells them.
+        asked = f"accept udp/{port} sport {_PEER_PORTS[port]} in"
         return [
-            replace(back, words=f"answers to {name}, which the lease needs"),
-            replace(away, words=f"requests of {name}, which the lease needs"),
+            replace(back, words=f"answers to {name}, which the lease needs", sentence=asked),
+            replace(away, words=f"requests of {name}, which the lease needs", flow=None),
         ]
 
     def _name_servers(self) -> list[Need]:
@@ -159,15 +163,22 @@ class _Host:
         return found
 
     def _errors_and_neighbours(self) -> list[Need]:
-        four = self._with(lambda a: a.version == 4)
-        six = self._with(lambda a: a.version == 6)
+        four, six = self._with(_is_four), self._with(_is_six)
         far = self._with(lambda a: a.version == 6 and not a.is_link_local)
         words = "the ICMP errors of path MTU discovery"
         found = [
             host_needs.icmp(
-                "icmp", "destination-unreachable", f"{words} (IPv4)", four, code=4, any_peer=False
+                "icmp",
+                "destination-unreachable",
+                f"{words} (IPv4)",
+                four,
+                code=4,
+                any_peer=False,
+                error=True,
             ),
-            host_needs.icmp("icmpv6", "packet-too-big", f"{words} (IPv6)", far, any_peer=False),
+            host_needs.icmp(
+                "icmpv6", "packet-too-big", f"{words} (IPv6)", far, any_peer=False, error=True
+            ),
             *host_needs.arp(four),
         ]
         for name, egress in _DISCOVERY:
@@ -261,6 +272,14 @@ class _Host:
             return frozenset(), None
         route = self._routes.get(peer)
         return (None, None) if route is None else (self._at(route.iface), route.source)
+
+
+def _is_four(address: Address) -> bool:
+    return address.version == 4
+
+
+def _is_six(address: Address) -> bool:
+    return address.version == 6
 
 
 def _has_peer(row: SocketRow) -> bool:

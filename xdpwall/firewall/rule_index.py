@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from xdpwall.rule.known_packet import Address, KnownPacket
 from xdpwall.rule.match import Match
+from xdpwall.ruleset.policy import TrackedVerdict
 from xdpwall.values.addresses import Prefix
 from xdpwall.values.ranges import Ranges
 
-Deciding = tuple[bool, Match]
-"""Whether the rule accepts, and what it matches."""
+Deciding = tuple[TrackedVerdict, Match]
+"""What the rule says of a packet, and what it matches."""
 
 _ALL4 = (0, 0xFFFFFFFF)
 _ALL_PORTS = (0, 0xFFFF)
@@ -84,9 +85,9 @@ class RuleIndex:
         return (low <= number) & (number <= high)
 
 
-def _row(accepts: bool, match: Match) -> tuple[int, ...]:
+def _row(verdict: TrackedVerdict, match: Match) -> tuple[int, ...]:
     return (
-        accepts,
+        verdict != "drop",
         -1 if match.egress is None else match.egress,
         -1 if match.proto is None else match.proto,
         -1 if match.family is None else match.family,

@@ -13,6 +13,7 @@ from xdpwall.values.addresses import Prefix
 from xdpwall.values.ranges import Ranges
 
 from .match import Match
+from .states import STATES
 
 Address = IPv4Address | IPv6Address
 Holds = Callable[[str, Address], bool | None]
@@ -37,6 +38,7 @@ class KnownPacket(NamedTuple):
     icmp_code: int | None = None
     tcp_flags: int | None = None
     ethertype: int | None = None
+    state: str | None = None
 
     def answer(self) -> KnownPacket:
         """The same in the other direction: addresses and ports change places."""
@@ -46,6 +48,7 @@ class KnownPacket(NamedTuple):
             dst=self.src,
             sport=self.dport,
             dport=self.sport,
+            state=None,
         )
 
 
@@ -100,7 +103,10 @@ def _answers(match: Match, packet: KnownPacket, holds: Holds) -> Iterator[bool |
         yield match.fragment == "none"
     if match.rate is not None:
         yield None
-    if (match.vlan, match.length, match.ttl, match.state) != (None, None, None, None):
+    if match.state is not None:
+        known = packet.state
+        yield None if known is None else bool(match.state >> STATES.index(known) & 1)
+    if (match.vlan, match.length, match.ttl) != (None, None, None):
         yield None
 
 

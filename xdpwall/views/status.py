@@ -72,7 +72,12 @@ class PolicyOutcome(View):
     policy: Policy
     pending: PendingView | None = None
     missing_rules: list[str] = []
-    """Sentences of rules without which a drop policy ends what this host does now; at most 100."""
+    """Sentences of rules without which a drop policy ends what this host does now, in the order in which
+    they are to be put behind those that are there; at most 100."""
+    missing_policy: dict[str, str] = {}
+    """What the policy is to say besides, so that these rules are enough: {"egress": "accept keep"}."""
+    added_rules: list[str] = []
+    """Sentences of the rules that came with the change (`add_missing`)."""
     warnings: list[str] = []
 
 
@@ -128,6 +133,8 @@ class ApplyOutcome(View):
     pending: PendingView | None = None
     missing_rules: list[str] = []
     """As in PolicyOutcome, where the policy changes."""
+    missing_policy: dict[str, str] = {}
+    """As in PolicyOutcome."""
     needs: ApplyNeeds | None = None
     """With dry_run alone."""
     warnings: list[str] = []

@@ -14,7 +14,8 @@ from xdpwall.firewall.drop_advice import (
     MOST_WORDED,
     MissingRule,
     Need,
-    missing_rules,
+    Offer,
+    make_offer,
     warnings_of,
 )
 from xdpwall.firewall.rule_index import Deciding, RuleIndex
@@ -23,6 +24,7 @@ from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
 DROP = Policy(ingress="drop", egress="drop")
+DROPS = (DROP, Policy(ingress="drop"), Policy(ingress="drop", egress="accept keep"))
 BOTH = [("eth0", False), ("eth0", True), ("eth1", False)]
 
 
@@ -36,6 +38,13 @@ def needs() -> list[Need]:
         *host_needs.arp(None),
         *host_needs.protocol(112, "VRRP", (4, 6)),
         *host_needs.service("udp", 123, "NTP", peer_port=123),
+        *host_needs.server(
+            "udp", ip_address("10.0.0.9"), local, (53, 40_000), "R", None, single=True
+        ),
+        host_needs.icmp(
+            "icmp", "destination-unreachable", "more", None, any_peer=False, error=True
+        ),
+        host_needs.pings("icmp", "pings", None),
     ]
     for port in (22, 80, 443):
         found += host_needs.service("tcp", port, f"port {port}")
@@ -58,35 +67,44 @@ def some_rule(chance: random.Random) -> Rule:
     address = chance.choice(["10.0.0.3", "10.0.0.0/30", "2001:db8::/64", "0.0.0.0/0", "@some"])
     if chance.random() < 0.5 and not (proto == " icmp" and ":" in address):
         words.append(f"{chance.choice(['from', 'to'])} {chance.choice(['', 'not '])}{address}")
-    words += [part for part in ("in", "on eth0", "ttl 64") if chance.random() < 0.2]
+    words += [part for part in ("in", "on eth0", "ttl 64", "limit 5/s") if chance.random() < 0.2]
+    words += ["state established,related"] if chance.random() < 0.15 else []
+    words += ["keep"] if words[0] == "accept" and chance.random() < 0.2 else []
     return Rule.parse(" ".join(words))
 
 
 def test_the_index_leaves_out_no_rule_that_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(5)
-    cases = [[some_rule(chance) for _ in range(chance.randrange(12))] for _ in range(150)]
-    found = [missing_rules(needs(), rules, DROP, BOTH) for rules in cases]
+    cases = [[some_rule(chance) for _ in range(chance.randrange(12))] for _ in range(40)]
+    found = [
+        make_offer(needs(), rules, policy, BOTH).rules for rules in cases for policy in DROPS[:2]
+    ]
 
     def every(self: RuleIndex, packet: KnownPacket, any_peer: bool) -> Iterator[Deciding]:
         return iter(self._rules)
 
     monkeypatch.setattr(RuleIndex, "about", every)
-    assert [missing_rules(needs(), rules, DROP, BOTH) for rules in cases] == found
-    assert len({len(one) for one in found}) > 20, "they differ"
+    again = [
+        make_offer(needs(), rules, policy, BOTH).rules for rules in cases for policy in DROPS[:2]
+    ]
+    assert again == found
+    assert len({len(one) for one in found}) > 12, "they differ"
 
 
 def test_what_was_told_is_missing_no_more() -> None:
     chance = random.Random(6)
-    for _ in range(50):
+    for _ in range(15):
         rules = [some_rule(chance) for _ in range(6)]
-        told = missing_rules(needs(), rules, DROP, BOTH)
-        added = [Rule.parse(one.sentence) for one in told]
-        assert missing_rules(needs(), [*rules, *added], DROP, BOTH) == []
+        for policy in DROPS:
+            told = make_offer(needs(), rules, policy, BOTH)
+            added = [Rule.parse(one) for one in told.sentences]
+            then = policy.model_copy(update=told.policy)
+            assert make_offer(needs(), [*rules, *added], then, BOTH) == Offer([])
 
 
 def test_no_more_than_a_person_reads() -> None:
     many = [one for port in range(1, 200) for one in host_needs.service("tcp", port, "it")]
-    found = missing_rules(many, [], DROP, BOTH)
+    found = make_offer(many, [], DROP, BOTH).rules
     assert len(found) == MOST
     *words, last = warnings_of(found)
     assert words == [one.warning for one in found[:MOST_WORDED]]
@@ -103,4 +121,4 @@ def test_no_more_than_a_person_reads() -> None:
 def test_where_nothing_drops_nothing_is_missing(
     policy: Policy, places: list[tuple[str, bool]]
 ) -> None:
-    assert missing_rules(needs(), [], policy, places) == []
+    assert make_offer(needs(), [], policy, places) == Offer([])

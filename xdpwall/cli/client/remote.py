@@ -159,9 +159,15 @@ class RemoteFirewall(RemoteSets, RemoteHistory, RemoteFlows, RemoteTokens):
 
     # -- everything else -------------------------------------------------------------------------
     def set_policy(
-        self, changes: Mapping[str, str], *, dry_run: bool = False, by: Author = ANYBODY
+        self,
+        changes: Mapping[str, str],
+        *,
+        dry_run: bool = False,
+        add_missing: bool = False,
+        by: Author = ANYBODY,
     ) -> PolicyOutcome:
         query = {"dry_run": "true"} if dry_run else {}
+        query |= {"add_missing": "true"} if add_missing else {}
         answer = self._change("PUT", "/policy", dict(changes), by, query)
         return read_answer(PolicyOutcome, answer.body)
 

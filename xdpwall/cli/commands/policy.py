@@ -17,6 +17,8 @@ from xdpwall.errors import InvalidInput
 if TYPE_CHECKING:
     from xdpwall.ruleset.policy import Policy
 
+KEEP = "accept keep"
+
 CHOICES = {
     "ingress": ("accept", "drop", "accept keep"),
     "egress": ("accept", "drop", "accept keep"),
@@ -73,20 +75,25 @@ def _complete_pairs(ctx: click.Context, parameter: click.Parameter, incomplete: 
     "pairs", nargs=-1, required=True, metavar="NAME VALUE...", shell_complete=_complete_pairs
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be lost, and change nothing.")
+@click.option(
+    "--add-missing", is_flag=True, help="Add the rules that are missing, in the same change."
+)
 @change_options(guarded=True, asks=True, confirms=True)
 @common_options()
-def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
+def set_(pairs: tuple[str, ...], dry_run: bool, add_missing: bool) -> None:
     """Change the policy; several pairs are one change.
 
     ingress, egress and non_ip take accept or drop, the first two also `accept keep`; neighbor_discovery takes accept or judge.
     It is about IPv6 neighbour discovery and multicast listener discovery that no rule decides.
     One that would cut your own connection, or who is logged in, is refused without --force or --confirm.
     What else of what this host does now no rule accepts is said first, each with the rule to add,
-    and asked about on a terminal.
+    and asked about on a terminal. --add-missing adds those rules, and `egress accept keep` where answers
+    need it, with the policy: all or nothing.
 
     \b
     Examples:
       xdpwall policy set ingress drop --dry-run
+      xdpwall policy set ingress drop --add-missing --confirm 60
       xdpwall policy set ingress drop
       xdpwall policy set ingress drop egress drop neighbor_discovery judge
     """
@@ -94,16 +101,22 @@ def set_(pairs: tuple[str, ...], dry_run: bool) -> None:
     asked = invocation.get()
     with open_firewall() as fw:
         said: list[str] = []
-        if not dry_run and {"drop", "judge"}.intersection(changes.values()):
+        if not (dry_run or add_missing) and {"drop", "judge"}.intersection(changes.values()):
             said = tell_losses(fw.set_policy(changes, dry_run=True), asked)
-        outcome = fw.set_policy(changes, dry_run=dry_run, by=asked.author())
+        outcome = fw.set_policy(
+            changes, dry_run=dry_run, add_missing=add_missing, by=asked.author()
+        )
     print_warnings([one for one in outcome.warnings if one not in said], asked)
     if not dry_run:  # what waits then is another change
         print_pending(outcome.pending, asked)
+    now = outcome.policy.to_json()
     words = ", ".join(f"{name} {value}" for name, value in changes.items())
     head = "policy would be" if dry_run else "policy"
+    if add_missing and now["egress"] == KEEP and "egress" not in changes:
+        words += f", egress {KEEP}"
+    lines = [f"{head}: {words}", *(f"added: {one}" for one in outcome.added_rules)]
     Printer(asked).show(
-        outcome.to_json, lambda: changes, lambda: print_note(f"{head}: {words}", asked)
+        outcome.to_json, lambda: changes, lambda: print_note("\n".join(lines), asked)
     )
 
 

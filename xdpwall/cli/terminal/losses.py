@@ -20,5 +20,7 @@ def tell_losses(dry: PolicyOutcome | ApplyOutcome, asked: Invocation) -> list[st
     print_warnings(dry.warnings, asked)
     if count := len(dry.missing_rules):
         what = "a rule is missing" if count == 1 else f"{count} rules are missing"
-        confirm_on_terminal(f"{what}: drop these packets from now on?")
+        confirm_on_terminal(
+            f"{what} (--add-missing adds {'it' if count == 1 else 'them'}): drop these packets from now on?"
+        )
     return dry.warnings
