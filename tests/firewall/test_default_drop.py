@@ -77,6 +77,8 @@ SERVED = {
     "accept udp sport 546 out": f.ether(
         f.ipv6(f.udp(sport=546, dport=547), src="fe80::2", dst="ff02::1:2")
     ),
+    "accept icmp/echo-reply out": sent(f.icmp(0)),
+    "accept icmpv6/echo-reply out": f.ether(f.ipv6(f.icmpv6(129), src=HOST6, dst=BOX6)),
     "accept proto 112 out": sent(f.raw(112, bytes(20))),
     "accept proto 2 out": sent(f.raw(2, bytes(8))),
 }
@@ -201,7 +203,7 @@ def with_egress(site: Site) -> Site:
         (["accept in"], {*SERVICES, *ERRORS, KNOWN}),
         (["accept out on veth0 keep"], {*EGRESS}),
         (["accept in on eth7"], set()),
-        (["accept icmp in", "accept icmpv6 in"], {"accept icmp/", "accept icmpv6/"}),
+        (["accept icmp in", "accept icmpv6 in"], set(PINGS) | set(ERRORS)),
         (["accept tcp/22 from 192.0.2.0/24 in"], {"accept tcp/22 in"}),
         (["accept tcp/1-100 in"], {"accept tcp/22 in", "accept tcp/81 to 10.9.0.1 in"}),
         (["accept tcp/22 flags syn in"], set()),

@@ -173,10 +173,13 @@ def icmp(
     return Need(words, sentence, (packet,), ifaces, any_peer=any_peer, flow=flow)
 
 
-def pings(kind: Literal["icmp", "icmpv6"], words: str, ifaces: Ifaces) -> Need:
-    """Echo requests to this host, no more than it takes to be found alive."""
-    found = icmp(kind, "echo-request", words, ifaces)
-    return replace(found, sentence=f"{found.sentence} {PINGS}")
+def pings(kind: Literal["icmp", "icmpv6"], words: str, ifaces: Ifaces) -> list[Need]:
+    """Echo requests to this host, no more than it takes to be found alive, and its answers."""
+    asks = icmp(kind, "echo-request", f"pings of {words}", ifaces)
+    return [
+        replace(asks, sentence=f"{asks.sentence} {PINGS}"),
+        icmp(kind, "echo-reply", f"answers to pings of {words}", ifaces, egress=True),
+    ]
 
 
 def arp(ifaces: Ifaces) -> list[Need]:

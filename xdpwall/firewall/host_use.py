@@ -117,8 +117,8 @@ class _Host:
             *self._listeners(),
             *self._connections(),
             *self._protocols(),
-            host_needs.pings("icmp", "pings of this host (IPv4)", self._with(_is_four)),
-            host_needs.pings("icmpv6", "pings of this host (IPv6)", self._with(_is_six)),
+            *host_needs.pings("icmp", "this host (IPv4)", self._with(_is_four)),
+            *host_needs.pings("icmpv6", "this host (IPv6)", self._with(_is_six)),
         ]
 
     def _leases(self) -> list[Need]:

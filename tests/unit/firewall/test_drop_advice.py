@@ -44,7 +44,7 @@ def needs() -> list[Need]:
         host_needs.icmp(
             "icmp", "destination-unreachable", "more", None, any_peer=False, error=True
         ),
-        host_needs.pings("icmp", "pings", None),
+        *host_needs.pings("icmp", "it", None),
     ]
     for port in (22, 80, 443):
         found += host_needs.service("tcp", port, f"port {port}")
