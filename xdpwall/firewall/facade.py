@@ -188,10 +188,7 @@ class Facade(FlowFacade, Protocol):
         dry_run: bool = False,
         add_missing: bool = False,
         by: Author = Author(),
-    ) -> PolicyOutcome:
-        """`add_missing`: with the rules, and the policy for egress, that are missing then."""
-        ...
-
+    ) -> PolicyOutcome: ...
     def set_switch(self, on: bool, *, by: Author = Author()) -> SwitchOutcome: ...
     def apply(
         self,

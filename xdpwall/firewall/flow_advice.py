@@ -38,7 +38,7 @@ def advice_warnings(
         return " and ".join(f"{_name(rules, n)} ({rules[n].text})" for n in numbers)
 
     found = [
-        f"{_name(rules, one.rule)} {flow_words(rules, one, names)}"
+        f"{_name(rules, one.rule)}: {flow_words(rules, one, names)}"
         for one in flow_findings(rules, policy, unknown, mine)
     ]
     more = len(found) - MOST_WARNED

@@ -17,6 +17,7 @@ from xdpwall.views.status import PolicyOutcome
 
 from .change_warnings import policy_change_warnings
 from .default_drop import missing_now
+from .drop_advice import KNOWN
 from .flow_advice import advice_warnings
 from .pending import pending_now
 
@@ -75,7 +76,6 @@ class PolicyMethods:
             pending = pending_now(self._instance)
             rules = [entry.rule for entry in ruleset.entries]
             said = [
-                *policy_warnings(policy, rules),
                 *flow_warnings(rules, policy, rows),
                 *policy_change_warnings(self._instance, changes),
             ]
@@ -89,6 +89,7 @@ class PolicyMethods:
             may_keep="egress" not in changes,
         )
         # What the offer mends is said by it.
+        stateless = [] if KNOWN in offer.sentences else policy_warnings(policy, rules)
         flows = [] if offer.keeps else advice_warnings(rules, policy)
         return PolicyOutcome(
             revision=now.ruleset.revision if dry_run else ruleset.revision,
@@ -97,5 +98,5 @@ class PolicyMethods:
             pending=pending,
             missing_rules=offer.sentences,
             missing_policy=offer.policy,
-            warnings=[*said, *flows, *offer.warnings, *unread],
+            warnings=[*stateless, *said, *flows, *offer.warnings, *unread],
         )

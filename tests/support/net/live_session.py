@@ -11,10 +11,19 @@ from xdpwall.closing import Closing
 class LiveSession(Closing):
     """A connection from `box` to a port of `host`."""
 
-    def __init__(self, host: Namespace, box: Namespace, address: str, port: int = 22) -> None:
+    def __init__(
+        self,
+        host: Namespace,
+        box: Namespace,
+        address: str,
+        port: int = 22,
+        *,
+        listens_on: str | None = None,
+    ) -> None:
+        """`listens_on`: another address than that which is called."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         with host.inside():
-            self._listener = socket.create_server((address, port), family=family)
+            self._listener = socket.create_server((listens_on or address, port), family=family)
         with box.inside():
             self._client = socket.create_connection((address, port), PATIENCE)
         self._server, _ = self._listener.accept()

@@ -205,8 +205,8 @@ def test_the_words_name_the_cure() -> None:
     assert "accept udp/68 sport 67 in" in said(HOST, "accept udp/67 out keep")
     # A change tells of what it is a part of.
     order = ("drop state invalid", "accept tcp/80 in", "accept udp/123 out", KEPT)
-    assert said(HOST, *order, about="r2").count("rule r1 drops what rule r2") == 1
-    assert said(HOST, *order, about="r3").startswith("rule r3 makes and refreshes no flow")
+    assert said(HOST, *order, about="r2").count("rule r1: drops what rule r2") == 1
+    assert said(HOST, *order, about="r3").startswith("rule r3: makes and refreshes no flow")
     assert " / " in said(HOST, *order, about="r4") or "rule r3" in said(HOST, *order, about="r4")
     many = [f"accept udp/{port} out" for port in range(1, 40)]
     assert said(HOST, *many, KEPT).count(" / ") == MOST_WARNED

@@ -114,10 +114,16 @@ def set_(pairs: tuple[str, ...], dry_run: bool, add_missing: bool) -> None:
     head = "policy would be" if dry_run else "policy"
     if add_missing and now["egress"] == KEEP and "egress" not in changes:
         words += f", egress {KEEP}"
-    lines = [f"{head}: {words}", *(f"added: {one}" for one in outcome.added_rules)]
     Printer(asked).show(
-        outcome.to_json, lambda: changes, lambda: print_note("\n".join(lines), asked)
+        outcome.to_json,
+        lambda: changes,
+        lambda: _say([f"{head}: {words}", *(f"added: {one}" for one in outcome.added_rules)]),
     )
+
+
+def _say(lines: list[str]) -> None:
+    for line in lines:
+        print_note(line, invocation.get())
 
 
 def read_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
