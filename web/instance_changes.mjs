@@ -1,7 +1,7 @@
 // Changes to attachments, the policy and the switch. One that may cut people off asks first.
 
 import { api } from "./api.mjs";
-import { awaitRevision } from "./apply_event.mjs";
+import { awaitOwnRevision } from "./apply_event.mjs";
 import { askHow } from "./ask.mjs";
 import { runChange } from "./connection.mjs";
 import { placeWords, plural, policyWords } from "./format.mjs";
@@ -70,12 +70,14 @@ export async function setPolicy(changes) {
 async function askToDrop(changes, drops) {
   const trial = await runChange(() => api.setPolicy(changes, { dry_run: true }));
   if (!trial) return null;
-  const missing = trial.missing_rules ?? [];
-  const advice = missing.length ? ` What this host does now would end without ${plural(missing.length, "rule")}:` : "";
+  const { missing_rules: rules = [], missing_policy: policy = {} } = trial;
+  const also = Object.entries(policy).map(([name, value]) => `policy ${name} ${value}`);
+  const advice = rules.length ? ` What this host does now would end without ${plural(rules.length, "rule")}:` : "";
   return askHow({
     title: `Drop by default what ${drops.map((key) => POLICY_WORDS[key]).join(" and ")}?`,
     text: `${dropConsequence(drops)}${advice}`,
-    lines: missing,
+    lines: [...also, ...rules],
+    option: rules.length ? { label: `Add ${rules.length > 1 ? "them" : "it"} in the same change`, how: { add_missing: true } } : undefined,
     label: "Drop by default",
   });
 }
@@ -90,14 +92,16 @@ function dropConsequence(drops) {
 }
 
 async function putPolicy(changes, previous, how, { undoable = true } = {}) {
-  const done = await guardedChange(async (chosen) => awaitRevision(await api.setPolicy(changes, chosen)), { how });
+  const done = await guardedChange(async (chosen) => awaitOwnRevision(await api.setPolicy(changes, chosen)), { how });
   if (!done) return done;
   setState({ status: { ...state.status, policy: done.policy } });
   const [words, cuts] = [`Otherwise: ${policyWords(done.policy)}.`, cutWarnings(done)];
   if (cuts.length) showResult(words, cuts);
   else setState({ notice: null, announcement: words });
   if (undoable && !done.pending) {
-    const before = Object.fromEntries(Object.keys(changes).map((key) => [key, previous[key]]));
+    // What came along with it is taken back too; rules that were added only let pass, and stay.
+    const changed = Object.keys(done.policy).filter((key) => done.policy[key] !== previous[key]);
+    const before = Object.fromEntries(changed.map((key) => [key, previous[key]]));
     const revert = () => putPolicy(before, done.policy, {}, { undoable: false });
     offerUndo({ key: "policy", kind: "policy", words: "changed", revert });
   }

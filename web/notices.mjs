@@ -42,11 +42,12 @@ export function Confirmation({ question }) {
     if (question) dialog.current.showModal();
   }, [question]);
   if (!question) return null;
-  const { title, text, lines, note, choices, answer } = question;
+  const { title, text, lines, option, note, choices, answer } = question;
   let chosen = null;
+  let optional = option?.how;
   // Closing by close() gives the focus back to where it was; Escape does the same.
   const choose = (how) => {
-    chosen = how;
+    chosen = how && { ...how, ...optional };
     dialog.current.close();
   };
   const onClose = () => {
@@ -57,6 +58,8 @@ export function Confirmation({ question }) {
     <h2 id="ask">${title}</h2>
     <p id="why">${text}</p>
     ${lines.length > 0 && html`<ul class="lines">${lines.map((words) => html`<li key=${words}>${words}</li>`)}</ul>`}
+    ${option && html`<label class="option"><input type="checkbox" defaultChecked
+      onChange=${(event) => { optional = event.target.checked ? option.how : undefined; }} /> ${option.label}</label>`}
     <p id="why-not" class="quiet">${note}</p>
     <div class="choices">
       <button onClick=${() => choose(null)}>Cancel</button>

@@ -4,8 +4,8 @@ import { html } from "./html.mjs";
 import { setPolicy } from "./instance_changes.mjs";
 
 const PARTS = [
-  ["ingress", "IP packets that come in", ["accept", "drop"], "To drop them is a firewall that lets in only what it names."],
-  ["egress", "IP packets that go out", ["accept", "drop"], "Only where tc egress is attached."],
+  ["ingress", "IP packets that come in", ["accept", "drop", "accept keep"], "To drop them is a firewall that lets in only what it names, and the answers that flows tell."],
+  ["egress", "IP packets that go out", ["accept", "drop", "accept keep"], "Only where tc egress is attached. Keep: what leaves makes flows, so that `state established` knows the answers."],
   ["non_ip", "What is not IP", ["accept", "drop"], "ARP is among it: without it neighbours do not find this host."],
   ["neighbor_discovery", "IPv6 neighbour discovery", ["accept", "judge"], "Multicast listener discovery too: without both, neighbours lose this host. Judge: it meets the policy like all else."],
 ];
@@ -24,7 +24,7 @@ export function PolicyForm({ status, offline }) {
             event.preventDefault();
             if (policy[name] !== choice) setPolicy({ [name]: choice });
           }} />
-        <span class=${policy[name] === choice ? choice : ""}>${choice}</span>
+        <span class=${policy[name] === choice ? choice.split(" ")[0] : ""}>${choice}</span>
       </label>`)}</div>
       <p class="quiet">${note}</p>
     </fieldset>`)}`;

@@ -4,10 +4,11 @@
 export const FIELD_GROUPS = [
   ["What happens", [
     { name: "action", label: "Action", choices: [["drop"], ["accept"], ["count"]] },
-    { name: "enabled", label: "State", choices: [["true", "enabled"], ["false", "disabled"]] },
+    { name: "enabled", label: "In force", choices: [["true", "enabled"], ["false", "disabled"]] },
     { name: "expires", label: "Ends", example: "10m, 2h" },
     { name: "limit", label: "While within", example: "20/s burst 40" },
     { name: "over", label: "Beyond", example: "6/m burst 6 per src" },
+    { name: "keep", label: "Flow", choices: [["false", "made by none"], ["true", "kept: answers are known"]] },
     { name: "log", label: "Packets", choices: [["false", "counted"], ["true", "counted and reported"]] },
   ]],
   ["Where", [
@@ -33,6 +34,7 @@ export const FIELD_GROUPS = [
       ["", "any"], ["true", "only fragments"], ["false", "no fragments"], ["first", "first ones"], ["later", "later ones"],
     ] },
     { name: "ethertype", label: "Ethertype", example: "0x88cc, arp" },
+    { name: "state", label: "Flow state", example: "established,related" },
   ]],
   ["Note", [{ name: "comment", label: "Comment", example: "why this rule is here" }]],
 ];
@@ -53,7 +55,7 @@ export const fieldText = (value) =>
 /** The form's values, all text, of a rule as JSON. */
 export function fieldValues(rule) {
   const values = Object.fromEntries(FIELDS.map(({ name }) => [name, rule[name] === undefined ? "" : fieldText(rule[name])]));
-  return { ...values, action: values.action || "drop", enabled: values.enabled || "true", log: values.log || "false" };
+  return { ...values, action: values.action || "drop", enabled: values.enabled || "true", log: values.log || "false", keep: values.keep || "false" };
 }
 
 /** The sentence of the form's values, and where each field stands in it: {text, spans}. */
@@ -82,7 +84,9 @@ export function composeSentence(values) {
   for (const [word, name] of LATER_CLAUSES) clause(word, name);
   put("fragment", FRAGMENT_WORDS[given.fragment]);
   clause("ethertype", "ethertype");
+  clause("state", "state");
   for (const name of ["limit", "over"]) if (given[name]) put(name, `${name} ${rateWords(given[name])}`);
+  if (given.keep === "true") put("keep", "keep");
   if (given.log === "true") put("log", "log");
   if (given.enabled === "false") put("enabled", "disabled");
   if (given.expires) put("expires", `${/^\d{4}-/.test(given.expires) ? "until" : "for"} ${quotedIfNeeded(given.expires)}`);
@@ -100,7 +104,7 @@ export function problemField(problem, spans) {
 }
 
 /** Spaces around; and "80, 443" is how people write a list. */
-const tidy = (name, value) => (/port$/.test(name) ? value.replace(/\s+/g, "") : value.trim());
+const tidy = (name, value) => (/port$|^state$/.test(name) ? value.replace(/\s+/g, "") : value.trim());
 const quote = (text) => `"${text.replace(/\\/g, "\\\\").replace(/"/g, '\\"')}"`;
 /** One word: what holds a space or a quote is quoted, and refused with the right place. */
 const quotedIfNeeded = (text) => (/[\s"]/.test(text) ? quote(text) : text);

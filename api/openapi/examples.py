@@ -43,6 +43,8 @@ POLICY_CHANGED = {
     "dry_run": False,
     "policy": {**POLICY, "ingress": "drop"},
     "missing_rules": ["accept udp/4789 in"],
+    "missing_policy": {},
+    "added_rules": [],
     "warnings": [
         "no rule accepts what comes to UDP port 4789: xdpwall rule add accept udp/4789 in",
     ],
@@ -197,6 +199,7 @@ APPLIED = {
     "kept": 1,
     "policy_changed": False,
     "missing_rules": [],
+    "missing_policy": {},
     "attached": ["docker0 xdp"],
     "detached": [],
     "warnings": [],

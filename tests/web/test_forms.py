@@ -19,6 +19,7 @@ FILLED = {
     "TTL": "0-5",
     "Ends": "2h",
     "Beyond": "6/m per src",
+    "Flow state": "!invalid, untracked",
     "Comment": 'say "no" \\ twice',
 }
 CHOSEN = {
@@ -48,7 +49,7 @@ def test_a_rule_of_every_field(page: Page, host: Host) -> None:
     rule = host.service.call("GET", "/rules").json["rules"][0]
     assert rule["text"].startswith(
         "count tcp/80,443 ipv4 from not 10.0.0.0/8 to 192.0.2.1 sport not 53 on docker0 in "
-        "vlan not 100 flags syn/syn length 40-1500 ttl 0-5 unfragmented over 6/m burst 5 per src log until 2"
+        "vlan not 100 flags syn/syn length 40-1500 ttl 0-5 unfragmented state not invalid,untracked over 6/m burst 5 per src log until 2"
     )
     assert rule["comment"] == FILLED["Comment"]
 
@@ -90,7 +91,7 @@ def test_the_sentence_fills_the_form(page: Page) -> None:
     sentence = page.get_by_role("combobox", name="Sentence")
     sentence.fill("accept icmpv6/echo-request from 2001:db8::/32 in disabled")
     expect(page.get_by_label("ICMP type")).to_have_value("echo-request")
-    expect(page.get_by_label("State")).to_have_value("false")
+    expect(page.get_by_label("In force")).to_have_value("false")
     expect(page.get_by_label("From", exact=True)).to_have_value("2001:db8::/32")
 
 
@@ -163,8 +164,9 @@ def test_default_drop_asks_first_and_names_the_consequence(page: Page, host: Hos
     expect(ask).to_contain_text("What this host does now would end without")
     ask.get_by_role("button", name="Cancel").click()
     assert host.service.call("GET", "/policy").json["ingress"] == "accept"
-    expect(part.get_by_label("accept")).to_be_checked()
+    expect(part.get_by_label("accept", exact=True)).to_be_checked()
     part.get_by_label("drop").click()
+    ask.get_by_label("in the same change").uncheck()
     ask.get_by_role("button", name="Drop by default").click()
     expect(part.get_by_label("drop")).to_be_checked()
     assert not host.ping()
@@ -173,3 +175,20 @@ def test_default_drop_asks_first_and_names_the_consequence(page: Page, host: Hos
     page.get_by_role("button", name="Undo: policy").click()
     expect(page.locator("tr.policy")).to_contain_text("accept in and out")
     assert host.ping()
+    assert host.texts() == []
+
+
+def test_default_drop_offers_the_rules_that_it_takes(page: Page, host: Host) -> None:
+    host.attach()
+    missing = host.service.call("PUT", "/policy?dry_run=true", {"ingress": "drop"}).json
+    page.get_by_role("button", name="Edit policy").press("Enter")
+    part = page.get_by_role("group", name="IP packets that come in")
+    part.get_by_label("drop").click()
+    ask = page.get_by_role("dialog")
+    for sentence in missing["missing_rules"]:
+        expect(ask.get_by_text(sentence, exact=True)).to_be_visible()
+    ask.get_by_role("button", name="Drop by default").click()
+    expect(part.get_by_label("drop")).to_be_checked()
+    expect(page.locator("tr[data-rule]")).to_have_count(len(missing["missing_rules"]))
+    assert host.texts() == missing["missing_rules"]
+    expect(page.get_by_role("status")).to_contain_text("Otherwise: drop in")

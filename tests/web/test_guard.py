@@ -44,6 +44,7 @@ def test_the_pages_own_session_is_saved(page: Page, host: Host, bar: Locator) ->
     page.get_by_role("button", name="Close").click()
     page.keyboard.press("p")
     page.get_by_role("group", name="IP packets that come in").get_by_label("drop").click()
+    page.get_by_label("in the same change").uncheck()  # they would let this session live on
     page.get_by_role("dialog").get_by_role("button", name="Drop by default").click()
     expect(ask).to_contain_text("policy ingress drop")
     ask.get_by_role("button", name="Cancel").click()
