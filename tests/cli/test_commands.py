@@ -229,6 +229,38 @@ def test_a_drop_policy_says_what_it_ends(wall: Instance) -> None:
     assert wall.json("policy", "set", "ingress", "drop")["missing_rules"] == []
 
 
+def test_a_drop_policy_comes_with_the_rules_that_it_takes(wall: Instance) -> None:
+    wall.done("attach", "veth0")
+    wall.done("attach", "veth0", "--hook", "tc", "--direction", "egress")
+    dry = wall.json("policy", "set", "ingress", "drop", "--dry-run")
+    assert dry["missing_policy"] == {"egress": "accept keep"}
+    said = wall.done("policy", "set", "ingress", "drop", "--add-missing", "--confirm", "600")
+    assert "policy: ingress drop, egress accept keep\n" in said
+    assert "xdpwall confirm" in said and "no rule accepts" not in said
+    for sentence in dry["missing_rules"]:
+        assert f"added: {sentence}\n" in said
+    assert [one["text"] for one in wall.json("rule", "list")["rules"]] == dry["missing_rules"]
+    wall.done("rollback")
+    assert wall.json("rule", "list")["rules"] == []
+    assert wall.json("policy", "show")["egress"] == "accept", "taken back as one change"
+
+
+def test_rules_whose_flows_are_not_what_they_seem(wall: Instance) -> None:
+    wall.done("policy", "set", "egress", "accept", "keep", "ingress", "drop")
+    wall.done("rule", "add", "accept tcp/80 in")
+    said = wall.done("rule", "add", "drop state invalid", "--at", "1", "--id", "strict")
+    assert "rule strict: drops what rule r1 (accept tcp/80 in) would let pass" in said
+    said = wall.done("rule", "add", "accept udp/53 in")
+    assert "xdpwall rule add accept udp sport 53 out" in said and "strict" not in said
+    found = wall.here("check", "-j")
+    assert found.exit_code == 1
+    kinds = {one["kind"]: one for one in json.loads(found.stdout)["findings"]}
+    assert kinds["drops-cookies"]["state"] == "invalid"
+    assert set(kinds) >= {"drops-cookies", "forged-flows"}
+    again = wall.done("apply", "-", stdin=wall.here("export").stdout)
+    assert again.count("warning: rule strict: drops what") == 1
+
+
 @pytest.mark.parametrize("flag", ["-oyaml", "-ojson"])
 def test_export_is_taken_back_unchanged(wall: Instance, flag: str) -> None:
     wall.done("attach", "veth0")
