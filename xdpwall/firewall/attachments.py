@@ -130,14 +130,18 @@ class AttachmentMethods:
                 *length_warnings(rules, done.attached),
                 *wanted_warnings([view]),
             ]
-        missing, unread = missing_now(
-            self._instance, before.ruleset.policy, rules, attachment_places(done.attached)
+        offer, unread = missing_now(
+            self._instance,
+            before.ruleset.policy,
+            rules,
+            attachment_places(done.attached),
+            attached=attachment_places(now.attachments),
         )
         return WantOutcome(
             wanted=view,
             attached=[row.words for row in done.attached],
             changed=changed or bool(done.attached),
-            warnings=[*warnings, *warnings_of(missing), *unread],
+            warnings=[*warnings, *offer.warnings, *unread],
         )
 
     def detach(
