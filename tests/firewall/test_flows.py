@@ -10,9 +10,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.firewall.support import BOX6, HOST6, Site, rules
+from tests.firewall.support import BOX6, HOST6, Site, dataplane_of, rules
 from tests.support.net.netns import wait_for
 from tests.support.net.ping import ping
+from xdpwall.dataplane.flow_maps import FLOW_TABLES
 from xdpwall.errors import NotFound
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.ruleset import Ruleset
@@ -194,6 +195,46 @@ def test_filters_and_flush(guarded: Firewall, site6: Site) -> None:
     assert guarded.flush_flows(FlowFilter(port=7001)).flushed == 1
     assert guarded.flush_flows().flushed == 2
     assert not guarded.flows().total
+
+
+def connect_to_ssh(site6: Site) -> None:
+    """Have the other end open a connection to port 22, and close it."""
+    with listen(HOST, 22) as near, site6.box.inside(), socket.create_connection((HOST, 22), WAIT):
+        near.accept()[0].close()
+
+
+def test_a_deleted_rule_says_what_lives_on(guarded: Firewall, site6: Site) -> None:
+    ssh = guarded.rules().rules[0].id
+    connect_to_ssh(site6)
+    (said,) = guarded.delete_rules([ssh]).warnings
+    assert "1 flow that it made lives on" in said
+    assert "xdpwall flows flush" in said
+    assert one_flow(guarded, port=22).rule is None
+
+
+def test_explaining_and_guarding_change_no_flow(guarded: Firewall, site6: Site) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        asker.sendto(b"x", (BOX, 7001))
+    (flow,) = guarded.flows().flows
+    assert flow.sport is not None
+    dataplane = dataplane_of(guarded)
+    maps = [dataplane.map_set.maps[name].mmap() for name in FLOW_TABLES]
+    packets = [
+        f"tcp/22 from {BOX} to {HOST} flags syn on veth0 in",
+        f"udp/{flow.sport} from {BOX} sport 7001 to {HOST} on veth0 in",
+        f"udp/53 from {HOST} to {BOX} on veth0 out",
+        f"tcp/80 from {BOX} to {HOST} flags ack on veth0 in",
+    ]
+    found = guarded.explain(packets).packets
+    states = [one.hooks[0].state for one in found]
+    assert states == ["new", "established", "new", "invalid"]
+    # The guard runs packets of this host's connections through what is to come.
+    connect_to_ssh(site6)
+    before, counts = [bytes(one) for one in maps], guarded.flows().fill.counts
+    guarded.explain(packets, guarded.ruleset()[1])
+    guarded.set_policy({"neighbor_discovery": "judge"})
+    assert [bytes(one) for one in maps] == before
+    assert guarded.flows().fill.counts == counts
 
 
 def test_what_only_one_direction_shows_is_said(site: Site, firewall: Firewall) -> None:

@@ -17,6 +17,10 @@ _ANSWER = 0.003
 _QUIET = 0.2
 """Seconds without a change before the housekeeping, which holds the lock for tens of ms."""
 
+SWEEP = 3600.0
+"""Seconds between sweeps of the flow table: flows that are over do not keep their places from others for
+longer, and the 16 bits of their deadlines wrap after nine hours."""
+
 
 class Tidier(Background):
     """Waits for the grace period after a change, then does the housekeeping of generations; wake()
@@ -27,11 +31,17 @@ class Tidier(Background):
     def _run(self) -> None:
         with suppress(XdpwallError), self._instance.lock.hold():
             self._instance.store.stretch()
+        swept = time.monotonic()
         while True:
-            self._work.wait()
+            woken = self._work.wait(max(0.0, swept + SWEEP - time.monotonic()))
             self._work.clear()
             if self._ending:
                 return
+            if time.monotonic() >= swept + SWEEP:
+                self._sweep_flows()
+                swept = time.monotonic()
+            if not woken:
+                continue
             time.sleep(_ANSWER)
             # The next change meets a failure here again, and reports it.
             to_do = False
@@ -43,3 +53,11 @@ class Tidier(Background):
             if to_do and not self._work.wait(_QUIET):
                 with suppress(XdpwallError), writing(self._instance):
                     tidy_instance(self._instance)
+
+    def _sweep_flows(self) -> None:
+        with suppress(XdpwallError), self._instance.lock.threads:
+            dataplane = self._instance.dataplane()
+            if dataplane is not None:
+                from xdpwall.dataplane.flow_table import FlowTable
+
+                FlowTable(dataplane.map_set.maps).sweep(dataplane.control.jiffies())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.dataplane.flow_table import FlowTable, KernelFlow, WantedFlows
     from xdpwall.ruleset.flow_timeouts import FlowTimeouts
+    from xdpwall.ruleset.index import RuleEntry
     from xdpwall.store.records import Snapshot
 
 _ANYONE = Author()
@@ -105,6 +107,28 @@ def flow_fill(dataplane: Dataplane, timeouts: FlowTimeouts | None = None) -> Flo
         ),
         timeouts={} if timeouts is None else timeouts.to_json(),
     )
+
+
+def living_flows(instance: Instance, entries: Iterable[RuleEntry]) -> list[str]:
+    """Warn of the flows that rules made which are to be deleted: they live on."""
+    slots = [entry.slot for entry in entries if entry.rule.keep]
+    dataplane = instance.dataplane() if slots else None
+    if dataplane is None:
+        return []
+    from xdpwall.dataplane.flow_table import WantedFlows
+
+    table, jiffies = _table(dataplane), dataplane.control.jiffies()
+    count = sum(
+        len(places)
+        for slot in slots
+        for places in table.select(WantedFlows(slot=slot), jiffies).values()
+    )
+    if not count:
+        return []
+    what = "1 flow that it made lives" if count == 1 else f"{count:,} flows that it made live"
+    return [
+        f"{what} on, and stay established for rules with `state`: xdpwall flows flush ends flows"
+    ]
 
 
 def tracks(dataplane: Dataplane) -> bool:

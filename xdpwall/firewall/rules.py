@@ -18,6 +18,7 @@ from xdpwall.values.inputs import first_few
 from xdpwall.views.rules import DeleteOutcome, RuleOutcome
 
 from .change_warnings import rule_change_warnings
+from .flows import living_flows
 from .pending import pending_now
 from .reading import ReadMethods
 from .real_names import change_with_real_name, with_real_names
@@ -67,19 +68,21 @@ class RuleMethods(ReadMethods):
         ids = list(dict.fromkeys(rule_ids))
         with writing(self._instance) as now:
             new = edits.delete_rules(now.ruleset, ids)
+            living = living_flows(self._instance, [now.ruleset.by_id()[one] for one in ids])
             ruleset = commit(self._instance, new, by=by, action=f"delete {first_few(ids)}")
             self._changed()
-            return self._deleted(ruleset, ids)
+            return self._deleted(ruleset, ids, living)
 
     def flush(self, *, by: Author = _ANYONE) -> DeleteOutcome:
         """No rule is left; the policy stays."""
         with writing(self._instance) as now:
             ids = [entry.id for entry in now.ruleset.entries]
+            living = living_flows(self._instance, now.ruleset.entries)
             ruleset = commit(
                 self._instance, edits.delete_rules(now.ruleset, ids), by=by, action="flush"
             )
             self._changed()
-            return self._deleted(ruleset, ids)
+            return self._deleted(ruleset, ids, living)
 
     def move_rule(self, rule_id: str, position: Where, *, by: Author = _ANYONE) -> RuleOutcome:
         """The place after the move, from 1."""
@@ -141,12 +144,14 @@ class RuleMethods(ReadMethods):
             pending=pending_now(self._instance),
         )
 
-    def _deleted(self, ruleset: CommittedRuleset, ids: list[str]) -> DeleteOutcome:
+    def _deleted(
+        self, ruleset: CommittedRuleset, ids: list[str], living: list[str]
+    ) -> DeleteOutcome:
         return DeleteOutcome(
             revision=ruleset.revision,
             deleted=ids,
             pending=pending_now(self._instance),
-            warnings=list(self._instance.notices),
+            warnings=[*self._instance.notices, *living],
         )
 
     def _check_directions(self, rules: Sequence[Rule], now: Snapshot) -> None:

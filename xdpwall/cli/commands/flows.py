@@ -69,7 +69,8 @@ def flows(ctx: click.Context, /, top: bool, limit: int, **wanted: str | None) ->
 
     A flow is what is remembered of the packets between two endpoints, both directions together. It is
     made by a packet that passes by a rule with `keep`, or a policy `accept keep`, and makes the answers
-    `established` for rules with `state`.
+    `established` for rules with `state`. PACKETS may be a few less than there were, where two CPUs
+    handle both directions at once.
 
     \b
     Examples:
