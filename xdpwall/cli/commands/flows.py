@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.lazy import LazyCommand, LazyGroup
-from xdpwall.cli.options import change_options, common_options, invocation
+from xdpwall.cli.options import change_options, common_options, invocation, watch_options
 from xdpwall.cli.shell_complete import complete_protocols, complete_rule_ids
 from xdpwall.cli.terminal.output import Column, Printer
 from xdpwall.cli.terminal.problems import print_note
+from xdpwall.cli.terminal.watching import begin_look, look_times
 
 if TYPE_CHECKING:
     from xdpwall.views.flows import FlowFill, FlowFilter, FlowList, FlowView
@@ -62,9 +64,19 @@ def _filters(function: F) -> F:
     metavar="N",
     help="At most so many.",
 )
+@watch_options
 @common_options()
 @click.pass_context
-def flows(ctx: click.Context, /, top: bool, limit: int, **wanted: str | None) -> None:
+def flows(
+    ctx: click.Context,
+    /,
+    top: bool,
+    limit: int,
+    watch: bool,
+    interval: float,
+    times: int | None,
+    **wanted: str | None,
+) -> None:
     """List the connections that rules with `keep` have let in or out.
 
     A flow is what is remembered of the packets between two endpoints, both directions together. It is
@@ -76,6 +88,7 @@ def flows(ctx: click.Context, /, top: bool, limit: int, **wanted: str | None) ->
     Examples:
       xdpwall flows
       xdpwall flows --proto tcp --port 443 --top
+      xdpwall flows --top --limit 20 --watch
       xdpwall flows --from 10.0.0.0/8 --state established
       xdpwall flows flush --rule ssh
     """
@@ -86,11 +99,13 @@ def flows(ctx: click.Context, /, top: bool, limit: int, **wanted: str | None) ->
     asked = invocation.get()
     printer = Printer(asked)
     chosen = parse_flow_filter(**wanted)
+    if watch:
+        gc.enable()
+    looks: Iterable[object] = look_times(interval, times) if watch else (0,)
     with open_firewall() as fw:
-        found = fw.flows(chosen, limit=limit, top=top)
-    printer.show(
-        found.to_json, lambda: [_name(one) for one in found.flows], lambda: _table(printer, found)
-    )
+        for number, _ in enumerate(looks):
+            _show(printer, fw.flows(chosen, limit=limit, top=top), number if watch else None)
+            printer.stream.flush()
 
 
 @click.command()
@@ -118,6 +133,21 @@ def flush(**wanted: str | None) -> None:
         outcome.to_json,
         lambda: [str(outcome.flushed)],
         lambda: print_note(f"ended {outcome.flushed:,} flows", asked),
+    )
+
+
+def _show(printer: Printer, found: FlowList, look: int | None) -> None:
+    """Print the flows; `look`: while watching, the number of the look."""
+    asked = printer.asked
+    if look is not None and asked.output == "json":
+        printer.json(found.to_json(), one_line=True)
+        return
+    if look is not None and asked.output not in ("yaml", "name") and not asked.quiet:
+        begin_look(printer, look)
+    elif look is not None and asked.output == "yaml":
+        printer.text("---\n")
+    printer.show(
+        found.to_json, lambda: [_name(one) for one in found.flows], lambda: _table(printer, found)
     )
 
 
