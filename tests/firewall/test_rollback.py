@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 from collections.abc import Callable
@@ -149,6 +150,7 @@ def test_after_a_repair_the_history_has_what_the_second_copy_has(site: Site) -> 
 
 def footprint(site: Site, firewall: Firewall) -> dict[str, int]:
     """What an instance holds: descriptors, mappings, pins; but for constants of programs that have gone."""
+    gc.collect()  # what the tests before left to it has descriptors and mappings, too
     with open("/proc/self/maps") as maps:
         mapped = sum("bpf-map" in line for line in maps)
     folders = os.walk(firewall._settings.bpffs)
