@@ -15,20 +15,25 @@
 #include "flow_table.h"
 
 /* The place of the bucket that a new flow takes: free, else over, else the one that would be over
- * first. Ticks and place in one number: of two variables the verifier follows each combination. */
-static __always_inline __u32 cheapest_place(const __u32 *words, __u32 now)
+ * first; of those that would be so in the same tick, any (`turn`): were it always the first, the flow
+ * that came last under a flood would be the next to go. Ticks and place in one number: of two
+ * variables the verifier follows each combination. */
+static __always_inline __u32 cheapest_place(const __u32 *words, __u32 now, __u32 turn)
 {
+	const __s32 free = -0x10000; /* less than any ticks */
 	__s32 least = 0x7fffffff;
+	__u32 place;
 
 	for (int i = 0; i < XW_FLOW_BUCKET; i++) {
 		__u32 held = *(volatile const __u32 *)&words[i];
-		__s32 left = held ? ticks_left(held, now) : -0x10000;
+		__s32 left = held ? ticks_left(held, now) : free;
 
-		left = (left << 4) + i;
+		left = (left << 4) + (held ? (i + turn) & (XW_FLOW_BUCKET - 1) : i);
 		if (held >> 16 != XW_FLOW_CLAIMED && left < least)
 			least = left;
 	}
-	return least & (XW_FLOW_BUCKET - 1);
+	place = least >> 4 == free ? least : least - turn;
+	return place & (XW_FLOW_BUCKET - 1);
 }
 
 static __always_inline void count_evicted(struct xw_flow_counts *counts,
@@ -79,7 +84,7 @@ static __always_inline void make_flow(struct flow_work *w, __u32 meta, __u32 tic
 			return;
 		}
 	} else {
-		i = cheapest_place(words + first_place(w), w->now);
+		i = cheapest_place(words + first_place(w), w->now, w->tag);
 		place = bounded_place(first_place(w) + i);
 		held = *(volatile __u32 *)&words[place];
 	}
