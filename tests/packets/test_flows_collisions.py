@@ -10,7 +10,8 @@ import pytest
 from tests.support.kernel.dataplane import KernelBench
 from tests.support.kernel.flows import Flows
 from tests.support.oracle.flows.packets import ACK, SYN, TCP, FlowPacket
-from xdpwall.dataplane.flow_maps import BUCKET, hash_key
+from xdpwall.abi import FLOW_BUCKET as BUCKET
+from xdpwall.dataplane.flow_maps import hash_key
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.arrays import Array
 

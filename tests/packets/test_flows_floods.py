@@ -48,10 +48,10 @@ class Siege:
         self.bench, self.flood, self.family = bench, flood, family
         self.flows = Flows(bench.dataplane)
 
-    def tcp(self, flags: int, **more: int) -> FlowPacket:
+    def tcp(self, flags: int, *, seq: int = 0, ack: int = 0) -> FlowPacket:
         """From the world to the host's port 22; addresses and ports of the world are written anew."""
         return FlowPacket(
-            self.family, TCP, WORLD[self.family], HOST[self.family], 0, 22, flags, **more
+            self.family, TCP, WORLD[self.family], HOST[self.family], 0, 22, flags, seq, ack
         )
 
     def befriend(self, count: int = KEPT) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -36,7 +36,7 @@ COUNTED = [f"count state {state}" for state in STATES]
 KEEPS = Policy(ingress="accept keep", egress="accept keep")
 
 
-def out(family: Family, proto: int, **more: int) -> FlowPacket:
+def out(family: Family, proto: int, **more: object) -> FlowPacket:
     """From here to there."""
     packet = FlowPacket(family, proto, HERE[family], THERE[family], 40000, 80)
     return replace(packet, **more)  # type: ignore[arg-type]
@@ -69,7 +69,8 @@ def state(bench: KernelBench, place: Place, frame: bytes) -> str | None:
 
 # -- every hook is a way in and a way out -------------------------------------------------------------
 
-HANDSHAKE = (
+Made = Callable[[Family], FlowPacket]
+HANDSHAKE: tuple[tuple[str, Made], ...] = (
     ("new", lambda v: out(v, TCP, flags=SYN, seq=99)),
     ("established", lambda v: out(v, TCP).back(flags=SYN | ACK, seq=499, ack=100)),
     ("established", lambda v: out(v, TCP, flags=ACK, seq=100, ack=500)),
@@ -117,9 +118,9 @@ def test_a_connection_between_any_two_hooks(
     ids=["SYN", "SYN-ACK", "ACK", "RST", "UDP", "SCTP", "ping", "pong", "fragment", "SYN in a fragment", "land"],
 )  # fmt: skip
 def test_the_first_packet_at_every_hook(
-    keeping: KernelBench, flows: Flows, packet: object, wanted: str, family: Family, place: Place
+    keeping: KernelBench, flows: Flows, packet: Made, wanted: str, family: Family, place: Place
 ) -> None:
-    made = packet(family)  # type: ignore[operator]
+    made = packet(family)
     assert state(keeping, place, made.frame()) == wanted
     # A segment that leaves in the middle of a connection of somebody else's is picked up.
     kept = wanted == "new" or (place == "tc-egress" and made.flags == ACK)
@@ -129,7 +130,7 @@ def test_the_first_packet_at_every_hook(
 # -- how long -------------------------------------------------------------------------------------------
 
 OPENED = [make for _, make in HANDSHAKE[:3]]
-LASTING = {
+LASTING: Mapping[str, Callable[[Family], list[FlowPacket]]] = {
     "tcp_new": lambda v: [out(v, TCP, flags=SYN)],
     "tcp_one_side": lambda v: [out(v, TCP, flags=ACK)],
     "tcp": lambda v: [make(v) for make in OPENED],
@@ -148,7 +149,7 @@ LASTING = {
 def test_how_long_each_kind_of_flow_lasts(
     keeping: KernelBench, flows: Flows, name: str, family: Family
 ) -> None:
-    packets = LASTING[name](family)  # type: ignore[no-untyped-call]
+    packets = LASTING[name](family)
     for packet in packets:
         keeping.run("tc-egress" if packet.src == HERE[family] else "xdp", packet.frame())
     flows.age(TIMEOUTS[name] - 3)
