@@ -46,7 +46,7 @@ def test_ping_both_ways(home: DefaultDropHost, family: Family) -> None:
 def test_traceroute_sees_every_hop(home: DefaultDropHost, method: str, family: Family) -> None:
     options = {"udp": [], "icmp": ["-I"], "tcp": ["-T", "-p", "9"]}[method]
     said = home.host.run(
-        "traceroute", *options, "-n", "-q", "1", "-w", "2", f"-{family[-1]}", WORLD[family]
+        "traceroute", *options, "-n", "-q", "1", "-w", "20", f"-{family[-1]}", WORLD[family]
     )
     hops = [line.split()[1] for line in said.splitlines()[1:]]
     assert hops == [ROUTER[family], WORLD[family]], said

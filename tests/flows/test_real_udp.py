@@ -76,10 +76,10 @@ def test_a_long_conversation(home: DefaultDropHost, family: Family) -> None:
     with sockets(home, family) as (mine, theirs):
         ask(mine, theirs)
         for _ in range(10):
-            home.age(110)
+            home.age(100)
             theirs.send(b"ping")
             assert mine.recv(100) == b"ping"
-            home.age(110)
+            home.age(100)
             mine.send(b"pong")
             assert theirs.recv(100) == b"pong"
         assert home.flow(proto="udp")["packets"] == 22
