@@ -15,8 +15,8 @@
 #include "flow_table.h"
 
 /* The place of the bucket that a new flow takes: free, else over, else the one that would be over
- * first; of those that would be so in the same tick, any (`turn`): were it always the first, the flow
- * that came last under a flood would be the next to go. Ticks and place in one number: of two
+ * first; of those that would be so in the same tick, any (`turn`): were it always the first, the
+ * flow that came last under a flood would be the next to go. Ticks and place in one number: of two
  * variables the verifier follows each combination. */
 static __always_inline __u32 cheapest_place(const __u32 *words, __u32 now, __u32 turn)
 {
