@@ -36,12 +36,12 @@ class RuleJsonCache:
         for at, (entry, raw) in enumerate(zip(seen.ruleset.entries, seen.raw, strict=True), 1):
             packets, size = since_reset(entry, raw)
             hit = seen.hits.get(entry.id)
-            limited = seen.limited.get(entry.id)
-            kept_from = "" if limited is None else f'"limited":{limited},'
+            limited = _count_member("limited", seen.more.limited.get(entry.id))
+            answered = _count_member("answered", seen.more.answered.get(entry.id))
             over = "true" if entry.id in seen.expired else "false"
             written.append(
                 f'{kept[entry.id][1]},"position":{at},"packets":{packets},"bytes":{size},'
-                f"{kept_from}{_time_member('last_hit', hit)}{_time_member('created', entry.created)}"
+                f"{limited}{answered}{_time_member('last_hit', hit)}{_time_member('created', entry.created)}"
                 f'"expired":{over}}}'
             )
         return written
@@ -61,6 +61,11 @@ def _fixed_part(entry: RuleEntry) -> str:
     """The object without the fields of _CHANGING and without its closing brace."""
     view = RuleView(**entry.rule.to_json(), text=entry.rule.text, position=0, created=entry.created)
     return view.model_dump_json(exclude_none=True, by_alias=True, exclude=_CHANGING)[:-1]
+
+
+def _count_member(name: str, count: int | None) -> str:
+    """A member of an object, or nothing."""
+    return "" if count is None else f'"{name}":{count},'
 
 
 def _time_member(name: str, time: str | None) -> str:

@@ -91,8 +91,9 @@ enum xw_feature {
 	XW_RULES = 1 << 11,
 	XW_COUNTING = 1 << 12, /* a matching rule may not decide: `count`, expiry or a rate */
 	XW_EXPIRING = 1 << 13,
-	XW_RATES = 1 << 16, /* `limit` and `over` */
-	XW_FLOWS = 1 << 17, /* `state` and `keep` */
+	XW_RATES = 1 << 16,   /* `limit` and `over` */
+	XW_FLOWS = 1 << 17,   /* `state` and `keep` */
+	XW_COOKIES = 1 << 18, /* `cookie` */
 };
 
 /* Bits of struct xw_tables.tries: IPv6 prefixes are in tries, as their blocks would take more than

@@ -25,15 +25,26 @@ struct xw_rate {
 	__u8 bits6;
 	__u64 seed;   /* of the keys of its sources, another one for each rule that the slot had */
 	__u64 before; /* packets in `limited` at the last reset, for user space */
-	__u64 pad[2];
+	__u64 answered_before; /* the same of its `answered` */
+	__u64 pad;
 };
 
-/* What a rule did not match for its rate, on one CPU. */
+/* What a rule did not match for its rate, and which SYNs it answered (cookie.h), on one CPU. */
 struct xw_limited {
 	__u64 packets;
 	__u64 bytes;
 	__u64 forgotten; /* sources that still owed something, and whose place this rule's took */
-	__u64 pad;
+	__u64 answered;
+};
+
+/* In the word of a rule, beside abi.h's XW_RULE_...: a SYN that it accepts may be answered
+ * (cookie.h) */
+#define XW_RULE_COOKIE 0x2000000U
+
+/* What stands behind the last rate. */
+struct xw_rates_end {
+	__u64 source_factor; /* as in .rodata, for user space */
+	__u64 answering;     /* a bit an attachment: its answers to SYNs arrive (syn_cookie.h) */
 };
 
 #define XW_SOURCE_PLACES 4

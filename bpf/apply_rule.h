@@ -11,6 +11,7 @@
 #include "abi.h"
 #include "account.h"
 #include "context.h"
+#include "cookie.h"
 #include "explain.h"
 #include "flow.h"
 #include "maps.h"
@@ -40,6 +41,7 @@ static __always_inline int take_action(struct packet *p, __u32 rule)
 		return -1;
 	p->slot = slot + 1;
 	note_keep(p, rule);
+	note_cookie(p, rule);
 	return action == XW_DROP ? DECISION_DROP : 0;
 }
 

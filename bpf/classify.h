@@ -4,12 +4,14 @@
 #define XDPWALL_CLASSIFY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
 /* In the order in which a packet meets them, which is also the functions' order in the object. */
 #include "abi.h"
 #include "context.h"
+#include "cookie.h"
 #include "packet.h"
 #include "maps.h"
 #include "explain.h"
@@ -65,13 +67,16 @@ static __always_inline int decide(struct xw_ctx *ctx, struct packet *p, __u64 co
 	if (is_fragment(p) && resolve_fragment(p))
 		return DECISION_ERROR;
 	decision = classify_packet(ctx, p, control_word);
+	decision = decide_answer(ctx, p, decision);
 	keep_flow(ctx, p, decision, control_word);
 	return decision;
 }
 
-/* Classify, count and report a frame of `bytes`, which stands for `packets` (GSO segments).
- * Fails open: without the control map every frame passes. */
-static __always_inline bool should_drop(struct xw_ctx *ctx, __u32 packets, __u32 bytes)
+/* Classify, count and report a frame of `bytes`, which stands for `packets` (GSO segments), and
+ * answer a SYN: *answered, in programs that do. True: drop it. Fails open: without the control map
+ * every frame passes. */
+static __always_inline bool classify_frame(struct xw_ctx *ctx, __u32 packets, __u32 bytes,
+					   bool *answered)
 {
 	__u32 zero = 0;
 	__u64 *word = bpf_map_lookup_elem(&control, &zero);
@@ -91,7 +96,15 @@ static __always_inline bool should_drop(struct xw_ctx *ctx, __u32 packets, __u32
 	count_packet(&p, decision);
 	if (control_word & XW_CONTROL_EVENTS && (p.log || decision & DECISION_DROP))
 		report_event(ctx, &p, decision, control_word);
+	if (WITH_COOKIES && decision & DECISION_ANSWERED)
+		*answered = finish_answer(ctx, &p);
 	return decision & DECISION_DROP;
+}
+
+/* classify_frame() of programs that answer no SYN. */
+static __always_inline bool should_drop(struct xw_ctx *ctx, __u32 packets, __u32 bytes)
+{
+	return classify_frame(ctx, packets, bytes, NULL);
 }
 
 #endif

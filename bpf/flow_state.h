@@ -16,11 +16,7 @@
 #include "flow_socket.h"
 #include "flow_table.h"
 #include "packet.h"
-
-#define TCP_FIN 1
-#define TCP_SYN 2
-#define TCP_RST 4
-#define TCP_ACK 16
+#include "tcp_flags.h"
 
 static __always_inline bool is_later(const struct packet *p)
 {

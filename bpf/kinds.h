@@ -17,6 +17,8 @@
 /* Features that every kind has. */
 #ifdef XW_FLOWS_COMPILED
 #define IN_ALL (XW_RULES | XW_FLOWS)
+#elif defined(XW_COOKIES_COMPILED)
+#define IN_ALL (XW_RULES | XW_COOKIES)
 #else
 #define IN_ALL XW_RULES
 #endif

@@ -11,6 +11,7 @@ enum decision {
 	DECISION_DROP = 1 << 0,
 	DECISION_BY_POLICY = 1 << 1, /* and not by a rule */
 	DECISION_ERROR = 1 << 2,     /* not parsed, or a map lookup failed */
+	DECISION_ANSWERED = 1 << 3,  /* passed, as a SYN that is answered (cookie.h) */
 };
 
 /* In place of a verdict: a rule with a rate is left to the caller (walk.h). */
@@ -45,10 +46,13 @@ struct packet {
 	__u8 keep;		 /* the rule or the policy by which it passes says so */
 	__u32 packets;		 /* counted for this frame: GSO segments */
 	__u32 bytes;
-	__u32 slot;	       /* of the deciding rule, + 1; 0: the policy */
-	__u32 log;	       /* slot of the first matching rule with XW_RULE_LOG, + 1 */
-	__u16 l4_off;	       /* of the L4 header in the frame; 0: none. Both only for flows */
-	__u16 l4_end;	       /* of the IP packet or of the frame */
+	__u32 slot;   /* of the deciding rule, + 1; 0: the policy */
+	__u32 log;    /* slot of the first matching rule with XW_RULE_LOG, + 1 */
+	__u16 l4_off; /* of the L4 header in the frame; 0: none. Both only for flows */
+	__u16 l4_end; /* of the IP packet or of the frame */
+#ifdef XW_COOKIES_COMPILED
+	__u8 cookie; /* the rule by which it passes says so */
+#endif
 } __attribute__((aligned(8))); /* IPv6 addresses are compared as two u64 */
 
 #endif

@@ -13,7 +13,7 @@ const volatile __u32 rate_mask;	    /* rules' rates - 1 */
 const volatile __u32 source_mask;   /* lines of sources - 1 */
 const volatile __u64 source_factor; /* odd, secret: nobody can choose sources of one line */
 
-/* By slot. Behind the last stands the factor, for user space. */
+/* By slot. Behind the last stands struct xw_rates_end. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);

@@ -28,8 +28,9 @@ function advanceMeter(meter, packets, bytes, seconds, at) {
   return { packets, bytes, rate, byteRate, history, grewAt: rate ? at : meter.grewAt };
 }
 
-/** The meter of a rule with a rate has, besides, how many packets that kept from matching. */
-const withLimited = (meter, limited) => (meter.limited === limited ? meter : { ...meter, limited });
+/** The meter of a rule with a rate has, besides, how many packets that kept from matching; that of one with cookie, SYNs answered. */
+const withMore = (meter, { limited, answered }) =>
+  (meter.limited === limited && meter.answered === answered ? meter : { ...meter, limited, answered });
 
 /** The key of one of an attachment's meters: `part` is seen, dropped or policy_dropped. */
 export const attachmentKey = (iface, place, part) => `${iface} ${place} ${part}`;
@@ -50,17 +51,17 @@ export function advanceRates(last, counters, knownRules, at) {
   const reported = new Map(counters.rules.map((rule) => [rule.id, rule]));
   const rules = new Map();
   for (const [id, meter] of last.rules) {
-    const { packets, bytes, limited } = reported.get(id) ?? meter;
-    rules.set(id, withLimited(advanceMeter(meter, packets, bytes, seconds, at), limited));
+    const now = reported.get(id) ?? meter;
+    rules.set(id, withMore(advanceMeter(meter, now.packets, now.bytes, seconds, at), now));
   }
   const unmetered = counters.rules.filter(({ id }) => !rules.has(id));
   if (unmetered.length) {
     const knownById = new Map(knownRules.map((rule) => [rule.id, rule]));
-    for (const { id, packets, bytes, limited } of unmetered) {
-      const start = knownById.get(id);
+    for (const now of unmetered) {
+      const start = knownById.get(now.id);
       if (!start) continue;
-      const meter = advanceMeter(idleMeter(start.packets, start.bytes), packets, bytes, seconds, at);
-      rules.set(id, withLimited(meter, limited));
+      const meter = advanceMeter(idleMeter(start.packets, start.bytes), now.packets, now.bytes, seconds, at);
+      rules.set(now.id, withMore(meter, now));
     }
   }
   return { time: counters.time, at, rules, attachments: attachmentMeters(last.attachments, counters, seconds, at) };

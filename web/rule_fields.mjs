@@ -9,6 +9,7 @@ export const FIELD_GROUPS = [
     { name: "limit", label: "While within", example: "20/s burst 40" },
     { name: "over", label: "Beyond", example: "6/m burst 6 per src" },
     { name: "keep", label: "Flow", choices: [["false", "made by none"], ["true", "kept: answers are known"]] },
+    { name: "cookie", label: "SYNs", choices: [["false", "pass to the listener"], ["true", "answered at XDP when it asks for it"]] },
     { name: "log", label: "Packets", choices: [["false", "counted"], ["true", "counted and reported"]] },
   ]],
   ["Where", [
@@ -55,7 +56,8 @@ export const fieldText = (value) =>
 /** The form's values, all text, of a rule as JSON. */
 export function fieldValues(rule) {
   const values = Object.fromEntries(FIELDS.map(({ name }) => [name, rule[name] === undefined ? "" : fieldText(rule[name])]));
-  return { ...values, action: values.action || "drop", enabled: values.enabled || "true", log: values.log || "false", keep: values.keep || "false" };
+  return { ...values, action: values.action || "drop", enabled: values.enabled || "true", log: values.log || "false", keep: values.keep || "false",
+    cookie: values.cookie || "false" };
 }
 
 /** The sentence of the form's values, and where each field stands in it: {text, spans}. */
@@ -87,6 +89,7 @@ export function composeSentence(values) {
   clause("state", "state");
   for (const name of ["limit", "over"]) if (given[name]) put(name, `${name} ${rateWords(given[name])}`);
   if (given.keep === "true") put("keep", "keep");
+  if (given.cookie === "true") put("cookie", "cookie");
   if (given.log === "true") put("log", "log");
   if (given.enabled === "false") put("enabled", "disabled");
   if (given.expires) put("expires", `${/^\d{4}-/.test(given.expires) ? "until" : "for"} ${quotedIfNeeded(given.expires)}`);

@@ -11,7 +11,7 @@ import { Sentence } from "./sentence_verdict.mjs";
 import { connected } from "./store.mjs";
 import { undo, undoOf } from "./undo.mjs";
 
-const SHOWN_ELSEWHERE = ["action", "enabled", "expires", "log", "comment"];
+const SHOWN_ELSEWHERE = ["action", "enabled", "expires", "cookie", "log", "comment"];
 
 export function RuleView({ panel, rules, rates, deletedRemotely, marks, offline }) {
   const found = rules.find((rule) => rule.id === panel.id);
@@ -46,6 +46,7 @@ function otherFacts(rule) {
   const state = rule.expired ? "expired" : rule.enabled ? "enabled" : "disabled";
   const facts = [["State", state]];
   if (rule.expires) facts.push(["Ends", dateWords(rule.expires)]);
+  if (rule.cookie) facts.push(["SYNs", "answered at XDP when the listener asks for it"]);
   if (rule.log) facts.push(["Packets", "counted and reported"]);
   if (rule.comment) facts.push(["Comment", rule.comment]);
   return [...facts, ["Created", dateWords(rule.created)]];
@@ -58,6 +59,7 @@ function RuleCounters({ rule, meter }) {
     ["Packets", exact(packets), ""],
     ["Bytes", sizeWords(bytes), `${exact(bytes)} bytes`],
     ...(rule.limited === undefined ? [] : [["Limited", exact(meter?.limited ?? rule.limited), "only its rate kept them from matching"]]),
+    ...(rule.answered === undefined ? [] : [["Answered", exact(meter?.answered ?? rule.answered), "SYNs, answered at XDP"]]),
     ["Last hit", agoWords(hit) || "never", hit ? dateWords(new Date(hit).toISOString()) : ""],
     ["Now", `${packetRateWords(meter?.rate ?? 0)} · ${bitRateWords(meter?.byteRate ?? 0)}`, ""],
   ];

@@ -35,6 +35,7 @@ RULE_OVER = 0x20000000
 RULE_STATE = 0xF80000
 RULE_STATE_BIT = 19
 RULE_KEEP = 0x1000000
+RULE_COOKIE = 0x2000000
 RULE_EXPIRES = 0x40000000
 RULE_LOG = 0x80000000
 """In a rule's action: packets that match are reported."""
@@ -111,6 +112,7 @@ class Feature(IntFlag):
     EXPIRING = 1 << 13
     RATES = 1 << 16
     FLOWS = 1 << 17
+    COOKIES = 1 << 18
 
 
 SRC6_TRIE, DST6_TRIE = 1, 2
@@ -363,7 +365,6 @@ class Control:
 def kernel_rules(rules: NDArray[Any]) -> NDArray[Any]:
     """XW_RULE_..., u32, of RULEs."""
     expires = np.where(rules["expires"] > 0, np.uint32(RULE_EXPIRES), np.uint32(0))
-    flags = rules["action"] & np.uint32(RULE_LOG | RULE_LIMIT | RULE_OVER | RULE_STATE | RULE_KEEP)
-    action = (rules["action"] & np.uint32(3)) << np.uint32(RULE_ACTION)
-    answer: NDArray[Any] = rules["slot"] | action | flags | expires
+    action = (rules["action"] & np.uint32(3)) << np.uint32(RULE_ACTION)  # the rest are flags
+    answer: NDArray[Any] = rules["slot"] | action | rules["action"] & ~np.uint32(3) | expires
     return answer

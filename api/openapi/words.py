@@ -119,6 +119,7 @@ FIELD_NOTES = {
     "state": "new, established, related, invalid or untracked, or a list of them, as text with commas or "
     "as an array; with ! in front every other one",
     "keep": "packets that pass by this accept rule make a flow",
+    "cookie": "SYNs that this accept rule lets in are answered at XDP while their listener asks for cookies",
     "limit": "the rule matches while its rate lasts: an object, or text like 6/m burst 6 per src",
     "over": "the rule matches beyond its rate; as limit, and not beside it",
     "expires": "RFC 3339 time, or a duration from now (10m)",

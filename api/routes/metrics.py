@@ -110,6 +110,11 @@ class MetricsCollector(Collector):
         for rule, number in self._found.limited.items():
             limited.add_metric([rule], number)
         yield limited
+        text = "SYNs that a rule with cookie answered at XDP; among its packets."
+        answered = _counter("rule_answered_syns", text, "rule")
+        for rule, number in self._found.answered.items():
+            answered.add_metric([rule], number)
+        yield answered
         text = "Sources with a bucket of their own whose place another one took too soon."
         forgotten = _counter("rate_sources_forgotten", text)
         forgotten.add_metric([], self._found.forgotten)

@@ -34,6 +34,7 @@ _READ_BACK = {
     "packets": "matched, since it was added, its match was changed or its counters were reset",
     "bytes": "of those packets, from the Ethernet header on, without FCS",
     "limited": "packets that only its rate kept from matching",
+    "answered": "SYNs of those packets that were answered at XDP, of a rule with cookie",
     "last_hit": "when it matched last, where known",
     "created": "when it was added",
     "expired": "true once `expires` is over: it matches nothing",

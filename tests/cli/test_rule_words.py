@@ -119,5 +119,5 @@ def test_an_error_in_a_sentence_without_action_points_into_what_was_typed() -> N
 
 
 def test_every_field_of_a_rule_has_a_flag() -> None:
-    beside = {"id", "action", "enabled", "keep", "log"}
+    beside = {"id", "action", "enabled", "keep", "cookie", "log"}
     assert set(FLAG_FIELDS) == set(Rule.model_fields) - beside

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+from xdpwall.attach.answering import cookie_warnings
 from xdpwall.attach.flow_warnings import flow_warnings, policy_warnings
 from xdpwall.attach.in_place import place_warnings
 from xdpwall.attach.interfaces import highest_first, index_of, interface_names, lowest_first
@@ -161,6 +162,7 @@ def apply_ruleset(
             *(one.warning for one in changed if one.warning),
             *(policy_warnings(new.policy, rules) if change.policy_changed else []),
             *flow_warnings(rules, new.policy, _as_planned(staying, coming)),
+            *cookie_warnings(rules, staying if dry_run else instance.attachments),
         ],
     )
 

@@ -21,6 +21,7 @@ from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, Place
 
+from .answering import refresh_answering
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
 from .generations import reload_ruleset
@@ -155,6 +156,7 @@ def _attach_again(
         return record_attached(instance, replace(now, since=instance.clock.now_text()), by), True
     if now != row:
         instance.store.attachments.put(now)
+    refresh_answering(instance, dataplane)
     return now, False
 
 
@@ -346,6 +348,7 @@ def record_attached(instance: Instance, row: Attachment, by: Author) -> Attachme
     instance.store.attachments.put(
         done, by=by, action=f"attach {row.words}", now=instance.clock.now_text()
     )
+    refresh_answering(instance, instance.dataplane())
     return done
 
 

@@ -13,6 +13,7 @@ from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.rtnl import interface_name
 from xdpwall.ruleset.attachment import Attachment
 
+from .answering import refresh_answering
 from .mutes import mute_program
 from .set_aside import setting_aside
 from .unrecorded import number_of, unrecorded_attachments
@@ -52,6 +53,7 @@ def prepare_generation(instance: Instance, dataplane: Dataplane, compiled: Gener
                 reload_programs(instance, dataplane)
         elif dataplane.generations.wants_reload():
             reload_programs(instance, dataplane)
+        refresh_answering(instance, dataplane)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from xdpwall.values.terms import Place
 from xdpwall.views.attachments import OpenSpell
 from xdpwall.views.metrics import PatternSpells
 
+from .answering import AnsweringLook
 from .attachments import attach_interface
 from .background import Background
 from .mutes import muted_numbers
@@ -88,6 +89,7 @@ class Watcher(Background):
         self._open: dict[Key, float] = {}
         self._spells: dict[Key, OpenSpell] = {}
         self._by_pattern: dict[str, PatternSpells] = {}
+        self._answering = AnsweringLook(instance)
         super().__init__(instance)
 
     def close(self) -> None:
@@ -149,6 +151,7 @@ class Watcher(Background):
             # A detach or a swap may have come between the two reads.
             elif self._settled().get(key) == row:
                 self._out_of_place(key, row, now, names.get(row.iface), news, heard, first=first)
+        self._answering.look(heard=bool(news.changed))
 
     def _match(self, news: LinkNews, heard: float) -> None:
         """Attach interfaces that appeared and are wanted by policy, and end the attachments of those that

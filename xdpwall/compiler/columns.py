@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xdpwall.abi import RULE_KEEP, RULE_LIMIT, RULE_LOG, RULE_OVER, RULE_STATE_BIT, Action
+from xdpwall.abi import (
+    RULE_COOKIE,
+    RULE_KEEP,
+    RULE_LIMIT,
+    RULE_LOG,
+    RULE_OVER,
+    RULE_STATE_BIT,
+    Action,
+)
 from xdpwall.abi import VLAN_NONE as UNTAGGED
 from xdpwall.rule.match import VLAN_NONE, Match
 from xdpwall.values.arrays import Array
@@ -59,11 +67,13 @@ class CompilerRule(NamedTuple):
     expires: int = 0
     log: bool = False
     keep: bool = False
+    cookie: bool = False
 
     @property
     def kernel_action(self) -> int:
         """The field `action` of abi.RULE."""
         flags = (RULE_LOG if self.log else 0) | (RULE_KEEP if self.keep else 0)
+        flags |= RULE_COOKIE if self.cookie else 0
         if self.match.rate is not None:
             flags |= RULE_OVER if self.match.rate[0] else RULE_LIMIT
         return int(self.action) | flags | (self.match.state or 0) << RULE_STATE_BIT

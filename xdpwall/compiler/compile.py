@@ -44,7 +44,13 @@ def entries_of(rules: Sequence[tuple[Rule, int]], *, boot: int) -> list[Compiler
     """The compiler's form of (rule, slot)s; `boot` is the time of day at boot, in ns since 1970."""
     return [
         CompilerRule(
-            match_of(r), _ACTIONS[r.action], slot, _expires(r.expires, boot), r.log, r.keep
+            match_of(r),
+            _ACTIONS[r.action],
+            slot,
+            _expires(r.expires, boot),
+            r.log,
+            r.keep,
+            r.cookie,
         )
         for r, slot in rules
     ]
@@ -128,6 +134,8 @@ def action_features(entries: Sequence[CompilerRule]) -> Feature:
         found |= Feature.RATES | Feature.COUNTING
     if any(e.tracks for e in entries):
         found |= Feature.FLOWS
+    if any(e.cookie for e in entries):
+        found |= Feature.COOKIES
     return found
 
 

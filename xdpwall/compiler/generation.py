@@ -220,7 +220,7 @@ class Generation:
         )
 
     def _rate_sizes(self) -> dict[str, int]:
-        if Feature.RATES not in self.features:
+        if not self.features & (Feature.RATES | Feature.COOKIES):
             return {}
         rates = [e.match.rate[1] for e in self.entries if e.match.rate is not None]
         each = any(rate.per_source for rate in rates)

@@ -27,7 +27,8 @@ class Sizes:
     set6: int = 1
     """IPv6 addresses of all sets together; 1 means that there are none."""
     rates: int = 1
-    """Rates of rules, by slot; 1 means that no rule has one."""
+    """Rates of rules, by slot, and what they kept from matching or answered; 1 means that no rule has a
+    rate or `cookie`."""
     rate_lines: int = 1
     """Lines of sources with a bucket; 1 means that no rule has one for each source."""
     flows: int = FLOW_BUCKET

@@ -61,8 +61,11 @@ def load_program(
 
 
 def _object_name(xdp: bool, features: Feature) -> str:
-    """The object to load: those with flows or rates are for whoever needs them, so that the others pay
-    nothing."""
+    """The object to load: those with flows, rates or cookies are for whoever needs them, so that the
+    others pay nothing. tc answers no SYN."""
+    if xdp and features & Feature.COOKIES:
+        more = features & (Feature.FLOWS | Feature.RATES)
+        return "xdp_cookies_flows_rated" if more else "xdp_cookies"
     flows = "_flows" if features & Feature.FLOWS else ""
     rated = "_rated" if features & Feature.RATES else ""
     return ("xdp" if xdp else "tc") + flows + rated
@@ -79,13 +82,18 @@ class ProgramLoader:
         self._explainers = Explainers()
 
     def load(
-        self, place: Place, number: int, *, frags: bool = False, features: Feature | None = None
+        self,
+        place: Place,
+        number: int,
+        *,
+        frags: bool = False,
+        features: Feature | None = None,
     ) -> Program:
         """Load a program for one attachment. Unsupported when the kernel refuses it.
 
         `features`: None is those of the active generation and of the one that is expected.
         """
-        wanted = self._features if features is None else features
+        wanted = self.features if features is None else features
         return load_program(
             self._maps.map_set,
             self._maps.shared,
@@ -114,7 +122,8 @@ class ProgramLoader:
         self._explainers.close()
 
     @property
-    def _features(self) -> Feature:
+    def features(self) -> Feature:
+        """Those that programs are loaded with now."""
         return self._control.features | self.wanted
 
     def is_current(self, program: Program) -> bool:
@@ -122,7 +131,7 @@ class ProgramLoader:
         rows = self._maps.map_set.maps["rows"].info.id
         if not self.runs_on_these_maps(program) or rows not in program.map_ids:
             return False
-        return self.constant(program, "features") == self._features
+        return self.constant(program, "features") == self.features
 
     def constant(self, program: Program, name: str) -> int | None:
         """A constant that a program of ours was loaded with; None where it cannot be read."""

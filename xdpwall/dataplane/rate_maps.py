@@ -1,4 +1,5 @@
-"""The rates of rules in the kernel: buckets, what they kept from matching, and buckets of sources.
+"""The rates of rules in the kernel: buckets, what they kept from matching, and buckets of sources; and
+the SYNs that rules with `cookie` answered.
 
 A rule's rate hangs on its slot, as its counter does. Another rate is another match and takes another
 slot, so what stands in a slot is written once, and its bucket is full then. bpf/gcra.h says what a
@@ -37,13 +38,19 @@ RATE = np.dtype(
         ("bits6", "u1"),
         ("seed", "<u8"),
         ("before", "<u8"),
-        ("pad", "<u8", (2,)),
+        ("answered_before", "<u8"),
+        ("pad", "<u8"),
     ]
 )
 """struct xw_rate."""
 
-LIMITED = np.dtype([("packets", "<u8"), ("bytes", "<u8"), ("forgotten", "<u8"), ("pad", "<u8")])
+LIMITED = np.dtype(
+    [("packets", "<u8"), ("bytes", "<u8"), ("forgotten", "<u8"), ("answered", "<u8")]
+)
 """struct xw_limited."""
+
+_BASELINES = {"packets": "before", "answered": "answered_before"}
+"""By count of LIMITED: the field of RATE that has it as it was at the last reset."""
 
 SOURCE = np.dtype([("key", "<u8"), ("bucket", "<u8")])
 """struct xw_source."""
@@ -68,6 +75,7 @@ class RateMaps:
         if not last[0]:
             last[0] = secrets.randbits(64) | 1
         self.source_factor = int(last[0])
+        self._end = last
         self._limited = np.frombuffer(memory["limited"], LIMITED).reshape(-1, len(self._rates))
         self._sources: Array = np.frombuffer(memory["sources"], SOURCE)
 
@@ -102,17 +110,35 @@ class RateMaps:
 
     def limited(self, slots: Sequence[int]) -> list[int]:
         """Packets that the rates of these slots kept from matching, since the last reset."""
-        return [max(0, n - int(self._before(slot))) for slot, n in self._counted(slots)]
+        return self._since_reset(slots, "packets", "before")
+
+    def answered(self, slots: Sequence[int]) -> list[int]:
+        """SYNs that the rules of these slots answered, since the last reset."""
+        return self._since_reset(slots, "answered", "answered_before")
 
     def limited_ever(self, slots: Sequence[int]) -> list[int]:
-        """The same, resets left out."""
-        return [n for _, n in self._counted(slots)]
+        """Packets that rates kept from matching, resets left out."""
+        return self._counted(slots, "packets")
+
+    def answered_ever(self, slots: Sequence[int]) -> list[int]:
+        """SYNs that were answered, resets left out."""
+        return self._counted(slots, "answered")
 
     def reset(self, slots: Iterable[int]) -> None:
         """Count from 0 on again."""
-        for slot, n in self._counted(list(slots)):
-            if len(self._rates) == SLOTS:
-                self._rates["before"][slot] = n
+        if len(self._rates) == SLOTS:
+            found = list(slots)
+            for count, before in _BASELINES.items():
+                self._rates[before][found] = self._counted(found, count)
+
+    @property
+    def answering(self) -> int:
+        """One bit for each attachment, by number, whose programs may answer SYNs."""
+        return int(self._end[1])
+
+    @answering.setter
+    def answering(self, bits: int) -> None:
+        self._end[1] = bits
 
     def held(self) -> bytes:
         """All buckets, as they are at this moment."""
@@ -123,11 +149,15 @@ class RateMaps:
         """Sources that owed something and whose place another one took."""
         return int(self._limited["forgotten"].sum())
 
-    def _before(self, slot: int) -> int:
-        return int(self._rates["before"][slot]) if len(self._rates) == SLOTS else 0
+    def _since_reset(self, slots: Sequence[int], count: str, before: str) -> list[int]:
+        if len(self._rates) != SLOTS:
+            return [0] * len(slots)
+        baselines = self._rates[before][list(slots)].tolist()
+        counts = self._counted(slots, count)
+        return [max(0, n - base) for n, base in zip(counts, baselines, strict=True)]
 
-    def _counted(self, slots: Sequence[int]) -> list[tuple[int, int]]:
+    def _counted(self, slots: Sequence[int], count: str) -> list[int]:
         if len(self._rates) != SLOTS or not slots:
-            return [(slot, 0) for slot in slots]
-        counts = self._limited["packets"][:, slots].sum(axis=0).tolist()
-        return list(zip(slots, counts, strict=True))
+            return [0] * len(slots)
+        found: list[int] = self._limited[count][:, list(slots)].sum(axis=0).tolist()
+        return found

@@ -22,6 +22,7 @@ from xdpwall.views.explain import (
 )
 
 from .classifier import Classifier
+from .cookies import cookie_note
 from .frame import Frame
 from .near_miss import Effort, Holds, NearMiss, ReadPacket, nearest, packet_of
 
@@ -138,6 +139,8 @@ def _explain_hook(asked: Asked, place: Place, ground: Ground, *, attached: bool)
     notes = []
     if judged.neighbor_discovery and judged.by_policy:
         notes.append("it is neighbor or listener discovery")
+    if answering := cookie_note(_decider(judged, ground), packet, place):
+        notes.append(answering)
     why = _why(answer, judged, ground, packet)
     if answer.passing:
         by = why["rule"].text if why["rule"] is not None else f"policy {why['policy']}"
@@ -148,6 +151,12 @@ def _explain_hook(asked: Asked, place: Place, ground: Ground, *, attached: bool)
         verdict="drop" if answer.dropped else "pass",
         **{**why, "notes": notes + why["notes"]},
     )
+
+
+def _decider(judged: Answer, ground: Ground) -> Rule | None:
+    """The rule that decided, if one did."""
+    index = None if judged.by is None else ground.index_of(judged.matched[-1].slot)
+    return None if index is None else ground.rules[index]
 
 
 def _why(answer: Answer, judged: Answer, ground: Ground, packet: ReadPacket) -> dict[str, Any]:

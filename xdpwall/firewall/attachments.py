@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from xdpwall.attach.answering import cookie_warnings
 from xdpwall.attach.in_place import former_name
 from xdpwall.attach.interfaces import highest_first, index_of
 from xdpwall.attach.length_warnings import length_warnings
@@ -91,6 +92,7 @@ class AttachmentMethods:
                 *native_warnings(self._instance, self._instance.dataplane(), [row]),
                 *vlan_warnings(rules, [row]),
                 *length_warnings(rules, [row]),
+                *cookie_warnings(rules, [row]),
             ]
         offer, unread = missing_now(
             self._instance,

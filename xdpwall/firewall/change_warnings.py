@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from xdpwall.attach.answering import cookie_warnings
 from xdpwall.attach.flow_warnings import flow_warnings
 from xdpwall.attach.in_place import judged_names, place_warnings
 from xdpwall.attach.warnings import concerned, expired_warnings, rule_warnings
@@ -27,6 +28,7 @@ def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]
         *place_warnings(instance.attacher, concerned(rules, attachments)),
         *flow_warnings(rules, Policy(), attachments),
         *_advice(instance, rules),
+        *cookie_warnings(rules, attachments),
     ]
 
 

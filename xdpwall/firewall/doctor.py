@@ -18,10 +18,11 @@ from xdpwall.kernel.bpf.objects import object_path
 from xdpwall.settings import Settings
 from xdpwall.views.doctor import Check, DoctorReport
 
+from .doctor_cookies import check_cookies
 from .doctor_interfaces import check_interfaces
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-OBJECTS = ("xdp", "tc", "xdp_rated", "tc_rated")
+OBJECTS = ("xdp", "tc", "xdp_rated", "tc_rated", "xdp_cookies", "xdp_cookies_flows_rated")
 _ASK_BCC = (
     "import bcc; print(getattr(bcc, '__version__', 'of unknown version')"
     " if hasattr(bcc, 'BPF') else 'lattice')"
@@ -58,6 +59,7 @@ def _kernel() -> Iterator[Check]:
     yield _ok("kernel", found)
     yield from _features(list(probes.features()))
     yield _jit(probes.jit())
+    yield check_cookies()
     if probes.has_btf():
         yield _ok("BTF", "/sys/kernel/btf/vmlinux")
     else:

@@ -11,6 +11,7 @@ from xdpwall.attach.native_traps import NativeTrap, native_trap
 from xdpwall.kernel.net.ethtool import Ethtool, Offloads
 from xdpwall.kernel.net.links import LinkInfo, links
 from xdpwall.kernel.net.netdev import XdpFeatures, xdp_features
+from xdpwall.kernel.net.xdp_transmit import peer_receives
 from xdpwall.values.terms import Mode
 from xdpwall.views.attachments import Occupant
 from xdpwall.views.doctor import Check
@@ -55,6 +56,8 @@ def interface_check(
         return Check(name=name, status="pass", found=", ".join(about))
     about += _offload_words(offloads)
     about.append(_mode_words(features, trap, attached))
+    if link.kind == "veth" and attached == "native" and not peer_receives(link.index):
+        about.append("answers no SYN (`cookie`): its peer has no native XDP program")
     problems = list(_problems(link, offloads, features, None if trap else attached))
     return Check(
         name=name,

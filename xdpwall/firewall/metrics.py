@@ -22,7 +22,7 @@ from xdpwall.views.events import EventCounts
 from xdpwall.views.metrics import MOST_RULES, Fill, Metrics
 
 from .flows import flow_fill, tracks
-from .rule_views import rated_slots
+from .rule_views import answering_slots, rated_slots
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
@@ -46,14 +46,17 @@ def read_metrics(
     # Rules of one commit are equally old; then by slot, which a rule keeps wherever it moves.
     age = attrgetter("created", "slot")
     shown = sorted(zip(ruleset.entries, raw, strict=True), key=lambda pair: age(pair[0]))
-    counted, limited = {}, {}
+    counted, limited, answered = {}, {}, {}
     for entry, (packets, size) in shown[:MOST_RULES]:
         before = figures.carried.get(entry.id, (0, 0))
         counted[entry.id] = Count(packets=packets + before[0], bytes=size + before[1])
-    rated = rated_slots(entry for entry, _ in shown[:MOST_RULES])
+    listed = [entry for entry, _ in shown[:MOST_RULES]]
+    rated, answering = rated_slots(listed), answering_slots(listed)
     if dataplane is not None:
-        kept = dataplane.map_set.rates.limited_ever(list(rated.values()))
-        limited = dict(zip(rated, kept, strict=True))
+        rates = dataplane.map_set.rates
+        limited = dict(zip(rated, rates.limited_ever(list(rated.values())), strict=True))
+        answers = rates.answered_ever(list(answering.values()))
+        answered = dict(zip(answering, answers, strict=True))
     enabled = sum(entry.rule.enabled for entry in ruleset.entries)
     fill = {"slots": Fill(used=len(ruleset.entries), size=SLOTS)}
     held = store.sets.entry_counts()
@@ -78,6 +81,7 @@ def read_metrics(
         enabled_rules=enabled,
         counted=counted,
         limited=limited,
+        answered=answered,
         forgotten=0 if dataplane is None else dataplane.map_set.rates.forgotten,
         left_out=max(0, len(ruleset.entries) - MOST_RULES),
         attachments=[

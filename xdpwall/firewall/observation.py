@@ -25,7 +25,7 @@ from xdpwall.views.stream import (
     SwitchChanged,
 )
 
-from .rule_views import rule_views
+from .rule_views import MoreCounts, rule_views
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,7 @@ class Observation:
     out_of_place: tuple[str, ...] = ()
     """A sentence for each attachment that is wanted and not in place."""
     events: EventCounts = field(default_factory=EventCounts)
-    limited: Mapping[str, int] = field(default_factory=dict)
-    """Packets that its rate kept from matching, by id of each rule that has one."""
+    more: MoreCounts = field(default_factory=MoreCounts)
     pending: PendingView | None = None
     """The change that waits for its confirmation."""
 
@@ -64,7 +63,7 @@ def rules_at(seen: Observation, only: Iterable[str] | None = None) -> list[RuleV
     entries, wanted = seen.ruleset.entries, None if only is None else set(only)
     at = [i for i, entry in enumerate(entries) if wanted is None or entry.id in wanted]
     placed, raw = [(i + 1, entries[i]) for i in at], [seen.raw[i] for i in at]
-    return rule_views(placed, raw, now=seen.now, hits=seen.hits, limited=seen.limited)
+    return rule_views(placed, raw, now=seen.now, hits=seen.hits, more=seen.more)
 
 
 def rules_changed(old: Observation, new: Observation) -> RulesChanged | None:
@@ -130,15 +129,20 @@ def _waiting(seen: Observation) -> tuple[int, str] | None:
 def counters_now(old: Observation | None, new: Observation) -> Counters:
     """The `counters` event, with the rules that changed since `old`; with none of them for None."""
     moved: list[RuleDelta] = []
-    if old is not None and (new.counts is not old.counts or new.limited != old.limited):
+    if old is not None and (new.counts is not old.counts or new.more != old.more):
         for rule_id, pair in new.counts.items():
-            limited = new.limited.get(rule_id)
-            if old.counts.get(rule_id, (0, 0)) != pair or old.limited.get(rule_id) != limited:
+            more, before = ([one.get(rule_id) for one in seen.more] for seen in (new, old))
+            if old.counts.get(rule_id, (0, 0)) != pair or more != before:
                 packets, size = pair
                 hit = new.hits.get(rule_id)
                 moved.append(
                     RuleDelta.model_construct(
-                        id=rule_id, packets=packets, bytes=size, limited=limited, last_hit=hit
+                        id=rule_id,
+                        packets=packets,
+                        bytes=size,
+                        limited=more[0],
+                        answered=more[1],
+                        last_hit=hit,
                     )
                 )
     totals = [one.totals.policy_dropped for one in new.attachments]

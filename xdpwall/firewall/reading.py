@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xdpwall.attach.in_place import judged_names
@@ -37,6 +37,8 @@ from .pending import pending_view
 from .real_names import with_real_names
 from .rule_views import (
     LastHits,
+    MoreCounts,
+    answering_slots,
     has_expired,
     rated_slots,
     rule_counts,
@@ -61,7 +63,7 @@ class ReadMethods(StatusMethods):
     def __init__(self, instance: Instance, *, service: bool) -> None:
         super().__init__(instance, service=service)
         self._hits = LastHits()
-        self._rated: tuple[Sequence[RuleEntry], Mapping[str, int]] = ((), {})
+        self._counting_more: tuple[Sequence[RuleEntry], MoreCounts] = ((), MoreCounts())
 
     def rules(self) -> RuleList:
         """All rules in order, with counters."""
@@ -87,7 +89,7 @@ class ReadMethods(StatusMethods):
                 on=self._switch_state(now)[0],
                 time=time.monotonic(),
                 rules=rule_counts(
-                    now.ruleset, self._raw(now.ruleset), self._limited(now.ruleset.entries)
+                    now.ruleset, self._raw(now.ruleset), self._more_counts(now.ruleset.entries)
                 ),
                 attachments=self._totals(now),
             )
@@ -132,7 +134,7 @@ class ReadMethods(StatusMethods):
                 trail=trail,
                 out_of_place=tuple(self._out_of_place(now)),
                 events=self._event_counts(),
-                limited=self._limited(ruleset.entries),
+                more=self._more_counts(ruleset.entries),
                 pending=pending_view(self._instance, now.unconfirmed),
             )
 
@@ -242,8 +244,8 @@ class ReadMethods(StatusMethods):
             placed = [(ruleset.place(entry) + 1, entry) for entry in entries]
             raw = self._read([entry.slot for entry in entries])
         hits = self._hits.known(entries)
-        moment, limited = self._instance.clock.now_text(), self._limited(entries)
-        return rule_views(placed, raw, now=moment, hits=hits, limited=limited)
+        moment, more = self._instance.clock.now_text(), self._more_counts(entries)
+        return rule_views(placed, raw, now=moment, hits=hits, more=more)
 
     def _totals(self, now: Snapshot) -> list[AttachmentTotals]:
         if not now.attachments:
@@ -263,17 +265,22 @@ class ReadMethods(StatusMethods):
             self._hits.note(ruleset.entries, raw, self._instance.clock.now_text())
         return raw
 
-    def _limited(self, entries: Sequence[RuleEntry]) -> Mapping[str, int]:
-        """Packets that its rate kept from matching, by id of each rule that has one."""
-        known, limited = self._rated
+    def _more_counts(self, entries: Sequence[RuleEntry]) -> MoreCounts:
+        """What rules with a rate or `cookie` count besides."""
+        known, slots = self._counting_more
         if known is not entries:
-            limited = rated_slots(entries)
-            self._rated = entries, limited
-        dataplane = self._instance.dataplane() if limited else None
+            slots = MoreCounts(rated_slots(entries), answering_slots(entries))
+            self._counting_more = entries, slots
+        dataplane = self._instance.dataplane() if any(slots) else None
         if dataplane is None:
-            return dict.fromkeys(limited, 0)
-        counts = dataplane.map_set.rates.limited(list(limited.values()))
-        return dict(zip(limited, counts, strict=True))
+            return MoreCounts(*(dict.fromkeys(one, 0) for one in slots))
+        rates = dataplane.map_set.rates
+        limited = rates.limited(list(slots.limited.values()))
+        answered = rates.answered(list(slots.answered.values()))
+        return MoreCounts(
+            dict(zip(slots.limited, limited, strict=True)),
+            dict(zip(slots.answered, answered, strict=True)),
+        )
 
     def _read(self, slots: Sequence[int]) -> list[Counts]:
         if len(slots) <= _FEW and not self._instance.has_dataplane:

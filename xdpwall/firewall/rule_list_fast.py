@@ -24,7 +24,7 @@ from xdpwall.instance import namespace
 from xdpwall.instance.clock import InstanceClock
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.kernel.clock import SystemClock
-from xdpwall.rule.field_names import RULE_FIELDS
+from xdpwall.rule.field_names import RATE_FIELDS, RULE_FIELDS
 from xdpwall.rule.sentence_write import write_sentence
 from xdpwall.settings import Settings
 from xdpwall.store.seal import check_seal
@@ -37,7 +37,7 @@ SCHEMA = 4
 MOST = 500
 """Rules; the counters of more are read faster by whoever has the data plane open."""
 
-_FREE = dict.fromkeys(RULE_FIELDS) | {"enabled": True, "keep": False, "log": False}
+_FREE = dict.fromkeys(RULE_FIELDS) | {"enabled": True, "keep": False, "cookie": False, "log": False}
 _Row = tuple[str, int, str, int, int]
 
 
@@ -102,11 +102,16 @@ def _read(settings: Settings) -> tuple[int, list[_Row], str | None, str | None] 
             connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall()
             for table in ("attachments", "sets")
         ]
-    if len(rows) > MOST or any('"limit"' in row[2] or '"over"' in row[2] for row in rows):
+    if len(rows) > MOST or any(map(_counts_more, rows)):
         return None
     check_seal(meta, rows, *others)
     known = int(meta.get("revision", "0")), [row[2:] for row in rows]
     return *known, newest and newest[0], meta.get("identity")
+
+
+def _counts_more(row: _Row) -> bool:
+    """Whether it has counters of its own besides packets and bytes."""
+    return any(f'"{name}"' in row[2] for name in (*RATE_FIELDS, "cookie"))
 
 
 def _is_here(meta: dict[str, str]) -> bool:

@@ -12,6 +12,7 @@ REQUIRED_TYPES: dict[str, type] = {
     "action": str,
     "enabled": bool,
     "keep": bool,
+    "cookie": bool,
     "log": bool,
     "text": str,
     "position": int,

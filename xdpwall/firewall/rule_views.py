@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.index import RuleEntry
 from xdpwall.values.terms import Counts
 from xdpwall.views.rules import RuleCount, RuleView
+
+
+class MoreCounts(NamedTuple):
+    """What some rules count besides packets and bytes, by rule id."""
+
+    limited: Mapping[str, int] = {}
+    """Packets that its rate kept from matching, of each rule that has one."""
+    answered: Mapping[str, int] = {}
+    """SYNs that it answered, of each rule with `cookie`."""
 
 
 def since_reset(entry: RuleEntry, raw: Counts) -> Counts:
@@ -22,13 +32,12 @@ def rule_views(
     *,
     now: str,
     hits: Mapping[str, str],
-    limited: Mapping[str, int],
+    more: MoreCounts,
 ) -> list[RuleView]:
     """Rules as read back, of (position from 1, entry)s.
 
     `raw` has one pair for each of them; `now` is the canonical time that decides `expired`; `hits`
-    has the times of last hits, by rule id, where known; `limited` what rates kept from matching, of
-    the rules that have one.
+    has the times of last hits, by rule id, where known; `more` what some rules count besides.
     """
     return [
         _view(
@@ -37,22 +46,27 @@ def rule_views(
             since_reset(entry, counts),
             now,
             hits.get(entry.id),
-            limited.get(entry.id),
+            more,
         )
         for (position, entry), counts in zip(placed, raw, strict=True)
     ]
 
 
 def rule_counts(
-    ruleset: CommittedRuleset, raw: Sequence[Counts], limited: Mapping[str, int]
+    ruleset: CommittedRuleset, raw: Sequence[Counts], more: MoreCounts
 ) -> list[RuleCount]:
     """The counters alone, for GET /stats."""
     found = []
     for entry, pair in zip(ruleset.entries, raw, strict=True):
         packets, size = since_reset(entry, pair)
-        kept = limited.get(entry.id)
         found.append(
-            RuleCount.model_construct(id=entry.id, packets=packets, bytes=size, limited=kept)
+            RuleCount.model_construct(
+                id=entry.id,
+                packets=packets,
+                bytes=size,
+                limited=more.limited.get(entry.id),
+                answered=more.answered.get(entry.id),
+            )
         )
     return found
 
@@ -66,13 +80,18 @@ def rated_slots(entries: Iterable[RuleEntry]) -> dict[str, int]:
     }
 
 
+def answering_slots(entries: Iterable[RuleEntry]) -> dict[str, int]:
+    """The slots of the rules with `cookie`, by id."""
+    return {entry.id: entry.slot for entry in entries if entry.rule.cookie}
+
+
 def _view(
     entry: RuleEntry,
     position: int,
     counts: Counts,
     now: str,
     last_hit: str | None,
-    limited: int | None,
+    more: MoreCounts,
 ) -> RuleView:
     return RuleView(
         **entry.rule.to_json(),
@@ -80,7 +99,8 @@ def _view(
         position=position,
         packets=counts[0],
         bytes=counts[1],
-        limited=limited,
+        limited=more.limited.get(entry.id),
+        answered=more.answered.get(entry.id),
         last_hit=last_hit,
         created=entry.created,
         expired=has_expired(entry, now),

@@ -22,7 +22,7 @@ from .flows import living_flows
 from .pending import pending_now
 from .reading import ReadMethods
 from .real_names import change_with_real_name, with_real_names
-from .rule_views import rated_slots
+from .rule_views import answering_slots, rated_slots
 
 _ANYONE = Author()
 
@@ -111,7 +111,8 @@ class RuleMethods(ReadMethods):
             dataplane = self._instance.dataplane()
             if dataplane is not None and entries:
                 raw = dataplane.counters.read([entry.slot for entry in entries])
-                dataplane.map_set.rates.reset(rated_slots(entries).values())
+                slots = rated_slots(entries) | answering_slots(entries)
+                dataplane.map_set.rates.reset(slots.values())
                 self._instance.store.set_baselines(
                     dict(zip(ids, raw, strict=True)),
                     by=by,

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Sequence
 
+from xdpwall.attach.answering import cookie_warnings
 from xdpwall.attach.flow_warnings import flow_warnings, policy_warnings
 from xdpwall.attach.in_place import judged_names, stand_in_warnings
 from xdpwall.attach.warnings import (
@@ -101,6 +102,7 @@ class StatusMethods:
             warnings += rule_warnings(rules, now.attachments, judged_names(now.attachments))
             warnings += policy_warnings(ruleset.policy, rules)
             warnings += flow_warnings(rules, ruleset.policy, now.attachments)
+            warnings += cookie_warnings(rules, now.attachments)
             return Status(
                 version=__version__,
                 host=socket.gethostname(),

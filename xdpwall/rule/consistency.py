@@ -10,6 +10,7 @@ from xdpwall.values.inputs import did_you_mean, field_label, invalid
 from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, icmp_type_number
 from xdpwall.values.rates import check_source_bits, rate_of
 
+from .cookies import check_cookie
 from .field_names import IP_FIELDS, READ_ONLY_FIELDS, RULE_FIELDS
 from .fields import PARSERS, parse_icmp_code, parse_icmp_type
 
@@ -39,6 +40,8 @@ def canonical_fields(values: Mapping[Any, Any]) -> dict[str, Any]:
         _ethertype(rule)
     if rule.get("keep"):
         _keep(rule)
+    if rule.get("cookie"):
+        check_cookie(rule)
     _layers(rule)
     _families(rule)
     if "limit" in rule or "over" in rule:

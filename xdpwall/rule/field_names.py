@@ -8,7 +8,18 @@ from __future__ import annotations
 RULE_FIELDS = (
     *("id", "action", "iface", "direction", "ethertype", "family", "proto", "src", "dst"),
     *("sport", "dport", "icmp_type", "icmp_code", "tcp_flags", "vlan", "length", "ttl"),
-    *("fragment", "state", "limit", "over", "keep", "expires", "enabled", "log", "comment"),
+    *(
+        "fragment",
+        "state",
+        "limit",
+        "over",
+        "keep",
+        "cookie",
+        "expires",
+        "enabled",
+        "log",
+        "comment",
+    ),
 )
 
 RATE_FIELDS = ("limit", "over")
@@ -16,7 +27,7 @@ RATE_FIELDS = ("limit", "over")
 MATCH_FIELDS = tuple(
     name
     for name in RULE_FIELDS
-    if name not in ("id", "keep", "expires", "enabled", "log", "comment")
+    if name not in ("id", "keep", "cookie", "expires", "enabled", "log", "comment")
 )
 """The fields, `action` among them, whose change starts a rule's counters anew."""
 
@@ -28,6 +39,16 @@ IP_FIELDS = tuple(
 """The fields that only IP packets have."""
 
 READ_ONLY_FIELDS = (
-    *("text", "position", "packets", "bytes", "limited", "last_hit", "created", "expired"),
+    *(
+        "text",
+        "position",
+        "packets",
+        "bytes",
+        "limited",
+        "answered",
+        "last_hit",
+        "created",
+        "expired",
+    ),
 )
 """What a rule that is read back has besides: its sentence, place, counters and times."""

@@ -312,6 +312,7 @@ PARSERS: MappingProxyType[str, Callable[[Any], Any]] = MappingProxyType(
         "fragment": parse_fragment,
         "state": parse_state,
         "keep": lambda value: parse_boolean("keep", value),
+        "cookie": lambda value: parse_boolean("cookie", value),
         "limit": rate_parser("limit"),
         "over": rate_parser("over"),
         "expires": lambda value: parse_expiry("expires", value),

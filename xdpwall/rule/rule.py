@@ -57,6 +57,8 @@ class Rule(BaseModel):
     """The rule matches once there are none."""
     keep: bool = False
     """Packets that pass by it make a flow."""
+    cookie: bool = False
+    """SYNs are answered at XDP while their listener asks for cookies."""
     expires: str | None = None
     enabled: bool = True
     log: bool = False
@@ -111,15 +113,15 @@ class Rule(BaseModel):
         return write_sentence(self)
 
     def to_json(self) -> dict[str, Any]:
-        """The canonical object: what is absent, `enabled: true`, `keep: false` and `log: false` are
-        left out."""
+        """The canonical object: what is absent, `enabled: true`, and `keep`, `cookie` and `log` where they
+        are false, are left out."""
         found = {name: value for name, value in self.__dict__.items() if value is not None}
         for name in RATE_FIELDS:
             if name in found:
                 found[name] = rate_json(found[name])
         if self.enabled:
             del found["enabled"]
-        for name in ("keep", "log"):
+        for name in ("keep", "cookie", "log"):
             if not found[name]:
                 del found[name]
         return found
@@ -178,7 +180,12 @@ class Rule(BaseModel):
         return self._build(canonical_fields(fields))
 
 
-_ABSENT = dict.fromkeys(RULE_FIELDS) | {"enabled": True, "keep": False, "log": False}
+_ABSENT = dict.fromkeys(RULE_FIELDS) | {
+    "enabled": True,
+    "keep": False,
+    "cookie": False,
+    "log": False,
+}
 _GIVEN = set(RULE_FIELDS)
 """Common to all: pydantic copies it before it changes it."""
 _set = object.__setattr__

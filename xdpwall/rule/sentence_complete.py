@@ -57,11 +57,13 @@ _ONE_OF = (
     ("ipv4", "ipv6"),
     ("fragment", "unfragmented"),
     ("for", "until"),
+    ("cookie", "state"),
+    ("cookie", "out"),
     RATE_FIELDS,
 )
 _NO_IP = frozenset(
     {"ipv4", "ipv6", "from", "to", "sport", "dport", "flags", "length", "ttl"}
-    | {"fragment", "unfragmented", "state", "keep"}
+    | {"fragment", "unfragmented", "state", "keep", "cookie"}
 )
 """Clauses that cannot stand beside `ethertype`."""
 _HINTS = {
@@ -86,6 +88,7 @@ _HINTS = {
     "per": "a rate for each source",
     "state": "what flows say of the packet",
     "keep": "packets that pass make a flow",
+    "cookie": "SYNs are answered at XDP when the listener asks for it",
     "log": "each packet makes an event",
     "disabled": "kept, not in force",
     "not": "all but",
@@ -219,6 +222,8 @@ def _may_follow(clause: str, said: _SentenceState) -> bool:
         return False
     if clause == "keep" and said.action != "accept":
         return False
+    if clause == "cookie" and not _may_answer(said):
+        return False
     if clause in ("sport", "dport") and said.proto not in PORT_PROTOCOLS:
         return False
     if clause == "dport" and said.ports or clause == "flags" and said.proto != "tcp":
@@ -228,6 +233,13 @@ def _may_follow(clause: str, said: _SentenceState) -> bool:
     if (clause, said.proto) in (("ipv6", "icmp"), ("ipv4", "icmpv6")):
         return False
     return not ("ethertype" in used and clause in _NO_IP)
+
+
+def _may_answer(said: _SentenceState) -> bool:
+    """Whether `cookie` may stand there: it wants accept, TCP and its ports."""
+    return (said.action, said.proto) == ("accept", "tcp") and (
+        said.ports or "dport" in said.clauses
+    )
 
 
 def _values(

@@ -29,6 +29,7 @@ BARE: dict[str, tuple[str, object]] = {
     "out": ("direction", "egress"),
     "unfragmented": ("fragment", False),
     "keep": ("keep", True),
+    "cookie": ("cookie", True),
     "log": ("log", True),
     "disabled": ("enabled", False),
 }
@@ -42,7 +43,7 @@ NEGATABLE = ("from", "to", "sport", "dport", "on", "vlan", "state")
 CLAUSES = (
     *("ipv4", "ipv6", "from", "to", "sport", "dport", "on", "in", "out", "vlan", "flags"),
     *("length", "ttl", "fragment", "unfragmented", "ethertype", "state", "limit", "over"),
-    *("keep", "log"),
+    *("keep", "cookie", "log"),
     *("disabled", "for", "until", "comment"),
 )
 _DROPS = "here it is called drop, which ends the packet without an answer"
@@ -72,6 +73,9 @@ FOREIGN_CLAUSES = {
     **dict.fromkeys(
         ("new", "established", "related", "invalid", "untracked"),
         "a state stands after state: state established,related",
+    ),
+    **dict.fromkeys(
+        ("synproxy", "syncookie", "syncookies", "syn-cookie"), "here it is called cookie"
     ),
     "stateful": "packets that pass by an accept rule make a flow with: keep",
     **dict.fromkeys(("rate", "ratelimit", "rate-limit", "hashlimit"), "here it is called limit"),

@@ -44,6 +44,8 @@ class RuleFields(Protocol):
     @property
     def keep(self) -> bool: ...
     @property
+    def cookie(self) -> bool: ...
+    @property
     def limit(self) -> str | Mapping[str, object] | None: ...
     @property
     def over(self) -> str | Mapping[str, object] | None: ...
@@ -86,6 +88,8 @@ def write_sentence(rule: RuleFields) -> str:
             words += [clause, rate if isinstance(rate, str) else rate_text(rate)]
     if rule.keep:
         words.append("keep")
+    if rule.cookie:
+        words.append("cookie")
     if rule.log:
         words.append("log")
     if not rule.enabled:

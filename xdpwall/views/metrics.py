@@ -50,6 +50,8 @@ class Metrics(View):
     """By rule id, at most MOST_RULES."""
     limited: dict[str, int] = Field(default_factory=dict)
     """Of the rules in `counted` that have a rate: packets that it kept from matching."""
+    answered: dict[str, int] = Field(default_factory=dict)
+    """Of the rules in `counted` that have `cookie`: SYNs that were answered."""
     forgotten: int = 0
     """Sources whose bucket owed something when another took its place."""
     left_out: int

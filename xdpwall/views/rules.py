@@ -45,6 +45,7 @@ class RuleView(View):
     limit: RateView | None = None
     over: RateView | None = None
     keep: bool = False
+    cookie: bool = False
     expires: str | None = None
     enabled: bool = True
     log: bool = False
@@ -55,6 +56,8 @@ class RuleView(View):
     bytes: int = 0
     limited: int | None = None
     """Packets that only the rule's rate kept from matching; absent: it has no rate."""
+    answered: int | None = None
+    """SYNs that were answered at XDP, of `packets`; absent: it has no `cookie`."""
     last_hit: str | None = None
     created: str
     expired: bool = False
@@ -74,6 +77,7 @@ class RuleCount(View):
     packets: int
     bytes: int
     limited: int | None = None
+    answered: int | None = None
 
 
 class RuleOutcome(View):

@@ -22,6 +22,7 @@ class RuleDelta(View):
     packets: int
     bytes: int
     limited: int | None = None
+    answered: int | None = None
     last_hit: str | None = None
 
 

@@ -175,6 +175,22 @@ BAD: list[tuple[str, object, dict[str, Any], str]] = [
     ("ttl", 4, {"ethertype": "0x88cc"}, "ttl or ethertype, not both"),
     ("fragment", False, {"ethertype": "0x88cc"}, "fragment or ethertype, not both"),
     ("state", "new", {"ethertype": "arp"}, "state or ethertype, not both"),
+    ("cookie", "yes", {}, "true or false"),
+    *(
+        ("cookie", True, {"action": "accept", "proto": "tcp", "dport": 443, **beside}, wanted)
+        for beside, wanted in (
+            ({"action": "drop"}, "cookie on an accept rule"),
+            ({"action": "count"}, "cookie on an accept rule"),
+            ({"state": "new"}, "cookie or state, not both"),
+            ({"direction": "egress"}, "direction ingress, or none"),
+            ({"proto": "udp"}, "proto: tcp beside it"),
+            ({"proto": "sctp"}, "proto: tcp beside it"),
+        )
+    ),
+    ("cookie", True, {"action": "accept"}, "proto: tcp beside it"),
+    ("cookie", True, {"action": "accept", "proto": "icmp"}, "proto: tcp beside it"),
+    ("cookie", True, {"action": "accept", "proto": "tcp"}, "like tcp/443"),
+    ("cookie", True, {"action": "accept", "ethertype": "arp"}, "cookie or ethertype, not both"),
     ("keep", True, {"action": "drop"}, "keep on an accept rule"),
     ("keep", True, {"action": "count"}, "keep on an accept rule"),
     ("keep", True, {"action": "accept", "ethertype": "arp"}, "keep or ethertype, not both"),

@@ -41,7 +41,7 @@ _HELP = {
     "comment": "Up to 256 characters.",
 }
 FLAG_FIELDS = tuple(
-    name for name in RULE_FIELDS if name not in ("id", "action", "enabled", "keep", "log")
+    name for name in RULE_FIELDS if name not in ("id", "action", "enabled", "keep", "cookie", "log")
 )
 """The fields that have a flag with a value."""
 
@@ -77,7 +77,15 @@ def rule_flags(function: F) -> F:
         default=False,
         help="Packets that pass by this accept rule make a flow (xdpwall flows).",
     )
-    return kept(log(function))
+    answered = click.option(
+        "--cookie",
+        is_flag=True,
+        callback=_flag,
+        expose_value=False,
+        default=False,
+        help="SYNs that it accepts are answered at XDP while their listener asks for cookies.",
+    )
+    return answered(kept(log(function)))
 
 
 def _flag(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:

@@ -94,6 +94,7 @@ def _facts(printer: Printer, rule: RuleView) -> None:
         ("packets", printer.packets),
         ("bytes", printer.bytes),
         ("limited", printer.packets),
+        ("answered", printer.packets),
     ):
         if name in shown:
             shown[name] = value(shown[name])
@@ -106,7 +107,7 @@ def _facts(printer: Printer, rule: RuleView) -> None:
     ]
     words = {True: "yes", False: "no"}
     for name, value in shown.items():
-        if name == "log" or (name == "expired" and not value):
+        if name in ("log", "cookie") or (name == "expired" and not value):
             continue
         pairs.append((name, words[value] if isinstance(value, bool) else str(value)))
     printer.facts(pairs)

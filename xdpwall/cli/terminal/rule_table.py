@@ -10,6 +10,8 @@ from typing import Any
 from .output import Column, Printer, TableCell
 
 ACTION_COLORS = {"drop": "red", "accept": "green", "count": "cyan"}
+_MORE_COUNTS = ("limited", "answered")
+"""Counters that only some rules have, and columns that stand where one of the rules has."""
 Json = dict[str, Any]
 Rates = Mapping[str, tuple[float, float] | None]
 """Packets and bits a second by rule id; None while they are not known."""
@@ -55,9 +57,8 @@ def rule_table(printer: Printer, found: Json, rates: Rates | None = None) -> Non
     """Print the rules, with rates where they are given."""
     columns = [Column("#", right=True), Column("ID")]
     columns += [Column("PACKETS", right=True), Column("BYTES", right=True)]
-    limits = any("limited" in rule for rule in found["rules"])
-    if limits:
-        columns.append(Column("LIMITED", right=True))
+    more = [name for name in _MORE_COUNTS if any(name in rule for rule in found["rules"])]
+    columns += [Column(name.upper(), right=True) for name in more]
     if rates is not None:
         columns += [Column("PKT/S", right=True), Column("BIT/S", right=True)]
     columns += [Column("LAST HIT", wide=True), Column("CREATED", wide=True), Column("RULE")]
@@ -65,8 +66,7 @@ def rule_table(printer: Printer, found: Json, rates: Rates | None = None) -> Non
     for rule in found["rules"]:
         row: list[str | TableCell] = [str(rule["position"]), rule["id"]]
         row += [printer.packets(rule["packets"]), printer.bytes(rule["bytes"])]
-        if limits:
-            row.append(printer.packets(rule["limited"]) if "limited" in rule else "-")
+        row += [printer.packets(rule[name]) if name in rule else "-" for name in more]
         if rates is not None:
             row += rate_cells(printer, rates.get(rule["id"]))
         row += [rule.get("last_hit", "-"), rule["created"], _sentence(rule)]
