@@ -59,9 +59,25 @@ __noinline int apply_rated_rule(struct packet *p, __u32 rule)
 	return -1;
 }
 
+/* The same without a call, for what most packets meet: a return costs as much as all the rest where
+ * the CPU may not predict it (spec_rstack_overflow). */
+static __always_inline int apply_rated_at_once(struct packet *p, __u32 rule)
+{
+	int matches = EXPLAINING ? -1 : rate_matches_at_once(p, rule);
+
+	if (matches < 0)
+		return apply_rated_rule(p, rule);
+	return matches ? take_action(p, rule) : -1;
+}
+
 #else
 
 static __always_inline int apply_rated_rule(struct packet *p, __u32 rule)
+{
+	return -1;
+}
+
+static __always_inline int apply_rated_at_once(struct packet *p, __u32 rule)
 {
 	return -1;
 }
@@ -88,7 +104,7 @@ static __always_inline int apply_rule(const struct shape s, __u32 copy, __u32 po
 		return DECISION_ASK_STATE;
 	if (has_rates(s) && rule & (XW_RULE_LIMIT | XW_RULE_OVER)) {
 		if (!rated)
-			return apply_rated_rule(p, rule);
+			return apply_rated_at_once(p, rule);
 		*rated = rule;
 		return DECISION_LEFT;
 	}

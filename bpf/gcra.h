@@ -103,25 +103,45 @@ static __always_inline struct xw_source *find_place(struct xw_source *line, __u6
 	return best;
 }
 
+/* The place of a source in a line, if it has one. */
+static __always_inline struct xw_source *known_place(struct xw_source *line, __u64 key)
+{
+#pragma unroll
+	for (int n = 0; n < XW_SOURCE_PLACES; n++)
+		if (line[n].key == key)
+			return line + n;
+	return NULL;
+}
+
 enum taken {
 	TAKEN_NONE = 0,
 	TAKEN,
 	TAKEN_FORGOTTEN, /* taken, and a source that owed something is forgotten for it */
+	TAKEN_BY_OTHER,	 /* another CPU changed the bucket meanwhile: look again */
 };
 
-/* Take a packet's tokens, no more than `burst`, out of a bucket. `peek`: say whether it has them,
- * and take nothing. */
+/* Take a packet's tokens, no more than `burst`, out of a bucket, at the first try. `peek`: say
+ * whether it has them, and take nothing. */
+static __always_inline enum taken try_tokens(__u64 *bucket, const struct xw_rate *r, __u32 tokens,
+					     __u64 tick, const bool peek)
+{
+	__u64 old = *(volatile __u64 *)bucket;
+	__u64 new = bucket_after(old, r, tokens_cost(r, tokens), tick);
+
+	if (!new)
+		return TAKEN_NONE;
+	return peek || exchange_word(bucket, old, new) ? TAKEN : TAKEN_BY_OTHER;
+}
+
+/* try_tokens(), until no other CPU is quicker. */
 static __always_inline enum taken take_tokens(__u64 *bucket, const struct xw_rate *r, __u32 tokens,
 					      __u64 tick, const bool peek)
 {
 	for (int n = 0; n < BUCKET_TRIES; n++) {
-		__u64 old = *(volatile __u64 *)bucket;
-		__u64 new = bucket_after(old, r, tokens_cost(r, tokens), tick);
+		enum taken taken = try_tokens(bucket, r, tokens, tick, peek);
 
-		if (!new)
-			return TAKEN_NONE;
-		if (peek || exchange_word(bucket, old, new))
-			return TAKEN;
+		if (taken != TAKEN_BY_OTHER)
+			return taken;
 	}
 	return TAKEN_NONE;
 }

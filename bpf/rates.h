@@ -96,22 +96,66 @@ static __always_inline bool gets_tokens(const struct packet *p, struct xw_rate *
 	return take_tokens(&r->bucket, r, tokens, bpf_jiffies64(), EXPLAINING) != TAKEN_NONE;
 }
 
+static __always_inline struct xw_rate *rate_of(__u32 rule)
+{
+	__u32 zero = 0;
+	struct xw_rate *all = bpf_map_lookup_elem(&rates, &zero);
+
+	return all ? all + (rule & XW_RULE_SLOT & rate_mask) : NULL;
+}
+
 /* Does a rule with a rate match a packet whose fields match? A source that cannot be read satisfies
  * `drop` alone, as any field does. */
 static __always_inline bool rate_matches(const struct packet *p, __u32 rule)
 {
-	__u32 zero = 0, slot = rule & XW_RULE_SLOT;
-	struct xw_rate *r = bpf_map_lookup_elem(&rates, &zero);
+	struct xw_rate *r = rate_of(rule);
+	__u32 slot = rule & XW_RULE_SLOT;
 	bool over = rule & XW_RULE_OVER;
 
 	if (!r)
 		return false;
-	r += slot & rate_mask;
 	if (r->bits4 && (p->addresses_hidden || p->kind > XW_KIND_IP6))
 		return (rule >> XW_RULE_ACTION & 3) == XW_DROP;
 	if (gets_tokens(p, r, slot) != over)
 		return true;
 	count_limited(p, slot, false);
+	return false;
+}
+
+/* The bucket that a packet's tokens are in, where it is there already; else NULL. */
+static __always_inline __u64 *known_bucket(const struct packet *p, struct xw_rate *r)
+{
+	struct xw_source *place;
+	__u64 key;
+
+	if (!r->bits4)
+		return &r->bucket;
+	if (p->addresses_hidden || p->kind > XW_KIND_IP6)
+		return NULL;
+	key = source_key(p, r);
+	place = source_line(key);
+	place = place ? known_place(place, key) : NULL;
+	return place ? &place->bucket : NULL;
+}
+
+/* The same without a call, for what most packets meet; -1: rate_matches() must be asked. */
+static __always_inline int rate_matches_at_once(const struct packet *p, __u32 rule)
+{
+	struct xw_rate *r = rate_of(rule);
+	__u64 *bucket = r ? known_bucket(p, r) : NULL;
+	enum taken taken = TAKEN_NONE;
+	__u32 tokens;
+
+	if (!bucket)
+		return -1;
+	tokens = r->bytes ? p->bytes : p->packets;
+	if (tokens <= r->burst)
+		taken = try_tokens(bucket, r, tokens, bpf_jiffies64(), EXPLAINING);
+	if (taken == TAKEN_BY_OTHER)
+		return -1;
+	if ((taken == TAKEN) != !!(rule & XW_RULE_OVER))
+		return true;
+	count_limited(p, rule & XW_RULE_SLOT, false);
 	return false;
 }
 

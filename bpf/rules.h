@@ -40,6 +40,7 @@ static __always_inline int first_rules(const struct shape s)
 static __always_inline int apply_first_rules(const struct shape s, struct xw_ctx *ctx,
 					     struct packet *p, struct walk *w, __u64 word)
 {
+	__u32 rated = 0;
 	int decision;
 
 	if (EXPLAINING) { /* nobody waits, and it needs the stack */
@@ -60,12 +61,15 @@ static __always_inline int apply_first_rules(const struct shape s, struct xw_ctx
 		return decision;
 	word &= word - 1;
 	for (int n = 1; n < first_rules(s) && word; n++) {
-		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, &rated);
 		if (WITH_FLOWS && decision == DECISION_ASK_STATE) {
 			ask_state(ctx, p);
 			word = rules_for_state(p, w->copy, w->index, word);
 			continue;
 		}
+		/* By a call: the verifier looks at it once, and not for each n. */
+		if (RATED && decision == DECISION_LEFT)
+			decision = apply_rated_rule(p, rated);
 		if (decision >= 0)
 			return decision;
 		word &= word - 1;
