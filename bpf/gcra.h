@@ -17,6 +17,7 @@
 #define XDPWALL_GCRA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <linux/types.h>
 
 #include "abi_rates.h"

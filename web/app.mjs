@@ -4,6 +4,7 @@ import { Attention } from "./attention.mjs";
 import { connect } from "./connection.mjs";
 import { Drawer } from "./drawer.mjs";
 import { Events } from "./events.mjs";
+import { Flows } from "./flows.mjs";
 import { Header } from "./header.mjs";
 import { Help } from "./help.mjs";
 import { html, render, useEffect, useLayoutEffect, useState } from "./html.mjs";
@@ -41,6 +42,7 @@ function App() {
             <${Interfaces} interfaces=${interfaces} attachments=${status.attachments} rates=${rates} offline=${unattachable} />
             <${QuickAdd} offline=${fixed} suggestion=${suggestion} />
             <${Events} offline=${offline} eventCounts=${state.eventCounts} />
+            <${Flows} rules=${rules} policy=${status.policy} offline=${offline} />
             <${RuleTable} state=${state} offline=${fixed} iface=${iface} suggest=${(text) => setSuggestion({ text })} />
           </main>
           <${Footer} status=${status} session=${state.session} />

@@ -2,8 +2,9 @@
 
 Forty-two small modules cost a browser 0.6 s on loopback and compress by a quarter worse than the
 same text in one piece. Nothing is built and nothing minified, so an installed page and
-one that is being edited are served alike. Only lines that are nothing but comment are left out: they are
-a sixth of what is sent.
+one that is being edited are served alike. Only comments in lines of their own, and the space in front of
+lines, are left out: they are a fifth of what is sent. (Templates of web/ are HTML, where that space means
+nothing.)
 
 A module becomes a function that is called at once and returns what the module exports; they stand
 in the order in which they need each other. Of JavaScript's syntax this knows what web/ uses:
@@ -25,6 +26,8 @@ _EXPORTED = re.compile(
 )
 _EXPORT_LIST = re.compile(r"^export \{([^{}]*)\};\n", re.MULTILINE)
 _COMMENT_LINES = re.compile(r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n", re.MULTILINE)
+_INDENTATION = re.compile(r"^[ \t]+", re.MULTILINE)
+_SHEET_COMMENTS = re.compile(r"^/\*(?:[^*]|\*(?!/))*\*/\n", re.MULTILINE)
 _UNKNOWN_FORM = re.compile(r"^(?:import|export) .*", re.MULTILINE)
 
 
@@ -44,7 +47,8 @@ def bundle_scripts(web: Path, entry: str = ENTRY) -> str:
 def bundle_sheets(web: Path) -> str:
     """Bundle the style sheets, style.css first and the others by name."""
     paths = sorted(web.glob("*.css"), key=lambda path: (path.name != "style.css", path.name))
-    return "\n".join(path.read_text("utf-8") for path in paths)
+    text = "\n".join(path.read_text("utf-8") for path in paths)
+    return _SHEET_COMMENTS.sub("", _INDENTATION.sub("", text))
 
 
 def _collect(
@@ -53,7 +57,7 @@ def _collect(
     """Put the module at `path` into `parts`, after those that it imports."""
     if path in above:
         raise CannotBundle(f"{' -> '.join([*above, path])}: modules that need each other")
-    text = _COMMENT_LINES.sub("", (web / path).read_text("utf-8"))
+    text = _INDENTATION.sub("", _COMMENT_LINES.sub("", (web / path).read_text("utf-8")))
     taken = []
     for found in _IMPORT.finditer(text):
         names, source = found.groups()

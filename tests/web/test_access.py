@@ -56,7 +56,9 @@ def check(page: Page, what: str, scheme: Scheme, within: str = "html") -> None:
 
 
 @pytest.mark.parametrize("scheme", list(RULES))
-def test_axe_finds_nothing(themed: Page, host: Host, traffic: None, scheme: Scheme) -> None:
+def test_axe_finds_nothing(
+    themed: Page, host: Host, traffic: None, scheme: Scheme, faults: Faults
+) -> None:
     page, sound = themed, partial(check, themed, scheme=scheme)
     expect(row(page, "icmp").locator(".rate")).not_to_have_text("")
     sound("page")
@@ -67,6 +69,14 @@ def test_axe_finds_nothing(themed: Page, host: Host, traffic: None, scheme: Sche
     sound("events", within=".events")
     events.click()
     host.service.call("PUT", "/events/settings", {"log_drops": False})
+    flows = page.get_by_role("button", name="Flows")
+    flows.click()
+    page.locator(".flows .box, .flows .none").first.wait_for()
+    page.get_by_label("Port", exact=True).fill("70000")
+    faults.expected.append("422")
+    page.locator(".flows [aria-invalid=true]").wait_for()
+    sound("flows", within=".flows")
+    flows.click()
     bar = page.get_by_role("combobox", name="Add a rule")
     bar.press_sequentially("drop udp ")
     page.get_by_role("option", name="from").wait_for()
