@@ -241,6 +241,7 @@ pictures: dev
 bench: dev
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.changes.events
+	$(BIN)/python -m bench.state
 
 clean:
 	$(MAKE) --no-print-directory -C bpf clean

@@ -1,0 +1,1 @@
+"""Time state and rates: xdpwall beside nftables and iptables."""
