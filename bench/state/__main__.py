@@ -122,6 +122,7 @@ def measure(rounds: int, few: int, many: int, sources: int) -> list[Row]:
             state_rows(to, few, many)
             rate_rows(to, sources)
             for row in to.rows:
+                row.ready()
                 row.sends()
             for number in range(rounds):
                 for row in to.rows[:: -1 if number % 2 else 1]:

@@ -33,6 +33,8 @@ class Row:
     base: str | None
     sends: Callable[[], int]
     """Send the stream once; ns a packet."""
+    ready: Callable[[], object] = lambda: None
+    """Called before the first round: flows that were begun while others were made may be over."""
     times: list[int] = field(default_factory=list)
 
 
@@ -65,12 +67,17 @@ class Contenders:
         with veth.space.inside():
             number = veth.space.index(veth.far)
             xdp_attach(number, bench.program("xdp").fileno(), "native", if_noexist=False)
-        for frame in answering(flows) if flows else ():
-            assert not bench.run("tc-egress", frame)
+
+        def begin() -> None:
+            for frame in answering(flows) if flows else ():
+                assert not bench.run("tc-egress", frame)
+
+        begin()
         if any(bench.run("xdp", frames[0]) != drops for _ in range(6)):
             raise WrongVerdict(f"{name}: {'passes' if drops else 'drops'} {frames[0].hex()}")
         table = FlowTable(bench.dataplane.map_set.maps) if anew else None
         self._add(name, base, veth, frames, before=lambda: table and table.flush("ipv4"))
+        self.rows[-1].ready = begin
 
     def nft(
         self, name: str, base: str | None, text: str, frames: Sequence[bytes], *, flows: int = 0
