@@ -33,9 +33,9 @@ class Row:
     base: str | None
     sends: Callable[[], int]
     """Send the stream once; ns a packet."""
+    times: list[int] = field(default_factory=list)
     ready: Callable[[], object] = lambda: None
     """Called before the first round: flows that were begun while others were made may be over."""
-    times: list[int] = field(default_factory=list)
 
 
 class Contenders:
