@@ -1,7 +1,7 @@
 """Whether a frame that an XDP program sends back (XDP_TX) arrives: asked of rtnetlink.
 
 A veth puts it into its peer's ring, which the peer empties only with an XDP program in native mode of its
-own (veth_xdp_flush() in drivers/net/veth.c). Without one it is dropped, or with GRO on lies there until
+own (veth_xdp_flush() of the kernel). Without one it is dropped, or with GRO on lies there until
 something else comes, and nobody is told.
 """
 
