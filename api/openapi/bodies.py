@@ -164,6 +164,15 @@ class RollbackBody(Body):
     )
 
 
+class FlowSizeBody(Body):
+    """PUT /flows/size."""
+
+    places: Annotated[
+        int,
+        WithJsonSchema({"type": "integer", "enum": [1 << n for n in range(10, 25)]}),
+    ] = Field(description="of each family: a power of two from 1,024 to 16,777,216")
+
+
 class PolicyBody(Body):
     """PUT /policy: the named fields change."""
 

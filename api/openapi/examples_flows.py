@@ -37,3 +37,4 @@ FLOWS: dict[str, Any] = {
     ],
 }
 FLUSHED: dict[str, Any] = {"flushed": 3}
+SIZED = {"places": 1048576, "in_force": True, "warnings": []}

@@ -7,13 +7,30 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from xdpwall.api.body_checks import parse_body
 from xdpwall.api.openapi import examples_flows
-from xdpwall.api.openapi.describe import answer_docs
-from xdpwall.api.request import ChangeCall, ReadCall, allow_query, json_answer, no_body
-from xdpwall.api.roles import OPERATOR, READ
+from xdpwall.api.openapi.bodies import FlowSizeBody
+from xdpwall.api.openapi.describe import answer_docs, body_docs
+from xdpwall.api.request import (
+    MESSAGE_AND_BODY,
+    ChangeCall,
+    RawBody,
+    ReadCall,
+    allow_query,
+    json_answer,
+    no_body,
+)
+from xdpwall.api.roles import ADMIN, OPERATOR, READ
 from xdpwall.firewall.facade import Facade
 from xdpwall.values.inputs import parse_boolean, parse_number
-from xdpwall.views.flows import MOST_LISTED, FlowFilter, FlowList, FlowsFlushed, parse_flow_filter
+from xdpwall.views.flows import (
+    MOST_LISTED,
+    FlowFilter,
+    FlowList,
+    FlowsFlushed,
+    FlowsSized,
+    parse_flow_filter,
+)
 
 router = APIRouter(tags=["flows"])
 
@@ -53,6 +70,23 @@ async def list_flows(
     return await call.read(
         lambda firewall: json_answer(firewall.flows(wanted, limit=most, top=by_packets))
     )
+
+
+@router.put(
+    "/flows/size",
+    responses=answer_docs(FlowsSized, examples_flows.SIZED),
+    dependencies=[ADMIN, *MESSAGE_AND_BODY],
+    openapi_extra=body_docs(FlowSizeBody, {"places": 1 << 20}),
+)
+async def size_flows(call: ChangeCall, raw: RawBody) -> Response:
+    """Give the table of each family so many places, a power of two: more at once, in tables made anew; fewer
+    when they are next made."""
+
+    def work(firewall: Facade) -> Response:
+        body = parse_body(FlowSizeBody, raw)
+        return json_answer(firewall.size_flows(body.places, by=call.by))
+
+    return await call.write(work)
 
 
 @router.delete(

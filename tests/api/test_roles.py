@@ -48,6 +48,7 @@ NEEDED: dict[Role | None, set[str]] = {
         "DELETE /api/v1/attachments",
         "PUT /api/v1/switch",
         "PUT /api/v1/events/settings",
+        "PUT /api/v1/flows/size",
         "POST /api/v1/restore",
         "POST /api/v1/appeared",
         "POST /api/v1/repair",

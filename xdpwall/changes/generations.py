@@ -32,6 +32,8 @@ class _Basis(NamedTuple):
     attachments: list[NumberedAttachment]
     sets: KernelSets
     timeouts: FlowTimeouts
+    flow_places: int
+    """0 is the default."""
 
 
 def next_generation(
@@ -89,7 +91,8 @@ def _basis(instance: Instance, ruleset: CommittedRuleset) -> _Basis:
         for row in instance.attachments
     ]
     sets = instance.sets.kernel_sets(ruleset)
-    return _Basis(ruleset.policy, places, sets, ruleset.timeouts)
+    flow_places = instance.store.read().flow_places
+    return _Basis(ruleset.policy, places, sets, ruleset.timeouts, flow_places)
 
 
 def _compile(
@@ -106,6 +109,8 @@ def _compile(
     compiled = compile_ruleset(
         rules, basis.policy, basis.attachments, basis.sets, least=least, timeouts=basis.timeouts
     )
+    if basis.flow_places:
+        compiled.flow_places = basis.flow_places
     compiled.basis, compiled.source = basis, ruleset.entries
     return compiled
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from xdpwall.values.author import Author
-from xdpwall.views.flows import ANY_FLOW, FlowFilter, FlowList, FlowsFlushed
+from xdpwall.views.flows import ANY_FLOW, FlowFilter, FlowList, FlowsFlushed, FlowsSized
 
 
 class FlowFacade(Protocol):
@@ -19,4 +19,9 @@ class FlowFacade(Protocol):
 
     def flush_flows(self, wanted: FlowFilter = ANY_FLOW, *, by: Author = Author()) -> FlowsFlushed:
         """End the flows that the filter lets through; without one all."""
+        ...
+
+    def size_flows(self, places: int, *, by: Author = Author()) -> FlowsSized:
+        """Give the table of each family so many places, a power of two: more at once, in tables that are made
+        anew; fewer when they are next made. No part of a revision."""
         ...

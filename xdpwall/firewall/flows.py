@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from xdpwall.changes.generations import reload_ruleset
 from xdpwall.changes.transactions import reading, writing
-from xdpwall.errors import NotFound
+from xdpwall.errors import NotFound, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.names import interface_index
 from xdpwall.values.author import Author
@@ -15,13 +17,16 @@ from xdpwall.values.protocols import PROTOCOL_NAMES, PROTOCOLS
 from xdpwall.values.times import epoch_seconds
 from xdpwall.views.flows import (
     ANY_FLOW,
+    DEFAULT_PLACES,
     MOST_LISTED,
     FlowCounts,
     FlowFill,
     FlowFilter,
     FlowList,
     FlowsFlushed,
+    FlowsSized,
     FlowView,
+    check_places,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +37,10 @@ if TYPE_CHECKING:
     from xdpwall.store.records import Snapshot
 
 _ANYONE = Author()
+_ANEW = (
+    "the tables were made anew, and empty: TCP of this host is known by its sockets, TCP that it forwards "
+    "is picked up when it answers; the next packet of other flows is judged as a first one"
+)
 _PORTS = (6, 17, 132)
 _ECHO = {"ipv4": 1, "ipv6": 58}
 
@@ -60,6 +69,39 @@ class FlowMethods:
                 total=total, fill=flow_fill(dataplane, now.ruleset.timeouts), flows=found
             )
 
+    def size_flows(self, places: int, *, by: Author = _ANYONE) -> FlowsSized:
+        """Give the table of each family so many places, a power of two. More are in force at once, in tables
+        that are made anew; fewer when the tables are next made."""
+        check_places(places)
+        with writing(self._instance) as now:
+            action = f"flows size {places}"
+            if places != (now.flow_places or DEFAULT_PLACES):
+                self._instance.store.set_flow_places(
+                    places, by=by, action=action, now=self._instance.clock.now_text()
+                )
+            dataplane = self._instance.dataplane()
+            if dataplane is None or not tracks(dataplane):
+                return FlowsSized(places=places, in_force=False)
+            before = _table(dataplane).places
+            if before < places:
+                try:
+                    reload_ruleset(self._instance, dataplane)
+                except BaseException:
+                    with suppress(XdpwallError):
+                        self._instance.store.set_flow_places(
+                            now.flow_places,
+                            by=by,
+                            action=f"{action}: not done",
+                            now=self._instance.clock.now_text(),
+                        )
+                    raise
+            there = _table(self._instance.dataplane() or dataplane).places
+            return FlowsSized(
+                places=places,
+                in_force=there == places,
+                warnings=_size_warnings(places, before),
+            )
+
     def flush_flows(self, wanted: FlowFilter = ANY_FLOW, *, by: Author = _ANYONE) -> FlowsFlushed:
         """End the flows that the filter lets through: their next packet belongs to none."""
         with writing(self._instance) as now:
@@ -80,6 +122,17 @@ class FlowMethods:
             action = f"flows flush: {flushed} flows{f' ({said})' if said else ''}"
             self._instance.store.note(by=by, action=action, now=self._instance.clock.now_text())
             return FlowsFlushed(flushed=flushed)
+
+
+def _size_warnings(places: int, before: int) -> list[str]:
+    if before == places:
+        return []
+    words = (
+        _ANEW
+        if before < places
+        else f"the tables in the kernel keep {before:,} places until they are made anew, with a reboot"
+    )
+    return [words]
 
 
 def flow_fill(dataplane: Dataplane, timeouts: FlowTimeouts | None = None) -> FlowFill:

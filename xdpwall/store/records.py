@@ -76,6 +76,8 @@ class Snapshot:
 
     patterns: tuple[AttachmentPattern, ...] = ()
     """Attachments by policy; what they have attached is in `attachments`."""
+    flow_places: int = 0
+    """Places of a family in the flow table; 0 is the default."""
     given: int = 0
     """The highest number that a revision had which was taken back, 0 for none: not given again."""
 

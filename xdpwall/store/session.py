@@ -141,6 +141,7 @@ class Session:
             identity=meta.get("identity"),
             unconfirmed=_unconfirmed(meta.get("unconfirmed")),
             patterns=parse_patterns(meta.get("patterns", "[]")),
+            flow_places=int(meta.get("flow_places", "0")),
             given=int(meta.get("given", "0")),
         )
         return snapshot, read_counts(connection, meta)

@@ -171,6 +171,10 @@ class Store:
         """Record which packets become events."""
         self._write_meta({"events": wanted.model_dump_json()}, AuditEntry.of(by, action, now))
 
+    def set_flow_places(self, places: int, *, by: Author, action: str, now: str) -> None:
+        """Record how many places a family has in the flow table."""
+        self._write_meta({"flow_places": str(places)}, AuditEntry.of(by, action, now))
+
     def note(self, *, by: Author, action: str, now: str) -> None:
         """Record in the audit trail what changed nothing."""
         with self._session.write() as connection:

@@ -13,8 +13,23 @@ from .base import View
 FLOW_STATES = ("new", "established", "closing", "closed")
 FlowState = Literal["new", "established", "closing", "closed"]
 """`new`: no reply yet; `closing`: one side has sent a FIN; `closed`: both have, or a reset was seen."""
+DEFAULT_PLACES = 262_144
+"""Of a family, unless set (abi.FLOW_PLACES)."""
+LEAST_PLACES, MOST_PLACES = 1_024, 16_777_216
+"""36 bytes a place for IPv4 and 68 for IPv6: 1.7 GB at most."""
 MOST_LISTED = 10_000
 """Flows in one answer."""
+
+
+def check_places(places: int) -> None:
+    """InvalidInput unless it is a power of two within the bounds."""
+    if not LEAST_PLACES <= places <= MOST_PLACES or places & (places - 1):
+        raise invalid(
+            "places",
+            places,
+            "is no size of a flow table",
+            f"a power of two from {LEAST_PLACES:,} to {MOST_PLACES:,}",
+        )
 
 
 class FlowView(View):
@@ -84,6 +99,16 @@ class FlowsFlushed(View):
     """The answer to a flush."""
 
     flushed: int
+
+
+class FlowsSized(View):
+    """The answer to a new size."""
+
+    places: int
+    """Of each family, as asked for."""
+    in_force: bool
+    """Whether the tables in the kernel have them; False where none are used, and where they are larger."""
+    warnings: list[str] = []
 
 
 class FlowFilter(View):

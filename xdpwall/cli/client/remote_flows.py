@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xdpwall.values.author import Author
-from xdpwall.views.flows import ANY_FLOW, FlowFilter, FlowList, FlowsFlushed
+from xdpwall.views.flows import ANY_FLOW, FlowFilter, FlowList, FlowsFlushed, FlowsSized
 
 from .service_calls import ANYBODY, ServiceCalls, read_answer
 
@@ -16,6 +16,10 @@ class RemoteFlows(ServiceCalls):
     ) -> FlowList:
         query = {**wanted.query(), "limit": str(limit), "top": "true" if top else "false"}
         return read_answer(FlowList, self._transport.call("GET", "/flows", query=query).body)
+
+    def size_flows(self, places: int, *, by: Author = ANYBODY) -> FlowsSized:
+        answer = self._change("PUT", "/flows/size", {"places": places}, by)
+        return read_answer(FlowsSized, answer.body)
 
     def flush_flows(self, wanted: FlowFilter = ANY_FLOW, *, by: Author = ANYBODY) -> FlowsFlushed:
         return read_answer(
