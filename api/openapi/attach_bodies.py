@@ -14,8 +14,25 @@ _IF_PRESENT = "the interface need not exist yet"
 _HOLD = "the service puts the program back when somebody takes it off; wanted until it is detached"
 
 
+_REPLACES_ONE = ConfigDict(
+    json_schema_extra={
+        "not": {
+            "properties": {"replace": {"const": True}},
+            "required": ["replace"],
+            "anyOf": [
+                {"properties": {name: {"const": True}}, "required": [name]}
+                for name in ("if_present", "hold")
+            ],
+        }
+    }
+)
+"""Another owner's program is displaced on one interface, not wherever one matches."""
+
+
 class AttachBody(Body):
     """PUT .../attachments/{place}."""
+
+    model_config = _REPLACES_ONE
 
     mode: WantedMode = Field("auto", description="xdp only")
     replace: bool = Field(False, description="displace another owner's program")
@@ -48,6 +65,8 @@ class AttachmentBody(Body):
 
 class TcAttachBody(Body):
     """PUT .../attachments/tc-ingress and tc-egress."""
+
+    model_config = _REPLACES_ONE
 
     mode: Literal["auto"] = "auto"
     replace: bool = Field(False, description="displace another owner's program")

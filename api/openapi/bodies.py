@@ -318,6 +318,7 @@ BODIES: list[type[BaseModel]] = [
     Parsed,
     AttachBody,
     TcAttachBody,
+    FlowSizeBody,
     MoveBody,
     IdsBody,
     SomeIdsBody,

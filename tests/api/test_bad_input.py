@@ -52,6 +52,10 @@ RULES: dict[str, list[dict[str, Any]]] = {
     + each("keep", True)
     + each("keep", True, base={"action": "count"})
     + each("keep", True, base={"action": "accept", "ethertype": "any"}),
+    "cookie": each("cookie", "yes", 1, "", [])
+    + each("cookie", True)
+    + each("cookie", True, base={"action": "accept", "proto": "udp", "dport": 53})
+    + each("cookie", True, base={"action": "accept", "proto": "tcp"}),
     "expires": each("expires", "soon", "2030-13-01T00:00:00Z", "", 5.5, "-1h"),
     "enabled": each("enabled", "yes", 1, "", []),
     "comment": each("comment", "x" * 257, "a\nb", "\x1b[31m", 5, ["x"], "\x00"),

@@ -44,7 +44,10 @@ def test_what_it_does_not_know_is_refused(tmp_path: Path, text: str, what: str) 
 
 def test_the_page_is_joined_whole() -> None:
     text = bundle_scripts(WEB)
-    parts = re.findall(r"^// (\S+\.mjs)\nconst \$", text, re.MULTILINE)
-    assert sorted(parts) == sorted(path.name for path in WEB.glob("*.mjs"))
-    assert bundle_sheets(WEB).startswith((WEB / "style.css").read_text())
-    assert all(path.read_text() in bundle_sheets(WEB) for path in WEB.glob("*.css"))
+    parts = re.findall(r"^const \$(\w+) = \(\(\) => \{$", text, re.MULTILINE)
+    assert sorted(parts) == sorted(path.stem.replace("-", "_") for path in WEB.glob("*.mjs"))
+    sheet = bundle_sheets(WEB)
+    assert sheet.lstrip().startswith(":root {")
+    for path in WEB.glob("*.css"):
+        rules = re.sub(r"^/\*(?:[^*]|\*(?!/))*\*/\n", "", path.read_text(), flags=re.MULTILINE)
+        assert all(line.strip() in sheet for line in rules.splitlines())

@@ -48,8 +48,9 @@ class Quiet(SimpleHTTPRequestHandler):
         """Nothing on the terminal."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reader() -> Iterator[Browser]:
+    """A browser, which ends with the file: while it lives its event loop runs, in which no other can."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

@@ -20,8 +20,7 @@ from tests.support.paths import ROOT
 from xdpwall.api.serving import bundle
 
 OBJECTS = {
-    f"xdpwall/bpf/{n}.bpf.o"
-    for n in ("xdp", "tc", "xdp_rated", "tc_rated", "explain_xdp", "explain_tc")
+    f"xdpwall/bpf/{path.name.removesuffix('.c')}.o" for path in (ROOT / "bpf").glob("*.bpf.c")
 }
 
 

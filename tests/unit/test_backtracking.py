@@ -23,6 +23,9 @@ FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "g": 0}
 BOUNDED = {
     r"\B(?=(\d{3})+$)": "format.mjs: the digits of one number",
     r"^[ \t]*(?://.*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)\n": "bundle.py: the page's own scripts, by nobody else",
+    r"^/\*(?:[^*]|\*(?!/))*\*/\n": "bundle.py: the page's own sheets, by nobody else",
+    r"!?\[((?:[^\[\]]|\[[^\]]*\])*)\]\([^)]*\)": "markdown.py: a line of our own documentation",
+    r"\*\*(.+?)\*\*|(?<!\*)\*([^*\s][^*]*)\*(?!\*)": "markdown.py: a line of our own documentation",
 }
 """Patterns that are not linear, but whose text is never long."""
 

@@ -6,8 +6,6 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from xdpwall.abi import Feature
-from xdpwall.attach.answering import answering_bits
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 
@@ -20,7 +18,12 @@ _AGAIN = 10.0
 
 def refresh_answering(instance: Instance, dataplane: Dataplane | None) -> None:
     """Write what holds now, where it is another: a program whose answers would be lost lets SYNs pass."""
-    if dataplane is not None and Feature.COOKIES in dataplane.programs.features:
+    if dataplane is None:
+        return
+    from xdpwall.abi import Feature  # NumPy
+    from xdpwall.attach.answering import answering_bits
+
+    if Feature.COOKIES in dataplane.programs.features:
         bits = answering_bits(instance.attachments)
         if dataplane.map_set.rates.answering != bits:
             dataplane.map_set.rates.answering = bits
