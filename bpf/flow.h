@@ -29,12 +29,19 @@
 #include "flow_state.h"
 #include "flow_track.h"
 
-static __always_inline int ask_state(struct xw_ctx *ctx, struct packet *p)
+__noinline __u64 find_state(struct xw_ctx *ctx, struct packet *p, __u32 copy, __u32 index,
+			    __u64 word);
+__noinline __u64 find_related(struct xw_ctx *ctx, struct packet *p, __u32 copy, __u32 index,
+			      __u64 word);
+
+/* Find the state, and which rules of word `index` are for packets of it (walk.h). */
+static __always_inline __u64 ask_state(struct xw_ctx *ctx, struct packet *p, __u32 copy,
+				       __u32 index, __u64 word)
 {
-	find_state(ctx, p);
-	if (!p->state)
-		find_related(ctx, p);
-	return 0;
+	word = find_state(ctx, p, copy, index, word);
+	if (p->state)
+		return word;
+	return find_related(ctx, p, copy, index, word);
 }
 
 /* Must the state be asked for before this rule is applied? */
@@ -63,11 +70,18 @@ static __always_inline void note_state(struct xw_event *e, const struct packet *
 static __always_inline void keep_flow(struct xw_ctx *ctx, struct packet *p, int decision,
 				      __u64 control_word)
 {
+	struct flow_work *w;
+
 	if (decision || !(p->state | p->keep))
 		return;
 	if (!p->state)
-		ask_state(ctx, p);
-	if (!EXPLAINING)
+		ask_state(ctx, p, control_word & XW_CONTROL_COPY, 0, 0);
+	w = this_flow_work();
+	if (EXPLAINING || !w)
+		return;
+	if (w->steady)
+		count_steady(p, w);
+	else
 		track_packet(ctx, p, control_word & XW_CONTROL_COPY);
 }
 
@@ -86,9 +100,10 @@ static __always_inline void note_policy_keep(struct packet *p, __u32 policy)
 {
 }
 
-static __always_inline int ask_state(struct xw_ctx *ctx, struct packet *p)
+static __always_inline __u64 ask_state(struct xw_ctx *ctx, struct packet *p, __u32 copy,
+				       __u32 index, __u64 word)
 {
-	return 0;
+	return word;
 }
 
 static __always_inline void note_state(struct xw_event *e, const struct packet *p)

@@ -25,13 +25,15 @@ struct flow_work {
 	__u32 zone;
 	__u32 hash; /* the bucket */
 	__u32 tag;
-	__u32 now;   /* ticks */
-	__u32 place; /* of the live flow that has the key, + 1; 0: none has */
+	__u32 now;	/* ticks */
+	__u32 deadline; /* of the flow that was found, as ports_meta */
+	__u32 place;	/* of the live flow that has the key, + 1; 0: none has */
 	__u32 proto;
 	__u32 side;    /* the endpoint that sent the packet */
 	__u32 has_key; /* the packet is one of a flow, if one were there */
 	__u32 socket;  /* enum flow_socket */
 	__u32 over;    /* a SYN, for a flow that is over */
+	__u32 steady;  /* the packet changes nothing of its flow but the count of packets */
 	struct bpf_sock_tuple tuple;
 	__u64 header[5]; /* of a quoted packet, where it is not linear */
 	__u64 short_header;

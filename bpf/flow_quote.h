@@ -146,22 +146,17 @@ static __always_inline bool find_quoted6(struct xw_ctx *ctx, const struct packet
 	return w->place;
 }
 
-/* Is the packet that this ICMP error quotes one of a live flow, and was it sent by whom the error
- * is for? Global: verified by itself. Called by the program and not by find_state(), so that their
- * stacks do not add up. */
-__noinline int find_related(struct xw_ctx *ctx, struct packet *p)
+/* Write p->state: is the packet that this ICMP error quotes one of a live flow, and was it sent by
+ * whom the error is for? */
+static __always_inline void note_related(struct xw_ctx *ctx, struct packet *p, struct flow_work *w)
 {
-	struct flow_work *w = this_flow_work();
 	bool found;
 
-	if (!ctx || !p || !w)
-		return 0;
 	w->quote.off = p->l4_off + QUOTED_BYTES;
 	w->quote.limit = p->l4_end;
 	found = p->kind == XW_KIND_IP4 ? find_quoted4(ctx, p, w) : find_quoted6(ctx, p, w);
 	p->state = found && p->l4_off ? XW_STATE_RELATED : XW_STATE_INVALID;
 	count_invalid(p);
-	return 0;
 }
 
 #endif

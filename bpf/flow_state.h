@@ -145,18 +145,12 @@ static __always_inline __u32 state_of(struct xw_ctx *ctx, const struct packet *p
 	return w->place ? state_in_flow(p, w) : state_without_flow(ctx, p, w);
 }
 
-/* Write p->state; 0: what the ICMP error quotes decides (find_related()). Global: verified by
- * itself. */
-__noinline int find_state(struct xw_ctx *ctx, struct packet *p)
+/* Write p->state; 0: what the ICMP error quotes decides (find_related()). */
+static __always_inline void note_state_of(struct xw_ctx *ctx, struct packet *p, struct flow_work *w)
 {
-	struct flow_work *w = this_flow_work();
-
-	if (!ctx || !p || !w)
-		return 0;
 	w->has_key = w->place = w->socket = w->over = 0;
 	p->state = state_of(ctx, p, w);
 	count_invalid(p);
-	return 0;
 }
 
 #endif

@@ -103,7 +103,8 @@ static __always_inline bool same_flow(struct flow_work *w, const __u64 *addresse
 		    addresses[3] != w->addresses[3]))
 		return false;
 	w->ports_meta = ports_meta;
-	return (__s32)(rest->deadline - w->now) >= 0;
+	w->deadline = rest->deadline;
+	return (__s32)(w->deadline - w->now) >= 0;
 }
 
 #define BOTH_TAGS 0xffff0000ffff0000ULL

@@ -209,6 +209,31 @@ static __always_inline void make_or_change(struct xw_ctx *ctx, const struct pack
 		counts->by_socket++;
 }
 
+/* Does a packet of an established flow change nothing of it but the count of packets? So do nearly
+ * all: what else may change is seen at the lookup, whose cache line is there. */
+static __always_inline bool is_steady(const struct packet *p, const struct flow_work *w, __u32 copy,
+				      const bool v4)
+{
+	__u32 flags = w->ports_meta >> XW_FLOW_FLAGS & 0xff;
+
+	if (p->state != XW_STATE_ESTABLISHED || !w->place || !(flags & XW_FLOW_REPLIED))
+		return false;
+	if (p->proto == IPPROTO_TCP && (p->flags & (TCP_SYN | TCP_RST | TCP_FIN) ||
+					flags & XW_FLOW_RESET || !(flags & XW_FLOW_ASSURED)))
+		return false;
+	return w->deadline == w->now + timeout_ticks(copy, p->proto, flags, v4);
+}
+
+/* Count a packet that passes and is steady. */
+static __always_inline void count_steady(const struct packet *p, const struct flow_work *w)
+{
+	struct xw_flow_rest *rest =
+	    p->kind == XW_KIND_IP4 ? flow_rest(w->place - 1, true) : flow_rest(w->place - 1, false);
+
+	if (rest)
+		rest->packets += p->packets;
+}
+
 /* A packet passes whose state is known: a rule asked for it, or the rule or the policy by which it
  * passes says `keep`. Global: verified by itself. */
 __noinline int track_packet(struct xw_ctx *ctx, struct packet *p, __u32 copy)

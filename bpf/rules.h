@@ -41,20 +41,22 @@ static __always_inline int apply_first_rules(const struct shape s, struct xw_ctx
 					     struct packet *p, struct walk *w, __u64 word)
 {
 	__u32 rated = 0;
-	int decision;
+	int decision = -1;
 
 	if (EXPLAINING) { /* nobody waits, and it needs the stack */
 		w->rules_left = word;
 		return walk_on(s, ctx, p, w);
 	}
-	decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
-	if (WITH_FLOWS && decision == DECISION_ASK_STATE) {
-		ask_state(ctx, p);
-		word = rules_for_state(p, w->copy, w->index, word);
+	/* Twice where the state must be asked for: in a loop, for there is little room for code. */
+#pragma clang loop unroll(disable)
+	for (int n = 0; n < 1 + WITH_FLOWS; n++) {
+		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+		if (!WITH_FLOWS || decision != DECISION_ASK_STATE)
+			break;
 		decision = -1;
-		if (word)
-			decision =
-			    apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+		word = ask_state(ctx, p, w->copy, w->index, word);
+		if (!word)
+			break;
 	}
 	if (decision >= 0 ||
 	    (!has_feature(s, XW_COUNTING) && (!WITH_FLOWS || word || is_one_word(s))))
@@ -63,8 +65,7 @@ static __always_inline int apply_first_rules(const struct shape s, struct xw_ctx
 	for (int n = 1; n < first_rules(s) && word; n++) {
 		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, &rated);
 		if (WITH_FLOWS && decision == DECISION_ASK_STATE) {
-			ask_state(ctx, p);
-			word = rules_for_state(p, w->copy, w->index, word);
+			word = ask_state(ctx, p, w->copy, w->index, word);
 			continue;
 		}
 		/* By a call: the verifier looks at it once, and not for each n. */
