@@ -76,12 +76,20 @@ static __always_inline struct xw_flow_rest *flow_rest(__u32 place, const bool v4
 	struct xw_flow6 *six;
 
 	barrier_var(at);
+	/* The barriers: Linux 6.1's verifier takes no sum of a pointer that has not been compared
+	 * with NULL, and clang would add before it compares. */
 	if (v4) {
 		four = all_flows4();
-		return four ? &four[at].rest : NULL;
+		if (!four)
+			return NULL;
+		barrier_var(four);
+		return &four[at].rest;
 	}
 	six = all_flows6();
-	return six ? &six[at].rest : NULL;
+	if (!six)
+		return NULL;
+	barrier_var(six);
+	return &six[at].rest;
 }
 
 /* Ticks until the deadline of a word; less than 0: it is over. */
