@@ -18,11 +18,9 @@ from packaging.utils import canonicalize_name
 
 from tests.support.paths import ROOT
 from xdpwall.api.serving import bundle
+from xdpwall.kernel.bpf.objects import PROGRAM_OBJECTS
 
-OBJECTS = {
-    f"xdpwall/bpf/{n}.bpf.o"
-    for n in ("xdp", "tc", "xdp_rated", "tc_rated", "explain_xdp", "explain_tc")
-}
+OBJECTS = {f"xdpwall/bpf/{n}.bpf.o" for n in (*PROGRAM_OBJECTS, "explain_xdp", "explain_tc")}
 
 
 def tracked() -> list[str]:

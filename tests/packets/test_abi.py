@@ -19,7 +19,7 @@ from xdpwall.kernel.bpf.objects import object_path, read_btf
 
 HEADER = "".join(
     (ROOT / "bpf" / name).read_text()
-    for name in ("abi.h", "abi_sets.h", "abi_rates.h", "abi_explain.h")
+    for name in ("abi.h", "abi_sets.h", "abi_control.h", "abi_rates.h", "abi_explain.h")
 )
 STRUCTS = {
     "xw_tables": abi.TABLES,
@@ -48,6 +48,12 @@ ELEMENTS = {
 CONSTANTS = {
     "XW_SLOTS": abi.SLOTS,
     "XW_ATTACHMENTS": abi.ATTACHMENTS,
+    "XW_MEMBERS": abi.MEMBERS,
+    "XW_UNLISTED": abi.UNLISTED,
+    "XW_NUMBERS": abi.NUMBERS,
+    "XW_NUMBER_MASK": abi.NUMBER_MASK,
+    "XW_SHARED": abi.SHARED,
+    "XW_PASSING_WORDS": abi.PASSING_WORDS,
     "XW_LENGTHS": abi.LENGTHS,
     "XW_BYTE_HIDDEN": abi.BYTE_HIDDEN,
     "XW_ICMP_HIDDEN": abi.ICMP_HIDDEN,

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from functools import cache
 from hashlib import blake2b
-from itertools import product
 from pathlib import Path
 
 from xdpwall import abi
@@ -19,7 +18,7 @@ from xdpwall.kernel.bpf import bpffs
 from xdpwall.kernel.bpf.cpus import cpu_ids
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map
-from xdpwall.kernel.bpf.objects import object_path
+from xdpwall.kernel.bpf.objects import PROGRAM_OBJECTS, object_path
 
 KEPT = ("counters", "totals")
 _PREFIX = "kept-"
@@ -29,7 +28,7 @@ _PREFIX = "kept-"
 def programs_hash() -> int:
     """64 bits of the programs that this process loads. Maps made for others are laid out, or read, otherwise."""
     digest = blake2b(digest_size=8)
-    for name in map("".join, product(("xdp", "tc"), ("", "_flows"), ("", "_rated"))):
+    for name in PROGRAM_OBJECTS:
         with suppress(FileNotFoundError):  # which load_object() tells
             digest.update(object_path(name).read_bytes())
     return int.from_bytes(digest.digest(), "little")
@@ -39,7 +38,7 @@ def is_laid_out_as_here(name: str, one: Map) -> bool:
     """Whether a map of KEPT has the elements that the programs of this version count in."""
     wanted = {
         "counters": (MapType.ARRAY, cpu_ids(), abi.SLOTS * abi.COUNT.itemsize),
-        "totals": (MapType.PERCPU_ARRAY, abi.ATTACHMENTS, abi.TOTALS.itemsize),
+        "totals": (MapType.PERCPU_ARRAY, abi.NUMBERS, abi.TOTALS.itemsize),
     }
     info = one.info
     return (info.type, info.max_entries, info.value_size) == wanted[name]

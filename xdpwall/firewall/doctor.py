@@ -14,14 +14,13 @@ from pathlib import Path
 
 from xdpwall.errors import NeedsPrivileges, XdpwallError
 from xdpwall.kernel.bpf import pin_path, probes
-from xdpwall.kernel.bpf.objects import object_path
+from xdpwall.kernel.bpf.objects import PROGRAM_OBJECTS, object_path
 from xdpwall.settings import Settings
 from xdpwall.views.doctor import Check, DoctorReport
 
 from .doctor_interfaces import check_interfaces
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-OBJECTS = ("xdp", "tc", "xdp_rated", "tc_rated")
 _ASK_BCC = (
     "import bcc; print(getattr(bcc, '__version__', 'of unknown version')"
     " if hasattr(bcc, 'BPF') else 'lattice')"
@@ -151,7 +150,7 @@ def _bpffs(folder: Path) -> Check:
 
 
 def _tools() -> Iterator[Check]:
-    paths = [object_path(name) for name in OBJECTS]
+    paths = [object_path(name) for name in PROGRAM_OBJECTS]
     missing = [path.name for path in paths if not os.access(path, os.R_OK)]
     if missing:
         yield _fail("BPF objects", f"missing or unreadable: {', '.join(missing)}", "make bpf")

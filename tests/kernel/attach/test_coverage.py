@@ -41,6 +41,8 @@ def test_list_interfaces(lab: Lab) -> None:
         "attachments": [],
         "others": [],
         "attachable": True,
+        "wanted": [],
+        "waiting": {},
         "suggestions": [],
     }
     assert found["lo"].attachable and found["docker0"].attachable

@@ -46,6 +46,15 @@ class LoadedObject(Closing):
             self.constants.close()
 
 
+PROGRAM_OBJECTS = tuple(
+    f"{hook}{kind}{rated}"
+    for kind in ("", "_flows")
+    for rated in ("", "_rated")
+    for hook in ("xdp", "tc")
+) + tuple(f"{hook}{rated}_shared" for rated in ("", "_rated") for hook in ("xdp", "tc"))
+"""The objects whose programs are attached."""
+
+
 def object_path(name: str) -> Path:
     """The compiled object `xdp` or `tc` inside the package."""
     return Path(str(files("xdpwall") / "bpf" / f"{name}.bpf.o"))
