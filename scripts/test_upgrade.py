@@ -1,12 +1,14 @@
 """python -m scripts.test_upgrade: from the previous commit's package to this one's and back, under traffic.
 
-On a bare Debian with systemd: real packets that must pass and others that must not, all the while. Exits 1 at the
-first thing that is wrong.
+On a bare Debian with systemd: real packets that must pass and others that must not, all the while. Then the same
+with a package of a version to come, which has another schema on disk and other programs: this one takes its place,
+and gives it back to one that refuses changes and says what to do. Exits 1 at the first thing that is wrong.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from scripts.test_deb import BASE, SUITE, build
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = Path(__file__).with_name("debian")
+_MIGRATION = '"CREATE TABLE of_a_later_release (id INTEGER PRIMARY KEY);",'
 
 
 def main() -> int:
@@ -29,7 +32,7 @@ def main() -> int:
         kept = options.debs or Path(work, "debs")
         kept.mkdir(parents=True, exist_ok=True)
         with BareRoot.unpacked(SUITE, *BASE) as root:
-            for name in ("previous", "this"):
+            for name in ("previous", "this", "later"):
                 deb = kept / f"{name}.deb"
                 if not deb.exists():
                     package(name, options.before, Path(work)).rename(deb)
@@ -46,15 +49,40 @@ def main() -> int:
 
 
 def package(name: str, before: str, work: Path) -> Path:
-    """Build one of the two packages; its path."""
+    """Build one of the three packages; its path."""
     if name == "this":
         return build(work / name)
     tree = work / f"{name}-tree"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(tree)], check=True)
-    subprocess.run(["git", "checkout", "--quiet", before], cwd=tree, check=True)
+    if name == "previous":
+        subprocess.run(["git", "checkout", "--quiet", before], cwd=tree, check=True)
+    else:
+        make_later(tree)
     command = [tree / "packaging/deb/build", work / name]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return Path(done.stdout.strip())
+
+
+def make_later(tree: Path) -> None:
+    """Turn a checkout into a version to come: one migration more, other programs, a higher number."""
+    edit(
+        tree / "xdpwall/store/schema.py",
+        r"(?s)MIGRATIONS = \((.*?)\)",
+        rf"MIGRATIONS = (\1, {_MIGRATION})",
+    )
+    edit(tree / "bpf/abi.h", r"(#define XW_CONTROL_WORDS +)\d+", r"\g<1>80")
+    edit(tree / "xdpwall/abi.py", r"(?m)^CONTROL_WORDS = .*$", "CONTROL_WORDS = 80")
+    edit(tree / "xdpwall/version.py", r'__version__ = "[^"]*"', '__version__ = "99.0.0"')
+    git = ["git", "-c", "user.name=later", "-c", "user.email=later@xdpwall.example"]
+    subprocess.run([*git, "commit", "--quiet", "--all", "--message", "later"], cwd=tree, check=True)
+
+
+def edit(path: Path, pattern: str, replacement: str) -> None:
+    """Replace the only match of a pattern."""
+    text, count = re.subn(pattern, replacement, path.read_text(encoding="utf-8"))
+    if count != 1:
+        raise RuntimeError(f"{path} has {count} matches of {pattern}")
+    path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,12 @@
-# Run inside a booted bare root, after checks.sh: from the previous commit's package to this one's and back, under
-# traffic. In /root are the two packages, and what makes the traffic.
+# Run inside a booted bare root, after checks.sh: from the previous commit's package to this one's and back, and
+# the same with one that lays things out otherwise, under traffic. In /root are the three packages and traffic.
+refused() { # TEXT COMMAND...: it fails, and says so
+    local text=$1
+    shift
+    if "$@" >/tmp/output 2>&1; then cat /tmp/output; return 1; fi
+    grep -qF -- "$text" /tmp/output || { cat /tmp/output; return 1; }
+}
+
 begin_traffic() {
     rm -f /tmp/traffic /tmp/traffic.stop
     python3 /root/traffic /tmp/traffic 2>/tmp/traffic.said &
@@ -33,7 +40,7 @@ to() { # PACKAGE: install it while packets come, and say how many came
     before=$(counted deny 2>/dev/null) || before=0
     begin_traffic
     check "$1.deb is installed" dpkg --install --force-downgrade "/root/$1.deb"
-    works "$before"
+    "after_$1" "$before"
     check "every packet that must pass did, and none that must not" end_traffic
     sed 's/^/    /; s/$/\n/' /tmp/traffic
 }
@@ -44,6 +51,17 @@ works() { # COUNT: the rules are in force, counters went on, and a change is tak
     check "a rule is added" xdpwall rule add count sctp --id probe
     check "and deleted" xdpwall rule delete probe
 }
+
+after_previous() { works 0; }
+after_this() {
+    if [ "${newer:-}" ]; then
+        check "changes are refused with what to do" refused "upgrade xdpwall" xdpwall rule add count sctp
+        check "it is told by status" says "newer" xdpwall status
+    else
+        works "$1"
+    fi
+}
+after_later() { works "$1"; }
 
 check "everything of the boot is up" wait_running
 check "the previous package is installed" dpkg --install /root/previous.deb
@@ -58,6 +76,12 @@ check "a ping is answered" answered
 
 to this
 to previous
+to this
+to later
+newer=yes
+to this
+newer=
+to later
 check "detach" xdpwall detach --all
 check "nothing was refused by the filter of system calls" \
     not says "SECCOMP" journalctl --no-pager -b -u 'xdpwall*' -g SECCOMP
