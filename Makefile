@@ -19,6 +19,7 @@
 # make dist    sdist, wheel and bill of materials of the last commit, into dist/: the same bytes each time
 # make deb     the Debian package, into dist/         make test-deb   and try it on a bare Debian
 # make test-upgrade   from the previous commit's package to this one's and back, under traffic
+# make test-boot   the package on an emulated machine: no ping is answered from power-on to login
 # make oci     the folder of the container image, for docker build   make test-oci   and try it with a real Docker
 # make check-fresh   every way to install it, in bare Debian 12 and 13: FRESH="bookworm --way deb" for some
 # make test-machines   the Vagrantfile's machines made in bare Debian roots, and vagrant validate
@@ -101,7 +102,11 @@ test-deb: dev
 	@scripts/install-system-packages deb bare
 	$(SUDO) $(BIN)/python -m scripts.test_deb
 
-.PHONY: test-upgrade oci test-oci
+.PHONY: test-upgrade test-boot oci test-oci
+test-boot: dev
+	@scripts/install-system-packages deb bare kernels
+	$(SUDO) $(BIN)/python -m scripts.test_boot
+
 test-upgrade: dev
 	@scripts/install-system-packages deb bare
 	$(SUDO) $(BIN)/python -m scripts.test_upgrade
