@@ -48,7 +48,7 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     print(said)
-    return 0 if said.rstrip().endswith(LAST_WORDS) else 1
+    return 0 if LAST_WORDS in said.splitlines() else 1  # stderr's words come after
 
 
 def validate() -> None:
