@@ -15,6 +15,7 @@
 # make docs    the documentation as a site, into build/site; and docs/reference anew out of the code
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
+# make test-kernels-arm64   load, attach and the table of fields on Debian's arm64 kernel, emulated
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
 # make dist    sdist, wheel and bill of materials of the last commit, into dist/: the same bytes each time
 # make deb     the Debian package, into dist/         make test-deb   and try it on a bare Debian
@@ -187,6 +188,13 @@ test-kills: dev
 KERNELS ?= 6.1 6.12
 test-kernels: $(VENV)/.installed-kernels dev
 	$(BIN)/python -m scripts.test_kernels $(KERNELS)
+
+# Another processor, emulated whole: an hour at most. make test-kernels-arm64 SERIES=6.12
+SERIES ?= 6.1
+.PHONY: test-kernels-arm64
+test-kernels-arm64: dev
+	@scripts/install-system-packages arm64
+	$(BIN)/python -m scripts.test_kernels_arm64 $(SERIES)
 
 # Real drivers, on QEMU's cards, in every mode: make test-drivers KERNELS=6.12
 test-drivers: $(VENV)/.installed-kernels dev
