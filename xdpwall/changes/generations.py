@@ -86,13 +86,13 @@ def compile_committed(
 def _basis(instance: Instance, ruleset: CommittedRuleset) -> _Basis:
     from xdpwall.compiler.generation import NumberedAttachment
 
+    disk = instance.store.read()
     places = [
         NumberedAttachment(row.number, row.iface, row.place == "tc-egress")
-        for row in instance.attachments
+        for row in disk.attachments
     ]
     sets = instance.sets.kernel_sets(ruleset)
-    flow_places = instance.store.read().flow_places
-    return _Basis(ruleset.policy, places, sets, ruleset.timeouts, flow_places)
+    return _Basis(ruleset.policy, places, sets, ruleset.timeouts, disk.flow_places)
 
 
 def _compile(

@@ -277,7 +277,7 @@ def _judges(
 
 
 def _ask(dataplane: Dataplane, frame: Frame, spot: Spot, copy: int) -> Answer:
-    from xdpwall.explain.classifier import hook_of
+    from xdpwall.values.terms import hook_of
 
     data, question = frame.run_at(spot.place, spot.number, copy)
     return dataplane.programs.explainer(hook_of(spot.place)).ask(data, question)

@@ -26,7 +26,7 @@ from xdpwall.sets.classes import Classes
 from xdpwall.sets.entries import Entries
 from xdpwall.sets.keys import Kind
 from xdpwall.sets.prefix_index import PrefixIndex, prefix_keys
-from xdpwall.values.terms import Place
+from xdpwall.values.terms import Place, hook_of
 
 from .frame import Frame
 
@@ -55,11 +55,6 @@ class Classifier(Closing):
     def close(self) -> None:
         """Unload the programs, and free what is this classifier's own."""
         self._explainers.close()
-
-
-def hook_of(place: Place) -> Hook:
-    """The hook of a place."""
-    return "xdp" if place == "xdp" else "tc"
 
 
 class InForce(Classifier):

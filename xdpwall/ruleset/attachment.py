@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from xdpwall.errors import InvalidInput
 from xdpwall.rule.rule import Rule
 from xdpwall.values.inputs import invalid, parse_choice, parse_in_list, refuse_unknown_fields
-from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode
+from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode, direction_of, hook_of
 
 from .attachment_pattern import AttachmentPattern, is_pattern, matches, parse_selector
 
@@ -200,12 +200,12 @@ class Attachment:
     @property
     def hook(self) -> Hook:
         """xdp or tc."""
-        return "xdp" if self.place == "xdp" else "tc"
+        return hook_of(self.place)
 
     @property
     def direction(self) -> Direction:
         """ingress or egress."""
-        return "egress" if self.place == "tc-egress" else "ingress"
+        return direction_of(self.place)
 
     @property
     def spec(self) -> AttachmentSpec:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from xdpwall.rule.fields import parse_iface_name
 from xdpwall.values.inputs import parse_text
-from xdpwall.values.terms import Direction, Hook, Place, WantedMode
+from xdpwall.values.terms import Direction, Hook, Place, WantedMode, direction_of, hook_of
 
 PORTS = "ports:"
 """In front of the name of a bridge, bond or other master: its ports."""
@@ -66,12 +66,12 @@ class AttachmentPattern:
     @property
     def hook(self) -> Hook:
         """xdp or tc."""
-        return "xdp" if self.place == "xdp" else "tc"
+        return hook_of(self.place)
 
     @property
     def direction(self) -> Direction:
         """ingress or egress."""
-        return "egress" if self.place == "tc-egress" else "ingress"
+        return direction_of(self.place)
 
     @property
     def words(self) -> str:

@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import Literal
 
+from .link_attributes import each_link
 from .names import name_text
 from .raw_rtnl import DUMP, ask, attributes
 
@@ -18,8 +19,7 @@ Place = Literal["xdp", "tc-ingress", "tc-egress"]
 
 # linux/rtnetlink.h, linux/if_link.h, linux/pkt_cls.h
 _RTM_GETLINK, _RTM_GETTFILTER = 18, 46
-_IFLA_IFNAME, _IFLA_EXT_MASK, _IFLA_XDP, _IFLA_TARGET_NETNSID = 3, 29, 43, 46
-_NO_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
+_IFLA_IFNAME, _IFLA_XDP = 3, 43
 _XDP_IDS = (4, 5, 6, 7)  # IFLA_XDP_PROG_ID and those of each mode
 _TCA_OPTIONS, _TCA_BPF_ID = 2, 11
 _PARENTS = {"tc-ingress": 0xFFFFFFF2, "tc-egress": 0xFFFFFFF3}
@@ -39,22 +39,15 @@ class XdpLink:
 def xdp_links(netns_id: int | None = None) -> list[XdpLink]:
     """The interfaces that have XDP programs, in this thread's network namespace or in that to which
     it gives the id `netns_id` (RTM_GETNSID); OSError of the kernel."""
-    body = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
-    body += struct.pack("=HHI", 8, _IFLA_EXT_MASK, _NO_STATISTICS)
-    if netns_id is not None:
-        body += struct.pack("=HHi", 8, _IFLA_TARGET_NETNSID, netns_id)
     found = []
-    for message in ask(_RTM_GETLINK, DUMP, body):
-        _, _, index, _, _ = _LINK.unpack_from(message)
-        named = dict(attributes(message[_LINK.size :]))
+    for index, told in each_link(netns_id):
         ids = {
             struct.unpack_from("=I", value)[0]
-            for inner, value in attributes(named.get(_IFLA_XDP, b""))
+            for inner, value in attributes(told.get(_IFLA_XDP, b""))
             if inner in _XDP_IDS
         }
         if ids:
-            name = name_text(named.get(_IFLA_IFNAME, b""))
-            found.append(XdpLink(index, name, frozenset(ids)))
+            found.append(XdpLink(index, name_text(told.get(_IFLA_IFNAME, b"")), frozenset(ids)))
     return found
 
 

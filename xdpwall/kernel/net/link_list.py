@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .link_attributes import each_link, kind_of, number
 from .names import name_text
-from .raw_rtnl import DUMP, ask, attributes
 
-# linux/rtnetlink.h, linux/if_link.h
-_RTM_GETLINK = 18
-_IFLA_IFNAME, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_EXT_MASK = 3, 10, 18, 29
-_IFLA_INFO_KIND = 1
-_NO_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
-_LINK = struct.Struct("=BxHiII")
+_IFLA_IFNAME, _IFLA_MASTER = 3, 10  # linux/if_link.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +24,9 @@ class BriefLink:
 
 def brief_links() -> list[BriefLink]:
     """Every interface, by index; OSError of the kernel."""
-    body = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
-    body += struct.pack("=HHI", 8, _IFLA_EXT_MASK, _NO_STATISTICS)
-    found = {}
-    for message in ask(_RTM_GETLINK, DUMP, body):
-        _, _, index, _, _ = _LINK.unpack_from(message)
-        found[index] = dict(attributes(message[_LINK.size :]))
+    found = dict(each_link())
     names = {index: name_text(one.get(_IFLA_IFNAME, b"")) for index, one in found.items()}
     return [
-        BriefLink(names[index], index, _kind(one), _master(one, names))
+        BriefLink(names[index], index, kind_of(one), names.get(number(one.get(_IFLA_MASTER)) or 0))
         for index, one in sorted(found.items())
     ]
-
-
-def _kind(named: Mapping[int, bytes]) -> str | None:
-    for inner, value in attributes(named.get(_IFLA_LINKINFO, b"")):
-        if inner == _IFLA_INFO_KIND:
-            return value.rstrip(b"\0").decode()
-    return None
-
-
-def _master(named: Mapping[int, bytes], names: Mapping[int, str]) -> str | None:
-    if _IFLA_MASTER not in named:
-        return None
-    (index,) = struct.unpack_from("=I", named[_IFLA_MASTER])
-    return names.get(index)

@@ -6,20 +6,14 @@ here to which namespace its other end belongs, and of a process in which namespa
 
 from __future__ import annotations
 
-import socket
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from .link_attributes import each_link, number
 from .names import name_text
-from .raw_rtnl import DUMP, ask, attributes
+from .namespaces import id_of_process
 
-# linux/rtnetlink.h, linux/if_link.h, linux/net_namespace.h
-_RTM_GETLINK, _RTM_GETNSID = 18, 90
-_IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_EXT_MASK, _IFLA_LINK_NETNSID = 3, 5, 10, 29, 37
-_NETNSA_NSID, _NETNSA_PID = 1, 2
-_NO_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
-_LINK = struct.Struct("=BxHiII")
+_IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINK_NETNSID = 3, 5, 10, 37  # linux/if_link.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +30,19 @@ class FarLink:
 
 def far_links() -> list[FarLink]:
     """Those of this thread's network namespace; OSError of the kernel."""
-    body = _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)
-    body += struct.pack("=HHI", 8, _IFLA_EXT_MASK, _NO_STATISTICS)
-    names, found = {}, []
-    for message in ask(_RTM_GETLINK, DUMP, body):
-        _, _, index, _, _ = _LINK.unpack_from(message)
-        told = dict(attributes(message[_LINK.size :]))
-        names[index] = name_text(told.get(_IFLA_IFNAME, b""))
-        if _IFLA_LINK_NETNSID in told and _IFLA_LINK in told:
-            (namespace,) = struct.unpack_from("=i", told[_IFLA_LINK_NETNSID])
-            master = struct.unpack_from("=I", told[_IFLA_MASTER])[0] if _IFLA_MASTER in told else 0
-            found.append((index, namespace, master))
+    found = dict(each_link())
+    names = {index: name_text(told.get(_IFLA_IFNAME, b"")) for index, told in found.items()}
     return [
-        FarLink(names[index], index, namespace, names.get(master))
-        for index, namespace, master in found
-        if namespace >= 0
+        FarLink(names[index], index, namespace, names.get(number(told.get(_IFLA_MASTER)) or 0))
+        for index, told in found.items()
+        if _IFLA_LINK in told
+        and (namespace := number(told.get(_IFLA_LINK_NETNSID))) is not None
+        and namespace >= 0
     ]
 
 
 def namespace_ids(processes: Iterable[int]) -> dict[int, int]:
     """For each pid of this pid namespace the id of its network namespace here; none for one that has ended,
     that is in this namespace, or to whose namespace nothing leads."""
-    found = {}
-    for pid in processes:
-        body = struct.pack("=Bxxx", socket.AF_UNSPEC) + struct.pack("=HHI", 8, _NETNSA_PID, pid)
-        try:
-            for message in ask(_RTM_GETNSID, 0, body):
-                told = dict(attributes(message[4:]))
-                if _NETNSA_NSID in told:
-                    (number,) = struct.unpack_from("=i", told[_NETNSA_NSID])
-                    if number >= 0:
-                        found[pid] = number
-        except OSError:  # ESRCH: it has ended
-            continue
-    return found
+    found = ((pid, id_of_process(pid)) for pid in processes)
+    return {pid: one for pid, one in found if one is not None}

@@ -21,7 +21,12 @@ from .raw_rtnl import DUMP, ask, attributes
 
 T = TypeVar("T")
 
-_RTM_GETNSID, _NETNSA_NSID = 90, 1  # linux/rtnetlink.h, linux/net_namespace.h
+_RTM_GETNSID, _NETNSA_NSID, _NETNSA_PID, _NETNSA_FD = (
+    90,
+    1,
+    2,
+    3,
+)  # linux/rtnetlink.h, linux/net_namespace.h
 _LINK = re.compile(r"net:\[(\d+)\]")
 _OCTAL = re.compile(r"\\([0-7]{3})")
 """How a mount table spells blanks and the like in a path."""
@@ -78,6 +83,28 @@ def known_ids() -> list[int]:
             if kind == _NETNSA_NSID:
                 found.append(struct.unpack_from("=i", value)[0])
     return [one for one in found if one >= 0]
+
+
+def id_of_process(pid: int) -> int | None:
+    """The id that this thread's namespace has given to that of a process of this pid namespace; None without
+    one, for a process that has ended, and for one that is in this namespace."""
+    return _given_id(_NETNSA_PID, pid)
+
+
+def id_of_descriptor(fd: int) -> int | None:
+    """The same for the namespace that an open file is of."""
+    return _given_id(_NETNSA_FD, fd)
+
+
+def _given_id(kind: int, value: int) -> int | None:
+    body = struct.pack("=Bxxx", 0) + struct.pack("=HHI", 8, kind, value)
+    try:
+        (message,) = ask(_RTM_GETNSID, 0, body)
+    except OSError:
+        return None
+    told = dict(attributes(message[4:])).get(_NETNSA_NSID)  # behind struct rtgenmsg
+    found = -1 if told is None else int(struct.unpack_from("=i", told)[0])
+    return found if found >= 0 else None
 
 
 def _every(thorough: bool) -> Iterator[FoundNamespace]:

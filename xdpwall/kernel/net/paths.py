@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from .link_attributes import each_link, kind_of
 from .names import interface_index
-from .raw_rtnl import DUMP, ask, attributes
+from .raw_rtnl import ask, attributes
 
 Address = IPv4Address | IPv6Address
 
 # linux/rtnetlink.h, linux/if_link.h
-_RTM_GETLINK, _RTM_GETROUTE = 18, 26
+_RTM_GETROUTE = 26
 _RTA_DST, _RTA_SRC, _RTA_OIF, _RTA_GATEWAY = 1, 2, 4, 5
 _IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO, _IFLA_LINK_NETNSID = 5, 10, 18, 37
-_KIND, _DATA, _VLAN_ID = 1, 2, 1
-_LINK = struct.Struct("=BxHiII")
+_DATA, _VLAN_ID = 2, 1
 # struct rtmsg: family, lengths of destination and source, 5 bytes of what is not asked, flags.
 _ROUTE = struct.Struct("=BBB5xI")
 _NUMBER = struct.Struct("=i")
@@ -138,11 +138,9 @@ def _attribute(kind: int, value: bytes) -> bytes:
 
 def _links() -> dict[int, _Link]:
     found = {}
-    for message in ask(_RTM_GETLINK, DUMP, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
-        index = _LINK.unpack_from(message)[2]
-        told = dict(attributes(message[_LINK.size :]))
+    for index, told in each_link():
         info = dict(attributes(told.get(_IFLA_LINKINFO, b"")))
-        kind = info.get(_KIND, b"").rstrip(b"\0").decode()
+        kind = kind_of(told)
         data = dict(attributes(info.get(_DATA, b"")))
         same = kind in _SAME_PACKETS and _IFLA_LINK_NETNSID not in told
         found[index] = _Link(

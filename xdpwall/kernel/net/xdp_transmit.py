@@ -8,37 +8,32 @@ something else comes, and nobody is told.
 from __future__ import annotations
 
 import os
-import socket
-import struct
 from contextlib import suppress
 from pathlib import Path
 
-from .namespaces import namespaces, run_in
-from .raw_rtnl import DUMP, ask, attributes
+from .link_attributes import each_link, kind_of, link_attributes, number
+from .namespaces import id_of_descriptor, namespaces, run_in
+from .raw_rtnl import attributes
 
-# linux/rtnetlink.h, linux/if_link.h, linux/net_namespace.h
-_RTM_GETLINK, _RTM_GETNSID = 18, 90
-_IFLA_LINK, _IFLA_MASTER, _IFLA_LINKINFO = 5, 10, 18
-_IFLA_LINK_NETNSID, _IFLA_XDP, _IFLA_XDP_ATTACHED, _INFO_KIND = 37, 43, 2, 1
+# linux/if_link.h
+_IFLA_LINK, _IFLA_MASTER, _IFLA_LINK_NETNSID, _IFLA_XDP, _IFLA_XDP_ATTACHED = 5, 10, 37, 43, 2
 _ATTACHED_NATIVE = (1, 4)
 """XDP_ATTACHED_DRV, and _MULTI, which has a native one as well."""
-_NETNSA_NSID, _NETNSA_FD = 1, 3
-_LINK = struct.Struct("=BxHiII")
 
 
 def peer_receives(index: int) -> bool | None:
     """Whether the peer of that veth takes frames from XDP_TX: None where it is in a network namespace
     that cannot be looked into. True for an interface that is no veth."""
     try:
-        told = _link(index)
+        told = link_attributes(index)
     except OSError:
         return None
-    if _kind(told) != b"veth":
+    if kind_of(told) != "veth":
         return True
-    peer = _number(told.get(_IFLA_LINK))
+    peer = number(told.get(_IFLA_LINK))
     if peer is None:
         return None
-    there = _number(told.get(_IFLA_LINK_NETNSID))
+    there = number(told.get(_IFLA_LINK_NETNSID))
     with suppress(OSError):
         if there is None:
             return _has_native_xdp(peer)
@@ -52,13 +47,11 @@ def has_vlan_above(index: int) -> bool:
     """Whether a VLAN interface of this namespace stands on that one, or on its bridge or bond."""
     above: dict[int, set[int]] = {}
     vlans = set()
-    for message in ask(_RTM_GETLINK, DUMP, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
-        own = _LINK.unpack_from(message)[2]
-        told = dict(attributes(message[_LINK.size :]))
-        if _kind(told) == b"vlan" and (parent := _number(told.get(_IFLA_LINK))):
+    for own, told in each_link():
+        if kind_of(told) == "vlan" and (parent := number(told.get(_IFLA_LINK))):
             vlans.add(own)
             above.setdefault(parent, set()).add(own)
-        if master := _number(told.get(_IFLA_MASTER)):
+        if master := number(told.get(_IFLA_MASTER)):
             above.setdefault(own, set()).add(master)
     seen, waiting = set(), {index}
     while waiting:
@@ -70,18 +63,9 @@ def has_vlan_above(index: int) -> bool:
     return False
 
 
-def _link(index: int) -> dict[int, bytes]:
-    (message,) = ask(_RTM_GETLINK, 0, _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0))
-    return dict(attributes(message[_LINK.size :]))
-
-
-def _kind(told: dict[int, bytes]) -> bytes:
-    return dict(attributes(told.get(_IFLA_LINKINFO, b""))).get(_INFO_KIND, b"").rstrip(b"\0")
-
-
 def _has_native_xdp(index: int) -> bool:
     """Whether an interface of this thread's namespace has an XDP program in native mode; OSError."""
-    told = dict(attributes(_link(index).get(_IFLA_XDP, b"")))
+    told = dict(attributes(link_attributes(index).get(_IFLA_XDP, b"")))
     return told.get(_IFLA_XDP_ATTACHED, b"\0")[0] in _ATTACHED_NATIVE
 
 
@@ -92,14 +76,6 @@ def _id_of(path: Path) -> int | None:
     except OSError:
         return None
     try:
-        body = struct.pack("=Bxxx", 0) + struct.pack("=HHI", 8, _NETNSA_FD, descriptor)
-        (message,) = ask(_RTM_GETNSID, 0, body)
-        return _number(dict(attributes(message[4:])).get(_NETNSA_NSID))
-    except OSError:
-        return None
+        return id_of_descriptor(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _number(value: bytes | None) -> int | None:
-    return None if value is None else int(struct.unpack_from("=i", value)[0])
