@@ -22,12 +22,12 @@ def ensure_loaded(instance: Instance) -> Dataplane:
     if found is not None:
         return found
     from xdpwall.dataplane.dataplane import Dataplane
-    from xdpwall.dataplane.kept_maps import has_kept
+    from xdpwall.dataplane.kept_maps import has_kept_counters
 
     # The baselines belong to counters that are gone, unless an upgrade kept them. Before the maps are made,
     # so that a crash between the two does no harm.
     identity = instance.store.read().identity
-    kept = has_kept(instance.settings.bpffs, identity)
+    kept = has_kept_counters(instance.settings.bpffs, identity)
     instance.store.clear_baselines(new_identity(), counters=not kept)
     crash_point("restore-cleared")
     made = Dataplane(instance.settings.bpffs)

@@ -58,12 +58,10 @@ class Dataplane:
         return self._parts is not None and pin is not None and pin != self._parts.control_pin
 
     def create(self, identity: str | None = None) -> None:
-        """Create and open maps that accept everything, revision 0. Conflict "maps-exist". Counters that
-        were kept for the instance with this id go on in them."""
+        """Create and open maps that accept everything, revision 0. Conflict "maps-exist". What was
+        kept for the instance with this id goes on in them (kept_maps.py)."""
         with ExitStack() as stack:
-            kept = open_kept(self.folder, identity)
-            for one in kept.values():
-                stack.enter_context(one)
+            kept = open_kept(self.folder, identity, stack)
             self._adopt(PinnedMaps.create(self.folder, kept))
         forget_kept(self.folder)
         self.events.write(EventSettings())

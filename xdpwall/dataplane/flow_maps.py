@@ -1,6 +1,6 @@
 """The maps of flows, and the mirror of bpf/abi_flows.h: sizes, layouts, the secret of the hash.
 
-tests/packets/test_abi.py compares every dtype and constant here with the object's BTF.
+tests/packets/test_flows_abi.py compares every dtype and constant here with the header.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from math import log2
 import numpy as np
 
 from xdpwall.abi import FLOW_BUCKET as BUCKET
+from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.kernel.bpf.objects import MapSize
 from xdpwall.kernel.jiffies import jiffies_per_second
@@ -19,10 +20,12 @@ from xdpwall.ruleset.flow_timeouts import FlowTimeouts
 from xdpwall.values.arrays import Array
 
 FLOW_TABLES = ("flow_index4", "flow_index6", "flows4", "flows6")
-FLOW_MAPS = (*FLOW_TABLES, "flow_timeouts", "flow_counts")
+FLOW_COUNTS = "flow_counts"
+FLOW_MAPS = (*FLOW_TABLES, "flow_timeouts", FLOW_COUNTS)
 
 CLAIMED = 1
 LAYOUT = 1
+"""Version of what the tables hold and of how a packet finds its flow: only tables of this one are gone on with."""
 
 ORIGIN, REPLIED, FIN0, FIN1, RESET, ASSURED, PICKED_UP, SYN_ACK = (1 << n for n in range(8))
 """The flags of a flow, XW_FLOW_..."""
@@ -92,13 +95,32 @@ def flow_constants(maps: Mapping[str, Map]) -> dict[str, int | bytes]:
     }
 
 
+def is_flow_table(maps: Mapping[str, Map]) -> bool:
+    """Whether the maps of FLOW_TABLES, and the counts, are what the programs of this version work on."""
+    places, counts = places_of(maps), maps[FLOW_COUNTS].info
+    if places < BUCKET or places & (places - 1):
+        return False
+    sizes = flow_map_sizes(places)
+    if any(maps[name].info.value_size != sizes[name].value_size for name in FLOW_TABLES):
+        return False
+    if (counts.type, counts.value_size) != (MapType.PERCPU_ARRAY, 8 * len(COUNTS)):
+        return False
+    tail = _tail(maps)
+    return bool(tail[1]) and int(tail[2]) == LAYOUT
+
+
 def hash_key(maps: Mapping[str, Map]) -> bytes:
     """The 128 bits of the hash, which are made with the maps. They stand behind IPv4's buckets, and
     leave the kernel only into programs' constants."""
-    words: Array = np.frombuffer(maps["flow_index4"].mmap(), "<u8")
-    tail = words[places_of(maps) // 2 :]
+    tail = _tail(maps)
     if not tail[1]:
         tail[0] = secrets.randbits(64)
         tail[2] = LAYOUT
         tail[1] = secrets.randbits(64) | 1
     return tail[:2].tobytes()
+
+
+def _tail(maps: Mapping[str, Map]) -> Array:
+    """What stands behind IPv4's buckets, in u64: the hash's key, LAYOUT."""
+    words: Array = np.frombuffer(maps["flow_index4"].mmap(), "<u8")
+    return words[places_of(maps) // 2 :]

@@ -14,7 +14,8 @@ from xdpwall.kernel.bpf import bpffs
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map
 
-from .kept_maps import KEPT, is_laid_out_as_here, programs_hash
+from .flow_maps import FLOW_TABLES, places_of
+from .kept_maps import are_counters, programs_hash
 from .lost_pins import find_maps, missing_pins_error, open_found, pins_in
 from .map_set import MAP_SET_MAPS, SHARED_MAPS, MapSet
 from .pinned_counters import other_version_error
@@ -44,13 +45,15 @@ class PinnedMaps:
     def create(cls, folder: Path, kept: Mapping[str, Map] | None = None) -> PinnedMaps:
         """Create maps that accept everything, revision 0, and pin them. Conflict "maps-exist".
 
-        `kept` are shared maps of an earlier version, which go on as they are; they stay the caller's.
+        `kept` are maps of an earlier version, which go on as they are; they stay the caller's.
         """
         if maps_alive(folder):
             raise Conflict(f"{folder} holds maps already", code="maps-exist")
         bpffs.ensure_mounted(folder)
         unpin_maps(folder)  # left by a start that did not finish
-        map_set, shared = MapSet.create(Sizes(), {}, kept)
+        tracked = kept is not None and kept.keys() >= {*FLOW_TABLES}
+        sizes = Sizes(flows=places_of(kept)) if kept is not None and tracked else Sizes()
+        map_set, shared = MapSet.create(sizes, {}, kept)
         shared["control"].update(abi.CONTROL_PROGRAMS, programs_hash().to_bytes(8, "little"))
         map_set.write(0, _accept_everything())
         map_set.write(1, _accept_everything())
@@ -174,7 +177,7 @@ def _laid_out_as_here(maps: Mapping[str, Map]) -> bool:
         size = maps["set4"].info.value_size
         if size != table_bytes(maps["set4_rest"].info.max_entries):
             return False
-    return all(is_laid_out_as_here(name, maps[name]) for name in KEPT if name in maps)
+    return are_counters(maps)
 
 
 def control_pin(folder: Path) -> int | None:
