@@ -63,7 +63,9 @@ export function packetWords(packet) {
     packet.tcp_flags,
     packet.vlan !== undefined && `vlan ${packet.vlan}`,
     packet.fragment && `fragment ${packet.fragment}`,
+    packet.state && `state ${packet.state}`,
     packet.packets > 1 && `${packet.packets} in one`,
+    packet.answered && "answered",
     packet.malformed && "malformed",
   ];
   const first = kind ?? (packet.ethertype ? `ethertype ${packet.ethertype}` : "not IP");

@@ -9,6 +9,7 @@ import pytest
 from xdpwall.cli.options import invocation
 from xdpwall.cli.terminal import drop_line
 from xdpwall.cli.terminal.event_line import event_words
+from xdpwall.cli.terminal.packet_line import packet_words
 from xdpwall.views.drops import Drop
 from xdpwall.views.events import PacketEvent
 
@@ -26,6 +27,18 @@ def test_a_traced_drop_is_one_line(name: str, capsys: pytest.CaptureFixture[str]
     drop_line.drop_printer()(drop)
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and SHOWN in said and "\x1b" not in said
+
+
+def test_states_and_answers_are_told() -> None:
+    """By events and traces in the same words, behind the packet's headers."""
+    seen: dict[str, Any] = {"family": "ipv4", "proto": "tcp", "src": "192.0.2.1", "sport": 5}
+    seen |= {"dst": "192.0.2.2", "dport": 443, "tcp_flags": "syn", "state": "new"}
+    event = PacketEvent(
+        n=1, time="t", iface="eth0", verdict="pass", revision=1, bytes=60, answered=True, **seen
+    )
+    words = "tcp 192.0.2.1:5 > 192.0.2.2:443 syn state new"
+    assert event_words(event).endswith(f"{words} answered")
+    assert " ".join(packet_words(Drop(by="policy", time="t", **seen), [])) == words
 
 
 def test_an_event_is_one_line() -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.packets.test_events import Reports
 from tests.support.kernel.dataplane import NUMBERS, KernelBench
 from tests.support.net.netns import Lab, Namespace
 from tests.support.packets import frames as f
@@ -238,3 +239,22 @@ def test_an_answered_syn_makes_no_flow(bench: KernelBench, host: Namespace) -> N
     assert bench.program("xdp").test_run(replace(SYN4, dport=444).frame()).retval == PASS
     (flow,) = Flows(bench.dataplane).flows()
     assert flow.reply[1] == 444
+
+
+@pytest.mark.parametrize("family", SYNS)
+def test_an_event_says_what_was_answered(bench: KernelBench, host: Namespace, family: str) -> None:
+    """With the SYN as it came, not the answer that its frame is now; and of other SYNs nothing of the kind."""
+    syn = SYNS[family]
+    with Reports(bench) as reports:
+        reports.load("accept tcp/443,444 cookie keep log")
+        bench.dataplane.map_set.rates.answering = ALL
+        told = reports.one(syn.frame())
+        assert told["answered"] is True
+        assert (told["verdict"], told["tcp_flags"]) == ("pass", "syn")
+        assert (told["src"], told["dst"], told["dport"]) == (syn.src, syn.dst, LISTENING)
+        others = (
+            reports.one(replace(syn, dport=444).frame()),
+            reports.one(syn.frame(), "tc-ingress"),
+        )
+        for passed in others:
+            assert "answered" not in passed and passed["state"] == "new"

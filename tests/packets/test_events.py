@@ -11,6 +11,7 @@ import pytest
 from tests.support.kernel.dataplane import NUMBERS, PLACES, KernelBench
 from tests.support.packets import frames as f
 from xdpwall import abi
+from xdpwall.closing import Closing
 from xdpwall.events.decode import HEAD, Decoder
 from xdpwall.kernel.bpf.ringbuf import RingBuffer
 from xdpwall.ruleset.policy import Policy
@@ -27,7 +28,7 @@ LATER = f.ether(f.ipv4(f.udp(), offset=100, ident=4711))
 DEEP = f.ether(f.tag(f.tag(f.tag(f.ipv4(f.udp()), 3), 2), 1))
 
 
-class Reports:
+class Reports(Closing):
     """A bench whose ring buffer is read."""
 
     def __init__(self, bench: KernelBench) -> None:
@@ -73,6 +74,10 @@ class Reports:
             exclude_none=True, exclude={"n", "time", "revision", "data", "iface", "packets"}
         )
 
+    def close(self) -> None:
+        """Read no more."""
+        self.ring.close()
+
     def counted(self) -> dict[str, int]:
         """What became of the packets since load()."""
         now = self.bench.dataplane.events.counts().to_json()
@@ -87,9 +92,8 @@ def _seconds(moment: str) -> float:
 
 @pytest.fixture
 def reports(bench: KernelBench) -> Iterator[Reports]:
-    made = Reports(bench)
-    yield made
-    made.ring.close()
+    with Reports(bench) as made:
+        yield made
 
 
 def test_the_record_is_as_long_as_the_header_says() -> None:

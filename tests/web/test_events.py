@@ -49,6 +49,20 @@ def test_packets_are_listed_and_one_is_blocked(page: Page, host: Host, listed: L
     assert not host.ping()
 
 
+def test_the_state_is_told_and_searched(page: Page, host: Host, listed: Locator) -> None:
+    """Nothing is attached that would have seen what is answered."""
+    host.add("count icmp on docker0 state invalid")
+    expect(row(page, "state invalid")).to_be_visible()
+    assert host.ping(2)
+    expect(rows(listed)).to_have_count(2)
+    expect(rows(listed).first).to_contain_text(f"{BOX} > 172.17.0.1 state invalid")
+    only = listed.get_by_label("Only events with these words")
+    only.fill("state established")
+    expect(listed).to_contain_text("None of the last has these words")
+    only.fill("state invalid")
+    expect(rows(listed)).to_have_count(2)
+
+
 def test_pause_and_filter(page: Page, host: Host, listed: Locator) -> None:
     assert host.ping(4)
     expect(rows(listed)).to_have_count(4)

@@ -25,7 +25,7 @@ _IP4, _IP6 = 0, 1
 _ETHER = 2
 _OPAQUE = 4
 _PORTS_READ = 1
-_DROP = 1
+_DROP, _ANSWERED = 1, 8
 _TAGS = (b"\x81\x00", b"\x88\xa8", b"\x91\x00")
 _HEADER = 14
 _FRAGMENTS: tuple[Literal["first", "later"] | None, ...] = (None, "first", "later", None)
@@ -96,6 +96,7 @@ class Decoder:
             "rule": self._name(r.slot, r.revision),
             "log": self._name(r.log, r.revision),
             "revision": r.revision,
+            "answered": True if r.decision & _ANSWERED else None,
             "packets": r.packets,
             "bytes": r.bytes,
             "malformed": bool(r.malformed),

@@ -21,6 +21,7 @@ _SNAPLEN = 256 + 4
 _TC, _XDP = 1, 2
 _VERDICTS = {("drop", _XDP): 1, ("pass", _XDP): 2, ("drop", _TC): 2, ("pass", _TC): -1}
 """XDP_DROP, XDP_PASS, TC_ACT_SHOT, TC_ACT_UNSPEC."""
+_XDP_TX = 3
 
 
 class PcapWriter:
@@ -53,17 +54,20 @@ class PcapWriter:
         options = _option(_COMMENT, packet_comment(event).encode())
         if event.direction is not None:
             options += _option(_FLAGS, struct.pack("<I", 1 if event.direction == "ingress" else 2))
-            verdict = struct.pack("<Bq", hook, _VERDICTS[event.verdict, hook])
-            options += _option(_VERDICT, verdict)
+            code = _XDP_TX if event.answered else _VERDICTS[event.verdict, hook]
+            options += _option(_VERDICT, struct.pack("<Bq", hook, code))
         return before + _block(_PACKET, body + _padded(data) + options + _option(_END, b""))
 
 
 def packet_comment(event: PacketEvent) -> str:
-    """`drop by rule noping at docker0 xdp, logged by rule watch, revision 7`"""
+    """`drop by rule noping at docker0 xdp, logged by rule watch, state invalid, revision 7`"""
     by = f"rule {event.rule}" if event.rule else "the policy"
     where = f"{event.iface} {event.place}" if event.place else event.iface
     logged = f", logged by rule {event.log}" if event.log and event.log != event.rule else ""
-    return f"{event.verdict} by {by} at {where}{logged}, revision {event.revision}"
+    more = [f"state {event.state}"] if event.state else []
+    more += ["answered"] if event.answered else []
+    more += [f"revision {event.revision}"]
+    return ", ".join([f"{event.verdict} by {by} at {where}{logged}", *more])
 
 
 def _frame(event: PacketEvent) -> tuple[bytes, int]:

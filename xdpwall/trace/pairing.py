@@ -13,6 +13,7 @@ from typing import Any
 
 from xdpwall.views.drops import Drop
 from xdpwall.views.events import PacketEvent
+from xdpwall.views.packet import PacketFields
 
 REASONS = {"xdp": "XDP", "tc-ingress": "TC_INGRESS", "tc-egress": "TC_EGRESS"}
 """An attachment's place -> the kernel's reason for a drop there."""
@@ -22,9 +23,15 @@ _NEAR_NS = 100_000_000
 _MOST = 256
 """Records examined for one partner: a bound in a flood between the same two hosts."""
 _FIELDS = (
-    "time", "rule", "place", "revision", "iface", "vlan", "family", "proto", "src", "dst", "sport",
-    "dport", "icmp_type", "icmp_code", "tcp_flags", "ttl", "fragment", "length", "bytes",
-)  # fmt: skip
+    "time",
+    "rule",
+    "place",
+    "revision",
+    "iface",
+    "length",
+    "bytes",
+    *PacketFields.model_fields,
+)
 _Key = tuple[str | None, str | None, str | None]
 
 

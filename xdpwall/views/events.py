@@ -83,6 +83,8 @@ class _Report(View):
 class PacketEvent(PacketFields, _Report):
     """One packet. What does not apply to it, or could not be read, is absent."""
 
+    answered: bool | None = None
+    """A SYN that passed by a rule with `cookie`, and was answered at XDP with the listener's cookie. True or absent."""
     malformed: bool = False
     stripped: bool = False
     """The VLAN tag stood beside the frame, not among its bytes."""

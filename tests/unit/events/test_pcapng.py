@@ -67,8 +67,21 @@ def test_a_packet_without_bytes_is_still_a_packet() -> None:
 def test_comments() -> None:
     assert packet_comment(event()) == "drop by rule r1 at eth0 tc-egress, revision 7"
     assert packet_comment(event(rule=None, place=None)) == "drop by the policy at eth0, revision 7"
+    invalid = event(state="invalid")
+    assert packet_comment(invalid) == "drop by rule r1 at eth0 tc-egress, state invalid, revision 7"
     logged = event(verdict="pass", rule=None, log="watch")
     assert (
         packet_comment(logged)
         == "pass by the policy at eth0 tc-egress, logged by rule watch, revision 7"
     )
+
+
+def test_an_answered_syn_was_sent_back() -> None:
+    """XDP_TX in the format's option for the verdict, and in words."""
+    answered = event(place="xdp", direction="ingress", verdict="pass", state="new", answered=True)
+    assert (
+        packet_comment(answered) == "pass by rule r1 at eth0 xdp, state new, answered, revision 7"
+    )
+    for one, code in ((answered, 3), (answered.model_copy(update={"answered": None}), 2)):
+        _, (_, body) = blocks(PcapWriter().packet(one))
+        assert struct.pack("<HHBq", 7, 9, 2, code) in body

@@ -17,6 +17,8 @@ def event_words(event: PacketEvent) -> str:
     words = [f"{event.iface} {event.place or '-'} {by} ", *packet_words(event, other)]
     if event.packets > 1:
         words.append(f"({event.packets} packets in one)")
+    if event.answered:
+        words.append("answered")
     if event.malformed:
         words.append("malformed")
     return escape_controls(" ".join(words))

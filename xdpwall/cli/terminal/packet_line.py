@@ -33,6 +33,8 @@ def _end_words(packet: PacketFields) -> list[str]:
         words.append(f"vlan {packet.vlan}")
     if packet.fragment:
         words.append(f"fragment {packet.fragment}")
+    if packet.state:
+        words.append(f"state {packet.state}")
     return words
 
 
