@@ -15,6 +15,7 @@ Namespaces are called xwt-<hash of the test's name>-<name>; they are removed bef
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import hashlib
 import os
 import pickle
@@ -31,6 +32,8 @@ from pyroute2 import netns as _netns
 T = TypeVar("T")
 PATIENCE = 60.0
 """Seconds for what comes true in a moment: a machine that stands still for some is no failure."""
+_ONE_TRY = 5.0
+"""Seconds that one try counts at most."""
 RUN_NETNS = Path("/run/netns")
 BPFFS = Path("/sys/fs/bpf")
 
@@ -38,12 +41,17 @@ BPFFS = Path("/sys/fs/bpf")
 def wait_for(
     condition: Callable[[], T], what: str, *, timeout: float = PATIENCE, every: float = 0.005
 ) -> T:
-    """Return the condition's first true value; AssertionError after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
+    """Return the condition's first true value; AssertionError after `timeout` seconds in which this process
+    ran, with what each of its threads is doing on standard error."""
+    left, last = timeout, time.monotonic()
     while True:
         if value := condition():
             return value
-        if time.monotonic() > deadline:
+        # A machine that stood still (a snapshot, a migration) gave nobody the time to make it true.
+        now = time.monotonic()
+        left, last = left - min(now - last, _ONE_TRY), now
+        if left < 0:
+            faulthandler.dump_traceback()
             raise AssertionError(f"not within {timeout} s: {what}")
         time.sleep(every)
 
