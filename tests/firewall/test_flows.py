@@ -209,7 +209,8 @@ def test_a_deleted_rule_says_what_lives_on(guarded: Firewall, site6: Site) -> No
     (said,) = guarded.delete_rules([ssh]).warnings
     assert "1 flow that it made lives on" in said
     assert "xdpwall flows flush" in said
-    assert one_flow(guarded, port=22).rule is None
+    assert f"xdpwall flows flush --rule {ssh}" in said
+    assert one_flow(guarded, port=22).rule == ssh
 
 
 def test_explaining_and_guarding_change_no_flow(guarded: Firewall, site6: Site) -> None:

@@ -67,13 +67,13 @@ class Siege:
         return FlowPacket(self.family, UDP, WORLD[self.family], HOST[self.family], 0, 53)
 
     def open(self, port: int) -> bool:
-        """A connection of the host's, among 1,000 strangers a round trip."""
+        """A connection of the host's, among 1,000 strangers a round trip, others each time."""
         syn = FlowPacket(
             self.family, TCP, HOST[self.family], WORLD[self.family], port, 443, SYN, seq=99
         )
-        for _ in range(6):  # as often as TCP sends it
+        for turn in range(6):  # as often as TCP sends it
             assert not self.bench.run("tc-egress", syn.frame())
-            self.flood.send("xdp", self.tcp(SYN), 1000, Spoofed(seed=103))
+            self.flood.send("xdp", self.tcp(SYN), 1000, Spoofed(seed=103 + turn))
             if not self.bench.run("xdp", syn.back(flags=SYN | ACK, seq=499, ack=100).frame()):
                 ack = replace(syn, flags=ACK, seq=100, ack=500)
                 return not self.bench.run("tc-egress", ack.frame())
@@ -119,7 +119,7 @@ def test_spoofed_syns_push_out_no_connection(siege: Siege) -> None:
     assert after["evicted_tcp"] > before["evicted_tcp"]
     assert siege.assured() == KEPT
     # They are not only there: each is still found.
-    siege.flows.age(40)
+    siege.flows.grow_older(40)
     assert (
         siege.assured()
         == KEPT

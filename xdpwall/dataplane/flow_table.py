@@ -6,7 +6,7 @@ so that it cannot bring back what was flushed; a word that is being written (`cl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Literal, NamedTuple
 
@@ -68,6 +68,14 @@ class KernelFlow(NamedTuple):
     place: int
 
 
+class MadeBy(NamedTuple):
+    """Flows with a rule's slot that are from `youngest` to `oldest` seconds old; None is no bound."""
+
+    slot: int
+    youngest: float = 0
+    oldest: float | None = None
+
+
 class WantedFlows(NamedTuple):
     """Which flows; None is any."""
 
@@ -76,7 +84,7 @@ class WantedFlows(NamedTuple):
     reply: IPv4Network | IPv6Network | None = None
     port: int | None = None
     state: FlowState | None = None
-    slot: int | None = None
+    makers: tuple[MadeBy, ...] | None = None
 
 
 class FlowTable:
@@ -100,11 +108,13 @@ class FlowTable:
     def select(self, wanted: WantedFlows | None, jiffies: int) -> dict[Family, Array]:
         """The places of the live flows that are wanted, by family."""
         return {
-            family: self._selected(family, wanted, self.live(family, jiffies))
+            family: self._selected(family, wanted, self.live(family, jiffies), self._now(jiffies))
             for family in FAMILIES
         }
 
-    def _selected(self, family: Family, wanted: WantedFlows | None, places: Array) -> Array:
+    def _selected(
+        self, family: Family, wanted: WantedFlows | None, places: Array, now: int
+    ) -> Array:
         if wanted is None or not len(places):
             return places
         flows = self._flows(family)[places]
@@ -115,8 +125,8 @@ class FlowTable:
         if wanted.port is not None:
             low = word >> np.uint64(32) & np.uint64(0xFFFF)
             good &= (word >> np.uint64(48) == wanted.port) | (low == wanted.port)
-        if wanted.slot is not None:
-            good &= word >> np.uint64(16) & np.uint64(0xFFFF) == wanted.slot + 1
+        if wanted.makers is not None:
+            good &= self._made_by(wanted.makers, flows["rest"], now)
         flags = (word >> np.uint64(8) & np.uint64(0xFF)).astype("u1")
         if wanted.state is not None:
             alike = [number for number in range(256) if _state(number) == wanted.state]
@@ -125,6 +135,32 @@ class FlowTable:
             good &= _between(flows, flags & ORIGIN, wanted.origin, wanted.reply)
         found: Array = places[good]
         return found
+
+    def _made_by(self, makers: Sequence[MadeBy], rest: Array, now: int) -> Array:
+        """(n,) bool: the flows that one of the makers made."""
+        slots = (rest["ports_meta"] >> np.uint64(16) & np.uint64(0xFFFF)).astype(np.int64) - 1
+        ages, good = self._ages(rest, now), np.zeros(len(rest), bool)
+        for slot, youngest, oldest in makers:
+            good |= (slots == slot) & (ages >= youngest) & (ages <= (oldest or np.inf))
+        return good
+
+    def _ages(self, rest: Array, now: int) -> Array:
+        """(n,) seconds since they were made; 0 of TCP in its handshake, which does not tell."""
+        word = rest["ports_meta"]
+        flags = word >> np.uint64(8) & np.uint64(SYN_ACK | ASSURED)
+        handshake = (word & np.uint64(0xFF) == _TCP) & (flags == SYN_ACK)
+        ticks = (np.uint32(now) - rest["number"]).view("<i4").clip(0)
+        ages: Array = np.where(handshake, 0, ticks) * seconds_of(1, self._shift)
+        return ages
+
+    def oldest(self, selected: Mapping[Family, Array], jiffies: int) -> float:
+        """The age in seconds of the oldest of these flows."""
+        now = self._now(jiffies)
+        ages = [
+            self._ages(self._flows(family)["rest"][places], now)
+            for family, places in selected.items()
+        ]
+        return float(max((one.max() for one in ages if len(one)), default=0))
 
     def read_selected(
         self, selected: Mapping[Family, Array], jiffies: int, limit: int, top: bool

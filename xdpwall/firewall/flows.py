@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.names import interface_index
 from xdpwall.values.author import Author
 from xdpwall.values.protocols import PROTOCOL_NAMES, PROTOCOLS
-from xdpwall.values.times import epoch_seconds
 from xdpwall.views.flows import (
     ANY_FLOW,
     DEFAULT_PLACES,
@@ -29,12 +28,15 @@ from xdpwall.views.flows import (
     check_places,
 )
 
+from .flow_makers import FlowMakers
+
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane
-    from xdpwall.dataplane.flow_table import FlowTable, KernelFlow, WantedFlows
+    from xdpwall.dataplane.flow_table import Family, FlowTable, KernelFlow
     from xdpwall.ruleset.flow_timeouts import FlowTimeouts
     from xdpwall.ruleset.index import RuleEntry
     from xdpwall.store.records import Snapshot
+    from xdpwall.values.arrays import Array
 
 _ANYONE = Author()
 _ANEW = (
@@ -61,8 +63,8 @@ class FlowMethods:
             if dataplane is None:
                 return FlowList(total=0, fill=FlowFill(), flows=[])
             table, jiffies = _table(dataplane), dataplane.control.jiffies()
-            selected = table.select(_kernel_filter(wanted, now), jiffies)
-            views = _Views(now, self._instance.clock.seconds())
+            selected = _select(table, wanted, self._instance, now, jiffies)
+            views = _Views(FlowMakers(self._instance, now, table.oldest(selected, jiffies)))
             found = [views.view(one) for one in table.read_selected(selected, jiffies, limit, top)]
             total = sum(len(places) for places in selected.values())
             return FlowList(
@@ -116,7 +118,7 @@ class FlowMethods:
                 for family in FAMILIES:
                     table.flush(family)
             else:
-                selected = table.select(_kernel_filter(wanted, now), jiffies)
+                selected = _select(table, wanted, self._instance, now, jiffies)
                 flushed = sum(table.flush(one, places) for one, places in selected.items())
             said = ", ".join(f"{name} {text}" for name, text in wanted.query().items() if text)
             action = f"flows flush: {flushed} flows{f' ({said})' if said else ''}"
@@ -162,25 +164,27 @@ def flow_fill(dataplane: Dataplane, timeouts: FlowTimeouts | None = None) -> Flo
     )
 
 
-def living_flows(instance: Instance, entries: Iterable[RuleEntry]) -> list[str]:
+def living_flows(instance: Instance, now: Snapshot, entries: Collection[RuleEntry]) -> list[str]:
     """Warn of the flows that rules made which are to be deleted: they live on."""
-    slots = [entry.slot for entry in entries if entry.rule.keep]
-    dataplane = instance.dataplane() if slots else None
+    keeping = [entry.id for entry in entries if entry.rule.keep]
+    dataplane = instance.dataplane() if keeping else None
     if dataplane is None:
         return []
     from xdpwall.dataplane.flow_table import WantedFlows
 
     table, jiffies = _table(dataplane), dataplane.control.jiffies()
-    count = sum(
-        len(places)
-        for slot in slots
-        for places in table.select(WantedFlows(slot=slot), jiffies).values()
-    )
+    everything = table.oldest(table.select(None, jiffies), jiffies)
+    makers = FlowMakers(instance, now, everything)
+    wanted = tuple(span for one in keeping for span in makers.flows_of(one))
+    count = sum(map(len, table.select(WantedFlows(makers=wanted), jiffies).values()))
     if not count:
         return []
-    what = "1 flow that it made lives" if count == 1 else f"{count:,} flows that it made live"
+    one, many = ("it", f" --rule {keeping[0]}") if len(entries) == 1 else ("they", "")
+    what = (
+        f"1 flow that {one} made lives" if count == 1 else f"{count:,} flows that {one} made live"
+    )
     return [
-        f"{what} on, and stay established for rules with `state`: xdpwall flows flush ends flows"
+        f"{what} on, and stay established for rules with `state`: xdpwall flows flush{many} ends flows"
     ]
 
 
@@ -197,32 +201,41 @@ def _table(dataplane: Dataplane) -> FlowTable:
     return FlowTable(dataplane.map_set.maps)
 
 
-def _kernel_filter(wanted: FlowFilter, now: Snapshot) -> WantedFlows:
+def _select(
+    table: FlowTable, wanted: FlowFilter, instance: Instance, now: Snapshot, jiffies: int
+) -> dict[Family, Array]:
+    """The places of the live flows that the filter lets through, by family."""
     from xdpwall.dataplane.flow_table import WantedFlows
 
-    slot = None
+    makers = None
     if wanted.rule is not None:
-        entry = now.ruleset.by_id().get(wanted.rule)
-        if entry is None:
-            raise NotFound(f"no rule {wanted.rule!r}", field="rule", value=wanted.rule)
-        slot = entry.slot
+        oldest = None
+        if wanted.rule in now.ruleset.by_id():
+            oldest = table.oldest(table.select(None, jiffies), jiffies)
+        makers = FlowMakers(instance, now, oldest).flows_of(wanted.rule)
+        if not makers:
+            raise NotFound(
+                f"no rule {wanted.rule!r}, nor was there one as far as the history goes",
+                field="rule",
+                value=wanted.rule,
+            )
     proto = wanted.proto
-    return WantedFlows(
+    kernel = WantedFlows(
         proto=None if proto is None else PROTOCOLS[proto] if isinstance(proto, str) else proto,
         origin=None if wanted.src is None else ip_network(wanted.src),
         reply=None if wanted.dst is None else ip_network(wanted.dst),
         port=wanted.port,
         state=wanted.state,
-        slot=slot,
+        makers=makers,
     )
+    return table.select(kernel, jiffies)
 
 
 class _Views:
     """Flows as views: with names of rules and interfaces."""
 
-    def __init__(self, now: Snapshot, seconds: float) -> None:
-        self._rules = {entry.slot: entry for entry in now.ruleset.entries}
-        self._seconds = seconds
+    def __init__(self, makers: FlowMakers) -> None:
+        self._makers = makers
         self._interfaces: dict[int, str] | None = None
 
     def view(self, flow: KernelFlow) -> FlowView:
@@ -241,17 +254,9 @@ class _Views:
             age=None if flow.age is None else round(flow.age),
             expires=round(flow.expires),
             packets=flow.packets,
-            rule=self._rule(flow),
+            rule=None if flow.slot is None else self._makers.rule_of(flow.slot, flow.age),
             iface=self._iface(flow.zone) if flow.zone else None,
         )
-
-    def _rule(self, flow: KernelFlow) -> str | None:
-        """The rule that has the slot, unless it is younger than the flow: slots are given again."""
-        entry = None if flow.slot is None else self._rules.get(flow.slot)
-        if entry is None:
-            return None
-        age = self._seconds - epoch_seconds(entry.created)
-        return entry.id if flow.age is None or flow.age <= age + 3 else None
 
     def _iface(self, index: int) -> str:
         if self._interfaces is None:

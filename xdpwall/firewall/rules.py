@@ -68,7 +68,7 @@ class RuleMethods(ReadMethods):
         ids = list(dict.fromkeys(rule_ids))
         with writing(self._instance) as now:
             new = edits.delete_rules(now.ruleset, ids)
-            living = living_flows(self._instance, [now.ruleset.by_id()[one] for one in ids])
+            living = living_flows(self._instance, now, [now.ruleset.by_id()[one] for one in ids])
             ruleset = commit(self._instance, new, by=by, action=f"delete {first_few(ids)}")
             self._changed()
             return self._deleted(ruleset, ids, living)
@@ -77,7 +77,7 @@ class RuleMethods(ReadMethods):
         """No rule is left; the policy stays."""
         with writing(self._instance) as now:
             ids = [entry.id for entry in now.ruleset.entries]
-            living = living_flows(self._instance, now.ruleset.entries)
+            living = living_flows(self._instance, now, now.ruleset.entries)
             ruleset = commit(
                 self._instance, edits.delete_rules(now.ruleset, ids), by=by, action="flush"
             )

@@ -55,6 +55,20 @@ class RecordedHistory:
             ).fetchone()
         return None if row[0] is None else int(row[0])
 
+    def slots_left(self, since: str | None = None) -> Iterator[tuple[str, str, int]]:
+        """(canonical time, rule id, slot) for each rule that left its slot, newest first: in revisions no older
+        than `since`, as far as they are kept and can be read."""
+        for revision in self.newest(-1, since=since):
+            with self._session.database.read() as connection:
+                row = connection.execute(
+                    "SELECT delta FROM revisions WHERE number = ?", (revision.number,)
+                ).fetchone()
+            try:
+                left = RevisionDelta.unpack(row[0]).slots_left() if row else []
+            except Failed:
+                return
+            yield from ((revision.time, rule, slot) for rule, slot in left)
+
     def rulesets(self) -> Iterator[CommittedRuleset]:
         """The ruleset in force, then that of each revision before it; the last is that before the oldest
         change that is kept. Failed "corrupt" when one cannot be read, or does not lead on."""

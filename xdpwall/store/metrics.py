@@ -48,7 +48,7 @@ class Figures(NamedTuple):
 
 def carry_counts(connection: sqlite3.Connection, delta: RevisionDelta, read: ReadCounters) -> None:
     """Add to `carried` what the slots counted that rules leave by this change."""
-    left = _left(delta)
+    left = delta.slots_left()
     if not left:
         return
     counted = read([slot for _, slot in left])
@@ -67,21 +67,12 @@ def carry_counts(connection: sqlite3.Connection, delta: RevisionDelta, read: Rea
 def take_back(connection: sqlite3.Connection, delta: RevisionDelta, read: ReadCounters) -> None:
     """Undo `carry`: the rules are on their slots again. What was counted since is taken off too, so
     that nothing counts twice."""
-    left = _left(delta)
+    left = delta.slots_left()
     counted = read([slot for _, slot in left]) if left else []
     connection.executemany(
         "UPDATE carried SET packets = max(0, packets - ?), bytes = max(0, bytes - ?) WHERE id = ?",
         [(*counts, rule_id) for (rule_id, _), counts in zip(left, counted, strict=True)],
     )
-
-
-def _left(delta: RevisionDelta) -> list[tuple[str, int]]:
-    """The rules that leave their slots by a change, and the slots."""
-    return [
-        (before.id, before.slot)
-        for before, after in delta.rules
-        if before is not None and (after is None or after.slot != before.slot)
-    ]
 
 
 def to_meta(commits: CommitTimes, fill: Mapping[str, int]) -> dict[str, str]:

@@ -67,6 +67,14 @@ class RevisionDelta(NamedTuple):
             rules, self.policy[::-1], self.next_number, self.sets[::-1], self.timeouts[::-1]
         )
 
+    def slots_left(self) -> list[tuple[str, int]]:
+        """The rules that leave their slots by the change, and the slots."""
+        return [
+            (before.id, before.slot)
+            for before, after in self.rules
+            if before is not None and (after is None or after.slot != before.slot)
+        ]
+
     @classmethod
     def unpack(cls, blob: bytes) -> RevisionDelta:
         """The inverse of pack; Failed "corrupt" when the bytes are not ours."""

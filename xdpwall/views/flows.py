@@ -53,7 +53,8 @@ class FlowView(View):
     """Seconds until it is forgotten, without another packet."""
     packets: int
     rule: str | None = None
-    """The rule whose `keep` made it, or that looked the state up; absent: the policy, or it is gone."""
+    """The rule whose `keep` made it, or that looked the state up, also when it is deleted; absent: the policy, or it is
+    not known for sure any more."""
     iface: str | None = None
     """The interface, where an address is link-local."""
 

@@ -58,6 +58,10 @@ class Flows:
     def age(self, seconds: int) -> None:
         """Let all flows be so much older, as if time had gone by."""
         self.hold()
+        self.grow_older(seconds)
+
+    def grow_older(self, seconds: int) -> None:
+        """Let so much time go by, besides that which did."""
         self.table.sweep(self._dataplane.control.jiffies())
         self._shift(ticks_of(seconds, tick_shift()))
 

@@ -48,7 +48,7 @@ def _filters(function: F) -> F:
                 "--rule",
                 metavar="ID",
                 shell_complete=complete_rule_ids,
-                help="Only those that this rule made.",
+                help="Only those that this rule made; it may be deleted.",
             ),
         )
     ):
