@@ -45,7 +45,9 @@ async def _wanted(
     dst: Annotated[str | None, Query(alias="to", description="the other side, likewise")] = None,
     port: Annotated[str | None, Query(description="of either side")] = None,
     state: Annotated[str | None, Query(description="new, established, closing or closed")] = None,
-    rule: Annotated[str | None, Query(description="the id of the rule that made it, deleted or not")] = None,
+    rule: Annotated[
+        str | None, Query(description="the id of the rule that made it, deleted or not")
+    ] = None,
 ) -> FlowFilter:
     return parse_flow_filter(proto=proto, src=src, dst=dst, port=port, state=state, rule=rule)
 
