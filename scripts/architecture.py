@@ -30,7 +30,7 @@ FLOORS = {
     "store": "views ruleset rule sets kernel values trusted errors",
     "dataplane": "compiler views ruleset sets kernel values abi closing limits errors",
     "events": "store views rule kernel values abi closing trusted settings version errors",
-    "instance": "dataplane attach store compiler ruleset sets kernel values trusted settings errors",
+    "instance": "dataplane attach store compiler ruleset rule sets kernel values trusted settings errors",
     "explain": "dataplane events compiler views ruleset rule sets values abi closing errors",
     "changes": "explain instance dataplane attach store compiler views ruleset rule sets kernel values abi limits"
     " closing errors",

@@ -90,7 +90,7 @@ export function RuleForm({ panel, offline }) {
           value=${values[field.name]} wrong=${wrong === field.name} setField=${setField} />`)}
       </fieldset>`)}
     </div>
-    <datalist id="interfaces">${state.interfaces.map((i) => html`<option key=${i.name} value=${i.name} />`)}</datalist>
+    <datalist id="interfaces">${interfaceWords(state.interfaces).map((word) => html`<option key=${word} value=${word} />`)}</datalist>
     <datalist id="protocols">${PROTOCOLS.map((name) => html`<option key=${name} value=${name} />`)}</datalist>
   </form>`;
 }
@@ -125,4 +125,10 @@ function Field({ field, value, wrong, offline, setField }) {
           placeholder=${example} autocomplete="off" autocapitalize="off" spellcheck=${name === "comment"}
           aria-invalid=${wrong} aria-describedby=${wrong ? "sentence-verdict" : undefined} />`}
   </p>`;
+}
+
+// The interfaces, and the masters of some of them for their ports.
+function interfaceWords(interfaces) {
+  const masters = new Set(interfaces.map((i) => i.master).filter(Boolean));
+  return [...interfaces.map((i) => i.name), ...[...masters].map((name) => `ports:${name}`)];
 }

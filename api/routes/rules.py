@@ -32,7 +32,7 @@ from xdpwall.api.roles import OPERATOR, READ
 from xdpwall.api.routes.rule import PLACES, parse_place, rule_answer
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.facade import Facade, ServiceFacade
-from xdpwall.firewall.interface_names import typable_names
+from xdpwall.firewall.interface_names import selectable_names
 from xdpwall.limits import MAX_RULES
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.sentence_complete import completions_of
@@ -131,7 +131,7 @@ async def parse_rule(call: ReadCall, raw: RawBody) -> Response:
         except InvalidInput as error:
             found = {"problem": problem_body(error)}
         if asked.partial:
-            names = typable_names()
+            names = selectable_names()
             sets = [one.name for one in firewall.sets().sets] if _may_name_set(asked.text) else []
             found |= asdict(completions_of(asked.text, names, sets))
         return json_answer(Parsed(**found))

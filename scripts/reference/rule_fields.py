@@ -44,6 +44,9 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
     "iface": (
         "drop icmp on docker0",
         "drop tcp/22 on not eth0",
+        "drop udp on veth*",
+        "drop icmp on ports:docker0",
+        "drop icmp on container:web",
         "drop icmp on averyveryverylongname",
     ),
     "direction": ("drop udp on eth0 out",),

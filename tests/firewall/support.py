@@ -178,3 +178,22 @@ def revert_now(firewall: Firewall) -> None:
     """Let the kernel take the change that waits back at this moment; nobody of ours does anything."""
     dataplane = dataplane_of(firewall)
     reach_deadline(dataplane.control)
+
+
+def box_with(site: Site, name: str, address: int) -> Namespace:
+    """A machine behind a new interface of the host, 10.ADDRESS.0.2; the host is 10.ADDRESS.0.1."""
+    box = site.lab.namespace(f"box{address}")
+    site.lab.veth(
+        site.host,
+        name,
+        box,
+        "eth0",
+        address=f"10.{address}.0.1/24",
+        peer_address=f"10.{address}.0.2/24",
+    )
+    return box
+
+
+def passes(box: Namespace, address: int) -> bool:
+    """Whether its ping is answered."""
+    return ping(box, f"10.{address}.0.1", 1, over=("eth0", f"10.{address}.0.1")) == 1

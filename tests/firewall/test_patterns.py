@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.firewall.support import Site, rules
-from tests.support.net.netns import Namespace, wait_for
-from tests.support.net.ping import ping
+from tests.firewall.support import Site, box_with, passes, rules
+from tests.support.net.netns import wait_for
 from xdpwall.errors import Conflict, InvalidInput
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.ruleset.attachment import AttachmentSpec
@@ -32,23 +31,6 @@ def wanted(firewall: Firewall) -> WantedView:
 
 def attached(firewall: Firewall) -> list[str]:
     return sorted(one.iface for one in firewall.status().attachments if one.state == "attached")
-
-
-def box_with(site: Site, name: str, address: int) -> Namespace:
-    box = site.lab.namespace(f"box{address}")
-    site.lab.veth(
-        site.host,
-        name,
-        box,
-        "eth0",
-        address=f"10.{address}.0.1/24",
-        peer_address=f"10.{address}.0.2/24",
-    )
-    return box
-
-
-def passes(box: Namespace, address: int) -> bool:
-    return ping(box, f"10.{address}.0.1", 1, over=("eth0", f"10.{address}.0.1")) == 1
 
 
 @pytest.mark.parametrize("place", ["xdp", "tc-ingress"])

@@ -55,7 +55,6 @@ def test_another_name_is_that_of_its_interface(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("br-*", "a pattern of interfaces (br-*) is not in this version"),
         ("eth?", "is not in this version"),
         ("eth[01]", "is not in this version"),
         ("veth0@if5", "wanted the name alone, veth0"),

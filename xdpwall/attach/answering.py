@@ -49,7 +49,7 @@ def cookie_warnings(rules: Iterable[Rule], rows: Iterable[Attachment]) -> list[s
     asking = [rule for rule in rules if rule.enabled and rule.cookie]
     warnings = []
     for row in rows if asking else ():
-        if row.direction == "egress" or not any(concerns(rule, row.iface) for rule in asking):
+        if row.direction == "egress" or not any(concerns(rule, row) for rule in asking):
             continue
         if reason := silent_because(row):
             warnings.append(f"{row.words}: SYNs pass unanswered, whatever says cookie: {reason}")

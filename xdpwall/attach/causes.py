@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from xdpwall.rule.iface_selector import means
 from xdpwall.rule.rule import Rule
-from xdpwall.values.inputs import first_few
+from xdpwall.ruleset.attachment import Attachment
+from xdpwall.values.inputs import first_few, split_negation
 
 MOST = 20
 """Warnings about rules in one answer; one more sentence says how many there were."""
@@ -29,13 +31,13 @@ def cause_warnings(found: Mapping[CauseWords, Sequence[str | None]]) -> list[str
     return [*warnings, f"... and {more} more warnings about rules"] if more > 0 else warnings
 
 
-def concerns(rule: Rule, iface: str) -> bool:
-    """Whether a rule is about packets of that interface."""
+def concerns(rule: Rule, attachment: Attachment) -> bool:
+    """Whether a rule is about packets of that attachment's interface, of which relations.py has told the
+    relations."""
     if rule.iface is None:
         return True
-    if rule.iface.startswith("!"):
-        return rule.iface[1:] != iface
-    return rule.iface == iface
+    negated, selector = split_negation(rule.iface)
+    return means(selector, attachment.iface, attachment.relations) != negated
 
 
 def _sentence(ids: Sequence[str | None], cause: CauseWords) -> str:

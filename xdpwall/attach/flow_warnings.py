@@ -42,17 +42,17 @@ def flow_warnings(
     """Interfaces with programs in one direction only, where rules with `state` or `keep`, or a policy
     with `keep`, want both: what the other direction would show is not known there."""
     tracking = [rule for rule in rules if rule.enabled and (rule.keep or rule.state is not None)]
-    directions: dict[str, set[Direction]] = {}
+    seen: dict[str, dict[Direction, Attachment]] = {}
     for one in attachments:
-        directions.setdefault(one.iface, set()).add(one.direction)
+        seen.setdefault(one.iface, {})[one.direction] = one
     warnings = []
-    for iface, there in directions.items():
-        concerned = KEEP in (policy.ingress, policy.egress) or any(
-            concerns(rule, iface) for rule in tracking
-        )
-        if len(there) == 2 or not concerned:
+    for iface, there in seen.items():
+        if len(there) == 2:
             continue
-        (direction,) = there
+        ((direction, only),) = there.items()
+        keeping = KEEP in (policy.ingress, policy.egress)
+        if not (keeping or any(concerns(rule, only) for rule in tracking)):
+            continue
         other, place, options = _OTHER[direction]
         warnings.append(
             f"{iface}: flows are seen by its {direction} alone, so that no answer is known as one but "

@@ -44,7 +44,7 @@ def about_length(rule: Rule, attachments: Sequence[Attachment]) -> Iterator[Caus
         return
     meeting: dict[str, list[Attachment]] = {}
     for one in attachments:
-        if concerns(rule, one.iface) and rule.direction in (None, one.direction):
+        if concerns(rule, one) and rule.direction in (None, one.direction):
             singly = _met_singly(one)
             if singly is not None:
                 meeting.setdefault(singly, []).append(one)

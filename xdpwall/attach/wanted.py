@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from xdpwall.errors import XdpwallError
 from xdpwall.kernel.net.link_list import BriefLink, brief_links
 from xdpwall.kernel.os_errors import os_error
+from xdpwall.rule.iface_selector import PORTS
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
-from xdpwall.ruleset.attachment_pattern import PORTS, AttachmentPattern
+from xdpwall.ruleset.attachment_pattern import AttachmentPattern
 from xdpwall.values.terms import Place
 
 from .attacher import Attacher
@@ -56,6 +57,18 @@ def wanted_places(
             if (only is None or link.name in only) and pattern.matches(link.name, link.master):
                 found.setdefault((link.name, pattern.place), WantedPlace(pattern, link))
     return list(found.values())
+
+
+def planned_attachments(specs: Iterable[AttachmentSpec]) -> list[Attachment]:
+    """The attachments that a ruleset states, one by one; those by policy as they would be now."""
+    specs = list(specs)
+    patterns = [
+        AttachmentPattern(spec.iface, spec.place, spec.mode, "") for spec in specs if spec.by_policy
+    ]
+    found = [spec for spec in specs if not spec.by_policy]
+    if patterns:
+        found += [one.spec for one in wanted_places(patterns, all_links())]
+    return [Attachment.planned(spec) for spec in found]
 
 
 def wanting(

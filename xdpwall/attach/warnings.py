@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from urllib.parse import quote
 
+from xdpwall.rule.iface_selector import is_pattern, means
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.inputs import first_few
@@ -26,7 +28,7 @@ def rule_warnings(
     strips: StripsTags = may_strip_tags,
 ) -> list[str]:
     """The warnings about these rules with these attachments: one for each cause, with the rules
-    that it is about, and at most MOST."""
+    that it is about, and at most MOST. `interfaces`: the words by which rules may mean one that is there."""
     found: dict[CauseWords, list[str | None]] = {}
     known: dict[tuple[str | None, str | None, bool, bool], list[CauseWords]] = {}
     for rule in rules:
@@ -95,7 +97,7 @@ def concerned(rules: Iterable[Rule], attachments: Sequence[Attachment]) -> list[
         attachment
         for attachment in attachments
         if any(
-            concerns(rule, attachment.iface) and rule.direction in (None, attachment.direction)
+            concerns(rule, attachment) and rule.direction in (None, attachment.direction)
             for rule in kinds
         )
     ]
@@ -122,7 +124,7 @@ def _about_vlan(
     names = [
         one.iface
         for one in attachments
-        if one.place == "xdp" and concerns(rule, one.iface) and strips(one)
+        if one.place == "xdp" and concerns(rule, one) and strips(one)
     ]
     if names:
         where = names[0] if len(names) == 1 else "IFACE"
@@ -136,9 +138,10 @@ def _about_vlan(
 def attach_command(iface: str, place: Place) -> str:
     """The call that attaches, for the shell and for REST."""
     options = {"xdp": "", "tc-ingress": " --hook tc", "tc-egress": " --hook tc --direction egress"}
+    typed = f"'{iface}'" if "*" in iface else iface
     return (
-        f"xdpwall attach {iface}{options[place]} "
-        f"(REST: PUT /api/v1/interfaces/{iface}/attachments/{place})"
+        f"xdpwall attach {typed}{options[place]} "
+        f"(REST: PUT /api/v1/interfaces/{quote(iface, safe='*')}/attachments/{place})"
     )
 
 
@@ -149,13 +152,16 @@ def _about_rule(
     strips: StripsTags,
 ) -> list[CauseWords]:
     iface = rule.iface if rule.iface and not rule.iface.startswith("!") else None
-    where = [attachment for attachment in attachments if concerns(rule, attachment.iface)]
+    several = iface is not None and is_pattern(iface)
+    where = [attachment for attachment in attachments if concerns(rule, attachment)]
     wanted: Place = "tc-egress" if rule.direction == "egress" else "xdp"
     found = []
-    if iface and iface not in interfaces:
+    if iface and several and not any(means(iface, one, interfaces) for one in interfaces):
+        found.append(_alike(f": {iface} matches no interface now"))
+    elif iface and not several and iface not in interfaces:
         found.append(_alike(f": the interface {iface} does not exist (yet)"))
     elif not where:
-        place = "to " + (iface or "any interface that {} about")
+        place = "to " + ("any " * several + iface if iface else "any interface that {} about")
         call = attach_command(iface or "IFACE", wanted)
         found.append(
             CauseWords(
@@ -169,7 +175,7 @@ def _about_rule(
         call = attach_command(iface or where[0].iface, wanted)
         rest = f" about {rule.direction}, which {names} cannot see; this does: {call}"
         found.append(CauseWords(f" is{rest}", f" are{rest}"))
-    elif iface and where[0].kind == "bridge":
+    elif iface and not several and where[0].kind == "bridge":
         found += _about_bridge(rule, where)
     return [*found, *_about_vlan(rule, attachments, strips), *about_length(rule, attachments)]
 

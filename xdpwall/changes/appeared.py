@@ -18,6 +18,7 @@ from xdpwall.views.status import RestoreOutcome
 from .attachments import attach_interface
 from .bringup import ensure_loaded
 from .patterns import attach_matching
+from .relations import follow_relations
 
 
 def attach_appeared(instance: Instance, ifaces: Collection[str], *, by: Author) -> RestoreOutcome:
@@ -47,6 +48,7 @@ def attach_appeared(instance: Instance, ifaces: Collection[str], *, by: Author) 
     outcome["attached"] += [row.words for row in matched.attached]
     outcome["failed"] += matched.failed
     made += matched.attached
+    follow_relations(instance)
     ruleset, on = instance.ruleset, instance.store.read().on
     return RestoreOutcome(
         revision=ruleset.revision,

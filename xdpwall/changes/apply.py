@@ -12,6 +12,7 @@ from xdpwall.attach.answering import cookie_warnings
 from xdpwall.attach.flow_warnings import flow_warnings, policy_warnings
 from xdpwall.attach.in_place import place_warnings
 from xdpwall.attach.interfaces import highest_first, index_of, interface_names, lowest_first
+from xdpwall.attach.relations import related, words_for_interfaces
 from xdpwall.attach.warnings import (
     expired_warnings,
     generic_warnings,
@@ -127,6 +128,7 @@ def apply_ruleset(
                 remaining[row.words] = left
     staying = [row for row in instance.attachments if not dry_run or row not in leaving]
     rules = [entry.rule for entry in new.entries if entry.rule.enabled]
+    planned = related(_as_planned(staying, coming), rules)
     return ApplyOutcome(
         revision=revision,
         dry_run=dry_run,
@@ -151,18 +153,18 @@ def apply_ruleset(
         needs=needs,
         warnings=[
             *(f"not detached: {left}" for left in remaining.values()),
-            *rule_warnings(rules, _as_planned(staying, coming), interface_names()),
+            *rule_warnings(rules, planned, words_for_interfaces(rules, planned)),
             *expired_warnings(rules, now),
             *set_warnings(wanted.sets, contents),
-            *hook_warnings(_as_planned(staying, coming)),
+            *hook_warnings(planned),
             *place_warnings(
                 instance.attacher, [row for row in staying if not dry_run or row.spec not in lost]
             ),
             *generic_warnings([*made, *again, *(one.now for one in changed)]),
             *(one.warning for one in changed if one.warning),
             *(policy_warnings(new.policy, rules) if change.policy_changed else []),
-            *flow_warnings(rules, new.policy, _as_planned(staying, coming)),
-            *cookie_warnings(rules, staying if dry_run else instance.attachments),
+            *flow_warnings(rules, new.policy, planned),
+            *cookie_warnings(rules, related(staying if dry_run else instance.attachments, rules)),
         ],
     )
 

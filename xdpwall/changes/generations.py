@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from xdpwall.attach.relations import with_relations
 from xdpwall.errors import Full
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.committed import CommittedRuleset, Step
@@ -84,15 +85,28 @@ def compile_committed(
 
 
 def _basis(instance: Instance, ruleset: CommittedRuleset) -> _Basis:
+    places = _numbered(instance, ruleset)
+    sets = instance.sets.kernel_sets(ruleset)
+    flow_places = instance.store.read().flow_places
+    return _Basis(ruleset.policy, places, sets, ruleset.timeouts, flow_places)
+
+
+def _numbered(instance: Instance, ruleset: CommittedRuleset) -> list[NumberedAttachment]:
+    """The attachments as the rules of a ruleset may name them."""
     from xdpwall.compiler.generation import NumberedAttachment
 
-    disk = instance.store.read()
-    places = [
-        NumberedAttachment(row.number, row.iface, row.place == "tc-egress")
-        for row in disk.attachments
+    return [
+        NumberedAttachment(row.number, row.iface, row.place == "tc-egress", row.relations)
+        for row in with_relations(instance.attachments, ruleset.index.relations)
     ]
-    sets = instance.sets.kernel_sets(ruleset)
-    return _Basis(ruleset.policy, places, sets, ruleset.timeouts, disk.flow_places)
+
+
+def is_compiled_for(instance: Instance, dataplane: Dataplane) -> bool:
+    """Whether the generation in force is known to be compiled for the present interfaces."""
+    active = dataplane.generations.active
+    if active is None or not isinstance(active.basis, _Basis):
+        return False
+    return set(_numbered(instance, instance.ruleset)) <= set(active.basis.attachments)
 
 
 def _compile(

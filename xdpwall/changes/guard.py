@@ -15,6 +15,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from xdpwall.attach.length_warnings import meets_super_packets
+from xdpwall.attach.relations import related
 from xdpwall.errors import LockOut, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
@@ -170,7 +171,8 @@ def guard_adoption(
     rows = attachments_in_kernel(instance)
     if not rows:
         return
-    interfaces = sorted({row.iface for row in rows})
+    rows = related(rows, rules)
+    interfaces = {row.iface: row.relations for row in rows}
     with (
         _doubting(instance),
         Planned(rules, policy, sets, interfaces, instance.clock.offset) as planned,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from xdpwall.attach.relations import relations_by_name
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.set_references import sets_named_by
@@ -74,7 +75,9 @@ def _guard_ruleset(
     def after_change(answer: Answer, spot: Spot) -> Answer:
         from xdpwall.explain.near_miss import packet_of
 
-        packet = packet_of(answer.record, spot.iface, spot.place == "tc-egress")
+        related = relations_by_name([spot.iface], ruleset.index.relations)
+        relations = related.get(spot.iface, frozenset())
+        packet = packet_of(answer.record, spot.iface, spot.place == "tc-egress", relations)
         return _judged_again(instance, ruleset, name, answer, packet, sets.holds_address)
 
     guard_own(instance, dataplane, ruleset, after_change, by=by, waiting=waiting)

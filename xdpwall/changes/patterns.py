@@ -24,8 +24,9 @@ from xdpwall.attach.wanted import (
 from xdpwall.errors import Conflict, Refused, Unsupported, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.link_list import BriefLink
+from xdpwall.rule.iface_selector import is_pattern
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
-from xdpwall.ruleset.attachment_pattern import AttachmentPattern, is_pattern
+from xdpwall.ruleset.attachment_pattern import AttachmentPattern
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook
 

@@ -20,6 +20,7 @@ from .attachments import attach_interface, guard_attach_again
 from .bringup import ensure_loaded
 from .patterns import attach_matching, unmatched
 from .programs import reload_programs
+from .relations import follow_relations
 
 
 def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
@@ -59,6 +60,7 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     outcome["attached"] += [row.words for row in matched.attached]
     outcome["failed"] += matched.failed
     made += matched.attached
+    follow_relations(instance)
     instance.attacher.prune()
     outcome["waiting"] += unmatched(instance.store.read().patterns, all_links())
     ruleset, on = instance.ruleset, instance.store.read().on

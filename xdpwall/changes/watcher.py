@@ -1,5 +1,5 @@
-"""A thread of the service that watches over the attachments: it attaches an interface that appears, and
-tells of a program that someone took off.
+"""A thread of the service that watches over the attachments: it attaches an interface that appears, lets
+rules follow the ports of a bridge, and tells of a program that someone took off.
 
 What rtnetlink says are hints; what is in place is read from the kernel, at the latest each second.
 """
@@ -37,6 +37,7 @@ from .attachments import attach_interface
 from .background import Background
 from .mutes import muted_numbers
 from .patterns import attach_matching
+from .relations import RelationsLook
 from .transactions import writing
 
 log = logging.getLogger("xdpwall.attachments")
@@ -89,6 +90,7 @@ class Watcher(Background):
         self._open: dict[Key, float] = {}
         self._spells: dict[Key, OpenSpell] = {}
         self._by_pattern: dict[str, PatternSpells] = {}
+        self._relations = RelationsLook(instance, changed)
         self._answering = AnsweringLook(instance)
         super().__init__(instance)
 
@@ -151,6 +153,7 @@ class Watcher(Background):
             # A detach or a swap may have come between the two reads.
             elif self._settled().get(key) == row:
                 self._out_of_place(key, row, now, names.get(row.iface), news, heard, first=first)
+        self._relations.look()
         self._answering.look(heard=bool(news.changed))
 
     def _match(self, news: LinkNews, heard: float) -> None:

@@ -6,19 +6,27 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from xdpwall.rule.match import match_of
 from xdpwall.rule.rule import Rule
 
 from .dimension import Spans
+from .interface_kinds import kind_at
 from .members import Members
 from .search import GaveUp, find_frame, with_usual_values
 from .space import KINDS, Space
 from .witness import Witness, witness_of
 
-Side = tuple[str, bool]
-"""An interface, and whether what goes out of it is meant."""
+
+class Side(NamedTuple):
+    """An interface with a program."""
+
+    iface: str
+    egress: bool
+    """Whether what goes out of it is meant."""
+    relations: frozenset[str] = frozenset()
+    """The selectors with a colon in rules that mean it."""
 
 
 def packet_of_rule(
@@ -49,18 +57,18 @@ def _frame(
         choice = find_frame(space, box, avoid) if all(box) else None
         if choice is not None:
             found = witness_of(space, with_usual_values(space, box, avoid, choice), members)
-            return found if found is None or side is None else _at(found, side)
+            return found if found is None else _at(found, side)
     return None
 
 
 def _values(space: Space, side: Side) -> Mapping[str, Spans]:
-    iface, egress = side
-    named = iface if iface in space.interfaces else None
-    number = space.interfaces.index(named)
-    return {"iface": ((number, number),), "direction": ((int(egress), int(egress)),)}
+    kind = kind_at(space.interfaces, side.iface, side.relations)
+    number, egress = space.interfaces.index(kind), int(side.egress)
+    return {"iface": ((number, number),), "direction": ((egress, egress),)}
 
 
-def _at(found: Witness, side: Side) -> Witness:
-    iface, egress = side
-    direction: Literal["ingress", "egress"] = "egress" if egress else "ingress"
-    return replace(found, iface=iface, direction=direction)
+def _at(found: Witness, side: Side | None) -> Witness:
+    if side is None:  # no interface is called like a selector
+        return found if found.interface.name is not None else replace(found, iface=None)
+    direction: Literal["ingress", "egress"] = "egress" if side.egress else "ingress"
+    return replace(found, iface=side.iface, direction=direction)

@@ -113,7 +113,7 @@ class RuleVerdicts:
                 return self._members.holds(held, address.version, int(address))
             return int(address)
         known = {
-            "iface": lambda: space.interfaces.index(packet.iface),
+            "iface": lambda: space.interfaces.index(packet.interface),
             "direction": lambda: int(packet.direction == "egress"),
             "vlan": lambda: UNTAGGED if packet.vlan is None else packet.vlan,
             "flags": lambda: packet.tcp_flags or 0,

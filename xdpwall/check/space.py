@@ -18,6 +18,7 @@ from xdpwall.values.arrays import Array
 from xdpwall.values.ranges import Ranges
 
 from .dimension import Dimension, Spans, intersect, runs_of
+from .interface_kinds import InterfaceKind, interface_kinds
 from .members import Members
 from .states import impossible_states
 
@@ -89,14 +90,12 @@ class Space:
 
     def __init__(self, kind: Kind, matches: Sequence[Match], members: Members) -> None:
         self.kind = kind
-        names = dict.fromkeys(match.iface[1] for match in matches if match.iface)
-        self.interfaces = [*names, None]
-        """By value of `iface`; None is one that no rule names."""
-        numbers = {name: number for number, name in enumerate(names)}
+        self.interfaces = interface_kinds(match.iface[1] for match in matches if match.iface)
+        """By value of `iface`; the last one is what no rule means."""
         self.here = [_is_about(match, kind) for match in matches]
         """By rule: whether it is about frames of this kind."""
         boxes = [
-            _box(match, kind, numbers) if here else {}
+            _box(match, kind, self.interfaces) if here else {}
             for match, here in zip(matches, self.here, strict=True)
         ]
         pseudo = _impossible(kind)
@@ -173,13 +172,14 @@ def _is_about(match: Match, kind: Kind) -> bool:
     return match.family in (None, 4 if kind == "ipv4" else 6)
 
 
-def _box(match: Match, kind: Kind, interfaces: dict[str, int]) -> dict[str, Spans]:
+def _box(match: Match, kind: Kind, interfaces: Sequence[InterfaceKind]) -> dict[str, Spans]:
     """The values that a rule accepts, of the fields that it names. All other fields take any."""
     box: dict[str, Spans] = {}
     if match.iface is not None:
-        negated, name = match.iface
-        at = interfaces[name]
-        box["iface"] = _complement(((at, at),), len(interfaces)) if negated else ((at, at),)
+        negated, selector = match.iface
+        box["iface"] = runs_of(
+            [n for n, one in enumerate(interfaces) if one.is_meant(selector) != negated]
+        )
     if match.egress is not None:
         box["direction"] = ((int(match.egress), int(match.egress)),)
     if match.vlan is not None:

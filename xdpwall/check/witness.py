@@ -9,6 +9,7 @@ from xdpwall.rule.packet_words import ethertype_word, protocol_name, words_after
 from xdpwall.rule.states import STATES
 from xdpwall.values.addresses import Prefix, prefix_text
 
+from .interface_kinds import NO_RULES, InterfaceKind
 from .members import Members
 from .search import Choice
 from .space import FRAGMENTS, UNTAGGED, Kind, Space
@@ -23,7 +24,7 @@ class Witness:
 
     kind: Kind
     iface: str | None = None
-    """None: any that no rule names."""
+    """None: any that no rule names. A rule's selector where its interfaces have no names in common."""
     direction: Literal["ingress", "egress"] = "ingress"
     vlan: int | None = None
     """None: untagged."""
@@ -43,6 +44,8 @@ class Witness:
     ttl: int | None = None
     state: str | None = None
     """Where some rule asks for it: what it must be, which no frame says by itself."""
+    interface: InterfaceKind = NO_RULES
+    """The kind of `iface`."""
 
     @property
     def text(self) -> str:
@@ -76,10 +79,16 @@ def witness_of(space: Space, choice: Choice, members: Members) -> Witness | None
         dimension.name: dimension.value(number)
         for dimension, number in zip(space.dimensions, choice, strict=True)
     }
-    iface = space.interfaces[values["iface"]] if "iface" in values else None
+    interface = space.interfaces[values.get("iface", -1)]
     direction: Literal["ingress", "egress"] = "egress" if values.get("direction") else "ingress"
     vlan = values.get("vlan", UNTAGGED)
-    place = Witness(space.kind, iface, direction, None if vlan == UNTAGGED else vlan)
+    place = Witness(
+        space.kind,
+        interface.shown,
+        direction,
+        None if vlan == UNTAGGED else vlan,
+        interface=interface,
+    )
     if space.kind == "other":
         return _with(place, ethertype=values["ethertype"])
     addresses = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 from xdpwall.errors import XdpwallError
-from xdpwall.firewall.interface_names import typable_names
+from xdpwall.firewall.interface_names import selectable_names, typable_names
 
 
 def complete_interfaces(
@@ -92,7 +92,7 @@ def complete_sentence(ctx: click.Context, parameter: click.Parameter, incomplete
 
     before = join_words([str(word) for word in ctx.params.get(str(parameter.name)) or ()])
     text = f"{before} {incomplete}".lstrip()
-    names = typable_names()
+    names = selectable_names()
     found = completions_of(
         text, names, _set_names() if incomplete.lstrip("!").startswith("@") else ()
     )

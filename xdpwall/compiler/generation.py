@@ -69,6 +69,8 @@ class NumberedAttachment:
     number: int
     iface: str
     egress: bool
+    relations: frozenset[str] = frozenset()
+    """The selectors with a colon in rules that mean its interface: ports:docker0."""
 
 
 @dataclass(frozen=True, slots=True)

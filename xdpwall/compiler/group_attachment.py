@@ -8,6 +8,7 @@ import numpy as np
 
 from xdpwall import abi
 from xdpwall.abi import VLAN_HIDDEN, Feature
+from xdpwall.rule.iface_selector import means
 from xdpwall.values.arrays import Array
 
 from .columns import ABSENT, Columns
@@ -58,7 +59,9 @@ class AttachmentGroup(Group):
 
 def _names_attachment(columns: Columns, attachment: NumberedAttachment) -> Array:
     """(n,) bool: the rules whose interface and direction, if named, are those of the attachment."""
-    name = attachment.iface
-    satisfied = columns.distinct("iface").map(lambda v: (v[1] == name) != v[0], True, bool)
+    name, relations = attachment.iface, attachment.relations
+    satisfied = columns.distinct("iface").map(
+        lambda v: means(v[1], name, relations) != v[0], True, bool
+    )
     satisfied &= (columns.egress == ABSENT) | (columns.egress == attachment.egress)
     return satisfied

@@ -8,7 +8,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import Any, ClassVar, Self
 
-from xdpwall.rule.fields import parse_iface, parse_proto
+from xdpwall.rule.fields import parse_one_iface, parse_proto
 from xdpwall.values.addresses import Prefix, parse_prefix
 from xdpwall.values.inputs import parse_choice, split_negation
 from xdpwall.views.events import PacketEvent
@@ -33,7 +33,7 @@ class PacketFilter:
     PARSERS: ClassVar[Mapping[str, Callable[[Any], Any]]] = {
         "src": partial(parse_prefix, "src"),
         "dst": partial(parse_prefix, "dst"),
-        "iface": parse_iface,
+        "iface": parse_one_iface,
         "proto": parse_proto,
     }
 

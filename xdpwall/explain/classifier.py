@@ -85,11 +85,12 @@ class Planned(Classifier):
         rules: Sequence[Rule],
         policy: Policy,
         sets: Mapping[str, Entries],
-        interfaces: Sequence[str],
+        interfaces: Mapping[str, frozenset[str]],
         boot: int,
     ) -> None:
         """`sets`: what those that rules name hold; `interfaces`: where frames are met, \"\" for one that no
-        rule names; `boot`: the time of day at boot, in ns since 1970. Raises Full."""
+        rule names, and which selectors with a colon mean it; `boot`: the time of day at boot, in ns since
+        1970. Raises Full."""
         super().__init__()
         if len(interfaces) > _MOST_INTERFACES:
             raise InvalidInput(
@@ -99,8 +100,8 @@ class Planned(Classifier):
         self._interfaces = list(interfaces)
         enabled = [(rule, index) for index, rule in enumerate(rules) if rule.enabled]
         places = [
-            NumberedAttachment(2 * index + egress, name, bool(egress))
-            for index, name in enumerate(interfaces)
+            NumberedAttachment(2 * index + egress, name, bool(egress), relations)
+            for index, (name, relations) in enumerate(interfaces.items())
             for egress in (0, 1)
         ]
         room = [

@@ -59,6 +59,8 @@ class Ground:
     holds: Holds
     now: str
     """A canonical time."""
+    relations: Mapping[str, frozenset[str]]
+    """By interface: the selectors with a colon in rules that mean it."""
     effort: Effort = field(default_factory=Effort)
     off: bool = False
     """Filtering is switched off."""
@@ -135,7 +137,8 @@ def _explain_hook(asked: Asked, place: Place, ground: Ground, *, attached: bool)
     judged = answer
     if answer.passing:
         judged = ground.classifier.run(asked.frame, iface, place, answer.copy)
-    packet = packet_of(judged.record, iface, place == "tc-egress")
+    relations = ground.relations.get(iface, frozenset())
+    packet = packet_of(judged.record, iface, place == "tc-egress", relations)
     notes = []
     if judged.neighbor_discovery and judged.by_policy:
         notes.append("it is neighbor or listener discovery")

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from xdpwall import abi
 from xdpwall.events.decode import HEAD, PacketRecord
+from xdpwall.rule.iface_selector import means
 from xdpwall.rule.match import VLAN_NONE, Match, match_of
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.states import STATES
@@ -40,6 +41,8 @@ class ReadPacket(NamedTuple):
     """The fields of a packet: a value, HIDDEN, or None where it has no such field."""
 
     iface: str
+    relations: frozenset[str]
+    """The selectors with a colon in rules that mean the interface."""
     egress: bool
     vlan: Value
     ethertype: Value
@@ -91,7 +94,9 @@ def _shown(packet: ReadPacket, name: str, value: int | str) -> str:
     return str(value)
 
 
-def packet_of(record: bytes, iface: str, egress: bool) -> ReadPacket:
+def packet_of(
+    record: bytes, iface: str, egress: bool, relations: frozenset[str] = frozenset()
+) -> ReadPacket:
     """The packet of an answer's record (dataplane/explaining.py)."""
     r = PacketRecord._make(HEAD.unpack_from(record))
     absent: dict[str, Value] = dict.fromkeys(ReadPacket._fields)
@@ -109,7 +114,7 @@ def packet_of(record: bytes, iface: str, egress: bool) -> ReadPacket:
         absent["ethertype"] = r.ethertype
     elif r.kind in (_IP4, _IP6):
         absent |= _ip_fields(r)
-    values = {**absent, "iface": iface, "egress": egress}
+    values = {**absent, "iface": iface, "relations": relations, "egress": egress}
     return ReadPacket(**values)  # type: ignore[arg-type]
 
 
@@ -195,7 +200,7 @@ def _wanted(rule: Rule, match: Match, name: str) -> str:
 def _answers(m: Match, p: ReadPacket, holds: Holds) -> Iterator[tuple[str, bool | None]]:
     """Each field that the rule names, and whether the packet's is what it wants; None: unreadable."""
     if m.iface is not None:
-        yield "iface", (p.iface == m.iface[1]) != m.iface[0]
+        yield "iface", means(m.iface[1], p.iface, p.relations) != m.iface[0]
     if m.egress is not None:
         yield "egress", p.egress == m.egress
     if m.vlan is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xdpwall.rule.fields import parse_iface_name
+from xdpwall.rule.iface_selector import parse_iface_name, refuse_pattern
 from xdpwall.views.explain import PacketInput
 
 from .explain import Asked
@@ -18,6 +18,7 @@ def asked_of(packet: PacketInput, only: str | None) -> Asked:
     if isinstance(packet, str):
         return _in_words(packet, only)
     if packet.iface is not None:
+        refuse_pattern("iface", packet.iface)
         parse_iface_name("iface", packet.iface)
     data = bytes.fromhex(packet.data)
     length = len(data) if packet.length is None else packet.length

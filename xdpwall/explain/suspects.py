@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from xdpwall.rule.iface_selector import may_mean
 from xdpwall.rule.known_packet import KnownPacket, matches
 from xdpwall.rule.match import Match, match_of
 from xdpwall.rule.rule import Rule
@@ -55,7 +56,9 @@ def suspects_of(
 
 
 def _is_met(match: Match, judged: Collection[str]) -> bool:
-    return match.iface is None or match.iface[0] or match.iface[1] in judged
+    if match.iface is None or match.iface[0]:
+        return True
+    return any(may_mean(match.iface[1], name) is not False for name in judged)
 
 
 def _of_changed_sets(old: CommittedRuleset, new: CommittedRuleset) -> list[Rule]:

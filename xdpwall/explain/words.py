@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from xdpwall.errors import InvalidInput
 from xdpwall.rule.fields import parse_flags
+from xdpwall.rule.iface_selector import refuse_pattern
 from xdpwall.rule.match import VLAN_NONE, Match, match_of
 from xdpwall.rule.packet_words import ethertype_word, protocol_name, words_after_addresses
 from xdpwall.rule.rule import Rule
@@ -177,6 +178,7 @@ class _Said:
         self.ttl = self._number("ttl", match.ttl)
         self.vlan = self._vlan(match.vlan)
         self.iface = self._plain("iface", match.iface)
+        refuse_pattern("iface", self.iface)
         self.fragment = self._fragment(match.fragment)
         if match.ethertype == "any":
             raise _several("ethertype", "any", "one number, like 0x88cc")

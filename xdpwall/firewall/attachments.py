@@ -9,6 +9,7 @@ from xdpwall.attach.in_place import former_name
 from xdpwall.attach.interfaces import highest_first, index_of
 from xdpwall.attach.length_warnings import length_warnings
 from xdpwall.attach.merging import left_off, merging_of, turned_off
+from xdpwall.attach.relations import related
 from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
 from xdpwall.changes import attachments, patterns
 from xdpwall.changes.confirm import change_pending
@@ -22,7 +23,7 @@ from xdpwall.changes.transactions import writing
 from xdpwall.changes.trial import attach_on_trial, detach_on_trial, refuse_to_confirm
 from xdpwall.errors import OTHER_NAMESPACE, XdpwallError
 from xdpwall.instance.instance import Instance
-from xdpwall.rule.fields import parse_iface_name
+from xdpwall.rule.iface_selector import parse_iface_name
 from xdpwall.ruleset.attachment import AttachmentSpec, attachment_places
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
@@ -82,6 +83,7 @@ class AttachmentMethods:
             rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
             views = attachment_views(self._instance.attacher, self._instance.dataplane(), beside)
             view = next(one for one in views if one.place == row.place)
+            known = related([row], rules)
             warnings = [
                 *self._instance.notices,
                 *off_warnings(self._instance),
@@ -90,9 +92,9 @@ class AttachmentMethods:
                 *bypass_warnings(iface, self._instance.attacher.bypasses(row.index, row.place)),
                 *hook_warnings(beside),
                 *native_warnings(self._instance, self._instance.dataplane(), [row]),
-                *vlan_warnings(rules, [row]),
-                *length_warnings(rules, [row]),
-                *cookie_warnings(rules, [row]),
+                *vlan_warnings(rules, known),
+                *length_warnings(rules, known),
+                *cookie_warnings(rules, known),
             ]
         offer, unread = missing_now(
             self._instance,
@@ -128,8 +130,8 @@ class AttachmentMethods:
                 *off_warnings(self._instance),
                 *hook_warnings(now.attachments),
                 *native_warnings(self._instance, self._instance.dataplane(), done.attached),
-                *vlan_warnings(rules, done.attached),
-                *length_warnings(rules, done.attached),
+                *vlan_warnings(rules, related(done.attached, rules)),
+                *length_warnings(rules, related(done.attached, rules)),
                 *wanted_warnings([view]),
             ]
         offer, unread = missing_now(

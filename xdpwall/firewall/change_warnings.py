@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 
 from xdpwall.attach.answering import cookie_warnings
 from xdpwall.attach.flow_warnings import flow_warnings
-from xdpwall.attach.in_place import judged_names, place_warnings
+from xdpwall.attach.in_place import place_warnings
+from xdpwall.attach.relations import related, words_for_interfaces
 from xdpwall.attach.warnings import concerned, expired_warnings, rule_warnings
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
@@ -19,8 +20,8 @@ from .flow_advice import advice_warnings
 def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]:
     """Warn about changed rules that are enabled, and of attachments that should judge by them."""
     # Only a rule that names an interface wants to know which there are.
-    attachments = instance.attachments
-    there = judged_names(attachments) if any(rule.iface for rule in rules) else ()
+    attachments = related(instance.attachments, rules)
+    there = words_for_interfaces(rules, attachments)
     return [
         *off_warnings(instance),
         *rule_warnings(rules, attachments, there),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from xdpwall.attach.relations import related, words_for_interfaces
 from xdpwall.attach.warnings import rule_warnings
 from xdpwall.check.findings import Fault, Finding, find_faults
 from xdpwall.check.flow_advice import FlowFinding, flow_findings
 from xdpwall.check.members import Members
-from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
-from xdpwall.ruleset.attachment_pattern import AttachmentPattern
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.set_references import sets_named_by
 from xdpwall.values.addresses import set_use
 from xdpwall.values.times import now as present
@@ -34,7 +34,6 @@ def check_ruleset(
     policy: Policy,
     sets: Mapping[str, Entries | None],
     attachments: Sequence[Attachment] | None,
-    interfaces: Collection[str],
     now: str,
 ) -> CheckReport:
     """Check rules in order. `sets`: what the sets that they name hold, None where that is not known;
@@ -53,6 +52,8 @@ def check_ruleset(
     found += [(n, _expired(rules, n)) for n, ended in enumerate(over) if ended]
     found += [(n, one) for n in range(len(alive)) for one in _empty_sets(alive, n, sets)]
     if attachments is not None:
+        attachments = related(attachments, rules)
+        interfaces = words_for_interfaces(rules, attachments)
         found += [
             (n, one)
             for n in range(len(alive))
@@ -67,35 +68,19 @@ def check_ruleset(
 
 def check_file(ruleset: Ruleset) -> CheckReport:
     """Check a ruleset of which nothing is known but what it states."""
-    from xdpwall.attach.interfaces import interface_names
+    from xdpwall.attach.wanted import planned_attachments
 
     stated = ruleset.sets or {}
     named = {name for rule in ruleset.rules for _, name in sets_named_by(rule)}
-    attachments = None
-    if ruleset.attachments is not None:
-        attachments = [Attachment.planned(spec) for spec in _interface_by_interface(ruleset)]
+    stated_places = ruleset.attachments
+    attachments = None if stated_places is None else planned_attachments(stated_places)
     return check_ruleset(
         ruleset.rules,
         ruleset.policy,
         {name: stated[name].entries if name in stated else None for name in named},
         attachments,
-        interface_names(),
         time_text(present()),
     )
-
-
-def _interface_by_interface(ruleset: Ruleset) -> list[AttachmentSpec]:
-    """The attachments that a ruleset states; those by policy as they would be now."""
-    from xdpwall.attach.wanted import all_links, wanted_places
-
-    specs = ruleset.attachments or ()
-    found = [spec for spec in specs if not spec.by_policy]
-    patterns = [
-        AttachmentPattern(spec.iface, spec.place, spec.mode, "") for spec in specs if spec.by_policy
-    ]
-    if patterns:
-        found += [one.spec for one in wanted_places(patterns, all_links())]
-    return found
 
 
 def _rule(rules: Sequence[Rule], number: int) -> CheckRule:

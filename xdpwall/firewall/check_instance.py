@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xdpwall.attach.interfaces import interface_names
+from xdpwall.attach.wanted import planned_attachments
 from xdpwall.changes.transactions import reading
-from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.set_references import sets_named_by
 
 if TYPE_CHECKING:
@@ -51,5 +50,5 @@ def check_instance(instance: Instance, now: Snapshot, wanted: Ruleset | None) ->
             sets[name] = None
     attachments = now.attachments
     if wanted is not None and wanted.attachments is not None:
-        attachments = tuple(Attachment.planned(spec) for spec in wanted.attachments)
-    return check_ruleset(rules, policy, sets, attachments, interface_names(), clock.now_text())
+        attachments = tuple(planned_attachments(wanted.attachments))
+    return check_ruleset(rules, policy, sets, attachments, clock.now_text())

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from xdpwall.attach.relations import relations_by_name, with_relations
 from xdpwall.attach.stripped_tags import may_strip_tags
+from xdpwall.attach.wanted import planned_attachments
 from xdpwall.changes.transactions import reading
 from xdpwall.errors import Conflict, NotFound
+from xdpwall.rule.iface_selector import relations_of
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.set_references import sets_named_by
 from xdpwall.values.inputs import quoted
@@ -62,7 +65,8 @@ class _Explanation:
         self._wanted = wanted
         self._sets: dict[str, Entries] = {}
         self._attached: dict[tuple[str, Place], Attachment] = {}
-        for row in self._attachments():
+        self._selectors = relations_of(rule.iface for rule in self._rules())
+        for row in with_relations(self._attachments(), self._selectors):
             self._attached[row.iface, row.place] = row
 
     def report(
@@ -100,7 +104,7 @@ class _Explanation:
 
     def _attachments(self) -> Sequence[Attachment]:
         if self._wanted is not None and self._wanted.attachments is not None:
-            return [Attachment.planned(spec) for spec in self._wanted.attachments]
+            return planned_attachments(self._wanted.attachments)
         return self._now.attachments
 
     def _strips(self, iface: str) -> bool:
@@ -110,7 +114,7 @@ class _Explanation:
     def _packet_for(self, rule_id: str) -> str:
         """A packet for a rule, in words. NotFound; Conflict "no-packet" where there is none."""
         from xdpwall.check.members import Members
-        from xdpwall.check.rule_packet import packet_of_rule
+        from xdpwall.check.rule_packet import Side, packet_of_rule
 
         now = self._instance.clock.now_text()
         rules = [
@@ -129,7 +133,10 @@ class _Explanation:
             )
         named = {name for rule in rules[: number + 1] for _, name in sets_named_by(rule)}
         members = Members({name: self._entries(name) for name in named})
-        sides = [(iface, place == "tc-egress") for iface, place in self._attached]
+        sides = [
+            Side(iface, place == "tc-egress", row.relations)
+            for (iface, place), row in self._attached.items()
+        ]
         found = packet_of_rule(rules, number, members, sides)
         if found is None:
             raise Conflict(
@@ -167,6 +174,7 @@ class _Explanation:
             off=not dataplane.control.read().on,
             holds=self._holds(),
             now=self._instance.clock.now_text(),
+            relations={row.iface: row.relations for row in self._attached.values()},
         )
 
     def _planned(self, stack: ExitStack, asked: Sequence[Asked]) -> Callable[[], Ground]:
@@ -186,12 +194,15 @@ class _Explanation:
         rules = list(self._rules())
         policy = (self._now.ruleset if self._wanted is None else self._wanted).policy
         named = {name for rule in rules if rule.enabled for _, name in sets_named_by(rule)}
-        interfaces = sorted({one.iface or "" for one in asked})
+        names = sorted({one.iface or "" for one in asked})
+        relations = dict.fromkeys(names, frozenset[str]()) | relations_by_name(
+            names, self._selectors
+        )
         classifier = Planned(
             rules,
             policy,
             {name: self._entries(name) for name in named},
-            interfaces,
+            relations,
             self._instance.clock.offset,
         )
         return Ground(
@@ -201,6 +212,7 @@ class _Explanation:
             policy=policy,
             holds=self._holds(),
             now=self._instance.clock.now_text(),
+            relations=relations,
         )
 
     # -- sets --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from xdpwall.attach.flow_warnings import flow_warnings, policy_warnings
+from xdpwall.attach.relations import related
 from xdpwall.changes.commit import commit
 from xdpwall.changes.transactions import reading, writing
 from xdpwall.rule.rule import Rule
@@ -76,7 +77,7 @@ class PolicyMethods:
             pending = pending_now(self._instance)
             rules = [entry.rule for entry in ruleset.entries]
             said = [
-                *flow_warnings(rules, policy, rows),
+                *flow_warnings(rules, policy, related(rows, rules)),
                 *policy_change_warnings(self._instance, changes),
             ]
             said = said if dry_run else [*self._instance.notices, *said]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from xdpwall.attach.in_place import judged_names
+from xdpwall.attach.relations import related, words_for_interfaces
 from xdpwall.attach.warnings import (
     expired_warnings,
     rule_warnings,
@@ -98,7 +98,8 @@ class ReadMethods(StatusMethods):
         """Warnings about a rule that is not added yet, with the attachments in place."""
         (rule,), said = with_real_names([rule])
         with reading(self._instance) as now:
-            said += rule_warnings([rule], now.attachments, judged_names(now.attachments))
+            rows = related(now.attachments, [rule])
+            said += rule_warnings([rule], rows, words_for_interfaces([rule], rows))
             return said + expired_warnings([rule], self._instance.clock.now_text())
 
     def observe(self, before: Observation | None = None) -> Observation:

@@ -10,11 +10,13 @@ from typing import Any
 
 from xdpwall.attach.interfaces import interface_names
 from xdpwall.errors import InvalidInput
+from xdpwall.rule.iface_selector import is_pattern
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.values.inputs import error_value, printable, split_negation, unsupported_field
 
 _PATTERN = "*?["
+_SHELLS = "?["
 
 
 def real_name(name: str, field: str = "iface") -> str:
@@ -52,12 +54,18 @@ def with_real_names(rules: Sequence[Rule]) -> tuple[list[Rule], list[str]]:
             continue
         negated, name = split_negation(rule.iface)
         if name not in known:
-            known[name] = real_name(name, "iface" if len(rules) == 1 else f"rules[{index}].iface")
+            field = "iface" if len(rules) == 1 else f"rules[{index}].iface"
+            known[name] = name if _is_selector(name) else real_name(name, field)
         if known[name] != name:
             rule = rule.model_copy(update={"iface": "!" * negated + known[name]})
             said[name] = f"{name} is another name of {known[name]}: the rule names {known[name]}"
         found.append(rule)
     return found, list(said.values())
+
+
+def _is_selector(name: str) -> bool:
+    """Whether it stands for several interfaces by `*` or a colon, and by no more of a shell's pattern."""
+    return is_pattern(name) and not any(char in name for char in _SHELLS)
 
 
 def change_with_real_name(changes: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:

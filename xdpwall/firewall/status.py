@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from xdpwall.attach.answering import cookie_warnings
 from xdpwall.attach.flow_warnings import flow_warnings, policy_warnings
-from xdpwall.attach.in_place import judged_names, stand_in_warnings
+from xdpwall.attach.in_place import stand_in_warnings
+from xdpwall.attach.relations import related, words_for_interfaces
 from xdpwall.attach.warnings import (
     bypass_warnings,
     hook_warnings,
@@ -99,10 +100,11 @@ class StatusMethods:
             for view in others:
                 warnings += bypass_warnings(view.name, view.others)
             rules = [entry.rule for entry in ruleset.entries if entry.rule.enabled]
-            warnings += rule_warnings(rules, now.attachments, judged_names(now.attachments))
+            rows = related(now.attachments, rules)
+            warnings += rule_warnings(rules, rows, words_for_interfaces(rules, rows))
             warnings += policy_warnings(ruleset.policy, rules)
-            warnings += flow_warnings(rules, ruleset.policy, now.attachments)
-            warnings += cookie_warnings(rules, now.attachments)
+            warnings += flow_warnings(rules, ruleset.policy, rows)
+            warnings += cookie_warnings(rules, rows)
             return Status(
                 version=__version__,
                 host=socket.gethostname(),

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from xdpwall.errors import XdpwallError
-from xdpwall.ruleset.attachment_pattern import PORTS, is_pattern
+from xdpwall.rule.iface_selector import PORTS, is_pattern
 from xdpwall.trusted import open_folder
 
 from .instance import Instance

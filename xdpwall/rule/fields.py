@@ -35,12 +35,11 @@ from xdpwall.values.ranges import NUMBER_RANGE, parse_ranges, range_text
 from xdpwall.values.rates import rate_parser
 from xdpwall.values.time_read import parse_expiry
 
+from .iface_selector import checked_selector, refuse_pattern
 from .sentence_words import ACTIONS, FOREIGN_ACTIONS
 from .states import parse_state
 
 MAX_COMMENT = 256
-MAX_IFACE = 15
-"""Bytes: IFNAMSIZ without the NUL."""
 MAX_LENGTH = 65575
 """40 bytes of IPv6 header and 65,535 of payload."""
 
@@ -71,27 +70,17 @@ def parse_action(value: Any) -> str:
     return parse_choice("action", value, ACTIONS, hint=hint)
 
 
-def parse_iface_name(field: str, value: Any) -> str:
-    """The name of one interface, as the kernel takes names."""
-    return _checked_name(field, value, parse_text(field, value, "the name of an interface"))
-
-
-def _checked_name(field: str, value: str, name: str) -> str:
-    size = len(name.encode("utf-8", "replace"))
-    if not 1 <= size <= MAX_IFACE:
-        raise invalid(field, value, "is not an interface's name", f"1 to {MAX_IFACE} bytes")
-    if name in (".", "..") or "/" in name or ":" in name or name.startswith("!"):
-        raise invalid(field, value, "is not an interface's name", "one without / and :, like eth0")
-    if not name.isprintable() or " " in name:
-        raise invalid(field, value, "is not an interface's name", "one without blanks, like eth0")
-    return name
-
-
 def parse_iface(value: Any) -> str:
-    """`docker0` or `!docker0`."""
-    negated, name = split_negation(parse_text("iface", value, "the name of an interface"))
-    _checked_name("iface", value, name)
-    return f"!{name}" if negated else name
+    """`docker0`, `veth*` or `ports:docker0`, or `!docker0`."""
+    negated, text = split_negation(parse_text("iface", value, "the name of an interface"))
+    checked_selector("iface", value, text)
+    return f"!{text}" if negated else text
+
+
+def parse_one_iface(value: Any) -> str:
+    """`docker0` or `!docker0`: one interface by its name, as of a packet."""
+    refuse_pattern("iface", value)
+    return parse_iface(value)
 
 
 def parse_direction(value: Any) -> str:

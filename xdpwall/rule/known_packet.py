@@ -12,6 +12,7 @@ from typing import NamedTuple
 from xdpwall.values.addresses import Prefix
 from xdpwall.values.ranges import Ranges
 
+from .iface_selector import may_mean
 from .match import Match
 from .states import STATES
 
@@ -75,7 +76,7 @@ def _answers(match: Match, packet: KnownPacket, holds: Holds) -> Iterator[bool |
         yield match.egress == packet.egress
     if match.iface is not None:
         negated, name = match.iface
-        yield _negate(negated, _same(name, packet.iface))
+        yield _negate(negated, None if packet.iface is None else may_mean(name, packet.iface))
     if match.family is not None:
         yield _same(match.family, packet.family)
     if match.proto is not None:

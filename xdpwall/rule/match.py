@@ -27,7 +27,7 @@ class Match(NamedTuple):
     """A rule's match. None means any; in each (negated, value) pair, negated is the field's `!`.
 
     A negated prefix is about its own family only. `iface` is matched by the compiler against the
-    attachments' names.
+    attachments' names, and ports:docker0 against what the interfaces are (rule/iface_selector.py).
     """
 
     iface: tuple[bool, str] | None = None

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from xdpwall.errors import InvalidInput
+from xdpwall.rule.iface_selector import is_pattern, is_relation, matches, parse_selector
 from xdpwall.rule.rule import Rule
 from xdpwall.values.inputs import invalid, parse_choice, parse_in_list, refuse_unknown_fields
 from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode, direction_of, hook_of
 
-from .attachment_pattern import AttachmentPattern, is_pattern, matches, parse_selector
+from .attachment_pattern import AttachmentPattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,12 @@ def check_direction(rule: Rule, attachments: Sequence[AttachmentSpec]) -> None:
     """Refuse `direction: egress` on a rule for an interface that has only xdp."""
     if rule.direction != "egress" or rule.iface is None or rule.iface.startswith("!"):
         return
-    places = {spec.place for spec in attachments if matches(spec.iface, rule.iface, None)}
+    named = rule.iface
+    places = {
+        spec.place
+        for spec in attachments
+        if spec.iface == named or (not is_relation(named) and matches(spec.iface, named, None))
+    }
     if places == {"xdp"}:
         raise invalid(
             "direction",
@@ -191,6 +197,8 @@ class Attachment:
     """Anything but "attached" is a change that did not end."""
     why_generic: str | None = field(default=None, compare=False)
     """Why `auto` took generic mode, in the answer to what attached it; not recorded."""
+    relations: frozenset[str] = field(default=frozenset(), compare=False)
+    """Those selectors with a colon in rules that mean its interface now (attach/relations.py); not recorded."""
 
     @classmethod
     def planned(cls, spec: AttachmentSpec) -> Attachment:

@@ -6,42 +6,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from xdpwall.rule.fields import parse_iface_name
-from xdpwall.values.inputs import parse_text
+from xdpwall.rule.iface_selector import is_pattern, matches
 from xdpwall.values.terms import Direction, Hook, Place, WantedMode, direction_of, hook_of
-
-PORTS = "ports:"
-"""In front of the name of a bridge, bond or other master: its ports."""
-
-
-def is_pattern(text: str) -> bool:
-    """Whether it may stand for several interfaces: with a `*`, or `ports:` in front."""
-    return "*" in text or text.startswith(PORTS)
-
-
-def parse_selector(field: str, value: object) -> str:
-    """A name, a name with `*` in it, or `ports:` and the name of a master. InvalidInput."""
-    text = parse_text(field, value, "the name of an interface")
-    parse_iface_name(field, text.removeprefix(PORTS))
-    return text
-
-
-def matches(selector: str, name: str, master: str | None) -> bool:
-    """Whether an interface is meant; `master` is the bridge or bond that it is a port of."""
-    if selector.startswith(PORTS):
-        return master == selector.removeprefix(PORTS)
-    if "*" not in selector:
-        return selector == name
-    first, *between, last = selector.split("*")
-    at, end = len(first), len(name) - len(last)
-    if end < at or not (name.startswith(first) and name.endswith(last)):
-        return False
-    for part in between:  # the leftmost place of each leaves most room for the next
-        found = name.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -97,6 +98,8 @@ class EntryIndex:
     """By slot: is it in use?"""
     disabled: list[int]
     """The ranks of the disabled rules, ascending."""
+    relations: Counter[str]
+    """The selectors with a colon, as ports:docker0, that enabled rules name, and how many do."""
 
     @classmethod
     def of(cls, entries: Sequence[RuleEntry]) -> EntryIndex:
@@ -108,11 +111,15 @@ class EntryIndex:
             EntriesById(with_ids(entries), {}),
             used,
             [entry.rank for entry in entries if not entry.rule.enabled],
+            _relations(entries),
         )
 
     def changed(self, gone: Sequence[RuleEntry], come: Sequence[RuleEntry]) -> EntryIndex:
         """The index of the entries without `gone` and with `come`."""
-        used, disabled = self.used[:], self.disabled[:]
+        used, disabled, relations = self.used[:], self.disabled[:], self.relations
+        left, new = _relations(gone), _relations(come)
+        if left or new:
+            relations = relations - left + new
         for entry in gone:
             used[entry.slot] = 0
             if not entry.rule.enabled:
@@ -121,4 +128,9 @@ class EntryIndex:
             used[entry.slot] = 1
             if not entry.rule.enabled:
                 insort(disabled, entry.rank)
-        return EntryIndex(self.by_id.changed(gone, come), used, disabled)
+        return EntryIndex(self.by_id.changed(gone, come), used, disabled, relations)
+
+
+def _relations(entries: Iterable[RuleEntry]) -> Counter[str]:
+    named = (entry.rule.iface for entry in entries if entry.rule.enabled)
+    return Counter(one.removeprefix("!") for one in named if one is not None and ":" in one)

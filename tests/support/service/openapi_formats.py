@@ -17,6 +17,7 @@ ADDRESS = _ADDRESS4 | _ADDRESS6
 PREFIX = st.builds("{}.0.0.0/8".format, _OCTET) | st.builds("{}.{}.0.0/16".format, _OCTET, _OCTET)
 ENTRY = ADDRESS | PREFIX | st.builds("2001:db8:{:x}::/48".format, st.integers(1, 0xFFFF))
 INTERFACE = st.sampled_from(("eth1", "docker0", "lo", "nope", "br-0.12"))
+_SELECTOR = INTERFACE | st.sampled_from(("veth*", "*", "ports:docker0"))
 _PORTS = st.sampled_from(("22", "80,443", "8000-8100", "!53"))
 FORMATS = {
     "one-line": st.text(st.characters(codec="ascii", min_codepoint=32, max_codepoint=126))
@@ -34,7 +35,7 @@ FORMATS = {
         st.sampled_from(("", "on eth1", "vlan 7")),
     ),
     "interface": INTERFACE,
-    "interface-match": INTERFACE | INTERFACE.map("!{}".format),
+    "interface-match": _SELECTOR | _SELECTOR.map("!{}".format),
     "address-match": st.builds("{}{}".format, st.sampled_from(("", "!")), ENTRY) | st.just("@bad"),
     "tcp-flags": st.sampled_from(("syn", "syn/syn,ack", "none/fin,syn,rst")),
     "proto": st.sampled_from(("tcp", "udp", "icmp", "icmpv6", "gre", "47")),

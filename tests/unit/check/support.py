@@ -29,7 +29,7 @@ _ADDRESSES = ("10.0.0.1", "10.0.0.2", "10.0.1.1", "10.128.0.1", "192.0.2.1")
 _PREFIXES = ("10.0.0.1", "10.0.0.0/24", "10.0.0.0/9", "10.0.0.0/8", "10.128.0.0/9", "0.0.0.0/0")
 _PORTS = (22, 80, 443, 9999)
 _FIELDS: Mapping[str, Sequence[Any]] = {
-    "iface": ("eth0", "!eth0"),
+    "iface": ("eth0", "!eth0", "eth*", "!e*0", "*9"),
     "direction": ("ingress", "egress"),
     "src": (*_PREFIXES, "!10.0.0.0/8", "@bad", "!@bad", "@none", "!@none"),
     "dst": ("10.0.0.1", "10.0.0.0/24"),
@@ -148,7 +148,7 @@ def verdict(
 
 def packet_of(witness: Witness) -> tuple[Packet, Attachment]:
     """The reference's packet for a witness, and where it is judged."""
-    where = Attachment(witness.iface or "eth9", witness.direction)
+    where = Attachment(witness.iface or "other", witness.direction)
     vlan = VLAN_NONE if witness.vlan is None else witness.vlan
     if witness.kind == "other":
         ethertype = (

@@ -9,12 +9,12 @@ import pytest
 from tests.support.oracle.reference.judge import matches
 from tests.unit.check.support import MEMBERS, SETS, WHERE, decider, draw_rules, packet_of, packets
 from xdpwall.check.members import Members
-from xdpwall.check.rule_packet import packet_of_rule
+from xdpwall.check.rule_packet import Side, packet_of_rule
 from xdpwall.rule.rule import Rule
 from xdpwall.sets.entries import Entries
 
 HELD = Members({name: Entries.of(entries) for name, entries in SETS.items()})
-SIDES = [(where.iface, where.direction == "egress") for where in WHERE]
+SIDES = [Side(where.iface, where.direction == "egress") for where in WHERE]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -37,11 +37,11 @@ def test_the_reference_agrees(seed: int) -> None:
 
 def test_it_is_seen_where_something_is_attached() -> None:
     rules = [Rule.parse(text) for text in ("drop icmp on eth0", "drop icmp", "count udp out")]
-    one = packet_of_rule(rules, 1, HELD, [("eth0", False), ("eth7", False)])
+    one = packet_of_rule(rules, 1, HELD, [Side("eth0", False), Side("eth7", False)])
     assert one is not None and (one.iface, one.direction) == ("eth7", "ingress")
-    out = packet_of_rule(rules, 2, HELD, [("eth0", False), ("eth7", True)])
+    out = packet_of_rule(rules, 2, HELD, [Side("eth0", False), Side("eth7", True)])
     assert out is not None and (out.iface, out.direction) == ("eth7", "egress")
-    nowhere = packet_of_rule(rules, 0, HELD, [("eth7", False)])
+    nowhere = packet_of_rule(rules, 0, HELD, [Side("eth7", False)])
     assert nowhere is not None and nowhere.iface == "eth0"
 
 

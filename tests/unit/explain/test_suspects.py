@@ -45,6 +45,9 @@ def suspected(old: CommittedRuleset, new: CommittedRuleset) -> bool:
         ("drop tcp/22 on eth0", True),
         ("drop tcp/22 on eth1", False),
         ("drop tcp/22 on not eth1", True),
+        ("drop tcp/22 on eth*", True),
+        ("drop tcp/22 on veth*", False),
+        ("drop tcp/22 on ports:br0", True),  # What eth0 is to others is not known here.
         ("drop udp", False),
         ("drop ethertype 0x88cc", False),
         ("drop icmpv6", False),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xdpwall.rule.iface_selector import matches
 from xdpwall.ruleset.attachment_pattern import (
     AttachmentPattern,
-    matches,
     parse_patterns,
     patterns_to_json,
 )

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from xdpwall.rule.iface_selector import is_relation, matches
+
 from .output import Column, Printer, TableCell
 
 ACTION_COLORS = {"drop": "red", "accept": "green", "count": "cyan"}
@@ -50,7 +52,9 @@ class RuleListFilter:
 def _is_about(named: str | None, iface: str) -> bool:
     if named is None:
         return True
-    return named[1:] != iface if named.startswith("!") else named == iface
+    selector = named.removeprefix("!")
+    meant = selector == iface or (not is_relation(selector) and matches(selector, iface, None))
+    return meant != named.startswith("!")
 
 
 def rule_table(printer: Printer, found: Json, rates: Rates | None = None) -> None:

@@ -57,7 +57,7 @@ def draw_rule(random: Random, eagerness: Sequence[float] = ANY) -> Rule:
 
     rule: dict[str, Any] = {"action": random.choice(("drop", "drop", "accept", "accept", "count"))}
     if maybe(0.3):
-        rule["iface"] = random.choice(("eth0", "!eth0", "eth1", "!eth1"))
+        rule["iface"] = random.choice(("eth0", "!eth0", "eth1", "!eth1", "eth*", "!e*0", "*1"))
     if maybe(0.5):
         rule["direction"] = random.choice(("ingress", "egress"))
     if maybe(0.6):

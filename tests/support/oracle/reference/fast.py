@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 import numpy as np
@@ -99,7 +100,7 @@ def _matching(questions: Iterator[Question], some: Array, is_drop: bool) -> Arra
 
 
 def _meant_here(m: Match, where: Attachment) -> bool:
-    if m.iface is not None and (where.iface == m.iface[1]) == m.iface[0]:
+    if m.iface is not None and fnmatchcase(where.iface, m.iface[1]) == m.iface[0]:
         return False
     return m.egress is None or m.egress == (where.direction == "egress")
 

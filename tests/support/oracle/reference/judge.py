@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from tests.support.oracle.reference.decode import decode
@@ -113,7 +114,7 @@ def answers(
     """Each field that the rule names, and whether the packet's agrees."""
     if m.iface is not None:
         negated, name = m.iface
-        yield "iface", (where.iface == name) != negated
+        yield "iface", fnmatchcase(where.iface, name) != negated
     if m.egress is not None:
         yield "direction", (where.direction == "egress") == m.egress
     if m.vlan is not None:
