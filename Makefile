@@ -16,6 +16,7 @@
 # make test-flows  FLOWS_FLOOD=8000000 spoofed SYNs, an hour in a full flow table, a minute of two CPUs at once
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
+# make test-compilers   test the programs as clang 16, 19 and 22 compile them: CLANGS=19 for one
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
 # make dist    sdist, wheel and bill of materials of the last commit, into dist/: the same bytes each time
 # make deb     the Debian package, into dist/         make test-deb   and try it on a bare Debian
@@ -194,6 +195,13 @@ test-kills: dev
 KERNELS ?= 6.1 6.12
 test-kernels: $(VENV)/.installed-kernels dev
 	$(BIN)/python -m scripts.test_kernels $(KERNELS)
+
+# What depends on the compiler, with others than the one there is.
+CLANGS ?= 16 19 22
+.PHONY: test-compilers
+test-compilers: dev
+	@scripts/install-system-packages compilers
+	$(SUDO) $(BIN)/python -m scripts.test_compilers $(CLANGS)
 
 # Real drivers, on QEMU's cards, in every mode: make test-drivers KERNELS=6.12
 test-drivers: $(VENV)/.installed-kernels dev

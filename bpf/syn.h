@@ -208,13 +208,18 @@ static __always_inline bool verify_segment(struct xdp_md *ctx, const struct pack
 		return false;
 	sum = pseudo_sum(p, w->length);
 #pragma unroll
-	for (__u32 n = 0; n < 15; n++) {
-		if (n >= 5 && n * 4 >= doff)
-			break;
-		if ((void *)(word + n + 1) > end)
-			return false;
+	for (__u32 n = 0; n < 5; n++) {
 		copy[n] = word[n];
 		sum += word[n];
+	}
+#pragma unroll
+	for (__u32 n = 5; n < 15; n++) { /* the options */
+		if (n * 4 < doff) {
+			if ((void *)(word + n + 1) > end)
+				return false;
+			copy[n] = word[n];
+			sum += word[n];
+		}
 	}
 	if (w->length > doff) {
 		rest = sum_bytes(ctx, off + doff, w->length - doff);
