@@ -27,3 +27,30 @@ CONTAINERS: dict[str, Any] = {
     ],
     "networks": [{"id": "a0" * 32, "name": "bridge", "driver": "bridge", "bridge": "docker0"}],
 }
+PUBLISHED: dict[str, Any] = {
+    "engine": "/run/docker.sock",
+    "complete": True,
+    "problems": [],
+    "ports": [
+        {
+            "container": "web",
+            "port": {"address": "0.0.0.0", "port": 8080, "protocol": "tcp", "target": 80},
+            "iface": "eth0",
+            "verdict": "in part",
+            "rules": [
+                {"position": 1, "id": "r1", "text": "accept tcp/8080 from 198.51.100.7 on eth0 in"},
+                {"position": 2, "id": "published", "text": "drop tcp/8080 on eth0 in"},
+            ],
+            "policy": False,
+        },
+        {
+            "container": "web",
+            "port": {"address": "0.0.0.0", "port": 8080, "protocol": "tcp", "target": 80},
+            "iface": "eth1",
+            "verdict": "not filtered",
+            "rules": [],
+            "policy": False,
+            "cure": "xdpwall attach eth1",
+        },
+    ],
+}

@@ -27,7 +27,7 @@ NEEDED: dict[Role | None, set[str]] = {
     "metrics": {"GET /api/v1/metrics"},
     "read": {
         *("GET /api/v1/" + path for path in (
-            "session", "stats", "status", "events", "events/settings", "interfaces", "containers", "rules", "rules/{id}",
+            "session", "stats", "status", "events", "events/settings", "interfaces", "containers", "containers/published", "rules", "rules/{id}",
             "policy", "sets", "sets/{name}", "sets/{name}/test", "ruleset", "ruleset/history", "audit",
             "block", "flows")),
         *("POST /api/v1/" + path for path in ("rules/parse", "explain", "check", "diff", "page")),

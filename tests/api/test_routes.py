@@ -12,6 +12,7 @@ HERE = [
     "",
     "GET /interfaces",
     "GET /containers",
+    "GET /containers/published",
     "PUT /flows/size",
     "PUT /interfaces/{name}/attachments/{place}",
     "DELETE /interfaces/{name}/attachments/{place}",

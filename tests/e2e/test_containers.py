@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from tests.cli.support import Instance
-from tests.support.net.docker import Docker
-from tests.support.net.netns import Lab, wait_for
+from tests.support.net.docker import Docker, fetch
+from tests.support.net.netns import Lab, Namespace, wait_for
 from tests.support.paths import ROOT
 
 
@@ -50,11 +50,42 @@ def ports(wall: Instance, docker: Docker, name: str) -> dict[str, str]:
     return {one["network"]: one["iface"] for one in listed(wall, docker)[name]["ports"]}
 
 
+def published(wall: Instance, docker: Docker) -> list[tuple[str, str]]:
+    """`status --ports`: interface and verdict of each published port."""
+    found = wall.run("status", "--ports", "-o", "json", wrap=docker.beside())
+    assert found.returncode == 0, found.stderr
+    return [(one["iface"], one["verdict"]) for one in json.loads(found.stdout)["ports"]]
+
+
+def follow_a_published_port(wall: Instance, docker: Docker, client: Namespace) -> None:
+    """What is told of it is what a client meets: open, with nothing to filter it; closed by a rule."""
+    serve = ("web:1", "/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/www")
+    docker("run", "-d", "--name", "shop", "-p", "8080:80", *serve)
+    wait_for(lambda: "shop" in listed(wall, docker), "the container's name")
+    assert published(wall, docker) == [("out0", "not filtered")]
+    check = wall.run("check", wrap=docker.beside())
+    assert check.returncode == 1
+    assert "tcp/8080 of container shop comes in by out0, and nothing filters it" in check.stdout
+    wait_for(lambda: fetch(client, "198.51.100.1", 8080) == b"hello\n", "the page from outside")
+    wall.done("attach", "out0")
+    assert published(wall, docker) == [("out0", "open")]
+    assert fetch(client, "198.51.100.1", 8080) == b"hello\n"
+    wall.done("rule", "add", "drop tcp/8080 on out0 in")
+    assert published(wall, docker) == [("out0", "closed")]
+    assert fetch(client, "198.51.100.1", 8080, seconds=3.0) == b""
+    docker("rm", "--force", "shop")
+
+
 @pytest.mark.host  # the daemon's control groups
 def test_real_containers_have_names(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     host = lab.namespace("docker")
+    client = lab.namespace("client")
+    lab.veth(
+        host, "out0", client, "eth0", address="198.51.100.1/24", peer_address="198.51.100.2/24"
+    )
+    host.ip("-6 addr flush dev out0")  # Docker publishes to both families
     file = tmp_path / "names" / "containers.json"
     monkeypatch.setenv("XDPWALL_CONTAINERS", str(file))
     wall = Instance(tmp_path / "state", lab.bpffs / "xdpwall", tmp_path / "sock", host)
@@ -107,6 +138,7 @@ def test_real_containers_have_names(
             )
             assert listed(wall, docker)["inside"]["ports"] == []
             docker("rm", "--force", "inside")
+            follow_a_published_port(wall, docker, client)
             docker("stop", "--time", "0", "web")
             wait_for(lambda: listed(wall, docker) == {}, "that nothing runs")
         old = wall.json("container", "list")

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 from pathlib import Path
 
 import pytest
 
-from tests.support.net.docker import Docker
-from tests.support.net.netns import Lab, Namespace, wait_for
+from tests.support.net.docker import Docker, fetch
+from tests.support.net.netns import Lab, wait_for
 from tests.support.net.ping import ping
-from tests.support.service.service import START, Service
+from tests.support.service.service import Service
 
 PINGS = 5
-
-
-def fetch(space: Namespace, address: str) -> bytes:
-    """The container's page; empty while nobody answers."""
-    connection = http.client.HTTPConnection(address, timeout=START)
-    try:
-        with space.inside():
-            connection.connect()
-        connection.request("GET", "/")
-        return connection.getresponse().read()
-    except (OSError, http.client.HTTPException):
-        return b""
-    finally:
-        connection.close()
 
 
 @pytest.mark.host  # the daemon's control groups

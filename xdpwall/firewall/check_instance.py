@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xdpwall.attach.wanted import planned_attachments
 from xdpwall.changes.transactions import reading
 from xdpwall.ruleset.set_references import sets_named_by
 
+from .published import unfiltered_words
+
 if TYPE_CHECKING:
     from xdpwall.instance.instance import Instance
+    from xdpwall.rule.rule import Rule
     from xdpwall.ruleset.ruleset import Ruleset
     from xdpwall.sets.entries import Entries
     from xdpwall.store.records import Snapshot
     from xdpwall.views.check import CheckReport
+    from xdpwall.views.containers import PublishedList
 
 
 class CheckMethods:
@@ -21,10 +27,17 @@ class CheckMethods:
 
     _instance: Instance
 
+    @abstractmethod
+    def published(self) -> PublishedList: ...
+
     def check(self, ruleset: Ruleset | None = None) -> CheckReport:
         """What is wrong with a ruleset, or with the one in force."""
         with reading(self._instance) as now:
-            return check_instance(self._instance, now, ruleset)
+            report = check_instance(self._instance, now, ruleset)
+        if ruleset is not None:
+            return report
+        unfiltered = unfiltered_words(self.published())
+        return report.model_copy(update={"unfiltered": unfiltered}) if unfiltered else report
 
 
 def check_instance(instance: Instance, now: Snapshot, wanted: Ruleset | None) -> CheckReport:
@@ -36,19 +49,25 @@ def check_instance(instance: Instance, now: Snapshot, wanted: Ruleset | None) ->
         rules, policy = [entry.rule for entry in now.ruleset.entries], now.ruleset.policy
     else:
         rules, policy = list(wanted.rules), wanted.policy
-    stated = None if wanted is None else wanted.sets
-    numbers = {row.name: row.number for row in now.ruleset.sets}
-    sets: dict[str, Entries | None] = {}
-    for name in {name for rule in rules for _, name in sets_named_by(rule)}:
-        if stated is not None and name in stated:
-            sets[name] = stated[name].entries
-        elif name in numbers:
-            sets[name] = (
-                instance.store.sets.read_set(numbers[name]).unexpired(clock.seconds()).all()
-            )
-        else:
-            sets[name] = None
+    sets = sets_held(instance, now, rules)
+    for name, stated in ((wanted and wanted.sets) or {}).items():
+        if name in sets:
+            sets[name] = stated.entries
     attachments = now.attachments
     if wanted is not None and wanted.attachments is not None:
         attachments = tuple(planned_attachments(wanted.attachments))
     return check_ruleset(rules, policy, sets, attachments, clock.now_text())
+
+
+def sets_held(
+    instance: Instance, now: Snapshot, rules: Sequence[Rule]
+) -> dict[str, Entries | None]:
+    """What the sets that these rules name hold now; None for one that there is not."""
+    numbers = {row.name: row.number for row in now.ruleset.sets}
+    seconds = instance.clock.seconds()
+    return {
+        name: instance.store.sets.read_set(numbers[name]).unexpired(seconds).all()
+        if name in numbers
+        else None
+        for name in {name for rule in rules for _, name in sets_named_by(rule)}
+    }

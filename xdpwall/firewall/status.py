@@ -27,7 +27,7 @@ from xdpwall.store.records import Snapshot
 from xdpwall.values.switched_off import SWITCHED_OFF
 from xdpwall.version import __version__
 from xdpwall.views.attachments import AttachmentView, InterfaceList, OpenSpell
-from xdpwall.views.containers import ContainerList
+from xdpwall.views.containers import ContainerList, PublishedList
 from xdpwall.views.flows import FlowFill
 from xdpwall.views.status import Status
 
@@ -156,6 +156,28 @@ class StatusMethods:
     def containers(self) -> ContainerList:
         """The containers by the engine's names, and the interfaces that lead to them."""
         return containers_now(self._settings.containers)
+
+    def published(self) -> PublishedList:
+        """What containers publish to the outside, and which rules decide who comes to it."""
+        from .check_instance import sets_held
+        from .published import published_list
+
+        with reading(self._instance) as now:
+            rules = [entry.rule for entry in now.ruleset.entries]
+            rows = {(row.iface, row.place): row for row in related(now.attachments, rules)}
+            judged = {
+                view.called or view.iface: rows[view.iface, view.place]
+                for view in self._attachment_views(now, ())
+                if view.direction == "ingress" and view.state == "attached"
+            }
+            return published_list(
+                containers_now(self._settings.containers),
+                rules,
+                now.ruleset.policy,
+                sets_held(self._instance, now, rules),
+                judged,
+                on=now.on,
+            )
 
     # -- inside ----------------------------------------------------------------------------------
     def _attachment_views(

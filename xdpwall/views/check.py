@@ -55,3 +55,5 @@ class CheckReport(View):
     findings: list[CheckFinding]
     undecided: list[CheckRule] = []
     """Rules that took too long to ask about."""
+    unfiltered: list[str] = []
+    """Ports that containers publish to the outside and that nothing filters, each in words."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import View
+from .check import CheckRule
 
 
 class PublishedPort(View):
@@ -91,3 +92,30 @@ class ContainerList(View):
     problems: list[str] = []
     containers: list[ContainerView] = []
     networks: list[EngineNetwork] = []
+
+
+class PublishedCover(View):
+    """What becomes of those who come from outside to a published port by one interface."""
+
+    container: str
+    port: PublishedPort
+    iface: str
+    verdict: Literal["open", "in part", "closed", "not filtered", "undecided"]
+    """Of the first packet of a connection: whether all, some or none pass our program there. "not filtered":
+    no program of ours judges what comes in there; "undecided": it took too long to tell."""
+    rules: list[CheckRule] = []
+    """The rules that decide for some of them, in order."""
+    policy: bool = False
+    """Whether the ingress policy decides for some."""
+    cure: str | None = None
+    """The command that would have it filtered, where it is not."""
+
+
+class PublishedList(View):
+    """GET /containers/published."""
+
+    engine: str | None = None
+    """None: nobody asks an engine."""
+    complete: bool
+    problems: list[str] = []
+    ports: list[PublishedCover] = []

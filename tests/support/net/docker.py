@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import http.client
 import os
 import subprocess
 import tarfile
@@ -132,3 +133,17 @@ def _removed(top: Path) -> bool:
                     raise
                 return False
     return True
+
+
+def fetch(space: Namespace, address: str, port: int = 80, seconds: float = 60.0) -> bytes:
+    """The page that serve_page() serves; empty where nobody answers."""
+    connection = http.client.HTTPConnection(address, port, timeout=seconds)
+    try:
+        with space.inside():
+            connection.connect()
+        connection.request("GET", "/")
+        return connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return b""
+    finally:
+        connection.close()

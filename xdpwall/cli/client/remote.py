@@ -11,7 +11,7 @@ from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, WantedMode
 from xdpwall.views.attachments import AttachOutcome, DetachOutcome, InterfaceList, WantOutcome
 from xdpwall.views.check import CheckReport
-from xdpwall.views.containers import ContainerList
+from xdpwall.views.containers import ContainerList, PublishedList
 from xdpwall.views.events import EventsOutcome, EventsView
 from xdpwall.views.explain import ExplainReport, PacketInput
 from xdpwall.views.pending import PendingOutcome, PendingView
@@ -56,6 +56,9 @@ class RemoteFirewall(RemoteSets, RemoteHistory, RemoteFlows, RemoteTokens):
 
     def containers(self) -> ContainerList:
         return self._get(ContainerList, "/containers")
+
+    def published(self) -> PublishedList:
+        return self._get(PublishedList, "/containers/published")
 
     def rules(self) -> RuleList:
         return self._get(RuleList, "/rules")

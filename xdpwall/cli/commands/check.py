@@ -31,6 +31,7 @@ def check(file: str | None) -> int:
     where flows are asked for, those that end answers, SYN cookies or room for flows without need. What
     another rule or the policy is the reason of comes with a packet that shows it. Sets are taken with what
     they hold now. Packets that cannot be read whole are left out: a drop rule takes what it cannot read.
+    Without FILE, also ports that containers publish and that nothing filters (`xdpwall status --ports`).
 
     Ends with 0 when all is well, with 1 when something is found, and with 2 when FILE cannot be read.
 
@@ -50,7 +51,7 @@ def check(file: str | None) -> int:
         lambda: _people(printer, report),
     )
     print_note(_summary(report), asked)
-    return 1 if report.findings else 0
+    return 1 if report.findings or report.unfiltered else 0
 
 
 def _read(file: str) -> Ruleset:
@@ -82,6 +83,8 @@ def _people(printer: Printer, report: CheckReport) -> None:
         if one.packet is not None:
             state = "" if one.state is None else f" (state {one.state})"
             printer.line(f"    packet: {one.packet}{state}", "dim")
+    for sentence in report.unfiltered:
+        printer.line(sentence, "yellow")
 
 
 def _title(one: CheckFinding) -> str:
@@ -98,4 +101,6 @@ def _summary(report: CheckReport) -> str:
     words = f"{report.rules} {'rule' if report.rules == 1 else 'rules'}: {found}"
     if report.undecided:
         words += f"; {len(report.undecided)} took too long to decide"
+    if report.unfiltered:
+        words += f"; published ports that nothing filters: {len(report.unfiltered)}"
     return words

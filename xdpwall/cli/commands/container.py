@@ -12,9 +12,10 @@ from xdpwall.cli.lazy import LazyCommand, LazyGroup
 from xdpwall.cli.options import common_options, invocation
 from xdpwall.cli.terminal.output import Column, Printer
 from xdpwall.cli.terminal.problems import print_note, print_warnings
+from xdpwall.cli.terminal.published import NOBODY_ASKS, port_words
 
 if TYPE_CHECKING:
-    from xdpwall.views.containers import ContainerView, PublishedPort
+    from xdpwall.views.containers import ContainerView
 
 TABLE = {
     "list": LazyCommand("container:list_", "List containers and the interfaces that lead to them"),
@@ -59,9 +60,7 @@ def list_() -> None:
 
     def people() -> None:
         if found.engine is None:
-            printer.line(
-                "nobody asks a container engine: systemctl enable --now xdpwall-containers", "dim"
-            )
+            printer.line(NOBODY_ASKS, "dim")
         elif not found.containers:
             printer.line("no container runs", "dim")
         else:
@@ -122,10 +121,5 @@ def _row(view: ContainerView) -> list[str]:
         ",".join(end.name for end in one.networks) or "-",
         ",".join(addresses) or "-",
         ",".join(port.iface for port in view.ports) or "-",
-        ",".join(_published(port) for port in one.published) or "-",
+        ",".join(port_words(port) for port in one.published) or "-",
     ]
-
-
-def _published(port: PublishedPort) -> str:
-    where = f"[{port.address}]" if ":" in port.address else port.address
-    return f"{where}:{port.port}->{port.target}/{port.protocol}"

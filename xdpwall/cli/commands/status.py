@@ -46,10 +46,17 @@ NOT_JUDGING = "on, but no packet is judged"
     metavar="SECONDS",
     help="Compare first, for so long, what interfaces receive with what is seen; the service always does.",
 )
+@click.option(
+    "--ports",
+    is_flag=True,
+    help="List what containers publish to the outside, and which rules decide who comes to it.",
+)
 @watch_options
 @exact_option()
 @common_options()
-def status(wait: float | None, watch: bool, interval: float, times: int | None) -> None:
+def status(
+    wait: float | None, ports: bool, watch: bool, interval: float, times: int | None
+) -> None:
     """What is attached, in force and counted, and what the attachments cannot see.
 
     Watching adds packets a second, seen and dropped.
@@ -59,10 +66,19 @@ def status(wait: float | None, watch: bool, interval: float, times: int | None) 
       xdpwall status
       xdpwall status --wait 5
       xdpwall status -w
+      xdpwall status --ports
       xdpwall status -j
     """
     asked = invocation.get()
     printer = Printer(asked)
+    if ports:
+        from xdpwall.cli.terminal.published import show_published
+
+        if watch or wait is not None:
+            raise click.UsageError("--ports goes with neither --watch nor --wait")
+        with open_firewall() as firewall:
+            show_published(printer, firewall.published())
+        return
     if watch:
         gc.enable()
         with open_firewall() as fw:
