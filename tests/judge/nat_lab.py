@@ -3,7 +3,7 @@
     world 198.51.100.1 ---- outer  router  inner ---- container 10.77.0.1
                             198.51.100.2   10.77.0.254
 
-From the container: masquerade. To the router's port 443: on to the container's 8080. World and container are
+or in IPv6, with the same cables. From the container: masquerade. To the router's port 443: on to the container's 8080. World and container are
 packet sockets without a stack, so that nobody answers but the test.
 """
 
@@ -11,28 +11,46 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tests.support.net.netns import Lab, wait_for
-from tests.support.oracle.flows.packets import ICMP, FlowPacket
+from tests.support.oracle.flows.packets import ICMP, ICMPV6, FlowPacket
 from tests.support.packets.packets import Wire
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.states import STATES
 from xdpwall.settings import Settings
 
-WORLD, ROUTER, CONTAINER = "198.51.100.1", "198.51.100.2", "10.77.0.1"
+
+@dataclass(frozen=True)
+class NatEnds:
+    """The addresses of one family; `gateway` is the router's on the inner side."""
+
+    family: Literal[4, 6]
+    world: str
+    router: str
+    container: str
+    gateway: str
+    bits: int
+    table: str
+    """nftables' name of the family."""
+    unasked: int
+    """The ICMP type of an answer to which nobody answers, and which is no echo's."""
+
+
+ENDS = {
+    4: NatEnds(4, "198.51.100.1", "198.51.100.2", "10.77.0.1", "10.77.0.254", 24, "ip", 14),
+    6: NatEnds(6, "2001:db8:1::1", "2001:db8:1::2", "fd00:77::1", "fd00:77::fe", 64, "ip6", 140),
+}
 MACS = {"world": "02:00:00:00:00:0a", "container": "02:00:00:00:00:0c"}
 SIDES = ("outer", "inner")
 PLACES = tuple(f"{side} {way}" for side in SIDES for way in ("in", "out"))
-MARKS = {
-    "outer": FlowPacket(4, ICMP, WORLD, ROUTER, icmp_type=14),
-    "inner": FlowPacket(4, ICMP, CONTAINER, "10.77.0.254", icmp_type=14),
-}
-"""A timestamp that nobody asked for ends a case: of no flow, and nobody answers it."""
+NOISE = (130, 131, 132, 133, 134, 135, 136, 143)
+"""Types of ICMPv6 that the router itself says whenever it likes: neighbours and listeners. Of no flow to both."""
 MARKED = ("untracked", "invalid")
-"""What we say of that, and what nftables does."""
+"""What we say of the packet that ends a case (NatLab.mark()), and what nftables does."""
 
 Seen = tuple[tuple[str, str], ...]
 """(place, state) of each packet, sorted."""
@@ -45,7 +63,7 @@ class Verdict(NamedTuple):
     nft: Seen
 
 
-def _nft() -> str:
+def _nft(ends: NatEnds) -> str:
     counters = [
         f"{side}_{way}_{state}" for side in SIDES for way in ("in", "out") for state in STATES
     ]
@@ -55,47 +73,60 @@ def _nft() -> str:
             f"oifname {s} ct state {t} counter name {s}_out_{t}" for s in SIDES for t in STATES
         ],
     }
+    noise = ""
+    if ends.family == 6:
+        noise = f"icmpv6 type {{ {', '.join(map(str, NOISE))} }} accept\n"
+    to = ends.container if ends.family == 4 else f"[{ends.container}]"
     return (
-        "table ip judge {\n"
+        f"table {ends.table} judge {{\n"
         + "".join(f"counter {name} {{}}\n" for name in counters)
         + "chain in { type filter hook prerouting priority -150;\n"
+        + noise
         + "\n".join(lines["in"])
         + "\n}\nchain out { type filter hook postrouting priority 50;\n"
+        + noise
         + "\n".join(lines["out"])
         + "\n}\nchain forwarded { type nat hook prerouting priority -100;\n"
-        + f"iifname outer tcp dport 443 dnat to {CONTAINER}:8080\n"
-        + f"iifname outer udp dport 443 dnat to {CONTAINER}:8080\n"
+        + f"iifname outer tcp dport 443 dnat to {to}:8080\n"
+        + f"iifname outer udp dport 443 dnat to {to}:8080\n"
         + "}\nchain masqueraded { type nat hook postrouting priority 100;\n"
-        + f"oifname outer ip saddr {CONTAINER} masquerade\n}}\n}}\n"
+        + f"oifname outer {ends.table} saddr {ends.container} masquerade\n}}\n}}\n"
     )
 
 
 class NatLab:
     """The namespaces, both judges, and the ends of the wires."""
 
-    def __init__(self, lab: Lab, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, lab: Lab, folder: Path, stack: ExitStack, ends: NatEnds) -> None:
+        self.ends = ends
         self.router, self.world, self.container = map(
             lab.namespace, ("router", "world", "container")
         )
         for space, iface, side, address in (
-            (self.world, "world", "outer", f"{ROUTER}/24"),
-            (self.container, "container", "inner", "10.77.0.254/24"),
+            (self.world, "world", "outer", ends.router),
+            (self.container, "container", "inner", ends.gateway),
         ):
-            lab.veth(self.router, side, space, iface, address=address)
+            lab.veth(self.router, side, space, iface, address=f"{address}/{ends.bits}")
             space.ip(f"link set {iface} address {MACS[iface]}")
             # No stack: it would answer with resets.
             space.run("sysctl", "-qw", f"net.ipv6.conf.{iface}.disable_ipv6=1")
-        self.router.ip(f"neigh replace {WORLD} dev outer lladdr {MACS['world']} nud permanent")
-        self.router.ip(
-            f"neigh replace {CONTAINER} dev inner lladdr {MACS['container']} nud permanent"
-        )
+        for address, side, mac in (
+            (ends.world, "outer", MACS["world"]),
+            (ends.container, "inner", MACS["container"]),
+        ):
+            self.router.ip(f"neigh replace {address} dev {side} lladdr {mac} nud permanent")
         # Checksums are not what is compared.
         for setting in (
-            *("ipv4.ip_forward=1", "netfilter.nf_conntrack_checksum=0", "ipv4.icmp_ratelimit=0"),
+            *(
+                "ipv4.ip_forward=1",
+                "ipv6.conf.all.forwarding=1",
+                "netfilter.nf_conntrack_checksum=0",
+                "ipv4.icmp_ratelimit=0",
+            ),
             *("ipv4.conf.outer.rp_filter=0", "ipv4.conf.all.rp_filter=0"),
         ):
             self.router.run("sysctl", "-qw", f"net.{setting}")
-        self.router.run("nft", _nft())
+        self.router.run("nft", _nft(ends))
         self.wires = {
             "outer": stack.enter_context(Wire(self.world, "world")),
             "inner": stack.enter_context(Wire(self.container, "container")),
@@ -116,14 +147,16 @@ class NatLab:
             self.firewall.attach(side)
             self.firewall.attach(side, hook="tc", direction="egress")
         self.firewall.set_policy({"ingress": "accept keep", "egress": "accept keep"})
-        self.firewall.add_rules(
-            [
-                Rule.parse(f"count state {state} on {side} {way}")
-                for side in SIDES
-                for way in ("in", "out")
-                for state in STATES
-            ]
-        )
+        family = f"ipv{ends.family}"
+        self._silenced = NOISE if ends.family == 6 else ()
+        texts = [f"accept icmpv6/{kind}" for kind in self._silenced]
+        texts += [
+            f"count {family} state {state} on {side} {way}"
+            for side in SIDES
+            for way in ("in", "out")
+            for state in STATES
+        ]
+        self.firewall.add_rules([Rule.parse(text) for text in texts])
 
     def send(self, side: str, *packets: FlowPacket) -> None:
         """Put packets on the wire, towards the router."""
@@ -139,11 +172,18 @@ class NatLab:
             counts[f"{side} in {state}"] -= 1
         return Verdict(*(_rose(old, new) for old, new in zip(before, after, strict=True)))
 
+    def mark(self, side: str) -> FlowPacket:
+        """An answer that nobody asked for: of no flow, and nobody answers it."""
+        ends = self.ends
+        src, dst = (ends.world, ends.router) if side == "outer" else (ends.container, ends.gateway)
+        proto = ICMP if ends.family == 4 else ICMPV6
+        return FlowPacket(ends.family, proto, src, dst, icmp_type=ends.unasked)
+
     def _after_all(self, side: str) -> list[dict[str, int]]:
         """The counts once everything sent has come through: a mark is sent behind it, and the way is a queue."""
         mark = [f"{side} in {state}" for state in MARKED]
         fresh = [old[name] for old, name in zip(self._counts(), mark, strict=True)]
-        self.send(side, MARKS[side])
+        self.send(side, self.mark(side))
 
         def arrived() -> list[dict[str, int]]:
             after = self._counts()
@@ -154,9 +194,9 @@ class NatLab:
 
     def _counts(self) -> list[dict[str, int]]:
         names = [f"{place} {state}" for place in PLACES for state in STATES]
-        ours = [rule.packets for rule in self.firewall.rules().rules]
+        ours = [rule.packets for rule in self.firewall.rules().rules[len(self._silenced) :]]
         listed = json.loads(
-            self.router.run("nft", "-j", "list", "counters", "table", "ip", "judge")
+            self.router.run("nft", "-j", "list", "counters", "table", self.ends.table, "judge")
         )
         nft = {
             one["counter"]["name"].replace("_", " "): one["counter"]["packets"]

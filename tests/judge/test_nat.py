@@ -13,13 +13,14 @@ from typing import Literal, NamedTuple
 
 import pytest
 
-from tests.judge.nat_lab import CONTAINER, ROUTER, WORLD, NatLab, Seen
+from tests.judge.nat_lab import ENDS, NatEnds, NatLab, Seen
 from tests.judge.victim import one_cpu
 from tests.support.net.netns import Lab
 from tests.support.oracle.flows.packets import (
     ACK,
     FIN,
     ICMP,
+    ICMPV6,
     IGMP,
     PSH,
     RST,
@@ -86,6 +87,8 @@ class Difference(NamedTuple):
     about: Callable[[NatCase], bool]
     ours: tuple[str, ...]
     nft: str
+    family: Literal[4, 6] | None = None
+    """Where it is met; None for both."""
 
 
 def live(case: NatCase) -> bool:
@@ -122,28 +125,30 @@ DIFFERENCES = [
         lambda c: live(c) and c.situation != "a SYN-ACK" and c.who == "opener" and flags(c, "SYN-ACK"), ("new", "established"), "invalid",
     ),
     Difference("windows are not checked", lambda c: "window" in c.name, OPEN, "invalid"),
-    Difference("a redirect changes routes", lambda c: c.name == "redirect", ("invalid",), "related"),
-    Difference("source quench is dead", lambda c: c.name == "quench", ("invalid",), "related"),
+    Difference("a redirect changes routes", lambda c: c.name == "redirect", ("invalid",), "related", 4),
+    Difference("source quench is dead", lambda c: c.name == "quench", ("invalid",), "related", 4),
     Difference("only echoes are asked and answered", lambda c: c.name == "time", ("untracked",), "new"),
-    Difference("IGMP has no two ends", lambda c: c.name == "IGMP", ("untracked",), "new"),
+    Difference("IGMP has no two ends", lambda c: c.name == "IGMP", ("untracked",), "new", 4),
     Difference("nobody talks to himself by a cable", lambda c: c.name == "land", ("invalid",), "new"),
 ]  # fmt: skip
 
 
-def segment(via: Via, who: Who, port: int, bits: int, seq: int, ack: int) -> tuple[str, FlowPacket]:
+def segment(
+    ends: NatEnds, via: Via, who: Who, port: int, bits: int, seq: int, ack: int
+) -> tuple[str, FlowPacket]:
     """The side that it comes in on, and the segment."""
     out = who == "opener"
     src, dst, sport, dport = {
-        ("dnat", True): (WORLD, ROUTER, port, 443),
-        ("dnat", False): (CONTAINER, WORLD, 8080, port),
-        ("masquerade", True): (CONTAINER, WORLD, port, 80),
-        ("masquerade", False): (WORLD, ROUTER, 80, port),
+        ("dnat", True): (ends.world, ends.router, port, 443),
+        ("dnat", False): (ends.container, ends.world, 8080, port),
+        ("masquerade", True): (ends.container, ends.world, port, 80),
+        ("masquerade", False): (ends.world, ends.router, 80, port),
     }[via, out]
-    side = "outer" if src == WORLD else "inner"
-    return side, FlowPacket(4, TCP, src, dst, sport, dport, bits, seq, ack)
+    side = "outer" if src == ends.world else "inner"
+    return side, FlowPacket(ends.family, TCP, src, dst, sport, dport, bits, seq, ack)
 
 
-def tcp_cases() -> Iterator[NatCase]:
+def tcp_cases(ends: NatEnds) -> Iterator[NatCase]:
     """Every situation x every set of flags, from either end, by one NAT and the other in turn."""
     ports = itertools.count(20_000)
     vias = itertools.cycle(VIAS)
@@ -152,74 +157,92 @@ def tcp_cases() -> Iterator[NatCase]:
             for who in WHO:
                 via, port = next(vias), next(ports)
                 seq, ack = (100, 500) if who == "opener" else (500, 100)
-                before = tuple(segment(via, by, port, *rest) for by, *rest in steps)
-                side, packet = segment(via, who, port, bits, seq, ack)
+                before = tuple(segment(ends, via, by, port, *rest) for by, *rest in steps)
+                side, packet = segment(ends, via, who, port, bits, seq, ack)
                 title = f"{name} of the {who} after {situation}, {via}"
                 yield NatCase(title, before, side, (packet,), situation, who)
 
 
-def other_cases() -> Iterator[NatCase]:
+def other_cases(ends: NatEnds) -> Iterator[NatCase]:
     """Windows, UDP, echoes, errors, and what is neither."""
     for via, port in (("dnat", 30_000), ("masquerade", 30_001)):
         assert via in VIAS
-        before = tuple(segment(via, by, port, *rest) for by, *rest in HANDSHAKE)
-        side, packet = segment(via, "answerer", port, ACK, 500 + (1 << 30), 100)
+        before = tuple(segment(ends, via, by, port, *rest) for by, *rest in HANDSHAKE)
+        side, packet = segment(ends, via, "answerer", port, ACK, 500 + (1 << 30), 100)
         yield NatCase(f"far outside the window, {via}", before, side, (packet,))
-    asked = FlowPacket(4, UDP, CONTAINER, WORLD, 30_002, 53)
-    answer = FlowPacket(4, UDP, WORLD, ROUTER, 53, 30_002)
+    v, world, router, container = ends.family, ends.world, ends.router, ends.container
+    asked = FlowPacket(v, UDP, container, world, 30_002, 53)
+    answer = FlowPacket(v, UDP, world, router, 53, 30_002)
     first = (("inner", asked),)
     yield NatCase("UDP out", (), "inner", (asked,))
     yield NatCase("UDP out again", first, "inner", (asked,))
     yield NatCase("UDP answered", first, "outer", (answer,))
     yield NatCase("UDP from another port", first, "outer", (replace(answer, sport=54),))
-    yield NatCase("UDP in", (), "outer", (FlowPacket(4, UDP, WORLD, ROUTER, 30_003, 443),))
-    ping = FlowPacket(4, ICMP, CONTAINER, WORLD, icmp_type=8, ident=7)
-    pong = FlowPacket(4, ICMP, WORLD, ROUTER, icmp_type=0, ident=7)
+    yield NatCase("UDP in", (), "outer", (FlowPacket(v, UDP, world, router, 30_003, 443),))
+    icmp = ICMP if v == 4 else ICMPV6
+    ping = FlowPacket(v, icmp, container, world, icmp_type=8 if v == 4 else 128, ident=7)
+    pong = FlowPacket(v, icmp, world, router, icmp_type=0 if v == 4 else 129, ident=7)
     yield NatCase("ping out", (), "inner", (ping,))
     yield NatCase("pong", (("inner", ping),), "outer", (pong,))
     yield NatCase("pong unasked", (), "outer", (replace(pong, ident=8),))
-    sent = replace(asked, src=ROUTER)
-    error = FlowPacket(4, ICMP, WORLD, ROUTER, icmp_type=3, quote=sent)
-    for kind, name in (
-        (3, "unreachable"),
-        (11, "too far"),
-        (12, "parameter"),
-        (4, "quench"),
-        (5, "redirect"),
-    ):
-        yield NatCase(name, first, "outer", (replace(error, icmp_type=kind),))
-    yield NatCase(
-        "error about nothing", (), "outer", (replace(error, quote=replace(sent, sport=9)),)
-    )
-    lied = replace(sent, src=WORLD, dst=ROUTER, sport=53, dport=30_002)
-    yield NatCase("error about what was not sent", first, "outer", (replace(error, quote=lied),))
-    yield NatCase("time", (), "outer", (FlowPacket(4, ICMP, WORLD, ROUTER, icmp_type=13),))
-    yield NatCase("protocol 99 out", (), "inner", (FlowPacket(4, 99, CONTAINER, WORLD),))
-    yield NatCase("protocol 99 back", (("inner", FlowPacket(4, 99, CONTAINER, WORLD)),), "outer",
-                  (FlowPacket(4, 99, WORLD, ROUTER),))  # fmt: skip
-    yield NatCase("IGMP", (), "outer", (FlowPacket(4, IGMP, WORLD, ROUTER),))
-    yield NatCase("land", (), "outer", (FlowPacket(4, UDP, ROUTER, ROUTER, 7, 7),))
-    offer = FlowPacket(4, UDP, WORLD, "255.255.255.255", 67, 68)
-    yield NatCase("DHCP offer", (), "outer", (offer,))
+    yield from errors(ends, first, replace(asked, src=router))
+    asks = FlowPacket(v, icmp, world, router, icmp_type=13 if v == 4 else 139)
+    yield NatCase("time", (), "outer", (asks,))
+    yield NatCase("protocol 99 out", (), "inner", (FlowPacket(v, 99, container, world),))
+    yield NatCase("protocol 99 back", (("inner", FlowPacket(v, 99, container, world)),), "outer",
+                  (FlowPacket(v, 99, world, router),))  # fmt: skip
+    yield NatCase("land", (), "outer", (FlowPacket(v, UDP, router, router, 7, 7),))
+    if v == 4:
+        yield NatCase("IGMP", (), "outer", (FlowPacket(v, IGMP, world, router),))
+        offer = FlowPacket(v, UDP, world, "255.255.255.255", 67, 68)
+        yield NatCase("DHCP offer", (), "outer", (offer,))
 
 
-def chosen() -> list[NatCase]:
+ERRORS = {
+    4: {"unreachable": 3, "too far": 11, "parameter": 12, "quench": 4, "redirect": 5},
+    6: {"unreachable": 1, "too big": 2, "too far": 3, "parameter": 4},
+}
+
+
+def errors(
+    ends: NatEnds, before: tuple[tuple[str, FlowPacket], ...], sent: FlowPacket
+) -> Iterator[NatCase]:
+    """What is told of a packet as it left the router, of none, and of one that nobody sent."""
+    kinds = ERRORS[ends.family]
+    error = FlowPacket(
+        ends.family, ICMP if ends.family == 4 else ICMPV6, ends.world, ends.router,
+        icmp_type=kinds["unreachable"], quote=sent,
+    )  # fmt: skip
+    for name, kind in kinds.items():
+        yield NatCase(name, before, "outer", (replace(error, icmp_type=kind),))
+    nothing = replace(error, quote=replace(sent, sport=9))
+    yield NatCase("error about nothing", (), "outer", (nothing,))
+    lied = replace(sent, src=ends.world, dst=ends.router, sport=53, dport=30_002)
+    yield NatCase("error about what was not sent", before, "outer", (replace(error, quote=lied),))
+
+
+def expected(ends: NatEnds) -> list[Difference]:
+    """The differences of one family."""
+    return [one for one in DIFFERENCES if one.family in (None, ends.family)]
+
+
+def chosen(ends: NatEnds) -> list[NatCase]:
     """Of TCP's every EVERY-th and the first of each reason; all others."""
-    everything = list(tcp_cases())
+    everything = list(tcp_cases(ends))
     witnesses = [
         next(filter(one.about, everything))
-        for one in DIFFERENCES
+        for one in expected(ends)
         if any(map(one.about, everything))
     ]
     some = dict.fromkeys([*everything[::EVERY], *witnesses])
-    return [*some, *other_cases()]
+    return [*some, *other_cases(ends)]
 
 
-@pytest.fixture
-def nat(lab: Lab, tmp_path: Path) -> Iterator[NatLab]:
+@pytest.fixture(params=ENDS)
+def nat(lab: Lab, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NatLab]:
     with ExitStack() as stack:
         stack.enter_context(one_cpu())
-        yield NatLab(lab, tmp_path, stack)
+        yield NatLab(lab, tmp_path, stack, ENDS[request.param])
 
 
 def states(seen: Seen) -> str:
@@ -230,13 +253,12 @@ def states(seen: Seen) -> str:
 def test_every_difference_has_a_reason(nat: NatLab) -> None:
     met: set[str] = set()
     wrong = []
-    cases = chosen()
-    for case in cases:
+    for case in chosen(nat.ends):
         for side, packet in case.before:
             nat.send(side, packet)
         verdict = nat.judged(case.side, *case.packets)
         ours, nft = states(verdict.ours), states(verdict.nft)
-        reasons = [one for one in DIFFERENCES if one.about(case)]
+        reasons = [one for one in expected(nat.ends) if one.about(case)]
         met.update(one.reason for one in reasons)
         if not reasons:
             # It goes the same way, too, and is counted everywhere.
@@ -246,4 +268,4 @@ def test_every_difference_has_a_reason(nat: NatLab) -> None:
         if not as_said:
             wrong.append((case.name, verdict))
     assert not wrong
-    assert met == {one.reason for one in DIFFERENCES}
+    assert met == {one.reason for one in expected(nat.ends)}
