@@ -184,7 +184,7 @@ test-many-changes: dev
 FLOWS_FLOOD ?= 8000000
 test-flows: dev
 	FLOWS_FLOOD=$(FLOWS_FLOOD) FLOWS_MINUTES=60 FLOWS_SECONDS=60 FLOWS_EVERY=1 $(BIN)/python -m pytest \
-		tests/flows tests/packets/test_flows_*.py tests/judge/test_scans.py tests/judge/test_nat.py
+		tests/flows tests/packets/test_flows_*.py tests/judge/test_scans.py tests/judge/test_nat*.py
 
 # make test kills three.
 KILLS ?= 10

@@ -90,8 +90,8 @@ class Docker:
         first = Path(f"/proc/{self.unshared}/task/{self.unshared}/children").read_text().split()[0]
         return ["nsenter", f"--pid=/proc/{first}/ns/pid", f"--mount=/proc/{first}/ns/mnt"]
 
-    def serve_page(self) -> str:
-        """Start a container that serves a page on port 80; its address on docker0.
+    def serve_page(self, *options: str) -> str:
+        """Start a container that serves a page on port 80; its address on docker0. `options`: of `docker run`.
 
         No registry is asked: the image is busybox and one file.
         """
@@ -103,7 +103,7 @@ class Docker:
             archive.add(page, "www/index.html")
         self("import", str(image), "web:1")
         httpd = ("/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/www")
-        self("run", "--detach", "--name", "web", "web:1", *httpd)
+        self("run", "--detach", "--name", "web", *options, "web:1", *httpd)
         self._resources.callback(self, "rm", "--force", "web")
         return self("inspect", "--format", "{{.NetworkSettings.IPAddress}}", "web")
 
