@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench.changes import loading, page, rules, scale
+from bench.changes import interfaces, loading, page, rules, scale
 from bench.instance import BenchFailed, ServedInstance
 from bench.packets import kernel_cost, sets, test_run, wire
 from bench.packets.data_planes import DataPlanes
@@ -37,7 +37,7 @@ DOCS = ROOT / "docs" / "benchmarks.md"
 PICTURE = ROOT / "docs" / "images" / "benchmarks.svg"
 MARK = "<!-- What follows is written by `python -m bench --docs`. -->\n"
 TAG = "xwt-bench"
-PARTS = ("hot", "wire", "sets", "kernel", "changes", "scale", "loading", "page")
+PARTS = ("hot", "wire", "sets", "kernel", "changes", "scale", "loading", "interfaces", "page")
 PACKETS = frozenset({"hot", "wire", "sets", "kernel"})
 ROUNDS = 7
 REPEAT = 200_000
@@ -150,6 +150,10 @@ def measure_changes(instance: ServedInstance, parts: frozenset[str], result: Res
         progress("loading a million addresses")
         with failure_noted("loading", result):
             result.loading = loading.measure(instance)
+    if "interfaces" in parts:
+        progress("attachments by policy")
+        with failure_noted("interfaces", result):
+            result.interfaces = interfaces.measure(instance)
     if "page" in parts:
         progress("the page with a full ruleset")
         with failure_noted("page", result):

@@ -6,14 +6,19 @@
 
 #include <linux/types.h>
 
+#include "abi_control.h"
 #include "abi_flows.h"
 #include "abi_rates.h"
 #include "abi_sets.h"
 
 #define XW_SLOTS       32768 /* of rules and counters: 16,384 rules, and deleted ones for a while */
-#define XW_ATTACHMENTS 64    /* attachments, by number */
-#define XW_LENGTHS     65576 /* IP lengths: 40 + 65,535 is IPv6's longest */
-#define XW_FRAGMENTS   16384 /* datagrams whose first fragment is kept */
+#define XW_ATTACHMENTS 1024  /* attachments with a program of their own, by number */
+#define XW_MEMBERS     1024  /* attachments of shared programs: the numbers behind those */
+#define XW_UNLISTED    2048  /* of a shared program where `numbers` does not list it; + 1: egress */
+#define XW_NUMBERS     2050
+#define XW_NUMBER_MASK 4095
+#define XW_LENGTHS     65576	      /* IP lengths: 40 + 65,535 is IPv6's longest */
+#define XW_FRAGMENTS   16384	      /* datagrams whose first fragment is kept */
 #define XW_FRAGMENT_NS 60000000000ULL /* reassembly timeout of RFC 8200 */
 #define XW_EXTENSIONS  8	      /* IPv6 extension headers parsed */
 #define XW_TAGS	       2	      /* VLAN tags parsed */
@@ -24,28 +29,6 @@
 #define XW_LENGTH_HIDDEN XW_LENGTHS
 #define XW_VLAN_NONE	 4096 /* untagged */
 #define XW_VLAN_HIDDEN	 4097
-
-/* The control word: one u64, read once by each packet, and exchanged by comparison. */
-#define XW_CONTROL_COPY		  1ULL /* index of the generation in force, in maps of two */
-#define XW_CONTROL_OFF		  2ULL /* every packet passes */
-#define XW_CONTROL_EVENTS	  4ULL /* some packets are reported (event_settings) */
-#define XW_CONTROL_MUTED	  8ULL /* some attachments are muted (XW_CONTROL_MUTES) */
-#define XW_CONTROL_PENDING	  16ULL /* the copy waits for its confirmation (XW_CONTROL_DEADLINES) */
-#define XW_CONTROL_FALLBACK	  32ULL /* index of the copy that is in force past the deadline */
-#define XW_CONTROL_REVISION_SHIFT 8
-
-/* The second word of the map is for user space: the features that every attached program has. Then
- * one word an attachment, 0 unless it is muted: its program could not be detached and lets every
- * packet pass. User space keeps the program's id there. */
-#define XW_CONTROL_MUTES 2
-/* Two words a copy, in use while a change is pending. The deadline, in jiffies64: past it packets
- * are judged by the fallback copy, whose revision is one less. And a bit an attachment: it passes
- * every packet while this copy is in force, since it is to be made or removed by the change. */
-#define XW_CONTROL_DEADLINES 66 /* XW_CONTROL_MUTES + XW_ATTACHMENTS */
-#define XW_CONTROL_PASSING   68
-/* For user space: a hash of the programs that the maps were made for. Others may differ. */
-#define XW_CONTROL_PROGRAMS 70
-#define XW_CONTROL_WORDS    71
 
 enum xw_action { XW_COUNT = 0, XW_ACCEPT = 1, XW_DROP = 2 };
 
@@ -141,7 +124,7 @@ struct xw_tables {
 	__u32 dst_unlisted;
 	__u32 src_negated; /* rules on `not @set` */
 	__u32 dst_negated;
-	__u32 attachment[XW_ATTACHMENTS];
+	__u32 attachment[XW_NUMBER_MASK + 1];
 	__u32 state[XW_STATES]; /* the rows of enum xw_state; UNASKED: of all rules */
 	__u32 proto4[XW_BYTE_HIDDEN + 1];
 	__u32 proto6[XW_BYTE_HIDDEN + 1];

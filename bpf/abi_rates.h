@@ -44,7 +44,8 @@ struct xw_limited {
 /* What stands behind the last rate. */
 struct xw_rates_end {
 	__u64 source_factor; /* as in .rodata, for user space */
-	__u64 answering;     /* a bit an attachment: its answers to SYNs arrive (syn_cookie.h) */
+	/* A bit an attachment, by number: its answers to SYNs arrive (syn_cookie.h). */
+	__u64 answering[XW_NUMBER_WORDS];
 };
 
 #define XW_SOURCE_PLACES 4

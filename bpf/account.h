@@ -34,7 +34,7 @@ static __always_inline void count_rule(__u32 slot, const struct packet *p)
 /* Count the packet for this attachment, by its verdict. */
 static __always_inline void count_packet(const struct packet *p, int decision)
 {
-	__u32 key = attachment_number();
+	__u32 key = attachment_number(p);
 	struct xw_totals *t = bpf_map_lookup_elem(&totals, &key);
 
 	if (!t)

@@ -25,7 +25,7 @@ static __noinline __attribute__((unused)) __u64 asked_control_word(void)
 
 	if (q && q->copy != XW_QUESTION_NOW)
 		return q->copy & XW_CONTROL_COPY;
-	return settle_control_word(control_word);
+	return settle_control_word(control_word, NULL);
 }
 
 /* Not inlined: its stack and that of the classifier do not add up. */

@@ -34,12 +34,14 @@ static __always_inline __u64 control_value(__u32 key)
 /* The control word as it is for this attachment at this moment: XW_CONTROL_OFF where all its
  * packets pass, and the copy that is in force while a change is pending. A function of its own, for
  * the stack of its keys, and since packets rarely come here. */
-static __noinline __u64 settle_control_word(__u64 control_word)
+static __noinline __u64 settle_control_word(__u64 control_word, const struct packet *p)
 {
+	__u32 own = attachment_number(p);
+	__u32 passing = XW_CONTROL_PASSING;
+
 	if (control_word & XW_CONTROL_OFF)
 		return control_word;
-	if (control_word & XW_CONTROL_MUTED &&
-	    control_value(XW_CONTROL_MUTES + attachment_number()))
+	if (control_word & XW_CONTROL_MUTED && control_value(XW_CONTROL_MUTES + own))
 		return control_word | XW_CONTROL_OFF;
 	if (!(control_word & XW_CONTROL_PENDING))
 		return control_word;
@@ -50,12 +52,23 @@ static __noinline __u64 settle_control_word(__u64 control_word)
 		if (control_word & XW_CONTROL_FALLBACK)
 			control_word |= XW_CONTROL_COPY;
 	}
-	if (control_value(XW_CONTROL_PASSING + (control_word & XW_CONTROL_COPY)) >>
-		(attachment_number() & 63) &
-	    1)
+	if (control_word & XW_CONTROL_COPY)
+		passing += XW_NUMBER_WORDS;
+	if (control_value(passing + own / 64) >> (own & 63) & 1)
 		control_word |= XW_CONTROL_OFF;
 	return control_word;
 }
+
+#ifdef XW_SHARED_PROGRAM
+/* The attachment's number, where the program is shared. */
+static __always_inline __u32 listed_number(struct xw_ctx *ctx)
+{
+	__u32 key = interface_index(ctx) << 2 | hook_place();
+	__u32 *found = bpf_map_lookup_elem(&numbers, &key);
+
+	return found ? *found : XW_UNLISTED + egress;
+}
+#endif
 
 /* The verdict on a frame, with its fields in `p`. */
 static __always_inline int decide(struct xw_ctx *ctx, struct packet *p, __u64 control_word)
@@ -86,9 +99,12 @@ static __always_inline bool classify_frame(struct xw_ctx *ctx, __u32 packets, __
 
 	if (!word)
 		return false;
+#ifdef XW_SHARED_PROGRAM
+	p.number = listed_number(ctx);
+#endif
 	control_word = *(volatile __u64 *)word;
 	if (control_word & (XW_CONTROL_OFF | XW_CONTROL_MUTED | XW_CONTROL_PENDING)) {
-		control_word = settle_control_word(control_word);
+		control_word = settle_control_word(control_word, &p);
 		if (control_word & XW_CONTROL_OFF)
 			return false;
 	}

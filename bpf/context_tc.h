@@ -26,6 +26,16 @@ static __always_inline int copy_bytes(struct __sk_buff *ctx, void *buf, __u32 n)
 	return bpf_skb_load_bytes(ctx, 0, buf, n);
 }
 
+static __always_inline __u32 interface_index(struct __sk_buff *ctx)
+{
+	return ctx->ifindex;
+}
+
+static __always_inline __u32 hook_place(void)
+{
+	return egress ? XW_PLACE_TC_EGRESS : XW_PLACE_TC_INGRESS;
+}
+
 /* The kernel takes the outer tag off before clsact's ingress (skb_vlan_untag()). */
 static __always_inline bool stripped_vlan(struct __sk_buff *ctx, __u16 *vlan)
 {

@@ -29,6 +29,16 @@ static __always_inline int copy_bytes(struct xdp_md *ctx, void *buf, __u32 n)
 	return bpf_xdp_load_bytes(ctx, 0, buf, n);
 }
 
+static __always_inline __u32 interface_index(struct xdp_md *ctx)
+{
+	return ctx->ingress_ifindex;
+}
+
+static __always_inline __u32 hook_place(void)
+{
+	return XW_PLACE_XDP;
+}
+
 /* XDP cannot see a tag that the NIC or the veth peer has moved to the metadata. */
 static __always_inline bool stripped_vlan(struct xdp_md *ctx, __u16 *vlan)
 {

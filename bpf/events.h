@@ -49,7 +49,7 @@ static __always_inline void fill_event(struct xw_event *e, const struct packet *
 {
 	e->time = bpf_ktime_get_boot_ns();
 	e->revision = control_word >> XW_CONTROL_REVISION_SHIFT;
-	e->number = attachment_number();
+	e->number = attachment_number(p);
 	e->slot = p->slot;
 	e->log = p->log;
 	e->packets = p->packets;

@@ -17,6 +17,7 @@
 
 #include "abi_explain.h"
 #include "maps.h"
+#include "packet.h"
 
 #ifdef XW_EXPLAIN
 
@@ -45,7 +46,7 @@ static __always_inline const struct xw_question *asked(void)
 	return bpf_map_lookup_elem(&question, &zero);
 }
 
-static __always_inline __u32 attachment_number(void)
+static __always_inline __u32 attachment_number(const struct packet *p)
 {
 	const struct xw_question *q = asked();
 
@@ -95,9 +96,14 @@ static __always_inline int note_rule(__u32 rule)
 
 #define EXPLAINING 0
 
-static __always_inline __u32 attachment_number(void)
+/* A constant, but in a program that is shared. */
+static __always_inline __u32 attachment_number(const struct packet *p)
 {
+#ifdef XW_SHARED_PROGRAM
+	return p->number;
+#else
 	return number;
+#endif
 }
 
 static __always_inline __u32 is_egress(void)

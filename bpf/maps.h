@@ -9,7 +9,7 @@
 #include "abi.h"
 #include "flow_maps.h"
 
-const volatile __u32 number;	    /* of this attachment */
+const volatile __u32 number;	    /* of this attachment, or XW_SHARED */
 const volatile __u32 egress;	    /* its direction */
 const volatile __u32 features;	    /* enum xw_feature */
 const volatile __u32 positions;	    /* rules per generation, a power of two from 64 */
@@ -48,10 +48,19 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, XW_ATTACHMENTS);
+	__uint(max_entries, XW_NUMBERS);
 	__type(key, __u32);
 	__type(value, struct xw_totals);
 } totals SEC(".maps");
+
+/* The numbers of the attachments of shared programs (XW_SHARED). One that is not listed is on an
+ * interface that was moved to another network namespace. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * XW_MEMBERS); /* as many may be made while others have not gone */
+	__type(key, __u32);
+	__type(value, __u32);
+} numbers SEC(".maps");
 
 /* L4 fields of first fragments, by datagram (fragment.h). */
 struct datagram {

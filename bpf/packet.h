@@ -46,10 +46,14 @@ struct packet {
 	__u8 keep;		 /* the rule or the policy by which it passes says so */
 	__u32 packets;		 /* counted for this frame: GSO segments */
 	__u32 bytes;
-	__u32 slot;   /* of the deciding rule, + 1; 0: the policy */
-	__u32 log;    /* slot of the first matching rule with XW_RULE_LOG, + 1 */
+	__u32 slot;	 /* of the deciding rule, + 1; 0: the policy */
+	__u32 log;	 /* slot of the first matching rule with XW_RULE_LOG, + 1 */
+#ifdef XW_SHARED_PROGRAM /* which has no flows */
+	__u32 number;	 /* of the attachment */
+#else
 	__u16 l4_off; /* of the L4 header in the frame; 0: none. Both only for flows */
 	__u16 l4_end; /* of the IP packet or of the frame */
+#endif
 #ifdef XW_COOKIES_COMPILED
 	__u8 cookie; /* the rule by which it passes says so */
 #endif

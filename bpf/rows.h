@@ -73,7 +73,7 @@ static __always_inline __u32 attachment_row(const struct xw_tables *t, const str
 {
 	if (p->vlan > XW_VLAN_HIDDEN)
 		return NO_ROW;
-	return t->attachment[attachment_number() & (XW_ATTACHMENTS - 1)] + t->vlan[p->vlan];
+	return t->attachment[attachment_number(p) & XW_NUMBER_MASK] + t->vlan[p->vlan];
 }
 
 static __always_inline __u32 size_row(const struct xw_tables *t, const struct packet *p)

@@ -23,16 +23,16 @@
 #define FAMILY_IP6 10
 
 /* Do this attachment's answers arrive? User space knows (xdpwall/changes/answering.py). */
-static __always_inline bool may_answer(void)
+static __always_inline bool may_answer(const struct packet *p)
 {
-	__u32 zero = 0;
+	__u32 zero = 0, own = attachment_number(p);
 	const struct xw_rate *r = bpf_map_lookup_elem(&rates, &zero);
 	const struct xw_rates_end *behind;
 
-	if (!r)
+	if (!r || own >= XW_NUMBERS)
 		return false;
 	behind = (const void *)(r + (rate_mask & (XW_SLOTS - 1)) + 1);
-	return *(volatile __u64 *)&behind->answering >> (attachment_number() & 63) & 1;
+	return *(volatile __u64 *)&behind->answering[own / 64] >> (own & 63) & 1;
 }
 
 /* The tuple of a packet that arrives. Returns its size. */
@@ -137,7 +137,7 @@ __noinline int ask_cookie(struct xdp_md *ctx, struct packet *p)
 
 	if (!ctx || !p || !w)
 		return 0;
-	if (!may_answer() || !are_hosts(p) || !locate_syn(ctx, p, w) || !verify_segment(ctx, p, w))
+	if (!may_answer(p) || !are_hosts(p) || !locate_syn(ctx, p, w) || !verify_segment(ctx, p, w))
 		return 0;
 	cookie = cookie_of_listener(ctx, p, w);
 	if (cookie < 0)

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 SLOTS = limits.SLOTS
 ATTACHMENTS = limits.ATTACHMENTS
+MEMBERS = limits.MEMBERS
+UNLISTED = limits.UNLISTED
+NUMBERS = limits.NUMBERS
+NUMBER_MASK = 4095
+SHARED = limits.SHARED
 LENGTHS = 65576
 BYTE_HIDDEN = 256
 ICMP_HIDDEN = 65536
@@ -60,16 +65,12 @@ PACKED_POSITIONS = 2048
 """Rows are packed from so many positions on; below, they are hardly longer than packed ones."""
 MAX_WHOLE = 65536
 """Whole rows: a packed one has 16 bits for the number of its own."""
-CONTROL_MUTES = 2
-"""The first of the words that say, by attachment number, which are muted."""
-CONTROL_DEADLINES = CONTROL_MUTES + ATTACHMENTS
-"""The first of two words: by copy, the deadline of the change that is pending in it, in jiffies64."""
-CONTROL_PASSING = CONTROL_DEADLINES + 2
-"""The first of two words: by copy, a bit by attachment number for each that passes all its packets
-while a change is pending and this copy is in force."""
-CONTROL_PROGRAMS = CONTROL_PASSING + 2
-"""The word with a hash of the programs that the maps were made for."""
-CONTROL_WORDS = CONTROL_PROGRAMS + 1
+CONTROL_MUTES = limits.CONTROL_MUTES
+CONTROL_DEADLINES = limits.CONTROL_DEADLINES
+CONTROL_PASSING = limits.CONTROL_PASSING
+NUMBER_WORDS = limits.NUMBER_WORDS
+CONTROL_PROGRAMS = limits.CONTROL_PROGRAMS
+CONTROL_WORDS = limits.CONTROL_WORDS
 CLASSES = 65536
 PATTERNS = 4
 AGGREGATES = 4
@@ -154,7 +155,7 @@ TABLES = np.dtype(
         ("dst_unlisted", "<u4"),
         ("src_negated", "<u4"),
         ("dst_negated", "<u4"),
-        ("attachment", "<u4", (ATTACHMENTS,)),
+        ("attachment", "<u4", (NUMBER_MASK + 1,)),
         ("state", "<u4", (STATES,)),
         ("proto4", "<u4", (BYTE_HIDDEN + 1,)),
         ("proto6", "<u4", (BYTE_HIDDEN + 1,)),

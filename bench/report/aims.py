@@ -45,6 +45,7 @@ def aims(result: Result) -> list[Aim]:
         *_scale(result),
         *_loading(result),
         *_commands(result),
+        *_interfaces(result),
     ]
 
 
@@ -104,6 +105,16 @@ def _commands(result: Result) -> Iterator[Aim]:
     for memory in result.memory:
         if (memory.family, memory.rules) == ("ipv4", 10):
             yield _under("maps of 10 rules", memory.bytes, MEMORY, "B")
+
+
+def _interfaces(result: Result) -> Iterator[Aim]:
+    m = result.interfaces
+    if m is None:
+        return
+    yield _under("200 interfaces attached by a pattern", m.attach_all, 2.0, "s")
+    yield _under("the service's start with 200 interfaces", m.start, 0.5, "s")
+    yield _under("GET /interfaces with 400 interfaces", median(m.listing), 0.1, "s")
+    yield _under("an interface that comes, not filtered for", median(m.one), 0.05, "s")
 
 
 def _under(what: str, found: float, limit: float, unit: str, speed: float | None = None) -> Aim:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from statistics import median
 
 from bench.changes import loading
+from bench.changes.interfaces import BURST, COUNT
 from bench.report.aims import aims, duration
 from bench.report.packet_table import rules_table, sets_table
 from bench.report.result import Result
@@ -25,7 +26,7 @@ def markdown(result: Result) -> str:
     if "addresses" in kinds:
         parts.append("## A packet and sets\n\n" + sets_table(result.times))
     parts += [_loading(result), _changes(result), _scale(result), _commands(result)]
-    parts += [_page(result), _kernel(result)]
+    parts += [_interfaces(result), _page(result), _kernel(result)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -121,6 +122,20 @@ def _commands(result: Result) -> str:
         ("service resident, after the changes, 10,000 rules", _megabytes(m.used)),
     ]
     return "## Commands and the service\n\n" + table(("", ""), rows)
+
+
+def _interfaces(result: Result) -> str:
+    m = result.interfaces
+    if m is None:
+        return ""
+    rows = [
+        (f"`xdpwall attach 'veth*'`, {COUNT} interfaces", duration(m.attach_all)),
+        ("service, from start to its first answer", duration(m.start)),
+        ("`GET /interfaces`", duration(median(m.listing))),
+        ("an interface that comes: not filtered for", duration(median(m.one))),
+        (f"a burst of {BURST}: not filtered for, at most", duration(m.burst)),
+    ]
+    return "## Attachments by policy\n\n" + table(("", ""), rows)
 
 
 def _page(result: Result) -> str:

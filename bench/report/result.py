@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+from bench.changes.interfaces import InterfaceTimes
 from bench.changes.loading import Loading
 from bench.changes.page import PageTimes
 from bench.changes.rules import Changes, Commands
@@ -30,6 +31,7 @@ class Result:
     commands: Commands | None = None
     scale: Scale | None = None
     loading: Loading | None = None
+    interfaces: InterfaceTimes | None = None
     page: PageTimes | None = None
     failed: list[str] = field(default_factory=list)
     """Parts that could not be measured, and why."""
@@ -55,6 +57,7 @@ class Result:
                     ("commands", self.commands),
                     ("scale", self.scale),
                     ("loading", self.loading),
+                    ("interfaces", self.interfaces),
                     ("page", self.page),
                 )
             },

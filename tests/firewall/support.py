@@ -28,6 +28,7 @@ import json, sys
 from pathlib import Path
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.rule.rule import Rule
+from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.ruleset.ruleset import Ruleset
 from xdpwall.sets.entries import Entries
 from xdpwall.settings import Settings
@@ -37,6 +38,8 @@ with Firewall.open(Settings(*map(Path, sys.argv[2:5])), service=len(sys.argv) > 
     for method, args, named in steps:
         if method == "add_rules":
             args = [[Rule.parse(rule) for rule in args[0]]]
+        if method == "want":
+            args = [AttachmentSpec.parse(args[0])]
         if method == "apply":
             args = [Ruleset.parse(args[0])]
         if method == "replace_set":

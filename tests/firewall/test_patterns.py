@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.firewall.support import Site, box_with, passes, rules
+from tests.firewall.support import Site, box_with, passes, rules, step
 from tests.support.net.netns import wait_for
 from xdpwall.errors import Conflict, InvalidInput
 from xdpwall.firewall.firewall import Firewall
@@ -191,3 +191,61 @@ def test_bad_words_are_refused_by_their_field(spec: dict[str, object], field: st
     with pytest.raises(InvalidInput) as refused:
         AttachmentSpec.parse(spec)
     assert refused.value.field == field
+
+
+def test_members_share_a_program_and_are_told_apart(site: Site, firewall: Firewall) -> None:
+    boxes = {f"veth{n}": box_with(site, f"veth{n}", n) for n in (3, 4, 5)}
+    firewall.flush()
+    firewall.add_rules(rules("drop icmp on veth3", "drop icmp on not veth4"))
+    firewall.want(AttachmentSpec("veth*"))
+    views = {one.iface: one for one in firewall.status().attachments}
+    assert len({one.program_id for one in views.values()}) == 1 and len(views) == 4
+    assert not passes(boxes["veth3"], 3) and passes(boxes["veth4"], 4)
+    assert not passes(boxes["veth5"], 5) and site.ping(1) == 0
+    first, second = firewall.rules().rules
+    assert first.packets == 1 and second.packets == 2
+    dropped = {one.iface: one.totals.dropped.packets for one in firewall.status().attachments}
+    assert dropped == {"veth0": 1, "veth3": 1, "veth4": 0, "veth5": 1}
+    # A rule about one that was like the others, and larger maps: all are loaded anew.
+    firewall.add_rules(rules("accept icmp on veth5"), at=1)
+    assert passes(boxes["veth5"], 5) and not passes(boxes["veth3"], 3)
+    many = [f"count tcp/{port}" for port in range(1, 200)]
+    firewall.add_rules(rules(*many))
+    assert passes(boxes["veth5"], 5) and not passes(boxes["veth3"], 3)
+    assert len({one.program_id for one in firewall.status().attachments}) == 1
+    late = box_with(site, "veth6", 6)
+    assert passes(late, 6)
+    assert firewall.appeared(["veth6"]).attached == ["veth6 xdp"]
+    assert not passes(late, 6)
+
+
+def test_a_member_that_is_moved_away_is_let_go_and_the_others_stay(
+    site: Site, firewall: Firewall
+) -> None:
+    box = box_with(site, "veth1", 8)
+    firewall.want(AttachmentSpec("veth*"))
+    third = site.lab.namespace("third")
+    site.host.ip(f"link set veth1 netns {third.name}")
+    third.ip("addr add 10.8.0.1/24 dev veth1")
+    third.ip("link set veth1 up")
+    wait_for(lambda: "state UP" in third.ip("link show veth1"), "veth1 up")
+    assert not passes(box, 8), "until somebody looks it is judged as what no rule names"
+    assert firewall.restore().failed == []
+    assert passes(box, 8) and site.ping(1) == 0
+    assert attached(firewall) == ["veth0"] and firewall.health().status == "ok"
+    third.ip(f"link set veth1 netns {site.host.name}")
+    assert firewall.restore().attached == ["veth1 xdp"]
+
+
+@pytest.mark.parametrize("point", ["attach-recorded", "attach-loaded", "attach-attached"])
+def test_a_crash_while_members_are_attached_is_finished(site: Site, point: str) -> None:
+    site.lab.veth(site.host, "veth1", site.lab.namespace("other"), "eth0")
+    assert site.run(
+        step("add_rules", ["drop icmp"]), step("want", {"iface": "veth*"}), crash_at=point
+    )
+    with site.open() as firewall:
+        assert firewall.restore().failed == []
+        assert attached(firewall) == ["veth0", "veth1"] and site.ping(1) == 0
+        assert len({one.number for one in firewall.status().attachments}) == 2
+        firewall.detach("veth*")
+        assert attached(firewall) == [] and site.ping(1) == 1

@@ -19,7 +19,7 @@ from xdpwall.kernel.bpf.objects import object_path, read_btf
 
 HEADER = "".join(
     (ROOT / "bpf" / name).read_text()
-    for name in ("abi.h", "abi_sets.h", "abi_rates.h", "abi_explain.h")
+    for name in ("abi.h", "abi_sets.h", "abi_control.h", "abi_rates.h", "abi_explain.h")
 )
 STRUCTS = {
     "xw_tables": abi.TABLES,
@@ -43,11 +43,18 @@ ELEMENTS = {
     "xw_rate": rate_maps.RATE,
     "xw_limited": rate_maps.LIMITED,
     "xw_source": rate_maps.SOURCE,
+    "xw_rates_end": rate_maps.RATES_END,
 }
 """No map has them as its values' type, so that the programs' BTF does not know them."""
 CONSTANTS = {
     "XW_SLOTS": abi.SLOTS,
     "XW_ATTACHMENTS": abi.ATTACHMENTS,
+    "XW_MEMBERS": abi.MEMBERS,
+    "XW_UNLISTED": abi.UNLISTED,
+    "XW_NUMBERS": abi.NUMBERS,
+    "XW_NUMBER_MASK": abi.NUMBER_MASK,
+    "XW_SHARED": abi.SHARED,
+    "XW_NUMBER_WORDS": abi.NUMBER_WORDS,
     "XW_LENGTHS": abi.LENGTHS,
     "XW_BYTE_HIDDEN": abi.BYTE_HIDDEN,
     "XW_ICMP_HIDDEN": abi.ICMP_HIDDEN,

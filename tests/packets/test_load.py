@@ -30,6 +30,8 @@ VARIANTS: dict[str, tuple[Place, bool]] = {
     "tc-egress": ("tc-egress", False),
 }
 ALL = Feature(sum(Feature))
+SHAREABLE = ALL & ~(Feature.FLOWS | Feature.COOKIES)
+"""What shared programs can do."""
 SETS = Feature.SRC_SET | Feature.DST_SET | Feature.NEGATED_SET | Feature.TIMED_SET
 FEATURES = {"nothing": Feature(0), "rules": ALL & ~SETS, "everything": ALL}
 KINDS = [*FEW, *MORE]
@@ -89,6 +91,16 @@ def test_each_kind_loads(
     record_property("features", repr(features))
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_shared_programs_load(
+    plane: Dataplane, variant: str, record_property: Callable[[str, object], None]
+) -> None:
+    place, frags = VARIANTS[variant]
+    check(plane, place, frags, SHAREABLE, record_property, number=abi.SHARED)
+    record_property("variant", f"{variant} shared")
+    record_property("features", "everything")
+
+
 @pytest.mark.parametrize("hook", ["xdp", "tc"])
 def test_the_explaining_program_loads(
     plane: Dataplane, hook: Hook, record_property: Callable[[str, object], None]
@@ -108,10 +120,13 @@ def check(
     frags: bool,
     features: Feature,
     record_property: Callable[[str, object], None],
+    *,
+    number: int | None = None,
 ) -> None:
     """Load it, and note what it took."""
     begun = time.monotonic()
-    with plane.programs.load(place, NUMBERS[place], frags=frags, features=features) as program:
+    own = NUMBERS[place] if number is None else number
+    with plane.programs.load(place, own, frags=frags, features=features) as program:
         took = time.monotonic() - begun
         verified = program.info.verified_insns
     note(plane, verified, took, record_property)

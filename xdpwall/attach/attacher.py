@@ -17,12 +17,13 @@ from pathlib import Path
 from xdpwall.errors import Conflict, NeedsPrivileges, NotFound, Unsupported
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.kernel.net.attached import attached_ids
-from xdpwall.kernel.net.links import LinkInfo, links
+from xdpwall.kernel.net.links import LinkInfo, link_at, links
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.values.terms import Mode, Place
 from xdpwall.views.attachments import Occupant
 
 from .hooks import HookProgram, Load, TcHook, XdpHook
+from .interfaces import interface_names
 from .native_traps import native_trap, refuse_native
 from .occupants import tc_occupants, xdp_occupant
 from .owners import Owners, occupied
@@ -210,8 +211,9 @@ class Attacher:
             found = self.find(index, place)
             if found is None or not found.ours:
                 ids = self.pins.attached_ids(index, place)
+                own = [one for one in ids if not self.pins.is_shared(one)]
                 with suppress(NeedsPrivileges):
-                    if not self.whereabouts(index, place) and all(map(self.pins.release, ids)):
+                    if not self.whereabouts(index, place) and all(map(self.pins.release, own)):
                         self.pins.drop(index, place)
                         gone.append((index, place))
         return gone
@@ -221,8 +223,14 @@ class Attacher:
         the program is not on its hook."""
         if place != "xdp":
             return None
-        found = find_programs(self.pins.attached_ids(index, place))
-        return next(iter(found.values()), None)
+        for program_id in self.pins.attached_ids(index, place):
+            shared = self.pins.is_shared(program_id)
+            if shared and index in interface_names().values():
+                continue  # it is on others: of this interface that says nothing
+            found = find_programs([program_id], elsewhere=shared)
+            if found:
+                return found[program_id]
+        return None
 
     def _hook(self, place: Place, index: int) -> XdpHook | TcHook:
         return hook_of(self.pins, index, place)
@@ -272,15 +280,16 @@ def check_no_vrf(link: LinkInfo, there: Iterable[LinkInfo]) -> None:
 
 
 def _check_link(index: int, iface: str) -> LinkInfo:
-    there = links()
-    for link in there:
-        if link.index == index:
-            check_ethernet(link)
-            check_no_vrf(link, there)
-            return link
-    raise NotFound(
-        f"interface {iface} (index {index}) has gone",
-        code="no-interface",
-        field="iface",
-        value=iface,
-    )
+    try:
+        link = link_at(index)
+    except NotFound as error:
+        raise NotFound(
+            f"interface {iface} (index {index}) has gone",
+            code="no-interface",
+            field="iface",
+            value=iface,
+        ) from error
+    check_ethernet(link)
+    if link.kind == "vrf":
+        check_no_vrf(link, links())
+    return link

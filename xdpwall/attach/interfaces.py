@@ -66,6 +66,9 @@ def _by_height(
 
 def link_kind(index: int) -> str | None:
     """The link's kind ("bridge", "veth", ...); None for a physical one or when it has gone."""
-    from xdpwall.kernel.net.links import links
+    from xdpwall.kernel.net.links import link_at
 
-    return next((link.kind for link in links() if link.index == index), None)
+    try:
+        return link_at(index).kind
+    except NotFound:
+        return None

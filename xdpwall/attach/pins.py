@@ -70,6 +70,11 @@ class Pins:
                 continue
         return frozenset(found)
 
+    def is_shared(self, program_id: int) -> bool:
+        """Whether several attachments have this program: where it is found says nothing of one of them."""
+        self.all_ids()
+        return list(self._known[1].values()).count(program_id) > 1
+
     def open(self, program_id: int) -> Program | None:
         """Our program of that id, or None when it is not ours."""
         for name in bpffs.pin_names(self.folder):
@@ -125,10 +130,16 @@ class Pins:
     def claim(self, index: int, place: Place, program_id: int) -> None:
         """Move the pin of the program that is in place to this attachment, from that of another index:
         an interface may come back from another network namespace with another one."""
-        wanted = self.path(index, place).name
+        wanted = self.path(index, place)
         names = self._names_of(program_id)
-        if names and wanted not in names:
-            bpffs.rename(self.folder / names[0], self.folder / wanted)
+        if not names or wanted.name in names:
+            return
+        if self.is_shared(program_id):
+            with Program.open_pinned(self.folder / names[0]) as program:
+                bpffs.unlink(wanted)
+                program.pin(wanted)
+        else:
+            bpffs.rename(self.folder / names[0], wanted)
 
     def release(self, program_id: int) -> bool:
         """Unpin a program that is found nowhere. False, and it is pinned again, when the kernel keeps

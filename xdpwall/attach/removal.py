@@ -41,7 +41,12 @@ def remove_programs(pins: Pins, index: int, place: Place) -> bool:
     pinned = pins.attached_ids(index, place)
     removed = _clear(hook_of(pins, index, place))
     for program_id in pinned:
-        if program_id not in removed and _remove_elsewhere(pins, place, program_id):
+        if program_id in removed:
+            continue
+        if pins.is_shared(program_id):
+            while _remove_shared_elsewhere(pins, place, program_id):
+                removed.add(program_id)
+        elif _remove_elsewhere(pins, place, program_id):
             removed.add(program_id)
     with suppress(
         XdpwallError
@@ -74,6 +79,17 @@ def _clear(hook: XdpHook | TcHook) -> set[int]:
                 f"{error.message}{cure}", current.program_id, detail=error.detail
             ) from error
         removed.add(current.program_id)
+
+
+def _remove_shared_elsewhere(pins: Pins, place: Place, program_id: int) -> bool:
+    """Detach a program that others have, too, from an interface that was moved away; which of them that was
+    does not matter, since none of those is wanted any more."""
+    found = find_programs([program_id], elsewhere=True) if place == "xdp" else {}
+    if program_id not in found:
+        return False
+    if found[program_id].path is None:
+        raise StillAttached(f"it is now on {found[program_id].words}", program_id)
+    return _remove_at(pins, found[program_id], program_id)
 
 
 def _remove_elsewhere(pins: Pins, place: Place, program_id: int) -> bool:

@@ -39,15 +39,17 @@ class Whereabouts:
         return self.iface if self.here else f"{self.iface} in {self.namespace}"
 
 
-def find_programs(ids: Collection[int], *, thorough: bool = False) -> dict[int, Whereabouts]:
-    """Search all network namespaces for XDP programs of these ids. `thorough`: also namespaces
-    that only a descriptor or another mount namespace holds, at the price of looking at every
-    descriptor of every process."""
+def find_programs(
+    ids: Collection[int], *, thorough: bool = False, elsewhere: bool = False
+) -> dict[int, Whereabouts]:
+    """Search all network namespaces for XDP programs of these ids; `elsewhere`: all but this thread's.
+    `thorough`: also namespaces that only a descriptor or another mount namespace holds, at the price of
+    looking at every descriptor of every process."""
     found: dict[int, Whereabouts] = {}
     wanted = set(ids)
     if not wanted:
         return found
-    for known in _reachable(thorough=thorough):
+    for known in _reachable(thorough=thorough, here=not elsewhere):
         for program_id in wanted & known.keys():
             found[program_id] = known[program_id]
         if wanted <= found.keys():
@@ -57,14 +59,17 @@ def find_programs(ids: Collection[int], *, thorough: bool = False) -> dict[int, 
             found[program_id] = known[program_id]
     if not thorough and any(one.path is None for one in found.values()):
         return found | find_programs(
-            [program_id for program_id, one in found.items() if one.path is None], thorough=True
+            [program_id for program_id, one in found.items() if one.path is None],
+            thorough=True,
+            elsewhere=elsewhere,
         )
     return found
 
 
-def _reachable(*, thorough: bool) -> Iterator[dict[int, Whereabouts]]:
+def _reachable(*, thorough: bool, here: bool) -> Iterator[dict[int, Whereabouts]]:
     home = os.stat(_HOME).st_ino
-    yield _carriers(xdp_links(), "this network namespace", _HOME, here=True)
+    if here:
+        yield _carriers(xdp_links(), "this network namespace", _HOME, here=True)
     for space in namespaces(thorough=thorough):
         if space.inode != home:
             with suppress(OSError):  # gone meanwhile, or not ours to enter

@@ -35,6 +35,7 @@ from .apply_patterns import plan_patterns
 from .attachments import attach_interface, check_detachable, detach_interface
 from .bringup import ensure_loaded
 from .guard import Moves
+from .member_attach import attach_members
 from .mode_change import ModeChange, change_back, change_modes
 from .requirements import needs_of
 from .set_load import (
@@ -68,7 +69,7 @@ def apply_ruleset(
     coming, leaving = attachments_to_change(rows, plan.specs)
     if plan.changes:
         refuse_to_confirm(by, "another attachment by policy")
-    if coming or leaving or plan.changes:
+    if coming or leaving or plan.changes or plan.fresh:
         by.require("admin", "a ruleset with other attachments than there are")
     leaving = highest_first(leaving, lambda row: row.index)
     lost = [] if wanted.attachments is None else _lost(instance, rows, leaving)
@@ -101,6 +102,8 @@ def apply_ruleset(
             alone = new.same_as(old)
             for spec in new_places if by.confirm is None else ():
                 made.append(attach_interface(instance, spec, guarded=alone, by=by)[0])
+            if plan.fresh:
+                attach_members(instance, plan.fresh, guarded=alone, by=by, attached=made.append)
             for spec in lost:
                 again.append(attach_interface(instance, spec, guarded=alone, by=by)[0])
             with sweeping(instance), attaching(instance, on_trial, by=by) as tried:
@@ -145,6 +148,7 @@ def apply_ruleset(
         attached=[
             *(one.words for one in plan.coming),
             *(f"{spec.iface} {spec.place}" for spec in (*coming, *lost)),
+            *(f"{one.spec.iface} {one.spec.place}" for one in plan.fresh),
         ],
         detached=[
             *(one.words for one in plan.leaving),

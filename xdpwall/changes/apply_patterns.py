@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xdpwall.attach.wanted import all_links, is_member, wanted_places
+from xdpwall.attach.wanted import WantedPlace, all_links, is_member, wanted_places
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import AttachmentSpec
@@ -25,6 +25,8 @@ class PatternPlan:
     """Afterwards."""
     coming: tuple[AttachmentPattern, ...] = ()
     leaving: tuple[AttachmentPattern, ...] = ()
+    fresh: tuple[WantedPlace, ...] = ()
+    """The interfaces that they attach at once."""
 
     @property
     def changes(self) -> bool:
@@ -59,13 +61,18 @@ def plan_patterns(instance: Instance, wanted: Sequence[AttachmentSpec] | None) -
     rows = {(row.iface, row.place): row for row in instance.attachments}
     patterns = [_pattern(instance, before, spec) for spec in asked]
     members: dict[str, set[str]] = {one.words: set(one.members) for one in patterns}
+    fresh: list[WantedPlace] = []
     for place in wanted_places(patterns, all_links()):
         if place.key in stated:
             continue
         stated.add(place.key)
-        if place.key in rows or _attachable(instance, place.spec, place.link.index):
+        if place.key in rows:
             specs.append(place.spec)
-            members[place.pattern.words].add(place.link.name)
+        elif _attachable(instance, place.spec, place.link.index):
+            fresh.append(place)
+        else:
+            continue
+        members[place.pattern.words].add(place.link.name)
     # What has been attached stays, also when it matches no more.
     specs += [
         row.spec for key, row in rows.items() if key not in stated and is_member(patterns, row)
@@ -84,6 +91,7 @@ def plan_patterns(instance: Instance, wanted: Sequence[AttachmentSpec] | None) -
         after,
         tuple(one for one in after if (one.selector, one.place, one.mode, one.hold) not in known),
         tuple(one for one in before if (one.selector, one.place) not in kept),
+        tuple(fresh),
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from xdpwall.attach.interfaces import highest_first, index_of, interface_names, link_kind
 from xdpwall.attach.orphans import describe_orphan, is_orphaned, unrecorded_pins
 from xdpwall.attach.removal import StillAttached
-from xdpwall.errors import Conflict, Full, NeedsPrivileges, XdpwallError
+from xdpwall.errors import Conflict, NeedsPrivileges, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.limits import ATTACHMENTS
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
@@ -22,6 +22,7 @@ from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook, Place
 
 from .answering import refresh_answering
+from .attachment_numbers import free_number
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
 from .generations import reload_ruleset
@@ -68,7 +69,7 @@ def attach_interface(
                 # Of ours, but of no row of this name (the interface was renamed, or the state
                 # folder lost): it has another number.
                 done = instance.attacher.swap(spec, index, done.mode, load)
-                _forget_former_names(instance, row, by)
+                forget_former_names(instance, row, by)
     except BaseException:
         with suppress(XdpwallError):
             instance.store.attachments.delete(row)
@@ -113,7 +114,7 @@ def new_attachment(instance: Instance, spec: AttachmentSpec, index: int) -> Atta
     return row
 
 
-def _forget_former_names(instance: Instance, row: Attachment, by: Author) -> None:
+def forget_former_names(instance: Instance, row: Attachment, by: Author) -> None:
     """Delete the attachments of a renamed interface's former names; `row` has their program now."""
     for other in instance.attachments:
         if (other.index, other.place) == (row.index, row.place) and other.iface != row.iface:
@@ -134,6 +135,7 @@ def _attach_again(
     """Attach what is recorded already: do nothing, or replace a program that was lost (by a reboot,
     with its interface, or displaced)."""
     dataplane = ensure_loaded(instance)
+    dataplane.numbers.put(index, row.place, row.number)
     load = dataplane.programs.loader(row.place, row.number)
     with setting_aside(instance, dataplane) as aside:
         there = instance.attacher.find(index, spec.place)
@@ -194,12 +196,20 @@ def detach_in_need(
             instance.store.attachments.put(row)
         raise
     crash_point("detach-detached")
+    if left is None:
+        _unlist(instance, row)
     action = (words or f"detach {row.words}") + (", which did not succeed" if left else "")
     try:
         instance.store.attachments.delete(row, by=by, action=action, now=instance.clock.now_text())
     except XdpwallError as error:
         return left, error
     return left, None
+
+
+def _unlist(instance: Instance, row: Attachment) -> None:
+    dataplane = _dataplane_in_need(instance)
+    if dataplane is not None and row.number >= ATTACHMENTS:
+        dataplane.numbers.drop(row.index, row.place)
 
 
 def take_off(
@@ -318,22 +328,11 @@ def detach_unrecorded(
     return gone, left
 
 
-def free_number(rows: Iterable[Attachment], muted: Iterable[int] = ()) -> int:
-    """The lowest number that no attachment and no muted program has. Raises Full."""
-    used = {row.number for row in rows}.union(muted)
-    for number in range(ATTACHMENTS):
-        if number not in used:
-            return number
-    raise Full(
-        f"all {ATTACHMENTS} attachments are in use",
-        code="too-many-attachments",
-        hint="detach one that is not needed: xdpwall status",
-    )
-
-
 def _with_free_number(instance: Instance, row: Attachment) -> Attachment:
     dataplane = ensure_loaded(instance)
-    number = free_number(instance.attachments, muted_numbers(dataplane))
+    number = free_number(
+        instance.attachments, muted_numbers(dataplane), shared=row.number >= ATTACHMENTS
+    )
     now = replace(row, number=number)
     instance.store.attachments.put(now)
     dataplane.generations.wait_grace_period()
@@ -357,7 +356,7 @@ def record_found(instance: Instance, by: Author) -> None:
     for row in unrecorded_attachments(instance):
         rows = instance.attachments
         same = [one for one in rows if (one.iface, one.place) == (row.iface, row.place)]
-        number = same[0].number if same else free_number(rows)
+        number = same[0].number if same else free_number(rows, shared=row.number >= ATTACHMENTS)
         words = f"found attached: {row.words}"
         found = replace(row, number=number)
         instance.store.attachments.put(found, by=by, action=words, now=instance.clock.now_text())

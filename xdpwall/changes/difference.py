@@ -45,6 +45,7 @@ def planned_difference(instance: Instance, wanted: Ruleset) -> RulesetDifference
                 sets.append(difference)
     plan = plan_patterns(instance, wanted.attachments)
     coming, leaving = attachments_to_change(instance.attachments, plan.specs)
+    coming += [one.spec for one in plan.fresh]
     attachments = _attachment_differences(coming, leaving) + _pattern_differences(plan)
     return ruleset_difference(
         old, new, sets=sets, attachments=sorted(attachments, key=lambda one: one.attachment)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from xdpwall.attach.relations import with_relations
 from xdpwall.errors import Full
 from xdpwall.instance.instance import Instance
+from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.committed import CommittedRuleset, Step
 from xdpwall.ruleset.index import RuleEntry
 
@@ -150,6 +151,26 @@ def reload_ruleset(
     activate_generation(
         instance, dataplane, compiled, ruleset.revision if revision is None else revision
     )
+
+
+def place_members(instance: Instance, dataplane: Dataplane, rows: Sequence[Attachment]) -> None:
+    """Let the active generation know attachments of shared programs, which no packet meets yet: in place,
+    where no rule tells them from others, else as reload_ruleset() does."""
+    active = dataplane.generations.active
+    if active is None or dataplane.control.read().pending:
+        reload_ruleset(instance, dataplane)
+        return
+    from xdpwall.compiler.generation import NumberedAttachment
+    from xdpwall.compiler.group_attachment import AttachmentGroup
+
+    groups = [group for group in active.groups if isinstance(group, AttachmentGroup)]
+    new = [NumberedAttachment(row.number, row.iface, row.place == "tc-egress") for row in rows]
+    if not all(group.place(active, one) for group in groups for one in new):
+        reload_ruleset(instance, dataplane)
+        return
+    if groups:
+        dataplane.map_set.write_attachments(active)
+    active.basis = _basis(instance, instance.ruleset)
 
 
 def rewrite_both_copies(

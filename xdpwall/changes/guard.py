@@ -80,13 +80,20 @@ def guard_commit(
 
 def guard_attach(instance: Instance, dataplane: Dataplane, row: Attachment, *, by: Author) -> None:
     """Guard the attachment of a program whose number the active generation has. Raises LockOut."""
+    guard_attachments(instance, dataplane, [row], by=by)
+
+
+def guard_attachments(
+    instance: Instance, dataplane: Dataplane, rows: Sequence[Attachment], *, by: Author
+) -> None:
+    """guard_attach() for several at once."""
     from xdpwall.explain.suspects import Suspects
 
     now = dataplane.control.read()
     if now.on:
         judge = partial(_ask, dataplane, copy=now.copy)
         judges = _judges(instance.ruleset, _passes_all, judge)
-        _guard(instance, by, [row], Suspects(None), judges)
+        _guard(instance, by, rows, Suspects(None), judges)
 
 
 def guard_on(instance: Instance, *, by: Author) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def mute_program(instance: Instance, program_id: int) -> bool:
     """Let every packet pass that the program still meets. False when it does not read the maps of this
     instance, or these cannot be opened."""
+    from xdpwall.abi import SHARED
     from xdpwall.kernel.bpf.programs import Program
 
     try:
@@ -23,7 +24,8 @@ def mute_program(instance: Instance, program_id: int) -> bool:
             return False
         with instance.attacher.pins.open(program_id) or Program.open_id(program_id) as program:
             number = dataplane.programs.constant(program, "number")
-            if number is None or not dataplane.programs.runs_on_these_maps(program):
+            # One that is shared judges elsewhere, too.
+            if number in (None, SHARED) or not dataplane.programs.runs_on_these_maps(program):
                 return False
     except XdpwallError:
         return False

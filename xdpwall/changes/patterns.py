@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from xdpwall.attach.interfaces import index_of, lowest_first
+from xdpwall.attach.interfaces import index_of
 from xdpwall.attach.wanted import (
     NEVER,
     WantedPlace,
@@ -21,7 +21,7 @@ from xdpwall.attach.wanted import (
     wanting,
     why_none,
 )
-from xdpwall.errors import Conflict, Refused, Unsupported, XdpwallError
+from xdpwall.errors import Conflict, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.link_list import BriefLink
 from xdpwall.rule.iface_selector import is_pattern
@@ -30,7 +30,8 @@ from xdpwall.ruleset.attachment_pattern import AttachmentPattern
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook
 
-from .attachments import attach_interface, detach_in_need, detach_interface
+from .attachments import detach_in_need, detach_interface
+from .member_attach import attach_members
 
 
 @dataclass(slots=True)
@@ -66,20 +67,13 @@ def attach_matching(
     if not fresh:
         return outcome
     _note_members(instance, fresh)
-    for one in lowest_first(fresh, lambda place: place.link.index):
-        try:
-            row, _ = attach_interface(instance, one.spec, guarded=guarded, by=by)
-        except Refused:
-            raise
-        except Unsupported as error:
+    outcome.attached, failed = attach_members(
+        instance, fresh, guarded=guarded, by=by, attached=attached
+    )
+    for one, error in failed.items():
+        if error.code != "no-interface":  # else it has left again
             found = outcome.left_out if error.code in NEVER else outcome.failed
             found.append(f"{one.spec.iface} {one.spec.place}: {error.message}")
-        except XdpwallError as error:
-            if error.code != "no-interface":  # it has left again
-                outcome.failed.append(f"{one.spec.iface} {one.spec.place}: {error.message}")
-        else:
-            outcome.attached.append(row)
-            attached(row)
     return outcome
 
 

@@ -91,16 +91,22 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
     XDP a program cannot be replaced, so that one's is set aside before the first is touched.
     """
     attacher = instance.attacher
+    for row in instance.attachments:
+        dataplane.numbers.put(row.index, row.place, row.number)
     with setting_aside(instance, dataplane) as aside:
-        outdated = []
+        outdated, known = [], dict[int, bool]()
         for row in _reloadable(instance):
             found = attacher.find(row.index, row.place)
             if found is None or not found.ours:
                 _reload_moved(instance, dataplane, row)
                 continue
-            with attacher.pins.open(found.program_id) or nullcontext() as program:
-                if program is None or _outdated(instance, dataplane, program):
-                    outdated.append(row)
+            if found.program_id not in known:
+                with attacher.pins.open(found.program_id) or nullcontext() as program:
+                    known[found.program_id] = program is None or _outdated(
+                        instance, dataplane, program
+                    )
+            if known[found.program_id]:
+                outdated.append(row)
         for row in outdated:
             aside.clear_for(row.place, row.index)
         for row in outdated:
@@ -112,7 +118,7 @@ def reload_programs(instance: Instance, dataplane: Dataplane) -> None:
             with attacher.stand_ins.open(index) or nullcontext() as program:
                 if program is None or not _outdated(instance, dataplane, program):
                     continue
-                load = dataplane.programs.loader("tc-ingress", number_of(instance, program))
+                load = dataplane.programs.own_loader("tc-ingress", number_of(instance, program))
             attacher.stand_ins.put(interface_name(index), index, load)
 
 
@@ -150,7 +156,11 @@ def _reload_moved(instance: Instance, dataplane: Dataplane, row: Attachment) -> 
             return
         try:
             swap_moved(
-                pins, where, row.spec, row.index, dataplane.programs.loader(row.place, row.number)
+                pins,
+                where,
+                row.spec,
+                row.index,
+                dataplane.programs.own_loader(row.place, row.number),
             )
         except XdpwallError:
             mute_program(instance, program.id)

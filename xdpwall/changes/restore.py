@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 
 from xdpwall.attach.in_place import out_of_place
-from xdpwall.attach.interfaces import lowest_first
+from xdpwall.attach.interfaces import interface_names, lowest_first
 from xdpwall.attach.orphans import describe_orphan, find_orphans
 from xdpwall.attach.wanted import all_links, is_member
 from xdpwall.attach.warnings import generic_warnings
 from xdpwall.errors import NotFound, XdpwallError
 from xdpwall.instance.instance import Instance
+from xdpwall.limits import ATTACHMENTS
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.author import Author
 from xdpwall.values.switched_off import SWITCHED_OFF
@@ -35,10 +38,15 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
     made: list[Attachment] = []
     patterns = instance.store.read().patterns
     lost = find_orphans(instance.attacher, instance.attachments)
+    names, ours = interface_names(), cache(instance.attacher.pins.ids)
     for row in lowest_first(instance.attachments, lambda one: one.index):
         if row in lost:
             # A second filter beside an orphan would run two rulesets on each packet.
             outcome["failed"].append(describe_orphan(row))
+            continue
+        if row.number >= ATTACHMENTS and _is_in_place(instance, row, names, ours):
+            outcome["already"].append(row.words)
+            made.append(row)
             continue
         try:
             now, changed = attach_interface(instance, row.spec, by=by)
@@ -46,12 +54,14 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
             if error.code == "no-interface" and _goes_on(instance, row):
                 outcome["already"].append(row.words)
                 continue
+            if error.code == "no-interface" and is_member(patterns, row):
+                continue  # attach_matching() ends it
             where = instance.attacher.whereabouts(row.index, row.place)
             if where is not None:
                 outcome["failed"].append(out_of_place(row.iface, row.place, "moved", where.words))
             elif error.code != "no-interface":
                 outcome["failed"].append(f"{row.words}: {error.message}")
-            elif not is_member(patterns, row):
+            else:
                 outcome["waiting"].append(row.words)
         else:
             outcome["attached" if changed else "already"].append(row.words)
@@ -75,6 +85,21 @@ def restore(instance: Instance, *, by: Author) -> RestoreOutcome:
         ],
         **outcome,
     )
+
+
+def _is_in_place(
+    instance: Instance,
+    row: Attachment,
+    names: Mapping[str, int],
+    ours: Callable[[], frozenset[int]],
+) -> bool:
+    """Whether one of many attachments is as it was, by one question."""
+    if names.get(row.iface) != row.index:
+        return False
+    try:
+        return instance.attacher.in_place(row.index, row.place, ours)
+    except OSError:
+        return False
 
 
 def _guard(instance: Instance, by: Author) -> None:

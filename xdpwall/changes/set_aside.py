@@ -125,7 +125,7 @@ class SetAside:
 
     def _set_aside(self, row: Attachment) -> None:
         assert self._dataplane is not None
-        load = self._dataplane.programs.loader("tc-ingress", row.number)
+        load = self._dataplane.programs.own_loader("tc-ingress", row.number)
         try:
             self._attacher.stand_ins.put(row.iface, row.index, load)
         except XdpwallError as error:

@@ -10,6 +10,7 @@ from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf.programs import Program
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.values.terms import Place
 
 
 def unrecorded_attachments(instance: Instance) -> list[Attachment]:
@@ -33,7 +34,7 @@ def attachments_in_kernel(instance: Instance, known: Iterable[Attachment] = ()) 
         if program is None:
             continue
         with program:
-            number = number_of(instance, program)
+            number = number_of(instance, program, index, place)
             since = instance.clock.text_at(program.info.load_time)
         iface = names.get(index, f"index{index}")
         found.append(
@@ -59,8 +60,15 @@ def _muted_ids(instance: Instance) -> frozenset[int]:
     return frozenset(dataplane.control.muted().values() if dataplane else ())
 
 
-def number_of(instance: Instance, program: Program) -> int:
-    """The number of the attachment that a program of ours was loaded for."""
+def number_of(instance: Instance, program: Program, index: int = 0, place: Place = "xdp") -> int:
+    """The number of the attachment that a program of ours was loaded for; of a shared one, that of the
+    interface with this index."""
+    from xdpwall.abi import SHARED, UNLISTED
     from xdpwall.dataplane.program_constants import read_constant
 
-    return read_constant(instance.settings.bpffs, program, "number") or 0
+    number = read_constant(instance.settings.bpffs, program, "number") or 0
+    if number != SHARED:
+        return number
+    dataplane = instance.dataplane()
+    listed = None if dataplane is None else dataplane.numbers.find(index, place)
+    return UNLISTED if listed is None else listed

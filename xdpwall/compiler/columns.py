@@ -122,6 +122,11 @@ class Columns:
         return frozenset(n for n, of in self._values.items() if of.count(None) < len(of))
 
     @functools.cached_property
+    def interfaces(self) -> frozenset[str]:
+        """The names of interfaces in the rules, negated or not."""
+        return frozenset(name for _, name in self.distinct("iface").values)
+
+    @functools.cached_property
     def any_frame(self) -> Array:
         """(n,) bool: the rules with ethertype `any`, which match frames of every kind."""
         return np.array([v == "any" for v in self._values["ethertype"]], dtype=bool)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -15,9 +15,16 @@ from .columns import ABSENT, Columns
 from .generation import Generation, Group, NumberedAttachment
 from .value_classes import value_classes
 
+_UNLISTED = (
+    NumberedAttachment(abi.UNLISTED, "", False),
+    NumberedAttachment(abi.UNLISTED + 1, "", True),
+)
+"""What a shared program judges by on an interface that is not listed: no rule names it."""
+
 
 class AttachmentGroup(Group):
-    """Interface, direction and VLAN: a composed group with a row for each attachment and VLAN class."""
+    """Interface, direction and VLAN: a composed group with a row for each kind of attachment and each VLAN
+    class. Those of shared programs that no rule names are of one kind in each direction."""
 
     fields = ("iface", "egress", "vlan")
     packed = False
@@ -25,7 +32,9 @@ class AttachmentGroup(Group):
     def __init__(
         self, generation: Generation, columns: Columns, attachments: Sequence[NumberedAttachment]
     ) -> None:
-        self._attachments = attachments
+        self._named = columns.interfaces
+        self._alike = {one.iface for one in attachments if _kind(one, self._named)[0] is None}
+        self._kinds = {_kind(one, self._named): one for one in (*attachments, *_UNLISTED)}
         low = columns.vlan
         table, values = value_classes(low, low, abi.VLAN_NONE + 1)
         self._vlans = np.append(values, VLAN_HIDDEN)
@@ -33,10 +42,22 @@ class AttachmentGroup(Group):
         generation.features |= Feature.ATTACHMENT
         generation.tables["attachment"] = 0
         generation.tables["vlan"] = np.append(table, np.uint16(len(values)))
-        first = generation.rows.count
-        for n, attachment in enumerate(attachments):
-            generation.tables["attachment"][attachment.number] = first + n * len(self._vlans)
+        self._first = generation.rows.count
+        for attachment in (*attachments, *_UNLISTED):
+            self.place(generation, attachment)
         generation.add_group(self, columns)
+
+    def place(self, generation: Generation, attachment: NumberedAttachment) -> bool:
+        """Give an attachment the rows of its kind; False where there is none of that kind yet."""
+        for n, kind in enumerate(self._kinds):
+            if kind == _kind(attachment, self._named):
+                if kind[0] is None:
+                    self._alike.add(attachment.iface)
+                generation.tables["attachment"][attachment.number] = self._first + n * len(
+                    self._vlans
+                )
+                return True
+        return False
 
     def satisfied(self, columns: Columns) -> Array:
         c, vlan = columns, self._vlans[:, None]
@@ -45,16 +66,23 @@ class AttachmentGroup(Group):
             | ((vlan != VLAN_HIDDEN) & ((c.vlan == vlan) != (c.vlan_negated != 0)))
             | ((vlan == VLAN_HIDDEN) & c.drop)
         )
-        runs = [_names_attachment(c, attachment) & on_vlan for attachment in self._attachments]
-        return np.concatenate(runs) if runs else np.zeros((0, len(c)), dtype=bool)
+        runs = [_names_attachment(c, attachment) & on_vlan for attachment in self._kinds.values()]
+        return np.concatenate(runs)
 
     def can_add(self, columns: Columns) -> bool:
-        return set(columns.vlan.tolist()) <= self._known_vlans
+        known = set(columns.vlan.tolist()) <= self._known_vlans
+        return known and columns.interfaces.isdisjoint(self._alike)
 
     @staticmethod
     def wanted(columns: Columns) -> bool:
         """Whether a rule names a field of this group."""
         return not columns.named_fields.isdisjoint(AttachmentGroup.fields)
+
+
+def _kind(attachment: NumberedAttachment, named: Collection[str]) -> tuple[str | None, bool]:
+    """What tells the attachment from others."""
+    own = attachment.number < abi.ATTACHMENTS or attachment.iface in named
+    return attachment.iface if own else None, attachment.egress
 
 
 def _names_attachment(columns: Columns, attachment: NumberedAttachment) -> Array:

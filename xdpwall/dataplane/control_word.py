@@ -10,7 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xdpwall.abi import ATTACHMENTS, CONTROL_DEADLINES, CONTROL_MUTES, CONTROL_PASSING, Feature
+from xdpwall.abi import (
+    CONTROL_DEADLINES,
+    CONTROL_MUTES,
+    CONTROL_PASSING,
+    NUMBER_WORDS,
+    NUMBERS,
+    Feature,
+)
 from xdpwall.kernel.bpf import atomic_words
 from xdpwall.kernel.jiffies import jiffies_per_second
 
@@ -71,8 +78,8 @@ class ControlWord(Switch):
             # No packet reads these words before the control word names them.
             deadline = self.jiffies() + trial.seconds * jiffies_per_second()
             self._store(CONTROL_DEADLINES + idle, deadline)
-            self._store(CONTROL_PASSING + idle, _bits(trial.leaving))
-            self._store(CONTROL_PASSING + now.copy, _bits(trial.coming))
+            self._store_passing(idle, trial.leaving)
+            self._store_passing(now.copy, trial.coming)
             events = events or now.events
         self._update(
             lambda word: replace(
@@ -109,8 +116,20 @@ class ControlWord(Switch):
         waits or was reverted at its deadline."""
         if not self.read().pending:
             return frozenset()
-        bits = self._load(CONTROL_PASSING + self.in_force().copy)
-        return frozenset(number for number in range(ATTACHMENTS) if bits >> number & 1)
+        first = CONTROL_PASSING + self.in_force().copy * NUMBER_WORDS
+        return frozenset(
+            64 * word + bit
+            for word, bits in self._not_zero(first, NUMBER_WORDS)
+            for bit in range(64)
+            if bits >> bit & 1
+        )
+
+    def _store_passing(self, copy: int, numbers: tuple[int, ...]) -> None:
+        words = [0] * NUMBER_WORDS
+        for number in numbers:
+            words[number // 64] |= 1 << number % 64
+        for at, word in enumerate(words):
+            self._store(CONTROL_PASSING + copy * NUMBER_WORDS + at, word)
 
     def jiffies(self) -> int:
         """The kernel's jiffies64 now."""
@@ -143,15 +162,15 @@ class ControlWord(Switch):
 
     def muted(self) -> dict[int, int]:
         """The muted attachments: number -> id of the program."""
-        found = {number: self._load(CONTROL_MUTES + number) for number in range(ATTACHMENTS)}
-        return {number: program_id for number, program_id in found.items() if program_id}
+        return dict(self._not_zero(CONTROL_MUTES, NUMBERS))
+
+    def _not_zero(self, first: int, count: int) -> list[tuple[int, int]]:
+        """(place from `first` on, value) of each of these words that is not 0."""
+        words = self._memory[8 * first : 8 * (first + count)].cast("Q")
+        return [(at, value) for at, value in enumerate(words) if value] if any(words) else []
 
     def _load(self, word: int) -> int:
         return atomic_words.load_u64(self._memory, 8 * word)
 
     def _store(self, word: int, value: int) -> None:
         atomic_words.store_u64(self._memory, 8 * word, value)
-
-
-def _bits(numbers: tuple[int, ...]) -> int:
-    return sum(1 << number for number in set(numbers))

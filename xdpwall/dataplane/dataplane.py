@@ -22,6 +22,7 @@ from .event_maps import EventMaps
 from .generations import Generations
 from .kept_maps import forget_kept, open_kept
 from .map_set import MapSet
+from .member_numbers import MemberNumbers
 from .pinned_clock import PinnedClock
 from .pinned_identity import PinnedIdentity
 from .pinned_maps import PinnedMaps, control_pin, maps_alive
@@ -79,7 +80,7 @@ class Dataplane:
         """Let go of descriptors and mappings; the pins stay."""
         if self._parts is not None:
             parts, self._parts = self._parts, None
-            parts.programs.drop_explainers()
+            parts.programs.close()
             parts.clock.close()
             parts.maps.close()
 
@@ -143,6 +144,11 @@ class Dataplane:
         return self._opened.counters
 
     @property
+    def numbers(self) -> MemberNumbers:
+        """The numbers of attachments whose program is shared."""
+        return self._opened.numbers
+
+    @property
     def programs(self) -> ProgramLoader:
         """Loads programs on these maps."""
         return self._opened.programs
@@ -164,6 +170,7 @@ class _Parts:
         self.events = EventMaps(maps.shared)
         self.taps = TapMaps(maps.shared)
         self.counters = KernelCounters(maps.shared)
+        self.numbers = MemberNumbers(maps.shared)
         self.control = ControlWord(maps.shared["control"], self.events, self.taps)
         self.programs = ProgramLoader(maps, self.control)
         self.generations = Generations(maps, self.control, self.programs)

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from functools import cache
 from hashlib import blake2b
-from itertools import product
 from pathlib import Path
 
 from xdpwall import abi
@@ -21,7 +20,7 @@ from xdpwall.kernel.bpf import bpffs
 from xdpwall.kernel.bpf.cpus import cpu_ids
 from xdpwall.kernel.bpf.map_info import MapType
 from xdpwall.kernel.bpf.maps import Map
-from xdpwall.kernel.bpf.objects import object_path
+from xdpwall.kernel.bpf.objects import PROGRAM_OBJECTS, object_path
 
 from .flow_maps import FLOW_COUNTS, FLOW_TABLES, is_flow_table
 
@@ -35,7 +34,7 @@ _PREFIX = "kept-"
 def programs_hash() -> int:
     """64 bits of the programs that this process loads. Maps made for others are laid out, or read, otherwise."""
     digest = blake2b(digest_size=8)
-    for name in map("".join, product(("xdp", "tc"), ("", "_flows"), ("", "_rated"))):
+    for name in PROGRAM_OBJECTS:
         with suppress(FileNotFoundError):  # which load_object() tells
             digest.update(object_path(name).read_bytes())
     return int.from_bytes(digest.digest(), "little")
@@ -45,7 +44,7 @@ def are_counters(maps: Mapping[str, Map]) -> bool:
     """Whether those of COUNTERS that are there have the elements that the programs of this version count in."""
     wanted = {
         "counters": (MapType.ARRAY, cpu_ids(), abi.SLOTS * abi.COUNT.itemsize),
-        "totals": (MapType.PERCPU_ARRAY, abi.ATTACHMENTS, abi.TOTALS.itemsize),
+        "totals": (MapType.PERCPU_ARRAY, abi.NUMBERS, abi.TOTALS.itemsize),
     }
     infos = {name: maps[name].info for name in COUNTERS if name in maps}
     return all(

@@ -28,7 +28,7 @@ from .set_hash4 import SET4_MAPS, SetHash4, bucket_count, table_bytes
 from .trace_taps import TAP_MAPS
 
 TRIES = ("src6_0", "src6_1", "dst6_0", "dst6_1")
-SHARED_MAPS = ("control", "counters", "totals", "fragments", *EVENT_MAPS, *TAP_MAPS)
+SHARED_MAPS = ("control", "counters", "totals", "numbers", "fragments", *EVENT_MAPS, *TAP_MAPS)
 SET_MAPS = (*SET4_MAPS, "set6", "set4_prefixes", "set6_prefixes", "classes", "occupied")
 MAP_SET_MAPS = (
     "tables", "blocks", "leaves", "leaves4", "rows", "whole_rows", "rules", "expiries",
@@ -153,6 +153,11 @@ class MapSet:
         self._timeouts(copy)[:] = timeout_ticks(compiled.timeouts)
         for name, trie in (("src6", compiled.src6), ("dst6", compiled.dst6)):
             self._write_trie(self.maps[f"{name}_{copy}"], trie)
+
+    def write_attachments(self, compiled: Generation) -> None:
+        """Write the rows of attachments into both copies; those of numbers in use are as they were."""
+        for copy in (0, 1):
+            self._array("tables", copy, abi.TABLES)["attachment"][0] = compiled.tables["attachment"]
 
     def write_touched(self, copy: int, compiled: Generation, touched: Touched) -> None:
         """Write the touched parts of a generation into one copy, which equals it in all others. The

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from xdpwall.abi import Feature
+from xdpwall.abi import SHARED, Feature
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.kernel.bpf.objects import load_object, object_path
 from xdpwall.kernel.bpf.programs import BPF_F_XDP_HAS_FRAGS, Program
@@ -15,6 +15,7 @@ from .control_word import ControlWord
 from .explaining import Explainer, Explainers, Hook
 from .flow_maps import FLOW_MAPS
 from .map_set import MapSet
+from .member_numbers import is_shared
 from .pinned_maps import PinnedMaps
 from .program_constants import keep_constants, read_constant
 from .rate_maps import RATE_MAPS
@@ -42,7 +43,7 @@ def load_program(
     if place == "xdp":
         rodata["fragmented"] = int(frags)
     loaded = load_object(
-        object_path(_object_name(place == "xdp", features)),
+        object_path(_object_name(place == "xdp", features, shared=number == SHARED)),
         rodata=rodata,
         sizes=map_set.map_sizes,
         reuse={**shared, **map_set.maps},
@@ -57,10 +58,12 @@ def load_program(
         if feature not in features:
             for one in maps:
                 program.bind_map(map_set.maps[one])
+    if number != SHARED and shared:
+        program.bind_map(shared["numbers"])
     return program
 
 
-def _object_name(xdp: bool, features: Feature) -> str:
+def _object_name(xdp: bool, features: Feature, *, shared: bool) -> str:
     """The object to load: those with flows, rates or cookies are for whoever needs them, so that the
     others pay nothing. tc answers no SYN."""
     if xdp and features & Feature.COOKIES:
@@ -68,7 +71,11 @@ def _object_name(xdp: bool, features: Feature) -> str:
         return "xdp_cookies_flows_rated" if more else "xdp_cookies"
     flows = "_flows" if features & Feature.FLOWS else ""
     rated = "_rated" if features & Feature.RATES else ""
-    return ("xdp" if xdp else "tc") + flows + rated
+    return ("xdp" if xdp else "tc") + flows + rated + ("_shared" if shared else "")
+
+
+_NEVER_SHARED = Feature.FLOWS | Feature.COOKIES
+"""Features of which there are no shared programs."""
 
 
 class ProgramLoader:
@@ -80,6 +87,9 @@ class ProgramLoader:
         self.wanted = Feature(0)
         """Features that programs are loaded with besides those that all in place have."""
         self._explainers = Explainers()
+        self._shared: dict[tuple[Place, bool], Program] = {}
+        self._shared_for: tuple[int, Feature] | None = None
+        """The map `rows` and the features that those were loaded for."""
 
     def load(
         self,
@@ -105,8 +115,36 @@ class ProgramLoader:
         )
 
     def loader(self, place: Place, number: int) -> Callable[[bool], Program]:
-        """Return the function `load(frags)` that the attacher calls for a program."""
+        """Return the function `load(frags)` that the attacher calls for a program: one that is shared,
+        where the number is that of a member and there is one for these features."""
+        if is_shared(number) and not self.features & _NEVER_SHARED:
+            return lambda frags: self._load_shared(place, frags)
+        return self.own_loader(place, number)
+
+    def own_loader(self, place: Place, number: int) -> Callable[[bool], Program]:
+        """loader() of a program that no other attachment has: it judges by that number wherever it is."""
         return lambda frags: self.load(place, number, frags=frags)
+
+    def _load_shared(self, place: Place, frags: bool) -> Program:
+        """The program for all members of this kind, loaded once for these maps and features."""
+        now = (self._maps.map_set.maps["rows"].info.id, self.features)
+        if self._shared_for != now:
+            self.drop_shared()
+            self._shared_for = now
+        if (place, frags) not in self._shared:
+            self._shared[place, frags] = self.load(place, SHARED, frags=frags)
+        return self._shared[place, frags].duplicate()
+
+    def drop_shared(self) -> None:
+        """Let go of the shared programs, which hold maps; those that are attached stay."""
+        for program in self._shared.values():
+            program.close()
+        self._shared.clear()
+
+    def close(self) -> None:
+        """Let go of what is kept in between."""
+        self.drop_explainers()
+        self.drop_shared()
 
     def load_explainer(self, hook: Hook) -> Explainer:
         """Load the program that explains, on the newest maps. It is not pinned nor attached, and

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from xdpwall.abi import SLOTS, Feature
+from xdpwall.abi import NUMBER_WORDS, SLOTS, Feature
 from xdpwall.compiler.rates import kernel_rate
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.kernel.jiffies import jiffies_per_second
@@ -49,6 +49,9 @@ LIMITED = np.dtype(
 )
 """struct xw_limited."""
 
+RATES_END = np.dtype([("source_factor", "<u8"), ("answering", "<u8", (NUMBER_WORDS,))])
+"""struct xw_rates_end, behind the last rate."""
+
 _BASELINES = {"packets": "before", "answered": "answered_before"}
 """By count of LIMITED: the field of RATE that has it as it was at the last reset."""
 
@@ -60,8 +63,8 @@ PLACES = 4
 
 
 def rates_bytes(rates: int) -> int:
-    """The value_size of `rates`: those of so many rules, and one for the factor."""
-    return RATE.itemsize * (rates + 1)
+    """The value_size of `rates`: those of so many rules, and what stands behind them."""
+    return RATE.itemsize * rates + RATES_END.itemsize
 
 
 class RateMaps:
@@ -69,13 +72,12 @@ class RateMaps:
 
     def __init__(self, maps: Mapping[str, Map], memory: Mapping[str, memoryview]) -> None:
         """`memory`: each map, mapped."""
-        whole: Array = np.frombuffer(memory["rates"], RATE)
-        self._rates = whole[: maps["rates"].info.value_size // RATE.itemsize - 1]
-        last = whole[len(self._rates) :].view("<u8")
-        if not last[0]:
-            last[0] = secrets.randbits(64) | 1
-        self.source_factor = int(last[0])
-        self._end = last
+        count = (maps["rates"].info.value_size - RATES_END.itemsize) // RATE.itemsize
+        self._rates: Array = np.frombuffer(memory["rates"], RATE, count)
+        self._end: Array = np.frombuffer(memory["rates"], RATES_END, 1, self._rates.nbytes)
+        if not self._end["source_factor"][0]:
+            self._end["source_factor"] = secrets.randbits(64) | 1
+        self.source_factor = int(self._end["source_factor"][0])
         self._limited = np.frombuffer(memory["limited"], LIMITED).reshape(-1, len(self._rates))
         self._sources: Array = np.frombuffer(memory["sources"], SOURCE)
 
@@ -134,11 +136,12 @@ class RateMaps:
     @property
     def answering(self) -> int:
         """One bit for each attachment, by number, whose programs may answer SYNs."""
-        return int(self._end[1])
+        return int.from_bytes(self._end["answering"].tobytes(), "little")
 
     @answering.setter
     def answering(self, bits: int) -> None:
-        self._end[1] = bits
+        words = bits.to_bytes(8 * NUMBER_WORDS, "little")
+        self._end["answering"] = np.frombuffer(words, "<u8")
 
     def held(self) -> bytes:
         """All buckets, as they are at this moment."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from xdpwall.errors import NeedsPrivileges, XdpwallError
 from xdpwall.kernel.bpf import pin_path, probes
-from xdpwall.kernel.bpf.objects import object_path
+from xdpwall.kernel.bpf.objects import PROGRAM_OBJECTS, object_path
 from xdpwall.settings import Settings
 from xdpwall.views.doctor import Check, DoctorReport
 
@@ -22,7 +22,6 @@ from .doctor_cookies import check_cookies
 from .doctor_interfaces import check_interfaces
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-OBJECTS = ("xdp", "tc", "xdp_rated", "tc_rated", "xdp_cookies", "xdp_cookies_flows_rated")
 _ASK_BCC = (
     "import bcc; print(getattr(bcc, '__version__', 'of unknown version')"
     " if hasattr(bcc, 'BPF') else 'lattice')"
@@ -153,7 +152,7 @@ def _bpffs(folder: Path) -> Check:
 
 
 def _tools() -> Iterator[Check]:
-    paths = [object_path(name) for name in OBJECTS]
+    paths = [object_path(name) for name in PROGRAM_OBJECTS]
     missing = [path.name for path in paths if not os.access(path, os.R_OK)]
     if missing:
         yield _fail("BPF objects", f"missing or unreadable: {', '.join(missing)}", "make bpf")

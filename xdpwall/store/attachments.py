@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Sequence
 
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.attachment_pattern import AttachmentPattern, patterns_to_json
@@ -24,23 +25,32 @@ class AttachmentTable:
     ) -> None:
         """Insert or replace; with `by` the audit trail says so."""
         with self._session.write() as connection:
-            connection.execute(
-                f"INSERT OR REPLACE INTO attachments ({ATTACHMENT_COLUMNS})"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    *(
-                        attachment.iface,
-                        attachment.place,
-                        attachment.index,
-                        attachment.wanted,
-                        attachment.number,
-                        attachment.since,
-                    ),
-                    *(attachment.mode, attachment.kind, attachment.intent),
-                ),
-            )
+            _put(connection, [attachment])
             if by is not None:
                 write_audit(connection, AuditEntry.of(by, action, now))
+
+    def put_all(self, attachments: Iterable[Attachment]) -> None:
+        """Insert or replace many."""
+        with self._session.write() as connection:
+            _put(connection, attachments)
+
+    def settle(
+        self,
+        made: Sequence[Attachment],
+        left: Iterable[Attachment],
+        *,
+        by: Author,
+        now: str,
+    ) -> None:
+        """Record many that are in place, and delete those that are not; the audit trail says so."""
+        with self._session.write() as connection:
+            _put(connection, made)
+            connection.executemany(
+                "DELETE FROM attachments WHERE iface = ? AND place = ?",
+                [(row.iface, row.place) for row in left],
+            )
+            for row in made:
+                write_audit(connection, AuditEntry.of(by, f"attach {row.words}", now))
 
     def set_patterns(
         self,
@@ -67,3 +77,17 @@ class AttachmentTable:
             )
             if by is not None:
                 write_audit(connection, AuditEntry.of(by, action, now))
+
+
+def _put(connection: sqlite3.Connection, attachments: Iterable[Attachment]) -> None:
+    connection.executemany(
+        f"INSERT OR REPLACE INTO attachments ({ATTACHMENT_COLUMNS})"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *(row.iface, row.place, row.index, row.wanted, row.number, row.since),
+                *(row.mode, row.kind, row.intent),
+            )
+            for row in attachments
+        ],
+    )

@@ -94,6 +94,10 @@ class Handle(Closing):
     def closed(self) -> bool:
         return not self._closer.alive
 
+    def duplicate(self) -> Self:
+        """Another descriptor of the same, to be closed by itself."""
+        return type(self)(os.dup(self.fileno()))
+
     def pin(self, path: str | os.PathLike[str]) -> None:
         """Pin at `path` in a bpffs: Conflict when the name is taken, InvalidInput for a dot."""
         target = Path(path)

@@ -46,6 +46,18 @@ class LoadedObject(Closing):
             self.constants.close()
 
 
+PROGRAM_OBJECTS = (
+    *(
+        f"{hook}{kind}"
+        for kind in ("", "_rated", "_flows", "_flows_rated")
+        for hook in ("xdp", "tc")
+    ),
+    *("xdp_cookies", "xdp_cookies_flows_rated"),
+    *(f"{hook}{rated}_shared" for rated in ("", "_rated") for hook in ("xdp", "tc")),
+)
+"""The objects whose programs are attached."""
+
+
 def object_path(name: str) -> Path:
     """The compiled object `xdp` or `tc` inside the package."""
     return Path(str(files("xdpwall") / "bpf" / f"{name}.bpf.o"))

@@ -6,6 +6,7 @@ After each change this is asked for every attachment that it concerns; pyroute2 
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from dataclasses import dataclass
@@ -49,6 +50,17 @@ def xdp_links(netns_id: int | None = None) -> list[XdpLink]:
         if ids:
             found.append(XdpLink(index, name_text(told.get(_IFLA_IFNAME, b"")), frozenset(ids)))
     return found
+
+
+def has_filters(index: int, place: Literal["tc-ingress", "tc-egress"]) -> bool:
+    """Whether there is any filter; False without a qdisc, or an interface."""
+    body = _FILTER.pack(socket.AF_UNSPEC, index, 0, _PARENTS[place], 0)
+    try:
+        return any(True for _ in ask(_RTM_GETTFILTER, DUMP, body))
+    except OSError as error:
+        if error.errno in (errno.EINVAL, errno.ENODEV):
+            return False
+        raise
 
 
 def attached_ids(index: int, place: Place) -> frozenset[int]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 from xdpwall.errors import NotFound
 
 from .ethtool import Ethtool
+from .link_attributes import Attributes, LinkMessage, kind_of, link_message, link_messages, number
 from .names import name_text
-from .rtnl import rtnl_socket
+from .raw_rtnl import attributes
+from .rtnl import netlink_error
 
 # ARPHRD_* of linux/if_arp.h, with the names of `ip link`; others are shown as their number.
 _LINK_TYPES = {
@@ -29,6 +34,12 @@ _LINK_TYPES = {
     65534: "none",
 }
 _IFF_UP = 1
+_STATES = ("unknown", "notpresent", "down", "lowerlayerdown", "testing", "dormant", "up")
+# linux/if_link.h
+_ADDRESS, _IFNAME, _MTU, _LINK, _MASTER, _OPERSTATE = 1, 3, 4, 5, 10, 16
+_LINKINFO, _LINK_NETNSID, _XDP = 18, 37, 43
+_INFO_DATA, _VXLAN_LINK = 2, 3
+_XDP_DRV_ID, _XDP_SKB_ID, _XDP_HW_ID = 5, 6, 7
 _PAIRS = ("veth", "netkit", "vxcan")
 """The kinds whose IFLA_LINK is the other end, which is not below them."""
 
@@ -74,16 +85,37 @@ class LinkInfo:
 
 def links() -> list[LinkInfo]:
     """Every interface, by index."""
-    with rtnl_socket("list the interfaces") as ip:
-        messages = list(ip.get_links())
-    names = {int(m["index"]): name_text(m.get_attr("IFLA_IFNAME")) for m in messages}
+    with _explained("list the interfaces"):
+        messages = link_messages()
+    names = {one.index: _name(one) for one in messages}
     ports: dict[int, set[int]] = {}
-    for m in messages:
-        if master := m.get_attr("IFLA_MASTER"):
-            ports.setdefault(int(master), set()).add(int(m["index"]))
+    for one in messages:
+        if master := number(one.told.get(_MASTER)):
+            ports.setdefault(master, set()).add(one.index)
     with Ethtool() as ethtool:
-        found = [_info(m, names, ports, ethtool) for m in messages]
+        found = [_info(one, names, ports, ethtool) for one in messages]
     return sorted(found, key=lambda link: link.index)
+
+
+def link_at(index: int) -> LinkInfo:
+    """The interface with that index, without what is below it; NotFound."""
+    with _explained(f"ask for interface {index}"):
+        message = link_message(index)
+    names: dict[int, str] = {}
+    if master := number(message.told.get(_MASTER)):
+        with suppress(OSError):  # it has gone
+            names[master] = socket.if_indextoname(master)
+    with Ethtool() as ethtool:
+        return _info(message, names, {}, ethtool)
+
+
+@contextmanager
+def _explained(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        code = error.errno or errno.EIO
+        raise netlink_error(code, os.strerror(code), doing) from error
 
 
 def link(name: str) -> LinkInfo:
@@ -102,47 +134,49 @@ def link(name: str) -> LinkInfo:
     )
 
 
+def _name(message: LinkMessage) -> str:
+    return name_text(message.told.get(_IFNAME, b""))
+
+
 def _info(
-    message: Any, names: Mapping[int, str], ports: Mapping[int, set[int]], ethtool: Ethtool
+    message: LinkMessage, names: Mapping[int, str], ports: Mapping[int, set[int]], ethtool: Ethtool
 ) -> LinkInfo:
-    name = name_text(message.get_attr("IFLA_IFNAME"))
-    link_type = int(message["ifi_type"])
-    details = message.get_attr("IFLA_LINKINFO")
-    kind = details.get_attr("IFLA_INFO_KIND") if details else None
-    master = message.get_attr("IFLA_MASTER")
+    told, name = message.told, _name(message)
+    master, address = number(told.get(_MASTER)), told.get(_ADDRESS)
+    state = told.get(_OPERSTATE, b"\0")[0]
     return LinkInfo(
         name=name,
-        index=int(message["index"]),
-        state=str(message.get_attr("IFLA_OPERSTATE") or "unknown").lower(),
-        up=bool(int(message["flags"]) & _IFF_UP),
-        kind=kind,
-        link_type=_LINK_TYPES.get(link_type, str(link_type)),
-        mtu=int(message.get_attr("IFLA_MTU") or 0),
-        address=message.get_attr("IFLA_ADDRESS"),
-        master=names.get(int(master), f"#{master}") if master else None,
+        index=message.index,
+        state=_STATES[state] if state < len(_STATES) else str(state),
+        up=bool(message.flags & _IFF_UP),
+        kind=kind_of(told),
+        link_type=_LINK_TYPES.get(message.link_type, str(message.link_type)),
+        mtu=number(told.get(_MTU)) or 0,
+        address=address.hex(":") if address else None,
+        master=names.get(master, f"#{master}") if master else None,
         driver=ethtool.driver(name),
-        xdp=xdp_state(message),
-        lower=frozenset(ports.get(int(message["index"]), set()) | _parents(message, kind, details)),
+        xdp=_xdp_state(told),
+        lower=frozenset(ports.get(message.index, set()) | _parents(told)),
     )
 
 
-def _parents(message: Any, kind: str | None, details: Any) -> set[int]:
+def _parents(told: Attributes) -> set[int]:
     """What an interface was made on top of; in another namespace its index says nothing here."""
-    found = set()
-    if kind not in _PAIRS and message.get_attr("IFLA_LINK_NETNSID") is None:
-        found.add(message.get_attr("IFLA_LINK"))
-    if kind == "vxlan" and (data := details.get_attr("IFLA_INFO_DATA")):
-        found.add(data.get_attr("IFLA_VXLAN_LINK"))
-    return {int(one) for one in found if one}
+    found: set[int | None] = set()
+    kind = kind_of(told)
+    if kind not in _PAIRS and _LINK_NETNSID not in told:
+        found.add(number(told.get(_LINK)))
+    if kind == "vxlan":
+        details = dict(attributes(told.get(_LINKINFO, b"")))
+        data = dict(attributes(details.get(_INFO_DATA, b"")))
+        found.add(number(data.get(_VXLAN_LINK)))
+    return {one for one in found if one}
 
 
-def xdp_state(message: Any) -> XdpState:
-    """The XDP programs in an RTM_NEWLINK message."""
-    nested = message.get_attr("IFLA_XDP")
-    if not nested:
-        return XdpState()
+def _xdp_state(told: Attributes) -> XdpState:
+    ids = dict(attributes(told.get(_XDP, b"")))
     return XdpState(
-        native=nested.get_attr("IFLA_XDP_DRV_PROG_ID"),
-        generic=nested.get_attr("IFLA_XDP_SKB_PROG_ID"),
-        offload=nested.get_attr("IFLA_XDP_HW_PROG_ID"),
+        native=number(ids.get(_XDP_DRV_ID)) or None,
+        generic=number(ids.get(_XDP_SKB_ID)) or None,
+        offload=number(ids.get(_XDP_HW_ID)) or None,
     )

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from xdpwall.errors import Conflict, Unsupported
 from xdpwall.kernel.bpf.libbpf import lib
 
+from .attached import has_filters
 from .rtnl import interface_name, rtnl_socket
 from .tc_actions import lets_pass
 
@@ -79,6 +80,11 @@ def tc_ensure_clsact(index: int, direction: Direction) -> None:
 def tc_filters(index: int, direction: Direction) -> list[TcFilter]:
     """The filters of one hook, of every chain and of a shared block, first to run first within a
     chain; empty without a qdisc or an interface."""
+    try:
+        if not has_filters(index, f"tc-{direction}"):  # type: ignore[arg-type]
+            return []
+    except OSError:
+        pass  # asked again below, and explained
     # Filters of a plain ingress qdisc are listed for either parent.
     if direction == "egress" and tc_qdisc(index) != "clsact":
         return []

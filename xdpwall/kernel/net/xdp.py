@@ -10,7 +10,7 @@ from typing import Literal
 
 from xdpwall.errors import Conflict
 
-from .links import XdpState, xdp_state
+from .links import XdpState, link_at
 from .rtnl import interface_name, rtnl_socket
 
 Mode = Literal["native", "generic"]
@@ -24,8 +24,7 @@ _REPLACE = 16
 
 def xdp_query(index: int) -> XdpState:
     """The attached programs; NotFound when no interface has that index."""
-    with rtnl_socket(f"ask {interface_name(index)} for its XDP program") as ip:
-        return xdp_state(ip.link("get", index=index)[0])
+    return link_at(index).xdp
 
 
 def xdp_attach(
