@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#include "abi_control.h"
+
 /* A bucket is one word: the time at which it will owe nothing, in units of 1/2^30 tick, and in the
  * lowest bits of that the tick in which it was last full (gcra.h). 0 is a full bucket. */
 #define XW_TICK_SHIFT 30

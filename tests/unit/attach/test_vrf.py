@@ -49,6 +49,7 @@ def test_attach_refuses_it(
     links: list[LinkInfo], place: Place, dry: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attacher, "links", lambda: links)
+    monkeypatch.setattr(attacher, "link_at", {one.index: one for one in links}.__getitem__)
     spec, tried = AttachmentSpec.at("blue", place), attacher.Attacher(tmp_path)
     with pytest.raises(Unsupported) as raised:
         tried.check(spec, 5) if dry else tried.attach(spec, 5, never)
