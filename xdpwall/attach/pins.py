@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, cast
@@ -33,8 +32,12 @@ class Pins:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._listing = PinFolder(folder)
-        self._known: tuple[tuple[str, ...], dict[str, int]] = (), {}
-        """A listing, and the ids of the programs in it."""
+        self._listed: dict[str, int] | None = None
+        """The listing that `_programs` is of."""
+        self._programs: dict[str, int] = {}
+        """By name: the id of the program."""
+        self._by_inode: dict[int, int] = {}
+        """The same by inode: a name may become that of another program."""
 
     def path(self, index: int, place: PinPlace, *, pending: bool = False) -> Path:
         """The pin of an attachment's program, or of the one being attached."""
@@ -42,42 +45,41 @@ class Pins:
 
     def ids(self) -> frozenset[int]:
         """The ids of the programs of all attachments, those being attached included."""
-        return self._ids(name for name in self._names() if not _STAND_IN.fullmatch(name))
+        known = self._known()
+        return frozenset(one for name, one in known.items() if not _STAND_IN.fullmatch(name))
 
     def all_ids(self) -> frozenset[int]:
         """The ids of all our programs, stand-ins included."""
-        return self._ids(self._names())
+        return frozenset(self._known().values())
 
     def stand_ins(self) -> list[int]:
         """The ifindex of every interface on which a program stands in, sorted."""
-        return sorted({int(m[1]) for name in self._names() if (m := _STAND_IN.fullmatch(name))})
+        names = self._listing.inodes()
+        return sorted({int(m[1]) for name in names if (m := _STAND_IN.fullmatch(name))})
 
-    def _names(self) -> tuple[str, ...]:
-        return self._listing.names()
-
-    def _ids(self, names: Iterable[str]) -> frozenset[int]:
-        listed = self._names()
-        if self._known[0] is not listed:
-            self._known = listed, {}
-        known, found = self._known[1], set()
-        for name in names:
-            try:
-                if name not in known:
-                    with Program.open_pinned(self.folder / name) as program:
-                        known[name] = program.id
-                found.add(known[name])
-            except NotFound:  # unpinned by another process since the listing
-                continue
-        return frozenset(found)
+    def _known(self) -> dict[str, int]:
+        """The id of each pinned program; one that was known is not opened again."""
+        listed = self._listing.inodes()
+        if self._listed is not listed:
+            found = {}
+            for name, inode in listed.items():
+                known = self._by_inode.get(inode)
+                if known is None:
+                    with suppress(NotFound), Program.open_pinned(self.folder / name) as program:
+                        known = program.id
+                if known is not None:  # else it was unpinned by another process since the listing
+                    found[name] = known
+            self._listed, self._programs = listed, found
+            self._by_inode = {listed[name]: one for name, one in found.items()}
+        return self._programs
 
     def is_shared(self, program_id: int) -> bool:
         """Whether several attachments have this program: where it is found says nothing of one of them."""
-        self.all_ids()
-        return list(self._known[1].values()).count(program_id) > 1
+        return len(self._names_of(program_id)) > 1
 
     def open(self, program_id: int) -> Program | None:
         """Our program of that id, or None when it is not ours."""
-        for name in bpffs.pin_names(self.folder):
+        for name in self._names_of(program_id):
             try:
                 program = Program.open_pinned(self.folder / name)
             except NotFound:
@@ -161,12 +163,7 @@ class Pins:
         return True
 
     def _names_of(self, program_id: int) -> list[str]:
-        found = []
-        for name in bpffs.pin_names(self.folder):
-            with suppress(NotFound), Program.open_pinned(self.folder / name) as program:
-                if program.id == program_id:
-                    found.append(name)
-        return found
+        return [name for name, one in self._known().items() if one == program_id]
 
     def drop(self, index: int, place: PinPlace) -> None:
         """Remove both pins of an attachment."""

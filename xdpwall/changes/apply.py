@@ -32,8 +32,9 @@ from xdpwall.views.status import ApplyNeeds, ApplyOutcome
 
 from .adopt import adopt_ruleset
 from .apply_patterns import plan_patterns
-from .attachments import attach_interface, check_detachable, detach_interface
+from .attachments import attach_interface
 from .bringup import ensure_loaded
+from .detach import check_detachable, detach_interface
 from .guard import Moves
 from .member_attach import attach_members
 from .mode_change import ModeChange, change_back, change_modes

@@ -6,33 +6,28 @@ so that recovery.py can finish either after a crash. Called with the instance's 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from xdpwall.attach.interfaces import highest_first, index_of, interface_names, link_kind
-from xdpwall.attach.orphans import describe_orphan, is_orphaned, unrecorded_pins
-from xdpwall.attach.removal import StillAttached
-from xdpwall.errors import Conflict, NeedsPrivileges, XdpwallError
+from xdpwall.attach.interfaces import index_of, link_kind
+from xdpwall.errors import NeedsPrivileges, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.limits import ATTACHMENTS
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
 from xdpwall.values.author import Author
-from xdpwall.values.terms import Direction, Hook, Place
+from xdpwall.values.terms import Direction, Hook
 
 from .answering import refresh_answering
 from .attachment_numbers import free_number
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
+from .detach import index_was_reused, take_off
 from .generations import reload_ruleset
 from .guard import guard_attach
-from .mutes import mute_program, muted_numbers
-from .set_aside import HeldByAnother, setting_aside
+from .mutes import muted_numbers
+from .set_aside import setting_aside
 from .unrecorded import unrecorded_attachments
-
-if TYPE_CHECKING:
-    from xdpwall.dataplane.dataplane import Dataplane
 
 
 def attach_interface(
@@ -162,109 +157,10 @@ def _attach_again(
     return now, False
 
 
-def detach_interface(
-    instance: Instance, row: Attachment, *, by: Author, refuse: bool = True
-) -> str | None:
-    """Detach the program and delete the row. Another owner's program stays. Returns where ours still
-    is, in words, if it could not be detached. Raises Conflict "below-xdp" when one of ours above keeps
-    it there, and `refuse`; then nothing has changed, and nothing waits."""
-    left, unrecorded = detach_in_need(instance, row, by=by, refuse=refuse)
-    if unrecorded is not None:
-        raise unrecorded
-    return left
-
-
-def detach_in_need(
-    instance: Instance,
-    row: Attachment,
-    *,
-    by: Author,
-    refuse: bool = True,
-    words: str | None = None,
-) -> tuple[str | None, XdpwallError | None]:
-    """Detach whatever the disk does. The second value is why it does not know of it, if so. `words` go into
-    the audit trail."""
-    with suppress(XdpwallError):  # a full disk, or a read-only one
-        instance.store.attachments.put(replace(row, intent="leaving"))
-    crash_point("detach-recorded")
-    try:
-        left = (
-            None if _shared(instance, row) else take_off(instance, row.spec, row.index, refuse)[1]
-        )
-    except XdpwallError:
-        with suppress(XdpwallError):
-            instance.store.attachments.put(row)
-        raise
-    crash_point("detach-detached")
-    if left is None:
-        _unlist(instance, row)
-    action = (words or f"detach {row.words}") + (", which did not succeed" if left else "")
-    try:
-        instance.store.attachments.delete(row, by=by, action=action, now=instance.clock.now_text())
-    except XdpwallError as error:
-        return left, error
-    return left, None
-
-
-def _unlist(instance: Instance, row: Attachment) -> None:
-    dataplane = _dataplane_in_need(instance)
-    if dataplane is not None and row.number >= ATTACHMENTS:
-        dataplane.numbers.drop(row.index, row.place)
-
-
-def take_off(
-    instance: Instance, spec: AttachmentSpec, index: int, refuse: bool = True
-) -> tuple[bool, str | None]:
-    """Detach a program wherever its interface is, and say whether it was attached. Where it cannot be
-    detached it is muted, and the second answer is where it is, in words. Conflict "below-xdp" as for
-    detach_interface()."""
-    try:
-        with setting_aside(instance, _dataplane_in_need(instance)) as aside:
-            there = instance.attacher.find(index, spec.place)
-            if there is not None and there.ours:
-                try:
-                    aside.clear_for(spec.place, index)
-                except Conflict as error:
-                    if refuse and not isinstance(error, HeldByAnother):
-                        raise
-                    raise StillAttached(error.message, there.program_id) from error
-            gone = instance.attacher.detach(spec, index)
-            # One without a pin cannot be proved to be ours, and goes on.
-            orphaned = is_orphaned(instance.attacher, index, spec.place)
-            return gone, describe_orphan(spec) if orphaned else None
-    except StillAttached as error:
-        muted = mute_program(instance, error.program_id)
-        now = (
-            "it lets every packet pass from now on" if muted else "it goes on judging packets there"
-        )
-        return False, f"{spec.iface} {spec.place}: {error.message}; {now}"
-    except (NeedsPrivileges, Conflict):
-        raise
-    except XdpwallError as error:  # the kernel was not to be asked
-        return False, f"{spec.iface} {spec.place}: {error.message}"
-
-
-def check_detachable(instance: Instance, rows: Iterable[Attachment]) -> None:
-    """Raise Conflict "below-xdp" when the kernel would keep one of these programs."""
-    with setting_aside(instance, _dataplane_in_need(instance)) as aside:
-        for row in rows:
-            there = instance.attacher.find(row.index, row.place)
-            if row.place == "xdp" and there is not None and there.ours:
-                aside.plan(row.index)
-
-
-def _dataplane_in_need(instance: Instance) -> Dataplane | None:
-    """The maps, as far as they can be opened: to detach they are not needed."""
-    try:
-        return instance.dataplane()
-    except XdpwallError:
-        return None
-
-
 def _lost_to_another(instance: Instance, row: Attachment, index: int) -> bool:
     """Whether the row's number is taken for good: its interface is another one now, and the program on
     the former one could not be detached."""
-    if index == row.index or _shared(instance, row):
+    if index == row.index or index_was_reused(instance, row):
         return False
     here = instance.attacher.find(index, row.place)
     if here is not None and here.ours:  # it came back with another index
@@ -276,14 +172,6 @@ def _lost_to_another(instance: Instance, row: Attachment, index: int) -> bool:
         # does: an interface that is here and open comes first.
         instance.attacher.pins.drop(row.index, row.place)
         return False
-
-
-def _shared(instance: Instance, row: Attachment) -> bool:
-    """Whether the interface index was reused, and belongs to another attachment now."""
-    return any(
-        (other.index, other.place) == (row.index, row.place) and other.iface != row.iface
-        for other in instance.attachments
-    )
 
 
 def matching_attachments(
@@ -300,32 +188,6 @@ def matching_attachments(
         and hook in (None, row.hook)
         and direction in (None, row.direction)
     ]
-
-
-def detach_unrecorded(
-    instance: Instance,
-    iface: str | None,
-    hook: Hook | None,
-    direction: Direction | None,
-    tried: Collection[tuple[int, Place]] = (),
-) -> tuple[list[str], list[str]]:
-    """Detach programs of ours that the store has no attachment for, as "eth0 xdp", but those of `tried`;
-    the second list says which could not be detached, and where they are."""
-    names = {index: name for name, index in interface_names().items()}
-    gone, left = [], []
-    pins = unrecorded_pins(instance.attacher, instance.attachments)
-    for index, place in highest_first(pins, lambda one: one[0]):
-        name = names.get(index)
-        if name is None:
-            where = instance.attacher.whereabouts(index, place)
-            name = where.iface if where else f"index{index}"
-        spec = AttachmentSpec.at(name, place)
-        wanted = hook in (None, spec.hook) and direction in (None, spec.direction)
-        if iface in (None, spec.iface) and wanted and (index, place) not in tried:
-            removed, remains = take_off(instance, spec, index)
-            left += [remains] if remains else []
-            gone += [f"{spec.iface} {place}"] if removed else []
-    return gone, left
 
 
 def _with_free_number(instance: Instance, row: Attachment) -> Attachment:

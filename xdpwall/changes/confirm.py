@@ -20,8 +20,8 @@ from xdpwall.instance.instance import Instance
 from xdpwall.store.records import Snapshot, Unconfirmed
 from xdpwall.values.author import Author
 
-from .attachments import detach_interface
 from .crashpoints import crash_point
+from .detach import detach_interface
 
 if TYPE_CHECKING:
     from xdpwall.dataplane.dataplane import Dataplane

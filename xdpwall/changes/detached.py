@@ -20,7 +20,8 @@ from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook
 from xdpwall.views.attachments import DetachOutcome
 
-from .attachments import matching_attachments, take_off
+from .attachments import matching_attachments
+from .detach import take_off
 from .unrecorded import attachments_in_kernel
 from .unrecorded_words import unrecorded_words
 

@@ -17,9 +17,10 @@ from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment, AttachmentSpec
 from xdpwall.values.author import Author
 
-from .attachments import attach_interface, detach_interface, record_attached
+from .attachments import attach_interface, record_attached
 from .bringup import ensure_loaded
 from .crashpoints import crash_point
+from .detach import detach_interface
 from .set_aside import setting_aside
 
 

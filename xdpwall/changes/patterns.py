@@ -30,7 +30,7 @@ from xdpwall.ruleset.attachment_pattern import AttachmentPattern
 from xdpwall.values.author import Author
 from xdpwall.values.terms import Direction, Hook
 
-from .attachments import detach_in_need, detach_interface
+from .detach import detach_in_need, detach_interface
 from .member_attach import attach_members
 
 
@@ -202,9 +202,8 @@ def _end_gone(
 ) -> None:
     """End the attachments of members that have left; a program that went with one is taken off there."""
     gone = gone_members(instance.attacher, patterns, instance.attachments, links)
-    for row in gone:
-        detach_in_need(instance, row, by=by, words=f"{row.words}: the interface has gone")
     if gone:
+        detach_in_need(instance, gone, by=by, why="the interface has gone")
         left = {(row.iface, row.place) for row in gone}
         instance.store.attachments.set_patterns(
             one.with_members(name for name in one.members if (name, one.place) not in left)

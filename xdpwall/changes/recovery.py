@@ -19,11 +19,12 @@ from xdpwall.instance.instance import Instance
 from xdpwall.kernel.bpf import bpffs
 from xdpwall.values.author import Author
 
-from .attachments import record_attached, take_off
+from .attachments import record_attached
 from .bringup import load_from_store
 from .clock_change import follow_clock
 from .confirm import forget_after_reboot, settle
 from .crashpoints import crash_point
+from .detach import take_off
 from .detached import follow_detached
 from .generations import reload_ruleset
 from .ownership import agree_on_identity, another_state, check_other_version, kernel_standing

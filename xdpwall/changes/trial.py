@@ -18,11 +18,12 @@ from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.values.author import Author
 from xdpwall.values.inputs import first_few
 
-from .attachments import check_detachable, new_attachment, record_attached
+from .attachments import new_attachment, record_attached
 from .bringup import ensure_loaded
 from .commit import commit
 from .confirm import take_back
 from .crashpoints import crash_point
+from .detach import check_detachable
 from .set_aside import setting_aside
 
 

@@ -13,6 +13,7 @@ from xdpwall.attach.relations import related
 from xdpwall.attach.warnings import bypass_warnings, hook_warnings, vlan_warnings
 from xdpwall.changes import attachments, patterns
 from xdpwall.changes.confirm import change_pending
+from xdpwall.changes.detach import detach_in_need, detach_unrecorded
 from xdpwall.changes.detached import (
     detach_outcome,
     detach_unlocked,
@@ -194,19 +195,16 @@ class AttachmentMethods:
             gone: list[str] = []
             left: list[str] = []
             warnings: list[str] = []
-            for row in rows:
-                where, unknown = attachments.detach_in_need(self._instance, row, by=by)
-                if where is not None:
-                    left.append(where)
+            for one in detach_in_need(self._instance, rows, by=by):
+                if one.left is not None:
+                    left.append(one.left)
                     continue
-                gone.append(row.words)
-                if unknown is not None:
-                    words = f"detached {row.words}"
-                    warnings.append(unrecorded(self._instance, [row], words, unknown))
+                gone.append(one.row.words)
+                if one.unrecorded is not None:
+                    words = f"detached {one.row.words}"
+                    warnings.append(unrecorded(self._instance, [one.row], words, one.unrecorded))
             tried = {(row.index, row.place) for row in rows}
-            more, remaining = attachments.detach_unrecorded(
-                self._instance, iface, hook, direction, tried
-            )
+            more, remaining = detach_unrecorded(self._instance, iface, hook, direction, tried)
             if iface is not None and not (rows or more or remaining or ends):
                 index_of(iface)
             gone += [one.words for one in ends if one.words not in gone]

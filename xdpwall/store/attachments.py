@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.attachment_pattern import AttachmentPattern, patterns_to_json
@@ -45,12 +45,16 @@ class AttachmentTable:
         """Record many that are in place, and delete those that are not; the audit trail says so."""
         with self._session.write() as connection:
             _put(connection, made)
-            connection.executemany(
-                "DELETE FROM attachments WHERE iface = ? AND place = ?",
-                [(row.iface, row.place) for row in left],
-            )
+            _delete(connection, left)
             for row in made:
                 write_audit(connection, AuditEntry.of(by, f"attach {row.words}", now))
+
+    def delete_all(self, actions: Mapping[Attachment, str], *, by: Author, now: str) -> None:
+        """Delete many; the audit trail has the action of each."""
+        with self._session.write() as connection:
+            _delete(connection, actions)
+            for action in actions.values():
+                write_audit(connection, AuditEntry.of(by, action, now))
 
     def set_patterns(
         self,
@@ -71,12 +75,16 @@ class AttachmentTable:
     ) -> None:
         """Delete by interface and hook; with `by` the audit trail says so."""
         with self._session.write() as connection:
-            connection.execute(
-                "DELETE FROM attachments WHERE iface = ? AND place = ?",
-                (attachment.iface, attachment.place),
-            )
+            _delete(connection, [attachment])
             if by is not None:
                 write_audit(connection, AuditEntry.of(by, action, now))
+
+
+def _delete(connection: sqlite3.Connection, attachments: Iterable[Attachment]) -> None:
+    connection.executemany(
+        "DELETE FROM attachments WHERE iface = ? AND place = ?",
+        [(row.iface, row.place) for row in attachments],
+    )
 
 
 def _put(connection: sqlite3.Connection, attachments: Iterable[Attachment]) -> None:

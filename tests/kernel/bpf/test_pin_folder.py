@@ -12,12 +12,14 @@ from xdpwall.kernel.bpf.pin_folder import PinFolder
 
 def wait_until_settled(folder: PinFolder) -> None:
     """Until the folder is not listed any more."""
-    wait_for(lambda: folder.names() is folder.names() and folder._names is not None, "no listing")
+    wait_for(
+        lambda: folder.inodes() is folder.inodes() and folder._inodes is not None, "no listing"
+    )
 
 
 def test_every_change_is_seen_at_once(lab: Lab) -> None:
     folder = PinFolder(lab.bpffs / "progs")
-    assert folder.names() == ()
+    assert folder.inodes() == {}
     bpffs.ensure_mounted(folder.path)
     with create_map(MapType.ARRAY, "one", 4, 8, 1) as one:
         for settled in (False, True):
@@ -32,7 +34,7 @@ def test_every_change_is_seen_at_once(lab: Lab) -> None:
                     if settled:
                         wait_until_settled(folder)
                     change()
-                    assert folder.names() == names, (settled, number)
+                    assert tuple(folder.inodes()) == names, (settled, number)
 
 
 def test_another_folder_in_its_place(lab: Lab) -> None:
@@ -44,9 +46,9 @@ def test_another_folder_in_its_place(lab: Lab) -> None:
     folder = PinFolder(here)
     wait_until_settled(folder)
     bpffs.exchange(here, there)
-    assert folder.names() == ()
+    assert folder.inodes() == {}
     bpffs.exchange(here, there)
-    assert folder.names() == ("a",)
+    assert tuple(folder.inodes()) == ("a",)
 
 
 def test_the_clock_follows_the_pin(lab: Lab) -> None:

@@ -107,6 +107,18 @@ def pin_names(folder: str | os.PathLike[str]) -> list[str]:
         raise _failed(error, f"{os.fspath(folder)}: cannot be listed") from error
 
 
+def pin_inodes(folder: str | os.PathLike[str]) -> dict[str, int]:
+    """The names in the folder, sorted, each with the number of its inode: a pin keeps it when it is renamed,
+    and another one has another; empty when the folder does not exist."""
+    try:
+        with os.scandir(folder) as entries:
+            return dict(sorted((entry.name, entry.inode()) for entry in entries))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise _failed(error, f"{os.fspath(folder)}: cannot be listed") from error
+
+
 def pin_numbers(folder: str | os.PathLike[str], prefix: str) -> list[int]:
     """Every number n with a name `prefix`n in the folder, in any order."""
     found = (name.removeprefix(prefix) for name in pin_names(folder) if name.startswith(prefix))

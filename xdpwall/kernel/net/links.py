@@ -109,6 +109,12 @@ def link_at(index: int) -> LinkInfo:
         return _info(message, names, {}, ethtool)
 
 
+def xdp_state_at(index: int) -> XdpState:
+    """The XDP programs of the interface with that index; NotFound."""
+    with _explained(f"ask for interface {index}"):
+        return _xdp_state(link_message(index).told)
+
+
 @contextmanager
 def _explained(doing: str) -> Iterator[None]:
     try:

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from .link_attributes import each_link, kind_of
 from .names import interface_index
-from .raw_rtnl import ask, attributes
+from .raw_rtnl import ask, attribute, attributes
 
 Address = IPv4Address | IPv6Address
 
@@ -25,7 +25,6 @@ _DATA, _VLAN_ID = 2, 1
 # struct rtmsg: family, lengths of destination and source, 5 bytes of what is not asked, flags.
 _ROUTE = struct.Struct("=BBB5xI")
 _NUMBER = struct.Struct("=i")
-_ATTRIBUTE = struct.Struct("=HH")
 _SAME_PACKETS = ("vlan", "macvlan", "macvtap", "ipvlan", "ipvtap")
 """Kinds whose packets are on the interface below as they are, but for a tag; a tunnel's are inside
 others there."""
@@ -114,11 +113,11 @@ def _ask_route(peer: Address, local: Address | None, bound: int) -> _Hop | None:
     family = socket.AF_INET if peer.version == 4 else socket.AF_INET6
     bits = peer.max_prefixlen
     body = _ROUTE.pack(family, bits, 0 if local is None else bits, 0)
-    body += _attribute(_RTA_DST, peer.packed)
+    body += attribute(_RTA_DST, peer.packed)
     if local is not None:
-        body += _attribute(_RTA_SRC, local.packed)
+        body += attribute(_RTA_SRC, local.packed)
     if bound:
-        body += _attribute(_RTA_OIF, _NUMBER.pack(bound))
+        body += attribute(_RTA_OIF, _NUMBER.pack(bound))
     try:
         (answer, *_) = ask(_RTM_GETROUTE, 0, body)
     except OSError:
@@ -130,10 +129,6 @@ def _ask_route(peer: Address, local: Address | None, bound: int) -> _Hop | None:
     return _Hop(
         int(_NUMBER.unpack(told[_RTA_OIF])[0]), None if gateway is None else ip_address(gateway)
     )
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value
 
 
 def _links() -> dict[int, _Link]:

@@ -8,7 +8,10 @@ import struct
 from collections.abc import Iterator
 
 # linux/netlink.h
-_NLM_F_REQUEST, DUMP = 0x1, 0x300
+_NLM_F_REQUEST, _NLM_F_ACK, DUMP = 0x1, 0x4, 0x300
+_SOL_NETLINK, _CAP_ACK, _EXT_ACK = 270, 10, 11
+_ACK_HEAD = 20  # struct nlmsgerr, without the request's own body
+_ACK_MSG = 1  # NLMSGERR_ATTR_MSG
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _TYPE = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
 HEADER = struct.Struct("=IHHII")
@@ -37,6 +40,27 @@ def ask(
                 yield content
                 if not flags & DUMP:
                     return
+
+
+def change(kind: int, body: bytes) -> None:
+    """Send a request in this thread's network namespace that the kernel carries out; OSError with its own
+    words, where it has some."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as asking:
+        for option in (_CAP_ACK, _EXT_ACK):
+            asking.setsockopt(_SOL_NETLINK, option, 1)
+        asking.bind((0, 0))
+        flags = _NLM_F_REQUEST | _NLM_F_ACK
+        asking.send(HEADER.pack(HEADER.size + len(body), kind, flags, 1, 0) + body)
+        ((_, content),) = messages(asking.recv(RECEIVED))
+    (code,) = struct.unpack_from("=i", content)
+    if code:
+        said = dict(attributes(content[_ACK_HEAD:])).get(_ACK_MSG, b"").rstrip(b"\0")
+        raise OSError(-code, said.decode(errors="replace") or os.strerror(-code))
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """One attribute, padded."""
+    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
 
 
 def messages(data: bytes) -> Iterator[tuple[int, bytes]]:

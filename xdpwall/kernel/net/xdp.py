@@ -6,17 +6,25 @@ file; netlink gets EBUSY while a link holds the hook.
 
 from __future__ import annotations
 
+import os
+import socket
+import struct
 from typing import Literal
 
 from xdpwall.errors import Conflict
 
-from .links import XdpState, link_at
-from .rtnl import interface_name, rtnl_socket
+from .links import XdpState, xdp_state_at
+from .raw_rtnl import attribute, change
+from .rtnl import interface_name, netlink_error
 
 Mode = Literal["native", "generic"]
 BELOW_XDP = "below-xdp"
 """The code of the Conflict that the kernel makes of any change below an interface with XDP."""
 
+# linux/rtnetlink.h, linux/if_link.h
+_RTM_SETLINK = 19
+_IFLA_XDP, _XDP_FD, _XDP_FLAGS, _XDP_EXPECTED_FD = 43, 1, 3, 8
+_NLA_F_NESTED = 1 << 15
 _IF_NOEXIST = 1
 _MODES = {"generic": 2, "native": 4}
 _REPLACE = 16
@@ -24,7 +32,7 @@ _REPLACE = 16
 
 def xdp_query(index: int) -> XdpState:
     """The attached programs; NotFound when no interface has that index."""
-    return link_at(index).xdp
+    return xdp_state_at(index)
 
 
 def xdp_attach(
@@ -67,18 +75,21 @@ def xdp_is_held(index: int, mode: Mode, fd: int) -> bool:
 
 
 def _set(doing: str, index: int, fd: int, flags: int, expected_fd: int | None) -> None:
-    attributes = [("IFLA_XDP_FD", fd), ("IFLA_XDP_FLAGS", flags)]
+    nested = attribute(_XDP_FD, struct.pack("=i", fd))
+    nested += attribute(_XDP_FLAGS, struct.pack("=I", flags))
     if expected_fd is not None:
-        attributes.append(("IFLA_XDP_EXPECTED_FD", expected_fd))
+        nested += attribute(_XDP_EXPECTED_FD, struct.pack("=i", expected_fd))
+    body = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, index, 0, 0)
     try:
-        with rtnl_socket(doing) as ip:
-            ip.link("set", index=index, xdp={"attrs": attributes})
-    except Conflict as error:
-        if "upper device" not in error.message:  # dev_xdp_attach() of the kernel
-            raise
-        raise Conflict(
-            error.message,
+        change(_RTM_SETLINK, body + attribute(_IFLA_XDP | _NLA_F_NESTED, nested))
+    except OSError as error:
+        code = error.errno or 0
+        raised = netlink_error(code, error.strerror or os.strerror(code), doing)
+        if not isinstance(raised, Conflict) or "upper device" not in raised.message:
+            raise raised from error
+        raise Conflict(  # dev_xdp_attach() of the kernel
+            raised.message,
             code=BELOW_XDP,
             hint="detach from the interface above first: `ip link` names it (master, or NAME@PARENT)",
-            detail=error.detail,
+            detail=raised.detail,
         ) from error
