@@ -160,17 +160,21 @@ def place_members(instance: Instance, dataplane: Dataplane, rows: Sequence[Attac
     if active is None or dataplane.control.read().pending:
         reload_ruleset(instance, dataplane)
         return
-    from xdpwall.compiler.generation import NumberedAttachment
     from xdpwall.compiler.group_attachment import AttachmentGroup
 
+    basis, numbers = _basis(instance, instance.ruleset), {row.number for row in rows}
+    new = [one for one in basis.attachments if one.number in numbers]
     groups = [group for group in active.groups if isinstance(group, AttachmentGroup)]
-    new = [NumberedAttachment(row.number, row.iface, row.place == "tc-egress") for row in rows]
-    if not all(group.place(active, one) for group in groups for one in new):
+    if (
+        not isinstance(active.basis, _Basis)
+        or not {*basis.attachments} <= {*active.basis.attachments, *new}
+        or not all(group.place(active, one) for group in groups for one in new)
+    ):
         reload_ruleset(instance, dataplane)
         return
     if groups:
         dataplane.map_set.write_attachments(active)
-    active.basis = _basis(instance, instance.ruleset)
+    active.basis = basis
 
 
 def rewrite_both_copies(

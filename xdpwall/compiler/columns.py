@@ -123,7 +123,7 @@ class Columns:
 
     @functools.cached_property
     def interfaces(self) -> frozenset[str]:
-        """The names of interfaces in the rules, negated or not."""
+        """The words for interfaces in the rules, negated or not: eth0, veth*, ports:docker0."""
         return frozenset(name for _, name in self.distinct("iface").values)
 
     @functools.cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -24,7 +24,7 @@ _UNLISTED = (
 
 class AttachmentGroup(Group):
     """Interface, direction and VLAN: a composed group with a row for each kind of attachment and each VLAN
-    class. Those of shared programs that no rule names are of one kind in each direction."""
+    class. Those of shared programs are of one kind where the same words in rules mean their interfaces."""
 
     fields = ("iface", "egress", "vlan")
     packed = False
@@ -32,9 +32,16 @@ class AttachmentGroup(Group):
     def __init__(
         self, generation: Generation, columns: Columns, attachments: Sequence[NumberedAttachment]
     ) -> None:
-        self._named = columns.interfaces
-        self._alike = {one.iface for one in attachments if _kind(one, self._named)[0] is None}
-        self._kinds = {_kind(one, self._named): one for one in (*attachments, *_UNLISTED)}
+        self._words = set(columns.interfaces)
+        self._kinds: list[list[NumberedAttachment]] = []
+        self._known: dict[Hashable, int] = {}
+        """By what a kind has in common: its place in `_kinds`."""
+        every = (*attachments, *_UNLISTED)
+        for attachment in every:
+            n = self._known.setdefault(self._kind(attachment), len(self._kinds))
+            if n == len(self._kinds):
+                self._kinds.append([])
+            self._kinds[n].append(attachment)
         low = columns.vlan
         table, values = value_classes(low, low, abi.VLAN_NONE + 1)
         self._vlans = np.append(values, VLAN_HIDDEN)
@@ -43,21 +50,30 @@ class AttachmentGroup(Group):
         generation.tables["attachment"] = 0
         generation.tables["vlan"] = np.append(table, np.uint16(len(values)))
         self._first = generation.rows.count
-        for attachment in (*attachments, *_UNLISTED):
-            self.place(generation, attachment)
+        for n, kind in enumerate(self._kinds):
+            for attachment in kind:
+                self._give_rows(generation, attachment, n)
         generation.add_group(self, columns)
 
     def place(self, generation: Generation, attachment: NumberedAttachment) -> bool:
         """Give an attachment the rows of its kind; False where there is none of that kind yet."""
-        for n, kind in enumerate(self._kinds):
-            if kind == _kind(attachment, self._named):
-                if kind[0] is None:
-                    self._alike.add(attachment.iface)
-                generation.tables["attachment"][attachment.number] = self._first + n * len(
-                    self._vlans
-                )
-                return True
-        return False
+        n = self._known.get(self._kind(attachment))
+        if n is None:
+            return False
+        self._kinds[n].append(attachment)
+        self._give_rows(generation, attachment, n)
+        return True
+
+    def _give_rows(self, generation: Generation, attachment: NumberedAttachment, kind: int) -> None:
+        first = self._first + kind * len(self._vlans)
+        generation.tables["attachment"][attachment.number] = first
+
+    def _kind(self, attachment: NumberedAttachment) -> Hashable:
+        """What the attachment has in common with those that rules do not tell from it."""
+        name, relations, egress = attachment.iface, attachment.relations, attachment.egress
+        if attachment.number < abi.ATTACHMENTS:
+            return name, egress
+        return frozenset(one for one in self._words if means(one, name, relations)), egress
 
     def satisfied(self, columns: Columns) -> Array:
         c, vlan = columns, self._vlans[:, None]
@@ -66,23 +82,26 @@ class AttachmentGroup(Group):
             | ((vlan != VLAN_HIDDEN) & ((c.vlan == vlan) != (c.vlan_negated != 0)))
             | ((vlan == VLAN_HIDDEN) & c.drop)
         )
-        runs = [_names_attachment(c, attachment) & on_vlan for attachment in self._kinds.values()]
+        runs = [_names_attachment(c, kind[0]) & on_vlan for kind in self._kinds]
         return np.concatenate(runs)
 
     def can_add(self, columns: Columns) -> bool:
-        known = set(columns.vlan.tolist()) <= self._known_vlans
-        return known and columns.interfaces.isdisjoint(self._alike)
+        new = columns.interfaces - self._words
+        return set(columns.vlan.tolist()) <= self._known_vlans and all(
+            len({means(word, one.iface, one.relations) for one in kind}) == 1
+            for word in new
+            for kind in self._kinds
+        )
+
+    def prepare(self, generation: Generation, columns: Columns) -> None:
+        if not columns.interfaces <= self._words:  # which tell no two of a kind apart: can_add()
+            self._words |= columns.interfaces
+            self._known = {self._kind(kind[0]): n for n, kind in enumerate(self._kinds)}
 
     @staticmethod
     def wanted(columns: Columns) -> bool:
         """Whether a rule names a field of this group."""
         return not columns.named_fields.isdisjoint(AttachmentGroup.fields)
-
-
-def _kind(attachment: NumberedAttachment, named: Collection[str]) -> tuple[str | None, bool]:
-    """What tells the attachment from others."""
-    own = attachment.number < abi.ATTACHMENTS or attachment.iface in named
-    return attachment.iface if own else None, attachment.egress
 
 
 def _names_attachment(columns: Columns, attachment: NumberedAttachment) -> Array:
