@@ -213,6 +213,11 @@ def test_members_share_a_program_and_are_told_apart(site: Site, firewall: Firewa
     firewall.add_rules(rules(*many))
     assert passes(boxes["veth5"], 5) and not passes(boxes["veth3"], 3)
     assert len({one.program_id for one in firewall.status().attachments}) == 1
+    # One that comes is told by the rules that are about it, by its name, a pattern or its bridge.
+    firewall.add_rules(rules("accept icmp on veth7", "accept icmp on ports:br0"), at=1)
+    seventh = box_with(site, "veth7", 7)
+    assert firewall.appeared(["veth7"]).attached == ["veth7 xdp"]
+    assert passes(seventh, 7)
     late = box_with(site, "veth6", 6)
     assert passes(late, 6)
     assert firewall.appeared(["veth6"]).attached == ["veth6 xdp"]
