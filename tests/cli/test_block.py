@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.cli.support import Instance
+from tests.support.net.netns import Lab, Namespace
 from tests.support.net.ping import ping
 
 PATIENCE = 120.0
+LINKS = ("eth0", "docker0")
+"""By which a machine, and the host, reach the others."""
 
 
 def pings(wall: Instance) -> int:
@@ -89,3 +97,97 @@ def test_what_is_refused(wall: Instance) -> None:
     wall.done("rule", "add", "accept", "icmp", "--id", "blocked")
     taken = wall.run("block", "192.0.2.1")
     assert (taken.returncode, "accept icmp" in taken.stderr) == (5, True)
+
+
+def answer(wall: Instance, *words: str) -> dict[str, Any]:
+    """What a command prints as JSON, as a process in the instance's namespace."""
+    done = wall.run(*words, "-o", "json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture
+def bridge(lab: Lab, tmp_path: Path) -> tuple[Instance, Namespace, Namespace]:
+    """docker0 of a host, and two machines behind it: 172.17.0.2 and 172.17.0.3."""
+    host, one, other = lab.namespace("host"), lab.namespace("one"), lab.namespace("other")
+    lab.bridge(host, "docker0", "172.17.0.1/16")
+    for number, space in ((2, one), (3, other)):
+        lab.veth(
+            host,
+            f"veth{number}",
+            space,
+            "eth0",
+            master="docker0",
+            peer_address=f"172.17.0.{number}/16",
+        )
+    return Instance(tmp_path / "state", lab.bpffs / "xdpwall", tmp_path / "sock", host), one, other
+
+
+def test_all_ways_through_a_bridge(bridge: tuple[Instance, Namespace, Namespace]) -> None:
+    wall, one, other = bridge
+    host = wall.space
+    assert host is not None
+
+    def answered() -> list[int]:
+        """Of one ping each: from container to host, from host to container, between containers."""
+        ways = [(one, "172.17.0.1"), (host, "172.17.0.2"), (other, "172.17.0.2")]
+        return [
+            ping(space, address, 1, over=(LINKS[space is host], address)) for space, address in ways
+        ]
+
+    words = ("block", "icmp", "--iface", "docker0", "--all-ways")
+    assert answered() == [1, 1, 1]
+    planned = wall.run(*words, "--dry-run").stderr
+    assert "attaches docker0 xdp, docker0 tc-egress, ports:docker0 xdp; all rules" in planned
+    assert answer(wall, "status")["attachments"] == []
+    assert answered() == [1, 1, 1]
+    told = answer(wall, *words)
+    assert told["attached"] == ["docker0 xdp", "docker0 tc-egress", "ports:docker0 xdp"]
+    found = {one["way"]: one["explained"]["packets"][0]["verdict"] for one in told["ways"]}
+    assert found == dict.fromkeys(
+        ("from containers", "to containers", "between containers"), "drop"
+    )
+    assert answered() == [0, 0, 0]
+    # Each way by itself is seen: what the two hooks of the bridge and its ports count.
+    assert "cannot see" not in wall.run("rule", "list").stderr
+    again = answer(wall, *words)
+    assert again["attached"] == []
+    assert [one["changed"] for one in again["blocks"]] == [False, False]
+    assert "what is attached stays" in wall.run("unblock", *words[1:]).stderr
+    assert answered() == [1, 1, 1]
+    assert wall.run("unblock", *words[1:]).returncode == 3
+
+
+def test_nothing_stays_of_all_ways_that_are_refused(
+    bridge: tuple[Instance, Namespace, Namespace],
+) -> None:
+    wall, _, _ = bridge
+    assert wall.space is not None
+    wall.space.tc("qdisc add dev docker0 ingress")  # has no egress filters, and is another's
+    refused = wall.run("block", "icmp", "--iface", "docker0", "--all-ways")
+    assert refused.returncode == 5, refused.stderr
+    assert "has no egress filters" in refused.stderr
+    found = answer(wall, "status")
+    assert (found["attachments"], found.get("wanted", []), found["rules"]) == ([], [], 0)
+
+
+def test_words_of_all_ways(bridge: tuple[Instance, Namespace, Namespace]) -> None:
+    wall, _, _ = bridge
+    for words in (
+        ("block", "icmp", "--all-ways"),
+        ("block", "--iface", "docker0", "--all-ways"),
+        ("block", "icmp", "--iface", "docker0", "--dry-run"),
+        ("block", "icmp", "--iface", "docker7", "--all-ways"),
+        ("block", "no such", "--iface", "docker0", "--all-ways"),
+        ("unblock", "icmp", "--all-ways"),
+    ):
+        assert wall.run(*words).returncode in (2, 3), words
+    assert answer(wall, "status")["attachments"] == []
+    # An interface that is no bridge has two ways.
+    assert wall.space is not None
+    wall.space.ip("link add veth9 type veth peer name veth8")
+    assert answer(wall, "block", "icmp", "--iface", "veth9", "--all-ways")["attached"] == [
+        "veth9 xdp",
+        "veth9 tc-egress",
+    ]

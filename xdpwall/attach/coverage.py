@@ -43,6 +43,8 @@ class _TrafficPath(NamedTuple):
 _NAMED = 3
 """Others that are named in one sentence."""
 
+BETWEEN = "between containers"
+"""What goes from port to port of a bridge."""
 _EGRESS_OPTIONS = "--hook tc --direction egress"
 # A program on a bridge device sees the frames between bridge and host; those from port to port do
 # not pass the device.
@@ -62,7 +64,7 @@ _BRIDGE = (
         f"tc egress ({_EGRESS_OPTIONS}) sees what goes to the containers",
     ),
     _TrafficPath(
-        "between containers",
+        BETWEEN,
         "packets between containers",
         (),
         "only the bridge's ports see it",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from xdpwall.rule.iface_selector import is_pattern, means
+from xdpwall.rule.iface_selector import PORTS, is_pattern, means
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.inputs import first_few
@@ -13,7 +13,7 @@ from xdpwall.values.terms import Place
 from xdpwall.views.attachments import Occupant
 
 from .causes import NAMED, CauseWords, cause_warnings, concerns
-from .coverage import coverage, some_words
+from .coverage import BETWEEN, coverage, some_words
 from .length_warnings import about_length, is_about_super_packets
 from .stripped_tags import may_strip_tags
 
@@ -26,18 +26,23 @@ def rule_warnings(
     attachments: Sequence[Attachment],
     interfaces: Collection[str],
     strips: StripsTags = may_strip_tags,
+    beside: Iterable[Rule] = (),
 ) -> list[str]:
     """The warnings about these rules with these attachments: one for each cause, with the rules
-    that it is about, and at most MOST. `interfaces`: the words by which rules may mean one that is there."""
+    that it is about, and at most MOST. `interfaces`: the words by which rules may mean one that is there;
+    `beside`: other rules in force, of which one on a bridge's ports may see what another does not."""
+    rules = list(rules)
     found: dict[CauseWords, list[str | None]] = {}
-    known: dict[tuple[str | None, str | None, bool, bool], list[CauseWords]] = {}
+    known: dict[tuple[str | None, str | None, bool, bool, bool], list[CauseWords]] = {}
+    at_ports = {_of_bridge(one) for one in (*rules, *beside) if _is_at_ports(one)}
     for rule in rules:
         # The warnings depend on these alone, which most rules have in common.
         super_packets = is_about_super_packets(rule)
-        kind = rule.iface, rule.direction, rule.vlan is None, super_packets
+        also = bool(at_ports) and _alone(rule) in at_ports
+        kind = rule.iface, rule.direction, rule.vlan is None, super_packets, also
         causes = known.get(kind)
         if causes is None:
-            causes = known[kind] = _about_rule(rule, attachments, interfaces, strips)
+            causes = known[kind] = _about_rule(rule, attachments, interfaces, strips, also)
         for cause in causes:
             found.setdefault(cause, []).append(rule.id)
     return cause_warnings(found)
@@ -150,6 +155,7 @@ def _about_rule(
     attachments: Sequence[Attachment],
     interfaces: Collection[str],
     strips: StripsTags,
+    at_ports: bool,
 ) -> list[CauseWords]:
     iface = rule.iface if rule.iface and not rule.iface.startswith("!") else None
     several = iface is not None and is_pattern(iface)
@@ -176,7 +182,7 @@ def _about_rule(
         rest = f" about {rule.direction}, which {names} cannot see; this does: {call}"
         found.append(CauseWords(f" is{rest}", f" are{rest}"))
     elif iface and not several and where[0].kind == "bridge":
-        found += _about_bridge(rule, where)
+        found += _about_bridge(rule, where, at_ports)
     return [*found, *_about_vlan(rule, attachments, strips), *about_length(rule, attachments)]
 
 
@@ -184,9 +190,28 @@ def _alike(words: str) -> CauseWords:
     return CauseWords(words, words)
 
 
-def _about_bridge(rule: Rule, attachments: Sequence[Attachment]) -> list[CauseWords]:
+def _about_bridge(
+    rule: Rule, attachments: Sequence[Attachment], at_ports: bool
+) -> list[CauseWords]:
+    """`at_ports`: whether the same is said of the bridge's ports."""
     _, blind, _ = coverage("bridge", attachments)
-    if rule.direction or not blind:
+    left = [one for one in blind if not (at_ports and one.startswith(BETWEEN))]
+    if rule.direction or not left:
         return []
-    where, rest = f" on the bridge {attachments[0].iface}", f" not see: {'; '.join(blind)}"
+    where, rest = f" on the bridge {attachments[0].iface}", f" not see: {'; '.join(left)}"
     return [CauseWords(f"{where} does{rest}", f"{where} do{rest}")]
+
+
+def _is_at_ports(rule: Rule) -> bool:
+    return rule.enabled and rule.iface is not None and rule.iface.startswith(PORTS)
+
+
+def _of_bridge(rule: Rule) -> Rule:
+    """A rule on a bridge's ports as it would be on the bridge."""
+    assert rule.iface is not None
+    return _alone(rule.model_copy(update={"iface": rule.iface.removeprefix(PORTS)}))
+
+
+def _alone(rule: Rule) -> Rule:
+    """A rule without what says nothing of its packets."""
+    return rule.model_copy(update={"id": None, "comment": None, "log": False, "expires": None})

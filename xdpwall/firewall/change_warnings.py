@@ -24,13 +24,21 @@ def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]
     there = words_for_interfaces(rules, attachments)
     return [
         *off_warnings(instance),
-        *rule_warnings(rules, attachments, there),
+        *rule_warnings(rules, attachments, there, beside=_at_ports(instance)),
         *expired_warnings(rules, instance.clock.now_text()),
         *place_warnings(instance.attacher, concerned(rules, attachments)),
         *flow_warnings(rules, Policy(), attachments),
         *_advice(instance, rules),
         *cookie_warnings(rules, attachments),
     ]
+
+
+def _at_ports(instance: Instance) -> list[Rule]:
+    """The rules in force on ports of bridges; they are looked for only where there are some."""
+    ruleset = instance.ruleset
+    if not ruleset.index.relations:
+        return []
+    return [one.rule for one in ruleset.entries if ":" in (one.rule.iface or "")]
 
 
 def _advice(instance: Instance, changed: Sequence[Rule]) -> list[str]:

@@ -77,3 +77,21 @@ def test_times_that_are_over_are_said_once_for_each_time() -> None:
     first, second = expired_warnings(rules, "2026-01-01T00:00:00Z")
     assert first.startswith("rules r1, r2, r3: their time, 2020-01-01T00:00:00Z, is over: they")
     assert second.startswith("rule r4: its time, 2021-01-01T00:00:00Z, is over: it matches")
+
+
+def test_what_a_rule_on_the_ports_sees_is_not_missed_on_the_bridge() -> None:
+    port = Attachment(
+        "v9", "xdp", 9, "auto", 9, "", kind="veth", relations=frozenset({"ports:br0"})
+    )
+    rows, there = [BRIDGE, port], THERE | {"v9", "ports:br0"}
+
+    def missed(*beside: str) -> bool:
+        (said,) = rule_warnings(named("drop icmp on br0"), rows, there, beside=named(*beside))
+        return "between containers" in said
+
+    assert missed()
+    assert not missed("drop icmp on ports:br0")
+    assert not missed("drop icmp on ports:br0 log")  # says nothing else of its packets
+    for other in ("drop udp on ports:br0", "accept icmp on ports:br0", "drop icmp on ports:br1"):
+        assert missed(other)
+    assert missed("drop icmp on ports:br0 disabled")
