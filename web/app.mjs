@@ -39,7 +39,7 @@ function App() {
           <${Header} status=${status} rules=${rules} rates=${rates} offline=${unattachable} />
           <${Attention} pending=${state.panel ? null : status.pending} warnings=${status.warnings} offline=${fixed} />
           <main>
-            <${Interfaces} interfaces=${interfaces} attachments=${status.attachments} rates=${rates} offline=${unattachable} />
+            <${Interfaces} interfaces=${interfaces} attachments=${status.attachments} wanted=${status.wanted} rates=${rates} offline=${unattachable} />
             <${QuickAdd} offline=${fixed} suggestion=${suggestion} />
             <${Events} offline=${offline} eventCounts=${state.eventCounts} />
             <${Flows} rules=${rules} policy=${status.policy} offline=${offline} />

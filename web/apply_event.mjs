@@ -80,8 +80,8 @@ const HANDLERS = {
     showServiceRules(revision, auditEntries);
   },
   packets: addPackets,
-  attachments({ attachments, interfaces }) {
-    setState({ status: { ...state.status, attachments }, interfaces });
+  attachments({ attachments, interfaces, wanted }) {
+    setState({ status: { ...state.status, attachments, wanted }, interfaces });
   },
   policy({ revision, policy }) {
     setState({ status: { ...state.status, revision, policy } });

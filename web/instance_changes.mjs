@@ -16,7 +16,8 @@ export async function attach(iface, place, options) {
   const occupied = (error) => error.code === "occupied" && !options.replace;
   try {
     const answer = await guardedChange((chosen) => api.attach(iface, place, options, chosen), { how, callerHandles: occupied });
-    if (answer) showAttached(iface, place, answer);
+    if (answer) (answer.wanted ? showWanted : showAttached)(iface, place, answer);
+    return answer;
   } catch (error) {
     const replace = await askHow({
       title: `Replace another owner’s program on ${iface}?`,
@@ -24,7 +25,7 @@ export async function attach(iface, place, options) {
       label: "Replace it",
       trial: false, // the kernel could not put another owner's program back
     });
-    if (replace) await attach(iface, place, { ...options, replace: true });
+    return replace && attach(iface, place, { ...options, replace: true });
   }
 }
 
@@ -33,6 +34,11 @@ function showAttached(iface, place, { attachment, changed, warnings, why_generic
   const sees = attachment.sees.length ? ` It sees ${attachment.sees.join(", ")}.` : "";
   const verb = changed ? "Attached" : "Already attached";
   showResult(`${verb}: ${iface} ${where}${why ? ` (${why})` : ""}.${sees}`, warnings);
+}
+
+function showWanted(iface, place, { wanted, changed, warnings }) {
+  const where = wanted.in_place.length ? `In place on ${wanted.in_place.join(", ")}.` : "In place when one comes.";
+  showResult(`${changed ? "Wanted" : "Already wanted"}: ${iface} ${placeWords(place)}. ${where}`, warnings);
 }
 
 const dropsAt = (place) => state.status.policy[place === "tc-egress" ? "egress" : "ingress"] === "drop";
@@ -49,6 +55,20 @@ export async function detach(iface, place, sees) {
   const how = await askHow({
     title: `Detach ${placeWords(place)} from ${iface}?`,
     text: `From that moment no rule judges what it sees: ${seenWords}.`,
+    label: "Detach",
+    trial: false, // it cuts nobody off
+  });
+  const done = how && await runChange(() => api.detach(iface, place));
+  if (done) showResult(`Detached: ${iface} ${placeWords(place)}.`);
+}
+
+/** The end of an attachment by policy, and of those that it made. */
+export async function detachWanted({ iface, place, in_place: there }) {
+  const how = await askHow({
+    title: `Detach ${placeWords(place)} from ${iface}?`,
+    text: there.length
+      ? `From that moment no rule judges what it sees on ${there.join(", ")}, and what comes is attached no more.`
+      : "What comes is attached no more.",
     label: "Detach",
     trial: false, // it cuts nobody off
   });

@@ -5,6 +5,7 @@ import { html, useState } from "./html.mjs";
 import { attach, detach } from "./instance_changes.mjs";
 import { attachmentKey } from "./rates.mjs";
 import { Sparkline } from "./sparkline.mjs";
+import { Wanted } from "./wanted.mjs";
 
 const SHOWN_UNASKED = 6; // interfaces without an attachment that are shown unasked
 
@@ -16,7 +17,7 @@ const ATTACH_CHOICES = [
   ["tc-egress", null, "tc egress"],
 ];
 
-export function Interfaces({ interfaces: existing, attachments, rates, offline }) {
+export function Interfaces({ interfaces: existing, attachments, wanted, rates, offline }) {
   const interfaces = withMissing(existing, attachments);
   const [all, setAll] = useState(false);
   const used = interfaces.filter(hasPrograms).sort((a, b) => hasOurs(b) - hasOurs(a) || a.index - b.index);
@@ -48,6 +49,7 @@ export function Interfaces({ interfaces: existing, attachments, rates, offline }
       aria-expanded=${all}>
       ${all ? "Show fewer interfaces" : `Attach to one of ${plural(rest.length - unasked, "more interface")}`}
     </button>`}
+    <${Wanted} wanted=${wanted} offline=${offline} />
   </section>`;
 }
 

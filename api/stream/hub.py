@@ -252,13 +252,14 @@ def _observe(
     if hinted or seen.time - old.surveyed >= SLOW_INTERVAL:
         status, interfaces = firewall.status(), _interfaces(firewall)
         state = _Published(seen, old.counted, status, interfaces, names, seen.time)
-        if _without_totals(status.attachments, interfaces) != _without_totals(
-            old.status.attachments, old.interfaces
-        ):
+        attachments_now = _without_totals(status.attachments, interfaces)
+        before = _without_totals(old.status.attachments, old.interfaces)
+        if (attachments_now, status.wanted) != (before, old.status.wanted):
             events.append(
                 AttachmentsChanged(
                     attachments=status.attachments,
                     interfaces=interfaces,
+                    wanted=status.wanted,
                     by=observation.attachment_changes(seen.trail),
                 )
             )

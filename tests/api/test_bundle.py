@@ -51,3 +51,20 @@ def test_the_page_is_joined_whole() -> None:
     for path in WEB.glob("*.css"):
         rules = re.sub(r"^/\*(?:[^*]|\*(?!/))*\*/\n", "", path.read_text(), flags=re.MULTILINE)
         assert all(line.strip() in sheet for line in rules.splitlines())
+
+
+def test_only_comments_are_left_out(tmp_path: Path) -> None:
+    kept = ['const url = "http://x"; ', "const t = `a; // b`;", "const half = 4 / 2 / 1;"]
+    text = bundle_scripts(put(tmp_path, app="\n".join([*kept, "f({ // why", "}); // so", ""])))
+    assert all(line.strip() in text for line in kept)
+    assert "why" not in text
+    assert "so" not in text
+
+
+def test_no_string_of_the_page_looks_like_a_comment() -> None:
+    """A quote that is open in front of a comment's beginning would be cut off with it."""
+    for path in WEB.glob("*.mjs"):
+        for line in path.read_text().splitlines():
+            code, mark, _ = line.partition(" // ")
+            if mark and not code.lstrip().startswith(("//", "*", "/*")) and code.strip():
+                assert all(code.count(quote) % 2 == 0 for quote in "\"'`"), f"{path.name}: {line}"

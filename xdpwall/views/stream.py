@@ -6,7 +6,7 @@ from typing import Literal
 
 from xdpwall.ruleset.policy import Policy
 
-from .attachments import AttachmentTotals, AttachmentView, InterfaceView
+from .attachments import AttachmentTotals, AttachmentView, InterfaceView, WantedView
 from .base import Count, View
 from .events import EventCounts, Packets
 from .history import Change
@@ -65,6 +65,8 @@ class AttachmentsChanged(View):
 
     attachments: list[AttachmentView]
     interfaces: list[InterfaceView]
+    wanted: list[WantedView]
+    """By policy."""
     by: list[Change]
     """Empty when the interface itself changed."""
 
