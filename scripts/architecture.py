@@ -25,7 +25,7 @@ FLOORS = {
     "compiler": "ruleset rule values abi errors",
     "check": "ruleset rule sets values",
     "views": "ruleset values",
-    "attach": "views ruleset rule kernel values errors",
+    "attach": "containers views ruleset rule kernel values errors",
     "containers": "views kernel values closing trusted errors",
     "store": "views ruleset rule sets kernel values trusted errors",
     "dataplane": "compiler views ruleset sets kernel values abi closing limits errors",

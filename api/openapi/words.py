@@ -102,8 +102,9 @@ _NUMBER_OR_TEXT: dict[str, tuple[int, int]] = {
 }
 FIELD_NOTES = {
     "id": "made when absent",
-    "iface": "an interface's name, several by * in it (veth*), or a bridge's or bond's ports (ports:docker0); "
-    "with ! in front every other one",
+    "iface": "an interface's name, several by * in it (veth*), a bridge's or bond's ports (ports:docker0), or, "
+    "with ! in front of these, every other one; a container's ports (container:web), or the bridge and ports of "
+    "an engine's network (network:backend)",
     "ethertype": "arp, any, or 0x0600 to 0xffff; ipv4 and ipv6 are said by family",
     "proto": "a name (tcp, icmp, ...) or 0 to 255",
     "src": "an address, a prefix or @set, with ! in front every other one",
@@ -128,7 +129,7 @@ FIELD_NOTES = {
     "comment": "up to 256 characters",
 }
 _TEXTS = {
-    "iface": {"type": "string", "format": "interface-match", "minLength": 1, "maxLength": 22},
+    "iface": {"type": "string", "format": "interface-match", "minLength": 1, "maxLength": 138},
     "src": {"type": "string", "format": "address-match", "minLength": 1},
     "dst": {"type": "string", "format": "address-match", "minLength": 1},
     "tcp_flags": {"type": "string", "format": "tcp-flags", "minLength": 1},

@@ -47,6 +47,7 @@ _EXAMPLES: dict[str, tuple[str, ...]] = {
         "drop udp on veth*",
         "drop icmp on ports:docker0",
         "drop icmp on container:web",
+        "drop icmp on not container:web",
         "drop icmp on averyveryverylongname",
     ),
     "direction": ("drop udp on eth0 out",),

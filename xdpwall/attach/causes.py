@@ -32,12 +32,13 @@ def cause_warnings(found: Mapping[CauseWords, Sequence[str | None]]) -> list[str
 
 
 def concerns(rule: Rule, attachment: Attachment) -> bool:
-    """Whether a rule is about packets of that attachment's interface, of which relations.py has told the
-    relations."""
+    """Whether a rule is about packets of that attachment's interface, or may be; relations.py has told of
+    it."""
     if rule.iface is None:
         return True
     negated, selector = split_negation(rule.iface)
-    return means(selector, attachment.iface, attachment.relations) != negated
+    meant = means(selector, attachment.iface, attachment.relations)
+    return meant is None or meant != negated
 
 
 def _sentence(ids: Sequence[str | None], cause: CauseWords) -> str:

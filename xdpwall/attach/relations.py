@@ -1,12 +1,21 @@
-"""What interfaces are to others, as far as rules ask for it: a port of docker0 (`on ports:docker0`)."""
+"""What interfaces are to others, as far as rules ask for it: a port of docker0 (`on ports:docker0`), the
+port of a container (`on container:web`)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from xdpwall.kernel.net.link_list import BriefLink
-from xdpwall.rule.iface_selector import PORTS, matches, relations_of
+from xdpwall.rule.iface_selector import (
+    NO_RELATIONS,
+    PORTS,
+    Relations,
+    is_of_container,
+    matches,
+    relations_of,
+)
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
 
@@ -15,50 +24,75 @@ from .wanted import all_links
 
 
 def with_relations(
-    rows: Iterable[Attachment], selectors: Collection[str], links: Iterable[BriefLink] | None = None
+    rows: Iterable[Attachment], selectors: Collection[str], containers: Path
 ) -> list[Attachment]:
     """The attachments with those of `selectors`, which have a colon, that mean their interfaces now.
-    Without selectors the kernel is not asked. XdpwallError where it does not tell."""
+    `containers`: the file with their names. Without selectors the kernel is not asked. XdpwallError where it
+    does not tell."""
     found = list(rows)
     if not selectors or not found:
         return found
-    links = all_links() if links is None else list(links)
-    by_name = {link.name: link for link in links}
-    by_index = {link.index: link for link in links}
+    links = all_links()
+    known = _by_index(links, selectors, containers)
+    indexes = {link.name: link.index for link in links}
     return [
-        replace(row, relations=_of(by_name.get(row.iface) or by_index.get(row.index), selectors))
+        replace(row, relations=known.get(indexes.get(row.iface, row.index), NO_RELATIONS))
         for row in found
     ]
 
 
-def related(rows: Iterable[Attachment], rules: Iterable[Rule]) -> list[Attachment]:
+def related(
+    rows: Iterable[Attachment], rules: Iterable[Rule], containers: Path
+) -> list[Attachment]:
     """with_relations() for the selectors of these rules."""
-    return with_relations(rows, relations_of(rule.iface for rule in rules))
+    return with_relations(rows, relations_of(rule.iface for rule in rules), containers)
 
 
 def relations_by_name(
-    names: Iterable[str], selectors: Collection[str]
-) -> dict[str, frozenset[str]]:
+    names: Iterable[str], selectors: Collection[str], containers: Path
+) -> dict[str, Relations]:
     """The same of interfaces by their names; those that do not exist have none."""
     if not selectors:
         return {}
-    links = {link.name: link for link in all_links()}
-    return {name: _of(links.get(name), selectors) for name in names}
+    links = all_links()
+    known = _by_index(links, selectors, containers)
+    by_name = {link.name: known.get(link.index, NO_RELATIONS) for link in links}
+    return {name: by_name.get(name, NO_RELATIONS) for name in names}
 
 
-def words_for_interfaces(rules: Collection[Rule], rows: Collection[Attachment]) -> set[str]:
+def words_for_interfaces(
+    rules: Collection[Rule], rows: Collection[Attachment], containers: Path
+) -> set[str]:
     """The words by which rules may mean an interface that is there: names, as judged_names() has them, and
-    selectors with a colon. None where no rule names an interface, which is not looked at then."""
+    selectors with a colon; CONTAINER alone where an engine was ever asked. None where no rule names an
+    interface, which is not looked at then."""
     named = {rule.iface for rule in rules if rule.iface is not None}
     if not named:
         return set()
     found = judged_names(rows)
-    if any(":" in text for text in named):
+    asked = relations_of(named)
+    if asked:
         found |= {PORTS + link.master for link in all_links() if link.master is not None}
+    if any(map(is_of_container, asked)):
+        from .container_relations import names_now, told_selectors
+
+        found |= told_selectors(names_now(containers))
     return found
 
 
-def _of(link: BriefLink | None, selectors: Collection[str]) -> frozenset[str]:
-    if link is None:
-        return frozenset()
-    return frozenset(one for one in selectors if matches(one, link.name, link.master))
+def _by_index(
+    links: Collection[BriefLink], selectors: Collection[str], containers: Path
+) -> Mapping[int, Relations]:
+    of_containers = [one for one in selectors if is_of_container(one)]
+    ports = [one for one in selectors if not is_of_container(one)]
+    known: Mapping[int, Relations] = {}
+    if of_containers:
+        from .container_relations import container_relations, names_now
+
+        known = container_relations(names_now(containers), links, of_containers)
+    found = {}
+    for link in links:
+        sure, unsure = known.get(link.index, NO_RELATIONS)
+        sure |= {one for one in ports if matches(one, link.name, link.master)}
+        found[link.index] = Relations(sure, unsure)
+    return found

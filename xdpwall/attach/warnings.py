@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from xdpwall.rule.iface_selector import PORTS, is_pattern, means
+from xdpwall.rule.iface_selector import (
+    CONTAINER,
+    PORTS,
+    is_of_container,
+    is_pattern,
+    is_relation,
+    matches,
+)
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.values.inputs import first_few
@@ -59,6 +66,19 @@ def expired_warnings(rules: Iterable[Rule], now: str) -> list[str]:
             )
             found.setdefault(cause, []).append(rule.id)
     return cause_warnings(found)
+
+
+def unsure_warnings(attachments: Iterable[Attachment]) -> list[str]:
+    """Selectors of which it is not known whether they mean an interface with an attachment."""
+    found: dict[str, list[str]] = {}
+    for one in attachments:
+        for selector in one.relations.unsure:
+            found.setdefault(selector, []).append(one.words)
+    return [
+        f"{selector}: whether it is {first_few(sorted(words), NAMED)} is not known for sure: drop rules on "
+        "it hold there, others do not"
+        for selector, words in sorted(found.items())
+    ]
 
 
 def hook_warnings(attachments: Iterable[Attachment]) -> list[str]:
@@ -162,8 +182,9 @@ def _about_rule(
     where = [attachment for attachment in attachments if concerns(rule, attachment)]
     wanted: Place = "tc-egress" if rule.direction == "egress" else "xdp"
     found = []
-    if iface and several and not any(means(iface, one, interfaces) for one in interfaces):
-        found.append(_alike(f": {iface} matches no interface now"))
+    if iface and several and not _is_there(iface, interfaces):
+        why = _NOBODY_ASKS if is_of_container(iface) and CONTAINER not in interfaces else ""
+        found.append(_alike(f": {iface} matches no interface now{why}"))
     elif iface and not several and iface not in interfaces:
         found.append(_alike(f": the interface {iface} does not exist (yet)"))
     elif not where:
@@ -184,6 +205,15 @@ def _about_rule(
     elif iface and not several and where[0].kind == "bridge":
         found += _about_bridge(rule, where, at_ports)
     return [*found, *_about_vlan(rule, attachments, strips), *about_length(rule, attachments)]
+
+
+_NOBODY_ASKS = ", since nobody asks a container engine: it waits for `systemctl enable --now xdpwall-containers`"
+
+
+def _is_there(selector: str, interfaces: Collection[str]) -> bool:
+    if is_relation(selector):
+        return selector in interfaces
+    return any(matches(selector, name, None) for name in interfaces if not is_relation(name))
 
 
 def _alike(words: str) -> CauseWords:

@@ -132,7 +132,8 @@ def apply_ruleset(
                 remaining[row.words] = left
     staying = [row for row in instance.attachments if not dry_run or row not in leaving]
     rules = [entry.rule for entry in new.entries if entry.rule.enabled]
-    planned = related(_as_planned(staying, coming), rules)
+    names = instance.settings.containers
+    planned = related(_as_planned(staying, coming), rules, names)
     return ApplyOutcome(
         revision=revision,
         dry_run=dry_run,
@@ -158,7 +159,7 @@ def apply_ruleset(
         needs=needs,
         warnings=[
             *(f"not detached: {left}" for left in remaining.values()),
-            *rule_warnings(rules, planned, words_for_interfaces(rules, planned)),
+            *rule_warnings(rules, planned, words_for_interfaces(rules, planned, names)),
             *expired_warnings(rules, now),
             *set_warnings(wanted.sets, contents),
             *hook_warnings(planned),
@@ -169,7 +170,9 @@ def apply_ruleset(
             *(one.warning for one in changed if one.warning),
             *(policy_warnings(new.policy, rules) if change.policy_changed else []),
             *flow_warnings(rules, new.policy, planned),
-            *cookie_warnings(rules, related(staying if dry_run else instance.attachments, rules)),
+            *cookie_warnings(
+                rules, related(staying if dry_run else instance.attachments, rules, names)
+            ),
         ],
     )
 

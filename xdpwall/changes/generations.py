@@ -98,7 +98,9 @@ def _numbered(instance: Instance, ruleset: CommittedRuleset) -> list[NumberedAtt
 
     return [
         NumberedAttachment(row.number, row.iface, row.place == "tc-egress", row.relations)
-        for row in with_relations(instance.attachments, ruleset.index.relations)
+        for row in with_relations(
+            instance.attachments, ruleset.index.relations, instance.settings.containers
+        )
     ]
 
 

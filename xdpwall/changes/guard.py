@@ -178,7 +178,7 @@ def guard_adoption(
     rows = attachments_in_kernel(instance)
     if not rows:
         return
-    rows = related(rows, rules)
+    rows = related(rows, rules, instance.settings.containers)
     interfaces = {row.iface: row.relations for row in rows}
     with (
         _doubting(instance),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from xdpwall.attach.relations import relations_by_name
 from xdpwall.instance.instance import Instance
+from xdpwall.rule.iface_selector import NO_RELATIONS
 from xdpwall.ruleset.committed import CommittedRuleset
 from xdpwall.ruleset.set_references import sets_named_by
 from xdpwall.sets.entries import AddressEntry, Entries, address_entry
@@ -75,8 +76,8 @@ def _guard_ruleset(
     def after_change(answer: Answer, spot: Spot) -> Answer:
         from xdpwall.explain.near_miss import packet_of
 
-        related = relations_by_name([spot.iface], ruleset.index.relations)
-        relations = related.get(spot.iface, frozenset())
+        selectors, names = ruleset.index.relations, instance.settings.containers
+        relations = relations_by_name([spot.iface], selectors, names).get(spot.iface, NO_RELATIONS)
         packet = packet_of(answer.record, spot.iface, spot.place == "tc-egress", relations)
         return _judged_again(instance, ruleset, name, answer, packet, sets.holds_address)
 

@@ -1,19 +1,30 @@
-"""Let rules on ports:docker0 follow which interfaces are its ports: compile them anew when one joins or leaves."""
+"""Let rules on ports:docker0 and container:web follow which interfaces these are: compile them anew when one
+joins or leaves."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from xdpwall.attach.relations import with_relations
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
+from xdpwall.kernel.file_watch import FileWatch
+from xdpwall.rule.iface_selector import is_of_container
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.values.author import Author
+from xdpwall.values.inputs import first_few
 
 from .generations import is_compiled_for, reload_ruleset, waiting_rulesets
 from .transactions import writing
 
 log = logging.getLogger("xdpwall.attachments")
+_TOLD = 5
+"""Selectors that one entry of the audit trail names."""
+_Meant = Mapping[str, frozenset[str]]
+"""By selector: the attachments of interfaces that it means."""
 
 
 def follow_relations(instance: Instance) -> bool:
@@ -30,13 +41,26 @@ def follow_relations(instance: Instance) -> bool:
 
 class RelationsLook:
     """The look of a watching thread at what interfaces are to others. `changed` is called after rules have
-    followed."""
+    followed; `by` is the author in the audit trail."""
 
-    def __init__(self, instance: Instance, changed: Callable[[], None]) -> None:
+    def __init__(self, instance: Instance, changed: Callable[[], None], by: Author) -> None:
         self._instance = instance
         self._changed = changed
-        self._known: dict[str, frozenset[str]] | None = None
+        self._by = by
+        self._known: _Meant | None = None
         self._refusal = ""
+        self._names: FileWatch | None = None
+
+    @property
+    def descriptors(self) -> list[int]:
+        """Those that are readable when it is time for a look."""
+        return [] if self._names is None else [self._names.descriptor]
+
+    def close(self) -> None:
+        """End the watch of the containers' names."""
+        if self._names is not None:
+            self._names.close()
+            self._names = None
 
     def look(self) -> None:
         """Let the rules follow where something is another than at the last look. What fails is told once,
@@ -44,23 +68,49 @@ class RelationsLook:
         try:
             with self._instance.lock.threads:
                 selectors = _selectors(self._instance)
-                now = _meant(self._instance.attachments, selectors)
-            if now == self._known:
-                return
-            with writing(self._instance, while_waiting=True):
-                followed = bool(selectors) and follow_relations(self._instance)
+                self._watch_names(any(map(is_of_container, selectors)))
+                containers = self._instance.settings.containers
+                now = _meant(self._instance.attachments, selectors, containers)
+            if now != self._known:
+                self._follow(now)
         except XdpwallError as error:
             if error.message != self._refusal:
                 self._refusal = error.message
                 log.warning("rules do not follow the interfaces: %s", error)
-            return
-        before, self._known, self._refusal = self._known, now, ""
+
+    def _follow(self, now: _Meant) -> None:
+        before = self._known
+        with writing(self._instance, while_waiting=True):
+            followed = follow_relations(self._instance)
+            news = list(_news(before or {}, now))
+            if before is not None and (told := [one for one in news if is_of_container(one)]):
+                self._instance.store.note(
+                    by=self._by,
+                    action=first_few(told, _TOLD),
+                    now=self._instance.clock.now_text(),
+                )
+        self._known, self._refusal = now, ""
+        for words in news:
+            log.info("%s", words)
         if followed:
-            for selector in sorted(now):
-                if before is None or before.get(selector) != now[selector]:
-                    names = ", ".join(sorted(now[selector])) or "no interface"
-                    log.info("rules on %s are about %s now", selector, names)
             self._changed()
+
+    def _watch_names(self, wanted: bool) -> None:
+        if self._names is not None and wanted:
+            self._names.drain()
+        elif wanted:
+            with suppress(OSError):  # no folder yet: looked at each second
+                self._names = FileWatch(self._instance.settings.containers)
+        else:
+            self.close()
+
+
+def _news(before: _Meant, now: _Meant) -> Iterator[str]:
+    """ "container:web is veth1 tc-ingress now", of each selector that means other interfaces."""
+    for selector in sorted(now):
+        if before.get(selector) != now[selector]:
+            names = first_few(sorted(now[selector]), _TOLD) if now[selector] else "no interface"
+            yield f"{selector} is {names} now, to the rules on it"
 
 
 def _selectors(instance: Instance) -> set[str]:
@@ -69,10 +119,13 @@ def _selectors(instance: Instance) -> set[str]:
     return {selector for one in rulesets for selector in one.index.relations}
 
 
-def _meant(rows: Sequence[Attachment], selectors: Collection[str]) -> dict[str, frozenset[str]]:
-    """By selector: the attachments of interfaces that it means."""
-    related = with_relations(rows, selectors)
+def _meant(rows: Sequence[Attachment], selectors: Collection[str], containers: Path) -> _Meant:
+    related = with_relations(rows, selectors, containers)
     return {
-        selector: frozenset(row.words for row in related if selector in row.relations)
+        selector: frozenset(
+            f"{row.words} (perhaps)" if selector in row.relations.unsure else row.words
+            for row in related
+            if selector in (*row.relations.sure, *row.relations.unsure)
+        )
         for selector in selectors
     }

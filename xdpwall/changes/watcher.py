@@ -90,7 +90,7 @@ class Watcher(Background):
         self._open: dict[Key, float] = {}
         self._spells: dict[Key, OpenSpell] = {}
         self._by_pattern: dict[str, PatternSpells] = {}
-        self._relations = RelationsLook(instance, changed)
+        self._relations = RelationsLook(instance, changed, WATCHER)
         self._answering = AnsweringLook(instance)
         super().__init__(instance)
 
@@ -99,6 +99,7 @@ class Watcher(Background):
         self._ending = True
         self._watch.wake()
         super().close()
+        self._relations.close()
         self._watch.close()
 
     def wake(self) -> None:
@@ -130,7 +131,7 @@ class Watcher(Background):
                 first = False
             except (XdpwallError, OSError) as error:
                 log.warning("the attachments cannot be looked at: %s", error)
-            news = self._watch.wait(self._seconds_left())
+            news = self._watch.wait(self._seconds_left(), self._relations.descriptors)
 
     def _seconds_left(self) -> float:
         retried = [one for one in self._seen.values() if one.appeared]

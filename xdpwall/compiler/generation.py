@@ -44,6 +44,7 @@ import numpy as np
 
 from xdpwall import abi
 from xdpwall.abi import FLOW_BUCKET, FLOW_PLACES, Feature
+from xdpwall.rule.iface_selector import NO_RELATIONS, Relations
 from xdpwall.ruleset.flow_timeouts import FlowTimeouts
 from xdpwall.values.arrays import Array
 
@@ -69,8 +70,7 @@ class NumberedAttachment:
     number: int
     iface: str
     egress: bool
-    relations: frozenset[str] = frozenset()
-    """The selectors with a colon in rules that mean its interface: ports:docker0."""
+    relations: Relations = NO_RELATIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ _UNLISTED = (
     NumberedAttachment(abi.UNLISTED + 1, "", True),
 )
 """What a shared program judges by on an interface that is not listed: no rule names it."""
+_NOT_KNOWN = 2
+"""Whether a rule means an interface cannot be told: it counts as a field that cannot be read."""
 
 
 class AttachmentGroup(Group):
@@ -73,7 +75,8 @@ class AttachmentGroup(Group):
         name, relations, egress = attachment.iface, attachment.relations, attachment.egress
         if attachment.number < abi.ATTACHMENTS:
             return name, egress
-        return frozenset(one for one in self._words if means(one, name, relations)), egress
+        answers = ((one, means(one, name, relations)) for one in self._words)
+        return frozenset(answer for answer in answers if answer[1] is not False), egress
 
     def satisfied(self, columns: Columns) -> Array:
         c, vlan = columns, self._vlans[:, None]
@@ -107,8 +110,12 @@ class AttachmentGroup(Group):
 def _names_attachment(columns: Columns, attachment: NumberedAttachment) -> Array:
     """(n,) bool: the rules whose interface and direction, if named, are those of the attachment."""
     name, relations = attachment.iface, attachment.relations
-    satisfied = columns.distinct("iface").map(
-        lambda v: means(v[1], name, relations) != v[0], True, bool
-    )
+
+    def answer(value: tuple[bool, str]) -> int:
+        meant = means(value[1], name, relations)
+        return _NOT_KNOWN if meant is None else int(meant != value[0])
+
+    answers = columns.distinct("iface").map(answer, 1, np.int8)
+    satisfied: Array = (answers == 1) | ((answers == _NOT_KNOWN) & columns.drop)
     satisfied &= (columns.egress == ABSENT) | (columns.egress == attachment.egress)
     return satisfied

@@ -20,6 +20,7 @@ from xdpwall.dataplane.map_set import SET_MAPS, MapSet
 from xdpwall.dataplane.set_bulk import BulkWriter, OtherSet
 from xdpwall.dataplane.set_maps import SetMaps
 from xdpwall.errors import InvalidInput
+from xdpwall.rule.iface_selector import Relations
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 from xdpwall.sets.classes import Classes
@@ -85,11 +86,11 @@ class Planned(Classifier):
         rules: Sequence[Rule],
         policy: Policy,
         sets: Mapping[str, Entries],
-        interfaces: Mapping[str, frozenset[str]],
+        interfaces: Mapping[str, Relations],
         boot: int,
     ) -> None:
         """`sets`: what those that rules name hold; `interfaces`: where frames are met, \"\" for one that no
-        rule names, and which selectors with a colon mean it; `boot`: the time of day at boot, in ns since
+        rule names, and what these are to others; `boot`: the time of day at boot, in ns since
         1970. Raises Full."""
         super().__init__()
         if len(interfaces) > _MOST_INTERFACES:

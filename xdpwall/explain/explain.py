@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xdpwall.dataplane.explaining import MOST_RUN, Answer
+from xdpwall.rule.iface_selector import NO_RELATIONS, Relations
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 from xdpwall.values.terms import Direction, Place
@@ -59,8 +60,8 @@ class Ground:
     holds: Holds
     now: str
     """A canonical time."""
-    relations: Mapping[str, frozenset[str]]
-    """By interface: the selectors with a colon in rules that mean it."""
+    relations: Mapping[str, Relations]
+    """By interface."""
     effort: Effort = field(default_factory=Effort)
     off: bool = False
     """Filtering is switched off."""
@@ -137,7 +138,7 @@ def _explain_hook(asked: Asked, place: Place, ground: Ground, *, attached: bool)
     judged = answer
     if answer.passing:
         judged = ground.classifier.run(asked.frame, iface, place, answer.copy)
-    relations = ground.relations.get(iface, frozenset())
+    relations = ground.relations.get(iface, NO_RELATIONS)
     packet = packet_of(judged.record, iface, place == "tc-egress", relations)
     notes = []
     if judged.neighbor_discovery and judged.by_policy:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from xdpwall import abi
 from xdpwall.events.decode import HEAD, PacketRecord
-from xdpwall.rule.iface_selector import means
+from xdpwall.rule.iface_selector import NO_RELATIONS, Relations, means
 from xdpwall.rule.match import VLAN_NONE, Match, match_of
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.states import STATES
@@ -41,8 +41,7 @@ class ReadPacket(NamedTuple):
     """The fields of a packet: a value, HIDDEN, or None where it has no such field."""
 
     iface: str
-    relations: frozenset[str]
-    """The selectors with a colon in rules that mean the interface."""
+    relations: Relations
     egress: bool
     vlan: Value
     ethertype: Value
@@ -95,7 +94,7 @@ def _shown(packet: ReadPacket, name: str, value: int | str) -> str:
 
 
 def packet_of(
-    record: bytes, iface: str, egress: bool, relations: frozenset[str] = frozenset()
+    record: bytes, iface: str, egress: bool, relations: Relations = NO_RELATIONS
 ) -> ReadPacket:
     """The packet of an answer's record (dataplane/explaining.py)."""
     r = PacketRecord._make(HEAD.unpack_from(record))
@@ -200,7 +199,8 @@ def _wanted(rule: Rule, match: Match, name: str) -> str:
 def _answers(m: Match, p: ReadPacket, holds: Holds) -> Iterator[tuple[str, bool | None]]:
     """Each field that the rule names, and whether the packet's is what it wants; None: unreadable."""
     if m.iface is not None:
-        yield "iface", means(m.iface[1], p.iface, p.relations) != m.iface[0]
+        meant = means(m.iface[1], p.iface, p.relations)
+        yield "iface", None if meant is None else meant != m.iface[0]
     if m.egress is not None:
         yield "egress", p.egress == m.egress
     if m.vlan is not None:

@@ -84,7 +84,7 @@ class AttachmentMethods:
             rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
             views = attachment_views(self._instance.attacher, self._instance.dataplane(), beside)
             view = next(one for one in views if one.place == row.place)
-            known = related([row], rules)
+            known = related([row], rules, self._instance.settings.containers)
             warnings = [
                 *self._instance.notices,
                 *off_warnings(self._instance),
@@ -126,13 +126,14 @@ class AttachmentMethods:
             beside = attachment_views(attacher, self._instance.dataplane(), now.attachments)
             (view,) = wanted_views(attacher, [pattern], beside)
             rules = [entry.rule for entry in now.ruleset.entries if entry.rule.enabled]
+            known = related(done.attached, rules, self._instance.settings.containers)
             warnings = [
                 *self._instance.notices,
                 *off_warnings(self._instance),
                 *hook_warnings(now.attachments),
                 *native_warnings(self._instance, self._instance.dataplane(), done.attached),
-                *vlan_warnings(rules, related(done.attached, rules)),
-                *length_warnings(rules, related(done.attached, rules)),
+                *vlan_warnings(rules, known),
+                *length_warnings(rules, known),
                 *wanted_warnings([view]),
             ]
         offer, unread = missing_now(

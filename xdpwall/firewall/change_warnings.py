@@ -8,7 +8,12 @@ from xdpwall.attach.answering import cookie_warnings
 from xdpwall.attach.flow_warnings import flow_warnings
 from xdpwall.attach.in_place import place_warnings
 from xdpwall.attach.relations import related, words_for_interfaces
-from xdpwall.attach.warnings import concerned, expired_warnings, rule_warnings
+from xdpwall.attach.warnings import (
+    concerned,
+    expired_warnings,
+    rule_warnings,
+    unsure_warnings,
+)
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
@@ -20,11 +25,12 @@ from .flow_advice import advice_warnings
 def rule_change_warnings(instance: Instance, rules: Sequence[Rule]) -> list[str]:
     """Warn about changed rules that are enabled, and of attachments that should judge by them."""
     # Only a rule that names an interface wants to know which there are.
-    attachments = related(instance.attachments, rules)
-    there = words_for_interfaces(rules, attachments)
+    attachments = related(instance.attachments, rules, instance.settings.containers)
+    there = words_for_interfaces(rules, attachments, instance.settings.containers)
     return [
         *off_warnings(instance),
         *rule_warnings(rules, attachments, there, beside=_at_ports(instance)),
+        *unsure_warnings(attachments),
         *expired_warnings(rules, instance.clock.now_text()),
         *place_warnings(instance.attacher, concerned(rules, attachments)),
         *flow_warnings(rules, Policy(), attachments),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xdpwall.attach.relations import related, words_for_interfaces
@@ -12,6 +13,7 @@ from xdpwall.check.flow_advice import FlowFinding, flow_findings
 from xdpwall.check.members import Members
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.set_references import sets_named_by
+from xdpwall.settings import Settings
 from xdpwall.values.addresses import set_use
 from xdpwall.values.times import now as present
 from xdpwall.values.times import time_text
@@ -34,10 +36,11 @@ def check_ruleset(
     policy: Policy,
     sets: Mapping[str, Entries | None],
     attachments: Sequence[Attachment] | None,
+    containers: Path,
     now: str,
 ) -> CheckReport:
     """Check rules in order. `sets`: what the sets that they name hold, None where that is not known;
-    `attachments` None: nothing is said of what they see; `now` is a canonical time."""
+    `attachments` None: nothing is said of what they see; `containers`: the file with their names; `now` is a canonical time."""
     # One whose time is over is told as that, and is no reason for others.
     over = [rule.enabled and rule.expires is not None and rule.expires <= now for rule in rules]
     alive = [
@@ -52,8 +55,8 @@ def check_ruleset(
     found += [(n, _expired(rules, n)) for n, ended in enumerate(over) if ended]
     found += [(n, one) for n in range(len(alive)) for one in _empty_sets(alive, n, sets)]
     if attachments is not None:
-        attachments = related(attachments, rules)
-        interfaces = words_for_interfaces(rules, attachments)
+        attachments = related(attachments, rules, containers)
+        interfaces = words_for_interfaces(rules, attachments, containers)
         found += [
             (n, one)
             for n in range(len(alive))
@@ -79,6 +82,7 @@ def check_file(ruleset: Ruleset) -> CheckReport:
         ruleset.policy,
         {name: stated[name].entries if name in stated else None for name in named},
         attachments,
+        Settings().containers,
         time_text(present()),
     )
 

@@ -56,7 +56,9 @@ def check_instance(instance: Instance, now: Snapshot, wanted: Ruleset | None) ->
     attachments = now.attachments
     if wanted is not None and wanted.attachments is not None:
         attachments = tuple(planned_attachments(wanted.attachments))
-    return check_ruleset(rules, policy, sets, attachments, clock.now_text())
+    return check_ruleset(
+        rules, policy, sets, attachments, instance.settings.containers, clock.now_text()
+    )
 
 
 def sets_held(

@@ -11,7 +11,7 @@ from xdpwall.attach.stripped_tags import may_strip_tags
 from xdpwall.attach.wanted import planned_attachments
 from xdpwall.changes.transactions import reading
 from xdpwall.errors import Conflict, NotFound
-from xdpwall.rule.iface_selector import relations_of
+from xdpwall.rule.iface_selector import NO_RELATIONS, relations_of
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.set_references import sets_named_by
 from xdpwall.values.inputs import quoted
@@ -65,8 +65,9 @@ class _Explanation:
         self._wanted = wanted
         self._sets: dict[str, Entries] = {}
         self._attached: dict[tuple[str, Place], Attachment] = {}
+        self._names = instance.settings.containers
         self._selectors = relations_of(rule.iface for rule in self._rules())
-        for row in with_relations(self._attachments(), self._selectors):
+        for row in with_relations(self._attachments(), self._selectors, self._names):
             self._attached[row.iface, row.place] = row
 
     def report(
@@ -134,7 +135,7 @@ class _Explanation:
         named = {name for rule in rules[: number + 1] for _, name in sets_named_by(rule)}
         members = Members({name: self._entries(name) for name in named})
         sides = [
-            Side(iface, place == "tc-egress", row.relations)
+            Side(iface, place == "tc-egress", row.relations.sure)
             for (iface, place), row in self._attached.items()
         ]
         found = packet_of_rule(rules, number, members, sides)
@@ -195,8 +196,8 @@ class _Explanation:
         policy = (self._now.ruleset if self._wanted is None else self._wanted).policy
         named = {name for rule in rules if rule.enabled for _, name in sets_named_by(rule)}
         names = sorted({one.iface or "" for one in asked})
-        relations = dict.fromkeys(names, frozenset[str]()) | relations_by_name(
-            names, self._selectors
+        relations = dict.fromkeys(names, NO_RELATIONS) | relations_by_name(
+            names, self._selectors, self._names
         )
         classifier = Planned(
             rules,

@@ -77,7 +77,9 @@ class PolicyMethods:
             pending = pending_now(self._instance)
             rules = [entry.rule for entry in ruleset.entries]
             said = [
-                *flow_warnings(rules, policy, related(rows, rules)),
+                *flow_warnings(
+                    rules, policy, related(rows, rules, self._instance.settings.containers)
+                ),
                 *policy_change_warnings(self._instance, changes),
             ]
             said = said if dry_run else [*self._instance.notices, *said]

@@ -98,8 +98,10 @@ class ReadMethods(StatusMethods):
         """Warnings about a rule that is not added yet, with the attachments in place."""
         (rule,), said = with_real_names([rule])
         with reading(self._instance) as now:
-            rows = related(now.attachments, [rule])
-            said += rule_warnings([rule], rows, words_for_interfaces([rule], rows))
+            rows = related(now.attachments, [rule], self._settings.containers)
+            said += rule_warnings(
+                [rule], rows, words_for_interfaces([rule], rows, self._settings.containers)
+            )
             return said + expired_warnings([rule], self._instance.clock.now_text())
 
     def observe(self, before: Observation | None = None) -> Observation:

@@ -14,10 +14,12 @@ from xdpwall.attach.warnings import (
     bypass_warnings,
     hook_warnings,
     rule_warnings,
+    unsure_warnings,
 )
 from xdpwall.changes.ownership import foreign_kernel
 from xdpwall.changes.transactions import reading
 from xdpwall.changes.unrecorded import unrecorded_attachments
+from xdpwall.containers.now import containers_now
 from xdpwall.errors import OTHER_NAMESPACE, NeedsPrivileges, XdpwallError
 from xdpwall.instance import namespace
 from xdpwall.instance.instance import Instance
@@ -31,7 +33,7 @@ from xdpwall.views.containers import ContainerList, PublishedList
 from xdpwall.views.flows import FlowFill
 from xdpwall.views.status import Status
 
-from .container_names import behind, containers_now, named
+from .container_names import behind, named
 from .flows import flow_fill, tracks
 from .native_warnings import native_warnings
 from .pending import pending_view
@@ -100,8 +102,11 @@ class StatusMethods:
             for view in others:
                 warnings += bypass_warnings(view.name, view.others)
             rules = [entry.rule for entry in ruleset.entries if entry.rule.enabled]
-            rows = related(now.attachments, rules)
-            warnings += rule_warnings(rules, rows, words_for_interfaces(rules, rows))
+            rows = related(now.attachments, rules, self._settings.containers)
+            warnings += rule_warnings(
+                rules, rows, words_for_interfaces(rules, rows, self._settings.containers)
+            )
+            warnings += unsure_warnings(rows)
             warnings += policy_warnings(ruleset.policy, rules)
             warnings += flow_warnings(rules, ruleset.policy, rows)
             warnings += cookie_warnings(rules, rows)
@@ -164,7 +169,10 @@ class StatusMethods:
 
         with reading(self._instance) as now:
             rules = [entry.rule for entry in now.ruleset.entries]
-            rows = {(row.iface, row.place): row for row in related(now.attachments, rules)}
+            rows = {
+                (row.iface, row.place): row
+                for row in related(now.attachments, rules, self._settings.containers)
+            }
             judged = {
                 view.called or view.iface: rows[view.iface, view.place]
                 for view in self._attachment_views(now, ())

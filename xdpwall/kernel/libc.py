@@ -17,6 +17,8 @@ _ARGUMENTS: dict[str, list[Any]] = {
     "capget": [c_void_p, c_void_p],
     "capset": [c_void_p, c_void_p],
     "free": [c_void_p],
+    "inotify_add_watch": [c_int, c_char_p, c_uint],
+    "inotify_init1": [c_int],
     "malloc_trim": [c_size_t],
     "mount": [c_char_p, c_char_p, c_char_p, c_ulong, c_char_p],
     "renameat2": [c_int, c_char_p, c_int, c_char_p, c_uint],

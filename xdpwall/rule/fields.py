@@ -35,7 +35,7 @@ from xdpwall.values.ranges import NUMBER_RANGE, parse_ranges, range_text
 from xdpwall.values.rates import rate_parser
 from xdpwall.values.time_read import parse_expiry
 
-from .iface_selector import checked_selector, refuse_pattern
+from .iface_selector import checked_selector, is_of_container, refuse_pattern
 from .sentence_words import ACTIONS, FOREIGN_ACTIONS
 from .states import parse_state
 
@@ -71,9 +71,11 @@ def parse_action(value: Any) -> str:
 
 
 def parse_iface(value: Any) -> str:
-    """`docker0`, `veth*` or `ports:docker0`, or `!docker0`."""
+    """`docker0`, `veth*`, `ports:docker0`, `container:web` or `network:backend`, or `!docker0`."""
     negated, text = split_negation(parse_text("iface", value, "the name of an interface"))
     checked_selector("iface", value, text)
+    if negated and is_of_container(text):
+        raise invalid("iface", value, "cannot be negated", f"{text} without the !")
     return f"!{text}" if negated else text
 
 

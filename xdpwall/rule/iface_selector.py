@@ -1,17 +1,36 @@
-"""Which interfaces a word stands for: `eth0`, `veth*`, `ports:docker0`. Pure."""
+"""Which interfaces a word stands for: `eth0`, `veth*`, `ports:docker0`, `container:web`. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Any
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from xdpwall.values.inputs import invalid, parse_text, unsupported_field
+from xdpwall.values.inputs import invalid, parse_text
 
 MAX_IFACE = 15
 """Bytes: IFNAMSIZ without the NUL."""
 PORTS = "ports:"
 """In front of the name of a bridge, bond or other master: its ports."""
-_LATER = ("container:", "network:")
+CONTAINER = "container:"
+"""In front of a container's name: the interfaces of this host that lead to it."""
+NETWORK = "network:"
+"""In front of the name of a container engine's network: its bridge, and the ports of that."""
+_ENGINES = (CONTAINER, NETWORK)
+_ENGINE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}", re.ASCII)
+"""As containers/answers.py takes them."""
+
+
+class Relations(NamedTuple):
+    """Those selectors with a colon in rules that mean an interface."""
+
+    sure: frozenset[str] = frozenset()
+    unsure: frozenset[str] = frozenset()
+    """Those of which it is not known: as for a field that cannot be read, drop rules hold there, others do
+    not."""
+
+
+NO_RELATIONS = Relations()
 
 
 def is_pattern(text: str) -> bool:
@@ -47,11 +66,25 @@ def checked_name(field: str, value: Any, name: str) -> str:
     return name
 
 
-def checked_selector(field: str, value: Any, text: str) -> str:
-    """`text`, if it is a name, a name with `*` in it, or `ports:` and the name of a master."""
-    for kind in _LATER:
-        if text.startswith(kind):
-            raise unsupported_field(field, value, f"{kind}NAME as an interface")
+def is_of_container(selector: str) -> bool:
+    """Whether a container engine's word tells which interfaces are meant."""
+    return selector.startswith(_ENGINES)
+
+
+def checked_selector(field: str, value: Any, text: str, *, rule: bool = True) -> str:
+    """`text`, if it is a name, a name with `*` in it, `ports:` and the name of a master; for a rule also
+    container:NAME and network:NAME."""
+    if is_of_container(text):
+        kind, _, name = text.partition(":")
+        if not rule:
+            raise invalid(
+                field, value, "is not attached by", "ports:docker0, which its rules are judged at"
+            )
+        if not _ENGINE_NAME.fullmatch(name):
+            raise invalid(
+                field, value, f"is not the name of a {kind}", f"{kind}:NAME, like {kind}:web"
+            )
+        return text
     checked_name(field, value, text.removeprefix(PORTS))
     if text.startswith(PORTS) and "*" in text:
         raise invalid(field, value, "is not one bridge's or bond's ports", "ports:docker0")
@@ -59,8 +92,9 @@ def checked_selector(field: str, value: Any, text: str) -> str:
 
 
 def parse_selector(field: str, value: object) -> str:
-    """A name, a name with `*` in it, or `ports:` and the name of a master. InvalidInput."""
-    return checked_selector(field, value, parse_text(field, value, "the name of an interface"))
+    """A name, a name with `*` in it, or `ports:` and the name of a master: to attach to. InvalidInput."""
+    text = parse_text(field, value, "the name of an interface")
+    return checked_selector(field, value, text, rule=False)
 
 
 def matches(selector: str, name: str, master: str | None) -> bool:
@@ -81,9 +115,11 @@ def matches(selector: str, name: str, master: str | None) -> bool:
     return True
 
 
-def means(selector: str, name: str, relations: Collection[str]) -> bool:
-    """Whether an interface is meant; `relations` are the selectors with a colon that mean it."""
-    return selector in relations if is_relation(selector) else matches(selector, name, None)
+def means(selector: str, name: str, relations: Relations) -> bool | None:
+    """Whether an interface is meant; None where it is not known."""
+    if not is_relation(selector):
+        return matches(selector, name, None)
+    return True if selector in relations.sure else None if selector in relations.unsure else False
 
 
 def may_mean(selector: str, name: str) -> bool | None:

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from xdpwall.errors import InvalidInput
-from xdpwall.rule.iface_selector import is_pattern, is_relation, matches, parse_selector
+from xdpwall.rule.iface_selector import (
+    NO_RELATIONS,
+    Relations,
+    is_pattern,
+    is_relation,
+    matches,
+    parse_selector,
+)
 from xdpwall.rule.rule import Rule
 from xdpwall.values.inputs import invalid, parse_choice, parse_in_list, refuse_unknown_fields
 from xdpwall.values.terms import Direction, Hook, Mode, Place, WantedMode, direction_of, hook_of
@@ -197,8 +204,8 @@ class Attachment:
     """Anything but "attached" is a change that did not end."""
     why_generic: str | None = field(default=None, compare=False)
     """Why `auto` took generic mode, in the answer to what attached it; not recorded."""
-    relations: frozenset[str] = field(default=frozenset(), compare=False)
-    """Those selectors with a colon in rules that mean its interface now (attach/relations.py); not recorded."""
+    relations: Relations = field(default=NO_RELATIONS, compare=False)
+    """What its interface is to others now (attach/relations.py); not recorded."""
 
     @classmethod
     def planned(cls, spec: AttachmentSpec) -> Attachment:

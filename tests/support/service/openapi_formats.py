@@ -35,7 +35,9 @@ FORMATS = {
         st.sampled_from(("", "on eth1", "vlan 7")),
     ),
     "interface": INTERFACE,
-    "interface-match": _SELECTOR | _SELECTOR.map("!{}".format),
+    "interface-match": _SELECTOR
+    | _SELECTOR.map("!{}".format)
+    | st.sampled_from(("container:web", "network:backend")),
     "address-match": st.builds("{}{}".format, st.sampled_from(("", "!")), ENTRY) | st.just("@bad"),
     "tcp-flags": st.sampled_from(("syn", "syn/syn,ack", "none/fin,syn,rst")),
     "proto": st.sampled_from(("tcp", "udp", "icmp", "icmpv6", "gre", "47")),

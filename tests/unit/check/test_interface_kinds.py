@@ -9,7 +9,7 @@ import pytest
 from xdpwall.check.findings import find_faults
 from xdpwall.check.interface_kinds import NO_RULES, interface_kinds, kind_at
 from xdpwall.check.members import Members
-from xdpwall.rule.iface_selector import means
+from xdpwall.rule.iface_selector import Relations, means
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
@@ -29,10 +29,12 @@ def test_every_interface_is_of_a_kind_that_is_judged_alike(seed: int) -> None:
             kind = kind_at(kinds, name, relations.intersection(words))
             assert kind in kinds
             for word in words:
-                assert kind.is_meant(word) is means(word, name, relations), (name, word)
+                assert kind.is_meant(word) is means(word, name, Relations(relations)), (name, word)
     for kind in kinds:
         if kind.name is not None:
-            assert all(kind.is_meant(w) is means(w, kind.name, kind.selectors) for w in words)
+            assert all(
+                kind.is_meant(w) is means(w, kind.name, Relations(kind.selectors)) for w in words
+            )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HELP = {
-    "iface": "Interface, several ('veth*', ports:docker0), or !IFACE for every other one.",
+    "iface": "Interface, several ('veth*', ports:docker0, container:web), or !IFACE for every other one.",
     "direction": "ingress or egress.",
     "ethertype": "arp, any, or a number from 0x0600.",
     "family": "ipv4 or ipv6.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .link_attributes import each_link, kind_of, number
 from .names import name_text
 
-_IFLA_IFNAME, _IFLA_MASTER = 3, 10  # linux/if_link.h
+_IFLA_IFNAME, _IFLA_LINK, _IFLA_MASTER, _IFLA_LINK_NETNSID = 3, 5, 10, 37  # linux/if_link.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class BriefLink:
     """veth, bridge, ...; None for a physical interface."""
     master: str | None
     """The bridge, bond or VRF that it is a port of."""
+    far: bool = False
+    """Whether its other end lies in another network namespace."""
 
 
 def brief_links() -> list[BriefLink]:
@@ -27,6 +29,12 @@ def brief_links() -> list[BriefLink]:
     found = dict(each_link())
     names = {index: name_text(one.get(_IFLA_IFNAME, b"")) for index, one in found.items()}
     return [
-        BriefLink(names[index], index, kind_of(one), names.get(number(one.get(_IFLA_MASTER)) or 0))
+        BriefLink(
+            names[index],
+            index,
+            kind_of(one),
+            names.get(number(one.get(_IFLA_MASTER)) or 0),
+            _IFLA_LINK in one and number(one.get(_IFLA_LINK_NETNSID)) is not None,
+        )
         for index, one in sorted(found.items())
     ]

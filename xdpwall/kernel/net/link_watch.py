@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import struct
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -47,10 +48,11 @@ class LinkWatch(Closing):
         """End the wait of another thread."""
         os.eventfd_write(self._waker, 1)
 
-    def wait(self, seconds: float) -> LinkNews:
-        """Wait until something is heard, at most so long, and return all of it."""
+    def wait(self, seconds: float, others: Collection[int] = ()) -> LinkNews:
+        """Wait until something is heard or one of `others` is readable, at most so long, and return all that
+        was heard."""
         waiting = select.poll()  # select() has no room for descriptors past 1023
-        for one in (self._socket.fileno(), self._waker):
+        for one in (self._socket.fileno(), self._waker, *others):
             waiting.register(one, select.POLLIN)
         waiting.poll(seconds * 1000)
         with suppress(BlockingIOError):
