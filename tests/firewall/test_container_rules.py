@@ -12,12 +12,14 @@ import pytest
 from tests.firewall.support import Site, rules
 from tests.support.net.netns import Namespace, wait_for
 from tests.support.net.ping import ping
+from xdpwall.changes.relations import RelationsLook
 from xdpwall.closing import Closing
 from xdpwall.containers.handover import Handover
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import AttachmentSpec
+from xdpwall.values.author import Author
 from xdpwall.views.containers import (
     Container,
     ContainerNetwork,
@@ -244,6 +246,25 @@ def test_the_service_follows_what_is_told(town: Town) -> None:
         trail = [one.action for one in firewall.audit_trail().entries]
         assert any("container:web is no interface now" in action for action in trail), trail
         assert any("container:web is veth" in action for action in trail), trail
+
+
+def test_what_was_so_between_two_looks(town: Town) -> None:
+    """A change that was compiled while names were lost is compiled anew, though both looks see the same."""
+    town.start("web", 2)
+    town.tell()
+    with town.site.open(service=True) as firewall:
+        firewall.want(AttachmentSpec.at("ports:br0", "tc-ingress"))
+        firewall.add_rules(rules("accept icmp on container:web"))
+        watching = RelationsLook(firewall._instance, lambda: None, Author())
+        with watching:
+            watching.look()
+            town.lose()
+            firewall.set_policy({"ingress": "drop"})
+            assert not town.passes("web")
+            town.handover = Handover(town.file)
+            town.tell()
+            watching.look()
+            assert town.passes("web")
 
 
 def test_what_explain_says(town: Town) -> None:

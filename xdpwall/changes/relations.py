@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from xdpwall.attach.relations import with_relations
+from xdpwall.closing import Closing
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.file_watch import FileWatch
@@ -39,7 +40,7 @@ def follow_relations(instance: Instance) -> bool:
     return True
 
 
-class RelationsLook:
+class RelationsLook(Closing):
     """The look of a watching thread at what interfaces are to others. `changed` is called after rules have
     followed; `by` is the author in the audit trail."""
 
@@ -48,6 +49,7 @@ class RelationsLook:
         self._changed = changed
         self._by = by
         self._known: _Meant | None = None
+        self._places: frozenset[tuple[int, int]] = frozenset()
         self._refusal = ""
         self._names: FileWatch | None = None
 
@@ -69,14 +71,24 @@ class RelationsLook:
             with self._instance.lock.threads:
                 selectors = _selectors(self._instance)
                 self._watch_names(any(map(is_of_container, selectors)))
-                containers = self._instance.settings.containers
-                now = _meant(self._instance.attachments, selectors, containers)
-            if now != self._known:
+                rows, containers = self._instance.attachments, self._instance.settings.containers
+                now = _meant(rows, selectors, containers)
+                places = frozenset((row.number, row.index) for row in rows)
+                behind = bool(selectors) and self._is_behind()
+            if behind or (now, places) != (self._known, self._places):
                 self._follow(now)
+                self._places = places
         except XdpwallError as error:
             if error.message != self._refusal:
                 self._refusal = error.message
                 log.warning("rules do not follow the interfaces: %s", error)
+
+    def _is_behind(self) -> bool:
+        """Whether a change was compiled for what was so between two looks, and is not any more."""
+        dataplane = self._instance.dataplane()
+        if dataplane is None or dataplane.generations.active is None:
+            return False
+        return not is_compiled_for(self._instance, dataplane)
 
     def _follow(self, now: _Meant) -> None:
         before = self._known
