@@ -6,6 +6,7 @@ import pytest
 
 from xdpwall.attach.causes import MOST
 from xdpwall.attach.warnings import expired_warnings, rule_warnings, vlan_warnings
+from xdpwall.rule.iface_selector import Relations
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
 
@@ -81,7 +82,7 @@ def test_times_that_are_over_are_said_once_for_each_time() -> None:
 
 def test_what_a_rule_on_the_ports_sees_is_not_missed_on_the_bridge() -> None:
     port = Attachment(
-        "v9", "xdp", 9, "auto", 9, "", kind="veth", relations=frozenset({"ports:br0"})
+        "v9", "xdp", 9, "auto", 9, "", kind="veth", relations=Relations(frozenset({"ports:br0"}))
     )
     rows, there = [BRIDGE, port], THERE | {"v9", "ports:br0"}
 

@@ -10,7 +10,7 @@ from xdpwall.compiler.compile import compile_ruleset, entries_of
 from xdpwall.compiler.delta import Edit, apply_edit
 from xdpwall.compiler.generation import Generation, KernelSets, NumberedAttachment
 from xdpwall.compiler.group_attachment import AttachmentGroup
-from xdpwall.rule.iface_selector import means
+from xdpwall.rule.iface_selector import Relations, means
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.policy import Policy
 
@@ -20,7 +20,9 @@ RULES = ["drop icmp on veth1", "drop tcp/22 on not veth*", "drop udp/53 on ports
 
 
 def member(n: int, name: str = "", *relations: str, egress: bool = False) -> NumberedAttachment:
-    return NumberedAttachment(FIRST + n, name or f"veth{n}", egress, frozenset(relations))
+    return NumberedAttachment(
+        FIRST + n, name or f"veth{n}", egress, Relations(frozenset(relations))
+    )
 
 
 def compiled(rules: list[str], attachments: list[NumberedAttachment]) -> Generation:
