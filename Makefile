@@ -183,7 +183,7 @@ test-many-changes: dev
 # make test has 400,000 packets, four minutes, three seconds, and a part of the NAT lab's cases.
 FLOWS_FLOOD ?= 8000000
 test-flows: dev
-	FLOWS_FLOOD=$(FLOWS_FLOOD) FLOWS_MINUTES=60 FLOWS_SECONDS=60 FLOWS_EVERY=1 $(BIN)/python -m pytest \
+	FLOWS_FLOOD=$(FLOWS_FLOOD) FLOWS_MINUTES=60 FLOWS_SECONDS=60 FLOWS_EVERY=1 FLOWS_PACKETS=30000 $(BIN)/python -m pytest \
 		tests/flows tests/packets/test_flows_*.py tests/judge/test_scans.py tests/judge/test_nat*.py
 
 # make test kills three.

@@ -98,14 +98,18 @@ class Tracker:
         for key in [key for key, flow in self.flows.items() if flow.deadline < self.now]:
             del self.flows[key]
 
-    def judge(self, packet: FlowPacket, *, egress: bool) -> Judged:
-        """Judge a packet, and change flows by it."""
+    def judge(
+        self, packet: FlowPacket, *, egress: bool, among: Sequence[int] | None = None
+    ) -> Judged:
+        """Judge a packet, and change flows by it. `among`: the rules that match but for the state, where that
+        is known already."""
         asked: State | None = None
         counted = []
         passes, keep = self.policies[egress]
-        for number, rule in enumerate(self.rules):
-            if not rule.matches(packet):
-                continue
+        if among is None:
+            among = [n for n, rule in enumerate(self.rules) if rule.matches(packet)]
+        for number in among:
+            rule = self.rules[number]
             if rule.states is not None:
                 asked = asked or self.state(packet)
                 if asked not in rule.states:

@@ -89,6 +89,18 @@ def judge_many(
     return Rulings(decider, drops[decider] | by_policy, by_policy, packets, sizes)
 
 
+def matches_of(columns: Columns, rules: Sequence[Rule], where: Attachment) -> list[list[int]]:
+    """For each packet the rules that match it at one place, in order, whatever their states and rates say."""
+    found: list[list[int]] = [[] for _ in range(len(columns))]
+    everyone = np.arange(len(columns))
+    for index, rule in enumerate(rules):
+        m = match_of(rule)
+        if _meant_here(m, where):
+            for packet in _matching(_questions(m, columns, {}), everyone, rule.action == "drop"):
+                found[packet].append(index)
+    return found
+
+
 def _matching(questions: Iterator[Question], some: Array, is_drop: bool) -> Array:
     """Those of `some` that match: what can't be read agrees with a drop rule, and with no other."""
     for question in questions:
