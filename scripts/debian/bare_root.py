@@ -156,7 +156,10 @@ def _lend_network(root: Path) -> None:
         if (source := Path("/") / name).exists():
             (root / name).unlink(missing_ok=True)
             shutil.copyfile(source, root / name)
-    shutil.copytree("/etc/apt/apt.conf.d", root / "etc/apt/apt.conf.d", dirs_exist_ok=True)
+    for path in Path("/etc/apt/apt.conf.d").iterdir():
+        # A package's own would be in the way of that package, in the root.
+        if subprocess.run(["dpkg-query", "-S", path], capture_output=True, check=False).returncode:
+            shutil.copy(path, root / "etc/apt/apt.conf.d")
 
 
 def _run(*argv: str) -> str:

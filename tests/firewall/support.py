@@ -132,7 +132,8 @@ class Site:
         store = Store(self.settings.state_dir)
         binding = store.read().binding
         assert binding is not None
-        store.bind(type(binding)(binding.netns + 1, "the boot before"))
+        # All the rest is as that boot left it.
+        store._write_meta({"netns": str(binding.netns + 1), "boot_id": "the boot before"})
         store.update_copy()
         store.close()
 

@@ -144,6 +144,32 @@ def test_a_reboot_is_said_and_restored(site: Site) -> None:
         assert firewall.status().warnings[0].startswith("the ruleset is stateless")
 
 
+def test_an_index_of_the_boot_before_is_no_interface(site: Site) -> None:
+    """`late` had the index that `early` has now: nobody takes the one for the other, renamed."""
+    for name in ("early", "late"):
+        site.host.ip(f"link add {name} type veth peer name {name}-peer")
+    with site.open() as firewall:
+        for name in ("veth0", "early", "late"):
+            firewall.attach(name)
+        firewall.add_rules(rules("drop icmp on late"))
+    index = site.host.index("late")
+    site.host.ip("link del early")
+    site.host.ip("link del late")
+    site.forget_kernel()
+    site.host.ip(f"link add early index {index} type veth peer name early-peer")
+    with site.open() as firewall:
+        outcome = firewall.restore()
+        assert outcome.attached == ["veth0 xdp", "early xdp"]
+        assert (outcome.already, outcome.waiting) == ([], ["late xdp"])
+        assert {one.iface: one.state for one in firewall.status().attachments} == {
+            "early": "attached",
+            "late": "no interface",
+            "veth0": "attached",
+        }
+        firewall.detach("late")
+    assert "xdp" in site.host.ip("link show early")
+
+
 def test_off_survives_a_reboot(site: Site) -> None:
     site.prepare("drop icmp")
     with site.open() as firewall:

@@ -54,7 +54,7 @@ def attachment_views(
         found.append(
             AttachmentView(
                 iface=row.iface,
-                index=now.index,
+                index=0 if now.state == "no interface" else now.index,
                 hook=row.hook,
                 direction=row.direction,
                 place=row.place,

@@ -13,6 +13,15 @@ from .audit import AuditEntry, write_audit
 from .session import Session
 from .statements import ATTACHMENT_COLUMNS, write_meta
 
+_MOST_INDEX = 2**31 - 1
+"""Of an interface: the kernel counts up from 1, and none gets near."""
+
+
+def forget_indexes(connection: sqlite3.Connection) -> None:
+    """Give each attachment an index that no interface has, and each another: until it is attached again, an
+    interface that happens to have the recorded one would be taken for its own, renamed."""
+    connection.execute("UPDATE attachments SET ifindex = ? - number", (_MOST_INDEX,))
+
 
 class AttachmentTable:
     """Writes attachments; Store.read() has them all."""

@@ -15,7 +15,7 @@ from xdpwall.values.terms import Counts
 from xdpwall.views.events import EventSettings
 
 from . import metrics
-from .attachments import AttachmentTable
+from .attachments import AttachmentTable, forget_indexes
 from .audit import AuditEntry, AuditTrail, write_audit
 from .database import Database
 from .database_errors import damaged, newer_store
@@ -181,14 +181,20 @@ class Store:
             write_audit(connection, AuditEntry.of(by, action, now))
 
     def bind(self, binding: Binding) -> None:
-        """Record the namespace and the boot that the instance belongs to from now on."""
-        self._write_meta(
-            {
-                "netns": str(binding.netns),
-                "boot_id": binding.boot_id,
-                "netns_cookie": str(binding.cookie),
-            }
-        )
+        """Record the namespace and the boot that the instance belongs to from now on. Of another boot, no
+        attachment's interface has the index that it had."""
+        with self._session.write() as connection:
+            known = connection.execute("SELECT value FROM meta WHERE key = 'boot_id'").fetchone()
+            if known != (binding.boot_id,):
+                forget_indexes(connection)
+            write_meta(
+                connection,
+                {
+                    "netns": str(binding.netns),
+                    "boot_id": binding.boot_id,
+                    "netns_cookie": str(binding.cookie),
+                },
+            )
 
     def set_identity(self, identity: str) -> None:
         """Record the instance's id, 32 hexadecimal digits."""

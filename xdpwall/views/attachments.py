@@ -47,6 +47,7 @@ class AttachmentView(View):
 
     iface: str
     index: int
+    """0: the interface is not there."""
     hook: Hook
     direction: Direction
     place: Place

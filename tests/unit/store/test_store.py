@@ -140,9 +140,9 @@ def test_baselines_are_kept_and_cleared(store: Store) -> None:
 
 def test_attachments_switch_and_binding(store: Store) -> None:
     row = Attachment("docker0", "tc-egress", 4, None, 2, NOW, kind="bridge")
+    store.bind(Binding(4026531840, "abc"))
     store.attachments.put(row, by=BY, action="attach docker0 tc-egress", now=NOW)
     store.set_switch(False, by=BY, action="off", now=NOW)
-    store.bind(Binding(4026531840, "abc"))
     snapshot = store.read()
     assert snapshot.attachments == (row,) and not snapshot.on
     assert snapshot.binding == Binding(4026531840, "abc")
