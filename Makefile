@@ -11,6 +11,7 @@
 # make test-damage  a database damaged at DAMAGE_PLACES=200 places, each x status, a change, restore, a start
 # make test-many-changes  CHANGES=10000 commits in a row: no descriptor, mapping, pin or disk space is left
 # make test-kills  KILLS=10 processes killed at each point of changes on trial, under traffic
+# make test-containers  a real Docker's container is restarted CONTAINER_RESTARTS=50 times, and its rule holds each time
 # make test-planted  faults planted into PLANTED_RULES=10000 generated rules of each kind are found by check
 # make docs    the documentation as a site, into build/site; and docs/reference anew out of the code
 # make test-flows  FLOWS_FLOOD=8000000 spoofed SYNs, an hour in a full flow table, a minute of two CPUs at once
@@ -35,7 +36,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
-.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api fuzz-guard test-damage test-many-changes test-planted test-flows test-kills demo lint format bench docs pictures vendor clean packages packages-test dev
+.PHONY: build bpf run test test-kernels test-drivers unit fuzz fuzz-large fuzz-lists fuzz-api fuzz-guard test-damage test-many-changes test-containers test-planted test-flows test-kills demo lint format bench docs pictures vendor clean packages packages-test dev
 
 build: packages bpf $(VENV)/.installed
 
@@ -174,6 +175,11 @@ test-planted: dev
 DAMAGE_PLACES ?= 200
 test-damage: dev
 	DAMAGE_PLACES=$(DAMAGE_PLACES) $(BIN)/python -m pytest tests/firewall/test_damage.py
+
+# make test has five.
+CONTAINER_RESTARTS ?= 50
+test-containers: dev
+	CONTAINER_RESTARTS=$(CONTAINER_RESTARTS) $(BIN)/python -m pytest -s tests/e2e/test_container_restarts.py
 
 # make test has 300 of them.
 CHANGES ?= 10000

@@ -24,11 +24,17 @@ from tests.support.paths import ROOT
 def follow(wall: Instance, docker: Docker, file: Path) -> Iterator[None]:
     """`xdpwall container follow`, a process of its own."""
     engine = docker.folder / "docker.sock"
-    line = [*docker.beside(), sys.executable, "-m", "xdpwall", "container", "follow"]
-    line += ["--engine", str(engine)]
-    with subprocess.Popen(
-        line, env=wall.env | {"XDPWALL_CONTAINERS": str(file)}, cwd=ROOT, stderr=subprocess.DEVNULL
-    ) as process:
+    words = ("container", "follow", "--engine", str(engine))
+    with beside(wall, docker, *words, containers=file):
+        yield
+
+
+@contextmanager
+def beside(wall: Instance, docker: Docker, *words: str, containers: Path) -> Iterator[None]:
+    """A command that runs while the context lasts, among the daemon's processes."""
+    line = [*docker.beside(), sys.executable, "-m", "xdpwall", *words]
+    environ = {**os.environ, **wall.env, "XDPWALL_CONTAINERS": str(containers)}
+    with subprocess.Popen(line, env=environ, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         try:
             yield
         finally:
