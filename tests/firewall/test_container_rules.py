@@ -292,6 +292,15 @@ def test_what_explain_says(town: Town) -> None:
         assert shown.iface == web
 
 
+@pytest.mark.parametrize("clause", ["to container:web", "from container:db", "from not network:x"])
+def test_their_addresses_are_not_in_this_version(clause: str) -> None:
+    with pytest.raises(InvalidInput, match="is not in this version") as refused:
+        Rule.parse(f"drop icmp {clause}")
+    assert refused.value.code == "not-in-this-version"
+    assert refused.value.field in ("src", "dst")
+    assert "on " in str(refused.value.hint)
+
+
 @pytest.mark.parametrize("selector", ["container:web", "network:backend"])
 def test_they_are_not_attached_by(firewall: Firewall, selector: str) -> None:
     with pytest.raises(InvalidInput, match="is not attached by"):

@@ -11,12 +11,13 @@ from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any, Literal, NamedTuple
 
-from .inputs import invalid, parse_text, split_negation
+from .inputs import invalid, parse_text, split_negation, unsupported_field
 from .names import NAME, parse_name
 
 _WANTED = "an address or a prefix: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32"
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
 _DOTTED = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
+_NAMED_BY_ENGINE = ("container:", "network:")
 _MAPPED = 0xFFFF << 32
 _HOST_BITS4 = {str(length): (1 << (32 - length)) - 1 for length in range(32)}
 _HOST_BITS6 = {str(length): (1 << (128 - length)) - 1 for length in range(128)}
@@ -135,6 +136,10 @@ def _address(field: str, value: str, address: str, rest: str) -> tuple[Literal[4
 
 def _why_no_address(field: str, value: str, address: str, rest: str) -> Exception:
     """Say why the text is no address, and what to write instead."""
+    if address.startswith(_NAMED_BY_ENGINE):
+        error = unsupported_field(field, value, f"a container's or network's addresses ({value})")
+        error.hint = f"its port on this host is an interface: on {address}"
+        return error
     if "%" in address:
         bare = address.partition("%")[0]
         return invalid(
