@@ -92,7 +92,7 @@ function Packet({ packet, index, offline }) {
   return html`<tr aria-rowindex=${index}>
     <td class="time" title=${packet.time}>${new Date(packet.time).toLocaleTimeString("en-GB")}</td>
     <td class="verdict"><b class=${packet.verdict === "drop" ? "drop" : "accept"}>${packet.verdict}</b></td>
-    <td class="seen-at">${packet.iface} ${placeWords(packet.place ?? "")}</td>
+    <td class="seen-at" title=${packet.behind}>${packet.iface} ${placeWords(packet.place ?? "")}</td>
     <td class="decided-by">${ruleOf(packet.rule)
       ? html`<button class="plain" onClick=${() => openRule(packet.rule)} aria-label="Rule ${by}">${by}</button>` : by}</td>
     <th scope="row" class="text" title=${packet.log ? `${text}; reported by the log of ${packet.log}` : text}>${text}</th>

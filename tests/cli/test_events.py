@@ -178,6 +178,8 @@ EVENT: dict[str, Any] = {
             "eth0 xdp policy  ethertype arp 02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff 60 bytes",
         ),
         ({"family": "ipv4", "malformed": True}, "eth0 xdp policy  ipv4 ? > ? malformed"),
+        ({"behind": "container web (web:1)"},
+         "eth0 (container web (web:1)) xdp policy  not IP ? > ? 60 bytes"),
         ({}, "eth0 xdp policy  not IP ? > ? 60 bytes"),
     ],
 )  # fmt: skip

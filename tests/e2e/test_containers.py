@@ -107,6 +107,8 @@ def test_real_containers_have_names(
             words = "container web (web:1)"
             status = wall.run("status", wrap=docker.beside())
             assert f"{port['iface']}: {words}" in status.stdout, status.stderr
+            packet = ("explain", "icmp", "from", "172.17.0.2", "on", port["iface"])
+            assert f"{port['iface']}: {words}" in wall.run(*packet, wrap=docker.beside()).stdout
             # A second network is a second interface.
             docker("network", "create", "backend")
             docker("network", "connect", "backend", "web")

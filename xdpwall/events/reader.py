@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,8 +37,11 @@ class EventReader(Closing):
     """Reads and decodes records; shares no connection and no lock with the firewall, so it may run
     in a thread of its own."""
 
-    def __init__(self, settings: Settings, who: str) -> None:
-        """Conflict "events-taken" names the present reader. `who` names this one to others."""
+    def __init__(
+        self, settings: Settings, who: str, behind: Callable[[], Mapping[str, str]] = dict
+    ) -> None:
+        """Conflict "events-taken" names the present reader. `who` names this one to others; `behind`: what
+        lies behind interfaces now, by name."""
         self._pin = settings.bpffs / "maps" / "events"
         self._lock = _take(settings.state_dir / LOCK_FILE, who)
         try:
@@ -46,6 +50,7 @@ class EventReader(Closing):
             os.close(self._lock)
             raise
         self._clock = SystemClock()
+        self._behind = behind
         self._ring: tuple[Map, RingBuffer] | None = None
         self._inode = 0
         self._checked = float("-inf")
@@ -65,8 +70,12 @@ class EventReader(Closing):
         """Decode the records, with the names that rules and interfaces had then."""
         if records:
             self._names.refresh()
-        boot = self._clock.offset_ns()
-        return [self._decoder.decode(record, boot) for record in records]
+        boot, behind = self._clock.offset_ns(), self._behind() if records else {}
+        found = [self._decoder.decode(record, boot) for record in records]
+        return [
+            one.model_copy(update={"behind": words}) if (words := behind.get(one.iface)) else one
+            for one in found
+        ]
 
     def close(self) -> None:
         """Close the ring and free the lock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,6 +11,9 @@ from xdpwall.errors import XdpwallError
 from xdpwall.views.attachments import AttachmentView, InterfaceView
 
 Named = TypeVar("Named", AttachmentView, InterfaceView)
+
+_LOOK = 1.0
+"""Seconds."""
 
 
 def behind(path: Path) -> tuple[dict[str, str], list[str]]:
@@ -25,6 +29,22 @@ def behind(path: Path) -> tuple[dict[str, str], list[str]]:
 
     warnings = [] if found.complete else [f"containers: {one}" for one in found.problems]
     return behind_words(found), warnings
+
+
+class NamesLook:
+    """What lies behind interfaces, looked at anew once a second at most, for those who ask often."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._words: dict[str, str] = {}
+        self._looked = float("-inf")
+
+    def __call__(self) -> dict[str, str]:
+        """For each interface the words; nothing where they cannot be had."""
+        if time.monotonic() >= self._looked + _LOOK:
+            self._words, _ = behind(self._path)
+            self._looked = time.monotonic()
+        return self._words
 
 
 def named(views: list[Named], words: dict[str, str]) -> list[Named]:

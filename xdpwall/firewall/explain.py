@@ -17,6 +17,8 @@ from xdpwall.ruleset.set_references import sets_named_by
 from xdpwall.values.inputs import quoted
 from xdpwall.values.terms import Place
 
+from .container_names import behind
+
 if TYPE_CHECKING:
     from xdpwall.explain.explain import Asked, Ground
     from xdpwall.explain.near_miss import Holds
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from xdpwall.rule.rule import Rule
     from xdpwall.ruleset.ruleset import Ruleset
     from xdpwall.sets.entries import Entries
+    from xdpwall.settings import Settings
     from xdpwall.store.records import Snapshot
     from xdpwall.views.explain import ExplainReport, PacketInput
 
@@ -34,6 +37,7 @@ class ExplainMethods:
     """The facade's method that explains packets, which Firewall inherits (firewall.py)."""
 
     _instance: Instance
+    _settings: Settings
 
     def explain(
         self,
@@ -48,12 +52,20 @@ class ExplainMethods:
             with reading(self._instance) as now:
                 report = _Explanation(self._instance, now, ruleset).report(packets, rules)
             if report is not None:
-                return report
+                return _with_names(report, behind(self._settings.containers)[0])
         raise Conflict(
             "the ruleset was changed while it was asked, again and again",
             code="busy",
             hint="try again",
         )
+
+
+def _with_names(report: ExplainReport, names: Mapping[str, str]) -> ExplainReport:
+    """The report with what lies behind the packets' interfaces."""
+    packets = [
+        one.model_copy(update={"behind": names.get(one.iface or "")}) for one in report.packets
+    ]
+    return report.model_copy(update={"packets": packets}) if names else report
 
 
 class _Explanation:

@@ -32,6 +32,7 @@ from xdpwall.views.metrics import PatternSpells
 from xdpwall.views.rules import RuleList, RuleView
 from xdpwall.views.status import Health, Stats
 
+from .container_names import NamesLook
 from .observation import Observation
 from .pending import pending_view
 from .real_names import with_real_names
@@ -215,7 +216,7 @@ class ReadMethods(StatusMethods):
         """The events as they come; one reader at a time. Conflict "events-taken"."""
         from xdpwall.events.reader import EventReader
 
-        return EventReader(self._settings, who)
+        return EventReader(self._settings, who, NamesLook(self._settings.containers))
 
     # -- inside ----------------------------------------------------------------------------------
     def _open_seconds(self, view: AttachmentView) -> float | None:

@@ -31,6 +31,8 @@ class _Cause(View):
     program: int | None = None
     """The id of the program that failed."""
     iface: str | None = None
+    behind: str | None = None
+    """What lies behind it by the engine's names: "container web (nginx:1)"."""
     netns: int | None = None
     """The network namespace's inode, where it is not the one of this command."""
 

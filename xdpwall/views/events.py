@@ -62,6 +62,8 @@ class _Report(View):
     time: str
     """UTC with microseconds."""
     iface: str
+    behind: str | None = None
+    """What lies behind it by the engine's names: "container web (nginx:1)"."""
     place: Place | None = None
     direction: Direction | None = None
     verdict: Literal["drop", "pass"]

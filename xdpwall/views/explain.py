@@ -121,6 +121,10 @@ class ExplainedPacket(View):
     packet: Annotated[str | None, Field(description="in the words of a rule; absent: bytes")] = None
     bytes: int
     iface: str | None = None
+    behind: Annotated[
+        str | None,
+        Field(description="what lies behind the interface by the engine's names: container web"),
+    ] = None
     direction: Direction
     assumed: Annotated[list[str], Field(description="fields that were not said")] = []
     verdict: Annotated[

@@ -156,6 +156,8 @@ def _people(printer: Printer, report: ExplainReport) -> None:
     for number, one in enumerate(report.packets, 1):
         head = one.packet or f"packet {number}: {one.bytes} bytes"
         printer.line(head, "bold")
+        if one.behind is not None:
+            printer.line(f"    {one.iface}: {one.behind}", "dim")
         if one.assumed:
             printer.line(f"    assumed: {', '.join(one.assumed)}", "dim")
         for note in one.notes:

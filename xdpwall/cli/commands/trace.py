@@ -17,6 +17,8 @@ from xdpwall.cli.terminal.output import Printer
 from xdpwall.cli.terminal.problems import print_note, print_warnings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from xdpwall.trace.tracer import Tracer
     from xdpwall.views.drops import Drop
 
@@ -88,7 +90,7 @@ def trace(
         print_note("tracing; Ctrl-C ends it", asked)
         counting = DropCounter()
         begun = time.monotonic()
-        take = counting.add if summary else drop_printer()
+        take = counting.add if summary else named_drops(drop_printer(), asked.settings().containers)
         try:
             _follow(tracer, take, count, seconds)
         except KeyboardInterrupt:
@@ -102,6 +104,19 @@ def trace(
                 print_note(
                     f"{tracer.lost} drops were not seen: more came than could be read", asked
                 )
+
+
+def named_drops(take: Callable[[Drop], None], containers: Path) -> Callable[[Drop], None]:
+    """`take` of drops with what lies behind their interfaces, where those are of this namespace."""
+    from xdpwall.firewall.container_names import NamesLook
+
+    names = NamesLook(containers)
+
+    def take_named(drop: Drop) -> None:
+        words = None if drop.netns is not None or drop.iface is None else names().get(drop.iface)
+        take(drop if words is None else drop.model_copy(update={"behind": words}))
+
+    return take_named
 
 
 def _follow(

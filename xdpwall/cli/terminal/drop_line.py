@@ -42,6 +42,8 @@ def _packet(drop: Drop) -> str:
     where = drop.iface or "-"
     if drop.netns is not None:
         where += f"@{drop.netns}"
+    if drop.behind is not None:
+        where += f" ({drop.behind})"
     words = [drop.time.partition("T")[2].rstrip("Z"), where]
     if drop.by == "xdp-exception":
         return " ".join([*words, "a packet"])

@@ -14,7 +14,8 @@ def event_words(event: PacketEvent) -> str:
     if event.log and event.log != event.rule:
         by += f" (log of {event.log})"
     other = [f"{event.src_mac or '?'} > {event.dst_mac or '?'}", f"{event.bytes} bytes"]
-    words = [f"{event.iface} {event.place or '-'} {by} ", *packet_words(event, other)]
+    where = event.iface if event.behind is None else f"{event.iface} ({event.behind})"
+    words = [f"{where} {event.place or '-'} {by} ", *packet_words(event, other)]
     if event.packets > 1:
         words.append(f"({event.packets} packets in one)")
     if event.answered:
