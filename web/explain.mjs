@@ -103,7 +103,7 @@ function Answer({ answer, revision }) {
 
 /** One program that the packet meets. */
 function Hook({ hook, iface }) {
-  const { place, attached = true, verdict, by, rule, counted = [], expired = [], near = [], unreadable = [], notes = [] } = hook;
+  const { place, attached = true, verdict, by, rule, counted = [], expired = [], near = [], unreadable = [], notes = [], state, why_invalid: why } = hook;
   const tone = verdict === "drop" ? "drop" : "accept";
   return html`<li>
     <h3>${iface ?? "any interface"} ${placeWords(place)}${!attached && ": nothing is attached, it would"}</h3>
@@ -115,6 +115,7 @@ function Hook({ hook, iface }) {
     ${near.length > 0 && html`<h4>Nearest that do not match</h4>
       <ul class="near">${near.map((one) => html`<li key=${one.rule.position}><${RuleLine} rule=${one.rule} />
         ${one.differs.map((field) => html`<p key=${field.field} class="differs"><${Difference} ...${field} /></p>`)}</li>`)}</ul>`}
+    ${state && html`<p class="quiet">State: ${state}${why && ` (${why})`}</p>`}
     ${unreadable.length > 0 && html`<p class="quiet">Cannot be read: ${unreadable.join(", ")}. A drop rule takes that as a match, any other does not.</p>`}
   </li>`;
 }

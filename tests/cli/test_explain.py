@@ -139,3 +139,24 @@ def test_usage(wall: Instance) -> None:
 
 def test_help() -> None:
     assert "Say what becomes of a packet" in invoke("explain", "--help").output
+
+
+STATEFUL = """
+version: 1
+rules: [drop state invalid, accept tcp/22 keep]
+"""
+
+
+def test_why_a_packet_is_invalid(direct: Instance) -> None:
+    """The same in words and in JSON; of any other state nothing is said but the state."""
+    direct.done("apply", "-", stdin=STATEFUL)
+    for packet, state, why in (
+        ("tcp/22 flags syn,ack", "invalid", "TCP SYN,ACK, no flow, no socket"),
+        ("icmp/destination-unreachable", "invalid", "an error about no flow"),
+        ("tcp/22 flags syn", "new", None),
+    ):
+        (one,) = explained(direct, f"{packet} on veth0")
+        hook = one["hooks"][0]
+        assert (hook["state"], hook.get("why_invalid")) == (state, why)
+    said = direct.here("explain", "icmp/echo-reply on veth0").stdout
+    assert "      state: invalid (nobody asked for it)\n" in said

@@ -39,6 +39,8 @@ def test_states_and_answers_are_told() -> None:
     words = "tcp 192.0.2.1:5 > 192.0.2.2:443 syn state new"
     assert event_words(event).endswith(f"{words} answered")
     assert " ".join(packet_words(Drop(by="policy", time="t", **seen), [])) == words
+    stray = Drop(by="policy", time="t", **seen | {"tcp_flags": "fin,ack", "state": "invalid"})
+    assert "state invalid (TCP FIN,ACK, no flow, no socket)" in " ".join(packet_words(stray, []))
 
 
 def test_an_event_is_one_line() -> None:

@@ -3,6 +3,7 @@ second judge on both sides of the NAT: of real connections both say the same of 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
@@ -63,6 +64,7 @@ class DockerLab:
             space.run("ethtool", "-K", iface, "gso", "off", "gro", "off", "tso", "off")
         self.docker = stack.enter_context(Docker(self.host, lab.tag))
         self.container = self.docker.serve_page("--publish", f"{PUBLISHED}:80")
+        wait_for(lambda: serves(self.host, self.container, 80), "the container's page")
         self.host.run("nft", _nft())
         stack.enter_context(self.host.inside())
         settings = Settings(folder / "state", lab.bpffs / "fw", folder / "socket")
@@ -138,6 +140,12 @@ def fetch(space: Namespace, address: str, port: int) -> bytes:
         return answer
 
 
+def serves(space: Namespace, address: str, port: int) -> bool:
+    with contextlib.suppress(OSError):
+        return fetch(space, address, port).endswith(b"hello\n")
+    return False
+
+
 @pytest.mark.host  # the daemon's control groups
 def test_both_say_the_same_of_a_real_docker(dockered: DockerLab) -> None:
     dockered.agreed()
@@ -158,11 +166,14 @@ def test_both_say_the_same_of_a_real_docker(dockered: DockerLab) -> None:
         dockered.inside(f"socket.create_connection(('{WORLD}', 80)).close()")
         listener.accept()[0].close()
     pinged = dockered.docker("exec", "web", "/bin/busybox", "ping", "-c", "1", "-W", "60", WORLD)
-    assert "1 packets received" in pinged
+    assert "1 packets received" in pinged, (pinged, dockered.counts())
     dockered.inside(
         f"socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('{WORLD}', 9))"
     )
-    wait_for(lambda: dockered.counts()[0]["docker0 out"].get("related"), "the port is closed")
+    try:
+        wait_for(lambda: dockered.counts()[0]["docker0 out"].get("related"), "the port is closed")
+    except AssertionError as error:
+        raise AssertionError(f"{dockered.counts()}") from error
     seen = dockered.agreed()
     assert seen["outer in"]["related"] == seen["docker0 out"]["related"] == 1
     assert seen["docker0 in"]["new"] == seen["outer out"]["new"] >= 3

@@ -31,8 +31,8 @@ RULES = [
     "drop tcp/22 from not 10.0.0.0/8 on eth1 in",
     "drop udp sport 19,53,123,1900 on eth1 in",
     'drop ipv6 from 2001:db8:bad::/48 comment "ticket 4711"',
-    "drop tcp flags syn,fin/syn,fin",
-    "accept icmpv6/echo-request ipv6",
+    "drop tcp/22 flags syn/syn,ack over 6/m burst 6 per src",
+    "accept icmpv6/echo-request limit 20/s",
     "drop tcp/25 out disabled",
     "drop ethertype 0x88cc",
 ]

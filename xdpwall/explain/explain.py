@@ -200,6 +200,7 @@ def _why(answer: Answer, judged: Answer, ground: Ground, packet: ReadPacket) -> 
         ],
         "unreadable": packet.unreadable(),
         "state": packet.shown("state"),
+        "why_invalid": packet.why_invalid(),
         "notes": [] if looked else ["so many packets and rules: near ones were not looked for"],
     }
 

@@ -15,7 +15,7 @@ from xdpwall.events.decode import HEAD, PacketRecord
 from xdpwall.rule.iface_selector import NO_RELATIONS, Relations, means
 from xdpwall.rule.match import VLAN_NONE, Match, match_of
 from xdpwall.rule.rule import Rule
-from xdpwall.rule.states import STATES
+from xdpwall.rule.states import STATES, why_invalid
 from xdpwall.values.addresses import Prefix
 from xdpwall.values.protocols import ICMP_TYPE_NAMES, PROTOCOL_NAMES, flag_names
 
@@ -63,6 +63,14 @@ class ReadPacket(NamedTuple):
     def unreadable(self) -> list[str]:
         """The fields that could not be read."""
         return [name for name in self._fields if getattr(self, name) is HIDDEN]
+
+    def why_invalid(self) -> str | None:
+        """Why its state is `invalid`; None for any other."""
+        if self.state != "invalid":
+            return None
+        one_end = (self.src, self.sport) == (self.dst, self.dport)
+        kind = self.shown("icmp_type")
+        return why_invalid(self.shown("proto"), self.shown("tcp_flags"), kind, one_end)
 
     def shown(self, name: str) -> str | None:
         """A field's value in a rule's words; None: the packet has none."""

@@ -36,3 +36,20 @@ def state_bits(text: str) -> int:
     negated, body = split_negation(text)
     names = body.split(",")
     return sum(1 << n for n, name in enumerate(STATES) if (name in names) != negated)
+
+
+def why_invalid(
+    proto: str | int | None, tcp_flags: str | None, icmp_type: str | int | None, one_end: bool
+) -> str:
+    """What makes a packet `invalid`, by its fields in a rule's words; `one_end`: from and to the same one."""
+    if one_end:
+        return "from and to one endpoint"
+    if icmp_type == "echo-reply":
+        return "nobody asked for it"
+    if icmp_type in ("redirect", "source-quench"):
+        return f"a {icmp_type} belongs to no flow"
+    if icmp_type is not None:
+        return "an error about no flow"
+    if proto == "tcp":
+        return f"{' '.join(['TCP', *filter(None, [tcp_flags])]).upper()}, no flow, no socket"
+    return "no flow"

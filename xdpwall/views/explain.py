@@ -112,6 +112,7 @@ class ExplainedHook(View):
         str | None,
         Field(description="what flows say of the packet; absent: no rule asked, or unreadable"),
     ] = None
+    why_invalid: Annotated[str | None, Field(description="why the state is invalid")] = None
     notes: list[str] = []
 
 

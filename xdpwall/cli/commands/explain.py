@@ -185,7 +185,8 @@ def _hook(printer: Printer, packet: ExplainedPacket, hook: ExplainedHook) -> Non
         printer.line(f"      not {_rule(near.rule)}")
         printer.line(f"          {differs}", "dim")
     if hook.state is not None:
-        printer.line(f"      state: {hook.state}")
+        why = f" ({hook.why_invalid})" if hook.why_invalid else ""
+        printer.line(f"      state: {hook.state}{why}")
     if hook.unreadable:
         printer.line(f"      cannot be read: {', '.join(hook.unreadable)}")
 

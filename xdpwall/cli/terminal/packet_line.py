@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xdpwall.rule.states import why_invalid
+
 if TYPE_CHECKING:
     from xdpwall.views.drops import Drop
     from xdpwall.views.events import PacketEvent
@@ -35,6 +37,10 @@ def _end_words(packet: PacketFields) -> list[str]:
         words.append(f"fragment {packet.fragment}")
     if packet.state:
         words.append(f"state {packet.state}")
+    if packet.state == "invalid":
+        one_end = (packet.src, packet.sport) == (packet.dst, packet.dport)
+        why = why_invalid(packet.proto, packet.tcp_flags, packet.icmp_type, one_end)
+        words.append(f"({why})")
     return words
 
 
