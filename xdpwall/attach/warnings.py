@@ -170,6 +170,17 @@ def attach_command(iface: str, place: Place) -> str:
     )
 
 
+def _meant(iface: str) -> str:
+    """What was probably meant by a name that no interface has; nothing where it may be a name."""
+    if iface in ("any", "all"):
+        return "; a rule without `on` is about every interface"
+    if "," in iface:
+        return "; several interfaces are a rule each, or a pattern like veth*"
+    if iface.endswith("+"):
+        return f"; every interface with such a name is {iface[:-1]}*"
+    return ""
+
+
 def _about_rule(
     rule: Rule,
     attachments: Sequence[Attachment],
@@ -186,7 +197,7 @@ def _about_rule(
         why = _NOBODY_ASKS if is_of_container(iface) and CONTAINER not in interfaces else ""
         found.append(_alike(f": {iface} matches no interface now{why}"))
     elif iface and not several and iface not in interfaces:
-        found.append(_alike(f": the interface {iface} does not exist (yet)"))
+        found.append(_alike(f": the interface {iface} does not exist (yet){_meant(iface)}"))
     elif not where:
         place = "to " + ("any " * several + iface if iface else "any interface that {} about")
         call = attach_command(iface or "IFACE", wanted)

@@ -16,6 +16,7 @@ from xdpwall.rule.match import VLAN_NONE, Match, match_of
 from xdpwall.rule.packet_words import ethertype_word, protocol_name, words_after_addresses
 from xdpwall.rule.rule import Rule
 from xdpwall.rule.sentence_read import Word, read_match, split_words
+from xdpwall.rule.sentence_words import ACTIONS, FIELD_OF_WORD
 from xdpwall.values.addresses import Prefix, prefix_text
 from xdpwall.values.inputs import error_value, quoted
 from xdpwall.values.protocols import ICMP_TYPE_NAMES, PROTOCOL_NAMES
@@ -30,7 +31,11 @@ Kind = Literal["none", "first", "later"]
 _LLC_LENGTH = 38
 _USUAL = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
 """Addresses for documentation (RFC 5737, RFC 3849)."""
-_NO_FIELDS = ("limit", "over", "expires", "log", "comment", "enabled")
+_RULES_ALONE = (
+    *("limit", "over", "for", "until", "log", "comment", "disabled", "keep", "cookie", "state"),
+    *ACTIONS,
+)
+"""Words of a rule that say nothing of a packet."""
 _PORT_SIDES = {"from": "sport", "to": "dport"}
 
 
@@ -95,11 +100,6 @@ def read_packet(text: str) -> AskedPacket:
     """Read a packet. InvalidInput says the word, its place and what was expected there."""
     kept, special = _take_special(text)
     fields = read_match(kept)
-    for name in _NO_FIELDS:
-        if fields.get(name) is not None and fields[name] != {"enabled": True}.get(name):
-            raise InvalidInput(
-                f"{name}: a packet has none; it is a rule's", field=name, value=fields[name]
-            )
     match = match_of(Rule.parse(fields))
     return _assume(_Said(match, special))
 
@@ -122,6 +122,8 @@ def _take_special(text: str) -> tuple[str, _Special]:
     at = 0
     while at < len(words):
         word, after = words[at], words[at + 1] if at + 1 < len(words) else None
+        if word.text.lstrip("(") in _RULES_ALONE and not word.quoted:
+            raise _no_packets_word(word)
         if word.text == "llc" and at == 0 and not word.quoted:
             found["llc"] = True
             kept = _blank(kept, word.span)
@@ -137,6 +139,19 @@ def _take_special(text: str) -> tuple[str, _Special]:
             kept = _blank(kept, (end, after.span[1]))
         at += 2 if word.text in (*_PORT_SIDES, "flags", "on", "sport", "dport") else 1
     return kept, _Special(**found)
+
+
+def _no_packets_word(word: Word) -> InvalidInput:
+    name = word.text.lstrip("(")
+    problem = "a packet has none, it is a rule's"
+    if name == "state":
+        problem = "it is not said but looked up in the flows of this host"
+    return InvalidInput(
+        f"{quoted(word.text)} at character {word.span[0] + 1}: {problem}; leave it out",
+        field=FIELD_OF_WORD.get(name, name),
+        value=error_value(word.text),
+        span=word.span,
+    )
 
 
 def _blank(text: str, span: tuple[int, int]) -> str:

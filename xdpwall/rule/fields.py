@@ -36,7 +36,7 @@ from xdpwall.values.rates import rate_parser
 from xdpwall.values.time_read import parse_expiry
 
 from .iface_selector import checked_selector, is_of_container, refuse_pattern
-from .sentence_words import ACTIONS, FOREIGN_ACTIONS
+from .sentence_words import ACTIONS
 from .states import parse_state
 
 MAX_COMMENT = 256
@@ -66,7 +66,11 @@ def parse_id(value: Any) -> str:
 
 def parse_action(value: Any) -> str:
     """`drop`, `accept` or `count`."""
-    hint = FOREIGN_ACTIONS.get(value.lower()) if isinstance(value, str) else None
+    hint = None
+    if isinstance(value, str) and value not in ACTIONS:
+        from .sentence_hints import FOREIGN_ACTIONS  # only an error needs it
+
+        hint = FOREIGN_ACTIONS.get(value.lower())
     return parse_choice("action", value, ACTIONS, hint=hint)
 
 
@@ -152,7 +156,9 @@ def parse_icmp_type(value: Any, proto: str) -> str | int:
             return value
         other = "icmpv6" if proto == "icmp" else "icmp"
         hint = did_you_mean(value, names)
-        if value in ICMP_TYPES[other]:
+        if value in ("ping", "pong", "echo"):
+            hint = f"a ping is {proto}/echo-request, its answer {proto}/echo-reply"
+        elif value in ICMP_TYPES[other]:
             hint = f"{value} is a type of {other}"
         raise invalid(
             "icmp_type", value, f"is not a type of {proto}", "a name or 0 to 255", hint=hint

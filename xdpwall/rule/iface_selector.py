@@ -12,6 +12,8 @@ MAX_IFACE = 15
 """Bytes: IFNAMSIZ without the NUL."""
 PORTS = "ports:"
 """In front of the name of a bridge, bond or other master: its ports."""
+_PORTS_ELSEWHERE = ("port", "bridge", "br", "bond", "master", "members", "slaves")
+"""What is written for PORTS by mistake."""
 CONTAINER = "container:"
 """In front of a container's name: the interfaces of this host that lead to it."""
 NETWORK = "network:"
@@ -85,6 +87,10 @@ def checked_selector(field: str, value: Any, text: str, *, rule: bool = True) ->
                 field, value, f"is not the name of a {kind}", f"{kind}:NAME, like {kind}:web"
             )
         return text
+    kind, colon, master = text.partition(":")
+    if colon and kind in _PORTS_ELSEWHERE:
+        hint = f"every port of a bridge or bond: {PORTS}{master}"
+        raise invalid(field, value, "is not an interface's name", "one without / and :", hint=hint)
     checked_name(field, value, text.removeprefix(PORTS))
     if text.startswith(PORTS) and "*" in text:
         raise invalid(field, value, "is not one bridge's or bond's ports", "ports:docker0")

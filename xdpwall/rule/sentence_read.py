@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from xdpwall.errors import InvalidInput
-from xdpwall.values.inputs import did_you_mean, error_value, printable, quoted
+from xdpwall.values.inputs import error_value, printable, quoted
 from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, PROTOCOLS
-from xdpwall.values.services import SERVICE_PORTS
 from xdpwall.values.time_read import parse_duration, parse_moment
 from xdpwall.values.times import expiry_after
 
@@ -27,8 +26,6 @@ from .sentence_words import (
     ACTIONS,
     BARE,
     CLAUSES,
-    FOREIGN_ACTIONS,
-    FOREIGN_CLAUSES,
     NEGATABLE,
     RATED,
     VALUED,
@@ -150,7 +147,9 @@ class _SentenceReader:
             first = self.spans[field]
             said = quoted(self.text[first[0] : first[1]])
             word = self.text[span[0] : span[1]]
-            raise _wrong(word, span, f"{field} only once, {said} says it already", field)
+            both = field == "direction" and word != said.strip("'")
+            hint = "without in and out a rule is about both directions" if both else None
+            raise _wrong(word, span, f"{field} only once, {said} says it already", field, hint)
         self.fields[field] = value
         self.spans[field] = span
 
@@ -165,7 +164,9 @@ class _SentenceReader:
             )
         word = self._take()
         if word.quoted or word.text not in ACTIONS:
-            hint = FOREIGN_ACTIONS.get(word.text.lower()) or did_you_mean(word.text, ACTIONS)
+            from .sentence_hints import action_hint  # only an error needs it
+
+            hint = action_hint(word.text)
             raise _wrong(word.text, word.span, "drop, accept or count", "action", hint)
         self._put("action", word.text, word.span)
 
@@ -207,11 +208,13 @@ class _SentenceReader:
         if self.next < len(self.words):
             return self._take()
         end = len(self.text.rstrip())
+        kept = clause == "state" and "keep" in self.fields
         raise InvalidInput(
             f"{clause!r} at character {start + 1}: expected {wanted} after it",
             field=field,
             value=clause,
             span=(start, end),
+            hint="keep stands alone, without state: accept tcp/22 keep" if kept else None,
         )
 
     def _clause(self, word: Word) -> None:
@@ -265,29 +268,15 @@ class _SentenceReader:
             raise self._placed(error) from None
 
     def _no_clause(self, word: Word) -> InvalidInput:
+        from .sentence_hints import clause_hint  # only an error needs it
+
         name = word.text
-        head, slash, rest = name.partition("/")
         second = self.next == self._first + 1 and not word.quoted
-        hint = FOREIGN_CLAUSES.get(name.lower())
-        if hint is None and slash and second:
-            hint = did_you_mean(head, PROTOCOLS)
-            hint = hint and f"{hint[:-2]}/{rest}'?"
-        elif hint is None:
-            hint = did_you_mean(name, (*PROTOCOLS, *CLAUSES) if second else CLAUSES)
-        if head in (*PROTOCOLS, "proto"):
-            hint = f"the protocol stands first: {name}"
-            if self._first:
-                hint = f"the protocol stands right after the action: {self.fields['action']} {name}"
-        elif self.words[self.next - 2].text == "comment" or "comment" in self.fields:
-            hint = 'a comment of several words stands in quotes: comment "no pings"'
-        elif second and name in SERVICE_PORTS:
-            hint = f"a service stands behind its protocol: tcp/{name} or udp/{name}"
-        elif name[:1] == "@" or name.count(".") == 3 or name.count(":") > 1:
-            hint = f"an address stands after from or to: from {name}"
-        elif name[:1].isdigit() and self.fields.get("proto") in PORT_PROTOCOLS:
-            hint = f"a port stands behind a slash: {self.fields['proto']}/{name}"
-        elif name in ACTIONS:
-            hint = "the action stands first, once"
+        action = f"{self.fields['action']} " if self._first else ""
+        # A comment may have been said and more words follow it, which were meant for it.
+        before = "comment" if "comment" in self.fields else self.words[self.next - 2].text
+        proto = self.fields.get("proto")
+        hint = clause_hint(name, before if self.next > 1 else "", proto, action, second)
         wanted = f"a clause: {', '.join(CLAUSES)}"
         if second:
             wanted = f"a protocol: {', '.join(PROTOCOLS)}, proto N; or {wanted}"

@@ -24,6 +24,10 @@ def parse_state(value: Any) -> str:
     for name in names:
         if name not in STATES:
             hint = did_you_mean(name, STATES) if isinstance(name, str) else None
+            if name in ("any", "all"):
+                hint = "what a rule does not name is any: leave state out"
+            elif name == "keep":
+                hint = "keep stands alone, without state: accept tcp/22 keep"
             problem = f"holds {str(name)[:20]!r}, which is not a state"
             raise invalid("state", value, problem, _WANTED, hint=hint)
     if negated and len(set(names)) == len(STATES):

@@ -26,6 +26,14 @@ _HOST_BITS6 = {str(length): (1 << (128 - length)) - 1 for length in range(128)}
 _LIST_HINTS = dict.fromkeys(
     ("src", "dst"), "several addresses are a set: `xdpwall set add NAME ADDRESS...`, then @NAME"
 )
+_CLAUSES = {"src": "from", "dst": "to"}
+"""The word of a sentence for each field."""
+_PORT_HINTS = {
+    "src": "the source's port stands after sport: from 10.0.0.1 sport 40000",
+    "dst": "the destination's port stands behind the protocol: tcp/22 to 10.0.0.1",
+}
+_MAC = re.compile(r"[0-9a-f]{2}([:-][0-9a-f]{2}){5}", re.ASCII | re.IGNORECASE)
+_WITH_PORT = re.compile(r"[0-9.]+:[0-9]+", re.ASCII)
 
 SetUse = tuple[bool, str]
 """(negated, name): `!@name` in `src` or `dst`."""
@@ -150,17 +158,27 @@ def _why_no_address(field: str, value: str, address: str, rest: str) -> Exceptio
         )
     if address.startswith("["):
         return invalid(field, value, "has brackets", f"{address.strip('[]')}{rest}")
+    if address in ("any", "all", "anywhere", "everywhere", "everyone", "*", ""):
+        word = _CLAUSES.get(field)
+        hint = word and f"what a rule does not name is any: leave {word} out"
+        wanted = f"{_WANTED}; leave {field} out for any"
+        return invalid(field, value, "is not an address", wanted, hint=hint)
     if "*" in value or "-" in address and address[:1].isdigit():
-        return invalid(field, value, "is a range or a wildcard", _WANTED)
-    if address in ("any", "all", ""):
-        return invalid(field, value, "is not an address", f"{_WANTED}; leave {field} out for any")
+        hint = _LIST_HINTS.get(field)
+        return invalid(field, value, "is a range or a wildcard", _WANTED, hint=hint)
     if _DOTTED.fullmatch(address):
         return _why_no_ipv4(field, value, address.split("."), rest)
+    if _MAC.fullmatch(address):
+        return invalid(field, value, "is an Ethernet address, which rules do not read", _WANTED)
+    if _WITH_PORT.fullmatch(address):
+        hint = _PORT_HINTS.get(field)
+        return invalid(field, value, "has a port, which is a field of its own", _WANTED, hint=hint)
     if ":" in address:
         return invalid(field, value, "is not an IPv6 address", _WANTED)
-    return invalid(
-        field, value, "is not an address", _WANTED, hint="names of hosts are not looked up"
-    )
+    hint = "names of hosts are not looked up"
+    if field in _CLAUSES:
+        hint = f"{hint}; a set is named @NAME, and an interface stands after on"
+    return invalid(field, value, "is not an address", _WANTED, hint=hint)
 
 
 def _why_no_ipv4(field: str, value: str, octets: list[str], rest: str) -> Exception:

@@ -42,6 +42,16 @@ def parse_ranges(field: str, value: Any) -> tuple[bool, Ranges]:
 
 
 def _port_hint(text: str) -> str | None:
+    if text in ("any", "all", "*", ""):
+        return "what a rule does not name is any: leave the ports out"
+    if text[:1] in "{[(" or text[-1:] in "}])":
+        return "a list has no brackets: 80,443"
+    if re.fullmatch(r"\d+(:|\.\.|–)\d+", text):
+        return f"a range has a dash: {'-'.join(re.split('[^0-9]+', text))}"
+    if "/" in text:
+        return (
+            "one / stands between protocol and ports; what follows is a word by itself: tcp/22 in"
+        )
     if not text[:1].isalpha():
         return None
     return did_you_mean(text, SERVICE_PORTS) or "of services only the usual ones have a name here"

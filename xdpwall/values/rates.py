@@ -42,6 +42,8 @@ _WANTED = "a number of packets or bytes in a time: 50/s, 6/m, 100/h, 5/d, 10MB/s
 _WHOLE = "RATE [burst B] [per src], like 6/m burst 6 per src"
 _PER = "src, or src/N for wider networks"
 _NAMES = ("rate", "burst", "per")
+_SOURCES = ("source", "ip", "srcip", "saddr", "address", "host", "client")
+"""What others call the source of a packet."""
 
 
 class Rate(NamedTuple):
@@ -195,7 +197,7 @@ def _default_burst(per_second: Fraction, in_bytes: bool) -> int:
 def _tempo(field: str, text: object) -> tuple[int, int, bool]:
     match = _RATE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise invalid(field, text, "is not a rate", _WANTED)
+        raise invalid(field, text, "is not a rate", _WANTED, hint=_rate_hint(str(text)))
     number, unit, time = int(match[1]), match[2], match[3]
     seconds = _SECONDS.get(_SPELLED.get(time, time))
     if seconds is None:
@@ -215,6 +217,20 @@ def _hint(unit: str) -> str | None:
     if unit.lower().startswith(("bit", "kbit", "mbit", "gbit")) or unit.endswith("b"):
         return "rates are in bytes: 8 bits are one"
     return did_you_mean(unit, _UNITS)
+
+
+def _rate_hint(text: str) -> str | None:
+    """What to write for a rate as other tools have it: `5`, `5pps`, `10Mbps`, `5/minute` in two words."""
+    number = _SIZE.fullmatch(text)
+    if number is None:
+        return None
+    if not number[2]:
+        return f"a rate has its time behind a slash, in one word: {text}/s, {text}/m"
+    if number[2] == "pps":
+        return f"packets a second are {number[1]}/s"
+    if number[2].lower().endswith("bps") or "bit" in number[2].lower():
+        return "rates are in bytes, of which each has 8 bits: 10MB/s"
+    return None
 
 
 def _reduced(tokens: int, seconds: int) -> tuple[int, int]:
@@ -247,7 +263,8 @@ def _per(field: str, value: object) -> tuple[bool, int | None]:
     if value == "src":
         return True, None
     if not isinstance(value, str) or not value.startswith("src/"):
-        raise invalid(field, value, "is nothing to have a bucket each", f"per {_PER}")
+        hint = "a source is called src: per src" if value in _SOURCES else None
+        raise invalid(field, value, "is nothing to have a bucket each", f"per {_PER}", hint=hint)
     return True, parse_number(field, value[4:], 1, 64, f"per {_PER}: N from 1 to 64")
 
 

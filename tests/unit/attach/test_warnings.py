@@ -24,6 +24,12 @@ def named(*texts: str) -> list[Rule]:
 @pytest.mark.parametrize(
     ("text", "rows", "one", "several"),
     [
+        ("drop on any", [XDP], "rule r1: the interface any does not exist (yet); a rule without `on` is about every interface",
+         "rules r1, r2: the interface any does not exist (yet); a rule without `on` is about every interface"),
+        ("drop on eth0,eth1", [XDP], "rule r1: the interface eth0,eth1 does not exist (yet); several interfaces are a rule each, or a pattern like veth*",
+         "rules r1, r2: the interface eth0,eth1 does not exist (yet); several interfaces are a rule each, or a pattern like veth*"),
+        ("drop on eth+", [XDP], "rule r1: the interface eth+ does not exist (yet); every interface with such a name is eth*",
+         "rules r1, r2: the interface eth+ does not exist (yet); every interface with such a name is eth*"),
         ("drop on nosuch", [XDP], "rule r1: the interface nosuch does not exist (yet)",
          "rules r1, r2: the interface nosuch does not exist (yet)"),
         ("drop on v1", [XDP], "rule r1: nothing is attached to v1, it sees no packet until: ",
