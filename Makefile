@@ -18,10 +18,12 @@
 # make bench   measure                               make clean   remove everything that was built
 # make test-kernels   test the programs on Debian's Linux 6.1 and 6.12, emulated
 # make test-compilers   test the programs as clang 16, 19 and 22 compile them: CLANGS=19 for one
+# make test-kernels-arm64   load, attach and the table of fields on Debian's arm64 kernel, emulated
 # make test-drivers   attach to emulated network cards in every mode, on the same kernels
 # make dist    sdist, wheel and bill of materials of the last commit, into dist/: the same bytes each time
 # make deb     the Debian package, into dist/         make test-deb   and try it on a bare Debian
 # make test-upgrade   from the previous commit's package to this one's and back, under traffic
+# make test-boot   the package on an emulated machine: no ping is answered from power-on to login
 # make oci     the folder of the container image, for docker build   make test-oci   and try it with a real Docker
 # make check-fresh   every way to install it, in bare Debian 12 and 13: FRESH="bookworm --way deb" for some
 # make test-machines   the Vagrantfile's machines made in bare Debian roots, and vagrant validate
@@ -104,7 +106,11 @@ test-deb: dev
 	@scripts/install-system-packages deb bare
 	$(SUDO) $(BIN)/python -m scripts.test_deb
 
-.PHONY: test-upgrade oci test-oci
+.PHONY: test-upgrade test-boot oci test-oci
+test-boot: dev
+	@scripts/install-system-packages deb bare kernels
+	$(SUDO) $(BIN)/python -m scripts.test_boot
+
 test-upgrade: dev
 	@scripts/install-system-packages deb bare
 	$(SUDO) $(BIN)/python -m scripts.test_upgrade
@@ -208,6 +214,13 @@ CLANGS ?= 16 19 22
 test-compilers: dev
 	@scripts/install-system-packages compilers
 	$(SUDO) $(BIN)/python -m scripts.test_compilers $(CLANGS)
+
+# Another processor, emulated whole: an hour at most. make test-kernels-arm64 SERIES=6.12
+SERIES ?= 6.1
+.PHONY: test-kernels-arm64
+test-kernels-arm64: dev
+	@scripts/install-system-packages arm64
+	$(BIN)/python -m scripts.test_kernels_arm64 $(SERIES)
 
 # Real drivers, on QEMU's cards, in every mode: make test-drivers KERNELS=6.12
 test-drivers: $(VENV)/.installed-kernels dev

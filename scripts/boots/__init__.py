@@ -1,0 +1,1 @@
+"""A whole machine, emulated, from power-on to login: which pings are answered meanwhile."""
