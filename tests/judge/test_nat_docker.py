@@ -39,12 +39,15 @@ def _nft() -> str:
         rules[way].append(
             f"{'iifname' if way == 'in' else 'oifname'} {side} ct state {state} counter name {name}"
         )
+    noise = "ip protocol igmp accept\n"  # a bridge says it whenever it likes; we call it untracked
     return (
         "table ip judge {\n"
         + "".join(f"counter {name} {{}}\n" for name in names)
         + "chain in { type filter hook prerouting priority -150;\n"
+        + noise
         + "\n".join(rules["in"])
         + "\n}\nchain out { type filter hook postrouting priority 110;\n"
+        + noise
         + "\n".join(rules["out"])
         + "\n}\n}\n"
     )
@@ -73,7 +76,8 @@ class DockerLab:
             self.firewall.attach(side)
             self.firewall.attach(side, hook="tc", direction="egress")
         self.firewall.set_policy({"ingress": "accept keep", "egress": "accept keep"})
-        texts = [
+        texts = ["accept proto 2"]
+        texts += [
             f"count ipv4 state {state} on {side} {way}"
             for side, way in map(str.split, PLACES)
             for state in STATES
@@ -94,7 +98,7 @@ class DockerLab:
             for one in listed["nftables"]
             if "counter" in one
         }
-        ours = [rule.packets for rule in self.firewall.rules().rules]
+        ours = [rule.packets for rule in self.firewall.rules().rules[1:]]
         names = [f"{place} {state}" for place in PLACES for state in STATES]
         return by_place(dict(zip(names, ours, strict=True))), by_place(nft)
 
