@@ -101,7 +101,9 @@ class Docker:
         with tarfile.open(image, "w") as archive:
             archive.add("/bin/busybox", "bin/busybox")
             archive.add(page, "www/index.html")
-        self("import", str(image), "web:1")
+        # A daemon that has just begun to answer may still close a connection in the middle of an image.
+        take = ("import", str(image), "web:1")
+        wait_for(lambda: self._run(*take).returncode == 0, "the image is taken")
         httpd = ("/bin/busybox", "httpd", "-f", "-p", "80", "-h", "/www")
         self("run", "--detach", "--name", "web", *options, "web:1", *httpd)
         self._resources.callback(self, "rm", "--force", "web")
