@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from xdpwall.attach.interfaces import lowest_first
 from xdpwall.attach.wanted import WantedPlace
-from xdpwall.errors import XdpwallError
+from xdpwall.errors import Conflict, XdpwallError
 from xdpwall.instance.instance import Instance
-from xdpwall.kernel.net.links import links
+from xdpwall.kernel.net.xdp import BELOW_XDP
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.attachment_pattern import AttachmentPattern
 from xdpwall.values.author import Author
 
 from .attachment_numbers import free_numbers
@@ -39,14 +40,16 @@ def attach_members(
     guarded: bool,
     by: Author,
     attached: Callable[[Attachment], None],
+    patterns: Sequence[AttachmentPattern] | None = None,
 ) -> tuple[list[Attachment], dict[WantedPlace, XdpwallError]]:
     """Attach interfaces that have no attachment there. Returns those that are, and why others are not.
     Raises Full, and with `guarded` LockOut; nothing is attached then. `attached` is called for each at
-    once."""
+    once; `patterns` are recorded with them."""
     dataplane = ensure_loaded(instance)
     ordered = lowest_first(places, lambda one: one.link.index)
     rows = _planned(instance, dataplane, ordered)
-    instance.store.attachments.put_all(rows)
+    # Not waited for: what the machine's end takes off the disk it takes out of the kernel.
+    instance.store.attachments.put_all(rows, patterns, wait=False)
     crash_point("attach-recorded")
     done: list[Attachment] = []
     failed: dict[WantedPlace, XdpwallError] = {}
@@ -59,10 +62,9 @@ def attach_members(
         crash_point("attach-loaded")
         if guarded:
             guard_attachments(instance, dataplane, rows, by=by)
-        held = _below_xdp()
         for one, row in zip(ordered, rows, strict=True):
             try:
-                made = _attach(instance, dataplane, row, aside=row.index in held, by=by)
+                made = _attach(instance, dataplane, row, by=by)
             except XdpwallError as error:
                 failed[one] = error
             else:
@@ -77,6 +79,7 @@ def attach_members(
             instance.store.attachments.settle(
                 [replace(row, intent="attached") for row in done], left, by=by, now=now
             )
+            instance.store.synced()
         for row in left:
             dataplane.numbers.drop(row.index, row.place)
     return done, failed
@@ -102,19 +105,16 @@ def _planned(
     ]
 
 
-def _below_xdp() -> set[int]:
-    """The interfaces below one with an XDP program, at which the kernel refuses any change of XDP."""
-    return {index for link in links() if link.xdp.ids for index in link.lower}
-
-
-def _attach(
-    instance: Instance, dataplane: Dataplane, row: Attachment, *, aside: bool, by: Author
-) -> Attachment:
+def _attach(instance: Instance, dataplane: Dataplane, row: Attachment, *, by: Author) -> Attachment:
     load = dataplane.programs.loader(row.place, row.number)
     with setting_aside(instance, dataplane) as others:
-        if aside:
+        try:
+            done = instance.attacher.attach(row.spec, row.index, load)
+        except Conflict as error:
+            if error.code != BELOW_XDP:
+                raise
             others.clear_for(row.place, row.index)
-        done = instance.attacher.attach(row.spec, row.index, load)
+            done = instance.attacher.attach(row.spec, row.index, load)
         if not done.changed:
             # Ours, of a former name or of a state folder that was lost: it has another number.
             done = instance.attacher.swap(row.spec, row.index, done.mode, load)

@@ -66,9 +66,13 @@ def attach_matching(
     fresh = [one for one in wanted_places(patterns, links, only) if one.key not in there]
     if not fresh:
         return outcome
-    _note_members(instance, fresh)
     outcome.attached, failed = attach_members(
-        instance, fresh, guarded=guarded, by=by, attached=attached
+        instance,
+        fresh,
+        guarded=guarded,
+        by=by,
+        attached=attached,
+        patterns=_with_members(instance, fresh),
     )
     for one, error in failed.items():
         if error.code != "no-interface":  # else it has left again
@@ -211,8 +215,8 @@ def _end_gone(
         )
 
 
-def _note_members(instance: Instance, fresh: Sequence[WantedPlace]) -> None:
-    now = [
+def _with_members(instance: Instance, fresh: Sequence[WantedPlace]) -> list[AttachmentPattern]:
+    return [
         replace(
             one,
             members=one.members
@@ -220,7 +224,6 @@ def _note_members(instance: Instance, fresh: Sequence[WantedPlace]) -> None:
         )
         for one in instance.store.read().patterns
     ]
-    instance.store.attachments.set_patterns(now)
 
 
 def _record(

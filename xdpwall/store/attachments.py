@@ -38,10 +38,19 @@ class AttachmentTable:
             if by is not None:
                 write_audit(connection, AuditEntry.of(by, action, now))
 
-    def put_all(self, attachments: Iterable[Attachment]) -> None:
-        """Insert or replace many."""
-        with self._session.write() as connection:
+    def put_all(
+        self,
+        attachments: Iterable[Attachment],
+        patterns: Iterable[AttachmentPattern] | None = None,
+        *,
+        wait: bool = True,
+    ) -> None:
+        """Insert or replace many, and record the attachments by policy where given. Without `wait`
+        Store.synced() waits for the disk."""
+        with self._session.write(wait=wait) as connection:
             _put(connection, attachments)
+            if patterns is not None:
+                write_meta(connection, {"patterns": patterns_to_json(patterns)})
 
     def settle(
         self,

@@ -60,7 +60,7 @@ def _ask(index: int, flags: int, more: bytes = b"") -> Iterator[LinkMessage]:
     body += struct.pack("=HHI", 8, _IFLA_EXT_MASK, _NO_STATISTICS) + more
     for message in ask(_RTM_GETLINK, flags, body):
         _, link_type, found, state, _ = _LINK.unpack_from(message)
-        yield LinkMessage(found, link_type, state, dict(attributes(message[_LINK.size :])))
+        yield LinkMessage(found, link_type, state, dict(attributes(message, _LINK.size)))
 
 
 def kind_of(told: Attributes) -> str | None:

@@ -14,6 +14,7 @@ _ACK_HEAD = 20  # struct nlmsgerr, without the request's own body
 _ACK_MSG = 1  # NLMSGERR_ATTR_MSG
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _TYPE = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+_ATTRIBUTE = struct.Struct("=HH")
 HEADER = struct.Struct("=IHHII")
 """Length with this header, type, flags, sequence number, port."""
 RECEIVED = 1 << 17
@@ -60,22 +61,24 @@ def change(kind: int, body: bytes) -> None:
 
 def attribute(kind: int, value: bytes) -> bytes:
     """One attribute, padded."""
-    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind) + value + bytes(-len(value) % 4)
 
 
 def messages(data: bytes) -> Iterator[tuple[int, bytes]]:
     """(type, body) of each message of a datagram."""
-    while data:
-        length, kind, *_ = HEADER.unpack_from(data)
-        yield kind, data[HEADER.size : length]
-        data = data[(length + 3) & ~3 :]
+    at = 0
+    while at < len(data):
+        length, kind, *_ = HEADER.unpack_from(data, at)
+        yield kind, data[at + HEADER.size : at + length]
+        at += (length + 3) & ~3
 
 
-def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(type, value) of each attribute."""
-    while len(data) >= 4:
-        length, kind = struct.unpack_from("=HH", data)
-        if length < 4:
+def attributes(data: bytes, at: int = 0) -> Iterator[tuple[int, bytes]]:
+    """(type, value) of each attribute, from byte `at` on."""
+    last, unpack = len(data) - _ATTRIBUTE.size, _ATTRIBUTE.unpack_from
+    while at <= last:
+        length, kind = unpack(data, at)
+        if length < _ATTRIBUTE.size:
             return
-        yield kind & _TYPE, data[4:length]
-        data = data[(length + 3) & ~3 :]
+        yield kind & _TYPE, data[at + _ATTRIBUTE.size : at + length]
+        at += (length + 3) & ~3
