@@ -121,10 +121,11 @@ class Attacher:
             hook.swap(spec, program, load, current)
         return self._confirm(spec, index, mode, changed=True)
 
-    def detach(self, spec: AttachmentSpec, index: int) -> bool:
+    def detach(self, spec: AttachmentSpec, index: int, searched: set[int] | None = None) -> bool:
         """Detach our program, wherever its interface is now; False when it was attached nowhere.
-        The clsact qdisc stays for others. StillAttached when it may still judge."""
-        removed = remove_programs(self.pins, index, spec.place)
+        The clsact qdisc stays for others. StillAttached when it may still judge. `searched`: as for
+        remove_programs()."""
+        removed = remove_programs(self.pins, index, spec.place, searched)
         return spec.place == "xdp" and self.stand_ins.end(index) or removed
 
     def is_held(self, index: int) -> bool:

@@ -33,8 +33,10 @@ def hook_of(pins: Pins, index: int, place: Place) -> XdpHook | TcHook:
     return TcHook(pins, index, "ingress" if place == "tc-ingress" else "egress")
 
 
-def remove_programs(pins: Pins, index: int, place: Place) -> bool:
-    """Detach the programs of an attachment and unpin them. False when none was attached any more.
+def remove_programs(pins: Pins, index: int, place: Place, searched: set[int] | None = None) -> bool:
+    """Detach the programs of an attachment and unpin them. False when none was attached any more. `searched`
+    is given for a member of a pattern, whose program others have, too, or had: those that were looked for in
+    other network namespaces, for all that leave at once. Whether the kernel keeps one is not asked then.
 
     StillAttached when the kernel refuses, or a program is still somewhere: it stays pinned then.
     """
@@ -43,9 +45,13 @@ def remove_programs(pins: Pins, index: int, place: Place) -> bool:
     for program_id in pinned:
         if program_id in removed:
             continue
-        if pins.is_shared(program_id):
+        if searched is not None and program_id in searched:
+            continue
+        if searched is not None or pins.is_shared(program_id):
             while _remove_shared_elsewhere(pins, place, program_id):
                 removed.add(program_id)
+            if searched is not None:
+                searched.add(program_id)
         elif _remove_elsewhere(pins, place, program_id):
             removed.add(program_id)
     with suppress(

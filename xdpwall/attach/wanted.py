@@ -90,13 +90,16 @@ def gone_members(
     links: Sequence[BriefLink],
 ) -> list[Attachment]:
     """The attachments that patterns made and whose interface has left: deleted, or moved to another network
-    namespace. One that was renamed has not."""
-    names, indexes = {link.name for link in links}, {link.index for link in links}
+    namespace, also where another has its name now. One that was renamed has not."""
+    names, indexes = {link.name: link.index for link in links}, {link.index for link in links}
     found = []
     for row in rows:
-        if row.iface in names or not is_member(patterns, row):
+        now = names.get(row.iface)
+        if now == row.index or not is_member(patterns, row):
             continue
-        there = attacher.find(row.index, row.place) if row.index in indexes else None
+        # Renamed, or back with another index, and our program on it.
+        index = row.index if row.index in indexes else now
+        there = None if index is None else attacher.find(index, row.place)
         if there is None or not there.ours:
             found.append(row)
     return found

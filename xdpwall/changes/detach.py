@@ -67,10 +67,14 @@ def detach_in_need(
         instance.store.attachments.put_all(replace(row, intent="leaving") for row in rows)
     crash_point("detach-recorded")
     done: list[Detached] = []
+    searched: set[int] = set()
     try:
         for row in rows:
             reused = index_was_reused(instance, row)
-            left = None if reused else take_off(instance, row.spec, row.index, refuse)[1]
+            left = None
+            if not reused:
+                others = searched if row.number >= ATTACHMENTS else None
+                left = take_off(instance, row.spec, row.index, refuse, others)[1]
             crash_point("detach-detached")
             if left is None:
                 _unlist(instance, row)
@@ -103,11 +107,15 @@ def _unlist(instance: Instance, row: Attachment) -> None:
 
 
 def take_off(
-    instance: Instance, spec: AttachmentSpec, index: int, refuse: bool = True
+    instance: Instance,
+    spec: AttachmentSpec,
+    index: int,
+    refuse: bool = True,
+    searched: set[int] | None = None,
 ) -> tuple[bool, str | None]:
     """Detach a program wherever its interface is, and say whether it was attached. Where it cannot be
     detached it is muted, and the second answer is where it is, in words. Conflict "below-xdp" as for
-    detach_interface()."""
+    detach_interface(); `searched` for remove_programs()."""
     try:
         with setting_aside(instance, _dataplane_in_need(instance)) as aside:
             there = instance.attacher.find(index, spec.place)
@@ -118,7 +126,7 @@ def take_off(
                     if refuse and not isinstance(error, HeldByAnother):
                         raise
                     raise StillAttached(error.message, there.program_id) from error
-            gone = instance.attacher.detach(spec, index)
+            gone = instance.attacher.detach(spec, index, searched)
             # One without a pin cannot be proved to be ours, and goes on.
             orphaned = is_orphaned(instance.attacher, index, spec.place)
             return gone, describe_orphan(spec) if orphaned else None

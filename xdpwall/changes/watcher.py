@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -19,13 +19,16 @@ from xdpwall.attach.wanted import (
     WantedPlace,
     all_links,
     gone_members,
+    is_member,
     wanted_places,
     wanting,
 )
 from xdpwall.errors import NotFound, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.link_watch import LinkNews, LinkWatch
+from xdpwall.kernel.net.rtnl import interface_name
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.attachment_pattern import AttachmentPattern
 from xdpwall.values.author import Author
 from xdpwall.values.inputs import first_few
 from xdpwall.values.terms import Place
@@ -90,6 +93,7 @@ class Watcher(Background):
         self._open: dict[Key, float] = {}
         self._spells: dict[Key, OpenSpell] = {}
         self._by_pattern: dict[str, PatternSpells] = {}
+        self._patterns: Sequence[AttachmentPattern] = ()
         self._relations = RelationsLook(instance, changed, WATCHER)
         self._answering = AnsweringLook(instance)
         super().__init__(instance)
@@ -162,11 +166,13 @@ class Watcher(Background):
         have left."""
         with self._instance.lock.threads:
             now = self._instance.store.read()
+        self._patterns = now.patterns
         if not now.patterns:
             self._waiting.clear()
             return
         links, attacher = all_links(), self._instance.attacher
-        there = {(row.iface, row.place) for row in now.attachments}
+        gone = gone_members(attacher, now.patterns, now.attachments, links)
+        there = {(row.iface, row.place) for row in now.attachments if row not in gone}
         missing = {
             one.key: one for one in wanted_places(now.patterns, links) if one.key not in there
         }
@@ -180,7 +186,7 @@ class Watcher(Background):
             elif one.link.index in news.changed:
                 sight.retry_at = 0.0
         due = [key for key in missing if self._waiting[key].retry_at <= time.monotonic()]
-        if due or gone_members(attacher, now.patterns, now.attachments, links):
+        if due or gone:
             self._attach_matching({key: missing[key] for key in due})
 
     def _attach_matching(self, due: dict[Key, WantedPlace]) -> None:
@@ -258,12 +264,15 @@ class Watcher(Background):
         """`index` is that of the interface of this name, None when there is none."""
         before = self._seen.get(key)
         if index is None:
-            self._absent(key, row, before, first=first)
+            if not is_member(self._patterns, row):  # which the next look lets go
+                self._absent(key, row, before, first=first)
             return
         sight = before
         if sight is None or sight.state != "displaced" or sight.index != index:
             appeared = index != row.index or row.index in news.gone
             appeared |= before is not None and before.state == "no interface"
+            if not appeared and interface_name(index) != row.iface:
+                return  # it is leaving at this moment, and its program went first
             why = _TAKEN_OFF
             if appeared:
                 was_there = before is not None and before.state == "attached"

@@ -76,13 +76,15 @@ def run_in(path: Path, function: Callable[[], T]) -> T:
 
 def known_ids() -> list[int]:
     """The ids that this thread's namespace has given to others, as to those that an interface was
-    moved to. OSError of the kernel."""
+    moved to, and not that of its own. OSError of the kernel."""
     found = []
+    with open("/proc/thread-self/ns/net", "rb") as here:
+        own = id_of_descriptor(here.fileno())
     for message in ask(_RTM_GETNSID, DUMP, struct.pack("=Bxxx", 0)):
         for kind, value in attributes(message[4:]):  # behind struct rtgenmsg
             if kind == _NETNSA_NSID:
                 found.append(struct.unpack_from("=i", value)[0])
-    return [one for one in found if one >= 0]
+    return [one for one in found if one >= 0 and one != own]
 
 
 def id_of_process(pid: int) -> int | None:
