@@ -140,9 +140,11 @@ def test_a_macvlan_goes_with_its_parent(site: Site, watched: bool, hook: str) ->
 
 
 def stacked(site: Site) -> None:
-    """The host's address on a macvlan on veth0, whose own MAC address it gets."""
+    """The host's address on a macvlan on veth0, which alone answers for it."""
     site.host.ip(f"addr del {ADDRESS} dev veth0")
     site.host.ip("link add link veth0 name upper0 type macvlan mode bridge")
     site.host.ip(f"addr add {ADDRESS} dev upper0")
     site.host.ip("link set upper0 up")
     wait_for(lambda: "state UP" in site.host.ip("link show upper0"), "upper0 up")
+    site.host.ip("link set veth0 arp off")
+    site.box.ip("neigh flush dev eth0")

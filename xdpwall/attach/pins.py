@@ -36,6 +36,7 @@ class Pins:
         """The listing that `_programs` is of."""
         self._programs: dict[str, int] = {}
         """By name: the id of the program."""
+        self._ids = self._all_ids = frozenset[int]()
         self._by_inode: dict[int, int] = {}
         """The same by inode: a name may become that of another program."""
 
@@ -45,12 +46,13 @@ class Pins:
 
     def ids(self) -> frozenset[int]:
         """The ids of the programs of all attachments, those being attached included."""
-        known = self._known()
-        return frozenset(one for name, one in known.items() if not _STAND_IN.fullmatch(name))
+        self._known()
+        return self._ids
 
     def all_ids(self) -> frozenset[int]:
         """The ids of all our programs, stand-ins included."""
-        return frozenset(self._known().values())
+        self._known()
+        return self._all_ids
 
     def stand_ins(self) -> list[int]:
         """The ifindex of every interface on which a program stands in, sorted."""
@@ -70,6 +72,10 @@ class Pins:
                 if known is not None:  # else it was unpinned by another process since the listing
                     found[name] = known
             self._listed, self._programs = listed, found
+            self._all_ids = frozenset(found.values())
+            self._ids = frozenset(
+                one for name, one in found.items() if not _STAND_IN.fullmatch(name)
+            )
             self._by_inode = {listed[name]: one for name, one in found.items()}
         return self._programs
 
