@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.firewall.support import Site, box_with, passes, rules
@@ -33,8 +35,8 @@ def test_all_are_filtered_and_let_go(
     names = [f"many{n}" for n in range(count)]
     lost: list[bool] = []
 
-    def noting(watch: LinkWatch, seconds: float) -> LinkNews:
-        news = wait(watch, seconds)
+    def noting(watch: LinkWatch, *asked: Any) -> LinkNews:
+        news = wait(watch, *asked)
         lost.append(news.lost)
         return news
 
