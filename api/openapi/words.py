@@ -107,7 +107,8 @@ FIELD_NOTES = {
     "an engine's network (network:backend)",
     "ethertype": "arp, any, or 0x0600 to 0xffff; ipv4 and ipv6 are said by family",
     "proto": "a name (tcp, icmp, ...) or 0 to 255",
-    "src": "an address, a prefix or @set, with ! in front every other one",
+    "src": "an address, a prefix or @set, with ! in front every other one; or a container's addresses "
+    "(container:web)",
     "dst": "as src",
     "sport": "a port, a range or a list: 80,443,8000-8100, also by name: ssh; ! in front: every other",
     "dport": "as sport",

@@ -8,12 +8,17 @@ from typing import NamedTuple
 from xdpwall.rule.iface_selector import means
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.values.addresses import container_use
 from xdpwall.values.inputs import first_few, split_negation
 
 MOST = 20
 """Warnings about rules in one answer; one more sentence says how many there were."""
 NAMED = 5
 """Rules, and interfaces, that one warning names; it counts the others."""
+
+
+ADDRESS_OF = "address of "
+"""In front of container:NAME, among the words by which rules may mean something."""
 
 
 class CauseWords(NamedTuple):
@@ -34,9 +39,10 @@ def cause_warnings(found: Mapping[CauseWords, Sequence[str | None]]) -> list[str
 def concerns(rule: Rule, attachment: Attachment) -> bool:
     """Whether a rule is about packets of that attachment's interface, or may be; relations.py has told of
     it."""
-    if rule.iface is None:
+    named = rule.iface if rule.iface is not None else container_use(rule.src)
+    if named is None:
         return True
-    negated, selector = split_negation(rule.iface)
+    negated, selector = split_negation(named)
     meant = means(selector, attachment.iface, attachment.relations)
     return meant is None or meant != negated
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from xdpwall.containers.now import containers_now
 from xdpwall.errors import XdpwallError
 from xdpwall.kernel.net.link_list import BriefLink
-from xdpwall.rule.iface_selector import CONTAINER, NETWORK, NO_RELATIONS, Relations
+from xdpwall.rule.iface_selector import NETWORK, NO_RELATIONS, Relations
+from xdpwall.values.addresses import CONTAINER
 
 if TYPE_CHECKING:
     from xdpwall.views.containers import ContainerList
@@ -69,6 +70,21 @@ def container_relations(
             known, unsure = set(), unsure | known
         result[link.index] = Relations(frozenset(known), frozenset(unsure))
     return {index: one for index, one in result.items() if one != NO_RELATIONS}
+
+
+def addresses_now(found: ContainerList) -> dict[str, tuple[str, ...]]:
+    """The addresses of the containers, by container:NAME."""
+    return {
+        f"{CONTAINER}{view.container.name}": tuple(
+            sorted(
+                address
+                for end in view.container.networks
+                for address in (end.address, end.address6)
+                if address is not None
+            )
+        )
+        for view in found.containers
+    }
 
 
 def told_selectors(found: ContainerList) -> set[str]:

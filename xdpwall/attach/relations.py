@@ -18,7 +18,10 @@ from xdpwall.rule.iface_selector import (
 )
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.set_references import containers_named_by
+from xdpwall.values.addresses import CONTAINER
 
+from .causes import ADDRESS_OF
 from .in_place import judged_names
 from .wanted import all_links
 
@@ -45,7 +48,14 @@ def related(
     rows: Iterable[Attachment], rules: Iterable[Rule], containers: Path
 ) -> list[Attachment]:
     """with_relations() for the selectors of these rules."""
-    return with_relations(rows, relations_of(rule.iface for rule in rules), containers)
+    return with_relations(rows, selectors_of(rules), containers)
+
+
+def selectors_of(rules: Iterable[Rule]) -> set[str]:
+    """The selectors with a colon that these rules name, containers in `src` and `dst` among them."""
+    some = list(rules)
+    addressed = {one for rule in some for one in containers_named_by(rule)}
+    return relations_of(rule.iface for rule in some) | addressed
 
 
 def relations_by_name(
@@ -66,18 +76,33 @@ def words_for_interfaces(
     """The words by which rules may mean an interface that is there: names, as judged_names() has them, and
     selectors with a colon; CONTAINER alone where an engine was ever asked. None where no rule names an
     interface, which is not looked at then."""
-    named = {rule.iface for rule in rules if rule.iface is not None}
-    if not named:
+    named, asked = {rule.iface for rule in rules if rule.iface is not None}, selectors_of(rules)
+    if not (named or asked):
         return set()
     found = judged_names(rows)
-    asked = relations_of(named)
     if asked:
         found |= {PORTS + link.master for link in all_links() if link.master is not None}
     if any(map(is_of_container, asked)):
-        from .container_relations import names_now, told_selectors
+        from .container_relations import addresses_now, names_now, told_selectors
 
-        found |= told_selectors(names_now(containers))
+        told = names_now(containers)
+        found |= told_selectors(told)
+        found |= {ADDRESS_OF + one for one, addresses in addresses_now(told).items() if addresses}
     return found
+
+
+def container_addresses(
+    selectors: Collection[str], containers: Path
+) -> tuple[dict[str, tuple[str, ...]], bool]:
+    """The addresses of those of the selectors that are containers, and whether they are kept up to date."""
+    asked = [one for one in selectors if one.startswith(CONTAINER)]
+    if not asked:
+        return {}, True
+    from .container_relations import addresses_now, names_now
+
+    found = names_now(containers)
+    known = addresses_now(found)
+    return {one: known[one] for one in asked if one in known}, found.complete
 
 
 def _by_index(

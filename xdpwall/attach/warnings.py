@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from xdpwall.rule.iface_selector import (
-    CONTAINER,
     PORTS,
     is_of_container,
     is_pattern,
@@ -15,11 +14,13 @@ from xdpwall.rule.iface_selector import (
 )
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import Attachment
+from xdpwall.ruleset.set_references import containers_named_by
+from xdpwall.values.addresses import CONTAINER, container_use
 from xdpwall.values.inputs import first_few
 from xdpwall.values.terms import Place
 from xdpwall.views.attachments import Occupant
 
-from .causes import NAMED, CauseWords, cause_warnings, concerns
+from .causes import ADDRESS_OF, NAMED, CauseWords, cause_warnings, concerns
 from .coverage import BETWEEN, coverage, some_words
 from .length_warnings import about_length, is_about_super_packets
 from .stripped_tags import may_strip_tags
@@ -40,13 +41,14 @@ def rule_warnings(
     `beside`: other rules in force, of which one on a bridge's ports may see what another does not."""
     rules = list(rules)
     found: dict[CauseWords, list[str | None]] = {}
-    known: dict[tuple[str | None, str | None, bool, bool, bool], list[CauseWords]] = {}
+    known: dict[Hashable, list[CauseWords]] = {}
     at_ports = {_of_bridge(one) for one in (*rules, *beside) if _is_at_ports(one)}
     for rule in rules:
         # The warnings depend on these alone, which most rules have in common.
         super_packets = is_about_super_packets(rule)
         also = bool(at_ports) and _alone(rule) in at_ports
-        kind = rule.iface, rule.direction, rule.vlan is None, super_packets, also
+        addressed = tuple(containers_named_by(rule))
+        kind = rule.iface, addressed, rule.direction, rule.vlan is None, super_packets, also
         causes = known.get(kind)
         if causes is None:
             causes = known[kind] = _about_rule(rule, attachments, interfaces, strips, also)
@@ -188,11 +190,16 @@ def _about_rule(
     strips: StripsTags,
     at_ports: bool,
 ) -> list[CauseWords]:
-    iface = rule.iface if rule.iface and not rule.iface.startswith("!") else None
+    named = rule.iface if rule.iface is not None else container_use(rule.src)
+    iface = named if named and not named.startswith("!") else None
     several = iface is not None and is_pattern(iface)
     where = [attachment for attachment in attachments if concerns(rule, attachment)]
     wanted: Place = "tc-egress" if rule.direction == "egress" else "xdp"
-    found = []
+    found = [
+        _alike(f": no address of {one} is known now, so that it matches nothing")
+        for one in containers_named_by(rule)
+        if ADDRESS_OF + one not in interfaces
+    ]
     if iface and several and not _is_there(iface, interfaces):
         why = _NOBODY_ASKS if is_of_container(iface) and CONTAINER not in interfaces else ""
         found.append(_alike(f": {iface} matches no interface now{why}"))

@@ -9,18 +9,20 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from xdpwall.attach.relations import with_relations
+from xdpwall.attach.relations import container_addresses, with_relations
 from xdpwall.errors import Full
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.committed import CommittedRuleset, Step
 from xdpwall.ruleset.index import RuleEntry
+from xdpwall.values.addresses import CONTAINER
 
 from .crashpoints import crash_point
 from .programs import check_replaceable, prepare_generation, reload_programs
 
 if TYPE_CHECKING:
     from xdpwall.compiler.columns import CompilerRule
+    from xdpwall.compiler.containers import ContainerAddresses
     from xdpwall.compiler.generation import Generation, KernelSets, NumberedAttachment
     from xdpwall.dataplane.dataplane import Dataplane
     from xdpwall.ruleset.flow_timeouts import FlowTimeouts
@@ -36,6 +38,8 @@ class _Basis(NamedTuple):
     timeouts: FlowTimeouts
     flow_places: int
     """0 is the default."""
+    containers: ContainerAddresses
+    """Of the containers whose addresses rules name."""
 
 
 def next_generation(
@@ -47,7 +51,12 @@ def next_generation(
     from xdpwall.compiler.delta import apply_edit, plan_edits
 
     basis, now = _basis(instance, new), dataplane.generations.active
-    if now is not None and now.basis == basis and new.step and new.step.since is now.source:
+    # A rule on a container's addresses is several of the compiler's, or none.
+    one_by_one = not any(
+        one.startswith(CONTAINER) for one in new.index.relations | old.index.relations
+    )
+    same = now is not None and now.basis == basis
+    if now is not None and same and one_by_one and new.step and new.step.since is now.source:
         try:
             compile_rules = partial(_entries, instance.clock.offset)
             few = plan_edits(*_kernel_step(new.step, old), compile_rules)
@@ -89,7 +98,16 @@ def _basis(instance: Instance, ruleset: CommittedRuleset) -> _Basis:
     places = _numbered(instance, ruleset)
     sets = instance.sets.kernel_sets(ruleset)
     flow_places = instance.store.read().flow_places
-    return _Basis(ruleset.policy, places, sets, ruleset.timeouts, flow_places)
+    addresses = _addresses(instance, ruleset)
+    return _Basis(ruleset.policy, places, sets, ruleset.timeouts, flow_places, addresses)
+
+
+def _addresses(instance: Instance, ruleset: CommittedRuleset) -> ContainerAddresses:
+    from xdpwall.compiler.containers import ContainerAddresses
+
+    return ContainerAddresses(
+        *container_addresses(ruleset.index.relations, instance.settings.containers)
+    )
 
 
 def _numbered(instance: Instance, ruleset: CommittedRuleset) -> list[NumberedAttachment]:
@@ -109,6 +127,8 @@ def is_compiled_for(instance: Instance, dataplane: Dataplane) -> bool:
     active = dataplane.generations.active
     if active is None or not isinstance(active.basis, _Basis):
         return False
+    if active.basis.containers != _addresses(instance, instance.ruleset):
+        return False
     return set(_numbered(instance, instance.ruleset)) <= set(active.basis.attachments)
 
 
@@ -122,7 +142,7 @@ def _compile(
     from xdpwall.compiler.compile import compile_ruleset
 
     enabled = [entry for entry in ruleset.entries if entry.rule.enabled]
-    rules = _entries(boot, enabled)
+    rules = _entries(boot, enabled, basis.containers)
     compiled = compile_ruleset(
         rules, basis.policy, basis.attachments, basis.sets, least=least, timeouts=basis.timeouts
     )
@@ -132,11 +152,15 @@ def _compile(
     return compiled
 
 
-def _entries(boot: int, enabled: Sequence[RuleEntry]) -> list[CompilerRule]:
+def _entries(
+    boot: int, enabled: Sequence[RuleEntry], containers: ContainerAddresses | None = None
+) -> list[CompilerRule]:
     from xdpwall.compiler.compile import entries_of
 
     rules = [(entry.rule, entry.slot) for entry in enabled]
-    return entries_of(rules, boot=boot)
+    if containers is None:
+        return entries_of(rules, boot=boot)
+    return entries_of(rules, boot=boot, containers=containers)
 
 
 def reload_ruleset(
@@ -169,6 +193,7 @@ def place_members(instance: Instance, dataplane: Dataplane, rows: Sequence[Attac
     groups = [group for group in active.groups if isinstance(group, AttachmentGroup)]
     if (
         not isinstance(active.basis, _Basis)
+        or active.basis.containers != basis.containers
         or not {*basis.attachments} <= {*active.basis.attachments, *new}
         or not all(group.place(active, one) for group in groups for one in new)
     ):

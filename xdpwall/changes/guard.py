@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from xdpwall.attach.length_warnings import meets_super_packets
-from xdpwall.attach.relations import related
+from xdpwall.attach.relations import container_addresses, related, selectors_of
 from xdpwall.errors import LockOut, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.ruleset.attachment import Attachment
@@ -171,6 +171,7 @@ def guard_adoption(
 ) -> None:
     """Guard a ruleset that is to take the place of what this state folder does not know; nothing of it is
     in the kernel yet. Raises LockOut."""
+    from xdpwall.compiler.containers import ContainerAddresses
     from xdpwall.explain.classifier import Planned
     from xdpwall.explain.guard import Judges
     from xdpwall.explain.suspects import Suspects
@@ -180,9 +181,11 @@ def guard_adoption(
         return
     rows = related(rows, rules, instance.settings.containers)
     interfaces = {row.iface: row.relations for row in rows}
+    known = container_addresses(selectors_of(rules), instance.settings.containers)
+    addresses = ContainerAddresses(*known)
     with (
         _doubting(instance),
-        Planned(rules, policy, sets, interfaces, instance.clock.offset) as planned,
+        Planned(rules, policy, sets, interfaces, instance.clock.offset, addresses) as planned,
     ):
 
         def judge(frame: Frame, spot: Spot) -> Answer:

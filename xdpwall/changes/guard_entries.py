@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xdpwall.attach.relations import relations_by_name
+from xdpwall.attach.relations import container_addresses, relations_by_name
 from xdpwall.instance.instance import Instance
 from xdpwall.rule.iface_selector import NO_RELATIONS
 from xdpwall.ruleset.committed import CommittedRuleset
@@ -20,6 +20,7 @@ from xdpwall.ruleset.set_references import sets_named_by
 from xdpwall.sets.entries import AddressEntry, Entries, address_entry
 from xdpwall.sets.membership import entries_containing
 from xdpwall.sets.names import find_set
+from xdpwall.values.addresses import CONTAINER
 from xdpwall.values.author import Author
 
 from .generations import waiting_rulesets
@@ -119,6 +120,9 @@ class _ChangedSets:
         return self.holds(name, AddressEntry(4 if family == 4 else 6, address, bits))
 
     def _containing(self, name: str, address: AddressEntry) -> frozenset[AddressEntry]:
+        if name not in self._entries and name.startswith(CONTAINER):
+            names = self._instance.settings.containers
+            self._entries[name] = Entries.of(container_addresses([name], names)[0].get(name, ()))
         if name not in self._entries:
             row = find_set(self._ruleset.sets, name)
             content = self._instance.store.sets.read_set(row.number)

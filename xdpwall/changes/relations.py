@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from xdpwall.attach.relations import with_relations
+from xdpwall.attach.relations import container_addresses, with_relations
 from xdpwall.closing import Closing
 from xdpwall.errors import XdpwallError
 from xdpwall.instance.instance import Instance
@@ -25,7 +25,7 @@ log = logging.getLogger("xdpwall.attachments")
 _TOLD = 5
 """Selectors that one entry of the audit trail names."""
 _Meant = Mapping[str, frozenset[str]]
-"""By selector: the attachments of interfaces that it means."""
+"""By selector: the attachments of interfaces that it means, and a container's addresses."""
 
 
 def follow_relations(instance: Instance) -> bool:
@@ -121,7 +121,7 @@ def _news(before: _Meant, now: _Meant) -> Iterator[str]:
     """ "container:web is veth1 tc-ingress now", of each selector that means other interfaces."""
     for selector in sorted(now):
         if before.get(selector) != now[selector]:
-            names = first_few(sorted(now[selector]), _TOLD) if now[selector] else "no interface"
+            names = first_few(sorted(now[selector]), _TOLD) if now[selector] else "nothing"
             yield f"{selector} is {names} now, to the rules on it"
 
 
@@ -133,11 +133,12 @@ def _selectors(instance: Instance) -> set[str]:
 
 def _meant(rows: Sequence[Attachment], selectors: Collection[str], containers: Path) -> _Meant:
     related = with_relations(rows, selectors, containers)
+    addresses, sure = container_addresses(selectors, containers)
     return {
         selector: frozenset(
             f"{row.words} (perhaps)" if selector in row.relations.unsure else row.words
             for row in related
             if selector in (*row.relations.sure, *row.relations.unsure)
-        )
+        ).union(addresses.get(selector, ()), () if sure else ("(names are lost)",))
         for selector in selectors
     }

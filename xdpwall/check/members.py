@@ -20,7 +20,8 @@ _MOST_TRIED = 1000
 
 
 class Members:
-    """The entries of sets by name; None for a set of which nothing is known."""
+    """The entries of sets by name; None, or none, for a set of which nothing is known, as a container's
+    addresses."""
 
     def __init__(self, sets: Mapping[str, Entries | None]) -> None:
         self._sets = sets
@@ -28,7 +29,7 @@ class Members:
 
     def any_of(self, name: str, family: Family) -> bool:
         """Whether the set holds something of that family."""
-        entries = self._sets[name]
+        entries = self._sets.get(name)
         if entries is None:
             return True
         some = (entries.v4, entries.p4) if family == 4 else (entries.v6, entries.p6)
@@ -37,7 +38,7 @@ class Members:
     def runs(self, name: str, family: Family) -> tuple[tuple[int, int], ...] | None:
         """First and last of each run of neighbouring addresses in the set, ascending; None where they
         are not known."""
-        if self._sets[name] is None:
+        if self._sets.get(name) is None:
             return None
         return tuple(zip(*self._runs(name, family), strict=True))
 
@@ -91,7 +92,7 @@ class Members:
 
     def _find_runs(self, name: str, family: Family) -> tuple[list[int], list[int]]:
         """Firsts and lasts of the runs, ascending and disjoint."""
-        known = self._sets[name]
+        known = self._sets.get(name)
         entries = [] if known is None else [one for one in known.part() if one.family == family]
         firsts: list[int] = []
         lasts: list[int] = []

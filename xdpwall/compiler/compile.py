@@ -20,6 +20,7 @@ from xdpwall.ruleset.policy import KEEP, Policy, TrackedVerdict
 from xdpwall.values.times import boottime_ns, epoch_seconds
 
 from .columns import Columns, CompilerRule
+from .containers import NO_ADDRESSES, ContainerAddresses, addressed_matches
 from .generation import Generation, KernelSets, NumberedAttachment, Touched
 from .group_addresses import HiddenAddressGroup, PrefixGroup, SetGroup, any_address
 from .group_attachment import AttachmentGroup
@@ -40,11 +41,14 @@ MAX_ROW_MEMORY = 1 << 29
 """Bytes of one generation's rows, as words: more combinations of fields' classes are refused."""
 
 
-def entries_of(rules: Sequence[tuple[Rule, int]], *, boot: int) -> list[CompilerRule]:
-    """The compiler's form of (rule, slot)s; `boot` is the time of day at boot, in ns since 1970."""
+def entries_of(
+    rules: Sequence[tuple[Rule, int]], *, boot: int, containers: ContainerAddresses = NO_ADDRESSES
+) -> list[CompilerRule]:
+    """The compiler's form of (rule, slot)s; `boot` is the time of day at boot, in ns since 1970. A rule on a
+    container's address becomes one for each of `containers` that it has."""
     return [
         CompilerRule(
-            match_of(r),
+            match,
             _ACTIONS[r.action],
             slot,
             _expires(r.expires, boot),
@@ -53,6 +57,7 @@ def entries_of(rules: Sequence[tuple[Rule, int]], *, boot: int) -> list[Compiler
             r.cookie,
         )
         for r, slot in rules
+        for match in addressed_matches(match_of(r), containers, drops=r.action == "drop")
     ]
 
 

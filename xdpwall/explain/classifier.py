@@ -12,6 +12,7 @@ from typing import Literal
 from xdpwall import abi
 from xdpwall.closing import Closing
 from xdpwall.compiler.compile import compile_ruleset, entries_of
+from xdpwall.compiler.containers import NO_ADDRESSES, ContainerAddresses
 from xdpwall.compiler.generation import KernelSets, NumberedAttachment
 from xdpwall.compiler.sizes import Sizes
 from xdpwall.dataplane.dataplane import Dataplane
@@ -88,6 +89,7 @@ class Planned(Classifier):
         sets: Mapping[str, Entries],
         interfaces: Mapping[str, Relations],
         boot: int,
+        containers: ContainerAddresses = NO_ADDRESSES,
     ) -> None:
         """`sets`: what those that rules name hold; `interfaces`: where frames are met, \"\" for one that no
         rule names, and what these are to others; `boot`: the time of day at boot, in ns since
@@ -114,7 +116,9 @@ class Planned(Classifier):
         self._map_sets = [made]
         try:
             numbers = _write_sets(made, sets, boot)
-            compiled = compile_ruleset(entries_of(enabled, boot=boot), policy, places, numbers)
+            compiled = compile_ruleset(
+                entries_of(enabled, boot=boot, containers=containers), policy, places, numbers
+            )
             compiled.flow_places = abi.FLOW_BUCKET  # no packet makes a flow here
             if not made.sizes.holds(compiled.needed_sizes):
                 sizes = made.sizes.grown_to(compiled.needed_sizes)

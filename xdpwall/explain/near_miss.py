@@ -191,11 +191,14 @@ def differences(rule: Rule, packet: ReadPacket, holds: Holds) -> list[Difference
 
 
 _FIELDS = {"egress": "direction"}
+_IMPLIED_BY_SRC = ("iface", "egress")
 
 
 def _wanted(rule: Rule, match: Match, name: str) -> str:
     """What the rule says of a field, in its own words."""
     value = getattr(rule, _FIELDS.get(name, name))
+    if value is None and name in _IMPLIED_BY_SRC:  # of a container, at its own port
+        return str(rule.src) if name == "iface" else "ingress"
     if name == "family":
         return f"ipv{match.family}" if match.family is not None else "ipv4 or ipv6"
     if name == "fragment":

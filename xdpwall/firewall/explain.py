@@ -6,14 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from xdpwall.attach.relations import relations_by_name, with_relations
+from xdpwall.attach.relations import (
+    container_addresses,
+    relations_by_name,
+    selectors_of,
+    with_relations,
+)
 from xdpwall.attach.stripped_tags import may_strip_tags
 from xdpwall.attach.wanted import planned_attachments
 from xdpwall.changes.transactions import reading
 from xdpwall.errors import Conflict, NotFound
-from xdpwall.rule.iface_selector import NO_RELATIONS, relations_of
+from xdpwall.rule.iface_selector import NO_RELATIONS
 from xdpwall.ruleset.attachment import Attachment
 from xdpwall.ruleset.set_references import sets_named_by
+from xdpwall.values.addresses import CONTAINER
 from xdpwall.values.inputs import quoted
 from xdpwall.values.terms import Place
 
@@ -78,7 +84,7 @@ class _Explanation:
         self._sets: dict[str, Entries] = {}
         self._attached: dict[tuple[str, Place], Attachment] = {}
         self._names = instance.settings.containers
-        self._selectors = relations_of(rule.iface for rule in self._rules())
+        self._selectors = selectors_of(self._rules())
         for row in with_relations(self._attachments(), self._selectors, self._names):
             self._attached[row.iface, row.place] = row
 
@@ -201,6 +207,7 @@ class _Explanation:
         return planned
 
     def _make_planned(self, stack: ExitStack, asked: Sequence[Asked]) -> Ground:
+        from xdpwall.compiler.containers import ContainerAddresses
         from xdpwall.explain.classifier import Planned
         from xdpwall.explain.explain import Ground
 
@@ -217,6 +224,7 @@ class _Explanation:
             {name: self._entries(name) for name in named},
             relations,
             self._instance.clock.offset,
+            ContainerAddresses(*container_addresses(self._selectors, self._names)),
         )
         return Ground(
             classifier=stack.enter_context(classifier),
@@ -236,6 +244,11 @@ class _Explanation:
         return self._sets[name]
 
     def _read_entries(self, name: str) -> Entries:
+        if name.startswith(CONTAINER):
+            from xdpwall.sets.entries import Entries
+
+            addresses, _ = container_addresses([name], self._names)
+            return Entries.of(addresses.get(name, ()))
         stated: Mapping[str, object] = {}
         if self._wanted is not None and self._wanted.sets is not None:
             stated = self._wanted.sets

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xdpwall.errors import InvalidInput
+from xdpwall.values.addresses import CONTAINER, container_use
 from xdpwall.values.inputs import did_you_mean, field_label, invalid
 from xdpwall.values.protocols import ICMP_PROTOCOLS, PORT_PROTOCOLS, icmp_type_number
 from xdpwall.values.rates import check_source_bits, rate_of
@@ -44,6 +45,8 @@ def canonical_fields(values: Mapping[Any, Any]) -> dict[str, Any]:
         check_cookie(rule)
     _layers(rule)
     _families(rule)
+    if container_use(rule.get("src")) is not None:
+        _from_container(rule)
     if "limit" in rule or "over" in rule:
         _rates(rule)
     return rule
@@ -116,6 +119,25 @@ def _keep(rule: dict[str, Any]) -> None:
         )
 
 
+def _from_container(rule: dict[str, Any]) -> None:
+    """It is about what comes in by the container's own port, where nobody else can write its address."""
+    src = rule["src"]
+    if rule.get("direction") == "egress":
+        raise invalid(
+            "direction",
+            "egress",
+            f"cannot stand beside src {src}, which is met as it comes in by the container's port",
+            "no direction, or ingress",
+        )
+    if rule.get("iface", src) != src:
+        raise invalid(
+            "iface",
+            rule["iface"],
+            f"cannot stand beside src {src}, which is met at the container's own port",
+            "no iface",
+        )
+
+
 def _layers(rule: dict[str, Any]) -> None:
     proto = rule.get("proto")
     if proto not in PORT_PROTOCOLS:
@@ -157,8 +179,8 @@ def implied_family(rule: Mapping[str, Any]) -> tuple[str | None, str]:
 
 
 def family_of(address: str | None) -> str | None:
-    """The family of a canonical `src` or `dst`; a set has none."""
-    if address is None or "@" in address:
+    """The family of a canonical `src` or `dst`; a set and a container have none."""
+    if address is None or "@" in address or address.startswith(CONTAINER):
         return None
     return "ipv6" if ":" in address else "ipv4"
 

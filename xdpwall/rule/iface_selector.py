@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from xdpwall.values.addresses import CONTAINER, ENGINE_NAME
 from xdpwall.values.inputs import invalid, parse_text
 
 MAX_IFACE = 15
@@ -14,13 +14,9 @@ PORTS = "ports:"
 """In front of the name of a bridge, bond or other master: its ports."""
 _PORTS_ELSEWHERE = ("port", "bridge", "br", "bond", "master", "members", "slaves")
 """What is written for PORTS by mistake."""
-CONTAINER = "container:"
-"""In front of a container's name: the interfaces of this host that lead to it."""
 NETWORK = "network:"
 """In front of the name of a container engine's network: its bridge, and the ports of that."""
 _ENGINES = (CONTAINER, NETWORK)
-_ENGINE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}", re.ASCII)
-"""As containers/answers.py takes them."""
 
 
 class Relations(NamedTuple):
@@ -82,7 +78,7 @@ def checked_selector(field: str, value: Any, text: str, *, rule: bool = True) ->
             raise invalid(
                 field, value, "is not attached by", "ports:docker0, which its rules are judged at"
             )
-        if not _ENGINE_NAME.fullmatch(name):
+        if not ENGINE_NAME.fullmatch(name):
             raise invalid(
                 field, value, f"is not the name of a {kind}", f"{kind}:NAME, like {kind}:web"
             )

@@ -9,7 +9,7 @@ from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, Literal, NamedTuple
 
-from xdpwall.values.addresses import Prefix, set_use
+from xdpwall.values.addresses import CONTAINER, Prefix, set_use
 from xdpwall.values.inputs import split_negation
 from xdpwall.values.protocols import PROTOCOLS, icmp_type_number
 from xdpwall.values.ranges import Ranges, parse_ranges
@@ -39,7 +39,8 @@ class Match(NamedTuple):
     src: tuple[bool, Prefix] | None = None
     dst: tuple[bool, Prefix] | None = None
     src_set: tuple[bool, str] | None = None
-    """(negated, the set's name); `src` is None then. A negated set is about both families."""
+    """(negated, the set's name); `src` is None then. A negated set is about both families. A container's
+    addresses are a set that is called container:NAME, of which the compiler is told (compiler/containers.py)."""
     dst_set: tuple[bool, str] | None = None
     sport: tuple[bool, Ranges] | None = None
     dport: tuple[bool, Ranges] | None = None
@@ -72,9 +73,11 @@ def _numbers_of(rule: Rule) -> Match:
     length, ttl, state = mine["length"], mine["ttl"], mine["state"]
     source = target = from_set = to_set = None
     if src is not None:
-        source, from_set = (None, set_use("src", src)) if "@" in src else (_prefix(src), None)
+        source, from_set = _side("src", src)
+        if from_set is not None and from_set[1].startswith(CONTAINER):
+            iface, direction = src, "ingress"
     if dst is not None:
-        target, to_set = (None, set_use("dst", dst)) if "@" in dst else (_prefix(dst), None)
+        target, to_set = _side("dst", dst)
     side = source or target
     family = side[1].family if side else _IMPLIED.get(proto) or _FAMILIES[mine["family"]]
     # In the order of the fields: by their names it takes twice as long.
@@ -102,6 +105,14 @@ def _numbers_of(rule: Rule) -> Match:
             None if state is None else state_bits(state),
         )
     )
+
+
+def _side(field: str, text: str) -> tuple[tuple[bool, Prefix] | None, tuple[bool, str] | None]:
+    if "@" in text:
+        return None, set_use(field, text)
+    if text.startswith(CONTAINER):
+        return None, (False, text)
+    return _prefix(text), None
 
 
 _FAMILIES: dict[str | None, Literal[4, 6] | None] = {None: None, "ipv4": 4, "ipv6": 6}

@@ -12,6 +12,8 @@ from typing import NamedTuple
 from xdpwall.limits import SLOTS
 from xdpwall.rule.rule import Rule
 
+from .set_references import containers_named_by
+
 
 class RuleEntry(NamedTuple):
     """One rule in force: `rule.id` is set."""
@@ -99,7 +101,8 @@ class EntryIndex:
     disabled: list[int]
     """The ranks of the disabled rules, ascending."""
     relations: Counter[str]
-    """The selectors with a colon, as ports:docker0, that enabled rules name, and how many do."""
+    """The selectors with a colon, as ports:docker0, that enabled rules name, containers in `src` and `dst`
+    among them, and how many do."""
 
     @classmethod
     def of(cls, entries: Sequence[RuleEntry]) -> EntryIndex:
@@ -132,5 +135,6 @@ class EntryIndex:
 
 
 def _relations(entries: Iterable[RuleEntry]) -> Counter[str]:
-    named = (entry.rule.iface for entry in entries if entry.rule.enabled)
-    return Counter(one.removeprefix("!") for one in named if one is not None and ":" in one)
+    rules = [entry.rule for entry in entries if entry.rule.enabled]
+    named = [one.iface.removeprefix("!") for one in rules if one.iface and ":" in one.iface]
+    return Counter(named + [one for rule in rules for one in containers_named_by(rule)])

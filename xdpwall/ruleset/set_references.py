@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from xdpwall.errors import Conflict, InvalidInput
 from xdpwall.sets.names import SET_FIELDS, SetRow
+from xdpwall.values.addresses import CONTAINER
 from xdpwall.values.inputs import first_few
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ def sets_named_by(rule: Rule) -> list[tuple[str, str]]:
         if value is not None and value.lstrip("!").startswith("@"):
             found.append((field, value.lstrip("!")[1:]))
     return found
+
+
+def containers_named_by(rule: Rule) -> list[str]:
+    """container:NAME of every container whose addresses a rule is about."""
+    sides = (rule.src, rule.dst)
+    return [one for one in sides if one is not None and one.startswith(CONTAINER)]
 
 
 def negated_sets(rules: Iterable[Rule]) -> list[tuple[str, str | None]]:

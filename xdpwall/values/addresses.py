@@ -11,13 +11,16 @@ from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Any, Literal, NamedTuple
 
-from .inputs import invalid, parse_text, split_negation, unsupported_field
+from .inputs import invalid, parse_text, split_negation
 from .names import NAME, parse_name
 
 _WANTED = "an address or a prefix: 10.0.0.1, 10.0.0.0/8, 2001:db8::/32"
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,2}", re.ASCII)
 _DOTTED = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
-_NAMED_BY_ENGINE = ("container:", "network:")
+CONTAINER = "container:"
+"""In front of a container's name: in `src` and `dst` its addresses, in `iface` its ports."""
+ENGINE_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}", re.ASCII)
+"""A container's or network's name, as containers/answers.py takes them."""
 _MAPPED = 0xFFFF << 32
 _HOST_BITS4 = {str(length): (1 << (32 - length)) - 1 for length in range(32)}
 _HOST_BITS6 = {str(length): (1 << (128 - length)) - 1 for length in range(128)}
@@ -55,6 +58,13 @@ def set_use(field: str, value: Any) -> SetUse | None:
         wanted = "@ and 1 to 32 of a-z, 0-9, _ and -, beginning with a letter or a digit"
         raise invalid(field, value, "is not the name of a set", wanted)
     return negated, body[1:]
+
+
+def container_use(value: Any) -> str | None:
+    """The word itself of `container:NAME` in `src` or `dst`; None for anything else."""
+    if not isinstance(value, str) or not value.startswith(CONTAINER):
+        return None
+    return value if ENGINE_NAME.fullmatch(value.removeprefix(CONTAINER)) else None
 
 
 def parse_prefix(field: str, value: Any) -> tuple[bool, Prefix]:
@@ -97,9 +107,11 @@ def prefix_text(prefix: Prefix) -> str:
 
 
 def canonical_address(field: str, value: Any) -> str:
-    """The canonical text of a `src` or `dst`: a prefix or `@set`, either with `!` in front."""
+    """The canonical text of a `src` or `dst`: a prefix or `@set`, either with `!` in front; or a container."""
     if type(value) is str and _is_canonical(value):
         return value
+    if container_use(value) is not None:
+        return str(value)
     named = set_use(field, value)
     if named is not None:
         return f"!@{named[1]}" if named[0] else f"@{named[1]}"
@@ -144,10 +156,12 @@ def _address(field: str, value: str, address: str, rest: str) -> tuple[Literal[4
 
 def _why_no_address(field: str, value: str, address: str, rest: str) -> Exception:
     """Say why the text is no address, and what to write instead."""
-    if address.startswith(_NAMED_BY_ENGINE):
-        error = unsupported_field(field, value, f"a container's or network's addresses ({value})")
-        error.hint = f"its port on this host is an interface: on {address}"
-        return error
+    if address.startswith(CONTAINER):
+        if value.startswith("!"):
+            return invalid(field, value, "cannot be negated", f"{value[1:]} without the !")
+        return invalid(
+            field, value, "is not the name of a container", "container:NAME, like container:web"
+        )
     if "%" in address:
         bare = address.partition("%")[0]
         return invalid(
