@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.firewall.support import BOX6, HOST6, Site
+from tests.firewall.town import Town
 from tests.support.net.netns import Lab, wait_for
 from xdpwall.firewall.firewall import Firewall
 
@@ -36,3 +38,11 @@ def firewall(site: Site) -> Iterator[Firewall]:
     """The host's firewall, open."""
     with site.open() as opened:
         yield opened
+
+
+@pytest.fixture
+def town(site: Site, tmp_path: Path) -> Iterator[Town]:
+    """Machines on the bridge br0 of the site's host; the file with their names is the site's."""
+    site.settings = replace(site.settings, containers=tmp_path / "names" / "containers.json")
+    with Town(site) as made:
+        yield made

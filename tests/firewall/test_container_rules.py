@@ -2,116 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-
 import pytest
 
-from tests.firewall.support import Site, rules
-from tests.support.net.netns import Namespace, wait_for
-from tests.support.net.ping import ping
+from tests.firewall.support import rules
+from tests.firewall.town import HOST, Town, told
+from tests.support.net.netns import wait_for
 from xdpwall.changes.relations import RelationsLook
-from xdpwall.closing import Closing
 from xdpwall.containers.handover import Handover
 from xdpwall.errors import InvalidInput
 from xdpwall.firewall.firewall import Firewall
 from xdpwall.rule.rule import Rule
 from xdpwall.ruleset.attachment import AttachmentSpec
 from xdpwall.values.author import Author
-from xdpwall.views.containers import (
-    Container,
-    ContainerNetwork,
-    ContainerSnapshot,
-    EngineNetwork,
-)
-
-HOST = "10.8.0.1"
-
-
-class Town(Closing):
-    """A bridge br0, which is the engine's network `backend`, machines on it, and the file with their names."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.file = site.settings.containers
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.boxes: dict[str, Namespace] = {}
-        self.hosts: dict[str, int] = {}
-        self._made = 0
-        site.lab.bridge(site.host, "br0", f"{HOST}/24")
-        site.host.ip("link set br0 address 02:00:00:00:00:01")  # else it is that of some port
-        self.handover: Handover | None = Handover(self.file)
-
-    def start(self, name: str, address: int) -> str:
-        """Start a machine, of which the engine has not told yet; the name of its port."""
-        self._made += 1
-        box, port = self.site.lab.namespace(f"{name}{self._made}"), f"veth{self._made}x"
-        inside = f"10.8.0.{address}/24"
-        self.site.lab.veth(self.site.host, port, box, "eth0", master="br0", peer_address=inside)
-        self.processes[name] = subprocess.Popen(box.argv("sleep", "3600"))
-        self.boxes[name], self.hosts[name] = box, address
-        return port
-
-    def stop(self, name: str) -> None:
-        """End it; the engine has not told yet."""
-        process = self.processes.pop(name)
-        process.kill()
-        process.wait()
-        self.boxes.pop(name).ip("link del eth0")
-
-    def tell(self) -> None:
-        """Hand over what runs now."""
-        assert self.handover is not None
-        running = [
-            Container(
-                id=f"{n:064x}",
-                name=name,
-                image="web:1",
-                process=process.pid,
-                networks=[ContainerNetwork(name="backend", address=f"10.8.0.{self.hosts[name]}")],
-            )
-            for n, (name, process) in enumerate(sorted(self.processes.items()))
-        ]
-        network = EngineNetwork(id="a" * 64, name="backend", driver="bridge", bridge="br0")
-        self.handover.write(
-            ContainerSnapshot(
-                engine="/run/docker.sock",
-                taken="2026-12-01T00:00:00Z",
-                complete=True,
-                containers=running,
-                networks=[network],
-            )
-        )
-
-    def lose(self) -> None:
-        """From now on nobody asks the engine."""
-        if self.handover is not None:
-            self.handover.close()
-            self.handover = None
-
-    def passes(self, name: str) -> bool:
-        """Whether its ping of the host is answered."""
-        return ping(self.boxes[name], HOST, 1, over=("eth0", HOST)) == 1
-
-    def close(self) -> None:
-        self.lose()
-        for process in self.processes.values():
-            process.kill()
-            process.wait()
-
-
-@pytest.fixture
-def town(site: Site, tmp_path: Path) -> Iterator[Town]:
-    site.settings = replace(site.settings, containers=tmp_path / "names" / "containers.json")
-    with Town(site) as made:
-        yield made
-
-
-def told(firewall: Firewall, word: str) -> list[str]:
-    return [words for words in firewall.status().warnings if word in words]
 
 
 def test_a_drop_holds_from_birth_and_an_accept_from_when_the_name_is_known(town: Town) -> None:
@@ -291,119 +193,6 @@ def test_what_explain_says(town: Town) -> None:
         # A packet for the rule is met at the container's own port.
         (shown,) = firewall.explain([], rules=["r1"]).packets
         assert shown.iface == web
-
-
-def test_to_a_container_is_to_its_addresses(town: Town) -> None:
-    """Pings of the host, at what goes out of the bridge's ports."""
-    for n, name in enumerate(("web", "db"), 2):
-        town.start(name, n)
-    town.tell()
-
-    def reaches(name: str) -> bool:
-        address = f"10.8.0.{town.hosts[name]}"
-        return ping(town.site.host, address, 1, over=("br0", address)) == 1
-
-    with town.site.open() as firewall:
-        firewall.want(AttachmentSpec.at("ports:br0", "tc-egress"))
-        assert reaches("web") and reaches("db")
-        assert firewall.add_rules(rules("drop icmp to container:web")).warnings == []
-        assert not reaches("web") and reaches("db")
-        (rule,) = firewall.rules().rules
-        assert (rule.text, rule.dst) == ("drop icmp to container:web", "container:web")
-        assert rule.packets == 1
-        # It comes back with another address, and its former one goes to another container.
-        town.stop("web")
-        town.stop("db")
-        town.start("db", 2)
-        town.start("web", 5)
-        town.tell()
-        firewall.restore()
-        assert not reaches("web") and reaches("db")
-        packet = "icmp/echo-request to {} on veth4x out"
-        (hook,) = firewall.explain([packet.format("10.8.0.5")]).packets[0].hooks
-        assert hook.verdict == "drop" and hook.rule is not None and hook.rule.id == "r1"
-        (hook,) = firewall.explain([packet.format("10.8.0.2")]).packets[0].hooks
-        (near,) = hook.near
-        assert [(one.field, one.rule) for one in near.differs] == [("dst", "container:web")]
-        assert firewall.check().findings == []
-        # Names are lost: a drop keeps the addresses, an accept has none.
-        town.lose()
-        firewall.restore()
-        assert not reaches("web")
-        firewall.set_policy({"egress": "drop"})
-        firewall.add_rules(rules("accept icmp to container:db"), at=1)
-        assert not reaches("db")
-        town.handover = Handover(town.file)
-        town.tell()
-        firewall.restore()
-        assert reaches("db")
-        # It goes.
-        firewall.set_policy({"egress": "accept"})
-        town.stop("web")
-        town.tell()
-        firewall.restore()
-        assert told(firewall, "r1: no address of container:web is known now")
-
-
-def test_from_a_container_is_from_its_port_and_its_address(town: Town) -> None:
-    for n, name in enumerate(("web", "db"), 2):
-        town.start(name, n)
-    town.tell()
-    with town.site.open() as firewall:
-        firewall.want(AttachmentSpec.at("ports:br0", "tc-ingress"))
-        firewall.set_policy({"ingress": "drop"})
-        assert firewall.add_rules(rules("accept icmp from container:db")).warnings == []
-        assert town.passes("db") and not town.passes("web")
-        # web writes db's address: its port gives it away.
-        web = town.boxes["web"]
-        web.ip("addr flush dev eth0")
-        web.ip("addr add 10.8.0.3/24 dev eth0")
-        town.boxes["db"].ip("link set eth0 down")
-        assert not town.passes("web")
-        web.ip("addr flush dev eth0")
-        web.ip("addr add 10.8.0.2/24 dev eth0")
-        firewall.add_rules(rules("accept icmp from container:web"))
-        assert town.passes("web")
-        # And what comes from its port with another address is not its.
-        web.ip("addr flush dev eth0")
-        web.ip("addr add 10.8.0.9/24 dev eth0")
-        assert not town.passes("web")
-
-
-def test_the_service_follows_addresses(town: Town) -> None:
-    with town.site.open(service=True) as firewall:
-        firewall.attach("br0", hook="tc", direction="egress")
-        firewall.add_rules(rules("drop icmp to container:web"))
-        town.tell()
-        firewall.watch()
-        for n in (5, 6):
-            town.start("web", n)
-            town.tell()
-            wait_for(partial(is_lost, town, f"10.8.0.{n}"), "it is dropped")
-            town.stop("web")
-
-
-def is_lost(town: Town, address: str) -> bool:
-    return ping(town.site.host, address, 1, over=("br0", address)) == 0
-
-
-@pytest.mark.parametrize(
-    ("fields", "field"),
-    [
-        ({"src": "!container:web"}, "src"),
-        ({"dst": "!container:web"}, "dst"),
-        ({"dst": "container:"}, "dst"),
-        ({"dst": "container:a b"}, "dst"),
-        ({"dst": "network:backend"}, "dst"),
-        ({"src": "container:web", "direction": "egress"}, "direction"),
-        ({"src": "container:web", "iface": "eth0"}, "iface"),
-        ({"src": "container:web", "ethertype": "arp"}, "src"),
-    ],
-)
-def test_what_is_not_taken_of_addresses(fields: dict[str, str], field: str) -> None:
-    with pytest.raises(InvalidInput) as refused:
-        Rule.parse({"action": "drop", **fields})
-    assert refused.value.field == field
 
 
 @pytest.mark.parametrize("selector", ["container:web", "network:backend"])

@@ -171,7 +171,6 @@ def guard_adoption(
 ) -> None:
     """Guard a ruleset that is to take the place of what this state folder does not know; nothing of it is
     in the kernel yet. Raises LockOut."""
-    from xdpwall.compiler.containers import ContainerAddresses
     from xdpwall.explain.classifier import Planned
     from xdpwall.explain.guard import Judges
     from xdpwall.explain.suspects import Suspects
@@ -181,8 +180,7 @@ def guard_adoption(
         return
     rows = related(rows, rules, instance.settings.containers)
     interfaces = {row.iface: row.relations for row in rows}
-    known = container_addresses(selectors_of(rules), instance.settings.containers)
-    addresses = ContainerAddresses(*known)
+    addresses = container_addresses(selectors_of(rules), instance.settings.containers)
     with (
         _doubting(instance),
         Planned(rules, policy, sets, interfaces, instance.clock.offset, addresses) as planned,

@@ -89,11 +89,11 @@ class Planned(Classifier):
         sets: Mapping[str, Entries],
         interfaces: Mapping[str, Relations],
         boot: int,
-        containers: ContainerAddresses = NO_ADDRESSES,
+        containers: tuple[Mapping[str, tuple[str, ...]], bool] = NO_ADDRESSES,
     ) -> None:
         """`sets`: what those that rules name hold; `interfaces`: where frames are met, \"\" for one that no
         rule names, and what these are to others; `boot`: the time of day at boot, in ns since
-        1970. Raises Full."""
+        1970; `containers`: as ContainerAddresses. Raises Full."""
         super().__init__()
         if len(interfaces) > _MOST_INTERFACES:
             raise InvalidInput(
@@ -117,7 +117,10 @@ class Planned(Classifier):
         try:
             numbers = _write_sets(made, sets, boot)
             compiled = compile_ruleset(
-                entries_of(enabled, boot=boot, containers=containers), policy, places, numbers
+                entries_of(enabled, boot=boot, containers=ContainerAddresses(*containers)),
+                policy,
+                places,
+                numbers,
             )
             compiled.flow_places = abi.FLOW_BUCKET  # no packet makes a flow here
             if not made.sizes.holds(compiled.needed_sizes):

@@ -18,7 +18,7 @@ from xdpwall.changes.transactions import reading
 from xdpwall.errors import Conflict, NotFound
 from xdpwall.rule.iface_selector import NO_RELATIONS
 from xdpwall.ruleset.attachment import Attachment
-from xdpwall.ruleset.set_references import sets_named_by
+from xdpwall.ruleset.set_references import containers_named_by, sets_named_by
 from xdpwall.values.addresses import CONTAINER
 from xdpwall.values.inputs import quoted
 from xdpwall.values.terms import Place
@@ -150,7 +150,9 @@ class _Explanation:
                 value=rule_id,
                 hint="see the ids with: xdpwall rule list",
             )
-        named = {name for rule in rules[: number + 1] for _, name in sets_named_by(rule)}
+        before = rules[: number + 1]
+        named = {name for rule in before for _, name in sets_named_by(rule)}
+        named |= {name for rule in before for name in containers_named_by(rule)}
         members = Members({name: self._entries(name) for name in named})
         sides = [
             Side(iface, place == "tc-egress", row.relations.sure)
@@ -207,7 +209,6 @@ class _Explanation:
         return planned
 
     def _make_planned(self, stack: ExitStack, asked: Sequence[Asked]) -> Ground:
-        from xdpwall.compiler.containers import ContainerAddresses
         from xdpwall.explain.classifier import Planned
         from xdpwall.explain.explain import Ground
 
@@ -224,7 +225,7 @@ class _Explanation:
             {name: self._entries(name) for name in named},
             relations,
             self._instance.clock.offset,
-            ContainerAddresses(*container_addresses(self._selectors, self._names)),
+            container_addresses(self._selectors, self._names),
         )
         return Ground(
             classifier=stack.enter_context(classifier),
