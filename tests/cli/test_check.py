@@ -48,6 +48,19 @@ def test_a_file_and_what_is_in_force(wall: Instance) -> None:
     assert (clean.exit_code, "0 rules: nothing found" in clean.stderr) == (0, True)
 
 
+def test_what_is_not_seen_says_why_and_the_command(wall: Instance) -> None:
+    wall.done("attach", "veth0")
+    wall.done("rule", "add", "drop udp out")
+    shown = wall.here("check").stdout
+    assert (
+        "    is about egress, which veth0 xdp cannot see; this does: xdpwall attach veth0 " in shown
+    )
+    assert "REST" not in shown
+    wall.done("rule", "flush", "-y")
+    wall.done("rule", "add", "drop udp on eth7")
+    assert "    the interface eth7 does not exist (yet)" in wall.here("check").stdout
+
+
 def test_a_file_that_cannot_be_read(wall: Instance) -> None:
     assert wall.run("check", "/nonexistent.yaml").returncode == 2
     assert wall.run("check", "-", stdin="version: 2\nrules: []").returncode == 2

@@ -17,3 +17,12 @@ def test_flows_once_and_again(wall: Instance) -> None:
     shown = wall.here("flows", "--watch", "--times", "2", "--interval", "0.05").stdout
     assert shown.count("no flows") == 2
     assert "ended 0 flows" in wall.here("flows", "flush").stderr
+
+
+def test_a_stray_word_is_told_the_option(wall: Instance) -> None:
+    for said, stray in (("tcp", "tcp"), ("--top 3", "3"), ("state established", "state")):
+        refused = wall.here("flows", *said.split())
+        assert refused.exit_code == 2
+        assert f"no such command {stray!r}" in refused.stderr
+        assert "--proto tcp" in refused.stderr
+        assert "--limit 20" in refused.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -193,6 +194,10 @@ def _expired(rules: Sequence[Rule], number: int) -> CheckFinding:
     )
 
 
+_OF_ONE_RULE = re.compile(r"^(rule [a-z0-9_-]+|the rule):? ")
+"""How a warning about one rule begins, which the finding names by itself."""
+
+
 def _unseen(
     rules: Sequence[Rule],
     number: int,
@@ -203,8 +208,6 @@ def _unseen(
     if not rule.enabled:
         return []
     return [
-        CheckFinding(
-            kind="unseen", rule=_rule(rules, number), message=text.partition(": ")[2] or text
-        )
+        CheckFinding(kind="unseen", rule=_rule(rules, number), message=_OF_ONE_RULE.sub("", text))
         for text in rule_warnings([rule.model_copy(update={"vlan": None})], attachments, interfaces)
     ]

@@ -11,7 +11,7 @@ from xdpwall.cli.client.connect import open_firewall
 from xdpwall.cli.options import common_options, invocation
 from xdpwall.cli.ruleset_input import read_ruleset
 from xdpwall.cli.terminal.output import Printer
-from xdpwall.cli.terminal.problems import print_note
+from xdpwall.cli.terminal.problems import for_people, print_note
 from xdpwall.errors import Failed, InvalidInput, NeedsPrivileges, NotFound, XdpwallError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _report(ruleset: Ruleset | None) -> CheckReport:
 def _people(printer: Printer, report: CheckReport) -> None:
     for one in report.findings:
         printer.line(f"{one.rule.position} {_title(one)}", "yellow")
-        printer.line(f"    {one.message}")
+        printer.line(f"    {for_people(one.message)}")
         if one.packet is not None:
             state = "" if one.state is None else f" (state {one.state})"
             printer.line(f"    packet: {one.packet}{state}", "dim")

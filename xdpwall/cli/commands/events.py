@@ -73,7 +73,7 @@ class _DefaultGroup(LazyGroup):
     "--last",
     metavar="N",
     type=click.IntRange(0, 500),
-    help="First up to N of those that the service still has.",
+    help="First up to N of those that the service still has, then those that come.",
 )
 @click.option(
     "--since",

@@ -56,7 +56,12 @@ def _filters(function: F) -> F:
     return function
 
 
-@click.group(cls=LazyGroup, table=TABLE, invoke_without_command=True)
+@click.group(
+    cls=LazyGroup,
+    table=TABLE,
+    invoke_without_command=True,
+    stray="which flows is said by options: --proto tcp, --port 443, --from 10.0.0.0/8; how many by --limit 20",
+)
 @_filters
 @click.option("--top", is_flag=True, help="Those with most packets first.")
 @click.option(
@@ -135,7 +140,7 @@ def flush(**wanted: str | None) -> None:
     Printer(asked).show(
         outcome.to_json,
         lambda: [str(outcome.flushed)],
-        lambda: print_note(f"ended {outcome.flushed:,} flows", asked),
+        lambda: print_note(f"ended {outcome.flushed:,} flow{'s' * (outcome.flushed != 1)}", asked),
     )
 
 

@@ -90,7 +90,12 @@ def print_warnings(warnings: list[str], asked: Invocation) -> None:
     """Print the warnings of a change that was made, unless -q was given."""
     for warning in warnings:
         if not asked.quiet:
-            _print_line("warning", _FOR_PROGRAMS.sub("", warning), asked)
+            _print_line("warning", for_people(warning), asked)
+
+
+def for_people(text: str) -> str:
+    """The text without the calls that it names for programs."""
+    return _FOR_PROGRAMS.sub("", text)
 
 
 def _print_line(kind: str, text: str, asked: Invocation) -> None:
