@@ -138,6 +138,36 @@ def test_version(args: list[str], text: str) -> None:
     assert invoke(*args).stdout == text
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("rules", "xdpwall rule list"),
+        ("deny tcp/22", "xdpwall rule add"),
+        ("stop", "xdpwall off"),
+        ("reload", "xdpwall apply FILE"),
+        ("flush", "xdpwall rule flush"),
+        ("statsu", "did you mean 'status'?"),
+        ("rule del r1", "xdpwall rule delete ID"),
+        ("rule insert 1 drop icmp", "xdpwall rule add --at 1"),
+        ("rule lst", "did you mean 'list'?"),
+        ("policy ingress drop", "xdpwall policy set ingress drop"),
+        ("policy set input drop", "here it is called ingress"),
+        ("policy set drop", "policy set ingress drop"),
+        ("policy set ingress deny", "here it is called drop"),
+        ("policy set ingress allow", "here it is called accept"),
+        ("policy set egress keep", "accept keep"),
+        ("nope", "see xdpwall --help"),
+        ("rule nope", "see xdpwall rule --help"),
+    ],
+)
+def test_other_firewalls_commands_are_told_ours(words: str, hint: str) -> None:
+    done = invoke(*words.split())
+    assert done.exit_code == 2
+    error, told = done.stderr.splitlines()
+    assert error.startswith("error: ")
+    assert told.startswith("hint: ") and hint in told
+
+
 def test_version_and_help_by_the_names_that_people_try() -> None:
     assert invoke("--version").stdout == f"xdpwall {__version__}\n"
     assert invoke("help").stdout == invoke("--help").stdout

@@ -34,15 +34,12 @@ class LazyGroup(click.Group):
         table: Mapping[str, LazyCommand] | None = None,
         synonyms: Mapping[str, str] | None = None,
         future: tuple[str, ...] = (),
-        stray: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.table = dict(table or {})
         self.synonyms = dict(synonyms or {})
         self.future = future
-        self.stray = stray
-        """The hint for a word that is no command, where options were meant."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands of this version in the order of the table, not of the alphabet."""
@@ -66,11 +63,12 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Resolve synonyms to the command's own name, which errors and usage lines then show."""
-        if self.stray and args[0][:1].isalnum() and self.get_command(ctx, args[0]) is None:
-            message = f"no such command {quoted(args[0])}"
-            raise InvalidInput(
-                message, field="command", value=error_value(args[0]), hint=self.stray
-            )
+        if args[0][:1].isalnum() and self.get_command(ctx, args[0]) is None:
+            from .command_hints import command_hint  # only an error needs it
+
+            if hint := command_hint(ctx.command_path, args[0], self.list_commands(ctx)):
+                message = f"no such command {quoted(args[0])}"
+                raise InvalidInput(message, field="command", value=error_value(args[0]), hint=hint)
         name, command, rest = super().resolve_command(ctx, args)
         return (command.name if command and name in self.synonyms else name), command, rest
 

@@ -34,6 +34,12 @@ def check_policy(name: str, value: object, shown_as: str | None = None) -> None:
     hint = None
     if value == "drop keep":
         hint = "what is dropped makes no flow"
+    elif value == "keep":
+        hint = "keep stands behind accept: accept keep"
+    elif isinstance(value, str) and value not in known:
+        from xdpwall.rule.sentence_hints import FOREIGN_ACTIONS  # only an error needs it
+
+        hint = FOREIGN_ACTIONS.get(value.lower())
     parse_choice(shown_as or name, value, known, hint=hint)
 
 

@@ -60,7 +60,6 @@ def _filters(function: F) -> F:
     cls=LazyGroup,
     table=TABLE,
     invoke_without_command=True,
-    stray="which flows is said by options: --proto tcp, --port 443, --from 10.0.0.0/8; how many by --limit 20",
 )
 @_filters
 @click.option("--top", is_flag=True, help="Those with most packets first.")

@@ -25,6 +25,15 @@ CHOICES = {
     "non_ip": ("accept", "drop"),
     "neighbor_discovery": ("accept", "judge"),
 }
+_PARTS = {
+    **dict.fromkeys(("in", "input", "inbound", "incoming"), "here it is called ingress"),
+    **dict.fromkeys(("out", "output", "outbound", "outgoing"), "here it is called egress"),
+    **dict.fromkeys(
+        ("drop", "accept", "deny", "allow"), "the direction stands first: policy set ingress drop"
+    ),
+    "forward": "what is forwarded comes in by ingress and goes out by egress",
+}
+"""What other firewalls call a part of the policy: the hint for who writes it here."""
 TABLE = {
     "show": LazyCommand("policy:show", "Show the policy"),
     "set": LazyCommand("policy:set_", "Change the policy"),
@@ -137,14 +146,16 @@ def read_pairs(pairs: tuple[str, ...]) -> dict[str, str]:
                 f"{pairs[i]!r} is no part of the policy",
                 field="policy",
                 value=pairs[i],
-                hint=f"one of {', '.join(CHOICES)}",
+                hint=_PARTS.get(name, f"one of {', '.join(CHOICES)}"),
             )
         wanted = " or ".join(CHOICES[name])
         if i + 1 == len(pairs):
             raise InvalidInput(f"{name}: a value is missing", field=name, hint=f"{wanted}")
         value = pairs[i + 1]
         if value not in CHOICES[name]:
-            raise InvalidInput(f"{name} must be {wanted}, got {value!r}", field=name, value=value)
+            from xdpwall.ruleset.policy import check_policy  # only an error needs it
+
+            check_policy(name, value)
         if name in changes:
             raise InvalidInput(f"{name} is given twice", field=name, value=value)
         changes[name] = value
