@@ -40,6 +40,7 @@ FlowState = Literal["new", "established", "closing", "closed"]
 Address = IPv4Address | IPv6Address
 FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
 _TCP = 6
+_WITH_PORTS = (6, 17, 132)
 
 
 class KernelFlow(NamedTuple):
@@ -83,6 +84,9 @@ class WantedFlows(NamedTuple):
     origin: IPv4Network | IPv6Network | None = None
     reply: IPv4Network | IPv6Network | None = None
     port: int | None = None
+    """Of TCP, UDP and SCTP."""
+    zone: int | None = None
+    """The number of an interface: link-local flows of it."""
     state: FlowState | None = None
     makers: tuple[MadeBy, ...] | None = None
 
@@ -124,7 +128,12 @@ class FlowTable:
             good &= word & np.uint64(0xFF) == wanted.proto
         if wanted.port is not None:
             low = word >> np.uint64(32) & np.uint64(0xFFFF)
+            good &= np.isin(
+                word & np.uint64(0xFF), _WITH_PORTS
+            )  # others have an echo's identifier, or 0
             good &= (word >> np.uint64(48) == wanted.port) | (low == wanted.port)
+        if wanted.zone is not None:
+            good &= flows["rest"]["zone"] & ~np.uint32(ASKER1) == wanted.zone
         if wanted.makers is not None:
             good &= self._made_by(wanted.makers, flows["rest"], now)
         flags = (word >> np.uint64(8) & np.uint64(0xFF)).astype("u1")

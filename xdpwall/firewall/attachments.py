@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from xdpwall.attach.answering import cookie_warnings
 from xdpwall.attach.in_place import former_name
@@ -32,6 +32,7 @@ from xdpwall.views.attachments import AttachOutcome, DetachOutcome, WantOutcome
 
 from .change_warnings import off_warnings
 from .default_drop import missing_now
+from .detached_flows import empty_flows, what_flows_lose
 from .native_warnings import native_warnings
 from .pending import pending_now
 from .real_names import real_name
@@ -212,4 +213,8 @@ class AttachmentMethods:
             generic = dict.fromkeys(row.iface for row in rows if row.mode == "generic")
             for name in generic:
                 warnings += left_off(name, merging_of(name))
+            with suppress(XdpwallError):  # the programs are off, whatever becomes of this
+                warnings += what_flows_lose(self._instance, {row.iface for row in rows})
+                if iface is None:
+                    empty_flows(self._instance)
             return detach_outcome([*gone, *more], [*left, *remaining], warnings)

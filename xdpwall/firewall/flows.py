@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
 from xdpwall.changes.generations import reload_ruleset
@@ -13,6 +13,7 @@ from xdpwall.errors import NotFound, XdpwallError
 from xdpwall.instance.instance import Instance
 from xdpwall.kernel.net.names import interface_index
 from xdpwall.values.author import Author
+from xdpwall.values.inputs import invalid
 from xdpwall.values.protocols import PROTOCOL_NAMES, PROTOCOLS
 from xdpwall.views.flows import (
     ANY_FLOW,
@@ -184,7 +185,7 @@ def living_flows(instance: Instance, now: Snapshot, entries: Collection[RuleEntr
         f"1 flow that {one} made lives" if count == 1 else f"{count:,} flows that {one} made live"
     )
     return [
-        f"{what} on, and stay established for rules with `state`: xdpwall flows flush{many} ends flows"
+        f"{what} on, and stay{'s' * (count == 1)} established for rules with `state`: xdpwall flows flush{many} ends flows"
     ]
 
 
@@ -220,15 +221,37 @@ def _select(
                 value=wanted.rule,
             )
     proto = wanted.proto
+    origin = None if wanted.src is None else ip_network(wanted.src)
+    reply = None if wanted.dst is None else ip_network(wanted.dst)
+    zones = {zone for zone in (_zone_of("from", origin), _zone_of("to", reply)) if zone is not None}
+    if len(zones) > 1:
+        return {}
     kernel = WantedFlows(
         proto=None if proto is None else PROTOCOLS[proto] if isinstance(proto, str) else proto,
-        origin=None if wanted.src is None else ip_network(wanted.src),
-        reply=None if wanted.dst is None else ip_network(wanted.dst),
+        origin=origin,
+        reply=reply,
         port=wanted.port,
+        zone=zones.pop() if zones else None,
         state=wanted.state,
         makers=makers,
     )
     return table.select(kernel, jiffies)
+
+
+def _zone_of(field: str, prefix: IPv4Network | IPv6Network | None) -> int | None:
+    """The number of the interface in a prefix like fe80::1%eth0; of one that is gone, as flows are listed:
+    fe80::1%#3."""
+    name = prefix.network_address.scope_id if isinstance(prefix, IPv6Network) else None
+    if name is None:
+        return None
+    indexes = {text: index for index, text in interface_index()}
+    if name in indexes:
+        return indexes[name]
+    if name.startswith("#") and name[1:].isdecimal():
+        return int(name[1:])
+    raise invalid(
+        field, str(prefix), f"is on {name}, and there is no such interface", "one that exists"
+    )
 
 
 class _Views:

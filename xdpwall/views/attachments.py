@@ -215,5 +215,5 @@ class DetachOutcome(View):
     detached: list[str]
     """"docker0 xdp", "eth1 tc-ingress", ..."""
     warnings: list[str] = []
-    """What is detached and could not be recorded."""
+    """What is detached and could not be recorded; interfaces of which one direction is left, where flows are in use."""
     pending: PendingView | None = None

@@ -38,7 +38,9 @@ def _filters(function: F) -> F:
             ),
             click.option("--from", "src", metavar="PREFIX", help="Only those that began there."),
             click.option("--to", "dst", metavar="PREFIX", help="Only those that began with that."),
-            click.option("--port", metavar="N", help="Only with this port, on either side."),
+            click.option(
+                "--port", metavar="N", help="Only with this port, on either side: TCP, UDP, SCTP."
+            ),
             click.option(
                 "--state",
                 metavar="STATE",
