@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from xdpwall.rule.rule import Rule
@@ -111,10 +112,17 @@ def _elsewhere(one: FlowFinding) -> str:
 def _answering(rule: Rule) -> str:
     """The stateless rule for what a service answers."""
     on = "" if rule.iface is None or rule.iface.startswith("!") else f" on {rule.iface}"
-    source = "" if rule.dst is None or rule.dst.startswith("!") else f" from {rule.dst}"
+    source = f" from {rule.dst}" if _is_source(rule.dst) else ""
     port = str(rule.dport)
     ports = f"not {port[1:]}" if port.startswith("!") else port
     return f"accept udp{source} sport {ports}{on} out"
+
+
+def _is_source(dst: str | None) -> bool:
+    """Whether packets may come from these addresses: from a group nothing does."""
+    if dst is None or dst.startswith("!"):
+        return False
+    return dst.startswith("@") or not ip_network(dst).is_multicast
 
 
 def _add(sentence: str) -> str:

@@ -33,14 +33,17 @@ def service(
     families: tuple[int, ...] = (4, 6),
     peer_port: int = A_CLIENTS_PORT,
     ifaces: Ifaces = None,
+    group: bool = False,
 ) -> list[Need]:
-    """What comes to a port of this host from anybody's `peer_port`, and its answers."""
-    to, source = (f" to {local}", f" from {local}") if local else ("", "")
+    """What comes to a port of this host from anybody's `peer_port`, and its answers. `group`: `local` is of
+    many hosts, multicast or broadcast, so that nothing is sent from it."""
+    to = f" to {local}" if local else ""
+    source = f" from {local}" if local and not group else ""
     arriving = [
         KnownPacket(False, family=f, proto=PROTOCOLS[kind], dst=local, sport=peer_port, dport=port)
         for f in ([local.version] if local else families)
     ]
-    leaving = [one.answer() for one in arriving]
+    leaving = [(one._replace(dst=None) if group else one).answer() for one in arriving]
     acked = " flags ack" if kind == "tcp" else ""
     return [
         Need(

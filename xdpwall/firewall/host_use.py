@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address, ip_interface
 from pathlib import Path
 
 from xdpwall.kernel.net.addresses import (
@@ -211,6 +211,7 @@ class _Host:
             families=(4,) if row.local.version == 4 else (6, 4),
             peer_port=_PEER_PORTS.get(row.port if kind == "udp" else 0, host_needs.A_CLIENTS_PORT),
             ifaces=self._of(row.local),
+            group=self._is_group(row.local),
         )
         if kind == "udp" and row.port in (500, 4500):
             found += host_needs.protocol(50, _PROTOCOLS[50], (row.local.version,))
@@ -261,6 +262,18 @@ class _Host:
         """Where packets to an address of this host come in; None where that is anywhere."""
         names = [one.iface for one in self._addresses if one.address == local]
         return frozenset().union(*map(self._at, names)) if names else None
+
+    def _is_group(self, local: Address) -> bool:
+        """Whether an address to which a socket is bound is of many hosts: multicast, or broadcast."""
+        return (
+            local.is_multicast
+            or int(local) == 0xFFFFFFFF
+            or any(
+                one.length < 31 and ip_interface(f"{one.address}/{one.length}").network[-1] == local
+                for one in self._addresses
+                if one.address.version == local.version == 4
+            )
+        )
 
     def _with(self, wanted: Callable[[Address], bool]) -> frozenset[str]:
         names = {one.iface for one in self._addresses if wanted(one.address)}
