@@ -15,7 +15,10 @@ def what_flows_lose(instance: Instance, ifaces: Collection[str]) -> list[str]:
     now = instance.store.read()
     left = [row for row in now.attachments if row.iface in ifaces]
     rules = [entry.rule for entry in now.ruleset.entries]
-    return flow_warnings(rules, now.ruleset.policy, related(left, rules)) if left else []
+    if not left:
+        return []
+    rows = related(left, rules, instance.settings.containers)
+    return flow_warnings(rules, now.ruleset.policy, rows)
 
 
 def empty_flows(instance: Instance) -> None:
