@@ -123,6 +123,9 @@ def write_yaml(data: dict[str, Any]) -> str:
     """Format a ruleset's JSON object as block YAML, which `read_yaml` reads back unchanged."""
     lines = [f"version: {data['version']}", "policy:"]
     lines += [f"  {name}: {_scalar_text(value)}" for name, value in data["policy"].items()]
+    if "flows" in data:
+        lines += ["flows:", "  timeouts:"]
+        lines += [f"    {name}: {value}" for name, value in data["flows"]["timeouts"].items()]
     if "sets" in data:
         lines.append("sets:" if data["sets"] else "sets: {}")
         for name, content in data["sets"].items():

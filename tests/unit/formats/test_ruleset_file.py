@@ -61,6 +61,22 @@ def test_a_dump_loads_back(format: str) -> None:
     assert dump_ruleset(load_ruleset(text, name="out"), format) == text  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("format", ["yaml", "json"])
+def test_a_dump_has_every_section(format: str) -> None:
+    whole = {
+        "version": 1,
+        "policy": {"ingress": "drop", "egress": "accept keep"},
+        "flows": {"timeouts": {"tcp": "2h", "udp": 60}},
+        "sets": {"bad": {"entries": ["10.0.0.1"]}},
+        "rules": ["accept tcp/22 keep limit 5/s", "drop tcp over 1MB/s per src"],
+        "attachments": [{"iface": "eth0", "hook": "tc", "direction": "egress"}],
+    }
+    ruleset = Ruleset.parse(whole)
+    assert ruleset.to_json().keys() == whole.keys()
+    text = dump_ruleset(ruleset, format)  # type: ignore[arg-type]
+    assert load_ruleset(text, name="out").to_json() == ruleset.to_json()
+
+
 def test_what_yaml_would_misread_is_quoted() -> None:
     ruleset = Ruleset.parse(
         {
