@@ -23,7 +23,15 @@ from xdpwall.values.arrays import Array
 
 from .event_maps import EVENT_MAPS
 from .flow_maps import FLOW_MAPS, flow_constants, flow_map_sizes, places_of, timeout_ticks
-from .rate_maps import LIMITED, PLACES, RATE, RATE_MAPS, SOURCE, RateMaps, rates_bytes
+from .rate_maps import (
+    LIMITED,
+    PLACES,
+    RATE_MAPS,
+    SOURCE,
+    RateMaps,
+    rates_bytes,
+    rates_held,
+)
 from .set_hash4 import SET4_MAPS, SetHash4, bucket_count, table_bytes
 from .trace_taps import TAP_MAPS
 
@@ -83,7 +91,7 @@ class MapSet:
             class_rows=maps["class_rows"].info.value_size // abi.CLASS_ROWS.itemsize,
             set4=maps["set4_rest"].info.max_entries,
             set6=maps["set6"].info.max_entries,
-            rates=maps["rates"].info.value_size // RATE.itemsize - 1,
+            rates=rates_held(maps["rates"].info.value_size),
             rate_lines=maps["sources"].info.value_size // (PLACES * SOURCE.itemsize),
             flows=places_of(maps),
         )

@@ -67,12 +67,17 @@ def rates_bytes(rates: int) -> int:
     return RATE.itemsize * rates + RATES_END.itemsize
 
 
+def rates_held(value_size: int) -> int:
+    """Of how many rules a `rates` with this value_size has the rates: the inverse of rates_bytes()."""
+    return (value_size - RATES_END.itemsize) // RATE.itemsize
+
+
 class RateMaps:
     """The three maps of one map set."""
 
     def __init__(self, maps: Mapping[str, Map], memory: Mapping[str, memoryview]) -> None:
         """`memory`: each map, mapped."""
-        count = (maps["rates"].info.value_size - RATES_END.itemsize) // RATE.itemsize
+        count = rates_held(maps["rates"].info.value_size)
         self._rates: Array = np.frombuffer(memory["rates"], RATE, count)
         self._end: Array = np.frombuffer(memory["rates"], RATES_END, 1, self._rates.nbytes)
         if not self._end["source_factor"][0]:
