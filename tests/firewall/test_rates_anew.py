@@ -19,10 +19,12 @@ def test_rates_go_on_in_maps_that_were_made_anew(site: Site) -> None:
         firewall.attach("veth0")
         (first,) = firewall.add_rules(rules(RATED)).rules
         firewall.add_rules(rules("accept udp keep"))
-        for places in (2 * DEFAULT_PLACES, 4 * DEFAULT_PLACES):
+    for places in (2 * DEFAULT_PLACES, 4 * DEFAULT_PLACES):
+        with site.open() as firewall:  # another process: it reads the sizes from the kernel
             firewall.size_flows(places)
             size = dataplane_of(firewall).map_set.maps["rates"].info.value_size
             assert size == rates_bytes(SLOTS)
+    with site.open() as firewall:
         assert site.ping(8) == 5
         assert firewall.rule(first.id).limited == 5
         # The next rule gets the slot that the first has left, and a bucket of its own that is full.
