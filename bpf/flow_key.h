@@ -17,23 +17,28 @@
 #include "flow_maps.h"
 #include "packet.h"
 
+/* The key, and where it leads to. */
+struct flow_key {
+	__u64 addresses[4]; /* of IPv4 the first only (struct xw_flow4) */
+	__u64 hash;
+	__u32 ports; /* endpoint 0's in the upper half */
+	__u32 zone;
+	__u32 proto;
+	__u32 tag;
+	__u32 side; /* the endpoint that sent the packet */
+};
+
 /* What the steps of one packet hand on. On no stack, where there is no room (match.h). */
 struct flow_work {
-	__u64 addresses[4]; /* of IPv4 the first only (struct xw_flow4) */
-	__u64 ports_meta;   /* of the flow that was found, as it was then */
-	__u32 ports;	    /* endpoint 0's in the upper half */
-	__u32 zone;
-	__u32 hash; /* the bucket */
-	__u32 tag;
-	__u32 now;	/* ticks */
-	__u32 deadline; /* of the flow that was found, as ports_meta */
-	__u32 place;	/* of the live flow that has the key, + 1; 0: none has */
-	__u32 proto;
-	__u32 side;    /* the endpoint that sent the packet */
-	__u32 has_key; /* the packet is one of a flow, if one were there */
-	__u32 socket;  /* enum flow_socket */
-	__u32 over;    /* a SYN, for a flow that is over */
-	__u32 steady;  /* the packet changes nothing of its flow but the count of packets */
+	struct flow_key key;
+	__u64 ports_meta; /* of the flow that was found, as it was then */
+	__u32 now;	  /* ticks */
+	__u32 deadline;	  /* of the flow that was found, as ports_meta */
+	__u32 place;	  /* of the live flow that has the key, + 1; 0: none has */
+	__u32 has_key;	  /* the packet is one of a flow, if one were there */
+	__u32 socket;	  /* enum flow_socket */
+	__u32 over;	  /* a SYN, for a flow that is over */
+	__u32 steady;	  /* the packet changes nothing of its flow but the count of packets */
 	struct bpf_sock_tuple tuple;
 	__u64 header[5]; /* of a quoted packet, where it is not linear */
 	__u64 short_header;
@@ -101,10 +106,17 @@ static __always_inline __u32 interface_of(struct xw_ctx *ctx)
 #endif
 }
 
+static __always_inline void set_hash(struct flow_key *k, __u64 hash)
+{
+	k->hash = hash;
+	k->tag = hash >> 48;
+	if (k->tag < XW_FLOW_TAGS)
+		k->tag += XW_FLOW_TAGS;
+}
+
 /* Write the key and its hash. False: both endpoints are equal, which no flow has but an echo's,
  * whose asker comes first then. */
-static __always_inline bool write_key4(struct flow_work *w, const struct endpoints *e,
-				       __u32 ifindex)
+static __always_inline bool write_key4(struct flow_key *k, const struct endpoints *e, __u32 ifindex)
 {
 	__u64 src = bpf_ntohl(e->src[0]), dst = bpf_ntohl(e->dst[0]);
 	__u64 from = src << 16 | e->sport, to = dst << 16 | e->dport, hash;
@@ -112,23 +124,21 @@ static __always_inline bool write_key4(struct flow_work *w, const struct endpoin
 
 	if (from == to && !e->echo)
 		return false;
-	w->side = swap;
-	w->addresses[0] = swap ? dst << 32 | src : src << 32 | dst;
-	w->ports = swap ? (__u32)e->dport << 16 | e->sport : (__u32)e->sport << 16 | e->dport;
-	w->zone = 0;
+	k->side = swap;
+	k->addresses[0] = swap ? dst << 32 | src : src << 32 | dst;
+	k->ports = swap ? (__u32)e->dport << 16 | e->sport : (__u32)e->sport << 16 | e->dport;
+	k->zone = 0;
 	if (is_link_local4(e->src[0]) || is_link_local4(e->dst[0]))
-		w->zone = ifindex;
+		k->zone = ifindex;
 	if (e->echo && e->asker != swap)
-		w->zone |= XW_FLOW_ASKER1;
-	hash = mix(w->addresses[0] ^ flow_key[0], flow_key[1]);
-	hash = mix(hash ^ ((__u64)w->ports << 32 | (w->zone ^ w->proto << 24)), flow_key[1]);
-	w->hash = hash;
-	w->tag = hash >> 48;
+		k->zone |= XW_FLOW_ASKER1;
+	hash = mix(k->addresses[0] ^ flow_key[0], flow_key[1]);
+	hash = mix(hash ^ ((__u64)k->ports << 32 | (k->zone ^ k->proto << 24)), flow_key[1]);
+	set_hash(k, hash);
 	return true;
 }
 
-static __always_inline bool write_key6(struct flow_work *w, const struct endpoints *e,
-				       __u32 ifindex)
+static __always_inline bool write_key6(struct flow_key *k, const struct endpoints *e, __u32 ifindex)
 {
 	const __u64 *src = (const __u64 *)e->src, *dst = (const __u64 *)e->dst;
 	bool swap;
@@ -144,38 +154,33 @@ static __always_inline bool write_key6(struct flow_work *w, const struct endpoin
 		swap = e->asker;
 	if (src[0] == dst[0] && src[1] == dst[1] && e->sport == e->dport && !e->echo)
 		return false;
-	w->side = swap;
-	w->addresses[0] = swap ? dst[0] : src[0];
-	w->addresses[1] = swap ? dst[1] : src[1];
-	w->addresses[2] = swap ? src[0] : dst[0];
-	w->addresses[3] = swap ? src[1] : dst[1];
-	w->ports = swap ? (__u32)e->dport << 16 | e->sport : (__u32)e->sport << 16 | e->dport;
-	w->zone = 0;
+	k->side = swap;
+	k->addresses[0] = swap ? dst[0] : src[0];
+	k->addresses[1] = swap ? dst[1] : src[1];
+	k->addresses[2] = swap ? src[0] : dst[0];
+	k->addresses[3] = swap ? src[1] : dst[1];
+	k->ports = swap ? (__u32)e->dport << 16 | e->sport : (__u32)e->sport << 16 | e->dport;
+	k->zone = 0;
 	if (is_link_local6(e->src) || is_link_local6(e->dst))
-		w->zone = ifindex;
+		k->zone = ifindex;
 	if (e->echo && e->asker != swap)
-		w->zone |= XW_FLOW_ASKER1;
-	hash = mix(w->addresses[0] ^ flow_key[0], flow_key[1]);
-	hash = mix(hash ^ w->addresses[1], flow_key[1]);
-	hash = mix(hash ^ w->addresses[2], flow_key[1]);
-	hash = mix(hash ^ w->addresses[3], flow_key[1]);
-	hash = mix(hash ^ ((__u64)w->ports << 32 | (w->zone ^ w->proto << 24)), flow_key[1]);
-	w->hash = hash;
-	w->tag = hash >> 48;
+		k->zone |= XW_FLOW_ASKER1;
+	hash = mix(k->addresses[0] ^ flow_key[0], flow_key[1]);
+	hash = mix(hash ^ k->addresses[1], flow_key[1]);
+	hash = mix(hash ^ k->addresses[2], flow_key[1]);
+	hash = mix(hash ^ k->addresses[3], flow_key[1]);
+	hash = mix(hash ^ ((__u64)k->ports << 32 | (k->zone ^ k->proto << 24)), flow_key[1]);
+	set_hash(k, hash);
 	return true;
 }
 
 /* `p` says the family only. */
 static __always_inline bool write_key(struct xw_ctx *ctx, const struct packet *p,
-				      struct flow_work *w, const struct endpoints *e)
+				      struct flow_key *k, const struct endpoints *e)
 {
 	__u32 ifindex = interface_of(ctx);
-	bool distinct =
-	    p->kind == XW_KIND_IP4 ? write_key4(w, e, ifindex) : write_key6(w, e, ifindex);
 
-	if (w->tag < XW_FLOW_TAGS)
-		w->tag += XW_FLOW_TAGS;
-	return distinct;
+	return p->kind == XW_KIND_IP4 ? write_key4(k, e, ifindex) : write_key6(k, e, ifindex);
 }
 
 #endif

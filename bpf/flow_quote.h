@@ -73,14 +73,15 @@ static __always_inline bool quoted_ports(struct xw_ctx *ctx, struct flow_work *w
 
 	if (!l4)
 		return false;
-	w->proto = w->quote.next;
-	if (w->proto == IPPROTO_TCP || w->proto == IPPROTO_UDP || w->proto == IPPROTO_SCTP) {
+	w->key.proto = w->quote.next;
+	if (w->key.proto == IPPROTO_TCP || w->key.proto == IPPROTO_UDP ||
+	    w->key.proto == IPPROTO_SCTP) {
 		e->sport = bpf_ntohs(l4[0]);
 		e->dport = bpf_ntohs(l4[1]);
 		return true;
 	}
-	if (w->proto != (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		return !v4 || w->proto != IPPROTO_IGMP;
+	if (w->key.proto != (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return !v4 || w->key.proto != IPPROTO_IGMP;
 	type = bpf_ntohs(l4[0]) >> 8;
 	e->echo = true;
 	if (type == (v4 ? ICMP_ECHO : ICMPV6_ECHO_REQUEST)) {
@@ -111,7 +112,7 @@ static __always_inline bool find_quoted4(struct xw_ctx *ctx, const struct packet
 		return false;
 	e.src = &src;
 	e.dst = &dst;
-	if (!write_key(ctx, p, w, &e))
+	if (!write_key(ctx, p, &w->key, &e))
 		return false;
 	find_flow(w, true);
 	return w->place;
@@ -140,7 +141,7 @@ static __always_inline bool find_quoted6(struct xw_ctx *ctx, const struct packet
 		return false;
 	e.src = (__u32 *)(w->header + 1);
 	e.dst = (__u32 *)(w->header + 3);
-	if (!write_key(ctx, p, w, &e))
+	if (!write_key(ctx, p, &w->key, &e))
 		return false;
 	find_flow(w, false);
 	return w->place;

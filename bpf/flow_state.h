@@ -85,7 +85,7 @@ static __always_inline __u32 state_in_flow(const struct packet *p, struct flow_w
 		w->over = 1;
 		return XW_STATE_NEW;
 	}
-	if (w->side != (flags & XW_FLOW_ORIGIN) || flags & XW_FLOW_REPLIED)
+	if (w->key.side != (flags & XW_FLOW_ORIGIN) || flags & XW_FLOW_REPLIED)
 		return XW_STATE_ESTABLISHED;
 	return XW_STATE_NEW;
 }
@@ -115,7 +115,7 @@ static __always_inline __u32 state_of(struct xw_ctx *ctx, const struct packet *p
 	if (!is_readable(p))
 		return XW_STATE_HIDDEN;
 	w->now = bpf_jiffies64() >> flow_shift;
-	w->proto = p->proto;
+	w->key.proto = p->proto;
 	if (is_icmp(p)) {
 		state = icmp_state(p, &error);
 		if (state)
@@ -135,7 +135,7 @@ static __always_inline __u32 state_of(struct xw_ctx *ctx, const struct packet *p
 		e.sport = p->sport;
 		e.dport = p->dport;
 	}
-	if (!write_key(ctx, p, w, &e))
+	if (!write_key(ctx, p, &w->key, &e))
 		return XW_STATE_INVALID;
 	w->has_key = 1;
 	if (p->kind == XW_KIND_IP4)

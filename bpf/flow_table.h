@@ -29,12 +29,18 @@
 #include "packet.h"
 
 /* The first word of the bucket. Behind barriers, as in row_at(). */
-static __always_inline __u64 first_place(const struct flow_work *w)
+static __always_inline __u64 first_place(const struct flow_key *k)
 {
-	__u64 bucket = w->hash & flow_mask;
+	__u64 bucket = k->hash & flow_mask;
 
 	barrier_var(bucket);
 	return bucket * XW_FLOW_BUCKET;
+}
+
+/* Where in its bucket a flow stands if it finds room there, or beside it (flow_steady.h). */
+static __always_inline __u32 home_of(const struct flow_key *k)
+{
+	return k->hash >> 44 & (XW_FLOW_BUCKET - 1);
 }
 
 static __always_inline __u32 *flow_words(const bool v4)
@@ -104,11 +110,11 @@ static __always_inline bool same_flow(struct flow_work *w, const __u64 *addresse
 {
 	__u64 ports_meta = *(volatile const __u64 *)&rest->ports_meta;
 
-	if (ports_meta >> XW_FLOW_PORT1 != w->ports || (ports_meta & 0xff) != w->proto ||
-	    rest->zone != w->zone || addresses[0] != w->addresses[0])
+	if (ports_meta >> XW_FLOW_PORT1 != w->key.ports || (ports_meta & 0xff) != w->key.proto ||
+	    rest->zone != w->key.zone || addresses[0] != w->key.addresses[0])
 		return false;
-	if (!v4 && (addresses[1] != w->addresses[1] || addresses[2] != w->addresses[2] ||
-		    addresses[3] != w->addresses[3]))
+	if (!v4 && (addresses[1] != w->key.addresses[1] || addresses[2] != w->key.addresses[2] ||
+		    addresses[3] != w->key.addresses[3]))
 		return false;
 	w->ports_meta = ports_meta;
 	w->deadline = rest->deadline;
@@ -121,20 +127,31 @@ static __always_inline bool same_flow(struct flow_work *w, const __u64 *addresse
 
 #define HALF (XW_FLOW_BUCKET / 2)
 
-/* The words of half a bucket that may have the tag, two at once and without a branch: bit 31 - n
- * for word 2n, bit 63 - n for word 2n + 1. Zero halves as in Warren, "Hacker's Delight", 6-1; a few
- * that are none are found too. */
+/* Which of two words may have the tag, which is given for both, without a branch: bits 31 and 63.
+ * Zero halves as in Warren, "Hacker's Delight", 6-1; a few that are none are found too. */
+static __always_inline __u64 tagged_pair(__u64 pair, __u64 tags)
+{
+	__u64 differs = (pair ^ tags) & BOTH_TAGS;
+
+	return (differs - BOTH_ONES) & ~differs & BOTH_TOPS;
+}
+
+/* The words of half a bucket that may have the tag: bit 31 - n for word 2n, bit 63 - n for word
+ * 2n + 1. */
 static __always_inline __u64 tagged_words(const __u64 *pairs, __u32 tag)
 {
 	__u64 tags = (__u64)tag << 48 | (__u64)tag << 16, found = 0;
 
 #pragma unroll
-	for (int n = 0; n < HALF / 2; n++) {
-		__u64 differs = (*(volatile const __u64 *)&pairs[n] ^ tags) & BOTH_TAGS;
-
-		found |= ((differs - BOTH_ONES) & ~differs & BOTH_TOPS) >> n;
-	}
+	for (int n = 0; n < HALF / 2; n++)
+		found |= tagged_pair(*(volatile const __u64 *)&pairs[n], tags) >> n;
 	return found;
+}
+
+/* The word, of its half bucket, that a bit of tagged_words() is for. */
+static __always_inline __u32 place_of_bit(__u32 bit)
+{
+	return 2 * (31 - (bit & 31)) + (bit >> 5);
 }
 
 /* Find the live flow of the key in `w` among the words from `first` on: w->place. */
@@ -142,43 +159,42 @@ static __always_inline void find_in_half(struct flow_work *w, const __u32 *words
 					 const struct xw_flow4 *four, const struct xw_flow6 *six,
 					 const bool v4)
 {
-	__u64 candidates = tagged_words((const __u64 *)(words + first), w->tag), place;
+	__u64 candidates = tagged_words((const __u64 *)(words + first), w->key.tag), place;
 	__u32 bit, word;
 	bool same;
 
 	for (int n = 0; n < HALF && candidates; n++) {
 		bit = lowest_bit(candidates);
 		candidates &= candidates - 1;
-		place = bounded_place(first + 2 * (31 - (bit & 31)) + (bit >> 5));
+		place = bounded_place(first + place_of_bit(bit));
 		word = *(volatile const __u32 *)&words[place];
-		if (word >> 16 != w->tag || ticks_left(word, w->now) < 0)
+		if (word >> 16 != w->key.tag || ticks_left(word, w->now) < 0)
 			continue;
 		if (v4)
 			same = same_flow(w, &four[place].addresses, &four[place].rest, true);
 		else
 			same = same_flow(w, six[place].addresses, &six[place].rest, false);
-		if (same && *(volatile const __u32 *)&words[place] >> 16 == w->tag) {
+		if (same && *(volatile const __u32 *)&words[place] >> 16 == w->key.tag) {
 			w->place = place + 1;
 			return;
 		}
 	}
 }
 
-/* Find the live flow of the key in `w`: w->place. By halves: most flows are in the first, which is
- * filled first. */
+/* Find the live flow of the key in `w`: w->place. By halves, that with its home first. */
 static __always_inline void find_flow(struct flow_work *w, const bool v4)
 {
 	const __u32 *words = flow_words(v4);
 	const struct xw_flow4 *four = v4 ? all_flows4() : NULL;
 	const struct xw_flow6 *six = v4 ? NULL : all_flows6();
-	__u64 first = first_place(w);
+	__u64 first = first_place(&w->key), home = home_of(&w->key) & HALF;
 
 	w->place = 0;
 	if (!words || (v4 ? !four : !six))
 		return;
-	find_in_half(w, words, first, four, six, v4);
+	find_in_half(w, words, first + home, four, six, v4);
 	if (!w->place)
-		find_in_half(w, words, first + HALF, four, six, v4);
+		find_in_half(w, words, first + (home ^ HALF), four, six, v4);
 }
 
 static __always_inline struct xw_flow_counts *flow_count(void)

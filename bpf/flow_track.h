@@ -70,7 +70,7 @@ static __always_inline __u32 follow_handshake(struct xw_ctx *ctx, const struct p
 					      struct flow_work *w, struct xw_flow_rest *rest,
 					      __u32 flags)
 {
-	bool reply = w->side != (flags & XW_FLOW_ORIGIN);
+	bool reply = w->key.side != (flags & XW_FLOW_ORIGIN);
 	__u32 number;
 
 	if (flags & XW_FLOW_PICKED_UP)
@@ -105,13 +105,13 @@ static __always_inline __u32 flags_after(struct xw_ctx *ctx, const struct packet
 					 struct flow_work *w, struct xw_flow_rest *rest,
 					 __u32 flags)
 {
-	if (w->side != (flags & XW_FLOW_ORIGIN))
+	if (w->key.side != (flags & XW_FLOW_ORIGIN))
 		flags |= XW_FLOW_REPLIED;
 	if (p->proto != IPPROTO_TCP || is_later(p))
 		return flags;
 	if (!(flags & XW_FLOW_ASSURED))
 		flags = follow_handshake(ctx, p, w, rest, flags);
-	return follow_end(p, w->side, flags);
+	return follow_end(p, w->key.side, flags);
 }
 
 /* Exchange a flow's flags. False: another CPU changed them, or the place has another flow. */
@@ -160,7 +160,7 @@ static __always_inline void change_flow(struct xw_ctx *ctx, const struct packet 
 		flags = w->over ? before : flags_after(ctx, p, w, rest, before);
 		if (exchange_flags(w, rest, flags))
 			break;
-		if (w->ports_meta >> XW_FLOW_PORT1 != w->ports)
+		if (w->ports_meta >> XW_FLOW_PORT1 != w->key.ports)
 			return;
 	}
 	if (~before & flags & XW_FLOW_ASSURED)
@@ -173,7 +173,7 @@ static __always_inline void change_flow(struct xw_ctx *ctx, const struct packet 
 /* The flags of the flow that this packet makes; -1: it makes none. */
 static __always_inline int flags_of_new(const struct packet *p, const struct flow_work *w)
 {
-	__u32 origin = w->side ? XW_FLOW_ORIGIN : 0;
+	__u32 origin = w->key.side ? XW_FLOW_ORIGIN : 0;
 
 	if (is_later(p))
 		return -1;
@@ -182,7 +182,7 @@ static __always_inline int flags_of_new(const struct packet *p, const struct flo
 	if (p->proto != IPPROTO_TCP)
 		return -1;
 	if (w->socket == SOCKET_PAST_HANDSHAKE)
-		return follow_end(p, w->side, origin | XW_FLOW_REPLIED | XW_FLOW_ASSURED);
+		return follow_end(p, w->key.side, origin | XW_FLOW_REPLIED | XW_FLOW_ASSURED);
 	if (p->keep && is_egress() && w->socket == SOCKET_NONE &&
 	    (p->flags & (TCP_ACK | TCP_SYN | TCP_RST | TCP_FIN)) == TCP_ACK)
 		return origin | XW_FLOW_PICKED_UP;
@@ -202,8 +202,8 @@ static __always_inline void make_or_change(struct xw_ctx *ctx, const struct pack
 	flags = flags_of_new(p, w);
 	if (flags < 0)
 		return;
-	make_flow(w, p->slot << XW_FLOW_SLOT | flags << XW_FLOW_FLAGS | w->proto,
-		  timeout_ticks(copy, w->proto, flags, v4), p->packets, v4);
+	make_flow(w, p->slot << XW_FLOW_SLOT | flags << XW_FLOW_FLAGS | w->key.proto,
+		  timeout_ticks(copy, w->key.proto, flags, v4), p->packets, v4);
 	counts = flow_count();
 	if (counts && w->socket == SOCKET_PAST_HANDSHAKE)
 		counts->by_socket++;

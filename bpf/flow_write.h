@@ -14,25 +14,34 @@
 #include "flow_maps.h"
 #include "flow_table.h"
 
-/* The place of the bucket that a new flow takes: free, else over, else the one that would be over
- * first; of those that would be so in the same tick, any (`turn`): were it always the first, the
- * flow that came last under a flood would be the next to go. Ticks and place in one number: of two
- * variables the verifier follows each combination. */
-static __always_inline __u32 cheapest_place(const __u32 *words, __u32 now, __u32 turn)
+/* Is a place free, or the flow that has it over? One that is claimed is neither. */
+static __always_inline bool is_over(__u32 word, __u32 now)
 {
-	const __s32 free = -0x10000; /* less than any ticks */
+	return !word || (word >> 16 != XW_FLOW_CLAIMED && ticks_left(word, now) < 0);
+}
+
+/* The place of the bucket that a new flow takes: one that is free or whose flow is over, the
+ * nearest to `home`; else that of the flow which would be over first; of those that would be so in
+ * the same tick, any (`turn`): were it always the first, the flow that came last under a flood
+ * would be the next to go. Ticks and place in one number: of two variables the verifier follows
+ * each combination. */
+static __always_inline __u32 cheapest_place(const __u32 *words, __u32 now, __u32 home, __u32 turn)
+{
 	__s32 least = 0x7fffffff;
 	__u32 place;
 
+	if (is_over(*(volatile const __u32 *)&words[home], now)) /* as most are */
+		return home;
 	for (int i = 0; i < XW_FLOW_BUCKET; i++) {
 		__u32 held = *(volatile const __u32 *)&words[i];
-		__s32 left = held ? ticks_left(held, now) : free;
+		__s32 left = (ticks_left(held, now) << 4) + ((i + turn) & (XW_FLOW_BUCKET - 1));
 
-		left = (left << 4) + (held ? (i + turn) & (XW_FLOW_BUCKET - 1) : i);
+		if (is_over(held, now))
+			left = (i ^ home) - XW_FLOW_BUCKET;
 		if (held >> 16 != XW_FLOW_CLAIMED && left < least)
 			least = left;
 	}
-	place = least >> 4 == free ? least : least - turn;
+	place = least < 0 ? least ^ home : least - turn;
 	return place & (XW_FLOW_BUCKET - 1);
 }
 
@@ -55,11 +64,11 @@ static __always_inline void count_evicted(struct xw_flow_counts *counts,
 static __always_inline void write_flow(const struct flow_work *w, struct xw_flow_rest *rest,
 				       __u32 meta, __u32 deadline, __u32 packets)
 {
-	rest->zone = w->zone;
+	rest->zone = w->key.zone;
 	rest->deadline = deadline;
 	rest->number = w->now;
 	rest->packets = packets;
-	*(volatile __u64 *)&rest->ports_meta = (__u64)w->ports << 32 | meta;
+	*(volatile __u64 *)&rest->ports_meta = (__u64)w->key.ports << 32 | meta;
 }
 
 /* Make a flow for the key in `w`; in the place of the one that was found, if w->place says so. */
@@ -79,13 +88,14 @@ static __always_inline void make_flow(struct flow_work *w, __u32 meta, __u32 tic
 	if (w->place) {
 		place = bounded_place(w->place - 1);
 		held = *(volatile __u32 *)&words[place];
-		if (held >> 16 != w->tag) {
+		if (held >> 16 != w->key.tag) {
 			counts->lost++;
 			return;
 		}
 	} else {
-		i = cheapest_place(words + first_place(w), w->now, w->tag);
-		place = bounded_place(first_place(w) + i);
+		i = cheapest_place(words + first_place(&w->key), w->now, home_of(&w->key),
+				   w->key.tag);
+		place = bounded_place(first_place(&w->key) + i);
 		held = *(volatile __u32 *)&words[place];
 	}
 	if (held >> 16 == XW_FLOW_CLAIMED ||
@@ -103,15 +113,15 @@ static __always_inline void make_flow(struct flow_work *w, __u32 meta, __u32 tic
 	    (__s32)(rest->deadline - w->now) >= 0)
 		count_evicted(counts, rest, v4);
 	if (v4) {
-		four[place].addresses = w->addresses[0];
+		four[place].addresses = w->key.addresses[0];
 	} else {
-		six[place].addresses[0] = w->addresses[0];
-		six[place].addresses[1] = w->addresses[1];
-		six[place].addresses[2] = w->addresses[2];
-		six[place].addresses[3] = w->addresses[3];
+		six[place].addresses[0] = w->key.addresses[0];
+		six[place].addresses[1] = w->key.addresses[1];
+		six[place].addresses[2] = w->key.addresses[2];
+		six[place].addresses[3] = w->key.addresses[3];
 	}
 	write_flow(w, rest, meta, deadline, packets);
-	__sync_lock_test_and_set(&words[place], w->tag << 16 | (deadline & 0xffff));
+	__sync_lock_test_and_set(&words[place], w->key.tag << 16 | (deadline & 0xffff));
 	counts->made++;
 }
 
@@ -130,10 +140,10 @@ static __always_inline void move_deadline(struct flow_work *w, struct xw_flow_re
 		return;
 	place = bounded_place(w->place - 1);
 	held = *(volatile __u32 *)&words[place];
-	if (held >> 16 != w->tag)
+	if (held >> 16 != w->key.tag)
 		return;
-	if (__sync_val_compare_and_swap(&words[place], held, w->tag << 16 | (deadline & 0xffff)) ==
-	    held)
+	if (__sync_val_compare_and_swap(&words[place], held,
+					w->key.tag << 16 | (deadline & 0xffff)) == held)
 		rest->deadline = deadline;
 }
 

@@ -39,10 +39,12 @@
  *                     combined_word       row_words.h    AND of the rows' words
  *                     apply_rule          apply_rule.h   expiry, rate, counter, log mark, action
  *                         apply_rated_rule               of a rule with a rate; rates.h, gcra.h
- *                     ask_state           flow.h         once, if a rule with `state` is reached
  *                     walk_remaining_rules  walk.h       bpf_loop() if a rule does not decide
+ *             go_on_with_state            rules.h        once, if a rule with `state` is reached
+ *                 find_steady             flow_steady.h  of most packets that have a flow
+ *                 ask_state               flow.h         of all others, with flow_state.h
  *             classify_by_policy          match.h
- *         keep_flow                       flow.h         with flow_state.h and flow_track.h
+ *         keep_flow                       flow.h         with flow_steady.h or flow_track.h
  *         count_packet                    account.h
  *         report_event                    events.h       with trace_tap.h
  *
@@ -53,7 +55,9 @@
  * - A call chain has 512 bytes of stack, each frame rounded up to 32. With all features should_drop
  *   and what is inlined into it take 384, walk_remaining_rules 32 and walk_step 96: none is left;
  *   nor beside the 128 of apply_rated_rule, which the walk leaves to its caller.
- *   Hence row numbers (u32) and not pointers in struct walk.
+ *   Hence row numbers (u32) and not pointers in struct walk. With flows that is in a map, and
+ *   should_drop takes 320, find_state and track_packet 128; with rates, too, should_drop 160,
+ *   classify_packet 224 and what it calls 128.
  * - The verifier wants a bound on every index: it is masked where it is used, by a mask in .rodata.
  * - The arguments of a global function are plain memory to the verifier: no pointer survives there.
  * - A jump reaches 32,767 instructions, and kinds.h inlines the classifier many times over.
@@ -104,13 +108,20 @@ static __always_inline
 {
 	__u32 copy = control_word & XW_CONTROL_COPY;
 	const struct xw_tables *t = bpf_map_lookup_elem(&tables, &copy);
+	struct walk *walk = this_walk();
 	int decision = -1;
 
 	if (!t || (GLOBAL_CLASSIFIER && (!ctx || !p)))
 		return DECISION_ERROR;
-	if (features & XW_RULES)
-		decision = classify_known_shape(t, ctx, p, copy);
-	return decision < 0 ? classify_by_policy(t, p) : decision;
+	if (features & XW_RULES) {
+		decision = classify_known_shape(t, ctx, p, copy, walk);
+		if (ASKING_ONCE && walk && decision == DECISION_ASK_STATE)
+			decision = go_on_with_state(ctx, p, walk);
+	}
+	if (decision < 0)
+		decision = classify_by_policy(t, p);
+	find_kept(p, decision, copy);
+	return decision;
 }
 
 #endif

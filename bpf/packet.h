@@ -27,7 +27,10 @@ struct packet {
 	__u32 dst[4];
 	__u32 length;
 	__u32 icmp; /* type << 8 | code */
-	__u32 fragment_id;
+	union {
+		__u32 fragment_id;
+		__u32 flow_word; /* of the index, as it was when `flow` was found */
+	};
 	__u16 fragment_units; /* IP fragment offset, in units of 8 bytes */
 	__u16 sport;
 	__u16 dport;
@@ -53,6 +56,10 @@ struct packet {
 #else
 	__u16 l4_off; /* of the L4 header in the frame; 0: none. Both only for flows */
 	__u16 l4_end; /* of the IP packet or of the frame */
+#endif
+#ifdef XW_FLOWS_COMPILED
+	__u32 flow; /* the place of a steady packet's flow, + 1 (flow_steady.h); 0: not found */
+	__u32 flow_deadline; /* that the packet moves it to */
 #endif
 #ifdef XW_COOKIES_COMPILED
 	__u8 cookie; /* the rule by which it passes says so */

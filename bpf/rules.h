@@ -53,8 +53,12 @@ static __always_inline int apply_first_rules(const struct shape s, struct xw_ctx
 		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
 		if (!WITH_FLOWS || decision != DECISION_ASK_STATE)
 			break;
+#if ASKING_ONCE
+		w->rules_left = word;
+		return DECISION_ASK_STATE;
+#endif
 		decision = -1;
-		word = ask_state(ctx, p, w->copy, w->index, word);
+		word = ask_state_first(ctx, p, w->copy, w->index, word);
 		if (!word)
 			break;
 	}
@@ -83,7 +87,8 @@ static __always_inline int apply_first_rules(const struct shape s, struct xw_ctx
 
 /* The verdict of the first rule that decides; -1: none does. */
 static __always_inline int classify_by_rules(const struct xw_tables *t, struct xw_ctx *ctx,
-					     struct packet *p, __u32 copy, const struct shape s)
+					     struct packet *p, __u32 copy, struct walk *there,
+					     const struct shape s)
 {
 	__u32 word_mask = position_count(s) / 64 - 1;
 	struct generation g = {
@@ -92,7 +97,7 @@ static __always_inline int classify_by_rules(const struct xw_tables *t, struct x
 	    .copy = copy,
 	};
 	struct packet_rows pr = {.shape = s};
-	struct walk here = {.copy = copy}, *w = walk_of(s, &here);
+	struct walk start = {.copy = copy}, *w = start_walk(&start, there);
 	__u32 segment = 0, words_left = 0;
 	__u64 word = 0, segments_left;
 
@@ -127,6 +132,21 @@ static __always_inline int classify_by_rules(const struct xw_tables *t, struct x
 	w->words_left = words_left;
 	w->segments_left = segments_left;
 	return word ? apply_first_rules(s, ctx, p, w, word) : walk_on(s, ctx, p, w);
+}
+
+/* Go on from a rule that needs the state. Here once, and not in each of kinds.h. */
+static __always_inline int go_on_with_state(struct xw_ctx *ctx, struct packet *p, struct walk *w)
+{
+	const struct shape s = {};
+	__u64 word = ask_state_first(ctx, p, w->copy, w->index, w->rules_left);
+	int decision = -1;
+
+	if (word)
+		decision = apply_rule(s, w->copy, w->index * 64 + lowest_bit(word), p, NULL);
+	if (decision >= 0 || (!has_feature(s, XW_COUNTING) && (word || is_one_word(s))))
+		return decision;
+	w->rules_left = word & (word - 1);
+	return walk_on(s, ctx, p, w);
 }
 
 #endif

@@ -33,6 +33,10 @@
 /* With both there is so much code that the classifier is a global function, verified by itself. */
 #define GLOBAL_CLASSIFIER (RATED && WITH_FLOWS)
 
+/* Is the state asked for behind the classifier (go_on_with_state()), and not in each kind's code?
+ */
+#define ASKING_ONCE (WITH_FLOWS && !GLOBAL_CLASSIFIER)
+
 struct shape {
 	__u32 features; /* enum xw_feature */
 	__u32 positions;

@@ -71,25 +71,32 @@ struct {
 	__type(value, struct walk);
 } walks SEC(".maps");
 
-/* Where the walk of a packet is kept: on no stack where all features together leave no room. */
-static __always_inline struct walk *walk_of(const struct shape s, struct walk *here)
+/* Where the walk of a packet is kept, if on no stack: flows leave no room there, and a packet whose
+ * state is needed goes on in another place (go_on_with_state()). */
+static __always_inline struct walk *this_walk(void)
 {
 	__u32 zero = 0;
-	struct walk *there;
 
-	if (s.known && is_one_word(s))
-		return here;
-	there = bpf_map_lookup_elem(&walks, &zero);
+	return bpf_map_lookup_elem(&walks, &zero);
+}
+
+static __always_inline struct walk *start_walk(struct walk *start, struct walk *there)
+{
 	if (there)
-		*there = *here;
+		*there = *start;
 	return there;
 }
 
 #else
 
-static __always_inline struct walk *walk_of(const struct shape s, struct walk *here)
+static __always_inline struct walk *this_walk(void)
 {
-	return here;
+	return NULL;
+}
+
+static __always_inline struct walk *start_walk(struct walk *start, struct walk *there)
+{
+	return start;
 }
 
 #endif
@@ -214,6 +221,15 @@ __noinline __u64 find_related(struct xw_ctx *ctx, struct packet *p, __u32 copy, 
 	return narrowed_word(p, copy, index, word);
 }
 
+/* ask_state(), for the first rule that needs it: of a steady packet without a call. */
+static __always_inline __u64 ask_state_first(struct xw_ctx *ctx, struct packet *p, __u32 copy,
+					     __u32 index, __u64 word)
+{
+	if (find_steady(p, copy))
+		return narrowed_word(p, copy, index, word);
+	return ask_state(ctx, p, copy, index, word);
+}
+
 /* Leave out what is not for packets of this state, if it is known by now. */
 __noinline int narrow_walk(struct packet *p, struct walk *w)
 {
@@ -244,6 +260,12 @@ static __always_inline int walk_with_state(struct xw_ctx *ctx, struct packet *p,
 }
 
 #else
+
+static __always_inline __u64 ask_state_first(struct xw_ctx *ctx, struct packet *p, __u32 copy,
+					     __u32 index, __u64 word)
+{
+	return word;
+}
 
 static __always_inline int narrow_walk(struct packet *p, struct walk *w)
 {
