@@ -269,6 +269,7 @@ bench: dev
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.changes.events
 	$(BIN)/python -m bench.state
+	$(BIN)/python -m bench.packets.syn_answers
 
 clean:
 	$(MAKE) --no-print-directory -C bpf clean
