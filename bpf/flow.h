@@ -68,30 +68,15 @@ static __always_inline void note_state(struct xw_event *e, const struct packet *
 	e->state = p->state;
 }
 
-/* A packet passes by a rule or policy that may say `keep`: keep_flow() asks for its state, if it is
- * not found here. */
-static __always_inline void find_kept(struct packet *p, int decision, __u32 copy)
-{
-	if (!decision && p->keep && !p->state)
-		find_steady(p, copy);
-}
-
 static __always_inline void keep_flow(struct xw_ctx *ctx, struct packet *p, int decision,
 				      __u64 control_word)
 {
 	struct flow_work *w;
 
-	if (decision || !(p->state | p->keep))
+	if (decision || !(p->state | p->keep) || p->keep == KEPT)
 		return;
 	if (!p->state)
 		ask_state(ctx, p, control_word & XW_CONTROL_COPY, 0, 0);
-	if (p->flow) {
-		if (p->kind == XW_KIND_IP4)
-			pass_steady(p, true);
-		else
-			pass_steady(p, false);
-		return;
-	}
 	w = this_flow_work();
 	if (EXPLAINING || !w)
 		return;
@@ -123,10 +108,6 @@ static __always_inline __u64 ask_state(struct xw_ctx *ctx, struct packet *p, __u
 }
 
 static __always_inline void note_state(struct xw_event *e, const struct packet *p)
-{
-}
-
-static __always_inline void find_kept(struct packet *p, int decision, __u32 copy)
 {
 }
 

@@ -16,27 +16,28 @@
 
 /* The states of struct bpf_sock, which are the kernel's own. */
 #define IN_STATE(number) (1U << (number))
-#define LISTENING IN_STATE(BPF_TCP_LISTEN)
-#define PAST_HANDSHAKE                                                         \
-  (IN_STATE(BPF_TCP_ESTABLISHED) | IN_STATE(BPF_TCP_FIN_WAIT1) |               \
-   IN_STATE(BPF_TCP_FIN_WAIT2) | IN_STATE(BPF_TCP_CLOSE_WAIT) |                \
-   IN_STATE(BPF_TCP_LAST_ACK) | IN_STATE(BPF_TCP_CLOSING))
+#define LISTENING	 IN_STATE(BPF_TCP_LISTEN)
+#define PAST_HANDSHAKE                                                                             \
+	(IN_STATE(BPF_TCP_ESTABLISHED) | IN_STATE(BPF_TCP_FIN_WAIT1) |                             \
+	 IN_STATE(BPF_TCP_FIN_WAIT2) | IN_STATE(BPF_TCP_CLOSE_WAIT) | IN_STATE(BPF_TCP_LAST_ACK) | \
+	 IN_STATE(BPF_TCP_CLOSING))
 
 /* w->socket for a TCP packet; a listener is none. */
-static __always_inline void
-ask_socket(struct xw_ctx *ctx, const struct packet *p, struct flow_work *w) {
-  struct bpf_sock *socket = find_tcp_socket(ctx, p, &w->tuple, is_egress());
-  __u32 state;
+static __always_inline void ask_socket(struct xw_ctx *ctx, const struct packet *p,
+				       struct flow_work *w)
+{
+	struct bpf_sock *socket = find_tcp_socket(ctx, p, &w->tuple, is_egress());
+	__u32 state;
 
-  w->socket = SOCKET_NONE;
-  if (!socket)
-    return;
-  state = IN_STATE(socket->state & 31);
-  if (state & PAST_HANDSHAKE)
-    w->socket = SOCKET_PAST_HANDSHAKE;
-  else if (!(state & LISTENING))
-    w->socket = SOCKET_EARLY;
-  bpf_sk_release(socket);
+	w->socket = SOCKET_NONE;
+	if (!socket)
+		return;
+	state = IN_STATE(socket->state & 31);
+	if (state & PAST_HANDSHAKE)
+		w->socket = SOCKET_PAST_HANDSHAKE;
+	else if (!(state & LISTENING))
+		w->socket = SOCKET_EARLY;
+	bpf_sk_release(socket);
 }
 
 #endif

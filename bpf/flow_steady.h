@@ -35,6 +35,14 @@ struct steady {
 	__u64 of;
 	__u64 meta;
 	__u32 now; /* ticks */
+	__u32 deadline;
+};
+
+/* The flow of a steady packet. In struct walk, as there is no room on the stack. */
+struct steady_flow {
+	__u32 place;	/* + 1; 0: not found */
+	__u32 word;	/* of the index, as it was then */
+	__u32 deadline; /* that the packet moves it to */
 };
 
 /* 1 if any bit is set. */
@@ -94,17 +102,25 @@ static __always_inline __u64 unlike_at(const struct flow_key *k, const struct st
 
 /* Look at a flow's home and beside it, else for its tag, and note where it is. Which of the first
  * two is computed and not branched to, as nobody can predict it. */
-static __always_inline void find_at_home(struct packet *p, const struct flow_key *k,
-					 const struct steady *s, const bool v4)
+static __always_inline void find_at_home(const struct flow_key *k, const struct steady *s,
+					 struct steady_flow *found, const bool v4)
 {
 	const __u32 *words = flow_words(v4);
 	const struct xw_flow4 *four = v4 ? all_flows4() : NULL;
 	const struct xw_flow6 *six = v4 ? NULL : all_flows6();
-	__u64 place = bounded_place(first_place(k) + home_of(k)), held;
+	__u64 place = bounded_place(first_place(k) + home_of(k)), pair, held;
 
 	if (!words || (v4 ? !four : !six))
 		return;
-	held = *(volatile const __u64 *)(words + (place & ~1ULL));
+	/* As in flow_rest(): Linux 6.1. */
+	barrier_var(words);
+	if (v4)
+		barrier_var(four);
+	else
+		barrier_var(six);
+	pair = place >> 1;
+	barrier_var(pair);
+	held = ((volatile const __u64 *)words)[pair];
 	if (has_tag(held, k->tag)) {
 		place ^= is_any(unlike_at(k, s, four, six, place, v4));
 		held >>= 32 * (place & 1);
@@ -115,16 +131,18 @@ static __always_inline void find_at_home(struct packet *p, const struct flow_key
 		held = *(volatile const __u32 *)(words + bounded_place(place));
 	}
 	place = bounded_place(place);
-	p->flow_word = held;
 	if (unlike_at(k, s, four, six, place, v4))
 		return;
-	if (is_steady_in(k, s, v4 ? &four[place].rest : &six[place].rest, held, words + place))
-		p->flow = place + 1;
+	if (!is_steady_in(k, s, v4 ? &four[place].rest : &six[place].rest, held, words + place))
+		return;
+	found->word = held;
+	found->deadline = s->deadline;
+	found->place = place + 1;
 }
 
 /* Write the key's protocol, and what its flow has if a packet like this one is steady. False: no
  * packet like this one is. */
-static __always_inline bool may_be_steady(struct packet *p, __u32 copy, struct flow_key *k,
+static __always_inline bool may_be_steady(const struct packet *p, __u32 copy, struct flow_key *k,
 					  struct steady *s)
 {
 	const struct xw_timeouts *timeouts = bpf_map_lookup_elem(&flow_timeouts, &copy);
@@ -138,20 +156,20 @@ static __always_inline bool may_be_steady(struct packet *p, __u32 copy, struct f
 			return false;
 		s->of = KEY_META | STEADY_TCP_OF << XW_FLOW_FLAGS;
 		s->meta = IPPROTO_TCP | STEADY_TCP << XW_FLOW_FLAGS;
-		p->flow_deadline = s->now + timeouts->ticks[XW_TIMEOUT_TCP];
+		s->deadline = s->now + timeouts->ticks[XW_TIMEOUT_TCP];
 		return true;
 	}
 	if (p->proto == IPPROTO_UDP) {
 		s->of = KEY_META | XW_FLOW_REPLIED << XW_FLOW_FLAGS;
 		s->meta = IPPROTO_UDP | XW_FLOW_REPLIED << XW_FLOW_FLAGS;
-		p->flow_deadline = s->now + timeouts->ticks[XW_TIMEOUT_UDP_REPLIED];
+		s->deadline = s->now + timeouts->ticks[XW_TIMEOUT_UDP_REPLIED];
 		return true;
 	}
 	return false;
 }
 
-/* Find the flow of a steady packet: p->flow... and p->state. False: find_state() must be asked. */
-static __always_inline bool find_steady(struct packet *p, __u32 copy)
+/* Find the flow of a steady packet, and write p->state. False: find_state() must be asked. */
+static __always_inline bool find_steady(struct packet *p, __u32 copy, struct steady_flow *found)
 {
 	struct endpoints e = {.src = p->src, .dst = p->dst, .sport = p->sport, .dport = p->dport};
 	struct flow_key k;
@@ -164,46 +182,63 @@ static __always_inline bool find_steady(struct packet *p, __u32 copy)
 		    !write_key4(&k, &e, 0))
 			return false;
 		s.meta |= (__u64)k.ports << XW_FLOW_PORT1;
-		find_at_home(p, &k, &s, true);
+		find_at_home(&k, &s, found, true);
 	} else {
 		if (is_link_local6(p->src) || is_link_local6(p->dst) || !write_key6(&k, &e, 0))
 			return false;
 		s.meta |= (__u64)k.ports << XW_FLOW_PORT1;
-		find_at_home(p, &k, &s, false);
+		find_at_home(&k, &s, found, false);
 	}
-	if (!p->flow)
+	if (!found->place)
 		return false;
 	p->state = XW_STATE_ESTABLISHED;
 	return true;
 }
 
-/* Move the deadline of a steady packet's flow that it has found: once a tick there is something to
- * do. If the word is no longer what it was, another packet has done so, or the flow is gone. */
-static __always_inline void move_steady(const struct packet *p, struct xw_flow_rest *rest,
+/* Move the deadline of a steady packet's flow: once a tick there is something to do. If the word is
+ * no longer what it was, another packet has done so, or the flow is gone. */
+static __always_inline void move_steady(const struct steady_flow *found, struct xw_flow_rest *rest,
 					const bool v4)
 {
-	__u32 *words, word = (p->flow_word & 0xffff0000) | (p->flow_deadline & 0xffff);
-	__u64 place = bounded_place(p->flow - 1);
+	__u32 *words, word = (found->word & 0xffff0000) | (found->deadline & 0xffff);
+	__u64 place = bounded_place(found->place - 1);
 
-	if (rest->deadline == p->flow_deadline)
+	if (rest->deadline == found->deadline)
 		return;
 	words = flow_words(v4);
 	if (!words)
 		return;
 	barrier_var(words);
-	if (__sync_val_compare_and_swap(&words[place], p->flow_word, word) == p->flow_word)
-		rest->deadline = p->flow_deadline;
+	if (__sync_val_compare_and_swap(&words[place], found->word, word) == found->word)
+		rest->deadline = found->deadline;
 }
 
-/* A steady packet passes whose flow was found by find_steady(). */
-static __always_inline void pass_steady(const struct packet *p, const bool v4)
+static __always_inline void count_and_move(const struct packet *p, const struct steady_flow *found,
+					   const bool v4)
 {
-	struct xw_flow_rest *rest = flow_rest(p->flow - 1, v4);
+	struct xw_flow_rest *rest = flow_rest(found->place - 1, v4);
 
 	if (!rest)
 		return;
 	rest->packets += p->packets; /* not atomic, which would cost a third of all this */
-	move_steady(p, rest, v4);
+	move_steady(found, rest, v4);
+}
+
+/* A packet passes, if `decision` is 0: if it is steady, all is done here that is to be done. */
+static __always_inline void pass_steady(struct packet *p, int decision, __u32 copy,
+					struct steady_flow *found)
+{
+	if (decision)
+		return;
+	if (p->keep && !p->state)
+		find_steady(p, copy, found);
+	if (!found->place)
+		return;
+	if (p->kind == XW_KIND_IP4)
+		count_and_move(p, found, true);
+	else
+		count_and_move(p, found, false);
+	p->keep = KEPT;
 }
 
 #endif

@@ -30,8 +30,6 @@ static __always_inline __u32 cheapest_place(const __u32 *words, __u32 now, __u32
 	__s32 least = 0x7fffffff;
 	__u32 place;
 
-	if (is_over(*(volatile const __u32 *)&words[home], now)) /* as most are */
-		return home;
 	for (int i = 0; i < XW_FLOW_BUCKET; i++) {
 		__u32 held = *(volatile const __u32 *)&words[i];
 		__s32 left = (ticks_left(held, now) << 4) + ((i + turn) & (XW_FLOW_BUCKET - 1));
@@ -93,10 +91,14 @@ static __always_inline void make_flow(struct flow_work *w, __u32 meta, __u32 tic
 			return;
 		}
 	} else {
-		i = cheapest_place(words + first_place(&w->key), w->now, home_of(&w->key),
-				   w->key.tag);
-		place = bounded_place(first_place(&w->key) + i);
+		place = bounded_place(first_place(&w->key) + home_of(&w->key));
 		held = *(volatile __u32 *)&words[place];
+		if (!is_over(held, w->now)) { /* as few are */
+			i = cheapest_place(words + first_place(&w->key), w->now, home_of(&w->key),
+					   w->key.tag);
+			place = bounded_place(first_place(&w->key) + i);
+			held = *(volatile __u32 *)&words[place];
+		}
 	}
 	if (held >> 16 == XW_FLOW_CLAIMED ||
 	    __sync_val_compare_and_swap(&words[place], held, claimed) != held) {

@@ -120,7 +120,7 @@ static __always_inline
 	}
 	if (decision < 0)
 		decision = classify_by_policy(t, p);
-	find_kept(p, decision, copy);
+	keep_steady(p, decision, walk, copy);
 	return decision;
 }
 

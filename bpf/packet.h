@@ -19,6 +19,9 @@ enum decision {
 
 enum ports { PORTS_NONE = 0, PORTS_READ, PORTS_HIDDEN };
 
+/* In place of `keep`: the flow table has this packet already. */
+#define KEPT 2
+
 /* Addresses are in network byte order (IPv4 in the first word), all else in host order. A field
  * that cannot be read holds its XW_..._HIDDEN value (abi.h): such a field satisfies `drop` rules
  * and no `accept` or `count` rule, so hiding a field earns nothing. */
@@ -27,10 +30,7 @@ struct packet {
 	__u32 dst[4];
 	__u32 length;
 	__u32 icmp; /* type << 8 | code */
-	union {
-		__u32 fragment_id;
-		__u32 flow_word; /* of the index, as it was when `flow` was found */
-	};
+	__u32 fragment_id;
 	__u16 fragment_units; /* IP fragment offset, in units of 8 bytes */
 	__u16 sport;
 	__u16 dport;
@@ -46,7 +46,7 @@ struct packet {
 	__u8 malformed;
 	__u8 neighbor_discovery; /* or multicast listener discovery */
 	__u8 state;		 /* enum xw_state */
-	__u8 keep;		 /* the rule or the policy by which it passes says so */
+	__u8 keep;		 /* the rule or the policy by which it passes says so; KEPT */
 	__u32 packets;		 /* counted for this frame: GSO segments */
 	__u32 bytes;
 	__u32 slot;	 /* of the deciding rule, + 1; 0: the policy */
@@ -56,10 +56,6 @@ struct packet {
 #else
 	__u16 l4_off; /* of the L4 header in the frame; 0: none. Both only for flows */
 	__u16 l4_end; /* of the IP packet or of the frame */
-#endif
-#ifdef XW_FLOWS_COMPILED
-	__u32 flow; /* the place of a steady packet's flow, + 1 (flow_steady.h); 0: not found */
-	__u32 flow_deadline; /* that the packet moves it to */
 #endif
 #ifdef XW_COOKIES_COMPILED
 	__u8 cookie; /* the rule by which it passes says so */

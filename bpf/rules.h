@@ -58,7 +58,7 @@ static __always_inline int apply_first_rules(const struct shape s, struct xw_ctx
 		return DECISION_ASK_STATE;
 #endif
 		decision = -1;
-		word = ask_state_first(ctx, p, w->copy, w->index, word);
+		word = ask_state_first(ctx, p, w, word);
 		if (!word)
 			break;
 	}
@@ -138,7 +138,7 @@ static __always_inline int classify_by_rules(const struct xw_tables *t, struct x
 static __always_inline int go_on_with_state(struct xw_ctx *ctx, struct packet *p, struct walk *w)
 {
 	const struct shape s = {};
-	__u64 word = ask_state_first(ctx, p, w->copy, w->index, w->rules_left);
+	__u64 word = ask_state_first(ctx, p, w, w->rules_left);
 	int decision = -1;
 
 	if (word)

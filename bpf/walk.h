@@ -34,6 +34,7 @@ struct walk {
 	__s32 decision;
 #if WITH_FLOWS
 	__u32 state_row; /* of all rules, while the state is not known */
+	struct steady_flow flow;
 #endif
 #if RATED
 	__u32 rated; /* the rule with a rate that walk_step() left */
@@ -76,8 +77,19 @@ struct {
 static __always_inline struct walk *this_walk(void)
 {
 	__u32 zero = 0;
+	struct walk *there = bpf_map_lookup_elem(&walks, &zero);
 
-	return bpf_map_lookup_elem(&walks, &zero);
+	if (there)
+		there->flow.place = 0;
+	return there;
+}
+
+/* keep_flow(), of a packet whose flow is found here. */
+static __always_inline void keep_steady(struct packet *p, int decision, struct walk *there,
+					__u32 copy)
+{
+	if (there)
+		pass_steady(p, decision, copy, &there->flow);
 }
 
 static __always_inline struct walk *start_walk(struct walk *start, struct walk *there)
@@ -92,6 +104,11 @@ static __always_inline struct walk *start_walk(struct walk *start, struct walk *
 static __always_inline struct walk *this_walk(void)
 {
 	return NULL;
+}
+
+static __always_inline void keep_steady(struct packet *p, int decision, struct walk *there,
+					__u32 copy)
+{
 }
 
 static __always_inline struct walk *start_walk(struct walk *start, struct walk *there)
@@ -222,12 +239,12 @@ __noinline __u64 find_related(struct xw_ctx *ctx, struct packet *p, __u32 copy, 
 }
 
 /* ask_state(), for the first rule that needs it: of a steady packet without a call. */
-static __always_inline __u64 ask_state_first(struct xw_ctx *ctx, struct packet *p, __u32 copy,
-					     __u32 index, __u64 word)
+static __always_inline __u64 ask_state_first(struct xw_ctx *ctx, struct packet *p, struct walk *w,
+					     __u64 word)
 {
-	if (find_steady(p, copy))
-		return narrowed_word(p, copy, index, word);
-	return ask_state(ctx, p, copy, index, word);
+	if (find_steady(p, w->copy, &w->flow))
+		return narrowed_word(p, w->copy, w->index, word);
+	return ask_state(ctx, p, w->copy, w->index, word);
 }
 
 /* Leave out what is not for packets of this state, if it is known by now. */
@@ -261,8 +278,8 @@ static __always_inline int walk_with_state(struct xw_ctx *ctx, struct packet *p,
 
 #else
 
-static __always_inline __u64 ask_state_first(struct xw_ctx *ctx, struct packet *p, __u32 copy,
-					     __u32 index, __u64 word)
+static __always_inline __u64 ask_state_first(struct xw_ctx *ctx, struct packet *p, struct walk *w,
+					     __u64 word)
 {
 	return word;
 }
