@@ -31,7 +31,17 @@ PACKAGES = (
     "libbpf-dev",
     "linux-libc-dev",
 )
-MODULES = ("veth", "bridge", "8021q", "sch_ingress", "cls_bpf", "act_bpf", "dummy", "tun")
+MODULES = (
+    "veth",
+    "bridge",
+    "8021q",
+    "sch_ingress",
+    "cls_bpf",
+    "cls_u32",
+    "act_bpf",
+    "dummy",
+    "tun",
+)
 TESTED_BY = ("pytest>=9,<10", "hypothesis>=6.100,<7")
 WHEELS = (
     *("--only-binary=:all:", "--implementation=cp", "--python-version=3.11"),
