@@ -56,7 +56,7 @@
  *   and what is inlined into it take 384, walk_remaining_rules 32 and walk_step 96: none is left;
  *   nor beside the 128 of apply_rated_rule, which the walk leaves to its caller.
  *   Hence row numbers (u32) and not pointers in struct walk. With flows that is in a map, and
- *   should_drop takes 320, find_state and track_packet 128; with rates, too, should_drop 160,
+ *   should_drop takes 320, find_state and track_packet 128; with rates, too, should_drop 128,
  *   classify_packet 224 and what it calls 128.
  * - The verifier wants a bound on every index: it is masked where it is used, by a mask in .rodata.
  * - The arguments of a global function are plain memory to the verifier: no pointer survives there.

@@ -254,3 +254,29 @@ def test_a_crash_while_members_are_attached_is_finished(site: Site, point: str) 
         assert len({one.number for one in firewall.status().attachments}) == 2
         firewall.detach("veth*")
         assert attached(firewall) == [] and site.ping(1) == 1
+
+
+@pytest.mark.parametrize("place", ["xdp", "tc-egress"])
+def test_the_first_member_waits_for_no_verifier(site: Site, place: Place) -> None:
+    """The program is loaded when the pattern is wanted, anew with other features, and once."""
+    with site.open(service=True) as firewall:
+        firewall.add_rules(rules("drop icmp"))
+        firewall.watch()
+        firewall.want(AttachmentSpec.at("later*", place))
+
+        def ready() -> int | None:
+            instance = firewall._instance
+            with instance.lock.threads:
+                dataplane = instance.dataplane()
+                if dataplane is None or not dataplane.programs.is_prepared(place):
+                    return None
+                shared = dataplane.programs._shared  # not known from outside
+                return next(one.info.id for (at, _), one in shared.items() if at == place)
+
+        first = wait_for(ready, "a program before any member")
+        firewall.add_rules(rules("drop udp over 5/s"))  # which programs without rates cannot judge
+        other = wait_for(ready, "a program with rates")
+        assert other != first
+        box_with(site, "later0", 8)
+        wait_for(lambda: "later0" in attached(firewall), "the first member")
+        assert firewall.status().attachments[0].program_id == other

@@ -38,6 +38,7 @@ from xdpwall.views.metrics import PatternSpells
 from .answering import AnsweringLook
 from .attachments import attach_interface
 from .background import Background
+from .member_programs import prepare_members
 from .mutes import muted_numbers
 from .patterns import attach_matching
 from .relations import RelationsLook
@@ -128,14 +129,17 @@ class Watcher(Background):
 
     def _run(self) -> None:
         first, news = True, LinkNews()
+        heard = emptied = time.monotonic()
         while not self._ending:
-            heard = time.monotonic()
             try:
                 self._look(news, heard, first=first)
                 first = False
             except (XdpwallError, OSError) as error:
                 log.warning("the attachments cannot be looked at: %s", error)
             news = self._watch.wait(self._seconds_left(), self._relations.descriptors)
+            now = time.monotonic()
+            # What had come during the look came at some time of it: the earliest is told.
+            heard, emptied = emptied if news.waited else now, now
 
     def _seconds_left(self) -> float:
         retried = [one for one in self._seen.values() if one.appeared]
@@ -160,6 +164,7 @@ class Watcher(Background):
                 self._out_of_place(key, row, now, names.get(row.iface), news, heard, first=first)
         self._relations.look()
         self._answering.look(heard=bool(news.changed))
+        prepare_members(self._instance)
 
     def _match(self, news: LinkNews, heard: float) -> None:
         """Attach interfaces that appeared and are wanted by policy, and end the attachments of those that

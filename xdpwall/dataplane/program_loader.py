@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from xdpwall.abi import SHARED, Feature
+from xdpwall.errors import XdpwallError
 from xdpwall.kernel.bpf.maps import Map
 from xdpwall.kernel.bpf.objects import load_object, object_path
 from xdpwall.kernel.bpf.programs import BPF_F_XDP_HAS_FRAGS, Program
@@ -90,6 +92,8 @@ class ProgramLoader:
         self._shared: dict[tuple[Place, bool], Program] = {}
         self._shared_for: tuple[int, Feature] | None = None
         """The map `rows` and the features that those were loaded for."""
+        self._prepared: set[Place] = set()
+        """Where that was tried before a member came."""
 
     def load(
         self,
@@ -125,12 +129,33 @@ class ProgramLoader:
         """loader() of a program that no other attachment has: it judges by that number wherever it is."""
         return lambda frags: self.load(place, number, frags=frags)
 
-    def _load_shared(self, place: Place, frags: bool) -> Program:
-        """The program for all members of this kind, loaded once for these maps and features."""
-        now = (self._maps.map_set.maps["rows"].info.id, self.features)
-        if self._shared_for != now:
+    def prepare(self, place: Place) -> None:
+        """Load the program that members will share there, if there is one: the verifier takes up to a second,
+        in which the first of them would be open. Errors are for whoever attaches."""
+        if not self.is_prepared(place):
+            self._keep_current()
+            self._prepared.add(place)
+            with suppress(XdpwallError):
+                self._load_shared(place, frags=False).close()
+
+    def is_prepared(self, place: Place) -> bool:
+        """Whether prepare() has nothing to do."""
+        if self.features & _NEVER_SHARED:
+            return True
+        return self._shared_for == self._shared_now() and place in self._prepared
+
+    def _shared_now(self) -> tuple[int, Feature]:
+        return self._maps.map_set.maps["rows"].info.id, self.features
+
+    def _keep_current(self) -> None:
+        """Let go of shared programs for other maps or features."""
+        if self._shared_for != (now := self._shared_now()):
             self.drop_shared()
             self._shared_for = now
+
+    def _load_shared(self, place: Place, frags: bool) -> Program:
+        """The program for all members of this kind, loaded once for these maps and features."""
+        self._keep_current()
         if (place, frags) not in self._shared:
             self._shared[place, frags] = self.load(place, SHARED, frags=frags)
         return self._shared[place, frags].duplicate()
@@ -140,6 +165,7 @@ class ProgramLoader:
         for program in self._shared.values():
             program.close()
         self._shared.clear()
+        self._prepared.clear()
 
     def close(self) -> None:
         """Let go of what is kept in between."""

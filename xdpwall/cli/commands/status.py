@@ -264,7 +264,8 @@ def _wanted(printer: Printer, found: Status) -> None:
             if one.why_none:
                 on = TableCell(one.why_none, "yellow")
             of = f"{len(one.in_place)} of {len(one.in_place) + len(one.waiting)}"
-            rows.append([one.iface, one.place, time_ago(one.since), of, on])
+            place = f"{one.place}, held" if one.hold else one.place
+            rows.append([one.iface, place, time_ago(one.since), of, on])
         printer.line()
         printer.table(columns, rows)
     for attachment in found.attachments:

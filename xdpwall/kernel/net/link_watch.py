@@ -32,6 +32,8 @@ class LinkNews:
     """Indexes of interfaces that came or changed, and of those whose tc did."""
     lost: bool = False
     """Messages were lost: only a full look tells what has changed."""
+    waited: bool = False
+    """Some had come before they were waited for."""
 
 
 class LinkWatch(Closing):
@@ -54,10 +56,12 @@ class LinkWatch(Closing):
         waiting = select.poll()  # select() has no room for descriptors past 1023
         for one in (self._socket.fileno(), self._waker, *others):
             waiting.register(one, select.POLLIN)
-        waiting.poll(seconds * 1000)
+        heard = self._socket.fileno()
+        news = LinkNews(waited=any(fd == heard for fd, _ in waiting.poll(0)))
+        if not news.waited:
+            waiting.poll(seconds * 1000)
         with suppress(BlockingIOError):
             os.eventfd_read(self._waker)
-        news = LinkNews()
         while True:
             try:
                 data = self._socket.recv(RECEIVED)
