@@ -185,7 +185,7 @@ class Store:
         attachment's interface has the index that it had."""
         with self._session.write() as connection:
             known = connection.execute("SELECT value FROM meta WHERE key = 'boot_id'").fetchone()
-            if known != (binding.boot_id,):
+            if known not in (None, (binding.boot_id,)):
                 forget_indexes(connection)
             write_meta(
                 connection,

@@ -23,3 +23,14 @@ def test_another_boot_forgets_the_indexes_of_interfaces(tmp_path: Path) -> None:
     indexes = {row.index for row in store.read().attachments}
     store.close()
     assert len(indexes) == 2 and min(indexes) > 1 << 30
+
+
+def test_rows_of_a_new_store_are_of_this_boot(tmp_path: Path) -> None:
+    """They are recorded before it is bound, where another's programs are adopted."""
+    store = Store(tmp_path / "state")
+    for row in ROWS:
+        store.attachments.put(row)
+    store.bind(Binding(HERE, "this boot"))
+    found = store.read().attachments
+    store.close()
+    assert found == ROWS
