@@ -5,8 +5,8 @@
 #ifndef XDPWALL_FLOW_SOCKET_H
 #define XDPWALL_FLOW_SOCKET_H
 
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
 
 #include "context.h"
 #include "explain.h"

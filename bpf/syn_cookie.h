@@ -6,11 +6,11 @@
 #ifndef XDPWALL_SYN_COOKIE_H
 #define XDPWALL_SYN_COOKIE_H
 
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
+#include <stdbool.h>
 #include <linux/bpf.h>
 #include <linux/tcp.h>
-#include <stdbool.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 
 #include "abi.h"
 #include "abi_rates.h"

@@ -3,9 +3,9 @@
 #ifndef XDPWALL_TCP_SOCKET_H
 #define XDPWALL_TCP_SOCKET_H
 
+#include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include <linux/bpf.h>
 
 #include "context.h"
 #include "packet.h"
@@ -31,7 +31,7 @@ static __always_inline __u32 write_tuple(const struct packet *p, struct bpf_sock
 
 /* The socket, a listener too, or NULL; the caller releases it. The size of a
  * tuple is a constant to the verifier. */
-static __always_inline struct bpf_sock *find_tcp_socket(struct xw_ctx *ctx, const struct packet *p,
+static __always_inline struct bpf_sock *find_tcp_socket(void *ctx, const struct packet *p,
 							struct bpf_sock_tuple *t, const __u32 out)
 {
 	if (write_tuple(p, t, out) == sizeof(t->ipv4))

@@ -40,11 +40,13 @@ class Follower(Closing):
         engine: Engine,
         publish: Callable[[ContainerSnapshot], None],
         silence: float = SILENCE,
+        last: ContainerSnapshot | None = None,
     ) -> None:
+        """`last` is what another told before, which stands until the engine answers."""
         self._engine, self._publish, self._silence = engine, publish, silence
         self._ending = threading.Event()
         self._known: dict[str, Container] = {}
-        self._last: ContainerSnapshot | None = None
+        self._last = None if last is None or last.engine != str(engine.path) else last
 
     def close(self) -> None:
         """Let run() return after what it waits for."""

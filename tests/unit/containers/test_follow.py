@@ -204,3 +204,21 @@ def test_a_strangers_file_is_not_believed(short: Path) -> None:
         os.chown(path, 65534, 65534)
         with pytest.raises(Refused, match="65534"):
             read_snapshot(path)
+
+
+def test_what_was_told_before_stands_until_the_engine_answers(engine: FakeEngine) -> None:
+    engine.run(container())
+    with following(engine.path) as told:
+        wait_for(lambda: names(told) == ["web"], "the container")
+    last = told[-1]
+    engine.close()
+    found: list[ContainerSnapshot] = []
+    follower = Follower(Engine(engine.path, 20.0), found.append, last=last)
+    thread = threading.Thread(target=follower.run, daemon=True)
+    thread.start()
+    wait_for(lambda: found, "that nobody answers")
+    assert names(found) == ["web"] and not found[-1].complete
+    follower.close()
+    thread.join()
+    # Of another engine it is not.
+    assert Follower(Engine(engine.path.with_name("other")), found.append, last=last)._last is None

@@ -73,7 +73,7 @@ def attach(
       xdpwall attach docker0 --hook tc --direction egress
       xdpwall attach 'veth*'
       xdpwall attach ports:docker0 --hook tc
-      xdpwall attach ppp0 --if-present
+      xdpwall attach usb0 --if-present
       xdpwall attach eth1 --hold
     """
     from xdpwall.ruleset.attachment import AttachmentSpec, refuse_to_replace

@@ -13,9 +13,10 @@ from xdpwall.cli.options import common_options, invocation
 from xdpwall.cli.terminal.output import Column, Printer
 from xdpwall.cli.terminal.problems import print_note, print_warnings
 from xdpwall.cli.terminal.published import NOBODY_ASKS, port_words
+from xdpwall.errors import XdpwallError
 
 if TYPE_CHECKING:
-    from xdpwall.views.containers import ContainerView
+    from xdpwall.views.containers import ContainerSnapshot, ContainerView
 
 TABLE = {
     "list": LazyCommand("container:list_", "List containers and the interfaces that lead to them"),
@@ -96,7 +97,6 @@ def follow(engine: Path) -> None:
     from xdpwall.containers.engine import Engine
     from xdpwall.containers.follow import Follower
     from xdpwall.containers.handover import Handover
-    from xdpwall.views.containers import ContainerSnapshot
 
     asked = invocation.get()
     path = asked.settings().containers
@@ -107,9 +107,19 @@ def follow(engine: Path) -> None:
             print_warnings(snapshot.problems, asked)
             print_note(f"{len(snapshot.containers)} containers: {path}", asked)
 
-        with Follower(Engine(engine), publish) as follower:
+        with Follower(Engine(engine), publish, last=_told_before(path)) as follower:
             signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
             follower.run()
+
+
+def _told_before(path: Path) -> ContainerSnapshot | None:
+    """What the file has; nothing where it cannot be read: it is written anew."""
+    from xdpwall.containers.handover import read_snapshot
+
+    try:
+        return read_snapshot(path)
+    except (XdpwallError, OSError):
+        return None
 
 
 def _row(view: ContainerView) -> list[str]:
