@@ -12,6 +12,7 @@ from xdpwall.ruleset.policy import Policy
 from .dimension import Spans
 from .members import Members
 from .rule_verdicts import FAMILIES, RuleVerdicts
+from .search import GaveUp
 
 _NEW = STATES.index("new")
 _SYN = 0x02
@@ -27,26 +28,38 @@ class Deciders:
     """Whether some come to the ingress policy."""
 
 
-def deciders(rules: Sequence[Rule], policy: Policy, members: Members, incoming: Rule) -> Deciders:
-    """Find the rules that decide packets which `incoming` matches and which begin a connection: a SYN, a
-    whole packet, of no flow. `incoming` names a protocol; what it would do does not count. Raises GaveUp."""
+def deciders(
+    rules: Sequence[Rule], policy: Policy, members: Members, questions: Sequence[Rule]
+) -> list[Deciders | None]:
+    """Find the rules that decide packets which a question matches and which begin a connection: a SYN, a whole
+    packet, of no flow. A question is a rule that names a protocol; what it would do does not count. None where
+    it takes too long."""
     numbers = [n for n, rule in enumerate(rules) if rule.enabled]
-    alive = [rules[n] for n in numbers]
-    asked = RuleVerdicts([*alive, incoming.model_copy(update={"action": "count"})], policy, members)
+    counting = [one.model_copy(update={"action": "count"}) for one in questions]
+    asked = RuleVerdicts([*(rules[n] for n in numbers), *counting], policy, members)
+    return [_decide(asked, numbers, n, one.proto) for n, one in enumerate(questions)]
+
+
+def _decide(
+    asked: RuleVerdicts, numbers: Sequence[int], question: int, proto: str | int | None
+) -> Deciders | None:
     first: dict[str, Spans] = {
         "state": ((_NEW, _NEW),),
         "fragment": ((0, 0),),
         "direction": ((0, 0),),
     }
-    if incoming.proto == "tcp":
+    if proto == "tcp":
         first["flags"] = ((_SYN, _SYN),)
-    question = len(alive)
+    at = len(numbers) + question
     found = []
-    for place, number in enumerate(numbers):
-        before = asked.deciding & (1 << place) - 1
-        if asked.deciding >> place & 1 and any(
-            asked.met_by_both(kind, place, question, first, before) for kind in FAMILIES
-        ):
-            found.append(number)
-    rest = any(asked.met(kind, question, first, asked.deciding) for kind in FAMILIES)
+    try:
+        for place, number in enumerate(numbers):
+            before = asked.deciding & (1 << place) - 1
+            if asked.deciding >> place & 1 and any(
+                asked.met_by_both(kind, place, at, first, before) for kind in FAMILIES
+            ):
+                found.append(number)
+        rest = any(asked.met(kind, at, first, asked.deciding) for kind in FAMILIES)
+    except GaveUp:
+        return None
     return Deciders(tuple(found), rest)

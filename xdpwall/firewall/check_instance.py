@@ -10,8 +10,6 @@ from xdpwall.attach.wanted import planned_attachments
 from xdpwall.changes.transactions import reading
 from xdpwall.ruleset.set_references import sets_named_by
 
-from .published import unfiltered_words
-
 if TYPE_CHECKING:
     from xdpwall.instance.instance import Instance
     from xdpwall.rule.rule import Rule
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from xdpwall.sets.entries import Entries
     from xdpwall.store.records import Snapshot
     from xdpwall.views.check import CheckReport
-    from xdpwall.views.containers import PublishedList
 
 
 class CheckMethods:
@@ -28,16 +25,14 @@ class CheckMethods:
     _instance: Instance
 
     @abstractmethod
-    def published(self) -> PublishedList: ...
+    def _unfiltered(self, now: Snapshot) -> list[str]: ...
 
     def check(self, ruleset: Ruleset | None = None) -> CheckReport:
         """What is wrong with a ruleset, or with the one in force."""
         with reading(self._instance) as now:
             report = check_instance(self._instance, now, ruleset)
-        if ruleset is not None:
-            return report
-        unfiltered = unfiltered_words(self.published())
-        return report.model_copy(update={"unfiltered": unfiltered}) if unfiltered else report
+            unfiltered = self._unfiltered(now) if ruleset is None else []
+        return report.model_copy(update={"unfiltered": unfiltered})
 
 
 def check_instance(instance: Instance, now: Snapshot, wanted: Ruleset | None) -> CheckReport:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -11,56 +11,81 @@ from xdpwall.attach.wanted import all_links
 from xdpwall.kernel.net.addresses import InterfaceAddress, interface_addresses
 from xdpwall.rule.rule import Rule
 from xdpwall.views.check import CheckRule
-from xdpwall.views.containers import ContainerList, PublishedCover, PublishedList, PublishedPort
+from xdpwall.views.containers import ContainerList, PublishedCover, PublishedPort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xdpwall.check.deciders import Deciders
     from xdpwall.ruleset.attachment import Attachment
     from xdpwall.ruleset.policy import Policy
     from xdpwall.sets.entries import Entries
 
 
-def published_list(
-    found: ContainerList,
-    rules: Sequence[Rule],
-    policy: Policy,
-    sets: Mapping[str, Entries | None],
-    judged: Mapping[str, Attachment],
-    *,
-    on: bool,
-) -> PublishedList:
-    """Every published port at every interface by which the outside comes to it. `judged`: by interface, the
-    attachment on what comes in, with its relations, where the kernel has it; `on`: whether it judges."""
-    outside = outside_addresses(found)
-    ports = [
-        PublishedCover(
-            container=view.container.name,
+def published_ports(
+    found: ContainerList, judged: Collection[str], *, on: bool
+) -> list[PublishedCover]:
+    """Every published port at every interface by which the outside comes to it, "not filtered" or not decided
+    yet. `judged`: the interfaces where a program of ours is on what comes in, as the kernel tells it; `on`:
+    whether it judges."""
+    published = [
+        (view.container.name, port)
+        for view in found.containers
+        for port in view.container.published
+    ]
+    outside = outside_addresses(found) if published else []
+    return [
+        PublishedCover(container=container, port=port, iface=iface, verdict="undecided")
+        if on and iface in judged
+        else PublishedCover(
+            container=container,
             port=port,
             iface=iface,
             verdict="not filtered",
             cure="xdpwall on" if iface in judged else f"xdpwall attach {iface}",
         )
-        for view in found.containers
-        for port in view.container.published
+        for container, port in published
         for iface in _reached_by(port, outside)
     ]
-    if on:
-        ports = [
-            _judged(one, rules, policy, sets, judged[one.iface]) if one.iface in judged else one
-            for one in ports
+
+
+def with_verdicts(
+    ports: Sequence[PublishedCover],
+    rules: Sequence[Rule],
+    policy: Policy,
+    sets: Mapping[str, Entries | None],
+    judged: Mapping[str, Attachment],
+) -> list[PublishedCover]:
+    """Decide what becomes of the first packet of a connection to each of published_ports(), and by whom.
+    `judged`: by interface, the attachment there, with its relations."""
+    from xdpwall.check.deciders import deciders
+    from xdpwall.check.members import Members
+
+    found, members = list(ports), Members(sets)
+    for iface, row in judged.items():
+        asked = [
+            n for n, one in enumerate(ports) if one.iface == iface and one.verdict != "not filtered"
         ]
-    return PublishedList(
-        engine=found.engine, complete=found.complete, problems=found.problems, ports=ports
-    )
+        if not asked:
+            continue
+        # As that interface has them: those about others are disabled there.
+        here = [
+            rule.model_copy(update={"iface": None} if concerns(rule, row) else {"enabled": False})
+            for rule in rules
+        ]
+        questions = [_first_packets(ports[n].port) for n in asked]
+        for n, decide in zip(asked, deciders(here, policy, members, questions), strict=True):
+            if decide is not None:
+                found[n] = _decided(ports[n], rules, policy, decide)
+    return found
 
 
-def unfiltered_words(found: PublishedList) -> list[str]:
+def unfiltered_words(ports: Iterable[PublishedCover]) -> list[str]:
     """A sentence for each published port that comes in where no program of ours judges."""
     return [
         f"{one.port.protocol}/{one.port.port} of container {one.container} comes in by {one.iface}, and"
         f" nothing filters it: {one.cure}"
-        for one in found.ports
+        for one in ports
         if one.verdict == "not filtered"
     ]
 
@@ -88,35 +113,15 @@ def _reached_by(port: PublishedPort, addresses: Sequence[InterfaceAddress]) -> I
         )
 
 
-def _judged(
-    one: PublishedCover,
-    rules: Sequence[Rule],
-    policy: Policy,
-    sets: Mapping[str, Entries | None],
-    row: Attachment,
+def _decided(
+    one: PublishedCover, rules: Sequence[Rule], policy: Policy, found: Deciders
 ) -> PublishedCover:
-    """What becomes there of the first packet of a connection, and who decides."""
-    from xdpwall.check.deciders import deciders
-    from xdpwall.check.members import Members
-    from xdpwall.check.search import GaveUp
-
-    # As that interface has them: those about others are disabled there.
-    here = [
-        rule.model_copy(update={"iface": None} if concerns(rule, row) else {"enabled": False})
-        for rule in rules
-    ]
-    try:
-        found = deciders(here, policy, Members(sets), _first_packets(one.port))
-    except GaveUp:
-        return one.model_copy(update={"verdict": "undecided", "cure": None})
     drops = {rules[n].action == "drop" for n in found.rules}
     if found.policy:
         drops.add(policy.ingress == "drop")
     decide = [CheckRule(position=n + 1, id=rules[n].id, text=rules[n].text) for n in found.rules]
     verdict = "in part" if len(drops) > 1 else "closed" if True in drops else "open"
-    return one.model_copy(
-        update={"verdict": verdict, "rules": decide, "policy": found.policy, "cure": None}
-    )
+    return one.model_copy(update={"verdict": verdict, "rules": decide, "policy": found.policy})
 
 
 def _first_packets(port: PublishedPort) -> Rule:

@@ -165,27 +165,38 @@ class StatusMethods:
     def published(self) -> PublishedList:
         """What containers publish to the outside, and which rules decide who comes to it."""
         from .check_instance import sets_held
-        from .published import published_list
+        from .published import published_ports, with_verdicts
 
         with reading(self._instance) as now:
-            rules = [entry.rule for entry in now.ruleset.entries]
-            rows = {
-                (row.iface, row.place): row
-                for row in related(now.attachments, rules, self._settings.containers)
-            }
-            judged = {
-                view.called or view.iface: rows[view.iface, view.place]
-                for view in self._attachment_views(now, ())
-                if view.direction == "ingress" and view.state == "attached"
-            }
-            return published_list(
-                containers_now(self._settings.containers),
-                rules,
-                now.ruleset.policy,
-                sets_held(self._instance, now, rules),
-                judged,
-                on=now.on,
-            )
+            found, judging = containers_now(self._settings.containers), self._judging(now)
+            ports = published_ports(found, judging, on=now.on)
+            if any(one.verdict == "undecided" for one in ports):
+                rules = [entry.rule for entry in now.ruleset.entries]
+                known = related(now.attachments, rules, self._settings.containers)
+                rows = {(row.iface, row.place): row for row in known}
+                judged = {name: rows[one.iface, one.place] for name, one in judging.items()}
+                sets = sets_held(self._instance, now, rules)
+                ports = with_verdicts(ports, rules, now.ruleset.policy, sets, judged)
+        return PublishedList(
+            engine=found.engine, complete=found.complete, problems=found.problems, ports=ports
+        )
+
+    def _unfiltered(self, now: Snapshot) -> list[str]:
+        """In words, what containers publish to the outside where nothing filters it."""
+        from .published import published_ports, unfiltered_words
+
+        found = containers_now(self._settings.containers)
+        if not found.containers:
+            return []
+        return unfiltered_words(published_ports(found, self._judging(now), on=now.on))
+
+    def _judging(self, now: Snapshot) -> dict[str, AttachmentView]:
+        """By interface: an attachment that the kernel has on what comes in."""
+        return {
+            view.called or view.iface: view
+            for view in self._attachment_views(now, ())
+            if view.direction == "ingress" and view.state == "attached"
+        }
 
     # -- inside ----------------------------------------------------------------------------------
     def _attachment_views(

@@ -28,7 +28,8 @@ def test_against_every_packet_of_a_small_world(seed: int) -> None:
         if (one.proto, one.dport, one.tcp_flags, one.fragment) == (6, 80, 2, "none")
     ]
     decide = {decider(rules, packet, where) for packet in first}
-    found = deciders(rules, Policy(), HELD, PORT)
+    (found,) = deciders(rules, Policy(), HELD, [PORT])
+    assert found is not None
     assert found.rules == tuple(sorted(n for n in decide if n is not None))
     assert found.policy == (None in decide)
 
@@ -52,10 +53,15 @@ def test_against_every_packet_of_a_small_world(seed: int) -> None:
 )
 def test_a_table(sentences: tuple[str, ...], rules: tuple[int, ...], policy: bool) -> None:
     given = [Rule.parse(one) for one in sentences]
-    found = deciders(given, Policy(), HELD, PORT)
+    (found,) = deciders(given, Policy(), HELD, [PORT])
+    assert found is not None
     assert (found.rules, found.policy) == (rules, policy)
 
 
 def test_rules_that_are_disabled_keep_their_place() -> None:
     off = Rule.parse("drop tcp/80").model_copy(update={"enabled": False})
-    assert deciders([off, Rule.parse("drop tcp/80")], Policy(), HELD, PORT).rules == (1,)
+    other = Rule.parse("count udp/53")
+    rules = [off, Rule.parse("drop tcp/80"), Rule.parse("drop udp")]
+    found, beside = deciders(rules, Policy(), HELD, [PORT, other])
+    assert found is not None and found.rules == (1,)
+    assert beside is not None and beside.rules == (2,)
