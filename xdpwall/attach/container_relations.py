@@ -64,7 +64,9 @@ def container_relations(
         known = {*owners.get(link.index, ())}
         known |= {bridges[name] for name in (link.name, link.master) if name in bridges}
         known &= set(selectors)
-        nobodys = link.master in bridges and link.index not in owners and link.far
+        nobodys = (
+            link.master in bridges and link.index not in owners and link.peer_netns is not None
+        )
         unsure = asked if nobodys else set()
         if not found.complete:
             known, unsure = set(), unsure | known

@@ -1,10 +1,15 @@
-"""Which interfaces of this host lead to which container."""
+"""Which interfaces of this host lead to which container.
+
+That is found by the kernel's word, never by an address, which a container may forge: it says of a veth's end
+here to which network namespace its other end belongs, and of a process in which it is.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-from xdpwall.kernel.net.link_peers import FarLink, far_links, namespace_ids
+from xdpwall.kernel.net.link_list import BriefLink, brief_links
+from xdpwall.kernel.net.namespaces import id_of_process
 from xdpwall.views.containers import (
     ContainerList,
     ContainerPort,
@@ -18,10 +23,11 @@ def with_ports(snapshot: ContainerSnapshot | None) -> ContainerList:
     the kernel. Containers that share a namespace share its interfaces; one in the host's has none."""
     if snapshot is None:
         return ContainerList(complete=False)
-    links: dict[int, list[FarLink]] = defaultdict(list)
-    for link in far_links():  # which is what gives the other namespaces their ids
-        links[link.namespace].append(link)
-    ids = namespace_ids({one.process for one in snapshot.containers})
+    links: dict[int | None, list[BriefLink]] = defaultdict(list)
+    for link in brief_links():  # which is what gives the other namespaces their ids
+        if link.peer_netns is not None and link.peer_netns >= 0:
+            links[link.peer_netns].append(link)
+    ids = {one.process: id_of_process(one.process) for one in snapshot.containers}
     bridges = {one.bridge: one.name for one in snapshot.networks if one.bridge}
     return ContainerList(
         engine=snapshot.engine,
@@ -39,7 +45,7 @@ def with_ports(snapshot: ContainerSnapshot | None) -> ContainerList:
                         bridge=link.master,
                         network=bridges.get(link.master or ""),
                     )
-                    for link in links.get(ids.get(one.process, -1), ())
+                    for link in links.get(ids[one.process], ())
                 ],
             )
             for one in snapshot.containers

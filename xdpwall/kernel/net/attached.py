@@ -9,22 +9,22 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from .link_attributes import each_link
+from .link_attributes import Attributes, each_link, link_attributes
 from .names import name_text
 from .raw_rtnl import DUMP, ask, attributes
 
 Place = Literal["xdp", "tc-ingress", "tc-egress"]
 
 # linux/rtnetlink.h, linux/if_link.h, linux/pkt_cls.h
-_RTM_GETLINK, _RTM_GETTFILTER = 18, 46
+_RTM_GETTFILTER = 46
 _IFLA_IFNAME, _IFLA_XDP = 3, 43
 _XDP_IDS = (4, 5, 6, 7)  # IFLA_XDP_PROG_ID and those of each mode
 _TCA_OPTIONS, _TCA_BPF_ID = 2, 11
 _PARENTS = {"tc-ingress": 0xFFFFFFF2, "tc-egress": 0xFFFFFFF3}
-_LINK = struct.Struct("=BxHiII")
 _FILTER = struct.Struct("=BxxxiIII")
 
 
@@ -42,21 +42,15 @@ def xdp_links(netns_id: int | None = None) -> list[XdpLink]:
     it gives the id `netns_id` (RTM_GETNSID); OSError of the kernel."""
     found = []
     for index, told in each_link(netns_id):
-        ids = {
-            struct.unpack_from("=I", value)[0]
-            for inner, value in attributes(told.get(_IFLA_XDP, b""))
-            if inner in _XDP_IDS
-        }
-        if ids:
-            found.append(XdpLink(index, name_text(told.get(_IFLA_IFNAME, b"")), frozenset(ids)))
+        if ids := _ids(told.get(_IFLA_XDP, b""), _XDP_IDS):
+            found.append(XdpLink(index, name_text(told.get(_IFLA_IFNAME, b"")), ids))
     return found
 
 
 def has_filters(index: int, place: Literal["tc-ingress", "tc-egress"]) -> bool:
     """Whether there is any filter; False without a qdisc, or an interface."""
-    body = _FILTER.pack(socket.AF_UNSPEC, index, 0, _PARENTS[place], 0)
     try:
-        return any(True for _ in ask(_RTM_GETTFILTER, DUMP, body))
+        return any(True for _ in _filters(index, place))
     except OSError as error:
         if error.errno in (errno.EINVAL, errno.ENODEV):
             return False
@@ -65,20 +59,21 @@ def has_filters(index: int, place: Literal["tc-ingress", "tc-egress"]) -> bool:
 
 def attached_ids(index: int, place: Place) -> frozenset[int]:
     """The ids of the programs on that hook; OSError of the kernel, ENODEV without the interface."""
-    wanted: tuple[int, ...]
     if place == "xdp":
-        body = _LINK.pack(socket.AF_UNSPEC, 0, index, 0, 0)
-        nest, wanted, skip = _IFLA_XDP, _XDP_IDS, _LINK.size
-        messages = ask(_RTM_GETLINK, 0, body)
-    else:
-        body = _FILTER.pack(socket.AF_UNSPEC, index, 0, _PARENTS[place], 0)
-        nest, wanted, skip = _TCA_OPTIONS, (_TCA_BPF_ID,), _FILTER.size
-        messages = ask(_RTM_GETTFILTER, DUMP, body)
+        return _ids(link_attributes(index).get(_IFLA_XDP, b""), _XDP_IDS)
+    return frozenset[int]().union(
+        *(_ids(told.get(_TCA_OPTIONS, b""), (_TCA_BPF_ID,)) for told in _filters(index, place))
+    )
+
+
+def _filters(index: int, place: Literal["tc-ingress", "tc-egress"]) -> Iterator[Attributes]:
+    body = _FILTER.pack(socket.AF_UNSPEC, index, 0, _PARENTS[place], 0)
+    for message in ask(_RTM_GETTFILTER, DUMP, body):
+        yield dict(attributes(message, _FILTER.size))
+
+
+def _ids(nested: bytes, wanted: Collection[int]) -> frozenset[int]:
+    """The ids among nested attributes."""
     return frozenset(
-        struct.unpack_from("=I", value)[0]
-        for message in messages
-        for outer, nested in attributes(message[skip:])
-        if outer == nest
-        for inner, value in attributes(nested)
-        if inner in wanted
+        struct.unpack_from("=I", value)[0] for kind, value in attributes(nested) if kind in wanted
     )

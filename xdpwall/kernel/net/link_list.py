@@ -20,8 +20,9 @@ class BriefLink:
     """veth, bridge, ...; None for a physical interface."""
     master: str | None
     """The bridge, bond or VRF that it is a port of."""
-    far: bool = False
-    """Whether its other end lies in another network namespace."""
+    peer_netns: int | None = None
+    """The id here of another network namespace in which its other end lies, negative where that has none; None
+    for one that has no other end, or has it here."""
 
 
 def brief_links() -> list[BriefLink]:
@@ -34,7 +35,7 @@ def brief_links() -> list[BriefLink]:
             index,
             kind_of(one),
             names.get(number(one.get(_IFLA_MASTER)) or 0),
-            _IFLA_LINK in one and number(one.get(_IFLA_LINK_NETNSID)) is not None,
+            number(one.get(_IFLA_LINK_NETNSID)) if _IFLA_LINK in one else None,
         )
         for index, one in sorted(found.items())
     ]
