@@ -50,25 +50,19 @@ const askToAttach = (iface, place) => askHow({
 });
 
 /** Detaching lets everything through that this attachment judges: it asks first. */
-export async function detach(iface, place, sees) {
-  const seenWords = sees.length ? sees.join(", ") : "its packets";
-  const how = await askHow({
-    title: `Detach ${placeWords(place)} from ${iface}?`,
-    text: `From that moment no rule judges what it sees: ${seenWords}.`,
-    label: "Detach",
-    trial: false, // it cuts nobody off
-  });
-  const done = how && await runChange(() => api.detach(iface, place));
-  if (done) showResult(`Detached: ${iface} ${placeWords(place)}.`);
-}
+export const detach = (iface, place, sees) =>
+  askToDetach(iface, place, `From that moment no rule judges what it sees: ${sees.length ? sees.join(", ") : "its packets"}.`);
 
 /** The end of an attachment by policy, and of those that it made. */
-export async function detachWanted({ iface, place, in_place: there }) {
+export const detachWanted = ({ iface, place, in_place: there }) =>
+  askToDetach(iface, place, there.length
+    ? `From that moment no rule judges what it sees on ${there.join(", ")}, and what comes is attached no more.`
+    : "What comes is attached no more.");
+
+async function askToDetach(iface, place, text) {
   const how = await askHow({
     title: `Detach ${placeWords(place)} from ${iface}?`,
-    text: there.length
-      ? `From that moment no rule judges what it sees on ${there.join(", ")}, and what comes is attached no more.`
-      : "What comes is attached no more.",
+    text,
     label: "Detach",
     trial: false, // it cuts nobody off
   });

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from tests.judge.state_counters import state_counters
 from tests.support.net.netns import Lab, wait_for
 from tests.support.oracle.flows.packets import ICMP, ICMPV6, FlowPacket
 from tests.support.packets.packets import Wire
@@ -64,29 +65,14 @@ class Verdict(NamedTuple):
 
 
 def _nft(ends: NatEnds) -> str:
-    counters = [
-        f"{side}_{way}_{state}" for side in SIDES for way in ("in", "out") for state in STATES
-    ]
-    lines = {
-        "in": [f"iifname {s} ct state {t} counter name {s}_in_{t}" for s in SIDES for t in STATES],
-        "out": [
-            f"oifname {s} ct state {t} counter name {s}_out_{t}" for s in SIDES for t in STATES
-        ],
-    }
     noise = ""
     if ends.family == 6:
-        noise = f"icmpv6 type {{ {', '.join(map(str, NOISE))} }} accept\n"
+        noise = f"icmpv6 type {{ {', '.join(map(str, NOISE))} }}"
     to = ends.container if ends.family == 4 else f"[{ends.container}]"
     return (
         f"table {ends.table} judge {{\n"
-        + "".join(f"counter {name} {{}}\n" for name in counters)
-        + "chain in { type filter hook prerouting priority -150;\n"
-        + noise
-        + "\n".join(lines["in"])
-        + "\n}\nchain out { type filter hook postrouting priority 50;\n"
-        + noise
-        + "\n".join(lines["out"])
-        + "\n}\nchain forwarded { type nat hook prerouting priority -100;\n"
+        + state_counters(SIDES, noise, 50)
+        + "chain forwarded { type nat hook prerouting priority -100;\n"
         + f"iifname outer tcp dport 443 dnat to {to}:8080\n"
         + f"iifname outer udp dport 443 dnat to {to}:8080\n"
         + "}\nchain masqueraded { type nat hook postrouting priority 100;\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.judge.state_counters import state_counters
 from tests.judge.victim import one_cpu
 from tests.support.net.docker import Docker
 from tests.support.net.netns import Lab, Namespace, command, wait_for
@@ -30,29 +31,6 @@ Counts = dict[str, dict[str, int]]
 """Place -> state -> packets."""
 
 
-def _nft() -> str:
-    """Counters of each state at each place, before the NAT of what comes in and after that of what goes out."""
-    names = [f"{place} {state}".replace(" ", "_") for place in PLACES for state in STATES]
-    rules: dict[str, list[str]] = {"in": [], "out": []}
-    for name in names:
-        side, way, state = name.split("_")
-        rules[way].append(
-            f"{'iifname' if way == 'in' else 'oifname'} {side} ct state {state} counter name {name}"
-        )
-    noise = "ip protocol igmp accept\n"  # a bridge says it whenever it likes; we call it untracked
-    return (
-        "table ip judge {\n"
-        + "".join(f"counter {name} {{}}\n" for name in names)
-        + "chain in { type filter hook prerouting priority -150;\n"
-        + noise
-        + "\n".join(rules["in"])
-        + "\n}\nchain out { type filter hook postrouting priority 110;\n"
-        + noise
-        + "\n".join(rules["out"])
-        + "\n}\n}\n"
-    )
-
-
 class DockerLab:
     """A host with a container behind docker0, a cable to the world, and both judges."""
 
@@ -68,7 +46,9 @@ class DockerLab:
         self.docker = stack.enter_context(Docker(self.host, lab.tag))
         self.container = self.docker.serve_page("--publish", f"{PUBLISHED}:80")
         wait_for(lambda: serves(self.host, self.container, 80), "the container's page")
-        self.host.run("nft", _nft())
+        # A bridge says IGMP whenever it likes; we call it untracked.
+        counters = state_counters(SIDES, "ip protocol igmp", 110)
+        self.host.run("nft", f"table ip judge {{\n{counters}}}\n")
         stack.enter_context(self.host.inside())
         settings = Settings(folder / "state", lab.bpffs / "fw", folder / "socket")
         self.firewall = stack.enter_context(Firewall.open(settings))
